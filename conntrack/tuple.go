@@ -1,0 +1,72 @@
+package conntrack
+
+// Direction is the way a packet crosses an interface, seen from the protected
+// machine: Ingress enters it, Egress leaves it.
+type Direction uint8
+
+const (
+	Ingress Direction = iota
+	Egress
+)
+
+// Reverse returns the other direction.
+func (d Direction) Reverse() Direction { return d ^ 1 }
+
+// String returns "ingress" or "egress", the words of security-group rules.
+func (d Direction) String() string {
+	if d == Egress {
+		return "egress"
+	}
+	return "ingress"
+}
+
+// Protocol numbers that the tracker treats on their own (IANA).
+const (
+	ProtoICMP   = 1
+	ProtoTCP    = 6
+	ProtoUDP    = 17
+	ProtoICMPv6 = 58
+)
+
+// Scope names the interface whose groups judged a flow. Flows of different
+// scopes never meet (aws-semantics T26). The upper eight bits are zero.
+type Scope uint32
+
+// Tuple identifies a flow within a scope, oriented by the protected machine
+// and not by the packet: an ingress packet has its destination in Local, an
+// egress packet its source. Both directions of a flow therefore have the same
+// Tuple, and a packet whose hook direction disagrees with its addresses has
+// another one: it cannot hit the flow.
+//
+// Ports are those of TCP and UDP. For an ICMP query and its reply, the port of
+// the side that asked is the identifier and the port of the other side is
+// [QueryPort] of the query type, so two machines that ping each other with the
+// same identifier have two flows. Every other protocol has zero ports
+// (aws-semantics T9, T10). A Tuple is comparable and holds no pointers.
+type Tuple struct {
+	Local, Remote         Addr
+	LocalPort, RemotePort uint16
+	// meta is scope<<8 | protocol.
+	meta uint32
+}
+
+// QueryPort is the port of the answering side in the tuple of an ICMP query
+// of type t. It is never zero.
+func QueryPort(t uint8) uint16 { return uint16(t)<<8 | 1 }
+
+// NewTuple returns the tuple of a packet that crosses the interface s in
+// direction d from src to dst.
+func NewTuple(s Scope, d Direction, proto uint8, src, dst Addr, srcPort, dstPort uint16) Tuple {
+	t := Tuple{Local: dst, Remote: src, LocalPort: dstPort, RemotePort: srcPort, meta: uint32(s)<<8 | uint32(proto)}
+	if d == Egress {
+		t.Local, t.Remote = src, dst
+		t.LocalPort, t.RemotePort = srcPort, dstPort
+	}
+	return t
+}
+
+// Proto returns the IP protocol number.
+func (t *Tuple) Proto() uint8 { return uint8(t.meta) }
+
+// Scope returns the interface scope.
+func (t *Tuple) Scope() Scope { return Scope(t.meta >> 8) }

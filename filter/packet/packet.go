@@ -1,0 +1,84 @@
+// Package packet turns the bytes of one IP packet into the few facts that a
+// verdict needs. It is the only header walk of the project: what Parse did not
+// understand has a Fault, and a Fault is never a reason to accept.
+package packet
+
+import "sgfw/conntrack"
+
+// Kind says which transport facts of a Packet are valid.
+type Kind uint8
+
+const (
+	// KindOther is a protocol without ports: everything but the kinds below,
+	// whatever its payload imitates (aws-semantics R13, T10).
+	KindOther Kind = iota
+	KindTCP
+	KindUDP
+	// KindICMP and KindICMPv6 have a type and a code. ICMP inside IPv6 and
+	// ICMPv6 inside IPv4 are KindOther (aws-semantics R12).
+	KindICMP
+	KindICMPv6
+	// KindFragment is a fragment other than the first: no ports, no type.
+	KindFragment
+)
+
+// Frame is one packet as the kernel hands it over.
+type Frame struct {
+	// Bytes starts at the IP header. It may be shorter than the packet.
+	Bytes []byte
+	// Length is the packet's true length in bytes (NFQA_CAP_LEN), 0 when
+	// Bytes is the whole packet.
+	Length uint32
+	// Info holds the NFQA_SKB_INFO bits, see InfoGSO.
+	Info uint32
+}
+
+// Bits of Frame.Info (include/uapi/linux/netfilter/nfnetlink_queue.h).
+const (
+	InfoCsumNotReady    = 1 << 0
+	InfoGSO             = 1 << 1
+	InfoCsumNotVerified = 1 << 2
+)
+
+// Packet is what Parse fills in. The caller owns and reuses it. Fields that do
+// not belong to the packet's Kind hold what an earlier packet left there.
+type Packet struct {
+	Src, Dst conntrack.Addr
+	// Length is the true length of the IP packet in bytes.
+	Length uint32
+	// Proto is the protocol behind the last extension header.
+	Proto uint8
+	Kind  Kind
+	// HopLimit is the TTL of IPv4.
+	HopLimit uint8
+	// First is true for the first of several fragments: it has ports, but the
+	// packet is not whole.
+	First bool
+
+	// SrcPort and DstPort are valid for TCP and UDP.
+	SrcPort, DstPort uint16
+	// TCP is valid for KindTCP.
+	TCP conntrack.TCPSegment
+
+	// ICMPType and ICMPCode are valid for KindICMP and KindICMPv6; ICMPID for
+	// queries and their replies.
+	ICMPType, ICMPCode uint8
+	ICMPID             uint16
+	// Quote is the packet that an ICMP error quotes, valid if Quoted.
+	Quote  Quote
+	Quoted bool
+}
+
+// Quote is the packet inside an ICMP error, as far as the error carries it.
+// Ports follow the kind as in Packet.
+type Quote struct {
+	Src, Dst           conntrack.Addr
+	SrcPort, DstPort   uint16
+	ICMPID             uint16
+	Proto              uint8
+	Kind               Kind
+	ICMPType, ICMPCode uint8
+}
+
+// Fault is why a packet could not be understood. The zero value is no fault.
+type Fault uint8
