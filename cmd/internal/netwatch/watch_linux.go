@@ -1,0 +1,219 @@
+package netwatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"sgfw/policy/member"
+)
+
+const (
+	// settle is how long the watcher waits after a notification for the ones
+	// that follow: bringing up a link makes a burst of them.
+	settle = 100 * time.Millisecond
+	// dumpTimeout bounds one answer of the kernel.
+	dumpTimeout = 10 * time.Second
+	// dumpTries bounds how often a dump that changed while it ran is repeated.
+	dumpTries = 5
+	// receiveBuffer is the size of the notification socket's buffer in bytes.
+	receiveBuffer = 1 << 20
+)
+
+// unusable are the states of an address that does not work (yet): duplicate
+// address detection is running or has failed (RFC 4862 §5.4). Deprecated
+// addresses still receive, so they count.
+const unusable = unix.IFA_F_TENTATIVE | unix.IFA_F_DADFAILED
+
+// Watcher reads and follows the links of the network namespace that the
+// calling thread was in at [Open]. Read may be called at any time, Follow once.
+type Watcher struct {
+	events *nl.NetlinkSocket
+
+	mu sync.Mutex
+	// handle is nil once closed: a closed netlink.Handle would quietly open
+	// new sockets, in whatever namespace the calling thread is in.
+	handle *netlink.Handle
+}
+
+// Open subscribes to link and address changes. What happens from here on is
+// seen by Follow, so a Read after Open misses nothing.
+func Open() (*Watcher, error) {
+	events, err := nl.Subscribe(unix.NETLINK_ROUTE,
+		unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR)
+	if err != nil {
+		return nil, fmt.Errorf("netwatch: subscribe: %w", err)
+	}
+	// A full buffer costs nothing but an early dump: its size is a wish.
+	_ = events.SetReceiveBufferSize(receiveBuffer, true)
+	h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+	if err != nil {
+		events.Close()
+		return nil, fmt.Errorf("netwatch: %w", err)
+	}
+	if err := h.SetSocketTimeout(dumpTimeout); err != nil {
+		events.Close()
+		h.Close()
+		return nil, fmt.Errorf("netwatch: %w", err)
+	}
+	return &Watcher{handle: h, events: events}, nil
+}
+
+// Close ends a running Follow and frees the sockets.
+func (w *Watcher) Close() {
+	w.events.Close()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.handle != nil {
+		w.handle.Close()
+		w.handle = nil
+	}
+}
+
+// Read returns the state of now.
+func (w *Watcher) Read() (Snapshot, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.handle == nil {
+		return Snapshot{}, fmt.Errorf("netwatch: %w", net.ErrClosed)
+	}
+	var err error
+	for range dumpTries {
+		var s Snapshot
+		if s, err = w.dump(); err == nil {
+			return s, nil
+		}
+		if !errors.Is(err, netlink.ErrDumpInterrupted) {
+			break
+		}
+	}
+	return Snapshot{}, fmt.Errorf("netwatch: %w", err)
+}
+
+// Follow calls changed with every state that differs from the one before,
+// beginning with from, until ctx ends or the watcher is closed. Changes that
+// follow each other quickly are delivered once. A dump that fails is tried
+// again; failed hears of it and may be nil. Both are called by this goroutine.
+func (w *Watcher) Follow(ctx context.Context, from Snapshot, changed func(Snapshot), failed func(error)) error {
+	hints := make(chan struct{}, 1)
+	lost := make(chan error, 1)
+	go w.listen(hints, lost)
+	last := from
+	// Something may have changed between from and the first notification.
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case err := <-lost:
+			return fmt.Errorf("netwatch: notifications ended: %w", err)
+		case <-hints:
+			timer.Reset(settle)
+		case <-timer.C:
+			s, err := w.Read()
+			switch {
+			case ctx.Err() != nil:
+				return ctx.Err()
+			case errors.Is(err, net.ErrClosed):
+				return err
+			case err != nil:
+				if failed != nil {
+					failed(err)
+				}
+				timer.Reset(time.Second)
+			case !s.equal(last):
+				last = s
+				changed(s)
+			}
+		}
+	}
+}
+
+// listen turns notifications into hints until the socket fails for good.
+func (w *Watcher) listen(hints chan<- struct{}, lost chan<- error) {
+	for {
+		_, from, err := w.events.Receive()
+		switch {
+		case err == nil && from.Pid != nl.PidKernel:
+			continue
+		case errors.Is(err, os.ErrClosed) || errors.Is(err, unix.EBADF):
+			lost <- err
+			return
+		case err != nil && !errors.Is(err, unix.ENOBUFS) && !errors.Is(err, unix.EINTR) && !errors.Is(err, unix.EAGAIN):
+			// Anything else is as good as a lost notification, but must not spin.
+			time.Sleep(settle)
+		}
+		select {
+		case hints <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// dump reads links and addresses once; the caller holds mu.
+func (w *Watcher) dump() (Snapshot, error) {
+	links, err := w.handle.LinkList()
+	if err != nil {
+		return Snapshot{}, fmt.Errorf("list links: %w", err)
+	}
+	addrs, err := w.handle.AddrList(nil, netlink.FAMILY_ALL)
+	if err != nil {
+		return Snapshot{}, fmt.Errorf("list addresses: %w", err)
+	}
+	byIndex := make(map[int][]netip.Addr)
+	for _, a := range addrs {
+		if ip, ok := usable(a); ok {
+			byIndex[a.LinkIndex] = append(byIndex[a.LinkIndex], ip)
+		}
+	}
+	names := make(map[int]netlink.Link, len(links))
+	for _, l := range links {
+		names[l.Attrs().Index] = l
+	}
+	s := Snapshot{Masters: make(map[string]Master)}
+	for _, l := range links {
+		a := l.Attrs()
+		if a.Flags&net.FlagLoopback != 0 {
+			continue
+		}
+		ips := byIndex[a.Index]
+		slices.SortFunc(ips, netip.Addr.Compare)
+		s.Facts.Links = append(s.Facts.Links, member.Link{
+			Name: a.Name, Index: uint32(a.Index), Addresses: slices.Compact(ips),
+		})
+		if m, ok := names[a.MasterIndex]; ok && a.MasterIndex != 0 {
+			s.Masters[a.Name] = Master{Name: m.Attrs().Name, Kind: m.Type()}
+		}
+	}
+	slices.SortFunc(s.Facts.Links, func(a, b member.Link) int { return strings.Compare(a.Name, b.Name) })
+	return s, nil
+}
+
+// usable returns the address if it can stand for this machine in a group:
+// neither link-local nor of host scope, and past duplicate detection.
+func usable(a netlink.Addr) (netip.Addr, bool) {
+	ip, ok := netip.AddrFromSlice(a.IP)
+	if !ok {
+		return ip, false
+	}
+	ip = ip.Unmap()
+	switch {
+	case a.Flags&unusable != 0,
+		a.Scope == unix.RT_SCOPE_HOST, a.Scope == unix.RT_SCOPE_NOWHERE,
+		ip.IsLinkLocalUnicast(), ip.IsLoopback(), ip.IsUnspecified(), ip.IsMulticast():
+		return ip, false
+	}
+	return ip, true
+}

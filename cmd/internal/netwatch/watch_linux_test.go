@@ -1,0 +1,255 @@
+package netwatch
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"reflect"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// namespace runs the test in a network namespace of its own: the thread is
+// locked and never given back, so it dies with the namespace.
+func namespace(t *testing.T) *netlink.Handle {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		if os.Getenv("SGFW_REQUIRE_ROOT") == "1" {
+			t.Fatal("needs root: real packets")
+		}
+		t.Skip("needs root: real packets")
+	}
+	runtime.LockOSThread()
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		t.Fatal(err)
+	}
+	h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(h.Close)
+	return h
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// veth makes a link that is up; its other end is called name-peer.
+func veth(t *testing.T, h *netlink.Handle, name string) netlink.Link {
+	t.Helper()
+	must(t, h.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: name}, PeerName: name + "-peer"}))
+	l, err := h.LinkByName(name)
+	must(t, err)
+	must(t, h.LinkSetUp(l))
+	return l
+}
+
+func addr(t *testing.T, h *netlink.Handle, l netlink.Link, cidr string, flags int) {
+	t.Helper()
+	a, err := netlink.ParseAddr(cidr)
+	must(t, err)
+	a.Flags = flags
+	must(t, h.AddrAdd(l, a))
+}
+
+func open(t *testing.T) *Watcher {
+	t.Helper()
+	w, err := Open()
+	must(t, err)
+	t.Cleanup(w.Close)
+	return w
+}
+
+func addresses(s Snapshot, device string) []netip.Addr {
+	for _, l := range s.Facts.Links {
+		if l.Name == device {
+			return l.Addresses
+		}
+	}
+	return nil
+}
+
+func ips(s ...string) []netip.Addr {
+	var out []netip.Addr
+	for _, a := range s {
+		out = append(out, netip.MustParseAddr(a))
+	}
+	return out
+}
+
+func TestReadKeepsOnlyUsableAddresses(t *testing.T) {
+	h := namespace(t)
+	d := veth(t, h, "veth0")
+	lo, err := h.LinkByName("lo")
+	must(t, err)
+	must(t, h.LinkSetUp(lo))
+	addr(t, h, d, "192.0.2.7/24", 0)
+	addr(t, h, d, "169.254.3.4/16", 0)
+	addr(t, h, d, "2001:db8::7/64", unix.IFA_F_NODAD)
+	addr(t, h, lo, "198.51.100.1/32", 0)
+
+	s, err := open(t).Read()
+	must(t, err)
+	if got, want := addresses(s, "veth0"), ips("192.0.2.7", "2001:db8::7"); !reflect.DeepEqual(got, want) {
+		t.Errorf("addresses of veth0 = %v, want %v: no link-local ones, sorted", got, want)
+	}
+	for _, l := range s.Facts.Links {
+		if l.Name == "lo" {
+			t.Error("lo is listed")
+		}
+		if l.Name == "veth0" && l.Index != uint32(d.Attrs().Index) {
+			t.Errorf("index of veth0 = %d, want %d", l.Index, d.Attrs().Index)
+		}
+	}
+	if dev, ok := s.Device(netip.MustParseAddr("192.0.2.7")); !ok || dev != "veth0" {
+		t.Errorf("Device(192.0.2.7) = %q, %v", dev, ok)
+	}
+	if dev, ok := s.Device(netip.MustParseAddr("192.0.2.8")); ok {
+		t.Errorf("Device(192.0.2.8) = %q, want none", dev)
+	}
+}
+
+func TestUsable(t *testing.T) {
+	for _, tc := range []struct {
+		ip    string
+		flags int
+		scope netlink.Scope
+		want  bool
+	}{
+		{"192.0.2.1", 0, unix.RT_SCOPE_UNIVERSE, true},
+		{"10.0.0.1", 0, unix.RT_SCOPE_SITE, true},
+		{"192.0.2.1", 0, unix.RT_SCOPE_HOST, false},
+		{"169.254.0.1", 0, unix.RT_SCOPE_UNIVERSE, false},
+		{"127.0.0.2", 0, unix.RT_SCOPE_UNIVERSE, false},
+		{"fe80::1", unix.IFA_F_PERMANENT, unix.RT_SCOPE_LINK, false},
+		{"2001:db8::1", unix.IFA_F_PERMANENT, unix.RT_SCOPE_UNIVERSE, true},
+		{"2001:db8::1", unix.IFA_F_TENTATIVE, unix.RT_SCOPE_UNIVERSE, false},
+		{"2001:db8::1", unix.IFA_F_DADFAILED | unix.IFA_F_PERMANENT, unix.RT_SCOPE_UNIVERSE, false},
+		{"2001:db8::1", unix.IFA_F_DEPRECATED, unix.RT_SCOPE_UNIVERSE, true},
+		{"fd00::1", unix.IFA_F_TEMPORARY, unix.RT_SCOPE_UNIVERSE, true},
+	} {
+		a := netlink.Addr{IPNet: &net.IPNet{IP: net.ParseIP(tc.ip)}, Flags: tc.flags, Scope: int(tc.scope)}
+		if got, ok := usable(a); ok != tc.want || got != netip.MustParseAddr(tc.ip) {
+			t.Errorf("usable(%s, flags %#x, scope %d) = %v, %v, want %v", tc.ip, tc.flags, tc.scope, got, ok, tc.want)
+		}
+	}
+}
+
+func TestMasterIsNamed(t *testing.T) {
+	h := namespace(t)
+	port := veth(t, h, "port0")
+	must(t, h.LinkAdd(&netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: "br0"}}))
+	br, err := h.LinkByName("br0")
+	must(t, err)
+	must(t, h.LinkSetMaster(port, br))
+	s, err := open(t).Read()
+	must(t, err)
+	if got, want := s.Masters, map[string]Master{"port0": {Name: "br0", Kind: "bridge"}}; !reflect.DeepEqual(got, want) {
+		t.Errorf("Masters = %v, want %v", got, want)
+	}
+}
+
+// follow runs Follow and hands back the states that it delivered.
+func follow(t *testing.T, w *Watcher) <-chan Snapshot {
+	t.Helper()
+	s, err := w.Read()
+	must(t, err)
+	states := make(chan Snapshot, 1000)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() {
+		done <- w.Follow(ctx, s, func(s Snapshot) { states <- s }, func(err error) { t.Error(err) })
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != context.Canceled {
+			t.Errorf("Follow = %v, want context.Canceled", err)
+		}
+	})
+	return states
+}
+
+// await reads states until one is as wanted.
+func await(t *testing.T, states <-chan Snapshot, what string, ok func(Snapshot) bool) {
+	t.Helper()
+	deadline := time.After(10 * time.Second)
+	for {
+		select {
+		case s := <-states:
+			if ok(s) {
+				return
+			}
+		case <-deadline:
+			t.Fatalf("never saw %s", what)
+		}
+	}
+}
+
+func TestFollowSeesChanges(t *testing.T) {
+	h := namespace(t)
+	states := follow(t, open(t))
+
+	d := veth(t, h, "veth0")
+	addr(t, h, d, "192.0.2.7/24", 0)
+	await(t, states, "the new address", func(s Snapshot) bool {
+		return reflect.DeepEqual(addresses(s, "veth0"), ips("192.0.2.7"))
+	})
+	a, err := netlink.ParseAddr("192.0.2.7/24")
+	must(t, err)
+	must(t, h.AddrDel(d, a))
+	await(t, states, "the address gone", func(s Snapshot) bool {
+		return len(s.Facts.Links) > 0 && len(addresses(s, "veth0")) == 0
+	})
+	must(t, h.LinkDel(d))
+	await(t, states, "the link gone", func(s Snapshot) bool {
+		for _, l := range s.Facts.Links {
+			if l.Name == "veth0" {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// A burst that overflows the notification buffer is a hint like any other.
+func TestFollowSurvivesLostNotifications(t *testing.T) {
+	h := namespace(t)
+	w := open(t)
+	must(t, w.events.SetReceiveBufferSize(2048, true))
+	d := veth(t, h, "veth0")
+	states := follow(t, w)
+	const last = 250
+	for i := 1; i <= last; i++ {
+		addr(t, h, d, fmt.Sprintf("10.0.0.%d/32", i), 0)
+	}
+	await(t, states, "all addresses", func(s Snapshot) bool { return len(addresses(s, "veth0")) == last })
+}
+
+func TestFollowEndsWhenClosed(t *testing.T) {
+	namespace(t)
+	w, err := Open()
+	must(t, err)
+	s, err := w.Read()
+	must(t, err)
+	done := make(chan error)
+	go func() { done <- w.Follow(context.Background(), s, func(Snapshot) {}, nil) }()
+	w.Close()
+	select {
+	case err := <-done:
+		if err == nil {
+			t.Error("Follow of a closed watcher returned nil")
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("Follow did not end")
+	}
+}
