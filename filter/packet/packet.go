@@ -3,7 +3,11 @@
 // understand has a Fault, and a Fault is never a reason to accept.
 package packet
 
-import "sgfw/conntrack"
+import (
+	"strconv"
+
+	"sgfw/conntrack"
+)
 
 // Kind says which transport facts of a Packet are valid.
 type Kind uint8
@@ -21,6 +25,17 @@ const (
 	// KindFragment is a fragment other than the first: no ports, no type.
 	KindFragment
 )
+
+// kindNames follow the words of security-group rules.
+var kindNames = [...]string{"other", "tcp", "udp", "icmp", "icmpv6", "fragment"}
+
+// String returns a lower-case word for k.
+func (k Kind) String() string {
+	if int(k) < len(kindNames) {
+		return kindNames[k]
+	}
+	return "kind_" + strconv.Itoa(int(k))
+}
 
 // Frame is one packet as the kernel hands it over.
 type Frame struct {
@@ -46,13 +61,15 @@ type Packet struct {
 	Src, Dst conntrack.Addr
 	// Length is the true length of the IP packet in bytes.
 	Length uint32
-	// Proto is the protocol behind the last extension header.
+	// Proto is the protocol behind the last extension header; for an IPv6
+	// fragment other than the first, what its fragment header names, which can
+	// be an extension header.
 	Proto uint8
 	Kind  Kind
 	// HopLimit is the TTL of IPv4.
 	HopLimit uint8
 	// First is true for the first of several fragments: it has ports, but the
-	// packet is not whole.
+	// packet is not whole, and TCP.Len counts this fragment only.
 	First bool
 
 	// SrcPort and DstPort are valid for TCP and UDP.
@@ -64,9 +81,17 @@ type Packet struct {
 	// queries and their replies.
 	ICMPType, ICMPCode uint8
 	ICMPID             uint16
-	// Quote is the packet that an ICMP error quotes, valid if Quoted.
+	// Quote is the packet that an ICMP error quotes, valid if Quoted. Quoted
+	// is false for every other packet, for redirects and source quench (they
+	// report nothing that a flow could relate to), and for the first of
+	// several fragments.
 	Quote  Quote
 	Quoted bool
+	// QuoteFault says why the packet behind an ICMP error could not be
+	// understood. Such an error relates to nothing, but it is a packet like
+	// others: rules about its type and code decide. NoFault if Quoted, and for
+	// all that is no error.
+	QuoteFault Fault
 }
 
 // Quote is the packet inside an ICMP error, as far as the error carries it.
@@ -79,6 +104,3 @@ type Quote struct {
 	Kind               Kind
 	ICMPType, ICMPCode uint8
 }
-
-// Fault is why a packet could not be understood. The zero value is no fault.
-type Fault uint8

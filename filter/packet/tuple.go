@@ -1,0 +1,63 @@
+package packet
+
+import "sgfw/conntrack"
+
+// Trackable reports whether p can belong to a flow: TCP, UDP, queries of ICMP
+// and their replies, and every protocol without ports. Fragments, the first
+// one included, and other ICMP messages belong to none.
+func (p *Packet) Trackable() bool {
+	return !p.First && trackable(p.Kind, p.ICMPType)
+}
+
+// IsReply reports whether p answers an ICMP query. Which side of another
+// protocol answers, its packets do not tell.
+func (p *Packet) IsReply() bool {
+	r, _ := query(p.Kind, p.ICMPType)
+	return r == roleAnswers
+}
+
+// Tuple returns the flow of p, which crosses the interface s in direction d.
+// It names no flow unless p is [Packet.Trackable]; ports are then zero, but
+// for the first of several fragments.
+func (p *Packet) Tuple(s conntrack.Scope, d conntrack.Direction) conntrack.Tuple {
+	src, dst := flowPorts(p.Kind, p.SrcPort, p.DstPort, p.ICMPType, p.ICMPID)
+	return conntrack.NewTuple(s, d, p.Proto, p.Src, p.Dst, src, dst)
+}
+
+// Trackable is [Packet.Trackable] for the quoted packet. An error that quotes
+// an error, or a fragment other than the first, relates to no flow.
+func (q *Quote) Trackable() bool { return trackable(q.Kind, q.ICMPType) }
+
+// Tuple returns the flow of the quoted packet, which crossed the interface s in
+// direction d: the opposite of the direction of the error around it.
+func (q *Quote) Tuple(s conntrack.Scope, d conntrack.Direction) conntrack.Tuple {
+	src, dst := flowPorts(q.Kind, q.SrcPort, q.DstPort, q.ICMPType, q.ICMPID)
+	return conntrack.NewTuple(s, d, q.Proto, q.Src, q.Dst, src, dst)
+}
+
+func trackable(k Kind, icmpType uint8) bool {
+	switch k {
+	case KindOther, KindTCP, KindUDP:
+		return true
+	case KindICMP, KindICMPv6:
+		r, _ := query(k, icmpType)
+		return r != roleNone
+	}
+	return false
+}
+
+// flowPorts returns the ports of a packet in its [conntrack.Tuple].
+func flowPorts(k Kind, srcPort, dstPort uint16, icmpType uint8, icmpID uint16) (src, dst uint16) {
+	switch k {
+	case KindTCP, KindUDP:
+		return srcPort, dstPort
+	case KindICMP, KindICMPv6:
+		switch r, asked := query(k, icmpType); r {
+		case roleAsks:
+			return icmpID, conntrack.QueryPort(asked)
+		case roleAnswers:
+			return conntrack.QueryPort(asked), icmpID
+		}
+	}
+	return 0, 0
+}
