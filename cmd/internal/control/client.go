@@ -1,0 +1,151 @@
+package control
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"syscall"
+)
+
+// maxAnswer bounds an answer that is one document, in bytes.
+const maxAnswer = 16 << 20
+
+// Client talks to the daemon behind one socket. It is safe for concurrent use.
+type Client struct {
+	path string
+	http *http.Client
+}
+
+// NewClient returns a client of the socket at path; it connects with the
+// first request.
+func NewClient(path string) *Client {
+	var d net.Dialer
+	return &Client{path: path, http: &http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return d.DialContext(ctx, "unix", path)
+		},
+	}}}
+}
+
+// Status asks the daemon about itself.
+func (c *Client) Status(ctx context.Context) (Status, error) {
+	var doc Status
+	err := c.document(ctx, http.MethodGet, "status", nil, &doc, &doc.Schema)
+	return doc, err
+}
+
+// Explain asks what would happen to a packet.
+func (c *Client) Explain(ctx context.Context, q Query) (Explanation, error) {
+	var doc Explanation
+	err := c.document(ctx, http.MethodPost, "explain", q, &doc, &doc.Schema)
+	return doc, err
+}
+
+// Reload asks for the policy file to be read again and returns when every
+// queue uses the new rules.
+func (c *Client) Reload(ctx context.Context, q ReloadRequest) (ReloadReply, error) {
+	var doc ReloadReply
+	err := c.document(ctx, http.MethodPost, "reload", q, &doc, &doc.Schema)
+	return doc, err
+}
+
+// Flows calls begin once and then each for every flow. An answer that ends
+// early is an error, however many flows came before.
+func (c *Client) Flows(ctx context.Context, q FlowQuery, begin func(FlowsHeader) error, each func(Flow) error) error {
+	v := url.Values{}
+	if q.Limit > 0 {
+		v.Set("limit", strconv.Itoa(q.Limit))
+	}
+	body, err := c.do(ctx, http.MethodGet, "flows?"+v.Encode(), nil)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	d := json.NewDecoder(body)
+	var h FlowsHeader
+	if err := d.Decode(&h); err != nil {
+		return fmt.Errorf("%w: flows: %w", ErrProtocol, err)
+	}
+	if err := sameSchema("flows", h.Schema); err != nil {
+		return err
+	}
+	if err := begin(h); err != nil {
+		return err
+	}
+	for {
+		var f Flow
+		switch err := d.Decode(&f); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return fmt.Errorf("flows: the answer was cut short: %w", err)
+		}
+		if err := each(f); err != nil {
+			return err
+		}
+	}
+}
+
+// document makes a request whose answer is one document; schema points into doc.
+func (c *Client) document(ctx context.Context, method, name string, in, doc any, schema *string) error {
+	body, err := c.do(ctx, method, name, in)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	if err := json.NewDecoder(io.LimitReader(body, maxAnswer)).Decode(doc); err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrProtocol, name, err)
+	}
+	return sameSchema(name, *schema)
+}
+
+func sameSchema(name, schema string) error {
+	if schema != Schema {
+		return fmt.Errorf("%w: %s: schema %q, want %q", ErrProtocol, name, schema, Schema)
+	}
+	return nil
+}
+
+// do makes a request and returns the body of a success; the daemon's refusal
+// comes back as a *Failure.
+func (c *Client) do(ctx context.Context, method, name string, in any) (io.ReadCloser, error) {
+	var body io.Reader
+	if in != nil {
+		b, err := json.Marshal(in)
+		if err != nil {
+			return nil, err
+		}
+		body = bytes.NewReader(b)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "http://sgfw/v1/"+name, body)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.http.Do(req)
+	switch {
+	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ECONNREFUSED):
+		return nil, fmt.Errorf("%w: nobody listens on %s", ErrNoDaemon, c.path)
+	case err != nil:
+		// The URL that net/http names is an invention of ours.
+		if u, ok := errors.AsType[*url.Error](err); ok {
+			err = u.Err
+		}
+		return nil, fmt.Errorf("control: %w", err)
+	case resp.StatusCode == http.StatusOK:
+		return resp.Body, nil
+	}
+	defer resp.Body.Close()
+	var e envelope
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(&e); err != nil || e.Error == nil || e.Schema != Schema {
+		return nil, fmt.Errorf("%w: HTTP status %s", ErrProtocol, resp.Status)
+	}
+	return nil, e.Error
+}

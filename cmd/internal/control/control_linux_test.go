@@ -1,0 +1,325 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// fake is a backend whose answers the test sets.
+type fake struct {
+	status  Status
+	flows   []Flow
+	broken  error // returned by Flows after the flows
+	explain func(Query) (Explanation, error)
+	reload  func(ReloadRequest) (ReloadReply, error)
+}
+
+func (f *fake) Status(context.Context) (Status, error) { return f.status, nil }
+
+func (f *fake) Flows(_ context.Context, q FlowQuery, begin func(FlowsHeader) error, each func(Flow) error) error {
+	if err := begin(FlowsHeader{Live: len(f.flows)}); err != nil {
+		return err
+	}
+	for i, flow := range f.flows {
+		if q.Limit > 0 && i == q.Limit {
+			break
+		}
+		if err := each(flow); err != nil {
+			return err
+		}
+	}
+	return f.broken
+}
+
+func (f *fake) Explain(_ context.Context, q Query) (Explanation, error)        { return f.explain(q) }
+func (f *fake) Reload(_ context.Context, q ReloadRequest) (ReloadReply, error) { return f.reload(q) }
+
+// serve runs a server on a socket of its own until the test ends.
+func serve(t *testing.T, b Backend) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "run", "sgfw.sock")
+	s, err := Listen(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- Serve(ctx, s.Listener, b) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Serve = %v, want nil after an ordered end", err)
+		}
+		s.Close()
+		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("socket file after Close: %v, want none", err)
+		}
+	})
+	return path
+}
+
+func TestStatusTravels(t *testing.T) {
+	want := Status{State: StateRunning, PID: 42, Version: "v1", Started: time.Unix(1700000000, 0).UTC(),
+		Verdicts: []VerdictCount{{VerdictDrop, "no-rule", 7}}}
+	got, err := NewClient(serve(t, &fake{status: want})).Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want.Schema = Schema
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestExplainTravels(t *testing.T) {
+	kind := uint8(8)
+	q := Query{Interface: "eth0", Direction: "ingress", Protocol: "icmp", From: "192.0.2.1", ICMPType: &kind}
+	c := NewClient(serve(t, &fake{explain: func(got Query) (Explanation, error) {
+		if d := cmp.Diff(q, got); d != "" {
+			t.Error(d)
+		}
+		return Explanation{Verdict: VerdictAccept, Query: got}, nil
+	}}))
+	got, err := c.Explain(t.Context(), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(Explanation{Schema: Schema, Verdict: VerdictAccept, Query: q}, got); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestFailureKeepsItsKind(t *testing.T) {
+	for _, want := range []*Failure{
+		{Kind: KindInvalid, Message: "policy invalid", Problems: []Problem{{File: "p.yaml", Line: 3, Col: 5, Severity: "error", Message: "no such group"}}},
+		{Kind: KindRefused, Message: "would lock out 192.0.2.1"},
+		{Kind: KindUsage, Message: "what?"},
+		{Kind: KindFailed, Message: "disk on fire"},
+	} {
+		c := NewClient(serve(t, &fake{reload: func(q ReloadRequest) (ReloadReply, error) {
+			if !q.Force {
+				t.Error("force got lost")
+			}
+			return ReloadReply{}, fmt.Errorf("reload: %w", want)
+		}}))
+		_, err := c.Reload(t.Context(), ReloadRequest{Force: true})
+		got, ok := errors.AsType[*Failure](err)
+		if !ok {
+			t.Fatalf("error %v is not a Failure", err)
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Error(d)
+		}
+	}
+}
+
+func TestFlowsStream(t *testing.T) {
+	var flows []Flow
+	for i := range 5000 {
+		flows = append(flows, Flow{Interface: "eth0", Protocol: "tcp", Local: "192.0.2.1", LocalPort: uint16(i), State: "established"})
+	}
+	b := &fake{flows: flows}
+	c := NewClient(serve(t, b))
+	read := func(q FlowQuery) (h FlowsHeader, got []Flow, err error) {
+		err = c.Flows(t.Context(), q, func(x FlowsHeader) error { h = x; return nil },
+			func(f Flow) error { got = append(got, f); return nil })
+		return h, got, err
+	}
+	h, got, err := read(FlowQuery{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h.Live != 5000 {
+		t.Errorf("header says %d flows, want 5000", h.Live)
+	}
+	if d := cmp.Diff(flows, got); d != "" {
+		t.Error(d)
+	}
+	if _, got, err = read(FlowQuery{Limit: 3}); err != nil || len(got) != 3 {
+		t.Errorf("limit 3: %d flows, %v", len(got), err)
+	}
+	b.broken = errors.New("stopped in the middle")
+	if _, _, err = read(FlowQuery{}); err == nil {
+		t.Error("an answer that was cut short passed for a whole one")
+	}
+}
+
+func TestNoDaemon(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "sgfw.sock")
+	if _, err := NewClient(path).Status(t.Context()); !errors.Is(err, ErrNoDaemon) {
+		t.Errorf("no socket: %v, want ErrNoDaemon", err)
+	}
+	stale(t, path)
+	if _, err := NewClient(path).Status(t.Context()); !errors.Is(err, ErrNoDaemon) {
+		t.Errorf("stale socket: %v, want ErrNoDaemon", err)
+	}
+}
+
+// stale leaves a socket file without a listener.
+func stale(t *testing.T, path string) {
+	t.Helper()
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.SetUnlinkOnClose(false)
+	l.Close()
+}
+
+func TestListenReplacesAStaleSocketOnly(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "sgfw.sock")
+	stale(t, path)
+	s, err := Listen(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fi, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fi.Mode().Perm(); got != socketMode {
+		t.Errorf("mode %o, want %o", got, socketMode)
+	}
+	if pid, held := Locked(path); !held || pid != os.Getpid() {
+		t.Errorf("Locked = %d, %v, want our PID", pid, held)
+	}
+	_, err = Listen(t.Context(), path)
+	if !errors.Is(err, ErrRunning) || !strings.Contains(err.Error(), "PID "+strconv.Itoa(os.Getpid())) {
+		t.Errorf("second Listen = %v, want ErrRunning with the PID", err)
+	}
+	if c, err := net.Dial("unix", path); err != nil {
+		t.Errorf("the refused Listen hurt the first: %v", err)
+	} else {
+		c.Close()
+	}
+	s.Close()
+	if pid, held := Locked(path); held {
+		t.Errorf("Locked after Close = %d", pid)
+	}
+	s, err = Listen(t.Context(), path)
+	if err != nil {
+		t.Fatalf("Listen after Close: %v", err)
+	}
+	s.Close()
+
+	file := filepath.Join(t.TempDir(), "precious")
+	if err := os.WriteFile(file, []byte("data"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Listen(t.Context(), file); err == nil {
+		t.Error("Listen replaced a file that is no socket")
+	}
+	if b, err := os.ReadFile(file); err != nil || string(b) != "data" {
+		t.Errorf("the file is now %q, %v", b, err)
+	}
+}
+
+// raw sends a request past the client.
+func raw(t *testing.T, path, method, name, body string) (int, string) {
+	t.Helper()
+	c := NewClient(path)
+	req, err := http.NewRequestWithContext(t.Context(), method, "http://sgfw/v1/"+name, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(b)
+}
+
+func TestOddRequestsAreRefused(t *testing.T) {
+	path := serve(t, &fake{reload: func(ReloadRequest) (ReloadReply, error) {
+		t.Error("an odd request reached the backend")
+		return ReloadReply{}, nil
+	}})
+	for _, tc := range []struct {
+		name, method, path, body string
+		status                   int
+	}{
+		{"empty body", "POST", "reload", "", 400},
+		{"unknown key", "POST", "reload", `{"force":true,"colour":"red"}`, 400},
+		{"wrong type", "POST", "reload", `{"force":"yes"}`, 400},
+		{"two documents", "POST", "reload", `{} {}`, 400},
+		{"too long", "POST", "reload", `{"force":` + strings.Repeat(" ", maxBody) + `true}`, 400},
+		{"wrong method", "GET", "reload", "", 405},
+		{"unknown path", "GET", "secrets", "", 404},
+		{"odd limit", "GET", "flows?limit=-1", "", 400},
+	} {
+		if status, body := raw(t, path, tc.method, tc.path, tc.body); status != tc.status {
+			t.Errorf("%s: HTTP %d, want %d: %s", tc.name, status, tc.status, body)
+		}
+	}
+}
+
+func TestAtMostSoManyClients(t *testing.T) {
+	entered := make(chan struct{}, maxClients)
+	release := make(chan struct{})
+	path := serve(t, &fake{reload: func(ReloadRequest) (ReloadReply, error) {
+		entered <- struct{}{}
+		<-release
+		return ReloadReply{}, nil
+	}})
+	var wg sync.WaitGroup
+	for range maxClients {
+		wg.Go(func() {
+			if _, err := NewClient(path).Reload(t.Context(), ReloadRequest{}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for range maxClients {
+		<-entered
+	}
+	if status, _ := raw(t, path, "GET", "status", ""); status != http.StatusServiceUnavailable {
+		t.Errorf("one client too many: HTTP %d, want 503", status)
+	}
+	close(release)
+	wg.Wait()
+	if status, _ := raw(t, path, "GET", "status", ""); status != http.StatusOK {
+		t.Errorf("afterwards: HTTP %d, want 200", status)
+	}
+}
+
+func TestAStrangerOnTheSocket(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "sgfw.sock")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/v1/status" {
+			fmt.Fprint(w, `{"schema":"sgfw/v9","pid":1}`)
+			return
+		}
+		http.Error(w, "no", http.StatusTeapot)
+	})}
+	go srv.Serve(l)
+	defer srv.Close()
+	c := NewClient(path)
+	if _, err := c.Status(t.Context()); !errors.Is(err, ErrProtocol) {
+		t.Errorf("other schema: %v, want ErrProtocol", err)
+	}
+	if _, err := c.Reload(t.Context(), ReloadRequest{}); !errors.Is(err, ErrProtocol) {
+		t.Errorf("other error body: %v, want ErrProtocol", err)
+	}
+}

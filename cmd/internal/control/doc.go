@@ -1,0 +1,174 @@
+// Package control is the daemon's API on a unix socket, its server, its client
+// and the documents that travel over it: HTTP with JSON bodies, every document
+// marked with its schema. Access to the socket is access to the daemon; the
+// file mode of the socket is the only authorisation.
+package control
+
+import "time"
+
+// Schema marks every JSON document that sgfw prints or sends. A change that
+// would break a reader gets a new number.
+const Schema = "sgfw/v1"
+
+// DefaultSocket is where a daemon listens unless told otherwise.
+const DefaultSocket = "/run/sgfw/sgfw.sock"
+
+// Status is what the daemon says about itself.
+type Status struct {
+	Schema string `json:"schema"`
+	// State is StateRunning or StateDegraded.
+	State string `json:"state"`
+	// Degraded says in words what is not as the policy wants it; empty when
+	// State is StateRunning.
+	Degraded   []string          `json:"degraded,omitempty"`
+	PID        int               `json:"pid"`
+	Version    string            `json:"version"`
+	Started    time.Time         `json:"started"`
+	Policy     PolicyStatus      `json:"policy"`
+	Interfaces []InterfaceStatus `json:"interfaces"`
+	Table      TableStatus       `json:"table"`
+	Queues     []QueueStatus     `json:"queues"`
+	Flows      FlowStatus        `json:"flows"`
+	// Verdicts counts packets by verdict and reason since the start.
+	Verdicts []VerdictCount `json:"verdicts"`
+}
+
+// States of the daemon.
+const (
+	StateRunning  = "running"
+	StateDegraded = "degraded"
+)
+
+// PolicyStatus names the policy in force.
+type PolicyStatus struct {
+	File string `json:"file"`
+	// Generation counts the rule sets published since the start, from 1; a
+	// reload and a change of addresses each make one.
+	Generation uint64    `json:"generation"`
+	Loaded     time.Time `json:"loaded"`
+	Groups     int       `json:"groups"`
+	Rules      int       `json:"rules"`
+}
+
+// InterfaceStatus is one entry of the policy's interfaces and the devices that
+// it covers now.
+type InterfaceStatus struct {
+	Device  string   `json:"device"`
+	Mode    string   `json:"mode"`
+	Groups  []string `json:"security_groups"`
+	Covered []Device `json:"covered"`
+}
+
+// Device is a network device of the machine.
+type Device struct {
+	Name      string   `json:"name"`
+	Index     uint32   `json:"index"`
+	Addresses []string `json:"addresses"`
+}
+
+// TableStatus says how packets come to the daemon.
+type TableStatus struct {
+	Name string `json:"name"`
+	// QueueExpression is "native" or "xt".
+	QueueExpression string `json:"queue_expression"`
+	// Owner and Persist are the flags that the kernel granted to the table.
+	Owner      bool   `json:"owner"`
+	Persist    bool   `json:"persist"`
+	Reassembly string `json:"reassembly"`
+	// Reinstalled counts how often another program damaged the table.
+	Reinstalled uint64   `json:"reinstalled"`
+	Notices     []string `json:"notices,omitempty"`
+}
+
+// QueueStatus is one NFQUEUE: our own counters, and the kernel's. Every loss
+// has a counter of its own cause.
+type QueueStatus struct {
+	Number    uint16 `json:"number"`
+	Packets   uint64 `json:"packets"`
+	Accepted  uint64 `json:"accepted"`
+	Dropped   uint64 `json:"dropped"`
+	Malformed uint64 `json:"malformed"`
+	// Overruns counts messages lost between kernel and daemon (ENOBUFS).
+	Overruns uint64 `json:"overruns"`
+	// Waiting is the number of packets that have no verdict yet.
+	Waiting uint64 `json:"kernel_waiting"`
+	// KernelDropped counts packets dropped since the queue was full;
+	// UserDropped those that could not be handed to the socket.
+	KernelDropped uint64 `json:"kernel_queue_dropped"`
+	UserDropped   uint64 `json:"kernel_user_dropped"`
+}
+
+// FlowStatus is the state of the flow table.
+type FlowStatus struct {
+	Live     int    `json:"live"`
+	Max      int    `json:"max"`
+	HalfOpen int    `json:"half_open"`
+	Created  uint64 `json:"created"`
+	Expired  uint64 `json:"expired"`
+	Evicted  uint64 `json:"evicted"`
+	Refused  uint64 `json:"refused"`
+}
+
+// VerdictCount is how many packets got a verdict for a reason.
+type VerdictCount struct {
+	Verdict string `json:"verdict"`
+	Reason  string `json:"reason"`
+	Packets uint64 `json:"packets"`
+}
+
+// Flow is one live flow of one interface.
+type Flow struct {
+	Interface string `json:"interface"`
+	// Direction is that of the packet that opened the flow.
+	Direction string `json:"direction"`
+	Protocol  string `json:"protocol"`
+	Local     string `json:"local"`
+	Remote    string `json:"remote"`
+	// Ports are 0 where the protocol has none; an ICMP query has its
+	// identifier and type instead.
+	LocalPort  uint16  `json:"local_port"`
+	RemotePort uint16  `json:"remote_port"`
+	ICMPType   *uint8  `json:"icmp_type,omitempty"`
+	ICMPID     *uint16 `json:"icmp_id,omitempty"`
+	State      string  `json:"state"`
+	// Expires is the time left in seconds if no packet comes.
+	Expires int64 `json:"expires_seconds"`
+}
+
+// FlowQuery selects flows. The zero value selects all.
+type FlowQuery struct {
+	// Limit bounds the number of flows, 0 meaning no bound.
+	Limit int
+}
+
+// FlowsHeader is the first line of the answer to a flow query; one Flow per
+// line follows.
+type FlowsHeader struct {
+	Schema string `json:"schema"`
+	// Live is the number of flows in the table.
+	Live int `json:"live"`
+}
+
+// ReloadRequest asks for the policy file to be read again.
+type ReloadRequest struct {
+	// Force skips the SSH guard.
+	Force bool `json:"force"`
+}
+
+// ReloadReply is the answer once every queue uses the new rules.
+type ReloadReply struct {
+	Schema     string    `json:"schema"`
+	Generation uint64    `json:"generation"`
+	Notices    []Problem `json:"notices"`
+}
+
+// Problem is one finding about a policy file.
+type Problem struct {
+	File     string `json:"file,omitempty"`
+	Line     int    `json:"line,omitempty"`
+	Col      int    `json:"col,omitempty"`
+	Severity string `json:"severity"`
+	Code     string `json:"code,omitempty"`
+	Message  string `json:"message"`
+	Hint     string `json:"hint,omitempty"`
+}

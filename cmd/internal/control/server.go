@@ -1,0 +1,190 @@
+package control
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// Bounds of the API: a client, hostile or broken, costs this much at most.
+const (
+	maxBody        = 64 << 10 // bytes of a request body
+	maxHeader      = 16 << 10 // bytes of a request header
+	maxClients     = 16       // requests served at once
+	headerTimeout  = 5 * time.Second
+	requestTimeout = 10 * time.Second
+	// answerTimeout is generous: an answer may be a quarter of a million flows.
+	answerTimeout = 60 * time.Second
+)
+
+// Backend answers the requests. Its methods are called concurrently. An error
+// that is a [Failure] keeps its kind; any other is KindFailed.
+type Backend interface {
+	Status(context.Context) (Status, error)
+	// Flows calls each for every live flow that the query selects, after
+	// begin with the header; an error of either is returned as it is.
+	Flows(ctx context.Context, q FlowQuery, begin func(FlowsHeader) error, each func(Flow) error) error
+	Explain(context.Context, Query) (Explanation, error)
+	Reload(context.Context, ReloadRequest) (ReloadReply, error)
+}
+
+// Serve answers on l until ctx ends, then lets running requests finish for a
+// short while. It returns nil after an ordered end.
+func Serve(ctx context.Context, l net.Listener, b Backend) error {
+	srv := &http.Server{
+		Handler:           handler(b),
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       requestTimeout,
+		WriteTimeout:      answerTimeout,
+		IdleTimeout:       requestTimeout,
+		MaxHeaderBytes:    maxHeader,
+	}
+	srv.SetKeepAlivesEnabled(false)
+	stopped := make(chan error, 1)
+	stop := context.AfterFunc(ctx, func() {
+		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		err := srv.Shutdown(late)
+		if err != nil {
+			err = srv.Close()
+		}
+		stopped <- err
+	})
+	defer stop()
+	err := srv.Serve(l)
+	if errors.Is(err, http.ErrServerClosed) && ctx.Err() != nil {
+		return <-stopped
+	}
+	return fmt.Errorf("control: serve: %w", err)
+}
+
+// handler is the API, version 1.
+func handler(b Backend) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
+		doc, err := b.Status(r.Context())
+		doc.Schema = Schema
+		answer(w, doc, err)
+	})
+	mux.HandleFunc("GET /v1/flows", func(w http.ResponseWriter, r *http.Request) {
+		q, err := flowQuery(r)
+		if err != nil {
+			answer(w, nil, err)
+			return
+		}
+		streamFlows(r.Context(), w, b, q)
+	})
+	mux.HandleFunc("POST /v1/explain", func(w http.ResponseWriter, r *http.Request) {
+		var q Query
+		if err := decode(w, r, &q); err != nil {
+			answer(w, nil, err)
+			return
+		}
+		doc, err := b.Explain(r.Context(), q)
+		doc.Schema = Schema
+		answer(w, doc, err)
+	})
+	mux.HandleFunc("POST /v1/reload", func(w http.ResponseWriter, r *http.Request) {
+		var q ReloadRequest
+		if err := decode(w, r, &q); err != nil {
+			answer(w, nil, err)
+			return
+		}
+		// A client that hangs up must not leave a reload half done.
+		doc, err := b.Reload(context.WithoutCancel(r.Context()), q)
+		doc.Schema = Schema
+		answer(w, doc, err)
+	})
+	return bounded(mux)
+}
+
+// bounded serves at most maxClients requests at once.
+func bounded(h http.Handler) http.Handler {
+	slots := make(chan struct{}, maxClients)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case slots <- struct{}{}:
+			defer func() { <-slots }()
+			h.ServeHTTP(w, r)
+		default:
+			fail(w, http.StatusServiceUnavailable, &Failure{Kind: KindFailed, Message: "too many requests at once"})
+		}
+	})
+}
+
+// decode reads one JSON document that fills v, strictly.
+func decode(w http.ResponseWriter, r *http.Request, v any) error {
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return &Failure{Kind: KindUsage, Message: "request: " + err.Error()}
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return &Failure{Kind: KindUsage, Message: "request: more than one document"}
+	}
+	return nil
+}
+
+func flowQuery(r *http.Request) (FlowQuery, error) {
+	var q FlowQuery
+	if s := r.URL.Query().Get("limit"); s != "" {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 0 {
+			return q, &Failure{Kind: KindUsage, Message: fmt.Sprintf("limit: %q is not a number of flows", s)}
+		}
+		q.Limit = n
+	}
+	return q, nil
+}
+
+// answer writes doc, or the error.
+func answer(w http.ResponseWriter, doc any, err error) {
+	if err != nil {
+		f := asFailure(err)
+		fail(w, f.Kind.status(), f)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	// The client went away: nobody is left to tell.
+	_ = json.NewEncoder(w).Encode(doc)
+}
+
+func fail(w http.ResponseWriter, status int, f *Failure) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(envelope{Schema: Schema, Error: f})
+}
+
+// streamFlows writes the header and one flow per line, so that neither side
+// holds the whole table. An error in the middle breaks the connection: the
+// client sees an answer cut short and not a short answer.
+func streamFlows(ctx context.Context, w http.ResponseWriter, b Backend, q FlowQuery) {
+	buf := bufio.NewWriter(w)
+	enc := json.NewEncoder(buf)
+	begun := false
+	err := b.Flows(ctx, q, func(h FlowsHeader) error {
+		begun = true
+		h.Schema = Schema
+		w.Header().Set("Content-Type", "application/x-ndjson")
+		return enc.Encode(h)
+	}, func(f Flow) error {
+		return enc.Encode(f)
+	})
+	if err == nil {
+		err = buf.Flush()
+	}
+	switch {
+	case err == nil:
+	case begun:
+		panic(http.ErrAbortHandler)
+	default:
+		answer(w, nil, err)
+	}
+}

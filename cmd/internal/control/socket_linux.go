@@ -1,0 +1,159 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrRunning says that another daemon holds the socket.
+var ErrRunning = errors.New("another sgfw daemon is running")
+
+const (
+	socketMode    = 0o660
+	directoryMode = 0o755
+	lockMode      = 0o600
+)
+
+// Socket is a control socket that this process holds. The lock beside it, and
+// not the socket file, says whether a daemon lives: the kernel drops it with
+// the process, however that ends.
+type Socket struct {
+	Listener net.Listener
+	path     string
+	lock     *os.File
+}
+
+// Listen makes the socket at path, and its directory if need be. A socket file
+// that a dead daemon left is replaced; a live daemon is ErrRunning with its PID.
+func Listen(ctx context.Context, path string) (*Socket, error) {
+	if err := os.MkdirAll(filepath.Dir(path), directoryMode); err != nil {
+		return nil, fmt.Errorf("control: %w", err)
+	}
+	lock, err := acquire(path + ".lock")
+	if err != nil {
+		return nil, err
+	}
+	s := &Socket{path: path, lock: lock}
+	if err := s.bind(ctx); err != nil {
+		lock.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Close stops listening and removes the socket file. The lock file stays:
+// removing it would let two daemons lock two files of the same name.
+func (s *Socket) Close() error {
+	return errors.Join(s.Listener.Close(), s.lock.Close())
+}
+
+// acquire takes the lock at path for this process and writes its PID into it.
+func acquire(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, lockMode)
+	if err != nil {
+		return nil, fmt.Errorf("control: lock: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		defer f.Close()
+		if !errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, fmt.Errorf("control: lock %s: %w", path, err)
+		}
+		return nil, fmt.Errorf("%w: %s holds %s", ErrRunning, holder(f), path)
+	}
+	if err := f.Truncate(0); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("control: lock: %w", err)
+	}
+	if _, err := f.WriteAt(fmt.Appendf(nil, "%d\n", os.Getpid()), 0); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("control: lock: %w", err)
+	}
+	return f, nil
+}
+
+// Locked returns the PID of the daemon that holds the socket at path, and
+// whether there is one. The PID is 0 where the lock file does not say.
+func Locked(path string) (pid int, held bool) {
+	f, err := os.Open(path + ".lock")
+	if err != nil {
+		return 0, false
+	}
+	defer f.Close()
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB); err == nil {
+		return 0, false
+	}
+	pid, _ = readPID(f)
+	return pid, true
+}
+
+// holder names the process that wrote the lock file.
+func holder(f *os.File) string {
+	pid, ok := readPID(f)
+	if !ok {
+		return "an unknown process"
+	}
+	return "PID " + strconv.Itoa(pid)
+}
+
+func readPID(f *os.File) (int, bool) {
+	b, err := io.ReadAll(io.NewSectionReader(f, 0, 32))
+	if err != nil {
+		return 0, false
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	return pid, err == nil && pid > 0
+}
+
+// bind makes the socket file. Its mode is set on the socket before the kernel
+// makes the file of it (unix_bind takes the socket's mode), so at no moment
+// can anybody else connect.
+func (s *Socket) bind(ctx context.Context) error {
+	if err := removeSocket(s.path); err != nil {
+		return err
+	}
+	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		var chmod error
+		if err := c.Control(func(fd uintptr) { chmod = unix.Fchmod(int(fd), socketMode) }); err != nil {
+			return err
+		}
+		return chmod
+	}}
+	l, err := lc.Listen(ctx, "unix", s.path)
+	if err != nil {
+		return fmt.Errorf("control: %w", err)
+	}
+	// The umask may have taken bits away.
+	if err := os.Chmod(s.path, socketMode); err != nil {
+		l.Close()
+		return fmt.Errorf("control: %w", err)
+	}
+	s.Listener = l
+	return nil
+}
+
+// removeSocket removes what a dead daemon left, and nothing but a socket.
+func removeSocket(path string) error {
+	fi, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("control: %w", err)
+	case fi.Mode().Type() != os.ModeSocket:
+		return fmt.Errorf("control: %s exists and is not a socket", path)
+	}
+	if err := os.Remove(path); err != nil {
+		return fmt.Errorf("control: stale socket: %w", err)
+	}
+	return nil
+}
