@@ -56,13 +56,22 @@ func QueryPort(t uint8) uint16 { return uint16(t)<<8 | 1 }
 
 // NewTuple returns the tuple of a packet that crosses the interface s in
 // direction d from src to dst.
-func NewTuple(s Scope, d Direction, proto uint8, src, dst Addr, srcPort, dstPort uint16) Tuple {
-	t := Tuple{Local: dst, Remote: src, LocalPort: dstPort, RemotePort: srcPort, meta: uint32(s)<<8 | uint32(proto)}
-	if d == Egress {
-		t.Local, t.Remote = src, dst
-		t.LocalPort, t.RemotePort = srcPort, dstPort
-	}
+func NewTuple(s Scope, d Direction, proto uint8, src, dst Addr, srcPort, dstPort uint16) (t Tuple) {
+	t.Set(s, d, proto, src, dst, srcPort, dstPort)
 	return t
+}
+
+// Set makes t what [NewTuple] returns, in place. A tuple that is returned and
+// then stored is copied in pieces of another size than it was written in, which
+// stalls the processor for longer than all else here takes.
+func (t *Tuple) Set(s Scope, d Direction, proto uint8, src, dst Addr, srcPort, dstPort uint16) {
+	if d != Egress {
+		src, dst = dst, src
+		srcPort, dstPort = dstPort, srcPort
+	}
+	t.Local, t.Remote = src, dst
+	t.LocalPort, t.RemotePort = srcPort, dstPort
+	t.meta = uint32(s)<<8 | uint32(proto)
 }
 
 // Proto returns the IP protocol number.

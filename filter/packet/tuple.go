@@ -19,9 +19,18 @@ func (p *Packet) IsReply() bool {
 // Tuple returns the flow of p, which crosses the interface s in direction d.
 // It names no flow unless p is [Packet.Trackable]; ports are then zero, but
 // for the first of several fragments.
-func (p *Packet) Tuple(s conntrack.Scope, d conntrack.Direction) conntrack.Tuple {
-	src, dst := flowPorts(p.Kind, p.SrcPort, p.DstPort, p.ICMPType, p.ICMPID)
-	return conntrack.NewTuple(s, d, p.Proto, p.Src, p.Dst, src, dst)
+func (p *Packet) Tuple(s conntrack.Scope, d conntrack.Direction) (t conntrack.Tuple) {
+	p.FillTuple(&t, s, d)
+	return t
+}
+
+// FillTuple is [Packet.Tuple] in place, for the way of every packet.
+func (p *Packet) FillTuple(t *conntrack.Tuple, s conntrack.Scope, d conntrack.Direction) {
+	src, dst := p.SrcPort, p.DstPort
+	if p.Kind != KindTCP && p.Kind != KindUDP {
+		src, dst = queryPorts(p.Kind, p.ICMPType, p.ICMPID)
+	}
+	t.Set(s, d, p.Proto, p.Src, p.Dst, src, dst)
 }
 
 // Trackable is [Packet.Trackable] for the quoted packet. An error that quotes
@@ -30,9 +39,13 @@ func (q *Quote) Trackable() bool { return trackable(q.Kind, q.ICMPType) }
 
 // Tuple returns the flow of the quoted packet, which crossed the interface s in
 // direction d: the opposite of the direction of the error around it.
-func (q *Quote) Tuple(s conntrack.Scope, d conntrack.Direction) conntrack.Tuple {
-	src, dst := flowPorts(q.Kind, q.SrcPort, q.DstPort, q.ICMPType, q.ICMPID)
-	return conntrack.NewTuple(s, d, q.Proto, q.Src, q.Dst, src, dst)
+func (q *Quote) Tuple(s conntrack.Scope, d conntrack.Direction) (t conntrack.Tuple) {
+	src, dst := q.SrcPort, q.DstPort
+	if q.Kind != KindTCP && q.Kind != KindUDP {
+		src, dst = queryPorts(q.Kind, q.ICMPType, q.ICMPID)
+	}
+	t.Set(s, d, q.Proto, q.Src, q.Dst, src, dst)
+	return t
 }
 
 func trackable(k Kind, icmpType uint8) bool {
@@ -46,18 +59,14 @@ func trackable(k Kind, icmpType uint8) bool {
 	return false
 }
 
-// flowPorts returns the ports of a packet in its [conntrack.Tuple].
-func flowPorts(k Kind, srcPort, dstPort uint16, icmpType uint8, icmpID uint16) (src, dst uint16) {
-	switch k {
-	case KindTCP, KindUDP:
-		return srcPort, dstPort
-	case KindICMP, KindICMPv6:
-		switch r, asked := query(k, icmpType); r {
-		case roleAsks:
-			return icmpID, conntrack.QueryPort(asked)
-		case roleAnswers:
-			return conntrack.QueryPort(asked), icmpID
-		}
+// queryPorts returns what stands for ports in the [conntrack.Tuple] of an ICMP
+// query or its reply, and zeros for everything else.
+func queryPorts(k Kind, icmpType uint8, icmpID uint16) (src, dst uint16) {
+	switch r, asked := query(k, icmpType); r {
+	case roleAsks:
+		return icmpID, conntrack.QueryPort(asked)
+	case roleAnswers:
+		return conntrack.QueryPort(asked), icmpID
 	}
 	return 0, 0
 }
