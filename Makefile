@@ -1,0 +1,59 @@
+# sgfw: AWS security groups on any Linux machine.
+#   make demo   see it work between two throw-away namespaces (root)
+#   make test   run every test; those on real packets need root
+
+GO      ?= go
+BIN     := bin/sgfw
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -X main.version=$(VERSION)
+
+# The checks of staticcheck: all of its analysis, simplifications and style
+# except those that want a comment form which the code does not use.
+CHECKS := all,-ST1000,-ST1020,-ST1021,-ST1022
+
+.PHONY: all build demo test test-race test-mutants fuzz bench lint clean
+
+all: build
+
+build:
+	$(GO) build -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/sgfw
+
+demo: build
+	./$(BIN) demo
+
+test: build
+	@$(GO) vet ./...
+	@$(GO) test -count=1 ./...
+	@if [ "$$(id -u)" = 0 ]; then \
+		echo "make test: all tests ran, those on real packets included"; \
+	else \
+		echo "make test: tests on real packets were SKIPPED: they need root (sudo make test)"; \
+	fi
+
+# The packages that hold state shared between goroutines, under the race detector.
+test-race:
+	$(GO) test -race -count=1 ./conntrack/... ./filter/... ./policy/... ./cmd/...
+
+# Build seeded faults of the engine and show that the suite kills each.
+test-mutants: build
+	$(GO) run ./test/mutants
+
+FUZZTIME ?= 2m
+fuzz:
+	@for f in $$(grep -rlE '^func Fuzz' --include=*_test.go . | sort); do \
+		for t in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' $$f); do \
+			echo "== $$t in $$(dirname $$f)"; \
+			$(GO) test -run='^$$' -fuzz="^$$t$$" -fuzztime=$(FUZZTIME) ./$$(dirname $$f) || exit 1; \
+		done; \
+	done
+
+# Decision benchmarks, beside a control loop in the same run.
+bench:
+	$(GO) test -run='^$$' -bench=. -cpu=1 ./filter/... ./conntrack/...
+
+lint:
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	$(GO) tool -modfile=.ci/tools/go.mod staticcheck -checks '$(CHECKS)' ./...
+
+clean:
+	rm -rf bin build
