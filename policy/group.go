@@ -1,0 +1,57 @@
+package policy
+
+import "net/netip"
+
+// Group is a security group. Rules are allow-only, without order (R4).
+type Group struct {
+	Name, Description string
+	Tags              map[string]string
+	Ingress, Egress   []Rule
+	Pos               Pos
+}
+
+// The CIDRs that mean every address of a family. Neither covers the other
+// family (R20).
+var (
+	AnyIPv4 = netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+	AnyIPv6 = netip.PrefixFrom(netip.IPv6Unspecified(), 0)
+)
+
+// DefaultEgressIndex is the Rule.Index of the rules that AWS creates.
+const DefaultEgressIndex = -1
+
+// DefaultEgress returns the outbound rules of a group that does not say egress:
+// all protocols to everywhere, once for each family (D1).
+func DefaultEgress() []Rule {
+	to := func(cidr netip.Prefix) Rule {
+		return Rule{
+			Index: DefaultEgressIndex, Protocol: AllProtocols, From: -1, To: -1,
+			Peer: Peer{Kind: PeerCIDR, CIDR: cidr},
+		}
+	}
+	return []Rule{to(AnyIPv4), to(AnyIPv6)}
+}
+
+// Direction is the side of a group that a rule stands on.
+type Direction uint8
+
+const (
+	Ingress Direction = iota
+	Egress
+)
+
+// String is the key of the policy file: "ingress" or "egress".
+func (d Direction) String() string {
+	if d == Egress {
+		return "egress"
+	}
+	return "ingress"
+}
+
+// Rules returns the group's rules of one direction.
+func (g *Group) Rules(d Direction) []Rule {
+	if d == Egress {
+		return g.Egress
+	}
+	return g.Ingress
+}

@@ -1,0 +1,74 @@
+package policy
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Mode says which side of a device is protected (design: one decision per
+// interface and direction).
+type Mode uint8
+
+const (
+	// ModeHost: the device is this machine's own.
+	ModeHost Mode = iota
+	// ModeGuest: the machine behind the device is protected.
+	ModeGuest
+)
+
+// String is the value in the policy file: "host" or "guest".
+func (m Mode) String() string {
+	if m == ModeGuest {
+		return "guest"
+	}
+	return "host"
+}
+
+// Interface attaches groups to a device, or to all devices that a pattern names.
+type Interface struct {
+	// Device is an exact name, or a name with one trailing "*". Exact beats
+	// pattern, the longer pattern beats the shorter.
+	Device string
+	Mode   Mode
+	// Groups names the attached groups; their rules are a union (D6).
+	Groups []string
+	// Addresses are the interface's own; empty for a host interface whose
+	// addresses are followed live.
+	Addresses       []netip.Addr
+	SourceDestCheck bool
+	Timeouts        Timeouts
+	Pos             Pos
+}
+
+// Timeouts are the idle timers that AWS lets users set per interface.
+type Timeouts struct {
+	TCPEstablished time.Duration // 60 s to 432000 s
+	UDP            time.Duration // 30 s to 60 s
+	UDPStream      time.Duration // 60 s to 180 s
+}
+
+// DefaultTimeouts are the documented defaults.
+var DefaultTimeouts = Timeouts{
+	TCPEstablished: 432000 * time.Second,
+	UDP:            30 * time.Second,
+	UDPStream:      180 * time.Second,
+}
+
+// timeoutRanges are the ranges that AWS documents, by key of the policy file.
+var timeoutRanges = []struct {
+	key       string
+	get       func(Timeouts) time.Duration
+	low, high time.Duration
+}{
+	{"tcp_established_timeout", func(t Timeouts) time.Duration { return t.TCPEstablished }, 60 * time.Second, 432000 * time.Second},
+	{"udp_timeout", func(t Timeouts) time.Duration { return t.UDP }, 30 * time.Second, 60 * time.Second},
+	{"udp_stream_timeout", func(t Timeouts) time.Duration { return t.UDPStream }, 60 * time.Second, 180 * time.Second},
+}
+
+// Remote is an interface on another machine.
+type Remote struct {
+	Name      string
+	Addresses []netip.Addr
+	Groups    []string
+	Pos       Pos
+}

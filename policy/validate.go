@@ -1,0 +1,321 @@
+package policy
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
+// Validate says everything that is wrong with a policy, or worth knowing, in
+// order of position. It needs no file: a policy from anywhere can be checked.
+// The policy is acceptable when the answer's Err is nil.
+func Validate(p *Policy, q Quotas) Problems {
+	v := validator{
+		p: p, q: q,
+		lists:      make(map[string]*PrefixList, len(p.PrefixLists)),
+		groups:     make(map[string]bool, len(p.Groups)),
+		groupNames: make([]string, 0, len(p.Groups)),
+	}
+	for i := range p.PrefixLists {
+		list := &p.PrefixLists[i]
+		v.lists[list.Name] = list
+		v.listNames = append(v.listNames, list.Name)
+	}
+	for i := range p.Groups {
+		v.groups[p.Groups[i].Name] = true
+		v.groupNames = append(v.groupNames, p.Groups[i].Name)
+	}
+	v.prefixLists()
+	v.allGroups()
+	v.interfaces()
+	v.remotes()
+	p.Settings.check(func(b Problem) { v.problems = append(v.problems, b) })
+	v.problems.Sort()
+	return v.problems
+}
+
+// validator is one run of Validate.
+type validator struct {
+	p                     *Policy
+	q                     Quotas
+	lists                 map[string]*PrefixList
+	groups                map[string]bool
+	listNames, groupNames []string
+	problems              Problems
+}
+
+// report places a Problem, if there is one, at a part of the policy.
+func (v *validator) report(pos Pos, b *Problem) {
+	if b != nil {
+		v.problems = append(v.problems, b.at(pos))
+	}
+}
+
+func (v *validator) errorf(pos Pos, field string, code Code, hint, format string, a ...any) {
+	v.problems = append(v.problems, Problem{Pos: pos, Field: field, Code: code, Message: fmt.Sprintf(format, a...), Hint: hint})
+}
+
+// unique reports a name that was there before, ignoring case as AWS does for
+// groups.
+func (v *validator) unique(seen map[string]Pos, kind, name string, code Code, pos Pos) {
+	key := strings.ToLower(name)
+	if first, dup := seen[key]; dup && name != "" {
+		v.errorf(pos, "name", code, "names differ by more than case", "%s name %s is taken%s", kind, quote(name), see(first))
+		return
+	}
+	seen[key] = pos
+}
+
+// see says where the other one is, when that is known.
+func see(pos Pos) string {
+	if pos.Line == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", see line %d", pos.Line)
+}
+
+func (v *validator) prefixLists() {
+	if n := len(v.p.PrefixLists); n > v.q.PrefixLists {
+		v.errorf(v.p.PrefixLists[v.q.PrefixLists].Pos, "", "", fmt.Sprintf("at most %d", v.q.PrefixLists), "%d prefix lists", n)
+	}
+	seen := make(map[string]Pos)
+	for i := range v.p.PrefixLists {
+		list := &v.p.PrefixLists[i]
+		v.report(list.Pos, checkListName(list.Name))
+		v.unique(seen, "prefix list", list.Name, "", list.Pos)
+		switch {
+		case list.MaxEntries < len(list.Entries):
+			v.errorf(list.Pos, "max_entries", InvalidParameterValue, "raise max_entries, or leave it out",
+				"prefix list %s has %d entries, more than its max_entries %d", quote(list.Name), len(list.Entries), list.MaxEntries)
+		case list.MaxEntries > v.q.PrefixListEntries:
+			v.errorf(list.Pos, "max_entries", InvalidParameterValue, fmt.Sprintf("at most %d", v.q.PrefixListEntries),
+				"prefix list %s is sized for %d entries", quote(list.Name), list.MaxEntries)
+		}
+		cidrs := make(map[netip.Prefix]Pos, len(list.Entries))
+		for j := range list.Entries {
+			v.entry(list, &list.Entries[j], cidrs)
+		}
+	}
+}
+
+func (v *validator) entry(list *PrefixList, e *PrefixEntry, seen map[netip.Prefix]Pos) {
+	v.report(e.Pos, checkNote(e.Description))
+	if !v.cidr(e.Pos, e.CIDR) {
+		return
+	}
+	if first := list.Entries[0].CIDR; first.IsValid() && FamilyOf(first) != FamilyOf(e.CIDR) {
+		v.errorf(e.Pos, "cidr", InvalidParameterValue, "make one list for each family",
+			"%s in a prefix list of %s", e.CIDR, FamilyOf(first))
+	}
+	if first, dup := seen[e.CIDR]; dup {
+		v.errorf(e.Pos, "cidr", InvalidParameterValue, "remove one", "%s is in the list already%s", e.CIDR, see(first))
+		return
+	}
+	seen[e.CIDR] = e.Pos
+}
+
+// cidr reports what is no canonical CIDR; a reader of files never makes one.
+func (v *validator) cidr(pos Pos, c netip.Prefix) bool {
+	if c.IsValid() && c == c.Masked() && !c.Addr().Is4In6() {
+		return true
+	}
+	v.errorf(pos, "", InvalidParameterValue, "", "%s is not a canonical CIDR", c)
+	return false
+}
+
+func (v *validator) allGroups() {
+	if n := len(v.p.Groups); n > v.q.Groups {
+		v.errorf(v.p.Groups[v.q.Groups].Pos, "", GroupLimitExceeded, fmt.Sprintf("at most %d", v.q.Groups), "%d security groups", n)
+	}
+	seen := make(map[string]Pos)
+	for i := range v.p.Groups {
+		g := &v.p.Groups[i]
+		v.report(g.Pos, checkGroupName(g.Name))
+		v.unique(seen, "group", g.Name, DuplicateGroup, g.Pos)
+		if g.Description == "" {
+			v.errorf(g.Pos, "description", MissingParameter, "AWS demands one; say what the group is for",
+				"group %s has no description", quote(g.Name))
+		} else {
+			v.report(g.Pos, checkText("description", "the description", g.Description, MaxDescription))
+		}
+		v.report(g.Pos, checkTags(g.Tags))
+		v.rules(g, Ingress)
+		v.rules(g, Egress)
+		used := usage(g, v.lists)
+		for _, d := range []Direction{Ingress, Egress} {
+			for _, f := range []Family{IPv4, IPv6} {
+				if n := used.Of(d, f); n > v.q.RulesPerGroup {
+					v.errorf(g.Pos, d.String(), RulesLimitExceeded,
+						"a CIDR counts 1, a group 1 in each family, a prefix list its max_entries; split the group",
+						"group %s has %d %s rules for %s, at most %d", quote(g.Name), n, d, f, v.q.RulesPerGroup)
+				}
+			}
+		}
+	}
+}
+
+func (v *validator) rules(g *Group, d Direction) {
+	rules := g.Rules(d)
+	seen := make(map[RuleID]*Rule, len(rules))
+	for i := range rules {
+		r := &rules[i]
+		// The rules of one block share everything but the peer.
+		if i == 0 || r.Index < 0 || rules[i-1].Index != r.Index {
+			v.block(r)
+		}
+		v.peer(g, r)
+		first, dup := seen[r.ID()]
+		switch {
+		case !dup:
+			seen[r.ID()] = r
+		case first.Index == r.Index:
+			v.errorf(r.Peer.Pos, "", InvalidParameterValue, "remove one", "%s stands twice in one rule", r.Peer)
+		default:
+			v.errorf(r.Peer.Pos, "", DuplicatePermission, "descriptions do not make rules different; remove one",
+				"%s rule %q is there already%s", d, r, see(first.Pos))
+		}
+	}
+}
+
+// block checks what the rules of one block share.
+func (v *validator) block(r *Rule) {
+	v.report(r.Pos, checkText("description", "the description", r.Description, MaxDescription))
+	if !r.Protocol.Valid() {
+		v.errorf(r.Pos, "protocol", InvalidParameterValue, "0 to 255, or -1 for all", "protocol %d is out of range", r.Protocol)
+		return
+	}
+	if bad := CheckRange(r.Protocol, r.From, r.To); bad != nil {
+		v.report(r.Pos, bad)
+		return
+	}
+	v.report(r.Pos, deadICMP(r))
+}
+
+func (v *validator) peer(g *Group, r *Rule) {
+	pos := r.Peer.Pos
+	switch r.Peer.Kind {
+	case PeerCIDR:
+		if v.cidr(pos, r.Peer.CIDR) {
+			v.report(pos, wrongFamily(r.Protocol, FamilyOf(r.Peer.CIDR)))
+		}
+	case PeerPrefixList:
+		list := v.lists[r.Peer.Name]
+		if list == nil {
+			v.errorf(pos, "", PrefixListNotFound, v.hint(r.Peer.Name, v.listNames, "name it under prefix_lists"),
+				"no prefix list is called %s", quote(r.Peer.Name))
+			return
+		}
+		if len(list.Entries) > 0 && list.Entries[0].CIDR.IsValid() {
+			v.report(pos, wrongFamily(r.Protocol, FamilyOf(list.Entries[0].CIDR)))
+		}
+	case PeerGroup:
+		if r.Peer.Self && r.Peer.Name != g.Name {
+			v.errorf(pos, "", InvalidParameterValue, "", "a self reference of group %s names %s", quote(g.Name), quote(r.Peer.Name))
+			return
+		}
+		v.knownGroup(pos, "", r.Peer.Name)
+	default:
+		v.errorf(pos, "", InvalidParameterValue, "", "unknown kind of peer %d", r.Peer.Kind)
+	}
+}
+
+func (v *validator) knownGroup(pos Pos, field, name string) {
+	if v.groups[name] {
+		return
+	}
+	other := "name it under security_groups"
+	if strings.HasPrefix(name, "sg-") || strings.Contains(name, "/sg-") {
+		other = "groups go by name here, not by ID"
+	} else if _, err := netip.ParsePrefix(name); err == nil {
+		other = "CIDRs go under cidr_blocks or ipv6_cidr_blocks"
+	}
+	v.errorf(pos, field, GroupNotFound, v.hint(name, v.groupNames, other), "no group is called %s", quote(name))
+}
+
+// maxSuggestions bounds the work on misspelt names in one policy.
+const maxSuggestions = 100
+
+func (v *validator) hint(name string, names []string, other string) string {
+	if len(v.problems) < maxSuggestions {
+		if near := didYouMean(name, names); near != "" {
+			return near
+		}
+	}
+	return other
+}
+
+// attached checks the groups of an interface or remote (R49, Q6).
+func (v *validator) attached(pos Pos, what string, groups []string) {
+	if len(groups) == 0 {
+		v.errorf(pos, "security_groups", MissingParameter, "an interface always has a group; one without rules denies all",
+			"%s has no security groups", what)
+	}
+	if len(groups) > v.q.GroupsPerInterface {
+		v.errorf(pos, "security_groups", InterfaceGroupsExceeded, fmt.Sprintf("at most %d", v.q.GroupsPerInterface),
+			"%s has %d security groups", what, len(groups))
+	}
+	seen := make(map[string]bool, len(groups))
+	for i, name := range groups {
+		field := fmt.Sprintf("security_groups[%d]", i)
+		v.knownGroup(pos, field, name)
+		if seen[name] {
+			v.errorf(pos, field, InvalidParameterValue, "remove one", "group %s stands twice", quote(name))
+		}
+		seen[name] = true
+	}
+}
+
+func (v *validator) addresses(pos Pos, addresses []netip.Addr) {
+	seen := make(map[netip.Addr]bool, len(addresses))
+	for i, a := range addresses {
+		field := fmt.Sprintf("addresses[%d]", i)
+		if bad := CheckAddress(a); bad != nil {
+			bad.Field = field
+			v.report(pos, bad)
+		}
+		if seen[a] {
+			v.errorf(pos, field, InvalidParameterValue, "remove one", "address %s stands twice", a)
+		}
+		seen[a] = true
+	}
+}
+
+func (v *validator) interfaces() {
+	seen := make(map[string]Pos)
+	for i := range v.p.Interfaces {
+		n := &v.p.Interfaces[i]
+		what := "device " + quote(n.Device)
+		v.report(n.Pos, checkDevice(n.Device))
+		if first, dup := seen[n.Device]; dup {
+			v.errorf(n.Pos, "device", InvalidParameterValue, "one entry for each device", "%s is managed already%s", what, see(first))
+		} else {
+			seen[n.Device] = n.Pos
+		}
+		if n.Mode > ModeGuest {
+			v.errorf(n.Pos, "mode", InvalidParameterValue, "", "unknown mode %d", n.Mode)
+		}
+		v.attached(n.Pos, what, n.Groups)
+		v.addresses(n.Pos, n.Addresses)
+		for _, t := range timeoutRanges {
+			if d := t.get(n.Timeouts); d < t.low || d > t.high {
+				v.errorf(n.Pos, "connection_tracking."+t.key, InvalidParameterValue,
+					fmt.Sprintf("%.0f to %.0f seconds", t.low.Seconds(), t.high.Seconds()),
+					"%s %.0f is out of range", t.key, d.Seconds())
+			}
+		}
+	}
+}
+
+func (v *validator) remotes() {
+	seen := make(map[string]Pos)
+	for i := range v.p.Remotes {
+		r := &v.p.Remotes[i]
+		v.report(r.Pos, checkName("peer", r.Name))
+		v.unique(seen, "peer", r.Name, "", r.Pos)
+		v.attached(r.Pos, "peer "+quote(r.Name), r.Groups)
+		if len(r.Addresses) == 0 {
+			v.errorf(r.Pos, "addresses", MissingParameter, "a peer is its addresses", "peer %s has no addresses", quote(r.Name))
+		}
+		v.addresses(r.Pos, r.Addresses)
+	}
+}
