@@ -13,33 +13,35 @@ const MaxDeviceName = 15
 // its machine's own traffic, and cutting it breaks the machine.
 const Loopback = "lo"
 
-// MatchDevice reports whether a pattern, exact or with one trailing "*", names
-// the device. No pattern names the loopback device.
-func MatchDevice(pattern, device string) bool {
+// Matches reports whether the interface's Device, exact or with one trailing
+// "*", names the device. None names the loopback device.
+func (n *Interface) Matches(device string) bool {
 	if device == Loopback {
 		return false
 	}
-	if stem, ok := strings.CutSuffix(pattern, "*"); ok {
+	if stem, glob := strings.CutSuffix(n.Device, "*"); glob {
 		return strings.HasPrefix(device, stem)
 	}
-	return pattern == device
+	return n.Device == device
 }
 
-// Match returns the place in p.Interfaces of the one that governs the device:
-// an exact name before a pattern, a longer pattern before a shorter. It is
-// false when none does.
+// Beats reports whether n governs a device that both match: an exact name beats
+// a pattern, a longer pattern a shorter.
+func (n *Interface) Beats(other *Interface) bool {
+	glob, otherGlob := strings.HasSuffix(n.Device, "*"), strings.HasSuffix(other.Device, "*")
+	if glob != otherGlob {
+		return otherGlob
+	}
+	return len(n.Device) > len(other.Device)
+}
+
+// Match returns the place in p.Interfaces of the one that governs the device;
+// it is false when none does.
 func (p *Policy) Match(device string) (index int, ok bool) {
-	best := ""
 	for i := range p.Interfaces {
-		pattern := p.Interfaces[i].Device
-		if !MatchDevice(pattern, device) {
-			continue
-		}
-		if !strings.HasSuffix(pattern, "*") {
-			return i, true
-		}
-		if !ok || len(pattern) > len(best) {
-			index, best, ok = i, pattern, true
+		n := &p.Interfaces[i]
+		if n.Matches(device) && (!ok || n.Beats(&p.Interfaces[index])) {
+			index, ok = i, true
 		}
 	}
 	return index, ok

@@ -1,9 +1,16 @@
 // Package member works out who is in which security group: the addresses that
-// a group peer of a rule stands for (aws-semantics R27, R31). It is pure; live
-// addresses come in as values.
+// a group peer of a rule stands for (R27, R31 of the AWS semantics). It is pure;
+// live addresses come in as values.
 package member
 
-import "net/netip"
+import (
+	"iter"
+	"maps"
+	"net/netip"
+	"slices"
+
+	"sgfw/policy"
+)
 
 // Facts are what is true of this machine now.
 type Facts struct {
@@ -24,6 +31,49 @@ type Membership struct {
 	byGroup map[string][]netip.Addr
 }
 
+// Resolve works out the members of every group: the addresses of the interfaces
+// that have it, here and on other machines, of both families, primary and
+// secondary alike (R31). An interface that names its addresses has those; a host
+// interface that does not has the live ones of the links that it governs.
+// Link-local and other addresses that mean nothing elsewhere are no members.
+// Membership is not transitive and copies no rules (R27).
+func Resolve(p *policy.Policy, f Facts) *Membership {
+	m := &Membership{byGroup: make(map[string][]netip.Addr)}
+	for i := range p.Interfaces {
+		m.add(p.Interfaces[i].Groups, p.Interfaces[i].Addresses)
+	}
+	for _, link := range f.Links {
+		i, ok := p.Match(link.Name)
+		if !ok {
+			continue
+		}
+		// Live addresses of a guest's device are the host's, not the guest's.
+		if n := &p.Interfaces[i]; n.Mode == policy.ModeHost && len(n.Addresses) == 0 {
+			m.add(n.Groups, link.Addresses)
+		}
+	}
+	for i := range p.Remotes {
+		m.add(p.Remotes[i].Groups, p.Remotes[i].Addresses)
+	}
+	for group, members := range m.byGroup {
+		slices.SortFunc(members, netip.Addr.Compare)
+		m.byGroup[group] = slices.Compact(members)
+	}
+	return m
+}
+
+func (m *Membership) add(groups []string, addresses []netip.Addr) {
+	for _, a := range addresses {
+		a = a.Unmap()
+		if !a.IsGlobalUnicast() || a.Zone() != "" {
+			continue
+		}
+		for _, g := range groups {
+			m.byGroup[g] = append(m.byGroup[g], a)
+		}
+	}
+}
+
 // Addresses returns the member addresses of a group, sorted, without
 // duplicates; the caller must not change them. An unknown group has none: it
 // matches nothing (R33). A nil Membership has no members.
@@ -32,4 +82,28 @@ func (m *Membership) Addresses(group string) []netip.Addr {
 		return nil
 	}
 	return m.byGroup[group]
+}
+
+// All yields the groups that have members, in order of name, with the members.
+// A nil Membership yields nothing.
+func (m *Membership) All() iter.Seq2[string, []netip.Addr] {
+	return func(yield func(string, []netip.Addr) bool) {
+		if m == nil {
+			return
+		}
+		for _, group := range slices.Sorted(maps.Keys(m.byGroup)) {
+			if !yield(group, m.byGroup[group]) {
+				return
+			}
+		}
+	}
+}
+
+// Equal reports whether every group has the same members in both. Nil and empty
+// are equal.
+func (m *Membership) Equal(o *Membership) bool {
+	if m == nil || o == nil {
+		return (m == nil || len(m.byGroup) == 0) && (o == nil || len(o.byGroup) == 0)
+	}
+	return maps.EqualFunc(m.byGroup, o.byGroup, slices.Equal)
 }
