@@ -1,0 +1,25 @@
+// Package nft installs, adjusts, watches and removes sgfw's own nftables table,
+// `inet sgfw`, which hands the packets of managed devices to a range of
+// NFQUEUE queues. Everything goes through netlink; no nft binary is needed.
+//
+// The table:
+//
+//	chain input    iifname DEVICE goto host-in        priority 0, policy accept
+//	chain forward  iifname DEVICE goto verdict
+//	               oifname DEVICE goto verdict
+//	chain output   oifname DEVICE goto host-out
+//	chain host-in  life lines accept, everything else goto verdict
+//	chain host-out life lines accept, everything else goto verdict
+//	chain verdict  queue BASE..BASE+COUNT-1
+//	chain reassembly  never reached; its one rule holds kernel defragmentation
+//
+// Three rules govern it. A device is matched by name, so devices that appear
+// later are covered. Its base chains live from the first [Table.Apply] to
+// [Table.Remove], because unregistering any base chain of a network namespace
+// drops every packet that waits in any queue (nf_queue_nf_hook_drop,
+// net/netfilter/nf_queue.c); changes replace the rules inside them in one
+// transaction. And no other table is touched.
+//
+// The life lines (see [LifeLines]) are accepted in the table, so that they hold
+// while nobody answers the queues.
+package nft

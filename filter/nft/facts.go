@@ -1,0 +1,99 @@
+package nft
+
+import (
+	"errors"
+	"fmt"
+)
+
+// QueueKind is the expression that sends packets to the queues.
+type QueueKind string
+
+const (
+	// QueueNative is nftables' own queue expression (CONFIG_NFT_QUEUE).
+	QueueNative QueueKind = "native"
+	// QueueXT is the xtables target NFQUEUE, revision 3, through nft_compat: where
+	// the kernel lacks the native one.
+	QueueXT QueueKind = "xt"
+)
+
+// Reassembly is what keeps the kernel putting fragments together before our
+// chains see them.
+type Reassembly string
+
+const (
+	// ReassemblyTProxy holds it by a tproxy expression: no other cost.
+	ReassemblyTProxy Reassembly = "tproxy"
+	// ReassemblyConntrack holds it by a ct expression: the kernel tracks every
+	// connection of the namespace besides.
+	ReassemblyConntrack Reassembly = "ct"
+	// ReassemblyNone: the chains see raw fragments of IPv6 and of forwarded packets.
+	ReassemblyNone Reassembly = "none"
+)
+
+// Facts is what the kernel offers and what is installed, for people to see.
+type Facts struct {
+	Queue      QueueKind
+	Reassembly Reassembly
+	// Owner: the table belongs to our socket; other programs cannot change it, and
+	// `flush ruleset` passes it by (NFT_TABLE_F_OWNER, kernel 5.12).
+	Owner bool
+	// Persist: the table outlives our socket (NFT_TABLE_F_PERSIST, kernel 6.9).
+	Persist bool
+	// Bypass: queues without a listener let packets pass. Only where Gone is accept
+	// and the kernel has no owned tables.
+	Bypass bool
+	// Missing lists the life lines that this kernel cannot express.
+	Missing []LifeLine
+	// Generation is the number of the ruleset transaction after which the table was
+	// last read back and found as planned; 0: not installed.
+	Generation uint32
+	// Port is the netlink port id of our socket: the owner that others see.
+	Port uint32
+}
+
+// ErrOwned: a live socket of another process owns the table. errors.As with
+// *OwnedError tells whose.
+var ErrOwned = errors.New("table inet " + TableName + " has another owner")
+
+// ErrMissing: the table, or one of its chains, is not there.
+var ErrMissing = errors.New("table inet " + TableName + " is missing")
+
+// ErrAltered: the table is there, but not as it was installed.
+var ErrAltered = errors.New("table inet " + TableName + " was altered")
+
+// ErrNoQueue: the kernel can send packets to no queue, neither by the native
+// expression (CONFIG_NFT_QUEUE) nor by the xtables target
+// (CONFIG_NETFILTER_XT_TARGET_NFQUEUE and CONFIG_NFT_COMPAT).
+var ErrNoQueue = errors.New("kernel has no NFQUEUE support for nftables")
+
+// OwnedError is ErrOwned with the owner.
+type OwnedError struct {
+	Port uint32 // netlink port id of the owning socket
+	PID  int    // process that holds the socket; 0 when it could not be found
+}
+
+// Error names the owner as well as it is known.
+func (e *OwnedError) Error() string {
+	if e.PID == 0 {
+		return fmt.Sprintf("%v: netlink port %d", ErrOwned, e.Port)
+	}
+	return fmt.Sprintf("%v: process %d, netlink port %d", ErrOwned, e.PID, e.Port)
+}
+
+// Is makes errors.Is(err, ErrOwned) hold.
+func (e *OwnedError) Is(target error) bool { return target == ErrOwned }
+
+// Count is what a named counter of the table has seen.
+type Count struct{ Packets, Bytes uint64 }
+
+// Change is an alteration of the table by somebody else.
+type Change struct {
+	// Err is ErrMissing or ErrAltered with detail, or the failure to find out.
+	Err error
+	// Generation is the transaction that did it; PID and Process are those of its
+	// sender. All are zero when notifications were lost and the change was found
+	// by looking.
+	Generation uint32
+	PID        int
+	Process    string
+}

@@ -1,0 +1,283 @@
+package nft
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/nftables"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// lab is a throw-away network namespace. It vanishes with its descriptor.
+type lab struct {
+	t  *testing.T
+	fd int
+}
+
+// newLab makes a namespace with lo up, or skips without root.
+func newLab(t *testing.T) *lab {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		if os.Getenv("SGFW_REQUIRE_ROOT") == "1" {
+			t.Fatal("needs root: real packets")
+		}
+		t.Skip("needs root: real packets")
+	}
+	l := &lab{t: t}
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+			done <- fmt.Errorf("unshare: %w", err)
+			return
+		}
+		fd, err := unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		l.fd = fd
+		done <- err
+	}()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Close(l.fd) })
+	l.do(func() error {
+		for _, s := range []string{"default", "all"} {
+			_ = os.WriteFile("/proc/sys/net/ipv6/conf/"+s+"/accept_dad", []byte("0"), 0)
+			_ = os.WriteFile("/proc/sys/net/ipv6/conf/"+s+"/disable_ipv6", []byte("0"), 0)
+			_ = os.WriteFile("/proc/sys/net/ipv4/conf/"+s+"/rp_filter", []byte("0"), 0)
+			_ = os.WriteFile("/proc/sys/net/ipv4/conf/"+s+"/accept_local", []byte("1"), 0)
+		}
+		_ = os.WriteFile("/proc/sys/net/ipv4/ping_group_range", []byte("0 0"), 0)
+		lo, err := netlink.LinkByName("lo")
+		if err != nil {
+			return err
+		}
+		return netlink.LinkSetUp(lo)
+	})
+	return l
+}
+
+// do runs f on a thread inside the namespace.
+func (l *lab) do(f func() error) {
+	l.t.Helper()
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		if err := unix.Setns(l.fd, unix.CLONE_NEWNET); err != nil {
+			done <- fmt.Errorf("setns: %w", err)
+			return
+		}
+		done <- f()
+	}()
+	if err := <-done; err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+// join makes a veth pair between two namespaces and gives both ends addresses.
+func join(a *lab, aName string, aAddrs []string, b *lab, bName string, bAddrs []string) {
+	a.t.Helper()
+	a.do(func() error {
+		la := netlink.NewLinkAttrs()
+		la.Name = aName
+		return netlink.LinkAdd(&netlink.Veth{LinkAttrs: la, PeerName: bName, PeerNamespace: netlink.NsFd(b.fd)})
+	})
+	a.up(aName, aAddrs...)
+	b.up(bName, bAddrs...)
+}
+
+func (l *lab) up(device string, addrs ...string) {
+	l.t.Helper()
+	l.do(func() error {
+		link, err := netlink.LinkByName(device)
+		if err != nil {
+			return fmt.Errorf("%s: %w", device, err)
+		}
+		for _, s := range addrs {
+			addr, err := netlink.ParseAddr(s)
+			if err != nil {
+				return err
+			}
+			if addr.IP.To4() == nil {
+				addr.Flags = unix.IFA_F_NODAD
+			}
+			if err := netlink.AddrAdd(link, addr); err != nil {
+				return fmt.Errorf("%s: %w", s, err)
+			}
+		}
+		return netlink.LinkSetUp(link)
+	})
+}
+
+// index is the number of a device.
+func (l *lab) index(device string) (index int) {
+	l.do(func() error {
+		link, err := netlink.LinkByName(device)
+		if err == nil {
+			index = link.Attrs().Index
+		}
+		return err
+	})
+	return index
+}
+
+func (l *lab) mac(device string) (mac net.HardwareAddr) {
+	l.do(func() error {
+		link, err := netlink.LinkByName(device)
+		if err == nil {
+			mac = link.Attrs().HardwareAddr
+		}
+		return err
+	})
+	return mac
+}
+
+func (l *lab) route(dst, via string) {
+	l.t.Helper()
+	l.do(func() error {
+		_, n, err := net.ParseCIDR(dst)
+		if err != nil {
+			return err
+		}
+		return netlink.RouteAdd(&netlink.Route{Dst: n, Gw: net.ParseIP(via)})
+	})
+}
+
+func (l *lab) sysctl(path, value string) {
+	l.t.Helper()
+	l.do(func() error { return os.WriteFile("/proc/sys/"+path, []byte(value), 0) })
+}
+
+// udp opens a UDP socket in the namespace.
+func (l *lab) udp(address string) *net.UDPConn {
+	l.t.Helper()
+	var conn *net.UDPConn
+	l.do(func() error {
+		lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+			return c.Control(func(fd uintptr) {
+				_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_BROADCAST, 1)
+				_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
+			})
+		}}
+		pc, err := lc.ListenPacket(l.t.Context(), "udp", address)
+		if err == nil {
+			conn = pc.(*net.UDPConn)
+		}
+		return err
+	})
+	l.t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+// send is UDP from a socket; the kernel's refusal (EPERM: dropped on output) is
+// no failure, what arrives is what counts.
+func send(t *testing.T, c *net.UDPConn, to string, payload []byte) {
+	t.Helper()
+	_, err := c.WriteToUDPAddrPort(payload, netip.MustParseAddrPort(to))
+	if err != nil && !errors.Is(err, unix.EPERM) {
+		t.Fatalf("send to %s: %v", to, err)
+	}
+}
+
+// Waits for packets in the namespaces, which take microseconds.
+const (
+	arrives = 3 * time.Second        // for what must come
+	silence = 120 * time.Millisecond // for what must not
+)
+
+// gets waits for a datagram with this payload.
+func gets(c *net.UDPConn, payload string, wait time.Duration) bool {
+	_ = c.SetReadDeadline(time.Now().Add(wait))
+	b := make([]byte, 65536)
+	for {
+		n, _, err := c.ReadFromUDPAddrPort(b)
+		if err != nil {
+			return false
+		}
+		if string(b[:n]) == payload {
+			return true
+		}
+	}
+}
+
+// packetSocket sends raw frames of one device.
+type packetSocket struct {
+	t  *testing.T
+	fd int
+	to unix.SockaddrLinklayer
+}
+
+func (l *lab) packetSocket(device string) *packetSocket {
+	l.t.Helper()
+	p := &packetSocket{t: l.t, to: unix.SockaddrLinklayer{Ifindex: l.index(device)}}
+	l.do(func() (err error) {
+		p.fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
+		return err
+	})
+	l.t.Cleanup(func() { _ = unix.Close(p.fd) })
+	return p
+}
+
+func (p *packetSocket) send(frame []byte) {
+	p.t.Helper()
+	if err := unix.Sendto(p.fd, frame, 0, &p.to); err != nil {
+		p.t.Fatalf("send frame: %v", err)
+	}
+}
+
+// open opens our table in the namespace; the socket closes with the test.
+func (l *lab) open() *Table {
+	l.t.Helper()
+	table, err := Open(InNamespace(l.fd))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.t.Cleanup(func() { _ = table.Close() })
+	return table
+}
+
+func (l *lab) apply(table *Table, p Plan) {
+	l.t.Helper()
+	if err := table.Apply(p); err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+// foreign is another program's nftables socket.
+func (l *lab) foreign() *nftables.Conn {
+	l.t.Helper()
+	c, err := nftables.New(nftables.WithNetNSFd(l.fd))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return c
+}
+
+// tables names the tables of the namespace.
+func (l *lab) tables() (names []string) {
+	l.t.Helper()
+	tables, err := l.foreign().ListTables()
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	for _, t := range tables {
+		names = append(names, t.Name)
+	}
+	return names
+}
+
+// plan queues packets of devices to queues that nobody answers.
+func plan(gone Gone, devices ...string) Plan {
+	p := Plan{QueueBase: 4270, QueueCount: 2, Gone: gone}
+	for _, d := range devices {
+		p.Devices = append(p.Devices, Device{Name: d})
+	}
+	return p
+}

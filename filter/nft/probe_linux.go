@@ -1,0 +1,80 @@
+package nft
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
+	"golang.org/x/sys/unix"
+)
+
+// probe finds out what the kernel understands. Each question is one transaction
+// that makes a scratch table and deletes it again, so nothing of it is ever
+// visible and nothing can be left behind.
+func probe(ns int) (features, error) {
+	var f features
+	s, err := dial(ns)
+	if err != nil {
+		return f, err
+	}
+	defer s.CloseLasting()
+	scratch := fmt.Sprintf("%s-probe-%d", TableName, os.Getpid())
+
+	understands := func(exprs ...expr.Any) (bool, error) {
+		t := s.AddTable(&nftables.Table{Name: scratch, Family: nftables.TableFamilyINet})
+		c := s.AddChain(&nftables.Chain{Name: "probe", Table: t})
+		s.AddRule(&nftables.Rule{Table: t, Chain: c, Exprs: exprs})
+		s.DelTable(t)
+		return verdict(s.commit())
+	}
+	keeps := func(flags uint32) (bool, error) {
+		return verdict(s.transact(newTable(scratch, flags), deleteTable(scratch)))
+	}
+
+	for _, kind := range []QueueKind{QueueNative, QueueXT} {
+		if ok, err := understands(queueTo(kind, 1, 1, 0)); err != nil {
+			return f, fmt.Errorf("probe queue expression: %w", err)
+		} else if ok {
+			f.queue = kind
+			break
+		}
+	}
+	if f.queue == "" {
+		return f, ErrNoQueue
+	}
+	f.reassembly = ReassemblyNone
+	for _, kind := range []Reassembly{ReassemblyTProxy, ReassemblyConntrack} {
+		if ok, err := understands(holdReassembly(kind)...); err != nil {
+			return f, fmt.Errorf("probe reassembly holder: %w", err)
+		} else if ok {
+			f.reassembly = kind
+			break
+		}
+	}
+	if f.fib, err = understands(addressType(expr.Fib{FlagSADDR: true}, rtnLocal)...); err != nil {
+		return f, fmt.Errorf("probe fib expression: %w", err)
+	}
+	if f.owner, err = keeps(tableOwner); err != nil {
+		return f, fmt.Errorf("probe owned tables: %w", err)
+	}
+	if f.owner {
+		if f.persist, err = keeps(tableOwner | tablePersist); err != nil {
+			return f, fmt.Errorf("probe persistent tables: %w", err)
+		}
+	}
+	return f, nil
+}
+
+// verdict tells a kernel that does not know something from one that cannot be
+// asked.
+func verdict(err error) (bool, error) {
+	switch {
+	case err == nil:
+		return true, nil
+	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.EINVAL):
+		return false, nil
+	}
+	return false, err
+}

@@ -1,0 +1,204 @@
+package nft
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/binaryutil"
+	"github.com/google/nftables/expr"
+	"golang.org/x/sys/unix"
+)
+
+// Chains of the table.
+const (
+	chainInput      = "input"
+	chainForward    = "forward"
+	chainOutput     = "output"
+	chainHostIn     = "host-in"
+	chainHostOut    = "host-out"
+	chainVerdict    = "verdict"
+	chainReassembly = "reassembly"
+)
+
+// counterQueued counts what was sent to the queues.
+const counterQueued = "queued"
+
+// chain is a chain as it shall be.
+type chain struct {
+	name  string
+	hook  *nftables.ChainHook // nil: reached by goto only
+	rules [][]expr.Any
+}
+
+// features is what the kernel was found to understand.
+type features struct {
+	queue      QueueKind
+	reassembly Reassembly
+	fib        bool
+	owner      bool
+	persist    bool
+}
+
+// layout turns a plan into chains, in an order in which each goto leads to a
+// chain that stands before it. It is a pure function.
+func layout(p Plan, f features) []chain {
+	devices := bySpecificity(p.Devices)
+	lo := Device{Name: "lo"}
+	input := [][]expr.Any{rule(deviceName(expr.MetaKeyIIFNAME, lo), accept())}
+	output := [][]expr.Any{rule(deviceName(expr.MetaKeyOIFNAME, lo), accept())}
+	var forward [][]expr.Any
+	for _, d := range devices {
+		input = append(input, rule(deviceName(expr.MetaKeyIIFNAME, d), goTo(chainHostIn)))
+		output = append(output, rule(deviceName(expr.MetaKeyOIFNAME, d), goTo(chainHostOut)))
+	}
+	// The first match queues the packet and ends the chain, so one that crosses two
+	// managed devices is queued once.
+	for _, key := range []expr.MetaKey{expr.MetaKeyIIFNAME, expr.MetaKeyOIFNAME} {
+		for _, d := range devices {
+			forward = append(forward, rule(deviceName(key, d), goTo(chainVerdict)))
+		}
+	}
+	var reassembly [][]expr.Any
+	if hold := holdReassembly(f.reassembly); hold != nil {
+		reassembly = append(reassembly, hold)
+	}
+	queue := queueTo(f.queue, p.QueueBase, p.QueueCount, queueFlags(p, f))
+	return []chain{
+		{name: chainVerdict, rules: [][]expr.Any{{count(counterQueued), queue}}},
+		{name: chainHostIn, rules: append(lifeLinesIn(p, f), []expr.Any{goTo(chainVerdict)})},
+		{name: chainHostOut, rules: append(lifeLinesOut(p), []expr.Any{goTo(chainVerdict)})},
+		{name: chainReassembly, rules: reassembly},
+		{name: chainInput, hook: nftables.ChainHookInput, rules: input},
+		{name: chainForward, hook: nftables.ChainHookForward, rules: forward},
+		{name: chainOutput, hook: nftables.ChainHookOutput, rules: output},
+	}
+}
+
+// queueFlags are those of the queue expression. Bypass would also open the
+// machine while the daemon lives but has no queue bound, so it stands in only
+// where no owned table can vanish with the daemon.
+func queueFlags(p Plan, f features) uint16 {
+	if p.Gone == GoneAccept && !f.owner {
+		return queueBypass
+	}
+	return 0
+}
+
+// bySpecificity puts exact names first and longer prefixes before shorter ones.
+func bySpecificity(devices []Device) []Device {
+	return slices.SortedStableFunc(slices.Values(devices), func(a, b Device) int {
+		aName, aGlob := a.prefix()
+		bName, bGlob := b.prefix()
+		if aGlob != bGlob {
+			if bGlob {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Or(cmp.Compare(len(bName), len(aName)), strings.Compare(aName, bName))
+	})
+}
+
+func rule(match []expr.Any, then ...expr.Any) []expr.Any {
+	return slices.Concat(match, then)
+}
+
+// exempt is the rule of a life line.
+func exempt(name LifeLine, matches ...[]expr.Any) []expr.Any {
+	return append(slices.Concat(matches...), count(string(name)), accept())
+}
+
+// directly keeps IPv6 packets whose payload follows the fixed header at once:
+// no extension header, no fragment.
+func directly(protocol byte) []expr.Any {
+	return append(ipv6(), network(offIPv6NextHdr, 1), equal(protocol))
+}
+
+func lifeLinesIn(p Plan, f features) (rules [][]expr.Any) {
+	rules = lifeLinesBoth(p)
+	if p.has(LifeDHCPv4) {
+		rules = append(rules, dhcpv4(67, 68))
+	}
+	if p.has(LifeDHCPv6) {
+		rules = append(rules, dhcpv6(547, 546))
+	}
+	if p.has(LifeOwnMulticast) && f.fib {
+		rules = append(rules, ownMulticast()...)
+	}
+	return rules
+}
+
+func lifeLinesOut(p Plan) (rules [][]expr.Any) {
+	rules = lifeLinesBoth(p)
+	if p.has(LifeDHCPv4) {
+		rules = append(rules, dhcpv4(68, 67))
+	}
+	if p.has(LifeDHCPv6) {
+		rules = append(rules, dhcpv6(546, 547))
+	}
+	return rules
+}
+
+// lifeLinesBoth are the rules that do not depend on the direction.
+func lifeLinesBoth(p Plan) (rules [][]expr.Any) {
+	if p.has(LifeNeighbour) {
+		rules = append(rules, exempt(LifeNeighbour, directly(unix.IPPROTO_ICMPV6),
+			[]expr.Any{network(offIPv6HopLimit, 1), equal(255), transport(offICMPType, 1)}, between(133, 137)))
+	}
+	if p.has(LifeMulticastListener) {
+		hopByHop := append(directly(unix.IPPROTO_HOPOPTS), network(offHopByHopNext, 1), equal(unix.IPPROTO_ICMPV6),
+			network(offIPv6HopLimit, 1), equal(1))
+		unspecified := []expr.Any{network(offIPv6Saddr, 16), equal(make([]byte, 16)...)}
+		for _, source := range [][]expr.Any{linkLocalSource(), unspecified} {
+			for _, types := range [][]expr.Any{between(130, 132), {equal(143)}} {
+				rules = append(rules, exempt(LifeMulticastListener, hopByHop, source,
+					[]expr.Any{transport(offICMPType, 1)}, types))
+			}
+		}
+	}
+	return rules
+}
+
+func dhcpv4(source, dest uint16) []expr.Any {
+	return exempt(LifeDHCPv4, ipv4(), []expr.Any{meta(expr.MetaKeyL4PROTO), equal(unix.IPPROTO_UDP)}, ports(source, dest))
+}
+
+func dhcpv6(source, dest uint16) []expr.Any {
+	return exempt(LifeDHCPv6, directly(unix.IPPROTO_UDP), linkLocalSource(), ports(source, dest))
+}
+
+// ownMulticast tells looped copies of our own packets from frames off the wire.
+// `meta pkttype loopback` cannot: nft_meta.c answers multicast or broadcast for
+// it. But a looped copy has its mac header where its network header is, and
+// nft_payload.c then breaks off a rule that loads from the link-layer header.
+// Older kernels, which do not break off, send the copies to the queue: the safe
+// side.
+func ownMulticast() [][]expr.Any {
+	wire := []expr.Any{load(expr.PayloadBaseLLHeader, 0, lenEthernetDaddr), goTo(chainVerdict)}
+	ethernet := []expr.Any{meta(expr.MetaKeyIIFTYPE), equal(binaryutil.NativeEndian.PutUint16(arphrdEther)...)}
+	ours := addressType(expr.Fib{FlagSADDR: true}, rtnLocal)
+	return [][]expr.Any{
+		wire,
+		exempt(LifeOwnMulticast, ethernet, ipv4(), []expr.Any{
+			network(offIPv4Daddr, 1),
+			&expr.Bitwise{SourceRegister: reg, DestRegister: reg, Len: 1, Mask: []byte{0xf0}, Xor: []byte{0}},
+			equal(0xe0),
+		}, ours),
+		exempt(LifeOwnMulticast, ethernet, ipv4(), addressType(expr.Fib{FlagDADDR: true}, rtnBroadcast), ours),
+		exempt(LifeOwnMulticast, ethernet, ipv6(), []expr.Any{network(offIPv6Daddr, 1), equal(0xff)}, ours),
+	}
+}
+
+// has tells whether a life line is switched on.
+func (p Plan) has(l LifeLine) bool { return !slices.Contains(p.Without, l) }
+
+// counters are the named counters of the table.
+func counters() []string {
+	names := []string{counterQueued}
+	for _, l := range lifeLines {
+		names = append(names, string(l.Name))
+	}
+	return names
+}

@@ -1,0 +1,255 @@
+package nft
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/google/nftables/expr"
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// readTries bounds how often a reading that other transactions disturb is
+// begun again.
+const readTries = 20
+
+// snapshot is our table as the kernel shows it, byte for byte. Nothing in it
+// counts packets, so it only changes when somebody changes the table.
+type snapshot struct {
+	generation uint32
+	table      []byte
+	chains     map[string][]byte
+	rules      map[string][]installedRule
+}
+
+// installedRule is a rule of a chain: the whole message, handle and position
+// included, and its expressions.
+type installedRule struct{ message, exprs []byte }
+
+// read takes a snapshot that lies between two transactions.
+func (s *socket) read(names []string) (*snapshot, error) {
+	for range readTries {
+		before, _, err := s.generation()
+		if err != nil {
+			return nil, err
+		}
+		snap, err := s.readOnce(names)
+		after, _, genErr := s.generation()
+		if genErr != nil {
+			return nil, genErr
+		}
+		if before != after {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		snap.generation = after
+		return snap, nil
+	}
+	return nil, errors.New("read back: the ruleset keeps changing")
+}
+
+func (s *socket) readOnce(names []string) (*snapshot, error) {
+	st, err := s.table(TableName)
+	if err != nil {
+		return nil, err
+	}
+	if !st.exists {
+		return nil, ErrMissing
+	}
+	snap := &snapshot{table: st.raw, chains: make(map[string][]byte), rules: make(map[string][]installedRule)}
+	for _, n := range names {
+		answers, err := s.raw.Execute(message(unix.NFT_MSG_GETCHAIN, 0, []netlink.Attribute{
+			name(unix.NFTA_CHAIN_TABLE, TableName), name(unix.NFTA_CHAIN_NAME, n)}))
+		if errors.Is(err, unix.ENOENT) {
+			return nil, fmt.Errorf("%w: chain %s", ErrMissing, n)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read chain %s: %w", n, err)
+		}
+		for _, m := range answers {
+			snap.chains[n] = m.Data
+		}
+	}
+	rules, err := s.raw.Execute(message(unix.NFT_MSG_GETRULE, netlink.Dump, []netlink.Attribute{
+		name(unix.NFTA_RULE_TABLE, TableName)}))
+	if err != nil {
+		return nil, fmt.Errorf("read rules: %w", err)
+	}
+	for _, m := range rules {
+		if m.Header.Type != unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_NEWRULE {
+			continue
+		}
+		ad, err := attributes(m)
+		if err != nil {
+			return nil, err
+		}
+		var table, chain string
+		r := installedRule{message: m.Data}
+		for ad.Next() {
+			switch ad.Type() {
+			case unix.NFTA_RULE_TABLE:
+				table = ad.String()
+			case unix.NFTA_RULE_CHAIN:
+				chain = ad.String()
+			case unix.NFTA_RULE_EXPRESSIONS:
+				r.exprs = ad.Bytes()
+			}
+		}
+		if err := ad.Err(); err != nil {
+			return nil, fmt.Errorf("read rules: %w", err)
+		}
+		// Kernels before 4.9 do not filter the dump.
+		if table == TableName {
+			snap.rules[chain] = append(snap.rules[chain], r)
+		}
+	}
+	return snap, nil
+}
+
+// remember reads the table back, compares it with what was meant, and keeps it
+// for Verify. The caller holds the lock.
+func (t *Table) remember(p Plan, chains []chain) error {
+	t.plan, t.chains, t.installed = p, chains, nil
+	snap, err := t.s.read(chainNames(chains))
+	if err != nil {
+		return fmt.Errorf("read back: %w", err)
+	}
+	if err := snap.holds(chains); err != nil {
+		return fmt.Errorf("read back: %w", err)
+	}
+	t.installed = snap
+	return nil
+}
+
+func chainNames(chains []chain) []string {
+	names := make([]string, len(chains))
+	for i, c := range chains {
+		names[i] = c.name
+	}
+	return names
+}
+
+// holds tells whether each rule that was meant is there, in order, and no other.
+func (s *snapshot) holds(chains []chain) error {
+	for _, c := range chains {
+		have := s.rules[c.name]
+		if len(have) != len(c.rules) {
+			return fmt.Errorf("%w: chain %s has %d rules, not %d", ErrAltered, c.name, len(have), len(c.rules))
+		}
+		for i, r := range c.rules {
+			if ok, err := sameRule(r, have[i].exprs); err != nil {
+				return err
+			} else if !ok {
+				return fmt.Errorf("%w: chain %s, rule %d of %d differs", ErrAltered, c.name, i+1, len(have))
+			}
+		}
+	}
+	return nil
+}
+
+// sameRule compares expressions with the kernel's account of them.
+func sameRule(want []expr.Any, have []byte) (bool, error) {
+	list, err := netlink.UnmarshalAttributes(have)
+	if err != nil {
+		return false, fmt.Errorf("expressions of a rule: %w", err)
+	}
+	if len(list) != len(want) {
+		return false, nil
+	}
+	for i, e := range want {
+		b, err := expr.Marshal(unix.NFPROTO_INET, e)
+		if err != nil {
+			return false, fmt.Errorf("expression %T: %w", e, err)
+		}
+		if !contains(list[i].Data, b) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// contains tells whether every attribute of want is in have with the same value.
+// The kernel may show more than it was told: defaults, and padding.
+func contains(have, want []byte) bool {
+	w, err := netlink.UnmarshalAttributes(want)
+	if err != nil {
+		return false
+	}
+	h, err := netlink.UnmarshalAttributes(have)
+	if err != nil {
+		return false
+	}
+	for _, a := range w {
+		kind := a.Type &^ (unix.NLA_F_NESTED | unix.NLA_F_NET_BYTEORDER)
+		i := slices.IndexFunc(h, func(b netlink.Attribute) bool {
+			return b.Type&^(unix.NLA_F_NESTED|unix.NLA_F_NET_BYTEORDER) == kind
+		})
+		switch {
+		case i < 0:
+			return false
+		case bytes.Equal(a.Data, h[i].Data), bytes.Equal(append(slices.Clip(a.Data), 0), h[i].Data):
+			// Names come back with a terminating zero.
+		case a.Type&unix.NLA_F_NESTED == 0 || !contains(h[i].Data, a.Data):
+			return false
+		}
+	}
+	return true
+}
+
+// Verify tells whether the table is still what Apply or Flush installed: nil,
+// ErrMissing or ErrAltered with detail. Nothing installed is nil. It costs one
+// message while nobody changed any ruleset since, so it may be polled.
+func (t *Table) Verify() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return fmt.Errorf("table inet %s: %w", TableName, os.ErrClosed)
+	}
+	if t.chains == nil {
+		return nil
+	}
+	generation, _, err := t.s.generation()
+	if err != nil {
+		return err
+	}
+	if t.installed != nil && t.installed.generation == generation {
+		return nil
+	}
+	now, err := t.s.read(chainNames(t.chains))
+	if err != nil {
+		return err
+	}
+	if t.installed == nil {
+		return fmt.Errorf("%w: it was never read back", ErrAltered)
+	}
+	if err := t.installed.differs(now); err != nil {
+		return err
+	}
+	t.installed = now
+	return nil
+}
+
+// differs names the first difference between two snapshots.
+func (s *snapshot) differs(now *snapshot) error {
+	for n, c := range s.chains {
+		if !bytes.Equal(c, now.chains[n]) {
+			return fmt.Errorf("%w: chain %s", ErrAltered, n)
+		}
+	}
+	for n := range s.chains {
+		if !slices.EqualFunc(s.rules[n], now.rules[n], func(a, b installedRule) bool {
+			return bytes.Equal(a.message, b.message)
+		}) {
+			return fmt.Errorf("%w: rules of chain %s", ErrAltered, n)
+		}
+	}
+	if !bytes.Equal(s.table, now.table) {
+		return fmt.Errorf("%w: flags or number of chains", ErrAltered)
+	}
+	return nil
+}
