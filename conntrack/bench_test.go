@@ -1,0 +1,76 @@
+package conntrack
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+)
+
+// manyTuples returns n TCP tuples of different remote hosts and ports.
+func manyTuples(n int) []Tuple {
+	r := rand.New(rand.NewPCG(1, 2))
+	ts := make([]Tuple, n)
+	for i := range ts {
+		ts[i] = NewTuple(1, Ingress, ProtoTCP,
+			Addr4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), Addr4([4]byte{192, 0, 2, 1}),
+			uint16(r.Uint32()), 443)
+	}
+	return ts
+}
+
+// establish brings a flow into StateEstablished at now.
+func establish(tb testing.TB, t *Table, k *Tuple, now Time) {
+	tb.Helper()
+	tmo := DefaultTimeouts()
+	for i, s := range []Sample{
+		{Dir: Ingress, Class: ClassTCP, Bytes: 60, TCP: TCPSegment{Seq: 100, Flags: SYN}},
+		{Dir: Egress, Class: ClassTCP, Bytes: 60, TCP: TCPSegment{Seq: 900, Ack: 101, Flags: SYN | ACK}},
+		{Dir: Ingress, Class: ClassTCP, Bytes: 52, TCP: TCPSegment{Seq: 101, Ack: 901, Flags: ACK}},
+	} {
+		c := t.Lock(k, now)
+		if i == 0 {
+			if got := c.Insert(&s, 7, &tmo, now); got != Inserted {
+				tb.Fatalf("insert: %v", got)
+			}
+		} else {
+			c.Update(&s, c.Flow().Assess(&s), &tmo, now)
+		}
+		if i == 2 && c.Flow().State() != StateEstablished {
+			tb.Fatalf("state %v after the handshake", c.Flow().State())
+		}
+		c.Unlock()
+	}
+}
+
+var benchSizes = []int{1, 1_000, 100_000, 1_000_000}
+
+// BenchmarkHit is the established path: a data segment of a random live flow.
+func BenchmarkHit(b *testing.B) {
+	for _, n := range benchSizes {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			t := NewTable(Config{MaxFlows: n, Seed: [2]uint64{1, 2}})
+			ts := manyTuples(n)
+			for i := range ts {
+				establish(b, t, &ts[i], 0)
+			}
+			rand.New(rand.NewPCG(3, 4)).Shuffle(n, func(i, j int) { ts[i], ts[j] = ts[j], ts[i] })
+			tmo := DefaultTimeouts()
+			s := Sample{Dir: Ingress, Class: ClassTCP, Bytes: 1500, TCP: TCPSegment{Seq: 101, Ack: 901, Len: 1448, Flags: ACK}}
+			b.ReportAllocs()
+			i := 0
+			for b.Loop() {
+				c := t.Lock(&ts[i], Time(i))
+				f := c.Flow()
+				o := f.Assess(&s)
+				if o != OutcomeMember {
+					b.Fatal(o)
+				}
+				c.Update(&s, o, &tmo, Time(i))
+				c.Unlock()
+				if i++; i == n {
+					i = 0
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,121 @@
+package conntrack
+
+// Cell is the locked place of one tuple. It is a value; Unlock must follow. The
+// zero Cell is not usable.
+type Cell struct {
+	shard *shard
+	flow  *Flow
+	key   *Tuple
+	hash  uint64
+	index uint32
+}
+
+// Flow returns the live flow of the cell's tuple, or nil.
+func (c *Cell) Flow() *Flow { return c.flow }
+
+// Unlock releases the cell. Nothing of it, nor its Flow, may be used after.
+func (c *Cell) Unlock() { c.shard.mu.Unlock() }
+
+// Update applies a packet that passed, with the Outcome that the flow gave it.
+// Without a live flow it does nothing.
+func (c *Cell) Update(s *Sample, o Outcome, tmo *Timeouts, now Time) {
+	f := c.flow
+	if f == nil {
+		return
+	}
+	if o != OutcomeMember {
+		if o == OutcomeRules && f.class == ClassTCP && s.Class == ClassTCP &&
+			s.TCP.Flags.possible() && s.TCP.Flags&(SYN|ACK) == SYN {
+			f.claimSYN(s.Dir, &s.TCP)
+		}
+		return
+	}
+	was, refresh := f.state, true
+	switch f.class {
+	case ClassTCP:
+		if f.provesSYN(s.Dir, &s.TCP) {
+			c.restart(s, tmo, now)
+			return
+		}
+		refresh = f.stepTCP(s.Dir, &s.TCP)
+	case ClassUDP:
+		f.stepUDP(s.Dir)
+	default:
+		f.stepReply(s.Dir)
+	}
+	f.count(s)
+	if f.state != was {
+		c.shard.moved(c.index, f, was)
+		refresh = true
+	}
+	if refresh {
+		f.expires = now.deadline(tmo.timer(f.class, f.state))
+	}
+}
+
+// InsertResult says what became of a new flow.
+type InsertResult uint8
+
+const (
+	// Inserted: the flow is in the table.
+	Inserted InsertResult = iota
+	// NotTracked: the packet is not of a kind that opens a flow, see [Opens].
+	// It may pass; the table is unchanged.
+	NotTracked
+	// TableFull: the limits leave no room (aws-semantics T30, T33). The packet must not pass.
+	TableFull
+)
+
+// Insert opens a flow with a packet that the rules permitted; rule is the
+// caller's. It takes the place of the cell's flow, if there is one. After
+// Inserted, Flow returns the new flow.
+func (c *Cell) Insert(s *Sample, rule uint32, tmo *Timeouts, now Time) InsertResult {
+	if !Opens(s) {
+		return NotTracked
+	}
+	sh := c.shard
+	f := c.flow
+	halfOpen := s.Class == ClassTCP
+	if f != nil {
+		was := f.state.queue()
+		if halfOpen && was != queueHalfOpen && !sh.admitHalfOpen(now) {
+			sh.stats.refused++
+			return TableFull
+		}
+		sh.dequeue(f, was)
+		if !halfOpen && was == queueHalfOpen {
+			sh.table.halfOpen.Add(-1)
+		}
+		sh.stats.replaced++
+	} else {
+		if !sh.admit(halfOpen, now) {
+			sh.stats.refused++
+			return TableFull
+		}
+		c.index, f = sh.add(c.hash, c.key)
+		c.flow = f
+	}
+	f.open(s, rule, now)
+	f.expires = now.deadline(tmo.timer(f.class, f.state))
+	sh.enqueue(c.index, f)
+	sh.stats.inserted++
+	return Inserted
+}
+
+// restart puts the connection that a SYN-ACK proved in the place of the one
+// that the cell holds. Where the half-open limit has no room the old one stays.
+func (c *Cell) restart(s *Sample, tmo *Timeouts, now Time) {
+	sh, f := c.shard, c.flow
+	was := f.state.queue()
+	if was != queueHalfOpen && !sh.admitHalfOpen(now) {
+		return
+	}
+	sh.dequeue(f, was)
+	f.restart(s.Dir, &s.TCP)
+	f.created = now.tick()
+	f.packets, f.bytes = [2]uint32{}, [2]uint64{}
+	f.count(s)
+	f.expires = now.deadline(tmo.timer(f.class, f.state))
+	sh.enqueue(c.index, f)
+	sh.stats.restarted++
+}

@@ -1,0 +1,82 @@
+package conntrack
+
+// sweepSlice is how many entries are looked at under one hold of a shard's
+// lock, some microseconds.
+const sweepSlice = 64
+
+// Expire looks at up to budget entries, free ones included, going on where the
+// last call ended, and removes the flows whose timers have run out; it returns
+// how many. It holds one shard's lock at a time for a bounded slice, and looks
+// at no entry twice in one call. While one call runs another returns at once.
+// Calling it ten times a second with a tenth of [Table.Slots] removes every
+// flow within a second of its end.
+func (t *Table) Expire(now Time, budget int) (removed int) {
+	if !t.sweeping.TryLock() {
+		return 0
+	}
+	defer t.sweeping.Unlock()
+	for range len(t.shards) + 1 { // the first shard may be met in its middle
+		s := &t.shards[t.sweepShard].shard
+		for end := false; !end; {
+			if budget <= 0 {
+				return removed
+			}
+			n := min(budget, sweepSlice)
+			s.mu.Lock()
+			looked, gone := s.sweepOn(now, n)
+			end = s.sweep == 1
+			s.mu.Unlock()
+			budget -= max(1, looked)
+			removed += gone
+		}
+		t.sweepShard = (t.sweepShard + 1) % len(t.shards)
+	}
+	return removed
+}
+
+// Slots returns the number of entries that a complete round of [Table.Expire]
+// looks at.
+func (t *Table) Slots() (n int) {
+	for i := range t.shards {
+		s := &t.shards[i].shard
+		s.mu.Lock()
+		n += max(1, s.slots())
+		s.mu.Unlock()
+	}
+	return n
+}
+
+// slots returns the number of entries ever used.
+func (s *shard) slots() int {
+	return int(s.fresh>>chunkBits)*chunkLen + int(s.fresh&chunkMask) - 1
+}
+
+// sweepOn looks at the next n entries and stops at the last one, where the next
+// round begins.
+func (s *shard) sweepOn(now Time, n int) (looked, removed int) {
+	i := s.sweep
+	for ; looked < n && i < s.fresh; looked++ {
+		if f := s.at(i); f.state != stateFree && now.tick() >= f.expires {
+			s.expire(i, f)
+			removed++
+		}
+		i = following(i)
+	}
+	if i >= s.fresh {
+		i = 1
+	}
+	s.sweep = i
+	return looked, removed
+}
+
+// reclaim is a slice of expiry for an insert that needs room.
+func (s *shard) reclaim(now Time, n int) (removed int) {
+	_, removed = s.sweepOn(now, n)
+	return removed
+}
+
+// expire removes a flow whose timer has run out.
+func (s *shard) expire(i uint32, f *Flow) {
+	s.stats.expired++
+	s.remove(i, f)
+}

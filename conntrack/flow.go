@@ -1,0 +1,115 @@
+package conntrack
+
+// Flow is one entry of the table. It lives inside the table: a *Flow is valid
+// only until the [Cell] that gave it is unlocked. It holds no pointers, so that
+// the garbage collector never looks at a million of them; its 120 bytes are in
+// the order of use.
+type Flow struct {
+	key     Tuple
+	next    uint32 // in the bucket, or in the free list
+	expires tick
+	state   State
+	class   Class
+	flags   flowFlags
+	rule    uint32
+	created tick
+	// claim is a number that one side stated and the other has not confirmed
+	// (see flagClaimSYN, flagClaimFIN).
+	claim   uint32
+	half    [2]half // by Direction; TCP only
+	packets [2]uint32
+	bytes   [2]uint64
+	older   uint32 // towards the head of the eviction queue
+	newer   uint32
+}
+
+// half is what one side of a TCP connection has shown.
+type half struct {
+	// end is the sequence number behind the last byte that is certain:
+	// contiguous, or acknowledged by the other side. In StatePickup it is the
+	// first number seen.
+	end uint32
+	// top is the highest sequence number seen at all, never before end.
+	top uint32
+	// ack is the highest acknowledgement that this side sent for something the
+	// other side has sent. In StatePickup it is the latest.
+	ack uint32
+}
+
+// flowFlags are the facts that do not fit into State. The flags of the two
+// directions lie side by side: flag<<Direction.
+type flowFlags uint16
+
+const (
+	// flagEgress: Egress opened the flow.
+	flagEgress flowFlags = 1 << 0
+	// flagKnown: the numbers of the side that did not open are known: its SYN
+	// crossed ours, or (StatePickup) it sent a segment.
+	flagKnown flowFlags = 1 << 1
+	// flagSynAcked: the opener acknowledged that crossing SYN.
+	flagSynAcked flowFlags = 1 << 2
+	// flagClaimSYN: a SYN with another number passed by the rules: claim is the
+	// acknowledgement that would prove that the other side took it.
+	flagClaimSYN flowFlags = 1 << 3
+	// flagClaimFIN: a FIN came behind a gap: claim is the number behind it.
+	flagClaimFIN flowFlags = 1 << 4
+	// flagClaimEgress: the claim is Egress's.
+	flagClaimEgress flowFlags = 1 << 5
+	// flagFIN<<d: d sent a FIN that counts.
+	flagFIN flowFlags = 1 << 6
+	// flagFINAcked<<d: it is acknowledged.
+	flagFINAcked flowFlags = 1 << 8
+
+	flagClaim     = flagClaimSYN | flagClaimFIN | flagClaimEgress
+	flagsFIN      = flagFIN<<Ingress | flagFIN<<Egress
+	flagsFINAcked = flagFINAcked<<Ingress | flagFINAcked<<Egress
+)
+
+// Tuple returns the flow's tuple.
+func (f *Flow) Tuple() Tuple { return f.key }
+
+// State returns where the flow stands.
+func (f *Flow) State() State { return f.state }
+
+// Opener returns the direction of the packet that opened the flow.
+func (f *Flow) Opener() Direction { return Direction(f.flags & flagEgress) }
+
+// Rule returns the value given to [Cell.Insert].
+func (f *Flow) Rule() uint32 { return f.rule }
+
+// Assess says what the flow makes of a packet of its tuple. It changes nothing.
+func (f *Flow) Assess(s *Sample) Outcome {
+	if s.Class != f.class {
+		return OutcomeRules
+	}
+	switch s.Class {
+	case ClassTCP:
+		return f.assessTCP(s.Dir, &s.TCP)
+	case ClassQuery:
+		return f.assessQuery(s)
+	}
+	return OutcomeMember
+}
+
+// open makes the entry a new flow opened by s.
+func (f *Flow) open(s *Sample, rule uint32, now Time) {
+	f.class = s.Class
+	f.state = StateUnreplied
+	f.flags = flowFlags(s.Dir) & flagEgress
+	f.rule = rule
+	f.created = now.tick()
+	f.packets, f.bytes = [2]uint32{}, [2]uint64{}
+	if s.Class == ClassTCP {
+		f.openTCP(s.Dir, &s.TCP)
+	}
+	f.count(s)
+}
+
+// count adds a packet to the totals. Packets stick at their maximum.
+func (f *Flow) count(s *Sample) {
+	d := s.Dir & 1
+	if n := f.packets[d] + 1; n != 0 {
+		f.packets[d] = n
+	}
+	f.bytes[d] += uint64(s.Bytes)
+}

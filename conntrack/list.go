@@ -1,0 +1,77 @@
+package conntrack
+
+import "math/bits"
+
+// queueID names one of the eviction queues of a shard.
+type queueID uint8
+
+const (
+	queueHalfOpen  queueID = iota // TCP that is not established
+	queueUnreplied                // everything else without an answer
+	queueClosed                   // TCP that has ended
+	queueCount
+	queueNone = queueCount // flows that are never evicted
+)
+
+// queue is a list of flows, the oldest first, linked through the entries.
+type queue struct {
+	oldest, newest uint32
+}
+
+// enqueue appends the flow to the queue of its state, if it has one.
+func (s *shard) enqueue(i uint32, f *Flow) {
+	id := f.state.queue()
+	if id == queueNone {
+		return
+	}
+	q := &s.queues[id]
+	f.older, f.newer = q.newest, 0
+	if q.newest != 0 {
+		s.at(q.newest).newer = i
+	} else {
+		q.oldest = i
+		s.table.waiting[id].Or(s.bit)
+	}
+	q.newest = i
+}
+
+// dequeue takes the flow out of the queue id, which it must be in.
+func (s *shard) dequeue(f *Flow, id queueID) {
+	if id == queueNone {
+		return
+	}
+	q := &s.queues[id]
+	if f.older != 0 {
+		s.at(f.older).newer = f.newer
+	} else {
+		q.oldest = f.newer
+	}
+	if f.newer != 0 {
+		s.at(f.newer).older = f.older
+	} else {
+		q.newest = f.older
+	}
+	if q.oldest == 0 {
+		s.table.waiting[id].And(^s.bit)
+	}
+}
+
+// others calls try for the shards of a set, beginning behind own, without own,
+// until one succeeds. try has the shard's lock. A shard that is busy is passed
+// over instead of waited for, so shards need no lock order.
+func (t *Table) others(own *shard, set uint64, try func(*shard) bool) bool {
+	at := bits.TrailingZeros64(own.bit)
+	set = bits.RotateLeft64(set&^own.bit, -at)
+	for ; set != 0; set &= set - 1 {
+		s := &t.shards[(at+bits.TrailingZeros64(set))%shardCount].shard
+		if !s.mu.TryLock() {
+			continue
+		}
+		done := try(s)
+		s.mu.Unlock()
+		if done {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,22 @@
+package conntrack
+
+import (
+	"testing"
+	"unsafe"
+)
+
+// The sizes that the layout is built on.
+func TestSizes(t *testing.T) {
+	if unsafe.Sizeof(uintptr(0)) != 8 {
+		t.Skip("a 64-bit layout")
+	}
+	if n := unsafe.Sizeof(Flow{}); n != 120 {
+		t.Errorf("an entry has %d bytes, want 120", n)
+	}
+	if n := unsafe.Sizeof(chunk{}); n > 4096 || n+unsafe.Sizeof(Flow{}) <= 4096 {
+		t.Errorf("a chunk has %d bytes, want as many entries as 4096 holds", n)
+	}
+	if n := unsafe.Sizeof(paddedShard{}); n%128 != 0 {
+		t.Errorf("a shard has %d bytes, want a multiple of 128", n)
+	}
+}

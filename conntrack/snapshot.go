@@ -1,0 +1,70 @@
+package conntrack
+
+// FlowInfo is a copy of what the table knows of a flow.
+type FlowInfo struct {
+	Tuple Tuple
+	State State
+	Class Class
+	// Opener is the direction of the packet that opened the flow.
+	Opener Direction
+	// Rule is the value given to [Cell.Insert].
+	Rule uint32
+	// Created and Expires have the resolution of [Granularity].
+	Created, Expires Time
+	// Packets and Bytes are by [Direction]. Packets stick at 2^32-1.
+	Packets [2]uint32
+	Bytes   [2]uint64
+}
+
+// Info returns a copy of the flow.
+func (f *Flow) Info() FlowInfo {
+	return FlowInfo{
+		Tuple:   f.key,
+		State:   f.state,
+		Class:   f.class,
+		Opener:  f.Opener(),
+		Rule:    f.rule,
+		Created: f.created.time(),
+		Expires: f.expires.time(),
+		Packets: f.packets,
+		Bytes:   f.bytes,
+	}
+}
+
+// Range calls visit for every flow live at now until it returns false. It
+// copies a slice of entries at a time and holds no lock during the calls, so
+// visit may use the table. A flow that lives through the whole call is visited
+// once; others may be missed.
+func (t *Table) Range(now Time, visit func(FlowInfo) bool) {
+	var buf [sweepSlice]FlowInfo
+	for n := range t.shards {
+		s := &t.shards[n].shard
+		for i := uint32(1); i != 0; {
+			var copied int
+			s.mu.Lock()
+			copied, i = s.copyFrom(i, now, buf[:])
+			s.mu.Unlock()
+			for j := range copied {
+				if !visit(buf[j]) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// copyFrom copies live flows among the entries from i on, looking at len(buf)
+// entries, and returns where to go on, 0 at the end.
+func (s *shard) copyFrom(i uint32, now Time, buf []FlowInfo) (n int, next uint32) {
+	for range buf {
+		if i >= s.fresh {
+			return n, 0
+		}
+		if f := s.at(i); f.state != stateFree && now.tick() < f.expires {
+			buf[n] = f.Info()
+			n++
+		}
+		i = following(i)
+	}
+	return n, i
+}

@@ -1,0 +1,86 @@
+package conntrack
+
+// State is where a flow stands. The zero value belongs to no flow.
+type State uint8
+
+const (
+	stateFree State = iota
+
+	// StateSynSent: a SYN passed (simultaneous open included).
+	StateSynSent
+	// StateSynRecv: a SYN-ACK acknowledged that SYN.
+	StateSynRecv
+	// StatePickup: the flow was met mid-stream (aws-semantics T22) and its
+	// numbers are not yet confirmed by both sides.
+	StatePickup
+	// StateEstablished: each side acknowledged numbers of the other.
+	StateEstablished
+	// StateFinWait: one side sent a FIN that is not acknowledged.
+	StateFinWait
+	// StateCloseWait: one side sent a FIN and the other acknowledged it.
+	StateCloseWait
+	// StateLastAck: both sides sent a FIN, not both are acknowledged.
+	StateLastAck
+	// StateTimeWait: both sides sent a FIN and both are acknowledged.
+	StateTimeWait
+	// StateClose: a RST with an exact sequence number passed.
+	StateClose
+
+	// StateUnreplied: no packet of the other direction yet (UDP, ICMP query,
+	// other protocols).
+	StateUnreplied
+	// StateReplied: the other direction answered.
+	StateReplied
+	// StateAsked: UDP only: the opener sent again after a first answer.
+	StateAsked
+	// StateStream: UDP only: more than one request and response.
+	StateStream
+)
+
+var stateNames = [...]string{
+	stateFree:        "free",
+	StateSynSent:     "syn_sent",
+	StateSynRecv:     "syn_recv",
+	StatePickup:      "pickup",
+	StateEstablished: "established",
+	StateFinWait:     "fin_wait",
+	StateCloseWait:   "close_wait",
+	StateLastAck:     "last_ack",
+	StateTimeWait:    "time_wait",
+	StateClose:       "close",
+	StateUnreplied:   "unreplied",
+	StateReplied:     "replied",
+	StateAsked:       "asked",
+	StateStream:      "stream",
+}
+
+// String returns the kernel's word in lower case, where it has one.
+func (s State) String() string {
+	if int(s) < len(stateNames) {
+		return stateNames[s]
+	}
+	return "invalid"
+}
+
+// HalfOpen reports whether s is a TCP state in which the flow is not yet
+// trusted: capped and evictable.
+func (s State) HalfOpen() bool {
+	return s == StateSynSent || s == StateSynRecv || s == StatePickup
+}
+
+// Closed reports whether s is a TCP state in which nothing more is expected:
+// evictable, and replaced by a new SYN.
+func (s State) Closed() bool { return s == StateTimeWait || s == StateClose }
+
+// queue returns the eviction queue that flows in state s wait in.
+func (s State) queue() queueID {
+	switch {
+	case s.HalfOpen():
+		return queueHalfOpen
+	case s == StateUnreplied:
+		return queueUnreplied
+	case s.Closed():
+		return queueClosed
+	}
+	return queueNone
+}

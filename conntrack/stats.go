@@ -1,0 +1,68 @@
+package conntrack
+
+// counters are a shard's events; its lock guards them.
+type counters struct {
+	inserted  uint64
+	replaced  uint64
+	restarted uint64
+	expired   uint64
+	deleted   uint64
+	refused   uint64
+	closedFIN uint64
+	closedRST uint64
+	evicted   [queueCount]uint64
+}
+
+// Stats are the table's limits and levels, and what happened since it was made.
+type Stats struct {
+	// MaxFlows and MaxHalfOpen are the limits.
+	MaxFlows, MaxHalfOpen int
+	// Flows and HalfOpen are the levels. MaxFlows-Flows is what AWS calls
+	// conntrack_allowance_available (aws-semantics T31).
+	Flows, HalfOpen int
+
+	// Inserted counts new flows, Replaced those among them that took the place
+	// of an ended flow with the same tuple.
+	Inserted, Replaced uint64
+	// Restarted counts connections that proved themselves against a live flow
+	// with the same tuple.
+	Restarted uint64
+	// Expired counts flows removed because their timer ran out, Deleted those
+	// removed by [Table.Delete].
+	Expired, Deleted uint64
+	// EvictedHalfOpen, EvictedUnreplied and EvictedClosed count flows that made
+	// room for new ones.
+	EvictedHalfOpen, EvictedUnreplied, EvictedClosed uint64
+	// RefusedFull counts new flows without room: conntrack_allowance_exceeded.
+	RefusedFull uint64
+	// ClosedFIN and ClosedRST count connections that ended.
+	ClosedFIN, ClosedRST uint64
+}
+
+// Stats returns the counters. The shards are read one after another.
+func (t *Table) Stats() Stats {
+	st := Stats{
+		MaxFlows:    int(t.maxFlows),
+		MaxHalfOpen: int(t.maxHalfOpen),
+	}
+	for i := range t.shards {
+		s := &t.shards[i].shard
+		s.mu.Lock()
+		c := s.stats
+		s.mu.Unlock()
+		st.Inserted += c.inserted
+		st.Replaced += c.replaced
+		st.Restarted += c.restarted
+		st.Expired += c.expired
+		st.Deleted += c.deleted
+		st.EvictedHalfOpen += c.evicted[queueHalfOpen]
+		st.EvictedUnreplied += c.evicted[queueUnreplied]
+		st.EvictedClosed += c.evicted[queueClosed]
+		st.RefusedFull += c.refused
+		st.ClosedFIN += c.closedFIN
+		st.ClosedRST += c.closedRST
+	}
+	st.Flows = t.Len()
+	st.HalfOpen = int(min(t.halfOpen.Load(), t.maxHalfOpen))
+	return st
+}

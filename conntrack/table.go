@@ -1,0 +1,106 @@
+package conntrack
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// DefaultMaxFlows is the flow limit when Config does not set one.
+const DefaultMaxFlows = 262144
+
+// Config sizes a table. The zero value is usable.
+type Config struct {
+	// MaxFlows is the hard limit of entries (aws-semantics T30); 0 means
+	// DefaultMaxFlows.
+	MaxFlows int
+	// MaxHalfOpen is the limit of TCP flows that are not established; 0 means
+	// half of MaxFlows.
+	MaxHalfOpen int
+	// Seed keys the hash; zero means a random seed.
+	Seed [2]uint64
+}
+
+// Table holds flows. All methods may be called concurrently; a goroutine must
+// not hold more than one [Cell] at a time, nor call other methods of the table
+// while it holds one. Memory grows with the flows, about 128 bytes each, and is
+// kept for later flows.
+type Table struct {
+	hash        hashKey
+	maxFlows    int64
+	maxHalfOpen int64
+	// shardShift brings the shard's bits of a hash down; tests make it 64 for a
+	// single shard.
+	shardShift uint8
+	shards     []paddedShard
+	sweeping   sync.Mutex
+	sweepShard int
+
+	_ [128]byte
+	// Written when flows come, go or change state, never on a hit.
+	flows    atomic.Int64
+	halfOpen atomic.Int64
+	// waiting has, for each eviction queue, a bit for each shard where it is
+	// not empty.
+	waiting [queueCount]atomic.Uint64
+}
+
+// NewTable returns an empty table.
+func NewTable(cfg Config) *Table { return newTable(cfg, shardBits) }
+
+func newTable(cfg Config, logShards int) *Table {
+	if cfg.MaxFlows <= 0 {
+		cfg.MaxFlows = DefaultMaxFlows
+	}
+	if cfg.MaxHalfOpen <= 0 {
+		cfg.MaxHalfOpen = max(1, cfg.MaxFlows/2)
+	}
+	t := &Table{
+		hash:        newHashKey(cfg.Seed),
+		maxFlows:    int64(cfg.MaxFlows),
+		maxHalfOpen: int64(cfg.MaxHalfOpen),
+		shardShift:  uint8(64 - logShards),
+		shards:      make([]paddedShard, 1<<logShards),
+	}
+	for i := range t.shards {
+		t.shards[i].init(t, i)
+	}
+	return t
+}
+
+// Lock returns the place of a tuple, locked, as it is at now. The tuple must
+// stay unchanged until Unlock. A flow whose timer has run out counts as none.
+func (t *Table) Lock(k *Tuple, now Time) Cell {
+	h := t.hash.hash(k)
+	s := &t.shards[h>>t.shardShift].shard
+	s.mu.Lock()
+	c := Cell{shard: s, key: k, hash: h}
+	for i := s.buckets[s.bucket(h)]; i != 0; {
+		f := s.at(i)
+		if f.key.equal(k) {
+			if now.tick() >= f.expires {
+				s.expire(i, f)
+				break
+			}
+			c.index, c.flow = i, f
+			break
+		}
+		i = f.next
+	}
+	return c
+}
+
+// Len returns the number of flows, those included that have expired and were
+// not yet removed. It never exceeds the limit.
+func (t *Table) Len() int { return int(min(t.flows.Load(), t.maxFlows)) }
+
+// Delete removes the flow of a tuple and reports whether there was a live one.
+func (t *Table) Delete(k *Tuple, now Time) bool {
+	c := t.Lock(k, now)
+	defer c.Unlock()
+	if c.flow == nil {
+		return false
+	}
+	c.shard.stats.deleted++
+	c.shard.remove(c.index, c.flow)
+	return true
+}

@@ -1,0 +1,241 @@
+package conntrack
+
+// What a member packet changes. Every change is earned: by a number that the
+// other side chose and a forger of one side does not see (RFC 5961 asks the
+// same of an endpoint). A packet that earns nothing passes and leaves the flow
+// as it was, its timer included where that could be abused.
+
+// stepTCP moves the flow by a segment that passed as its member, and reports
+// whether the segment starts the idle timer anew. A change of state always
+// does; the caller compares.
+func (f *Flow) stepTCP(d Direction, seg *TCPSegment) (refresh bool) {
+	switch f.state {
+	case StateEstablished, StateFinWait, StateCloseWait, StateLastAck:
+		if seg.Flags&(SYN|RST) == 0 {
+			f.stepData(d, seg)
+			return true
+		}
+		if seg.Flags&RST != 0 && f.exactRST(d, seg) {
+			f.state = StateClose
+		}
+	case StateSynSent, StateSynRecv:
+		f.stepOpening(d, seg)
+	case StatePickup:
+		return f.stepPickup(d, seg)
+	case StateTimeWait:
+		// A FIN again means that its acknowledgement was lost (RFC 9293 §3.10.7.4).
+		return seg.Flags&(FIN|RST) == FIN && seg.End() == f.half[d].end
+	}
+	return false
+}
+
+// exactRST reports whether a RST names the number that the receiver expects
+// next, or the one that the sender had arrived at (RFC 5961 §3.2). Others draw
+// a challenge ACK from the receiver and change nothing.
+func (f *Flow) exactRST(d Direction, seg *TCPSegment) bool {
+	return seg.Seq == f.half[d.Reverse()].ack || seg.Seq == f.half[d].end
+}
+
+// stepData follows the numbers of a connection that is open in at least one
+// direction.
+func (f *Flow) stepData(d Direction, seg *TCPSegment) {
+	var (
+		mine, peer = &f.half[d], &f.half[d.Reverse()]
+		was        = f.flags
+		end        = seg.End()
+	)
+	// The acknowledgement, as far as it is for something that the peer sent.
+	if a := seg.Ack; !after(a, peer.top) {
+		if after(a, peer.end) {
+			f.acknowledge(d.Reverse(), a)
+		}
+		if a == peer.end && f.flags&(flagFIN<<d.Reverse()) != 0 {
+			f.flags |= flagFINAcked << d.Reverse()
+		}
+		if after(a, mine.ack) {
+			mine.ack = a
+		}
+	}
+	// The data, and a FIN behind it.
+	switch fin := seg.Flags&FIN != 0; {
+	case f.flags&(flagFIN<<d) != 0:
+		// Behind a FIN nothing is certain, see acknowledge.
+	case after(seg.Seq, mine.end):
+		if fin && end-mine.end < reach {
+			f.setClaim(flagClaimFIN, d, end)
+		}
+	case after(end, mine.end):
+		mine.end = end
+		if fin {
+			f.flags |= flagFIN << d
+		}
+	}
+	if after(end, mine.top) && end-mine.end < reach {
+		mine.top = end
+	}
+	if (was^f.flags)&(flagsFIN|flagsFINAcked) != 0 {
+		f.state = closing(f.flags)
+	}
+}
+
+// acknowledge notes that the other side has everything that d sent before a.
+func (f *Flow) acknowledge(d Direction, a uint32) {
+	f.half[d].end = a
+	// The other side has data from behind d's FIN: it was not d's.
+	f.flags &^= flagFIN<<d | flagFINAcked<<d
+	if f.flags&flagClaimFIN != 0 && f.claimant() == d && f.claim == a {
+		f.flags = f.flags&^flagClaim | flagFIN<<d | flagFINAcked<<d
+	}
+}
+
+// closing returns the state that belongs to the FINs seen and acknowledged.
+func closing(flags flowFlags) State {
+	switch fins, acked := flags&flagsFIN, flags&flagsFINAcked; {
+	case fins == 0:
+		return StateEstablished
+	case fins != flagsFIN && acked == 0:
+		return StateFinWait
+	case fins != flagsFIN:
+		return StateCloseWait
+	case acked != flagsFINAcked:
+		return StateLastAck
+	}
+	return StateTimeWait
+}
+
+// stepOpening follows a handshake: SYN, SYN-ACK, ACK, or SYN against SYN
+// (RFC 9293 §3.5). The opener's half is exact from the start; the numbers of
+// the other side become exact with an acknowledgement of the opener's SYN.
+// Nothing here starts a timer anew except a change of state.
+func (f *Flow) stepOpening(d Direction, seg *TCPSegment) {
+	o := f.Opener()
+	switch {
+	case seg.Flags&RST != 0:
+		if f.refuses(d, seg) {
+			f.state = StateClose
+		}
+	case d == o:
+		f.stepOpener(d, seg)
+	default:
+		f.stepAnswer(d, seg)
+	}
+}
+
+// stepOpener: a segment of the side that opened, without RST.
+func (f *Flow) stepOpener(d Direction, seg *TCPSegment) {
+	mine, peer := &f.half[d], &f.half[d.Reverse()]
+	if seg.Flags&ACK == 0 || f.flags&flagKnown == 0 || !within(seg.Ack, peer.end, peer.top) {
+		return
+	}
+	if seg.Flags&SYN != 0 { // simultaneous open: the opener's SYN-ACK
+		if seg.Seq+1 != mine.end {
+			return
+		}
+	} else if seg.Seq-mine.end >= reach {
+		return
+	}
+	mine.ack = seg.Ack
+	if f.state == StateSynSent {
+		f.flags |= flagSynAcked
+		return
+	}
+	f.state = StateEstablished
+	if seg.Flags&SYN == 0 {
+		f.stepData(d, seg)
+	}
+}
+
+// stepAnswer: a segment of the side that was called, without RST.
+func (f *Flow) stepAnswer(d Direction, seg *TCPSegment) {
+	mine, peer := &f.half[d], &f.half[d.Reverse()]
+	// From SYN-ACK on, peer.end is what was acknowledged of the SYN.
+	taken := seg.Flags&ACK != 0 && within(seg.Ack, peer.end, peer.top)
+	switch {
+	case seg.Flags&(SYN|ACK) == SYN:
+		// SYN against SYN. The latest counts until the opener has taken one.
+		if f.state == StateSynSent && f.flags&flagSynAcked == 0 {
+			*mine = half{end: seg.Seq + 1, top: seg.End()}
+			f.flags |= flagKnown
+		}
+	case seg.Flags&SYN != 0:
+		// A stale SYN-ACK acknowledges something else and passes without effect.
+		// Of two good ones the later counts: a stateless server chooses anew.
+		if !taken || f.state == StateSynRecv && seg.Seq+1 == mine.end {
+			return
+		}
+		crossed := f.flags&flagSynAcked != 0 && seg.Seq+1 == mine.end
+		f.adopt(d, seg)
+		if crossed {
+			f.state = StateEstablished
+		}
+	case f.flags&flagKnown == 0 || seg.Seq-mine.end >= reach || !taken:
+		// Nothing known, nothing proved.
+	default:
+		if after(seg.End(), mine.top) {
+			mine.top = seg.End()
+		}
+		if seg.Flags&FIN != 0 {
+			f.setClaim(flagClaimFIN, d, seg.End())
+		}
+		if f.state == StateSynSent { // its SYN-ACK was lost before us
+			mine.ack = seg.Ack
+			peer.end = seg.Ack
+			f.state = StateSynRecv
+			if f.flags&flagSynAcked != 0 {
+				f.state = StateEstablished
+			}
+		}
+	}
+}
+
+// refuses reports whether a RST ends a handshake: the answer to the SYN
+// acknowledges it (RFC 9293 §3.10.7.3); everything else is exact.
+func (f *Flow) refuses(d Direction, seg *TCPSegment) bool {
+	mine, peer := &f.half[d], &f.half[d.Reverse()]
+	if d == f.Opener() {
+		return seg.Seq == mine.end || f.state == StateSynRecv && seg.Seq == peer.ack
+	}
+	if seg.Flags&ACK != 0 && within(seg.Ack, peer.end, peer.top) {
+		return true
+	}
+	known := f.state == StateSynRecv || f.flags&flagSynAcked != 0
+	return known && seg.Seq == mine.end
+}
+
+// stepPickup looks for proof that both sides speak of the same connection: each
+// one's latest acknowledgement lies in the range of numbers that the other one
+// has shown. One forged side cannot produce it.
+func (f *Flow) stepPickup(d Direction, seg *TCPSegment) (refresh bool) {
+	mine, peer := &f.half[d], &f.half[d.Reverse()]
+	opener := d == f.Opener()
+	known := f.flags&flagKnown != 0
+	switch {
+	case seg.Flags&RST != 0:
+		if (known || !opener) && seg.Seq == peer.ack {
+			f.state = StateClose
+		}
+		return false
+	case seg.Flags&SYN != 0:
+		return false
+	}
+	end := seg.End()
+	switch {
+	case !opener && !known, seg.Seq-mine.end >= reach && mine.end-seg.Seq >= reach:
+		// The first segment, or one that has nothing to do with those before.
+		mine.end, mine.top = seg.Seq, end
+	case after(end, mine.top):
+		mine.top = end
+	}
+	mine.ack = seg.Ack
+	if !opener {
+		f.flags |= flagKnown
+		known = true
+	}
+	if !known || !within(mine.ack, peer.end, peer.top) || !within(peer.ack, mine.end, mine.top) {
+		return true
+	}
+	f.state = StateEstablished
+	mine.end, peer.end = peer.ack, mine.ack
+	f.stepData(d, seg)
+	return true
+}

@@ -1,0 +1,15 @@
+package conntrack
+
+// stepUDP moves a UDP flow by a packet. AWS calls a flow a stream once it has
+// had more than one request and response (aws-semantics §3.3): the second
+// answer to a second request, so answers alone never make one.
+func (f *Flow) stepUDP(d Direction) {
+	switch asked := d == f.Opener(); {
+	case f.state == StateUnreplied && !asked:
+		f.state = StateReplied
+	case f.state == StateReplied && asked:
+		f.state = StateAsked
+	case f.state == StateAsked && !asked:
+		f.state = StateStream
+	}
+}
