@@ -7,11 +7,13 @@ import (
 	"net/netip"
 	"os"
 	"runtime"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/google/nftables"
+	mdnetlink "github.com/mdlayher/netlink"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
@@ -280,4 +282,50 @@ func plan(gone Gone, devices ...string) Plan {
 		p.Devices = append(p.Devices, Device{Name: d})
 	}
 	return p
+}
+
+// netlinkMessage puts a body back under a header.
+func netlinkMessage(body []byte) mdnetlink.Message {
+	return mdnetlink.Message{Data: append(make([]byte, nfgenmsg), body...)}
+}
+
+// flood sends from peer to the host's eth0 without a pause, over IPv4 and IPv6,
+// from before until after f, and tells how many datagrams arrived.
+func flood(t *testing.T, host, peer *lab, f func()) (leaked, sent int) {
+	t.Helper()
+	conns := map[string]*net.UDPConn{"10.7.0.1:7777": nil, "[fd07::1]:7777": nil}
+	var arrived atomic.Int64
+	for to := range conns {
+		in := host.udp(to)
+		go func() {
+			b := make([]byte, 2048)
+			for {
+				if _, _, err := in.ReadFromUDPAddrPort(b); err != nil {
+					return
+				}
+				arrived.Add(1)
+			}
+		}()
+		conns[to] = peer.udp(":0")
+	}
+	stop, done := make(chan struct{}), make(chan int)
+	go func() {
+		n := 0
+		for ; ; n++ {
+			select {
+			case <-stop:
+				done <- n
+				return
+			default:
+			}
+			for to, out := range conns {
+				_, _ = out.WriteToUDPAddrPort([]byte("leak"), netip.MustParseAddrPort(to))
+			}
+		}
+	}()
+	f()
+	close(stop)
+	sent = 2 * <-done
+	time.Sleep(silence)
+	return int(arrived.Load()), sent
 }

@@ -18,6 +18,10 @@ const (
 	attrTableOwner = 7   // NFTA_TABLE_OWNER: port id, big endian
 )
 
+// nfgenmsg is the length of what precedes the attributes of a message: family,
+// version, resource id (include/uapi/linux/netfilter/nfnetlink.h).
+const nfgenmsg = 4
+
 // bufferBytes is asked for in both directions of the socket: a plan with a
 // thousand devices is one message batch of about a megabyte, each rule of which
 // is answered.
@@ -176,7 +180,7 @@ func (s *socket) table(table string) (tableState, error) {
 		return tableState{}, fmt.Errorf("read table inet %s: %w", table, err)
 	}
 	for _, m := range answers {
-		st := tableState{exists: true, raw: m.Data}
+		st := tableState{exists: true, raw: body(m)}
 		ad, err := attributes(m)
 		if err != nil {
 			return tableState{}, err
@@ -194,12 +198,16 @@ func (s *socket) table(table string) (tableState, error) {
 	return tableState{}, nil
 }
 
+// body is a message without its nfgenmsg header, the last two bytes of which
+// are the generation.
+func body(m netlink.Message) []byte { return m.Data[min(nfgenmsg, len(m.Data)):] }
+
 // attributes decodes what follows the nfgenmsg header.
 func attributes(m netlink.Message) (*netlink.AttributeDecoder, error) {
-	if len(m.Data) < 4 {
+	if len(m.Data) < nfgenmsg {
 		return nil, fmt.Errorf("nftables message of %d bytes", len(m.Data))
 	}
-	ad, err := netlink.NewAttributeDecoder(m.Data[4:])
+	ad, err := netlink.NewAttributeDecoder(body(m))
 	if err != nil {
 		return nil, fmt.Errorf("nftables message: %w", err)
 	}

@@ -72,7 +72,7 @@ func (s *socket) readOnce(names []string) (*snapshot, error) {
 			return nil, fmt.Errorf("read chain %s: %w", n, err)
 		}
 		for _, m := range answers {
-			snap.chains[n] = m.Data
+			snap.chains[n] = body(m)
 		}
 	}
 	rules, err := s.raw.Execute(message(unix.NFT_MSG_GETRULE, netlink.Dump, []netlink.Attribute{
@@ -89,7 +89,7 @@ func (s *socket) readOnce(names []string) (*snapshot, error) {
 			return nil, err
 		}
 		var table, chain string
-		r := installedRule{message: m.Data}
+		r := installedRule{message: body(m)}
 		for ad.Next() {
 			switch ad.Type() {
 			case unix.NFTA_RULE_TABLE:
