@@ -1,0 +1,320 @@
+package netlab_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sgfw/test/netlab"
+	"sgfw/test/netlab/labtest"
+)
+
+// patience bounds every wait for something that must come.
+const patience = 5 * time.Second
+
+// families runs f once for each family with the given host's address in it.
+func families(t *testing.T, d *netlab.Device, f func(t *testing.T, to netip.Addr)) {
+	t.Helper()
+	t.Run("v4", func(t *testing.T) { f(t, d.IPv4()) })
+	t.Run("v6", func(t *testing.T) { f(t, d.IPv6()) })
+}
+
+func TestPingAtOnce(t *testing.T) {
+	for range 3 {
+		lab := labtest.New(t, netlab.Pair())
+		families(t, lab.Host("server").Device("eth0"), func(t *testing.T, to netip.Addr) {
+			if _, err := lab.Host("client").Ping(labtest.Within(t, patience), netlab.Ping{To: to}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestPingThroughRouter(t *testing.T) {
+	lab := labtest.New(t, netlab.Router())
+	for _, from := range []string{"client", "attacker"} {
+		families(t, lab.Host("server").Device("eth0"), func(t *testing.T, to netip.Addr) {
+			if _, err := lab.Host(from).Ping(labtest.Within(t, patience), netlab.Ping{To: to, Payload: make([]byte, 3000)}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestPingMeetsError(t *testing.T) {
+	top := netlab.Router()
+	top.Hosts[0].Sysctls = map[string]string{
+		"net.ipv4.neigh.eth1.retrans_time_ms": "10",
+		"net.ipv6.neigh.eth1.retrans_time_ms": "10",
+	}
+	lab := labtest.New(t, top)
+	for _, to := range []string{"198.51.100.99", "2001:db8:2::99"} {
+		// Nobody answers there: the router soon gives up asking for its address.
+		ctx := labtest.Within(t, patience)
+		_, err := lab.Host("client").Ping(ctx, netlab.Ping{To: netip.MustParseAddr(to)})
+		var icmp *netlab.ICMPError
+		if !errors.As(err, &icmp) {
+			t.Errorf("%s: %v, want an ICMP error", to, err)
+			continue
+		}
+		if router := lab.Host("fw").Device("eth0"); icmp.From != router.IPv4() && icmp.From != router.IPv6() {
+			t.Errorf("%s: error from %v", to, icmp.From)
+		}
+	}
+}
+
+func TestPingEndsWithContext(t *testing.T) {
+	lab := labtest.New(t, netlab.Pair())
+	if err := lab.Host("server").SetSysctl("net.ipv4.icmp_echo_ignore_all", "1"); err != nil {
+		t.Fatal(err)
+	}
+	to := lab.Host("server").Device("eth0").IPv4()
+	_, err := lab.Host("client").Ping(labtest.Within(t, 100*time.Millisecond), netlab.Ping{To: to})
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%v, want that the deadline was exceeded", err)
+	}
+}
+
+func TestPingLinkLocal(t *testing.T) {
+	lab := labtest.New(t, netlab.Router())
+	// eth1 of fw: there is no such device on the machine or on the other hosts.
+	client, fw := lab.Host("server"), lab.Host("fw")
+	to, err := client.Device("eth0").LinkLocal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fw.Ping(labtest.Within(t, patience), netlab.Ping{To: to.WithZone("eth1")}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTCP(t *testing.T) {
+	lab := labtest.New(t, netlab.Router())
+	client, server := lab.Host("client"), lab.Host("server")
+	l, err := server.Listen(t.Context(), "tcp", netlab.Any(80))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				_, _ = io.Copy(c, c)
+			}()
+		}
+	}()
+	families(t, server.Device("eth0"), func(t *testing.T, to netip.Addr) {
+		own := netip.AddrPortFrom(client.Device("eth0").IPv4(), 4321)
+		if to.Is6() {
+			own = netip.AddrPortFrom(client.Device("eth0").IPv6(), 4321)
+		}
+		c, err := client.Dial(labtest.Within(t, patience), "tcp", netip.AddrPortFrom(to, 80), netlab.From(own))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if got := c.LocalAddr().(*net.TCPAddr).AddrPort(); got != own {
+			t.Errorf("from %v, want %v", got, own)
+		}
+		echo(t, c)
+	})
+	// Nobody listens there.
+	_, err = client.Dial(labtest.Within(t, patience), "tcp", netip.AddrPortFrom(server.Device("eth0").IPv4(), 81))
+	if !errors.Is(err, unix.ECONNREFUSED) {
+		t.Errorf("port 81: %v, want refused", err)
+	}
+}
+
+func TestUDP(t *testing.T) {
+	lab := labtest.New(t, netlab.Router())
+	server := lab.Host("server")
+	families(t, server.Device("eth0"), func(t *testing.T, to netip.Addr) {
+		at := netip.AddrPortFrom(to, 5353)
+		l, err := server.ListenPacket(t.Context(), "udp", at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		go func() {
+			b := make([]byte, 1500)
+			n, from, err := l.ReadFrom(b)
+			if err == nil {
+				_, _ = l.WriteTo(b[:n], from)
+			}
+		}()
+		c, err := lab.Host("client").Dial(t.Context(), "udp", at, netlab.From(netip.AddrPortFrom(netip.IPv6Unspecified(), 999)))
+		if to.Is4() {
+			// An IPv6 socket cannot talk to an IPv4 address that way.
+			c, err = lab.Host("client").Dial(t.Context(), "udp", at, netlab.From(netip.AddrPortFrom(netip.IPv4Unspecified(), 999)))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if got := c.LocalAddr().(*net.UDPAddr).Port; got != 999 {
+			t.Errorf("from port %d, want 999", got)
+		}
+		echo(t, c)
+	})
+}
+
+// echo writes to c and expects the same back.
+func echo(t *testing.T, c net.Conn) {
+	t.Helper()
+	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(c, "hello"); err != nil {
+		t.Fatal(err)
+	}
+	b := make([]byte, 5)
+	if _, err := io.ReadFull(c, b); err != nil || string(b) != "hello" {
+		t.Fatalf("%q %v", b, err)
+	}
+}
+
+func TestSysctlsStayInTheHost(t *testing.T) {
+	top := netlab.Pair()
+	top.Hosts[0].Sysctls = map[string]string{
+		"net.ipv4.ip_default_ttl":         "17",
+		"net.ipv4.conf.eth0.rp_filter":    "1",
+		"net/ipv6/conf/default/hop_limit": "18",
+	}
+	before, err := os.ReadFile("/proc/sys/net/ipv4/ip_default_ttl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lab := labtest.New(t, top)
+	for key, want := range map[string]string{
+		"net.ipv4.ip_default_ttl":      "17",
+		"net.ipv4.conf.eth0.rp_filter": "1",
+		"net.ipv6.conf.eth0.hop_limit": "18", // from conf.default, written before eth0 was made
+	} {
+		if got, err := lab.Host("client").Sysctl(key); err != nil || got != want {
+			t.Errorf("client: %s is %q (%v), want %q", key, got, err, want)
+		}
+		if got, err := lab.Host("server").Sysctl(key); err != nil || got == want {
+			t.Errorf("server: %s is %q (%v), want another value", key, got, err)
+		}
+	}
+	if after, _ := os.ReadFile("/proc/sys/net/ipv4/ip_default_ttl"); string(after) != string(before) {
+		t.Errorf("the machine's TTL went from %s to %s", before, after)
+	}
+	for _, key := range []string{"kernel.hostname", "net/../kernel/hostname"} {
+		if err := lab.Host("client").SetSysctl(key, "x"); err == nil {
+			t.Errorf("%s: a setting of the machine was accepted", key)
+		}
+	}
+}
+
+func TestForwardOnlyWhereAsked(t *testing.T) {
+	top := netlab.Router()
+	top.Hosts[0].Forward = false
+	lab := labtest.New(t, top)
+	families(t, lab.Host("server").Device("eth0"), func(t *testing.T, to netip.Addr) {
+		if _, err := lab.Host("client").Ping(labtest.Within(t, 200*time.Millisecond), netlab.Ping{To: to}); err == nil {
+			t.Error("a host that does not forward forwarded")
+		}
+	})
+}
+
+func TestStaticNeighbours(t *testing.T) {
+	top := netlab.Pair()
+	top.Links[0].Neighbours = netlab.NeighboursStatic
+	lab := labtest.New(t, top)
+	// Discovery cannot work: the server answers no question.
+	err := lab.Host("server").SetSysctl("net.ipv4.conf.eth0.arp_ignore", "8")
+	if err != nil {
+		t.Fatal(err)
+	}
+	families(t, lab.Host("server").Device("eth0"), func(t *testing.T, to netip.Addr) {
+		if _, err := lab.Host("client").Ping(labtest.Within(t, patience), netlab.Ping{To: to}); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestMTU(t *testing.T) {
+	top := netlab.Router()
+	top.Links[1].MTU = 1300
+	lab := labtest.New(t, top)
+	families(t, lab.Host("server").Device("eth0"), func(t *testing.T, to netip.Addr) {
+		c, err := lab.Host("client").Dial(t.Context(), "udp", netip.AddrPortFrom(to, 9),
+			netlab.Sockopt(unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_DO))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		deadline := time.Now().Add(patience)
+		for {
+			if _, err = c.Write(make([]byte, 1400)); errors.Is(err, unix.EMSGSIZE) {
+				return // the router's "too big" has come back
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%v, want that the packet is too big for the path", err)
+			}
+			time.Sleep(time.Millisecond)
+		}
+	})
+}
+
+func TestCountersAndRawSocketsLieBehindTheHost(t *testing.T) {
+	lab := labtest.New(t, netlab.Pair())
+	server := lab.Host("server")
+	families(t, server.Device("eth0"), func(t *testing.T, to netip.Addr) {
+		counter := "Icmp.InEchos"
+		if to.Is6() {
+			counter = "Icmp6.InEchos"
+		}
+		before, err := server.Counters()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := lab.Host("client").Ping(labtest.Within(t, patience), netlab.Ping{To: to}); err != nil {
+			t.Fatal(err)
+		}
+		after, err := server.Counters()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if after[counter] != before[counter]+1 {
+			t.Errorf("%s went from %d to %d", counter, before[counter], after[counter])
+		}
+		raw, err := server.ListenRaw(t.Context(), 99, to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer raw.Close()
+		local := netip.IPv4Unspecified()
+		if to.Is6() {
+			local = netip.IPv6Unspecified()
+		}
+		sender, err := lab.Host("client").ListenRaw(t.Context(), 99, local)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer sender.Close()
+		if _, err := sender.WriteToIP([]byte("by number"), &net.IPAddr{IP: to.AsSlice()}); err != nil {
+			t.Fatal(err)
+		}
+		b := make([]byte, 100)
+		if err := raw.SetDeadline(time.Now().Add(patience)); err != nil {
+			t.Fatal(err)
+		}
+		if n, _, err := raw.ReadFromIP(b); err != nil || string(b[:n]) != "by number" {
+			t.Errorf("%q %v", b[:n], err)
+		}
+	})
+}
