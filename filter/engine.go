@@ -1,0 +1,119 @@
+package filter
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sgfw/conntrack"
+)
+
+// Config says how an Engine is made.
+type Config struct {
+	// MaxFlows is the hard cap of the flow table.
+	MaxFlows int
+	// Clock returns monotonic time since any fixed moment; nil for the
+	// process's own clock. Workers read it once a batch.
+	Clock func() conntrack.Time
+}
+
+// Engine owns what verdicts are made of: the flow table and the ruleset in
+// force. All methods are safe for concurrent use.
+type Engine struct {
+	flows   *conntrack.Table
+	ruleset atomic.Pointer[Ruleset]
+	clock   func() conntrack.Time
+
+	mu      sync.Mutex // guards workers and orders Publish
+	workers []*Worker
+	watch   watch
+}
+
+// NewEngine returns an Engine that enforces rs.
+func NewEngine(cfg Config, rs *Ruleset) *Engine {
+	e := &Engine{
+		flows: conntrack.NewTable(conntrack.Config{MaxFlows: cfg.MaxFlows}),
+		clock: cfg.Clock,
+	}
+	if e.clock == nil {
+		start := time.Now()
+		e.clock = func() conntrack.Time { return conntrack.Time(time.Since(start)) }
+	}
+	e.ruleset.Store(rs)
+	return e
+}
+
+// Ruleset returns the ruleset in force.
+func (e *Engine) Ruleset() *Ruleset { return e.ruleset.Load() }
+
+// Flows returns the flow table.
+func (e *Engine) Flows() *conntrack.Table { return e.flows }
+
+// Now reads the engine's clock.
+func (e *Engine) Now() conntrack.Time { return e.clock() }
+
+// Publish puts rs in force and returns when no worker can still decide by an
+// older ruleset: each has passed a batch boundary since, or is idle. A packet
+// that is sent after Publish returned meets rs. No packet sees a mixture,
+// because a worker takes the ruleset once a batch.
+func (e *Engine) Publish(rs *Ruleset) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.ruleset.Store(rs)
+	for _, w := range e.workers {
+		w.waitForBoundary()
+	}
+}
+
+// NewWorker returns a worker for one queue loop.
+func (e *Engine) NewWorker() *Worker {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	w := &Worker{engine: e}
+	e.workers = append(e.workers, w)
+	return w
+}
+
+// Counts is how many packets were decided for each reason.
+type Counts map[Reason]uint64
+
+// Counts adds up what all workers decided.
+func (e *Engine) Counts() Counts {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	out := make(Counts)
+	for _, w := range e.workers {
+		for r := range w.counts {
+			if n := w.counts[r].Load(); n > 0 {
+				out[Reason(r)] += n
+			}
+		}
+	}
+	return out
+}
+
+// boundary tells Publish where a worker stands: odd inside a batch, even
+// between batches. It is the read side of a quiescent-state RCU.
+type boundary struct {
+	seq atomic.Uint64
+	_   [56]byte // a cache line of its own: Publish reads it, the worker writes it
+}
+
+func (b *boundary) enter() { b.seq.Add(1) }
+func (b *boundary) leave() { b.seq.Add(1) }
+
+// waitForBoundary returns once the batch that was under way is over.
+func (b *boundary) waitForBoundary() {
+	seq := b.seq.Load()
+	if seq&1 == 0 {
+		return
+	}
+	for spin := 0; b.seq.Load() == seq; spin++ {
+		if spin < 64 {
+			runtime.Gosched()
+		} else {
+			time.Sleep(50 * time.Microsecond)
+		}
+	}
+}

@@ -1,0 +1,259 @@
+package filter
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+
+	"sgfw/conntrack"
+	"sgfw/filter/packet"
+	"sgfw/policy"
+)
+
+// Query describes one packet to explain.
+type Query struct {
+	Device    string
+	Direction conntrack.Direction
+	Protocol  uint8
+	Src, Dst  netip.Addr
+	// SrcPort and DstPort are for TCP and UDP.
+	SrcPort, DstPort uint16
+	// Flags are for TCP; 0 means SYN, a new connection.
+	Flags conntrack.TCPFlags
+	// ICMPType, ICMPCode and ICMPID are for ICMP and ICMPv6.
+	ICMPType, ICMPCode uint8
+	ICMPID             uint16
+	// HopLimit matters for life lines; 0 means 64.
+	HopLimit uint8
+}
+
+// Code is an explanation in the words of the VPC Reachability Analyzer
+// (aws-semantics A3).
+type Code string
+
+const (
+	CodeRulesMismatch Code = "ENI_SG_RULES_MISMATCH"
+	CodeNoRules       Code = "SG_HAS_NO_RULES"
+)
+
+// Explanation says what happens to a packet and why.
+type Explanation struct {
+	Device    string
+	Direction conntrack.Direction
+	// Managed is false for a device that no interface of the policy names:
+	// its packets pass unseen, and nothing below is filled in.
+	Managed bool
+	// Groups are those attached to the device; all were asked.
+	Groups   []GroupTried
+	Verdict  Verdict
+	LifeLine LifeLine
+	// Flow is the live flow that the packet belongs to, or an ICMP error is about.
+	Flow *conntrack.FlowInfo
+	// Rule permitted the packet or, for a flow, its first packet.
+	Rule *RuleInfo
+	// Misses are the rules that came nearest, when none permitted the packet.
+	Misses []Miss
+	// Code is set when no rule permitted the packet.
+	Code Code
+	// Reply is what happens to the answer once this packet has passed, or not;
+	// ReplyAlone, what happens to the same packet when no flow is live.
+	Reply, ReplyAlone Verdict
+}
+
+// GroupTried is one group of the interface.
+type GroupTried struct {
+	Name string
+	// Rules counts the group's rules of the packet's direction.
+	Rules   int
+	Permits bool
+}
+
+// Miss is a rule that would have permitted the packet, were it not for Fields.
+type Miss struct {
+	Rule   RuleInfo
+	Fields []Difference
+}
+
+// Difference is one thing that a packet lacks for a rule.
+type Difference struct {
+	Field     string // "protocol", "port", "type", "code", "peer" or "family"
+	Want, Got string
+}
+
+// maxMisses bounds Explanation.Misses.
+const maxMisses = 5
+
+// Explain asks Judge about one packet under rs. The flow table may be nil; then
+// no flow is live.
+func Explain(rs *Ruleset, flows *conntrack.Table, now conntrack.Time, q Query) Explanation {
+	x := Explanation{Device: q.Device, Direction: q.Direction}
+	a := rs.Device(q.Device)
+	if a == nil {
+		return x
+	}
+	x.Managed = true
+	p := q.packet()
+	d, info := judgeOnly(a, q.Direction, &p, flows, now)
+	x.Verdict, x.Flow = d.Verdict, info
+	x.LifeLine = LifeLineOf(&p, q.Direction)
+	if rule, ok := rs.Rule(d.Verdict.Rule); ok {
+		x.Rule = &rule
+	}
+	x.Groups, x.Misses = try(rs, a, q.Direction, &p)
+	if d.Verdict.Accept() {
+		x.Misses = nil
+	} else {
+		x.Code = CodeRulesMismatch
+		if len(x.Misses) == 0 {
+			x.Code = CodeNoRules
+		}
+	}
+
+	back := q.reply()
+	answer := back.packet()
+	x.ReplyAlone = Judge(a, back.Direction, &answer, nil).Verdict
+	if d.Verdict.Accept() && d.tracked() {
+		x.Reply = Verdict{Reason: ReasonFlow, Direction: back.Direction, Rule: d.Verdict.Rule, Scope: a.Scope}
+	} else {
+		reply, _ := judgeOnly(a, back.Direction, &answer, flows, now)
+		x.Reply = reply.Verdict
+	}
+	return x
+}
+
+// judgeOnly is a Judge without a Commit.
+func judgeOnly(a *Attachment, d conntrack.Direction, p *packet.Packet, flows *conntrack.Table, now conntrack.Time) (Decision, *conntrack.FlowInfo) {
+	t, ok := flowTuple(a, d, p)
+	if !ok || flows == nil {
+		return Judge(a, d, p, nil), nil
+	}
+	c := flows.Lock(&t, now)
+	defer c.Unlock()
+	f := c.Flow()
+	if f == nil {
+		return Judge(a, d, p, nil), nil
+	}
+	info := f.Info()
+	return Judge(a, d, p, f), &info
+}
+
+func (q *Query) packet() packet.Packet {
+	p := packet.Packet{
+		Src: conntrack.AddrFrom(q.Src), Dst: conntrack.AddrFrom(q.Dst),
+		Proto: q.Protocol, HopLimit: cmp.Or(q.HopLimit, 64),
+	}
+	switch {
+	case q.Protocol == conntrack.ProtoTCP:
+		p.Kind, p.SrcPort, p.DstPort = packet.KindTCP, q.SrcPort, q.DstPort
+		p.TCP.Flags = cmp.Or(q.Flags, conntrack.SYN)
+	case q.Protocol == conntrack.ProtoUDP:
+		p.Kind, p.SrcPort, p.DstPort = packet.KindUDP, q.SrcPort, q.DstPort
+	case q.Protocol == conntrack.ProtoICMP && p.Src.Is4():
+		p.Kind = packet.KindICMP
+	case q.Protocol == conntrack.ProtoICMPv6 && !p.Src.Is4():
+		p.Kind = packet.KindICMPv6
+	}
+	if p.Kind == packet.KindICMP || p.Kind == packet.KindICMPv6 {
+		p.ICMPType, p.ICMPCode, p.ICMPID = q.ICMPType, q.ICMPCode, q.ICMPID
+	}
+	return p
+}
+
+// reply returns the query for the answer to q.
+func (q *Query) reply() Query {
+	r := *q
+	r.Direction = q.Direction.Reverse()
+	r.Src, r.Dst = q.Dst, q.Src
+	r.SrcPort, r.DstPort = q.DstPort, q.SrcPort
+	if q.Protocol == conntrack.ProtoTCP && cmp.Or(q.Flags, conntrack.SYN) == conntrack.SYN {
+		r.Flags = conntrack.SYN | conntrack.ACK
+	}
+	switch {
+	case q.Protocol == conntrack.ProtoICMP && q.ICMPType == 8:
+		r.ICMPType = 0
+	case q.Protocol == conntrack.ProtoICMPv6 && q.ICMPType == 128:
+		r.ICMPType = 129
+	}
+	return r
+}
+
+// try asks every rule of the attached groups on its own. It returns what each
+// group says, and the rules that differ from the packet in the fewest fields.
+func try(rs *Ruleset, a *Attachment, d conntrack.Direction, p *packet.Packet) ([]GroupTried, []Miss) {
+	groups := make([]GroupTried, len(a.iface.Groups))
+	for i, name := range a.iface.Groups {
+		groups[i].Name = name
+	}
+	var misses []Miss
+	for id := range rs.rules {
+		info := &rs.rules[id]
+		g := slices.Index(a.iface.Groups, info.Group)
+		if g < 0 || info.Gone || info.Direction != d {
+			continue
+		}
+		groups[g].Rules++
+		fields := differences(rs, info, d, p)
+		if len(fields) == 0 {
+			groups[g].Permits = true
+			continue
+		}
+		misses = append(misses, Miss{Rule: *info, Fields: fields})
+	}
+	slices.SortStableFunc(misses, func(a, b Miss) int { return cmp.Compare(len(a.Fields), len(b.Fields)) })
+	return groups, misses[:min(len(misses), maxMisses)]
+}
+
+// differences lists what keeps a rule from permitting the packet.
+func differences(rs *Ruleset, info *RuleInfo, d conntrack.Direction, p *packet.Packet) []Difference {
+	var out []Difference
+	r := &info.Rule
+	s := selectorOf(p)
+	lo, hi := selectorRange(r)
+	switch proto := policy.Protocol(p.Proto); {
+	case s == portless && hi < portless:
+		out = append(out, Difference{"protocol", policy.AllProtocols.String(), "fragment without ports"})
+	case r.Protocol != policy.AllProtocols && r.Protocol != proto:
+		out = append(out, Difference{"protocol", r.Protocol.String(), proto.String()})
+	case lo <= s && s <= hi:
+	case p.Kind == packet.KindTCP || p.Kind == packet.KindUDP:
+		out = append(out, Difference{"port", portRange(r.From, r.To), strconv.Itoa(int(p.DstPort))})
+	case r.From >= 0 && r.From != int(p.ICMPType):
+		out = append(out, Difference{"type", strconv.Itoa(r.From), strconv.Itoa(int(p.ICMPType))})
+	default:
+		out = append(out, Difference{"code", strconv.Itoa(r.To), strconv.Itoa(int(p.ICMPCode))})
+	}
+
+	peer := p.Src
+	if d == conntrack.Egress {
+		peer = p.Dst
+	}
+	prefixes := peerPrefixes(rs.policy, rs.members, &r.Peer)
+	sameFamily, covered := false, false
+	for _, prefix := range prefixes {
+		k, n := prefixKey(prefix)
+		if prefix.Addr().Is4() == peer.Is4() {
+			sameFamily = true
+			covered = covered || k.contains(n, keyOf(peer))
+		}
+	}
+	switch {
+	case covered:
+		if r.Protocol == policy.ICMP && !peer.Is4() || r.Protocol == policy.ICMPv6 && peer.Is4() {
+			out = append(out, Difference{"family", r.Protocol.String() + " only", peer.String()})
+		}
+	case !sameFamily && len(prefixes) > 0:
+		out = append(out, Difference{"family", r.Peer.String(), peer.String()})
+	default:
+		out = append(out, Difference{"peer", r.Peer.String(), peer.String()})
+	}
+	return out
+}
+
+func portRange(from, to int) string {
+	if from == to {
+		return strconv.Itoa(from)
+	}
+	return fmt.Sprintf("%d-%d", from, to)
+}

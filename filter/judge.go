@@ -1,0 +1,128 @@
+package filter
+
+import (
+	"sgfw/conntrack"
+	"sgfw/filter/packet"
+)
+
+// Decision is what Judge found: the verdict, and what Commit has to do about
+// the flow if the packet passes.
+type Decision struct {
+	Verdict
+	// outcome is what the flow made of the packet, if there is one.
+	outcome conntrack.Outcome
+	commit  commit
+}
+
+// commit is what a Decision does to the table.
+type commit uint8
+
+const (
+	commitNothing commit = iota
+	// commitUpdate applies the outcome to the flow.
+	commitUpdate
+	// commitInsert begins a flow, in place of a closed one if there is any.
+	commitInsert
+)
+
+// tracked reports whether the packet belongs to a flow once it has passed.
+func (d *Decision) tracked() bool { return d.commit != commitNothing }
+
+// Judge decides about one packet that crosses the device a in direction d. The
+// flow is the live one that flowTuple names, or nil. It reads the flow and
+// changes nothing: the queue, explain and tests all call it.
+//
+// The order is that of aws-semantics §10: the flow before the rules, because a
+// packet of a live flow passes whatever the rules say (T1); then the pooled
+// rules of the packet's own direction and family.
+func Judge(a *Attachment, d conntrack.Direction, p *packet.Packet, flow *conntrack.Flow) Decision {
+	dec := Decision{Verdict: Verdict{Direction: d, Scope: a.Scope}}
+	opens := false
+	switch {
+	case flow == nil:
+		s := sampleOf(p, d)
+		opens = p.Trackable() && conntrack.Opens(&s)
+	case p.Quoted:
+		dec.Reason, dec.Rule = ReasonRelated, RuleID(flow.Rule())
+		return dec
+	default:
+		s := sampleOf(p, d)
+		switch dec.outcome = flow.Assess(&s); dec.outcome {
+		case conntrack.OutcomeMember:
+			dec.Reason, dec.Rule, dec.commit = ReasonFlow, RuleID(flow.Rule()), commitUpdate
+			return dec
+		case conntrack.OutcomeReopen:
+			opens = true
+		}
+	}
+
+	peer := p.Src
+	if d == conntrack.Egress {
+		peer = p.Dst
+	}
+	dec.Rule = a.matchers[d][family(peer)].match(peer, selectorOf(p))
+	switch {
+	case dec.Rule == NoRule:
+		dec.Reason = ReasonNoRule
+		if LifeLineOf(p, d) != NoLifeLine {
+			dec.Reason = ReasonLifeLine
+		} else if midStream(p) {
+			dec.Reason = ReasonNotAFlow
+		}
+	case opens:
+		dec.Reason, dec.commit = ReasonRule, commitInsert
+	case flow != nil:
+		dec.Reason, dec.commit = ReasonRule, commitUpdate
+	default:
+		dec.Reason = ReasonRule
+	}
+	return dec
+}
+
+// Commit applies a decision that passed to the cell that holds its flow. A
+// flow that finds no room turns the verdict into a drop (T30).
+func (d *Decision) Commit(c *conntrack.Cell, a *Attachment, p *packet.Packet, now conntrack.Time) Verdict {
+	switch d.commit {
+	case commitUpdate:
+		s := sampleOf(p, d.Direction)
+		c.Update(&s, d.outcome, &a.timeouts, now)
+	case commitInsert:
+		s := sampleOf(p, d.Direction)
+		if c.Insert(&s, uint32(d.Rule), &a.timeouts, now) == conntrack.TableFull {
+			d.Reason = ReasonTableFull
+		}
+	}
+	return d.Verdict
+}
+
+// apply judges a packet under the lock of its flow and commits the decision.
+func (e *Engine) apply(a *Attachment, d conntrack.Direction, p *packet.Packet, now conntrack.Time) Verdict {
+	t, ok := flowTuple(a, d, p)
+	if !ok {
+		return Judge(a, d, p, nil).Verdict
+	}
+	c := e.flows.Lock(&t, now)
+	defer c.Unlock()
+	dec := Judge(a, d, p, c.Flow())
+	return dec.Commit(&c, a, p, now)
+}
+
+// flowTuple names the flow that decides about a packet: its own or, for an
+// ICMP error, the one that it quotes. It returns false for a packet that no
+// flow can cover.
+//
+// The quoted packet crossed the device in the other direction, and the error
+// comes back to its sender: an error that is addressed to anyone else quotes a
+// packet that did not cause it (T24; the "reachable ICMP" hole, CVE-2019-5598).
+func flowTuple(a *Attachment, d conntrack.Direction, p *packet.Packet) (conntrack.Tuple, bool) {
+	if p.Quoted {
+		if !a.related || p.Quote.Src != p.Dst || !p.Quote.Trackable() {
+			return conntrack.Tuple{}, false
+		}
+		return p.Quote.Tuple(a.Scope, d.Reverse()), true
+	}
+	if !p.Trackable() {
+		return conntrack.Tuple{}, false
+	}
+	return p.Tuple(a.Scope, d), true
+}

@@ -1,0 +1,69 @@
+package filter
+
+import "sgfw/filter/packet"
+
+// Reason is why a packet passed or not. Reasons are few and typed, so that
+// they can be counted on the packet path and compared in tests; their strings
+// are stable and appear in every output.
+type Reason uint8
+
+const (
+	// ReasonNone is the zero value: nothing was decided yet.
+	ReasonNone Reason = iota
+
+	// ReasonFlow passes: the packet belongs to a live flow (T1).
+	ReasonFlow
+	// ReasonRule passes: a rule of an attached group permits the packet.
+	ReasonRule
+	// ReasonRelated passes: an ICMP error about a live flow (T24).
+	ReasonRelated
+	// ReasonLifeLine passes: neighbour discovery, MLD or a DHCP client
+	// exchange, which no policy may cut (X3).
+	ReasonLifeLine
+
+	// ReasonNoRule drops: no rule of any attached group permits the packet.
+	ReasonNoRule
+	// ReasonNotAFlow drops: the packet could only have passed as part of a flow
+	// that is not there: a reply or a mid-stream segment (T22).
+	ReasonNotAFlow
+	// ReasonTableFull drops: a rule permits the flow, the table has no room (T30).
+	ReasonTableFull
+	// ReasonUnknownLink drops: the packet crosses a device that the ruleset
+	// does not know yet.
+	ReasonUnknownLink
+	// ReasonUnmanaged drops: the packet was queued but crosses no managed device.
+	ReasonUnmanaged
+
+	// reasonFault is the first of the parser's faults, which all drop.
+	reasonFault
+)
+
+// reasonCount bounds arrays that are indexed by Reason.
+const reasonCount = 64
+
+// FaultReason is the Reason of a packet that the parser refused.
+func FaultReason(f packet.Fault) Reason { return reasonFault + Reason(f) }
+
+// Accepts reports whether packets with this reason pass.
+func (r Reason) Accepts() bool { return ReasonFlow <= r && r <= ReasonLifeLine }
+
+var reasonNames = [reasonFault]string{
+	ReasonNone:        "none",
+	ReasonFlow:        "flow",
+	ReasonRule:        "rule",
+	ReasonRelated:     "related",
+	ReasonLifeLine:    "life-line",
+	ReasonNoRule:      "no-rule",
+	ReasonNotAFlow:    "not-a-flow",
+	ReasonTableFull:   "table-full",
+	ReasonUnknownLink: "unknown-link",
+	ReasonUnmanaged:   "unmanaged",
+}
+
+// String returns the reason's stable name; faults are "packet: …".
+func (r Reason) String() string {
+	if r >= reasonFault {
+		return "packet: " + packet.Fault(r-reasonFault).String()
+	}
+	return reasonNames[r]
+}

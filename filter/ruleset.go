@@ -1,0 +1,115 @@
+package filter
+
+import (
+	"cmp"
+	"slices"
+
+	"sgfw/conntrack"
+	"sgfw/policy"
+	"sgfw/policy/member"
+)
+
+// Ruleset is a compiled policy: frozen, safe for concurrent use, complete in
+// itself. Made by a [Compiler]; [Ruleset.WithLinks] binds it to the devices
+// that exist.
+type Ruleset struct {
+	generation  uint64
+	policy      *policy.Policy
+	attachments []attachmentTemplate // as policy.Interfaces
+	members     *member.Membership
+	rules       []RuleInfo // by RuleID
+	scopes      *scopes
+	links       links
+}
+
+// RuleInfo describes a rule in the policy's own terms.
+type RuleInfo struct {
+	Group     string
+	Direction conntrack.Direction
+	Rule      policy.Rule
+	// Gone is true for a rule that admitted flows under an earlier ruleset and
+	// is not part of this one.
+	Gone bool
+}
+
+// Attachment is one device with the groups attached to it: what AWS calls a
+// network interface. It belongs to one Ruleset and is immutable.
+type Attachment struct {
+	Device string
+	// Scope keeps the flows of this device apart from others (T26).
+	Scope conntrack.Scope
+	*attachmentTemplate
+}
+
+// attachmentTemplate is what devices of one policy interface share.
+type attachmentTemplate struct {
+	iface    *policy.Interface
+	timeouts conntrack.Timeouts
+	// related is true when ICMP errors about live flows pass.
+	related bool
+	// matchers by direction and family (0: IPv4, 1: IPv6).
+	matchers [2][2]*matcher
+}
+
+// Interface returns the part of the policy that manages the device.
+func (t *attachmentTemplate) Interface() *policy.Interface { return t.iface }
+
+// family indexes attachmentTemplate.matchers.
+func family(a conntrack.Addr) int {
+	if a.Is4() {
+		return 0
+	}
+	return 1
+}
+
+// Generation counts the rulesets of one Compiler from 1.
+func (rs *Ruleset) Generation() uint64 { return rs.generation }
+
+// Policy returns the policy that was compiled.
+func (rs *Ruleset) Policy() *policy.Policy { return rs.policy }
+
+// Rule describes a rule. It returns false for NoRule and for ids of a later
+// ruleset.
+func (rs *Ruleset) Rule(id RuleID) (RuleInfo, bool) {
+	if id == NoRule || int(id) >= len(rs.rules) {
+		return RuleInfo{}, false
+	}
+	return rs.rules[id], true
+}
+
+// WithLinks returns the same ruleset bound to the devices that exist now. All
+// of the machine's devices belong in list: a packet that crosses one that is
+// not there is dropped, because nobody knows yet whether it is managed.
+func (rs *Ruleset) WithLinks(list []member.Link) *Ruleset {
+	bound := *rs
+	bound.links = links{}
+	for _, l := range list {
+		bound.links.add(l.Index, rs.attach(l.Name))
+	}
+	return &bound
+}
+
+// attach returns the attachment of a device by name, nil if it is unmanaged.
+func (rs *Ruleset) attach(device string) *Attachment {
+	i, ok := rs.policy.Match(device)
+	if !ok {
+		return nil
+	}
+	return &Attachment{Device: device, Scope: rs.scopes.of(device), attachmentTemplate: &rs.attachments[i]}
+}
+
+// Device returns the attachment of a device, whether it exists or not; nil if
+// no interface of the policy names it.
+func (rs *Ruleset) Device(name string) *Attachment { return rs.attach(name) }
+
+// Attachments returns the managed devices that exist, by name.
+func (rs *Ruleset) Attachments() []*Attachment {
+	var out []*Attachment
+	for _, l := range rs.links.all {
+		if l.attachment != nil {
+			out = append(out, l.attachment)
+		}
+	}
+	slices.SortFunc(out, func(a, b *Attachment) int { return cmp.Compare(a.Device, b.Device) })
+	return out
+}

@@ -1,0 +1,32 @@
+package filter
+
+import (
+	"sgfw/conntrack"
+	"sgfw/filter/packet"
+)
+
+// sampleOf is a packet as the flow table sees it.
+func sampleOf(p *packet.Packet, d conntrack.Direction) conntrack.Sample {
+	s := conntrack.Sample{Dir: d, Bytes: p.Length}
+	switch p.Kind {
+	case packet.KindTCP:
+		s.Class, s.TCP = conntrack.ClassTCP, p.TCP
+	case packet.KindUDP:
+		s.Class = conntrack.ClassUDP
+	case packet.KindICMP, packet.KindICMPv6:
+		s.Class, s.Reply = conntrack.ClassQuery, p.IsReply()
+	}
+	return s
+}
+
+// midStream reports whether p can only belong to a flow that began earlier: a
+// TCP segment that is no SYN, or the reply to a query.
+func midStream(p *packet.Packet) bool {
+	switch p.Kind {
+	case packet.KindTCP:
+		return p.TCP.Flags&(conntrack.SYN|conntrack.ACK) != conntrack.SYN
+	case packet.KindICMP, packet.KindICMPv6:
+		return p.IsReply()
+	}
+	return false
+}

@@ -1,0 +1,26 @@
+package filter
+
+import "sgfw/conntrack"
+
+// RuleID names a rule across rulesets of one [Compiler]: a rule keeps its id
+// as long as its identity (R3) does. It indexes Ruleset.Rule.
+type RuleID uint32
+
+// NoRule is the RuleID of nothing.
+const NoRule RuleID = 0
+
+// Verdict is what was decided about a packet, at the last interface that was
+// asked.
+type Verdict struct {
+	Reason Reason
+	// Direction of the crossing that decided.
+	Direction conntrack.Direction
+	// Rule is what permitted the packet or, for ReasonFlow and ReasonRelated,
+	// the flow's first packet.
+	Rule RuleID
+	// Scope is the interface that decided, 0 before any did.
+	Scope conntrack.Scope
+}
+
+// Accept reports whether the packet passes.
+func (v Verdict) Accept() bool { return v.Reason.Accepts() }

@@ -1,0 +1,126 @@
+package filter
+
+import (
+	"math/bits"
+	"sync/atomic"
+
+	"sgfw/conntrack"
+	"sgfw/filter/packet"
+)
+
+// Worker decides the packets of one queue loop. Begin, Decide and End are
+// called by one goroutine, in that order; they do not allocate, format or log.
+type Worker struct {
+	boundary
+	engine *Engine
+
+	// Taken by Begin for the whole batch.
+	rs  *Ruleset
+	now conntrack.Time
+
+	pkt     packet.Packet
+	verdict Verdict
+
+	// Counted here during a batch and added to counts at its end, so that a
+	// packet costs no atomic operation. touched has a bit for each reason.
+	pending [reasonCount]uint32
+	touched uint64
+	counts  [reasonCount]atomic.Uint64
+
+	// records is used while somebody watches.
+	watched bool
+	records []Record
+}
+
+// expireSlice is how many table entries a batch looks at for expiry.
+const expireSlice = 4
+
+// Begin starts a batch: it fixes the ruleset and the time for all its packets.
+func (w *Worker) Begin() {
+	w.enter()
+	w.rs = w.engine.ruleset.Load()
+	w.now = w.engine.clock()
+	w.watched = w.engine.watch.on.Load()
+}
+
+// Decide reports whether the packet passes. Event bytes are not kept.
+func (w *Worker) Decide(ev *Event) bool {
+	w.verdict = w.decide(ev)
+	r := w.verdict.Reason
+	w.pending[r]++
+	w.touched |= 1 << r
+	if w.watched {
+		w.record()
+	}
+	return r.Accepts()
+}
+
+// Last returns the verdict of the latest Decide.
+func (w *Worker) Last() Verdict { return w.verdict }
+
+// End closes the batch.
+func (w *Worker) End() {
+	for t := w.touched; t != 0; t &= t - 1 {
+		r := bits.TrailingZeros64(t)
+		w.counts[r].Add(uint64(w.pending[r]))
+		w.pending[r] = 0
+	}
+	w.touched = 0
+	if len(w.records) > 0 {
+		w.engine.watch.deliver(w.records)
+		w.records = w.records[:0]
+	}
+	w.leave()
+}
+
+// decide judges the packet at each managed device that it crosses, first where
+// it enters the machine and then where it leaves. It passes only if all allow;
+// the first one's flow stays when the second refuses, as the sender's does
+// when the receiver's groups drop the packet (aws-semantics D7).
+func (w *Worker) decide(ev *Event) Verdict {
+	p := &w.pkt
+	if f := p.Parse(ev.Frame); f != packet.NoFault {
+		return Verdict{Reason: FaultReason(f)}
+	}
+	var v Verdict
+	if ev.Hook != HookOutput {
+		in := w.rs.links.find(ev.In)
+		if !in.known {
+			return Verdict{Reason: ReasonUnknownLink}
+		}
+		if in.attachment != nil {
+			if v = w.cross(in.attachment, conntrack.Ingress); !v.Accept() {
+				return v
+			}
+		}
+	}
+	if ev.Hook != HookInput {
+		out := w.rs.links.find(ev.Out)
+		if !out.known {
+			return Verdict{Reason: ReasonUnknownLink}
+		}
+		if out.attachment != nil {
+			return w.cross(out.attachment, conntrack.Egress)
+		}
+	}
+	if v.Reason == ReasonNone {
+		v.Reason = ReasonUnmanaged
+	}
+	return v
+}
+
+// cross judges the packet at one device and applies the decision.
+func (w *Worker) cross(a *Attachment, d conntrack.Direction) Verdict {
+	return w.engine.apply(a, d, &w.pkt, w.now)
+}
+
+func (w *Worker) record() {
+	r := Record{Time: w.now, Verdict: w.verdict, Length: w.pkt.Length}
+	if w.verdict.Reason < reasonFault {
+		r.Tuple = w.pkt.Tuple(w.verdict.Scope, w.verdict.Direction)
+		if w.pkt.Kind == packet.KindICMP || w.pkt.Kind == packet.KindICMPv6 {
+			r.ICMPType, r.ICMPCode = w.pkt.ICMPType, w.pkt.ICMPCode
+		}
+	}
+	w.records = append(w.records, r)
+}
