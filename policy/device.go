@@ -68,7 +68,7 @@ func checkDevice(pattern string) *Problem {
 	}
 	for _, c := range name {
 		if c == '/' || c == ':' || c <= ' ' || c > '~' {
-			return invalid("", "device %s has a character that device names cannot have: %q", quote(pattern), c)
+			return invalid("", "device %s has a character that device names cannot have: %q", quote(pattern), string(c))
 		}
 	}
 	return nil

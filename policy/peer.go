@@ -89,6 +89,8 @@ func ParseCIDR(s string) (netip.Prefix, *Problem) {
 		return invalid("prefix lists go under prefix_lists, by name", "%s is not a CIDR", quote(s))
 	case strings.HasPrefix(s, "sg-"):
 		return invalid("groups go under security_groups, by name", "%s is not a CIDR", quote(s))
+	case addrErr == nil && addr.Is4In6():
+		return invalid(fmt.Sprintf("write the IPv4 address %s/32", addr.Unmap()), "%s is an IPv4-mapped IPv6 address", quote(s))
 	case addrErr == nil && addr.Zone() != "":
 		return invalid("leave out %"+addr.Zone(), "%s has a zone", quote(s))
 	case addrErr == nil && !slashed:

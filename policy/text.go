@@ -55,7 +55,7 @@ func checkText(field, what, s string, most int) *Problem {
 	}
 	if c, bad := outside(s); bad {
 		return &Problem{Field: field, Code: InvalidParameterValue,
-			Message: fmt.Sprintf("%s has a character that AWS does not take: %q", what, c),
+			Message: fmt.Sprintf("%s has a character that AWS does not take: %s", what, strconv.Quote(string(c))),
 			Hint:    "letters, digits, spaces and " + namePunctuation}
 	}
 	return nil

@@ -157,15 +157,18 @@ func (v *validator) allGroups() {
 func (v *validator) rules(g *Group, d Direction) {
 	rules := g.Rules(d)
 	seen := make(map[RuleID]*Rule, len(rules))
+	sound := true
 	for i := range rules {
 		r := &rules[i]
 		// The rules of one block share everything but the peer.
 		if i == 0 || r.Index < 0 || rules[i-1].Index != r.Index {
-			v.block(r)
+			sound = v.block(r)
 		}
 		v.peer(g, r)
 		first, dup := seen[r.ID()]
 		switch {
+		case !sound:
+			// Two mistakes are not two equal rules.
 		case !dup:
 			seen[r.ID()] = r
 		case first.Index == r.Index:
@@ -177,18 +180,20 @@ func (v *validator) rules(g *Group, d Direction) {
 	}
 }
 
-// block checks what the rules of one block share.
-func (v *validator) block(r *Rule) {
+// block checks what the rules of one block share; it is false when that cannot be
+// a rule.
+func (v *validator) block(r *Rule) bool {
 	v.report(r.Pos, checkText("description", "the description", r.Description, MaxDescription))
 	if !r.Protocol.Valid() {
 		v.errorf(r.Pos, "protocol", InvalidParameterValue, "0 to 255, or -1 for all", "protocol %d is out of range", r.Protocol)
-		return
+		return false
 	}
 	if bad := CheckRange(r.Protocol, r.From, r.To); bad != nil {
 		v.report(r.Pos, bad)
-		return
+		return false
 	}
 	v.report(r.Pos, deadICMP(r))
+	return true
 }
 
 func (v *validator) peer(g *Group, r *Rule) {
@@ -281,12 +286,16 @@ func (v *validator) addresses(pos Pos, addresses []netip.Addr) {
 }
 
 func (v *validator) interfaces() {
+	if len(v.p.Interfaces) == 0 {
+		v.report(Pos{}, &Problem{Field: "interfaces", Severity: SeverityWarning,
+			Message: "no interface has a group: nothing is filtered", Hint: "attach groups to a device under interfaces"})
+	}
 	seen := make(map[string]Pos)
 	for i := range v.p.Interfaces {
 		n := &v.p.Interfaces[i]
 		what := "device " + quote(n.Device)
 		v.report(n.Pos, checkDevice(n.Device))
-		if first, dup := seen[n.Device]; dup {
+		if first, dup := seen[n.Device]; dup && n.Device != "" {
 			v.errorf(n.Pos, "device", InvalidParameterValue, "one entry for each device", "%s is managed already%s", what, see(first))
 		} else {
 			seen[n.Device] = n.Pos

@@ -1,0 +1,66 @@
+// Package file reads a policy from YAML. It is strict: whatever it does not know
+// or could read in two ways is refused, with file, line and column, all at once.
+// It alone uses gopkg.in/yaml.v3.
+package file
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"sgfw/policy"
+)
+
+// MaxSize is the size of the largest policy file in bytes.
+const MaxSize = 1 << 20
+
+// MaxProblems is how many errors, and how many warnings and notices, are
+// reported one by one; the rest is counted.
+const MaxProblems = 100
+
+// ErrTooBig is the error of a file larger than MaxSize.
+var ErrTooBig = errors.New("policy file is too big")
+
+// Load reads and checks the policy file at path. The policy is nil when the
+// error is not. An error about what the file says is the problems themselves
+// (see [policy.AsProblems]); others are about reading it. Problems are returned
+// with a good policy too: warnings and notices.
+func Load(path string) (*policy.Policy, policy.Problems, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("policy: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
+	if err != nil {
+		return nil, nil, fmt.Errorf("policy: %w", err)
+	}
+	return Parse(path, data)
+}
+
+// Parse checks the text of a policy file; name is what positions call it. See
+// [Load] for the results. The same text gives the same answer, whatever its
+// size: what is larger than MaxSize is refused with ErrTooBig.
+func Parse(name string, data []byte) (*policy.Policy, policy.Problems, error) {
+	if len(data) > MaxSize {
+		return nil, nil, fmt.Errorf("%s: %w: more than %d bytes", name, ErrTooBig, MaxSize)
+	}
+	d := &decoder{file: name, parts: make(map[policy.Pos]*node)}
+	var p *policy.Policy
+	if root := d.read(data); root != nil {
+		p = d.policy(root)
+		failed := d.problems.Err() != nil
+		for _, problem := range policy.Validate(p, policy.DefaultQuotas) {
+			// What is missing may be what could not be read.
+			if !failed || problem.Field != "interfaces" {
+				d.add(d.placed(problem))
+			}
+		}
+	}
+	problems := d.problems.Limit(MaxProblems)
+	if err := problems.Err(); err != nil {
+		return nil, problems, err
+	}
+	return p, problems, nil
+}

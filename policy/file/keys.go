@@ -1,0 +1,74 @@
+package file
+
+import (
+	"slices"
+	"strings"
+
+	"sgfw/policy"
+)
+
+// The keys of each part, in the order in which the documentation shows them.
+var (
+	policyKeys    = []string{"version", "prefix_lists", "security_groups", "interfaces", "peers", "settings"}
+	listKeys      = []string{"name", "max_entries", "entries"}
+	entryKeys     = []string{"cidr", "description"}
+	groupKeys     = []string{"name", "description", "tags", "ingress", "egress"}
+	ruleKeys      = []string{"description", "protocol", "ports", "from_port", "to_port", "cidr_blocks", "ipv6_cidr_blocks", "prefix_lists", "security_groups", "self"}
+	interfaceKeys = []string{"device", "mode", "security_groups", "addresses", "source_dest_check", "connection_tracking"}
+	trackingKeys  = []string{"tcp_established_timeout", "udp_timeout", "udp_stream_timeout"}
+	peerKeys      = []string{"name", "addresses", "security_groups"}
+	settingsKeys  = []string{"tracking", "icmp_errors", "datapath", "on_stop", "on_failure", "queues", "max_flows", "watch"}
+	failureKeys   = []string{"gone"}
+	queuesKeys    = []string{"base", "count"}
+)
+
+// partLists are the keys of lists whose items are parts, not text. The groups of
+// the policy are not among them: a rule has a list of names by the same key.
+var partLists = []string{"entries", "ingress", "egress", "interfaces", "peers"}
+
+// otherNames are what other tools call the same things.
+var otherNames = map[string]string{
+	"cidr": "cidr_blocks", "cidrs": "cidr_blocks", "cidr_ip": "cidr_blocks", "cidr_ipv4": "cidr_blocks", "ip_ranges": "cidr_blocks",
+	"source": "cidr_blocks", "destination": "cidr_blocks", "from": "cidr_blocks", "to": "cidr_blocks",
+	"cidr_ipv6": "ipv6_cidr_blocks", "ipv6_ranges": "ipv6_cidr_blocks",
+	"prefix_list_id": "prefix_lists", "prefix_list_ids": "prefix_lists",
+	"source_security_group_id": "security_groups", "referenced_security_group_id": "security_groups",
+	"groups": "security_groups", "vpc_security_group_ids": "security_groups", "sg": "security_groups",
+	"ip_protocol": "protocol", "proto": "protocol",
+	"port": "ports", "port_range": "ports", "dport": "ports",
+	"type": "from_port", "icmp_type": "from_port", "code": "to_port", "icmp_code": "to_port",
+	"inbound": "ingress", "outbound": "egress", "inbound_rules": "ingress", "outbound_rules": "egress",
+	"comment": "description", "group_name": "name", "group_description": "description",
+	"interface": "device", "ifname": "device", "remotes": "peers",
+}
+
+// neverKeys are what security groups do not have, and why.
+var neverKeys = map[string]string{
+	"action": allowOnly, "effect": allowOnly, "allow": allowOnly, "deny": allowOnly, "policy": allowOnly, "verdict": allowOnly, "target": allowOnly,
+	"priority": noOrder, "order": noOrder, "rule_number": noOrder, "weight": noOrder,
+	"source_port": noSourcePort, "source_ports": noSourcePort, "src_port": noSourcePort, "sport": noSourcePort,
+}
+
+// R4 and R6 of the AWS semantics.
+const (
+	allowOnly    = "security groups only allow: leave it out, and what no rule allows is dropped"
+	noOrder      = "rules have no order: any rule that allows is enough"
+	noSourcePort = "ports are those of the destination; source ports cannot be filtered"
+)
+
+// unknownKey reports a key that a part does not have.
+func (d *decoder) unknownKey(k *node, what string, known []string) {
+	if len(d.problems) >= maxKept {
+		return
+	}
+	name := strings.ToLower(k.Value)
+	hint := "its keys are " + strings.Join(known, ", ")
+	if why, ok := neverKeys[name]; ok {
+		hint = why
+	} else if other := otherNames[name]; slices.Contains(known, other) {
+		hint = "write " + other
+	} else if near := policy.Suggest(k.Value, known); near != "" {
+		hint = "did you mean " + near + "?"
+	}
+	d.errorAt(d.at(k), policy.UnknownParameter, hint, "%s has no key %s", what, short(k.Value))
+}

@@ -1,0 +1,145 @@
+package file
+
+import (
+	"sgfw/policy"
+)
+
+// version is the only version of the format there is.
+const version = 1
+
+// policy reads the whole file. What cannot be read is reported and left out.
+func (d *decoder) policy(root *node) *policy.Policy {
+	p := &policy.Policy{Settings: policy.DefaultSettings}
+	f, ok := d.mapping(root, "the policy", policyKeys)
+	if !ok {
+		return p
+	}
+	// Settings have no position of their own: theirs is the zero one.
+	d.parts[policy.Pos{}] = root
+	if n := f["version"]; n == nil {
+		d.errorAt(d.at(root), policy.MissingParameter, "begin with: version: 1", "the policy has no version")
+	} else if v, ok := d.number(n, "version"); ok && v != version {
+		d.invalid(n, "this program reads version 1", "version %d is unknown", v)
+	}
+	for _, n := range d.items(f["prefix_lists"], "prefix_lists") {
+		if list, ok := d.prefixList(n); ok {
+			p.PrefixLists = append(p.PrefixLists, list)
+		}
+	}
+	for _, n := range d.items(f["security_groups"], "security_groups") {
+		if group, ok := d.group(n); ok {
+			p.Groups = append(p.Groups, group)
+		}
+	}
+	for _, n := range d.items(f["interfaces"], "interfaces") {
+		if i, ok := d.iface(n); ok {
+			p.Interfaces = append(p.Interfaces, i)
+		}
+	}
+	for _, n := range d.items(f["peers"], "peers") {
+		if r, ok := d.remote(n); ok {
+			p.Remotes = append(p.Remotes, r)
+		}
+	}
+	if n := f["settings"]; n != nil {
+		d.settings(n, &p.Settings)
+	}
+	return p
+}
+
+// items is list for those who do not care why there is nothing.
+func (d *decoder) items(n *node, key string) []*node {
+	items, _ := d.list(n, key)
+	return items
+}
+
+// name reads the text by which others refer to a part. It is false when it is no
+// text; a name left out is for validation to report.
+func (d *decoder) name(n *node, key string) (string, bool) {
+	name, ok := d.text(n, key)
+	return name, ok || n == nil
+}
+
+// description reads free text that may be left out. What is no text has been
+// reported, and stands for some text from then on.
+func (d *decoder) description(n *node) string {
+	s, ok := d.text(n, "description")
+	if !ok && n != nil {
+		return "-"
+	}
+	return s
+}
+
+func (d *decoder) prefixList(n *node) (list policy.PrefixList, ok bool) {
+	f, ok := d.mapping(n, "a prefix list", listKeys)
+	if !ok {
+		return list, false
+	}
+	list.Pos = d.part(n)
+	entries := d.items(f["entries"], "entries")
+	if f["entries"] == nil {
+		d.errorAt(list.Pos, policy.MissingParameter, "write entries: [] for an empty list", "the prefix list has no entries")
+	}
+	list.MaxEntries = len(entries)
+	if most := f["max_entries"]; most != nil {
+		if v, ok := d.number(most, "max_entries"); ok && v < 1 {
+			d.invalid(most, "at least 1", "max_entries %d is out of range", v)
+		} else if ok {
+			list.MaxEntries = v
+		}
+	}
+	for _, e := range entries {
+		ef, ok := d.mapping(e, "an entry", entryKeys)
+		if !ok {
+			continue
+		}
+		entry := policy.PrefixEntry{Description: d.description(ef["description"]), Pos: d.part(e)}
+		if ef["cidr"] == nil {
+			d.errorAt(entry.Pos, policy.MissingParameter, "such as 10.0.0.0/8", "the entry has no cidr")
+			continue
+		}
+		if entry.CIDR, ok = d.cidr(ef["cidr"], "cidr"); ok {
+			list.Entries = append(list.Entries, entry)
+		}
+	}
+	list.Name, ok = d.name(f["name"], "name")
+	return list, ok
+}
+
+func (d *decoder) group(n *node) (g policy.Group, ok bool) {
+	f, ok := d.mapping(n, "a security group", groupKeys)
+	if !ok {
+		return g, false
+	}
+	g.Pos = d.part(n)
+	g.Description = d.description(f["description"])
+	g.Tags = d.tags(f["tags"])
+	g.Name, ok = d.name(f["name"], "name")
+	g.Ingress = d.rules(f["ingress"], g.Name, policy.Ingress)
+	if f["egress"] == nil {
+		g.Egress = policy.DefaultEgress()
+	} else {
+		g.Egress = d.rules(f["egress"], g.Name, policy.Egress)
+	}
+	return g, ok
+}
+
+// tags reads a mapping from any text to text.
+func (d *decoder) tags(n *node) map[string]string {
+	if n == nil || unusable(n) {
+		return nil
+	}
+	if n.Kind != mappingNode {
+		d.invalid(n, "such as { Name: web }", "tags must be a mapping, not %s", describe(n))
+		return nil
+	}
+	tags := make(map[string]string, len(n.Content)/2)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, ok := d.text(n.Content[i], "a tag key")
+		value, good := d.text(n.Content[i+1], "the value of a tag")
+		if ok && good {
+			tags[key] = value
+		}
+	}
+	return tags
+}

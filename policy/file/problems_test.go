@@ -1,0 +1,62 @@
+package file
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write what the reader says into testdata/problems")
+
+// TestProblems reads the cases of testdata/problems. Each file begins with the
+// lines that all of its policies begin with; a case begins with "###", goes on
+// with the rest of the policy, and ends with the problems, each after ">>>", or
+// with ">>> ok" where the policy is taken without a word. Positions count from
+// the first line of the file's beginning.
+func TestProblems(t *testing.T) {
+	paths, err := filepath.Glob("testdata/problems/*.txt")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no cases: %v", err)
+	}
+	for _, path := range paths {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".txt"), func(t *testing.T) {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			parts := strings.Split(string(data), "### ")
+			preamble, out := parts[0], parts[0]
+			for _, c := range parts[1:] {
+				title, rest, _ := strings.Cut(c, "\n")
+				body, want, _ := strings.Cut(rest, ">>> ")
+				want = strings.ReplaceAll(strings.TrimSpace(want), "\n>>> ", "\n")
+				p, problems, err := Parse("", []byte(preamble+body))
+				got := strings.TrimSpace(problems.Error())
+				if got == "" {
+					got = "ok"
+				}
+				if (err == nil) != (p != nil) || (problems.Err() == nil) != (err == nil) {
+					t.Errorf("%s: policy %v, error %v, problems %v", title, p != nil, err, problems)
+				}
+				out += "### " + title + "\n" + body + ">>> " + strings.ReplaceAll(got, "\n", "\n>>> ") + "\n\n"
+				if *update {
+					continue
+				}
+				t.Run(title, func(t *testing.T) {
+					if diff := cmp.Diff(want, got); diff != "" {
+						t.Errorf("problems (-want +got):\n%s", diff)
+					}
+				})
+			}
+			if *update {
+				if err := os.WriteFile(path, []byte(strings.TrimRight(out, "\n")+"\n"), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+}

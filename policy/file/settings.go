@@ -1,0 +1,90 @@
+package file
+
+import (
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"sgfw/policy"
+)
+
+// settings reads what is under `settings:` over the defaults in s.
+func (d *decoder) settings(n *node, s *policy.Settings) {
+	f, ok := d.mapping(n, "settings", settingsKeys)
+	if !ok {
+		return
+	}
+	d.choice(f["tracking"], "tracking", "always", "aws")
+	d.choice(f["datapath"], "datapath", "userspace", "offload")
+	if watch, ok := d.truth(f["watch"], "watch"); ok && watch {
+		d.unbuilt(f["watch"], "watch: true", "write false, or leave it out")
+	}
+	if d.oneOf(f["icmp_errors"], "icmp_errors", "related", "rules") == "rules" {
+		s.ICMPErrors = policy.ICMPErrorsRules
+	}
+	if d.oneOf(f["on_stop"], "on_stop", "remove", "keep") == "keep" {
+		s.OnStop = policy.OnStopKeep
+	}
+	if n := f["on_failure"]; n != nil {
+		d.onFailure(n, s)
+	}
+	if n := f["queues"]; n != nil {
+		q, _ := d.mapping(n, "queues", queuesKeys)
+		if base, ok := d.number(q["base"], "queues.base"); ok && (base < 0 || base > 65535) {
+			d.invalid(q["base"], "1 to 65535", "queues.base %d is out of range", base)
+		} else if ok {
+			s.QueueBase = uint16(base)
+		}
+		if count, ok := d.number(q["count"], "queues.count"); ok {
+			s.QueueCount = count
+		}
+	}
+	if flows, ok := d.number(f["max_flows"], "max_flows"); ok {
+		s.MaxFlows = flows
+	}
+}
+
+// laterCauses are the failures beside gone that will get an action of their own.
+var laterCauses = []string{"stuck", "overloaded", "table_full"}
+
+func (d *decoder) onFailure(n *node, s *policy.Settings) {
+	f, _ := d.mapping(n, "on_failure", slices.Concat(failureKeys, laterCauses))
+	for _, cause := range laterCauses {
+		if f[cause] != nil && !unusable(f[cause]) {
+			d.unbuilt(f[cause], "on_failure."+cause, "leave it out; the cause it has an action for is gone")
+		}
+	}
+	if d.oneOf(f["gone"], "gone", "drop", "accept") == "accept" {
+		s.OnGone = policy.FailAccept
+	}
+}
+
+// oneOf reads one of a few words; "" when there is none.
+func (d *decoder) oneOf(n *node, key string, words ...string) string {
+	if n == nil || unusable(n) {
+		return ""
+	}
+	if n.Kind == yaml.ScalarNode && n.Tag == "!!str" && slices.Contains(words, n.Value) {
+		return n.Value
+	}
+	hint := strings.Join(words, " or ")
+	if near := policy.Suggest(n.Value, words); near != "" {
+		hint = "did you mean " + near + "?"
+	}
+	d.invalid(n, hint, "%s cannot be %s", key, describe(n))
+	return ""
+}
+
+// choice is oneOf where the program does the first word only, and does not yet
+// do the second.
+func (d *decoder) choice(n *node, key, done, later string) {
+	if d.oneOf(n, key, done, later) == later {
+		d.unbuilt(n, key+": "+later, "write "+done+", or leave it out")
+	}
+}
+
+// unbuilt refuses what the format has and the program does not do.
+func (d *decoder) unbuilt(n *node, what, hint string) {
+	d.invalid(n, hint, "%s is not yet supported", what)
+}

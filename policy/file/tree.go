@@ -1,0 +1,265 @@
+package file
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"gopkg.in/yaml.v3"
+
+	"sgfw/policy"
+)
+
+// node is what yaml.v3 makes of a value; nothing of it is ever decoded further
+// by that library, so that aliases are seen and never expanded.
+type node = yaml.Node
+
+const (
+	// maxStructure bounds the characters that can begin a YAML node: the tree
+	// takes about 500 bytes for each, comments included.
+	maxStructure = 1 << 17
+	// maxDepth bounds nesting; the deepest key of a policy is at depth 6.
+	maxDepth = 16
+)
+
+// read turns the text into a tree that has only plain mappings with text keys,
+// lists and scalars. It returns nil when there is no such tree at all; smaller
+// faults are reported and the tree returned, so that the rest is checked too.
+func (d *decoder) read(data []byte) *node {
+	if !d.clean(data) {
+		return nil
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	doc, err := decode(dec)
+	switch {
+	case err == io.EOF:
+		d.errorAt(d.pos(1, 1), "", "begin with: version: 1", "the file is empty")
+		return nil
+	case err != nil:
+		d.syntax(data, err)
+		return nil
+	}
+	if second, err := decode(dec); err == nil {
+		d.errorAt(d.pos(second.Line, second.Column), "", "one file is one policy", "a second YAML document begins")
+	} else if err != io.EOF {
+		d.syntax(data, err)
+	}
+	lines := bytes.Split(data, []byte("\n"))
+	if root := doc.Content[0]; d.plain(root, "", lines, 0) {
+		return root
+	}
+	return nil
+}
+
+// decode is yaml.v3's decoder with its panics about its own faults as errors.
+func decode(dec *yaml.Decoder) (doc *node, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("yaml: not understood")
+		}
+	}()
+	doc = new(node)
+	if err := dec.Decode(doc); err != nil {
+		return nil, err
+	}
+	if doc.Kind != yaml.DocumentNode || len(doc.Content) != 1 {
+		return nil, io.EOF
+	}
+	return doc, nil
+}
+
+// clean refuses what must not reach yaml.v3: other encodings, line breaks that
+// editors do not count, and more structure than any policy has.
+func (d *decoder) clean(data []byte) bool {
+	line, column, structure := 1, 1, 0
+	fresh := true // only spaces and dashes on this line so far
+	for i := 0; i < len(data); {
+		c, size := utf8.DecodeRune(data[i:])
+		switch {
+		case c == utf8.RuneError && size == 1:
+			d.errorAt(d.pos(line, column), "", "save the file as UTF-8", "this is not UTF-8")
+			return false
+		case c == '\uFEFF' && i == 0:
+			d.errorAt(d.pos(line, column), "", "save the file without it", "the file begins with a byte order mark")
+			return false
+		case c == '\u0085' || c == '\u2028' || c == '\u2029' || c == '\r' && (i+1 >= len(data) || data[i+1] != '\n'):
+			d.errorAt(d.pos(line, column), "", "end lines with a line feed", "an unusual line break: %U", c)
+			return false
+		case c == '\n':
+			structure++
+			line, column, fresh = line+1, 0, true
+		case c == ',' || c == '[' || c == '{':
+			structure++
+		case (c == '-' || c == '?' || c == ':') && (i+1 >= len(data) || data[i+1] == ' ' || data[i+1] == '\t'):
+			// The first dash or key of a line is counted by the line.
+			if !fresh {
+				structure++
+			}
+			fresh = false
+		}
+		column++
+		i += size
+	}
+	if structure > maxStructure {
+		d.errorAt(policy.Pos{File: d.file}, "", "split the policy", "more than %d lines, list items and keys", maxStructure)
+		return false
+	}
+	return true
+}
+
+// plain reports everything in a tree that a policy never has: aliases, anchors,
+// tags, merge keys, keys that are no text or come twice, keys and list items
+// without a value, deep nesting. key is the key that the node is the value of.
+// It is false when the tree is too deep to go on.
+func (d *decoder) plain(n *node, key string, lines [][]byte, depth int) bool {
+	at := d.at(n)
+	if depth > maxDepth {
+		d.errorAt(at, "", "", "nested deeper than %d levels", maxDepth)
+		return false
+	}
+	if n.Kind == yaml.AliasNode {
+		d.errorAt(at, "", "write the value out", "alias *%s: aliases are not supported", short(n.Value))
+		return true
+	}
+	if n.Anchor != "" {
+		d.errorAt(at, "", "write the value out where it is needed", "anchor &%s: anchors are not supported", short(n.Anchor))
+	}
+	if n.Style&yaml.TaggedStyle != 0 || startsWith(lines, n, '!') {
+		d.errorAt(at, "", "leave it out", "tags such as ! or !!str are not supported")
+	}
+	switch n.Kind {
+	case yaml.ScalarNode:
+		if isNull(n) {
+			hint := "write a value, or leave the key out"
+			switch key {
+			case "":
+				d.errorAt(at, "", "", "a list item has no value")
+				return true
+			case "ingress", "egress":
+				hint = "write [] for no rules"
+			}
+			d.errorAt(at, policy.MissingParameter, hint, "%s has no value", short(key))
+		}
+	case yaml.SequenceNode:
+		for _, item := range n.Content {
+			if !d.plain(item, "", lines, depth+1) {
+				return false
+			}
+		}
+	case yaml.MappingNode:
+		return d.plainMapping(n, lines, depth)
+	}
+	return true
+}
+
+func (d *decoder) plainMapping(n *node, lines [][]byte, depth int) bool {
+	seen := make(map[string]*node, len(n.Content)/2)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		k, value := n.Content[i], n.Content[i+1]
+		name := k.Value
+		switch {
+		case k.Kind == yaml.ScalarNode && k.Tag == "!!merge":
+			d.errorAt(d.at(k), "", "write the keys out", "merge keys are not supported")
+		case k.Kind != yaml.ScalarNode || isNull(k):
+			if k.Kind != yaml.ScalarNode && !d.plain(k, "", lines, depth+1) {
+				return false
+			}
+			d.errorAt(d.at(k), "", "", "a key must be text")
+			name = "the key"
+		default:
+			if k.Anchor != "" || k.Style&yaml.TaggedStyle != 0 || startsWith(lines, k, '!') {
+				d.errorAt(d.at(k), "", "write the key alone", "a key with an anchor or a tag")
+			}
+			if first := seen[name]; first != nil {
+				d.errorAt(d.at(k), "", "remove one", "key %s is there already, see line %d", short(name), first.Line)
+			} else {
+				seen[name] = k
+			}
+			if name == "" {
+				name = `""`
+			}
+		}
+		if !d.plain(value, name, lines, depth+1) {
+			return false
+		}
+	}
+	return true
+}
+
+// isNull reports a value left out, or written ~ or null.
+func isNull(n *node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }
+
+// startsWith reports whether a node without quotes begins with c in the text:
+// yaml.v3 forgets the tag "!".
+func startsWith(lines [][]byte, n *node, c byte) bool {
+	if n.Line < 1 || n.Line > len(lines) || n.Column < 1 {
+		return false
+	}
+	rest := lines[n.Line-1]
+	for range n.Column - 1 {
+		_, size := utf8.DecodeRune(rest)
+		rest = rest[size:]
+	}
+	return len(rest) > 0 && rest[0] == c
+}
+
+// syntax reports an error of yaml.v3, which tells a line at best.
+func (d *decoder) syntax(data []byte, err error) {
+	message := strings.TrimPrefix(err.Error(), "yaml: ")
+	line := 1
+	if rest, ok := strings.CutPrefix(message, "line "); ok {
+		number, text, _ := strings.Cut(rest, ": ")
+		if n, err := strconv.Atoi(number); err == nil {
+			line, message = n, text
+		}
+	}
+	// Its parser counts lines from 0 and its scanner from 1.
+	if strings.HasPrefix(message, "did not find expected") && !strings.Contains(message, "character") && line > 1 {
+		line++
+	}
+	if anchor, ok := strings.CutPrefix(message, "unknown anchor "); ok {
+		name, _, _ := strings.Cut(anchor, " referenced")
+		name = strings.Trim(name, "'")
+		d.errorAt(d.find(data, "*"+name), "", "write the value out; quote a value that begins with *", "alias *%s: aliases are not supported", short(name))
+		return
+	}
+	hint := "check the indentation and quotes of this line and those around it; quote values that begin with * & ! % @ or `"
+	for i, text := range bytes.Split(data, []byte("\n")) {
+		if indent := bytes.TrimLeft(text, " "); len(indent) > 0 && indent[0] == '\t' && len(bytes.TrimSpace(indent)) > 0 {
+			d.errorAt(d.pos(i+1, len(text)-len(indent)+1), "", "indent with spaces", "a tab in the indentation")
+			return
+		}
+	}
+	if strings.HasPrefix(message, "did not find expected") {
+		for i, text := range bytes.Split(data, []byte("\n")) {
+			if m := bareColon.FindSubmatchIndex(text); m != nil {
+				d.errorAt(d.pos(i+1, utf8.RuneCount(text[:m[2]])+1), "", `put it in quotes, such as ["::/0"]`, "between brackets a value cannot begin with a colon")
+				return
+			}
+		}
+	}
+	if strings.Contains(message, "exceeded max depth") {
+		d.errorAt(d.pos(line, 0), "", "", "nested deeper than %d levels", maxDepth)
+		return
+	}
+	d.errorAt(d.pos(line, 0), "", hint, "not YAML: %s", message)
+}
+
+// bareColon finds an IPv6 CIDR such as ::/0 in a list between brackets.
+var bareColon = regexp.MustCompile(`^[^#"']*[\[,]\s*(::[^"']*)`)
+
+// find returns the position of the first line that has s outside a comment, the
+// first line when none has.
+func (d *decoder) find(data []byte, s string) policy.Pos {
+	for i, text := range bytes.Split(data, []byte("\n")) {
+		text, _, _ = bytes.Cut(text, []byte(" #"))
+		if at := bytes.Index(text, []byte(s)); at >= 0 {
+			return d.pos(i+1, utf8.RuneCount(text[:at])+1)
+		}
+	}
+	return d.pos(1, 0)
+}
