@@ -125,8 +125,8 @@ func Explain(rs *Ruleset, flows *conntrack.Table, now conntrack.Time, q Query) E
 
 // judgeOnly is a Judge without a Commit.
 func judgeOnly(a *Attachment, d conntrack.Direction, p *packet.Packet, flows *conntrack.Table, now conntrack.Time) (Decision, *conntrack.FlowInfo) {
-	t, ok := flowTuple(a, d, p)
-	if !ok || flows == nil {
+	var t conntrack.Tuple
+	if flows == nil || !flowTuple(&t, a, d, p) {
 		return Judge(a, d, p, nil), nil
 	}
 	c := flows.Lock(&t, now)

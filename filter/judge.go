@@ -95,34 +95,24 @@ func (d *Decision) Commit(c *conntrack.Cell, a *Attachment, p *packet.Packet, no
 	return d.Verdict
 }
 
-// apply judges a packet under the lock of its flow and commits the decision.
-func (e *Engine) apply(a *Attachment, d conntrack.Direction, p *packet.Packet, now conntrack.Time) Verdict {
-	t, ok := flowTuple(a, d, p)
-	if !ok {
-		return Judge(a, d, p, nil).Verdict
-	}
-	c := e.flows.Lock(&t, now)
-	defer c.Unlock()
-	dec := Judge(a, d, p, c.Flow())
-	return dec.Commit(&c, a, p, now)
-}
-
-// flowTuple names the flow that decides about a packet: its own or, for an
+// flowTuple puts into t the flow that decides about a packet: its own or, for an
 // ICMP error, the one that it quotes. It returns false for a packet that no
 // flow can cover.
 //
 // The quoted packet crossed the device in the other direction, and the error
 // comes back to its sender: an error that is addressed to anyone else quotes a
 // packet that did not cause it (T24; the "reachable ICMP" hole, CVE-2019-5598).
-func flowTuple(a *Attachment, d conntrack.Direction, p *packet.Packet) (conntrack.Tuple, bool) {
+func flowTuple(t *conntrack.Tuple, a *Attachment, d conntrack.Direction, p *packet.Packet) bool {
 	if p.Quoted {
 		if !a.related || p.Quote.Src != p.Dst || !p.Quote.Trackable() {
-			return conntrack.Tuple{}, false
+			return false
 		}
-		return p.Quote.Tuple(a.Scope, d.Reverse()), true
+		*t = p.Quote.Tuple(a.Scope, d.Reverse())
+		return true
 	}
 	if !p.Trackable() {
-		return conntrack.Tuple{}, false
+		return false
 	}
-	return p.Tuple(a.Scope, d), true
+	p.FillTuple(t, a.Scope, d)
+	return true
 }

@@ -19,6 +19,7 @@ type Worker struct {
 	now conntrack.Time
 
 	pkt     packet.Packet
+	tuple   conntrack.Tuple
 	verdict Verdict
 
 	// Counted here during a batch and added to counts at its end, so that a
@@ -109,9 +110,17 @@ func (w *Worker) decide(ev *Event) Verdict {
 	return v
 }
 
-// cross judges the packet at one device and applies the decision.
+// cross judges the packet at one device, under the lock of its flow, and
+// applies the decision.
 func (w *Worker) cross(a *Attachment, d conntrack.Direction) Verdict {
-	return w.engine.apply(a, d, &w.pkt, w.now)
+	p := &w.pkt
+	if !flowTuple(&w.tuple, a, d, p) {
+		return Judge(a, d, p, nil).Verdict
+	}
+	c := w.engine.flows.Lock(&w.tuple, w.now)
+	defer c.Unlock() // also when a decision panics: the queue loop goes on
+	dec := Judge(a, d, p, c.Flow())
+	return dec.Commit(&c, a, p, w.now)
 }
 
 func (w *Worker) record() {
