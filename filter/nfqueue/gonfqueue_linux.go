@@ -1,0 +1,312 @@
+package nfqueue
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	library "github.com/florianl/go-nfqueue/v2"
+	"golang.org/x/sys/unix"
+
+	"sgfw/filter"
+)
+
+// libraryQueue is the queue of DriverGoNFQueue. The library reads on a goroutine of
+// its own and hands each packet to the goroutine in Run; a batch is one packet.
+//
+// What the library cannot decode it does not pass on, so such a packet gets no
+// verdict and waits until the queue is closed; it is counted.
+type libraryQueue struct {
+	cfg     Config
+	lib     *library.Nfqueue
+	handler Handler
+	view    *kernelView
+	total   counters
+	turns   turns
+	batch   Stats
+	ev      filter.Event
+
+	packets chan library.Attribute
+	woken   chan struct{}
+	closing chan struct{}
+
+	failOnce sync.Once
+	failed   chan struct{} // closed after failure was set
+	failure  error
+}
+
+func openGoNFQueue(cfg Config, h Handler) (Queue, error) {
+	q := newLibraryQueue(cfg, h)
+	// As in the batch driver no packet may come before configuration is through,
+	// since the library takes what it reads meanwhile for its answers.
+	lib, err := library.Open(&library.Config{
+		NfQueue:      cfg.Queue,
+		MaxQueueLen:  cfg.MaxLen,
+		MaxPacketLen: cfg.CopyRange,
+		Copymode:     library.NfQnlCopyNone,
+		Flags:        library.NfQaCfgFlagGSO,
+		Logger:       (*libraryLog)(&q.total),
+	})
+	if err != nil {
+		return nil, err
+	}
+	q.lib = lib
+	raw, err := lib.Con.SyscallConn()
+	if err == nil {
+		err = prepareSocket(raw, cfg)
+	}
+	if err == nil {
+		err = q.start()
+	}
+	if err != nil {
+		q.Close()
+		return nil, explainBind(err, cfg.Queue)
+	}
+	q.view = openKernelView()
+	return q, nil
+}
+
+func newLibraryQueue(cfg Config, h Handler) *libraryQueue {
+	return &libraryQueue{
+		cfg:     cfg,
+		handler: h,
+		packets: make(chan library.Attribute),
+		woken:   make(chan struct{}, 1),
+		closing: make(chan struct{}),
+		failed:  make(chan struct{}),
+	}
+}
+
+// start binds the queue and then makes the kernel send packets.
+func (q *libraryQueue) start() error {
+	if err := q.lib.RegisterWithErrorFunc(context.Background(), q.received, q.notReceived); err != nil {
+		return err
+	}
+	params, err := configMessage(q.cfg.Queue, 0, paramsAttr(q.cfg.CopyRange, copyPacket))
+	if err != nil {
+		return err
+	}
+	_, err = q.lib.Con.Send(params)
+	return err
+}
+
+// received is called by the library's goroutine.
+func (q *libraryQueue) received(a library.Attribute) int {
+	select {
+	case q.packets <- a:
+		return 0
+	case <-q.closing:
+		return 1
+	}
+}
+
+// notReceived is called by the library's goroutine. It tells what went wrong with
+// the socket from what the kernel says about a request of ours: only the former is
+// an [os.SyscallError].
+func (q *libraryQueue) notReceived(err error) int {
+	select {
+	case <-q.closing:
+		return 1
+	default:
+	}
+	var call *os.SyscallError
+	var errno syscall.Errno
+	switch {
+	case errors.As(err, &call):
+		if errors.Is(call, unix.ENOBUFS) {
+			q.total.overruns.Add(1)
+			return 0
+		}
+		q.fail(fmt.Errorf("%w: %w", ErrGone, err))
+		return 1
+	case errors.Is(err, os.ErrClosed):
+		q.fail(fmt.Errorf("%w: %w", ErrGone, err))
+		return 1
+	case errors.As(err, &errno):
+		q.total.verdictErrors.Add(1)
+		if errno == unix.ENODEV || errno == unix.EPERM {
+			q.fail(fmt.Errorf("%w: %w", ErrGone, err))
+			return 1
+		}
+		return 0
+	}
+	q.total.malformed.Add(1)
+	return 0
+}
+
+func (q *libraryQueue) fail(err error) {
+	q.failOnce.Do(func() {
+		q.failure = err
+		close(q.failed)
+	})
+}
+
+func (q *libraryQueue) Run(ctx context.Context) error {
+	return explain(q.cfg.Queue, "run", q.turns.serve(ctx, phaseServing, q.wakeUp, q.serve))
+}
+
+func (q *libraryQueue) Drain(ctx context.Context) error {
+	return explain(q.cfg.Queue, "drain", q.turns.drain(ctx, q.wakeUp, q.serve))
+}
+
+func (q *libraryQueue) serve(t *turn) error {
+	at, silent := phaseServing, 0
+	tick := time.NewTicker(idleInterval)
+	defer tick.Stop()
+	for {
+		if now := t.now(); now != at {
+			if now == phaseStopping {
+				return nil
+			}
+			at = now
+			tick.Reset(drainInterval)
+		}
+		select {
+		case a := <-q.packets:
+			silent = 0
+			if err := q.packet(a); err != nil {
+				return err
+			}
+		case <-q.woken:
+		case <-q.failed:
+			return q.failure
+		case <-tick.C:
+			if at == phaseServing {
+				if err := q.probe(); err != nil {
+					return err
+				}
+				continue
+			}
+			silent++
+			entry, _ := q.view.queue(q.cfg.Queue)
+			if done, err := drained(entry.Waiting, silent); done {
+				return err
+			}
+		}
+	}
+}
+
+// probe asks the kernel for an error message if the queue is gone.
+func (q *libraryQueue) probe() error {
+	m, err := probeMessage(q.cfg, 0)
+	if err != nil {
+		return err
+	}
+	if _, err := q.lib.Con.Send(m); err != nil {
+		return fmt.Errorf("%w: %w", ErrGone, err)
+	}
+	return nil
+}
+
+// packet answers one packet.
+func (q *libraryQueue) packet(a library.Attribute) error {
+	q.batch.Batches++
+	q.batch.Packets++
+	usable := q.event(a)
+	if !usable {
+		q.batch.Malformed++
+	}
+	var err error
+	if a.PacketID != nil {
+		ready := q.begin()
+		v := library.NfDrop
+		if usable && ready && q.decide() {
+			v = library.NfAccept
+			q.batch.Accepted++
+		} else {
+			q.batch.Dropped++
+		}
+		err = q.lib.SetVerdict(*a.PacketID, v)
+		q.end()
+	}
+	q.total.publish(&q.batch)
+	return err
+}
+
+// event fills q.ev and reports whether it can be judged: see decode.
+func (q *libraryQueue) event(a library.Attribute) bool {
+	q.ev = filter.Event{}
+	if a.PacketID == nil || a.Hook == nil || a.Payload == nil || len(*a.Payload) == 0 {
+		return false
+	}
+	q.ev.Frame.Bytes = *a.Payload
+	q.ev.Hook = filter.Hook(*a.Hook)
+	if a.CapLen != nil {
+		q.ev.Frame.Length = *a.CapLen
+	}
+	if a.InDev != nil {
+		q.ev.In = *a.InDev
+	}
+	if a.OutDev != nil {
+		q.ev.Out = *a.OutDev
+	}
+	if a.SkbInfo != nil {
+		if len(*a.SkbInfo) < 4 {
+			return false
+		}
+		q.ev.Frame.Info = binary.BigEndian.Uint32(*a.SkbInfo)
+	}
+	return q.ev.Hook >= filter.HookInput && q.ev.Hook <= filter.HookOutput
+}
+
+func (q *libraryQueue) begin() (ready bool) {
+	defer q.survive()
+	q.handler.Begin()
+	return true
+}
+
+func (q *libraryQueue) decide() (accept bool) {
+	defer q.survive()
+	return q.handler.Decide(&q.ev)
+}
+
+func (q *libraryQueue) end() {
+	defer q.survive()
+	q.handler.End()
+}
+
+func (q *libraryQueue) survive() {
+	if recover() != nil {
+		q.batch.Panics++
+	}
+}
+
+func (q *libraryQueue) wakeUp() {
+	select {
+	case q.woken <- struct{}{}:
+	default:
+	}
+}
+
+func (q *libraryQueue) Stats() Stats { return q.total.stats() }
+
+func (q *libraryQueue) Close() error {
+	if !q.turns.close(q.wakeUp) {
+		return nil
+	}
+	close(q.closing)
+	q.view.close()
+	return explain(q.cfg.Queue, "close", q.lib.Close())
+}
+
+// libraryLog counts what the library only logs. Its texts are those of
+// v2.1.0; a test sees to it that they stay so.
+type libraryLog counters
+
+func (*libraryLog) Debugf(string, ...any) {}
+
+func (l *libraryLog) Errorf(format string, _ ...any) {
+	switch {
+	case strings.HasPrefix(format, "Unknown attribute"):
+		l.unknownAttributes.Add(1)
+	case strings.HasPrefix(format, "Could not parse message"):
+		l.packets.Add(1)
+		l.malformed.Add(1)
+	}
+}

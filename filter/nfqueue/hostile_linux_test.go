@@ -1,0 +1,701 @@
+package nfqueue
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"iter"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	library "github.com/florianl/go-nfqueue/v2"
+	"github.com/google/go-cmp/cmp"
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+
+	"sgfw/filter"
+)
+
+// patience is how long a test waits for what must happen; reaching it is a
+// failure.
+const patience = 10 * time.Second
+
+// recorder is a handler that remembers. decide may be nil: accept everything.
+type recorder struct {
+	decide func(*filter.Event) bool
+
+	mu     sync.Mutex
+	open   bool // between Begin and End
+	wrong  int  // calls in the wrong order
+	events []filter.Event
+}
+
+func (r *recorder) Begin() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.open {
+		r.wrong++
+	}
+	r.open = true
+}
+
+func (r *recorder) Decide(ev *filter.Event) bool {
+	r.mu.Lock()
+	if !r.open {
+		r.wrong++
+	}
+	kept := *ev
+	kept.Frame.Bytes = slices.Clone(ev.Frame.Bytes)
+	r.events = append(r.events, kept)
+	r.mu.Unlock()
+	return r.decide == nil || r.decide(ev)
+}
+
+func (r *recorder) End() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.open {
+		r.wrong++
+	}
+	r.open = false
+}
+
+func (r *recorder) seen() []filter.Event {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.events)
+}
+
+// fakeKernel stands at the other end of a queue's socket.
+type fakeKernel struct {
+	t *testing.T
+	// deliver puts one datagram into the queue's socket.
+	deliver func([]byte)
+	// overrun makes the queue's next read fail with ENOBUFS; nil where only a
+	// real kernel can.
+	overrun func()
+	// gone makes the kernel answer every request with ENODEV.
+	gone    atomic.Bool
+	answers chan answer
+}
+
+func newFakeKernel(t *testing.T) *fakeKernel {
+	return &fakeKernel{t: t, answers: make(chan answer, 1000)}
+}
+
+// take takes one datagram of the queue.
+func (k *fakeKernel) take(b []byte) {
+	if binary.NativeEndian.Uint16(b[4:]) == typeConfig {
+		switch ack := binary.NativeEndian.Uint16(b[6:])&uint16(netlink.Acknowledge) != 0; {
+		case k.gone.Load():
+			k.deliver(k.reply(b, int32(unix.ENODEV)))
+		case ack:
+			k.deliver(k.reply(b, 0))
+		}
+		return
+	}
+	answers, ok := parseAnswers(b)
+	if !ok {
+		k.t.Errorf("the queue wrote %x", b)
+	}
+	for _, a := range answers {
+		k.answers <- a
+	}
+}
+
+func (k *fakeKernel) reply(request []byte, errno int32) []byte {
+	m := netlinkMessage(typeError, append(binary.NativeEndian.AppendUint32(nil, uint32(-errno)), request[:16]...))
+	copy(m[8:16], request[8:16]) // sequence and port id
+	return m
+}
+
+// expect waits for as many verdicts as want has, and compares.
+func (k *fakeKernel) expect(want []answer) {
+	k.t.Helper()
+	var got []answer
+	timeout := time.After(patience)
+	for range want {
+		select {
+		case a := <-k.answers:
+			got = append(got, a)
+		case <-timeout:
+			k.t.Fatalf("verdicts %v, want %v", got, want)
+		}
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		k.t.Errorf("verdicts (-want +got):\n%s", d)
+	}
+}
+
+// openFake opens a queue, number 7, on a made-up kernel. No privilege is
+// needed.
+func openFake(t *testing.T, d Driver, h Handler) (Queue, *fakeKernel) {
+	t.Helper()
+	cfg, err := Config{Queue: 7}.withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := newFakeKernel(t)
+	var q Queue
+	switch d {
+	case DriverBatch:
+		q = openFakeBatch(t, cfg, h, k)
+	case DriverGoNFQueue:
+		q = openFakeLibrary(t, cfg, h, k)
+	}
+	t.Cleanup(func() {
+		if err := q.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return q, k
+}
+
+// netlinkPair returns two user sockets, the first connected to the second.
+func netlinkPair(t testing.TB) (a, b int, portA, portB uint32) {
+	t.Helper()
+	socket := func() (int, uint32) {
+		fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_USERSOCK)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+			t.Fatal(err)
+		}
+		name, err := unix.Getsockname(fd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fd, name.(*unix.SockaddrNetlink).Pid
+	}
+	a, portA = socket()
+	b, portB = socket()
+	if err := unix.Connect(a, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Pid: portB}); err != nil {
+		t.Fatal(err)
+	}
+	return a, b, portA, portB
+}
+
+func openFakeBatch(t *testing.T, cfg Config, h Handler, k *fakeKernel) Queue {
+	ours, theirs, port, kernelPort := netlinkPair(t)
+	k.deliver = func(b []byte) {
+		err := unix.Sendto(theirs, b, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Pid: port})
+		if err != nil && err != unix.ECONNREFUSED { // refused: closed meanwhile
+			t.Errorf("deliver: %v", err)
+		}
+	}
+	q := &batchQueue{cfg: cfg, fd: ours, loop: newLoop(cfg.CopyRange)}
+	q.loop.fd, q.loop.port, q.loop.queue = ours, kernelPort, cfg.Queue
+	q.loop.handler, q.loop.total = h, &q.total
+	q.loop.waiting = func() uint32 { return 0 }
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		b := make([]byte, 65536)
+		for {
+			n, from, err := unix.Recvfrom(theirs, b, 0)
+			if err == unix.EINTR {
+				continue
+			}
+			if err != nil || from.(*unix.SockaddrNetlink).Pid == kernelPort {
+				return
+			}
+			k.take(b[:n])
+		}
+	}()
+	t.Cleanup(func() {
+		// Its own message ends the reader: closing does not wake it.
+		if err := unix.Sendto(theirs, []byte{0}, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Pid: kernelPort}); err != nil {
+			t.Error(err)
+		}
+		<-done
+		unix.Close(theirs)
+	})
+	if err := q.start(); err != nil {
+		t.Fatal(err)
+	}
+	return q
+}
+
+// librarySocket is a netlink.Socket that ends at a made-up kernel.
+type librarySocket struct {
+	kernel *fakeKernel
+	read   chan []byte
+	errs   chan error
+	once   sync.Once
+	closed chan struct{}
+}
+
+func (s *librarySocket) Send(m netlink.Message) error {
+	b, err := m.MarshalBinary()
+	if err != nil {
+		return err
+	}
+	s.kernel.take(b)
+	return nil
+}
+
+func (s *librarySocket) SendMessages([]netlink.Message) error { return errors.ErrUnsupported }
+
+func (s *librarySocket) Receive() ([]netlink.Message, error) {
+	select {
+	case b := <-s.read:
+		for len(b)%4 != 0 {
+			b = append(b, 0)
+		}
+		var ms []netlink.Message
+		for len(b) > 0 {
+			if len(b) < 16 {
+				return nil, errors.New("short message")
+			}
+			n := int(binary.NativeEndian.Uint32(b)+3) &^ 3
+			if n < 16 || n > len(b) {
+				return nil, errors.New("incorrect message length")
+			}
+			var m netlink.Message
+			if err := m.UnmarshalBinary(b[:n]); err != nil {
+				return nil, err
+			}
+			ms = append(ms, m)
+			b = b[n:]
+		}
+		return ms, nil
+	case err := <-s.errs:
+		return nil, err
+	case <-s.closed:
+		return nil, os.ErrClosed
+	}
+}
+
+func (s *librarySocket) ReceiveIter() iter.Seq2[netlink.Message, error] {
+	return func(yield func(netlink.Message, error) bool) {
+		ms, err := s.Receive()
+		if err != nil {
+			yield(netlink.Message{}, err)
+			return
+		}
+		for _, m := range ms {
+			if !yield(m, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (s *librarySocket) Close() error {
+	s.once.Do(func() { close(s.closed) })
+	return nil
+}
+
+func (s *librarySocket) SetDeadline(time.Time) error      { return nil }
+func (s *librarySocket) SetReadDeadline(time.Time) error  { return nil }
+func (s *librarySocket) SetWriteDeadline(time.Time) error { return nil }
+
+func openFakeLibrary(t *testing.T, cfg Config, h Handler, k *fakeKernel) Queue {
+	s := &librarySocket{kernel: k, read: make(chan []byte, 1000), errs: make(chan error, 10), closed: make(chan struct{})}
+	k.deliver = func(b []byte) { s.read <- slices.Clone(b) }
+	k.overrun = func() { s.errs <- os.NewSyscallError("recvmsg", unix.ENOBUFS) }
+	q := newLibraryQueue(cfg, h)
+	lib, err := library.Open(&library.Config{
+		NfQueue: cfg.Queue, MaxPacketLen: cfg.CopyRange, Flags: library.NfQaCfgFlagGSO,
+		Logger: (*libraryLog)(&q.total),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lib.Con.Close()
+	lib.Con = netlink.NewConn(s, 1)
+	q.lib = lib
+	if err := q.start(); err != nil {
+		t.Fatal(err)
+	}
+	return q
+}
+
+// run runs a queue until the returned function is called, which returns what
+// Run returned.
+func run(t *testing.T, q Queue) (wait func() error) {
+	t.Helper()
+	ended := make(chan error, 1)
+	go func() { ended <- q.Run(t.Context()) }()
+	return func() error {
+		t.Helper()
+		select {
+		case err := <-ended:
+			return err
+		case <-time.After(patience):
+			t.Fatal("Run did not return")
+			return nil
+		}
+	}
+}
+
+func forEachDriver(t *testing.T, test func(t *testing.T, d Driver)) {
+	for _, d := range Drivers() {
+		t.Run(string(d), func(t *testing.T) { test(t, d) })
+	}
+}
+
+const (
+	drop   = uint32(verdictDrop)
+	accept = uint32(verdictAccept)
+)
+
+// TestHostile sends what no kernel should send and wants a verdict wherever an
+// id can be read, the right counter, and a queue that still works afterwards.
+func TestHostile(t *testing.T) { forEachDriver(t, testHostile) }
+
+func testHostile(t *testing.T, d Driver) {
+	packet := func(attrs ...attr) []byte {
+		return netlinkMessage(typePacket, body(familyIPv4, 7, attrs...))
+	}
+	cut := func(b []byte, n int) []byte { return b[:len(b)-n] }
+	lied := func(b []byte, n uint32) []byte {
+		b = slices.Clone(b)
+		binary.NativeEndian.PutUint32(b, n)
+		return b
+	}
+	tests := []struct {
+		name     string
+		messages [][]byte
+		want     []answer
+		stats    Stats
+		// library is what differs for the reference, which passes on only
+		// what it decoded completely: no verdict then.
+		library *Stats
+	}{
+		{
+			name:     "ids out of order, twice and at the edges",
+			messages: [][]byte{goodPacket(7, 9, 'a'), goodPacket(7, 0xffffffff, 'd'), goodPacket(7, 0, 'a'), goodPacket(7, 9, 'd')},
+			want:     []answer{{7, 9, accept}, {7, 0xffffffff, drop}, {7, 0, accept}, {7, 9, drop}},
+			stats:    Stats{Packets: 4, Accepted: 2, Dropped: 2},
+		},
+		{
+			name:     "unknown attributes",
+			messages: [][]byte{packet(append([]attr{{99, []byte{1}}, {0x3fff, nil}}, goodAttrs(3, 'a')...)...)},
+			want:     []answer{{7, 3, accept}},
+			stats:    Stats{Packets: 1, Accepted: 1, UnknownAttributes: 2},
+		},
+		{
+			name:     "no payload, empty payload, wrong hook",
+			messages: [][]byte{packet(packetHeader(3, 1)), packet(packetHeader(4, 1), payload()), packet(packetHeader(5, 4), payload('a'))},
+			want:     []answer{{7, 3, drop}, {7, 4, drop}, {7, 5, drop}},
+			stats:    Stats{Packets: 3, Dropped: 3, Malformed: 3},
+		},
+		{
+			name:     "no id",
+			messages: [][]byte{packet(payload('a'))},
+			stats:    Stats{Packets: 1, Malformed: 1},
+		},
+		{
+			name:     "short attribute behind the id",
+			messages: [][]byte{packet(packetHeader(3, 1), attr{attrInDev, []byte{1}}, payload('a'))},
+			want:     []answer{{7, 3, drop}},
+			stats:    Stats{Packets: 1, Dropped: 1, Malformed: 1},
+			library:  &Stats{Packets: 1, Malformed: 1},
+		},
+		{
+			name:     "attribute that ends beyond the message",
+			messages: [][]byte{netlinkMessage(typePacket, append(body(familyIPv4, 7, packetHeader(3, 1)), append([]byte{0}, u16s(100, 10)...)...))},
+			want:     []answer{{7, 3, drop}},
+			stats:    Stats{Packets: 1, Dropped: 1, Malformed: 1},
+			library:  &Stats{Packets: 1, Malformed: 1},
+		},
+		{
+			name:     "bridge family",
+			messages: [][]byte{netlinkMessage(typePacket, body(7, 7, goodAttrs(3, 'a')...))},
+			want:     []answer{{7, 3, drop}},
+			stats:    Stats{Packets: 1, Dropped: 1, Malformed: 1},
+			library:  &Stats{Packets: 1, Malformed: 1},
+		},
+		{
+			name:     "message cut off",
+			messages: [][]byte{cut(goodPacket(7, 3, []byte("abcdefghijk")...), 8)},
+			want:     []answer{{7, 3, drop}},
+			stats:    Stats{Packets: 1, Dropped: 1, Malformed: 1},
+			library:  &Stats{Malformed: 1},
+		},
+		{
+			name:     "message length of 0",
+			messages: [][]byte{lied(goodPacket(7, 3, 'a'), 0)},
+			want:     []answer{{7, 3, drop}},
+			stats:    Stats{Packets: 1, Dropped: 1, Malformed: 1},
+			library:  &Stats{Malformed: 1},
+		},
+		{
+			name:     "message shorter than a header",
+			messages: [][]byte{{1}, make([]byte, 15)},
+			stats:    Stats{Malformed: 2},
+		},
+		{
+			name:     "headers only",
+			messages: [][]byte{netlinkMessage(typePacket, []byte{familyIPv4, 0, 0, 7})},
+			stats:    Stats{Packets: 1, Malformed: 1},
+		},
+		{
+			name:     "two packets in one datagram",
+			messages: [][]byte{append(goodPacket(7, 3, 'a', 0, 0, 0), goodPacket(7, 4, 'd', 0, 0, 0)...)},
+			want:     []answer{{7, 3, accept}, {7, 4, drop}},
+			stats:    Stats{Packets: 2, Accepted: 1, Dropped: 1},
+		},
+		{
+			name:     "more packets than one write takes",
+			messages: slices.Repeat([][]byte{slices.Concat(slices.Repeat([][]byte{goodPacket(7, 3, 'a', 0, 0, 0)}, 8)...)}, 20),
+			want:     slices.Repeat([]answer{{7, 3, accept}}, 160),
+			stats:    Stats{Packets: 160, Accepted: 160},
+		},
+		{
+			name:     "refused verdict",
+			messages: [][]byte{refusal(int32(unix.ENOENT))},
+			stats:    Stats{VerdictErrors: 1},
+		},
+		{
+			name:     "handler panics",
+			messages: [][]byte{goodPacket(7, 3, 'p')},
+			want:     []answer{{7, 3, drop}},
+			stats:    Stats{Packets: 1, Dropped: 1, Panics: 1},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			h := &recorder{decide: func(ev *filter.Event) bool {
+				if ev.Frame.Bytes[0] == 'p' {
+					panic("as the test asked for")
+				}
+				return ev.Frame.Bytes[0] == 'a'
+			}}
+			q, k := openFake(t, d, h)
+			want, stats := tt.want, tt.stats
+			if d == DriverGoNFQueue && tt.library != nil {
+				want, stats = nil, *tt.library
+			}
+			for _, m := range tt.messages {
+				k.deliver(m)
+			}
+			wait := run(t, q)
+			k.expect(want)
+			k.deliver(goodPacket(7, 77, 'a'))
+			k.deliver(goodPacket(7, 78, 'd'))
+			k.expect([]answer{{7, 77, accept}, {7, 78, drop}})
+			if err := q.Close(); err != nil {
+				t.Error(err)
+			}
+			if err := wait(); err != nil {
+				t.Errorf("Run: %v", err)
+			}
+			got := q.Stats()
+			if got.Batches == 0 {
+				t.Error("no batches counted")
+			}
+			got.Batches = 0
+			stats = stats.Add(Stats{Packets: 2, Accepted: 1, Dropped: 1})
+			if d := cmp.Diff(stats, got); d != "" {
+				t.Errorf("stats (-want +got):\n%s", d)
+			}
+			if h.wrong != 0 || h.open {
+				t.Errorf("%d calls of the handler in the wrong order, open %v", h.wrong, h.open)
+			}
+		})
+	}
+}
+
+// TestWrongQueue wants no verdict about another queue's packet: its id may be
+// that of one of ours. The reference does not see the number.
+func TestWrongQueue(t *testing.T) {
+	q, k := openFake(t, DriverBatch, &recorder{})
+	wait := run(t, q)
+	k.deliver(goodPacket(8, 3, 'a'))
+	k.deliver(goodPacket(7, 4, 'a'))
+	k.expect([]answer{{7, 4, accept}})
+	if err := errors.Join(q.Close(), wait()); err != nil {
+		t.Error(err)
+	}
+	if got := q.Stats(); got.Packets != 2 || got.Malformed != 1 || got.Accepted != 1 || got.Dropped != 0 {
+		t.Errorf("stats %+v", got)
+	}
+}
+
+// TestForeignSender sends a perfect packet message from a third socket. The
+// connected socket refuses it; an unconnected one leaves it to the sender's
+// address.
+func TestForeignSender(t *testing.T) {
+	q, k := openFake(t, DriverBatch, &recorder{})
+	ours := q.(*batchQueue).fd
+	name, err := unix.Getsockname(ours)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stranger, other, _, _ := netlinkPair(t)
+	defer unix.Close(stranger)
+	defer unix.Close(other)
+	to := &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Pid: name.(*unix.SockaddrNetlink).Pid}
+	if err := unix.Sendto(stranger, goodPacket(7, 66, 'a'), 0, to); !errors.Is(err, unix.ECONNREFUSED) {
+		t.Errorf("a stranger's message to a connected socket: %v, want ECONNREFUSED", err)
+	}
+
+	// AF_UNSPEC disconnects (netlink_connect), and connecting again lets the
+	// queue write to its kernel.
+	peer, err := unix.Getpeername(ours)
+	if err != nil {
+		t.Fatal(err)
+	}
+	disconnect := unix.RawSockaddr{Family: unix.AF_UNSPEC}
+	if err := rawConnect(ours, &disconnect); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if err := unix.Sendto(stranger, goodPacket(7, 66, 'a'), 0, to); err != nil {
+			t.Fatalf("a stranger's message to an unconnected socket: %v", err)
+		}
+	}
+	if err := unix.Connect(ours, peer); err != nil {
+		t.Fatal(err)
+	}
+	wait := run(t, q)
+	k.deliver(goodPacket(7, 4, 'a'))
+	k.expect([]answer{{7, 4, accept}})
+	if err := errors.Join(q.Close(), wait()); err != nil {
+		t.Error(err)
+	}
+	if got := q.Stats(); got.Foreign != 3 || got.Packets != 1 {
+		t.Errorf("stats %+v, want 3 foreign messages and 1 packet", got)
+	}
+}
+
+// TestGone wants Run to end by itself, at once when a verdict meets no queue,
+// and by asking when no packets come.
+func TestGone(t *testing.T) {
+	forEachDriver(t, func(t *testing.T, d Driver) {
+		t.Run("while idle", func(t *testing.T) {
+			q, k := openFake(t, d, &recorder{})
+			wait := run(t, q)
+			k.deliver(goodPacket(7, 4, 'a'))
+			k.expect([]answer{{7, 4, accept}})
+			k.gone.Store(true)
+			if err := wait(); !errors.Is(err, ErrGone) || !errors.Is(err, unix.ENODEV) {
+				t.Errorf("Run: %v, want ErrGone and ENODEV", err)
+			}
+		})
+		t.Run("by a verdict", func(t *testing.T) {
+			q, k := openFake(t, d, &recorder{})
+			wait := run(t, q)
+			k.deliver(refusal(int32(unix.EPERM)))
+			if err := wait(); !errors.Is(err, ErrGone) || !errors.Is(err, unix.EPERM) {
+				t.Errorf("Run: %v, want ErrGone and EPERM", err)
+			}
+		})
+	})
+	t.Run("descriptor replaced", func(t *testing.T) {
+		q, _ := openFake(t, DriverBatch, &recorder{})
+		null, err := unix.Open(os.DevNull, unix.O_RDWR|unix.O_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Close(null)
+		if err := unix.Dup3(null, q.(*batchQueue).fd, unix.O_CLOEXEC); err != nil {
+			t.Fatal(err)
+		}
+		if err := run(t, q)(); !errors.Is(err, ErrGone) {
+			t.Errorf("Run: %v, want ErrGone", err)
+		}
+	})
+}
+
+// TestEnds goes through the ways in which Run ends on purpose.
+func TestEnds(t *testing.T) {
+	forEachDriver(t, func(t *testing.T, d Driver) {
+		q, k := openFake(t, d, &recorder{})
+
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- q.Run(ctx) }()
+		k.deliver(goodPacket(7, 1, 'a'))
+		k.expect([]answer{{7, 1, accept}})
+		if err := q.Run(ctx); !errors.Is(err, ErrBusy) {
+			t.Errorf("second Run: %v, want ErrBusy", err)
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("cancelled Run: %v", err)
+		}
+
+		// What comes meanwhile waits for the next Run, which a Drain ends.
+		k.deliver(goodPacket(7, 2, 'a'))
+		wait := run(t, q)
+		k.expect([]answer{{7, 2, accept}})
+		k.deliver(goodPacket(7, 3, 'a'))
+		if err := q.Drain(t.Context()); err != nil {
+			t.Errorf("Drain: %v", err)
+		}
+		k.expect([]answer{{7, 3, accept}})
+		if err := wait(); err != nil {
+			t.Errorf("drained Run: %v", err)
+		}
+
+		// Drain alone serves too.
+		if d == DriverBatch {
+			k.deliver(goodPacket(7, 4, 'a'))
+			if err := q.Drain(t.Context()); err != nil {
+				t.Errorf("Drain: %v", err)
+			}
+			k.expect([]answer{{7, 4, accept}})
+		}
+		if err := q.Drain(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("Drain with a context that is done: %v", err)
+		}
+
+		for range 2 {
+			if err := q.Close(); err != nil {
+				t.Errorf("Close: %v", err)
+			}
+		}
+		for name, err := range map[string]error{"Run": q.Run(t.Context()), "Drain": q.Drain(t.Context())} {
+			if !errors.Is(err, ErrClosed) {
+				t.Errorf("%s after Close: %v, want ErrClosed", name, err)
+			}
+		}
+	})
+}
+
+// TestBeginPanics wants the whole batch dropped: without Begin the handler may
+// decide by rules that no longer hold.
+func TestBeginPanics(t *testing.T) {
+	forEachDriver(t, func(t *testing.T, d Driver) {
+		h := &brokenBegin{}
+		q, k := openFake(t, d, h)
+		wait := run(t, q)
+		k.deliver(goodPacket(7, 4, 'a'))
+		k.expect([]answer{{7, 4, drop}})
+		if err := errors.Join(q.Close(), wait()); err != nil {
+			t.Error(err)
+		}
+		if got := q.Stats(); got.Dropped != 1 || got.Accepted != 0 || got.Panics == 0 {
+			t.Errorf("stats %+v", got)
+		}
+	})
+}
+
+type brokenBegin struct{ recorder }
+
+func (*brokenBegin) Begin() { panic("as the test asked for") }
+
+// TestLibraryOverrun pretends ENOBUFS; TestReal has the real thing for every
+// driver.
+func TestLibraryOverrun(t *testing.T) {
+	q, k := openFake(t, DriverGoNFQueue, &recorder{})
+	wait := run(t, q)
+	k.overrun()
+	k.overrun()
+	k.deliver(goodPacket(7, 4, 'a'))
+	k.expect([]answer{{7, 4, accept}})
+	if err := errors.Join(q.Close(), wait()); err != nil {
+		t.Error(err)
+	}
+	if got := q.Stats(); got.Overruns != 2 {
+		t.Errorf("%d overruns, want 2", got.Overruns)
+	}
+}

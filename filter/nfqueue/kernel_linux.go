@@ -1,0 +1,118 @@
+package nfqueue
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Per-thread, because a thread may have a network namespace of its own.
+const (
+	kernelQueuesPath  = "/proc/thread-self/net/netfilter/nfnetlink_queue"
+	netlinkSocketPath = "/proc/thread-self/net/netlink"
+)
+
+// ReadKernelQueues returns every bound queue in the network namespace of the
+// calling thread. It needs root. A kernel that has not loaded nfnetlink_queue
+// has no queues: the error matches [os.ErrNotExist].
+func ReadKernelQueues() ([]KernelQueue, error) {
+	f, err := os.Open(kernelQueuesPath)
+	if err != nil {
+		return nil, fmt.Errorf("nfqueue: kernel queues: %w", err)
+	}
+	defer f.Close()
+	queues, err := parseKernelQueues(f)
+	if err != nil {
+		return nil, fmt.Errorf("nfqueue: kernel queues: %s: %w", kernelQueuesPath, err)
+	}
+	return queues, nil
+}
+
+// kernelView is the kernel's table as seen from the namespace in which it was
+// opened, whatever thread reads it. The nil view sees nothing.
+type kernelView struct{ file *os.File }
+
+func openKernelView() *kernelView {
+	f, err := os.Open(kernelQueuesPath)
+	if err != nil {
+		return nil
+	}
+	return &kernelView{f}
+}
+
+// queue returns the entry of one queue; ok is false if there is none or if the
+// table cannot be read.
+func (v *kernelView) queue(number uint16) (entry KernelQueue, ok bool) {
+	if v == nil {
+		return KernelQueue{}, false
+	}
+	queues, err := parseKernelQueues(io.NewSectionReader(v.file, 0, math.MaxInt64))
+	if err != nil {
+		return KernelQueue{}, false
+	}
+	return findKernelQueue(queues, number)
+}
+
+func (v *kernelView) close() {
+	if v != nil {
+		v.file.Close()
+	}
+}
+
+// owner says who has a queue, as far as /proc tells. It returns nil if nobody
+// has, or if the table cannot be read.
+func owner(number uint16) *OwnedError {
+	queues, err := ReadKernelQueues()
+	if err != nil {
+		return nil
+	}
+	entry, ok := findKernelQueue(queues, number)
+	if !ok {
+		return nil
+	}
+	e := &OwnedError{Queue: number, PortID: entry.PortID}
+	e.PID, e.Command = netlinkHolder(entry.PortID)
+	return e
+}
+
+// netlinkHolder finds the process that has the netfilter socket with the given
+// port id open. The port id alone does not tell: only the first socket of a
+// process gets its PID, and in another PID namespace that means somebody else.
+func netlinkHolder(port uint32) (pid int, command string) {
+	f, err := os.Open(netlinkSocketPath)
+	if err != nil {
+		return 0, ""
+	}
+	defer f.Close()
+	inode, ok := parseNetlinkInode(f, unix.NETLINK_NETFILTER, port)
+	if !ok {
+		return 0, ""
+	}
+	want := "socket:[" + inode + "]"
+	descriptors, err := filepath.Glob("/proc/[0-9]*/fd/*")
+	if err != nil {
+		return 0, ""
+	}
+	for _, d := range descriptors {
+		if target, err := os.Readlink(d); err != nil || target != want {
+			continue
+		}
+		process := filepath.Dir(filepath.Dir(d))
+		pid, err := strconv.Atoi(filepath.Base(process))
+		if err != nil {
+			continue
+		}
+		comm, err := os.ReadFile(filepath.Join(process, "comm"))
+		if err != nil {
+			continue
+		}
+		return pid, strings.TrimSpace(string(comm))
+	}
+	return 0, ""
+}

@@ -1,0 +1,156 @@
+package nfqueue
+
+import (
+	"encoding/binary"
+
+	"sgfw/filter"
+)
+
+// Layout of a packet message. Netlink headers are in host order, everything
+// that netfilter wrote in network order.
+//
+//	nlmsghdr   len u32 | type u16 | flags u16 | seq u32 | port u32
+//	nfgenmsg   family u8 | version u8 | queue be16
+//	nlattr ... len u16 | type u16 | value, padded to 4 bytes
+//
+// The kernel does not pad the last attribute, the payload.
+const (
+	messageHeaderLen = 16
+	genHeaderLen     = 4
+	attrHeaderLen    = 4
+	packetHeaderLen  = 7 // id be32 | hw_protocol be16 | hook u8
+
+	messageAlign = 4
+	// NLA_TYPE_MASK of include/uapi/linux/netlink.h.
+	attrTypeMask = 0x3fff
+)
+
+// Message types: subsystem NFNL_SUBSYS_QUEUE (3) above enum nfqnl_msg_types.
+const (
+	typeError   = 2 // NLMSG_ERROR
+	typePacket  = 3<<8 | 0
+	typeVerdict = 3<<8 | 1
+	typeConfig  = 3<<8 | 2
+)
+
+// enum nfqnl_attr_type.
+const (
+	attrPacketHeader = 1
+	attrVerdict      = 2
+	attrInDev        = 5
+	attrOutDev       = 6
+	attrPayload      = 10
+	attrCapLen       = 13
+	attrSkbInfo      = 14
+	attrLastKnown    = 22 // NFQA_CGROUP_CLASSID
+)
+
+// Families of nfgenmsg that hold an IP packet; the same number everywhere in
+// netfilter's ABI (NFPROTO_IPV4, NFPROTO_IPV6).
+const (
+	familyIPv4 = 2
+	familyIPv6 = 10
+)
+
+// fault is why a packet message cannot be used.
+type fault uint8
+
+const (
+	faultNone fault = iota
+	faultShort
+	faultAttribute // a length that does not fit
+	faultNoID
+	faultFamily
+	faultHook
+	faultNoPayload
+)
+
+// message is one packet message.
+type message struct {
+	ev filter.Event
+	id uint32
+	// queue is valid if the message had a header at all, id if hasID is true,
+	// whatever the fault.
+	queue   uint16
+	hasID   bool
+	unknown uint16
+}
+
+// decode reads what follows the nlmsghdr. ev.Frame.Bytes is a part of b. It reads
+// on behind a broken part as far as there is anything to read, because a packet
+// whose id is known can be dropped and need not wait for ever.
+func decode(b []byte, m *message) fault {
+	*m = message{}
+	if len(b) < genHeaderLen {
+		return faultShort
+	}
+	family := b[0]
+	m.queue = binary.BigEndian.Uint16(b[2:])
+	b = b[genHeaderLen:]
+
+	bad := faultNone
+	for len(b) >= attrHeaderLen {
+		n := int(binary.NativeEndian.Uint16(b))
+		if n < attrHeaderLen || n > len(b) {
+			bad = faultAttribute
+			break
+		}
+		if !m.attribute(binary.NativeEndian.Uint16(b[2:])&attrTypeMask, b[attrHeaderLen:n:n]) {
+			bad = faultAttribute
+		}
+		b = b[min(align(n), len(b)):]
+	}
+
+	switch {
+	case bad != faultNone:
+		return bad
+	case !m.hasID:
+		return faultNoID
+	case family != familyIPv4 && family != familyIPv6:
+		return faultFamily
+	case m.ev.Hook < filter.HookInput || m.ev.Hook > filter.HookOutput:
+		return faultHook
+	case len(m.ev.Frame.Bytes) == 0:
+		return faultNoPayload
+	}
+	return faultNone
+}
+
+// attribute takes one attribute over and reports whether its value is long
+// enough.
+func (m *message) attribute(kind uint16, v []byte) bool {
+	switch kind {
+	case attrPacketHeader:
+		if len(v) < packetHeaderLen {
+			return false
+		}
+		m.id, m.hasID = binary.BigEndian.Uint32(v), true
+		m.ev.Hook = filter.Hook(v[6])
+	case attrInDev:
+		return takeUint32(v, &m.ev.In)
+	case attrOutDev:
+		return takeUint32(v, &m.ev.Out)
+	case attrPayload:
+		m.ev.Frame.Bytes = v
+	case attrCapLen:
+		return takeUint32(v, &m.ev.Frame.Length)
+	case attrSkbInfo:
+		return takeUint32(v, &m.ev.Frame.Info)
+	default:
+		if kind > attrLastKnown {
+			m.unknown++
+		}
+	}
+	return true
+}
+
+func takeUint32(v []byte, to *uint32) bool {
+	if len(v) < 4 {
+		return false
+	}
+	*to = binary.BigEndian.Uint32(v)
+	return true
+}
+
+// align rounds a netlink length up to the next multiple of four.
+func align(n int) int { return (n + messageAlign - 1) &^ (messageAlign - 1) }

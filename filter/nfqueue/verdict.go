@@ -1,0 +1,38 @@
+package nfqueue
+
+import "encoding/binary"
+
+// verdict is what the kernel is told (include/uapi/linux/netfilter.h).
+type verdict uint32
+
+const (
+	verdictDrop   verdict = 0 // NF_DROP
+	verdictAccept verdict = 1 // NF_ACCEPT
+)
+
+// verdictLen is the length of one verdict message: headers, and an attribute with
+// struct nfqnl_msg_verdict_hdr.
+const verdictLen = messageHeaderLen + genHeaderLen + attrHeaderLen + 8
+
+// flagRequest is NLM_F_REQUEST. Without NLM_F_ACK the kernel answers refused
+// verdicts only.
+const flagRequest = 1
+
+// appendVerdict appends one NFQNL_MSG_VERDICT message. Several may stand in one
+// write; the kernel takes each by itself, so that a refused one does not stop
+// the others. The batch verdict is no substitute: it also accepts waiting
+// packets that nobody has read yet.
+func appendVerdict(b []byte, queue uint16, id uint32, v verdict) []byte {
+	b = binary.NativeEndian.AppendUint32(b, verdictLen)
+	b = binary.NativeEndian.AppendUint16(b, typeVerdict)
+	b = binary.NativeEndian.AppendUint16(b, flagRequest)
+	b = append(b,
+		0, 0, 0, 0, // sequence
+		0, 0, 0, 0, // port id: the kernel knows it
+		0, 0) // family: any; version 0
+	b = binary.BigEndian.AppendUint16(b, queue)
+	b = binary.NativeEndian.AppendUint16(b, attrHeaderLen+8)
+	b = binary.NativeEndian.AppendUint16(b, attrVerdict)
+	b = binary.BigEndian.AppendUint32(b, uint32(v))
+	return binary.BigEndian.AppendUint32(b, id)
+}
