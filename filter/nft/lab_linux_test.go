@@ -50,13 +50,23 @@ func newLab(t *testing.T) *lab {
 	}
 	t.Cleanup(func() { _ = unix.Close(l.fd) })
 	l.do(func() error {
-		for _, s := range []string{"default", "all"} {
-			_ = os.WriteFile("/proc/sys/net/ipv6/conf/"+s+"/accept_dad", []byte("0"), 0)
-			_ = os.WriteFile("/proc/sys/net/ipv6/conf/"+s+"/disable_ipv6", []byte("0"), 0)
-			_ = os.WriteFile("/proc/sys/net/ipv4/conf/"+s+"/rp_filter", []byte("0"), 0)
-			_ = os.WriteFile("/proc/sys/net/ipv4/conf/"+s+"/accept_local", []byte("1"), 0)
+		for path, value := range map[string]string{
+			"ipv6/conf/%s/accept_dad":   "0",
+			"ipv6/conf/%s/disable_ipv6": "0",
+			// No traffic of the machine's own beside that of the tests, or at once.
+			"ipv6/conf/%s/router_solicitations":               "0",
+			"ipv6/conf/%s/mldv2_unsolicited_report_interval":  "1",
+			"ipv4/conf/%s/igmpv3_unsolicited_report_interval": "1",
+			// Forged sources come as far as the hooks.
+			"ipv4/conf/%s/rp_filter":    "0",
+			"ipv4/conf/%s/accept_local": "1",
+		} {
+			for _, s := range []string{"default", "all"} {
+				if err := os.WriteFile("/proc/sys/net/"+fmt.Sprintf(path, s), []byte(value), 0); err != nil {
+					return err
+				}
+			}
 		}
-		_ = os.WriteFile("/proc/sys/net/ipv4/ping_group_range", []byte("0 0"), 0)
 		lo, err := netlink.LinkByName("lo")
 		if err != nil {
 			return err

@@ -1,0 +1,408 @@
+package nft
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	protoICMP6    = unix.IPPROTO_ICMPV6
+	protoUDP      = unix.IPPROTO_UDP
+	protoTCP      = unix.IPPROTO_TCP
+	protoHopByHop = unix.IPPROTO_HOPOPTS
+	protoDest     = unix.IPPROTO_DSTOPTS
+	protoFragment = unix.IPPROTO_FRAGMENT
+)
+
+// joinGroups makes the host a member of the groups that the tests use, so
+// that packets to them come as far as the input hook.
+func (l *lab) joinGroups(device string) (v4, v6 *net.UDPConn) {
+	l.t.Helper()
+	index := l.index(device)
+	v4, v6 = l.udp("0.0.0.0:5353"), l.udp("[::]:5353")
+	for _, g := range []struct {
+		conn *net.UDPConn
+		join func(fd int) error
+	}{
+		{v4, func(fd int) error {
+			return unix.SetsockoptIPMreqn(fd, unix.IPPROTO_IP, unix.IP_ADD_MEMBERSHIP,
+				&unix.IPMreqn{Multiaddr: [4]byte{224, 0, 0, 251}, Ifindex: int32(index)})
+		}},
+		{v6, func(fd int) error {
+			group := netip.MustParseAddr("ff02::fb").As16()
+			return unix.SetsockoptIPv6Mreq(fd, unix.IPPROTO_IPV6, unix.IPV6_JOIN_GROUP,
+				&unix.IPv6Mreq{Multiaddr: group, Interface: uint32(index)})
+		}},
+	} {
+		raw, err := g.conn.SyscallConn()
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		if cErr := raw.Control(func(fd uintptr) { err = g.join(int(fd)) }); cErr != nil || err != nil {
+			l.t.Fatal(errors.Join(cErr, err))
+		}
+	}
+	return v4, v6
+}
+
+// TestLifeLinesIn sends one frame at a time to a host whose queues nobody
+// answers and looks which counter moved: that of the life line, or that of the
+// queue.
+func TestLifeLinesIn(t *testing.T) {
+	host, peer := pair(t)
+	host.joinGroups("eth0")
+	table := host.open()
+	host.apply(table, plan(GoneDrop, "eth0"))
+	wire := peer.packetSocket("eth0")
+	hostMAC, peerMAC := host.mac("eth0"), peer.mac("eth0")
+	const ll, global, all = "fe80::77", "fd07::2", "ff02::1"
+	ownLL := host.linkLocal("eth0")
+
+	const queued = LifeLine(counterQueued)
+	for _, c := range []struct {
+		name   string
+		packet []byte
+		dst    string // link-layer destination: a group, or the host
+		want   LifeLine
+	}{
+		{"router advertisement", ip6(ll, all, protoICMP6, 255, icmp6(134)), all, LifeNeighbour},
+		{"neighbour solicitation, global source", ip6(global, "fd07::1", protoICMP6, 255, icmp6(135)), "", LifeNeighbour},
+		{"redirect", ip6(ll, "fd07::1", protoICMP6, 255, icmp6(137)), "", LifeNeighbour},
+		{"duplicate address detection", ip6("::", all, protoICMP6, 255, icmp6(135)), all, LifeNeighbour},
+		{"solicitation from beyond the link", ip6(global, "fd07::1", protoICMP6, 254, icmp6(135)), "", queued},
+		{"type below", ip6(ll, "fd07::1", protoICMP6, 255, icmp6(132)), "", queued},
+		{"type above", ip6(ll, "fd07::1", protoICMP6, 255, icmp6(138)), "", queued},
+		{"echo request", ip6(ll, "fd07::1", protoICMP6, 255, icmp6(128)), "", queued},
+		{"solicitation behind an extension header", ip6(global, "fd07::1", protoDest, 255, destOptions(protoICMP6, icmp6(135))), "", queued},
+		// Reassembly takes the header away; what it then marks as fragmented, the kernel
+		// itself refuses (ndisc_suppress_frag_ndisc, RFC 6980).
+		{"solicitation in a fragment", ip6(global, "fd07::1", protoFragment, 255, fragment6(protoICMP6, 0, icmp6(135))), "", LifeNeighbour},
+		{"TCP with the bytes of a solicitation", ip6(global, "fd07::1", protoTCP, 255, icmp6(135)), "", queued},
+
+		{"listener query", ip6(ll, all, protoHopByHop, 1, hopByHop(protoICMP6, icmp6(130))), all, LifeMulticastListener},
+		{"listener report", ip6(ll, all, protoHopByHop, 1, hopByHop(protoICMP6, icmp6(131))), all, LifeMulticastListener},
+		{"listener done", ip6(ll, all, protoHopByHop, 1, hopByHop(protoICMP6, icmp6(132))), all, LifeMulticastListener},
+		{"listener report 2", ip6("::", all, protoHopByHop, 1, hopByHop(protoICMP6, icmp6(143))), all, LifeMulticastListener},
+		{"listener report, hop limit 2", ip6(ll, all, protoHopByHop, 2, hopByHop(protoICMP6, icmp6(131))), all, queued},
+		{"listener report, global source", ip6(global, all, protoHopByHop, 1, hopByHop(protoICMP6, icmp6(131))), all, queued},
+		{"listener report, fec0::", ip6("fec0::1", all, protoHopByHop, 1, hopByHop(protoICMP6, icmp6(131))), all, queued},
+		{"listener report, no router alert", ip6(ll, all, protoICMP6, 1, icmp6(131)), all, queued},
+		{"echo in the shape of a report", ip6(ll, all, protoHopByHop, 1, hopByHop(protoICMP6, icmp6(128))), all, queued},
+		{"UDP in the shape of a report", ip6(ll, all, protoHopByHop, 1, hopByHop(protoUDP, icmp6(131))), all, queued},
+		{"type 144", ip6(ll, all, protoHopByHop, 1, hopByHop(protoICMP6, icmp6(144))), all, queued},
+
+		{"DHCP offer, broadcast", ip4("10.7.0.2", "255.255.255.255", protoUDP, 0, udp(67, 68, "offer")), "255.255.255.255", LifeDHCPv4},
+		{"DHCP ack, unicast", ip4("192.0.2.1", "10.7.0.1", protoUDP, 0, udp(67, 68, "ack")), "", LifeDHCPv4},
+		{"DHCP request to us as a server", ip4("10.7.0.2", "10.7.0.1", protoUDP, 0, udp(68, 67, "")), "", queued},
+		{"DHCP port 67 to another", ip4("10.7.0.2", "10.7.0.1", protoUDP, 0, udp(67, 69, "")), "", queued},
+		{"TCP with DHCP ports", ip4("10.7.0.2", "10.7.0.1", protoTCP, 0, append(udp(67, 68, ""), make([]byte, 12)...)), "", queued},
+		{"IPv6 with DHCPv4 ports", ip6(ll, "fd07::1", protoUDP, 64, udp(67, 68, "")), "", queued},
+
+		{"DHCPv6 reply", ip6(ll, ownLL, protoUDP, 64, udp(547, 546, "reply")), "", LifeDHCPv6},
+		{"DHCPv6 reply, global source", ip6(global, "fd07::1", protoUDP, 64, udp(547, 546, "")), "", queued},
+		{"DHCPv6 request to us as a server", ip6(ll, ownLL, protoUDP, 64, udp(546, 547, "")), "", queued},
+		{"DHCPv6 reply behind an extension header", ip6(ll, ownLL, protoDest, 64, destOptions(protoUDP, udp(547, 546, ""))), "", queued},
+		{"IPv4 with DHCPv6 ports", ip4("10.7.0.2", "10.7.0.1", protoUDP, 0, udp(547, 546, "")), "", queued},
+
+		// Forged own sources: nobody but the kernel makes looped copies.
+		{"multicast, our own source", ip4("10.7.0.1", "224.0.0.251", protoUDP, 0, udp(5353, 5353, "forged")), "224.0.0.251", queued},
+		{"broadcast, our own source", ip4("10.7.0.1", "255.255.255.255", protoUDP, 0, udp(9, 9, "forged")), "255.255.255.255", queued},
+		{"subnet broadcast, our own source", ip4("10.7.0.1", "10.7.0.255", protoUDP, 0, udp(9, 9, "forged")), "255.255.255.255", queued},
+		{"multicast, our own link-local source", ip6(ownLL, "ff02::fb", protoUDP, 255, udp(5353, 5353, "forged")), "ff02::fb", queued},
+		{"multicast, our own global source", ip6("fd07::1", "ff02::fb", protoUDP, 255, udp(5353, 5353, "forged")), "ff02::fb", queued},
+		{"multicast from the neighbour", ip4("10.7.0.2", "224.0.0.251", protoUDP, 0, udp(5353, 5353, "m")), "224.0.0.251", queued},
+		{"multicast from the neighbour, IPv6", ip6(ll, "ff02::fb", protoUDP, 255, udp(5353, 5353, "m")), "ff02::fb", queued},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dst := hostMAC
+			if c.dst != "" {
+				dst = multicastMAC(c.dst)
+			}
+			moved := table.moved(t, func() { wire.send(ethernet(dst, peerMAC, c.packet)) })
+			if !slices.Equal(moved, []LifeLine{c.want}) {
+				t.Errorf("counted as %v, want %v", moved, c.want)
+			}
+		})
+	}
+
+	// Whole again after reassembly, a forged packet still has its link-layer header.
+	t.Run("forged multicast in fragments", func(t *testing.T) {
+		datagram := udp(5353, 5353, "forged forged forged 123")
+		moved := table.moved(t, func() {
+			wire.send(ethernet(multicastMAC("224.0.0.251"), peerMAC, ip4("10.7.0.1", "224.0.0.251", protoUDP, 0x2000, datagram[:16])))
+			wire.send(ethernet(multicastMAC("224.0.0.251"), peerMAC, ip4("10.7.0.1", "224.0.0.251", protoUDP, 2, datagram[16:])))
+		})
+		if !slices.Equal(moved, []LifeLine{queued}) {
+			t.Errorf("IPv4: counted as %v", moved)
+		}
+		moved = table.moved(t, func() {
+			for i, field := range []uint16{1, 16} {
+				wire.send(ethernet(multicastMAC("ff02::fb"), peerMAC,
+					ip6(ownLL, "ff02::fb", protoFragment, 255, fragment6(protoUDP, field, datagram[16*i:16*i+16]))))
+			}
+		})
+		if !slices.Equal(moved, []LifeLine{queued}) {
+			t.Errorf("IPv6: counted as %v", moved)
+		}
+	})
+}
+
+// moved runs f and tells which counters it moved by one packet. Other traffic of
+// a fresh link (its own MLD and DAD) must have ended before.
+func (t *Table) moved(tt *testing.T, f func()) (names []LifeLine) {
+	tt.Helper()
+	before := t.settled(tt)
+	f()
+	for deadline := time.Now().Add(silence); ; {
+		after, err := t.Counters()
+		if err != nil {
+			tt.Fatal(err)
+		}
+		names = nil
+		for n, c := range after {
+			for range c.Packets - before[n].Packets {
+				names = append(names, LifeLine(n))
+			}
+		}
+		if len(names) > 0 || time.Now().After(deadline) {
+			return names
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// settled waits until the counters have stood still for a moment.
+func (t *Table) settled(tt *testing.T) map[string]Count {
+	tt.Helper()
+	last, err := t.Counters()
+	for same := 0; same < 3; same++ {
+		time.Sleep(2 * time.Millisecond)
+		now, nowErr := t.Counters()
+		if err = errors.Join(err, nowErr); err != nil {
+			tt.Fatal(err)
+		}
+		for n, c := range now {
+			if last[n] != c {
+				same = -1
+			}
+		}
+		last = now
+	}
+	return last
+}
+
+// linkLocal is the fe80:: address of a device.
+func (l *lab) linkLocal(device string) (addr string) {
+	l.t.Helper()
+	l.do(func() error {
+		link, err := netlink.LinkByName(device)
+		if err != nil {
+			return err
+		}
+		addrs, err := netlink.AddrList(link, netlink.FAMILY_V6)
+		for _, a := range addrs {
+			if a.IP.IsLinkLocalUnicast() {
+				addr = a.IP.String()
+				return nil
+			}
+		}
+		return errors.Join(err, fmt.Errorf("%s has no link-local address", device))
+	})
+	return addr
+}
+
+// TestOwnMulticast sends from the managed host to groups that it has joined.
+// The output hook needs a verdict; the looped copies must need none.
+func TestOwnMulticast(t *testing.T) {
+	host, _ := pair(t)
+	v4, v6 := host.joinGroups("eth0")
+	broadcast := host.udp("0.0.0.0:7070")
+	table := host.open()
+	q := host.answer(4270, func(p queuedPacket) bool { return p.hook == hookOutput })
+	one := plan(GoneDrop, "eth0")
+	one.QueueCount = 1
+	from4, from6 := host.udp("10.7.0.1:0"), host.udp("[fd07::1]:0")
+	ll := host.linkLocal("eth0")
+	fromLL := host.udp("[" + ll + "%" + fmt.Sprint(host.index("eth0")) + "]:0")
+	zone := fmt.Sprint(host.index("eth0"))
+	host.do(func() error {
+		return netlink.RouteAdd(&netlink.Route{LinkIndex: host.index("eth0"), Dst: &net.IPNet{IP: net.IPv4(224, 0, 0, 0), Mask: net.CIDRMask(4, 32)}})
+	})
+	host.do(func() error {
+		return netlink.RouteAdd(&netlink.Route{LinkIndex: host.index("eth0"), Dst: &net.IPNet{IP: net.IPv4bcast, Mask: net.CIDRMask(32, 32)}})
+	})
+
+	for _, c := range []struct {
+		name     string
+		from, at *net.UDPConn
+		to       string
+	}{
+		{"IPv4 group", from4, v4, "224.0.0.251:5353"},
+		{"subnet broadcast", from4, broadcast, "10.7.0.255:7070"},
+		{"limited broadcast", from4, broadcast, "255.255.255.255:7070"},
+		{"IPv6 group, global source", from6, v6, "[ff02::fb%" + zone + "]:5353"},
+		{"IPv6 group, link-local source", fromLL, v6, "[ff02::fb%" + zone + "]:5353"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for _, on := range []bool{true, false} {
+				p := one
+				if !on {
+					p.Without = []LifeLine{LifeOwnMulticast}
+				}
+				host.apply(table, p)
+				q.forget()
+				text := fmt.Sprintf("own %v", on)
+				send(t, c.from, c.to, []byte(text))
+				wait := arrives
+				if !on {
+					wait = silence
+				}
+				if got := gets(c.at, text, wait); got != on {
+					t.Errorf("life line on %v: heard ourselves: %v", on, got)
+				}
+				if got := q.seen(hookInput); (got == 0) != on {
+					t.Errorf("life line on %v: %d copies queued on input", on, got)
+				}
+			}
+		})
+	}
+}
+
+// TestForgedOwnMulticastOnTun: a device without link-layer headers cannot tell
+// its looped copies from what comes in, so nothing is exempt there.
+func TestForgedOwnMulticastOnTun(t *testing.T) {
+	host := newLab(t)
+	tun := host.tun("tun0", "10.8.0.1/24", "fd08::1/64")
+	host.joinGroups("tun0")
+	table := host.open()
+	host.apply(table, plan(GoneDrop, "tun0"))
+	for _, packet := range [][]byte{
+		ip4("10.8.0.1", "224.0.0.251", protoUDP, 0, udp(5353, 5353, "forged")),
+		ip6("fd08::1", "ff02::fb", protoUDP, 255, udp(5353, 5353, "forged")),
+	} {
+		moved := table.moved(t, func() {
+			if _, err := tun.Write(packet); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if !slices.Equal(moved, []LifeLine{counterQueued}) {
+			t.Errorf("counted as %v", moved)
+		}
+	}
+}
+
+// TestLifeLinesOut sends from a host whose queues nobody answers.
+func TestLifeLinesOut(t *testing.T) {
+	host, peer := pair(t)
+	table := host.open()
+	host.apply(table, plan(GoneDrop, "eth0"))
+	index, peerIndex := fmt.Sprint(host.index("eth0")), fmt.Sprint(peer.index("eth0"))
+	ownLL, peerLL := host.linkLocal("eth0"), peer.linkLocal("eth0")
+	for _, c := range []struct {
+		name         string
+		from, at, to string
+		passes       bool
+	}{
+		{"DHCP client", "10.7.0.1:68", "10.7.0.2:67", "10.7.0.2:67", true},
+		{"DHCP server", "10.7.0.1:67", "10.7.0.2:68", "10.7.0.2:68", false},
+		{"port 68 to another", "10.7.0.1:68", "10.7.0.2:69", "10.7.0.2:69", false},
+		{"DHCPv6 client", "[" + ownLL + "%" + index + "]:546", "[" + peerLL + "%" + peerIndex + "]:547", "[" + peerLL + "%" + index + "]:547", true},
+		{"DHCPv6 server", "[" + ownLL + "%" + index + "]:547", "[" + peerLL + "%" + peerIndex + "]:546", "[" + peerLL + "%" + index + "]:546", false},
+		{"DHCPv6 client, global source", "[fd07::1]:546", "[fd07::2]:547", "[fd07::2]:547", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			from, at := host.udp(c.from), peer.udp(c.at)
+			send(t, from, c.to, []byte("out"))
+			wait := arrives
+			if !c.passes {
+				wait = silence
+			}
+			if got := gets(at, "out", wait); got != c.passes {
+				t.Errorf("passes: %v", got)
+			}
+		})
+	}
+	t.Run("listener report", func(t *testing.T) {
+		if moved := table.moved(t, func() { host.joinGroups("eth0") }); !slices.Contains(moved, LifeMulticastListener) {
+			t.Errorf("counted as %v", moved)
+		}
+	})
+}
+
+// TestNeighbourResolution: with nobody answering the queues, both sides still
+// learn each other's link-layer address, because of the life line.
+func TestNeighbourResolution(t *testing.T) {
+	for _, on := range []bool{true, false} {
+		t.Run(fmt.Sprintf("life line %v", on), func(t *testing.T) {
+			host, peer := pair(t)
+			table := host.open()
+			p := plan(GoneDrop, "eth0")
+			if !on {
+				p.Without = []LifeLine{LifeNeighbour}
+			}
+			host.apply(table, p)
+			send(t, peer.udp("[fd07::2]:0"), "[fd07::1]:9", []byte("who are you"))
+			wait := arrives
+			if !on {
+				wait = silence
+			}
+			if got := peer.resolves("fd07::1", host.mac("eth0"), wait); got != on {
+				t.Errorf("resolved: %v", got)
+			}
+		})
+	}
+}
+
+// resolves waits until the namespace knows the link-layer address of a neighbour.
+func (l *lab) resolves(addr string, mac net.HardwareAddr, wait time.Duration) (found bool) {
+	l.t.Helper()
+	index := l.index("eth0")
+	l.do(func() error {
+		for deadline := time.Now().Add(wait); !found && time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
+			neighbours, err := netlink.NeighList(index, netlink.FAMILY_V6)
+			if err != nil {
+				return err
+			}
+			for _, n := range neighbours {
+				found = found || n.IP.String() == addr && n.HardwareAddr.String() == mac.String()
+			}
+		}
+		return nil
+	})
+	return found
+}
+
+// TestDHCPBeforeAnAddress: an offer reaches a client that has no address yet,
+// with nobody answering the queues.
+func TestDHCPBeforeAnAddress(t *testing.T) {
+	host, peer := newLab(t), newLab(t)
+	join(host, "eth0", nil, peer, "eth0", []string{"10.7.0.2/24"})
+	client := host.udp("0.0.0.0:68")
+	other := host.udp("0.0.0.0:1068")
+	table := host.open()
+	host.apply(table, plan(GoneDrop, "eth0"))
+	wire := peer.packetSocket("eth0")
+	for _, c := range []struct {
+		at     *net.UDPConn
+		port   uint16
+		passes bool
+	}{{client, 68, true}, {other, 1068, false}} {
+		wire.send(ethernet(multicastMAC("255.255.255.255"), peer.mac("eth0"),
+			ip4("10.7.0.2", "255.255.255.255", protoUDP, 0, udp(67, c.port, "offer"))))
+		wait := arrives
+		if !c.passes {
+			wait = silence
+		}
+		if got := gets(c.at, "offer", wait); got != c.passes {
+			t.Errorf("port %d: passes: %v", c.port, got)
+		}
+	}
+}
