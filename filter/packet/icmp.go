@@ -64,10 +64,19 @@ func query(k Kind, t uint8) (role, uint8) {
 
 // isError reports whether an ICMP message quotes the packet of a flow.
 func isError(k Kind, t uint8) bool {
-	if k == KindICMP {
-		return t == icmpUnreachable || t == icmpTimeExceeded || t == icmpParameter
+	switch k {
+	case KindICMP:
+		switch t {
+		case icmpUnreachable, icmpTimeExceeded, icmpParameter:
+			return true
+		}
+	case KindICMPv6:
+		switch t {
+		case icmp6Unreachable, icmp6PacketTooBig, icmp6TimeExceeded, icmp6Parameter:
+			return true
+		}
 	}
-	return k == KindICMPv6 && t >= icmp6Unreachable && t <= icmp6Parameter
+	return false
 }
 
 // icmp reads an ICMP or ICMPv6 message, and what it quotes.

@@ -185,6 +185,7 @@ var goods = []good{
 	{"nothing behind the header", whole("60000000 0000 3b 40", addrs6), p6(40, 59, packet.KindOther)},
 	{"ah counts in 4 bytes", whole("60000000 002c 33 40", addrs6, "06 04 0000 00000001 00000001", zeros(12), ack), acked(p6(84, 6, packet.KindTCP), 0)},
 	{"ah of 1024 bits is not taken for one of 8", whole("60000000 0020 33 40", addrs6, "11 03 0000 00000001 00000001", zeros(8), dns), ports(p6(72, 17, packet.KindUDP), 40000, 53)},
+	{"ah without a check value", whole("60000000 0020 33 40", addrs6, "06 01 0000 00000001 00000001", ack), acked(p6(72, 6, packet.KindTCP), 0)},
 	{"routing type 0, used up", whole("60000000 002c 2b 40", addrs6, "06 02 00 00 00000000", zeros(16), ack), acked(p6(84, 6, packet.KindTCP), 0)},
 	{"eight extension headers", whole("60000000 0054 3c 40", addrs6, strings.Repeat("3c 00 0104 00000000", 7), "06 00 0104 00000000", ack), acked(p6(124, 6, packet.KindTCP), 0)},
 	{"extension headers of 512 bytes", whole("60000000 0214 3c 40", addrs6, "06 3f", zeros(510), ack), acked(p6(572, 6, packet.KindTCP), 0)},
@@ -233,6 +234,14 @@ var goods = []good{
 		quoting(icmp(p6(88, 58, packet.KindICMPv6), 4, 1, 0), packet.Quote{Proto: 253, Kind: packet.KindOther})},
 	{"icmp6 redirect is no error (T24)", whole("60000000 0028 3a ff", addrs6, "89 00 0000 00000000", zeros(32)),
 		func() packet.Packet { p := icmp(p6(80, 58, packet.KindICMPv6), 137, 0, 0); p.HopLimit = 255; return p }()},
+
+	{"icmp6 type 5 is no error", whole("60000000 0038 3a 40", back6, "05 00 0000 00000000", "60000000 0008 3a 01", addrs6, echo6),
+		func() packet.Packet {
+			p := icmp(p6(96, 58, packet.KindICMPv6), 5, 0, 0)
+			p.Src, p.Dst = p.Dst, p.Src
+			return p
+		}()},
+	{"icmp6 type 0 is no error", whole("60000000 0008 3a 40", addrs6, "00 00 0000 1234 0001"), icmp(p6(48, 58, packet.KindICMPv6), 0, 0, 0)},
 
 	{"icmp4 error without a quote", whole("45 00 001c 0002 0000 40 01 0000", back4, "03 04 0000 0000 0578"), unquoted(icmp(p4(28, 1, packet.KindICMP), 3, 4, 0), packet.FaultTruncated)},
 	{"icmp4 error, quote of seven bytes of tcp", whole("45 00 0037 0002 0000 40 01 0000", back4, "03 04 0000 0000 0578", "45 00 0028 0001 4000 3f 06 0000", addrs4, "9c40 01bb 112233"),
@@ -360,6 +369,7 @@ var bads = []struct {
 	{"19 bytes of tcp copied", packet.Frame{Bytes: tcp4[:39], Length: 40}, packet.FaultBeyondCopy},
 	{"P3 udp length 7", whole("45 00 0020 0001 4000 40 11 0000", addrs4, "9c40 0035 0007 0000 deadbeef"), packet.FaultUDPLength},
 	{"P3 udp length 0", whole("60000000 000c 11 40", addrs6, "9c40 0035 0000 0000 deadbeef"), packet.FaultUDPLength},
+	{"udp length 0 where 65535 would do", packet.Frame{Bytes: raw("60000000 ffff 11 40", addrs6, "9c40 0035 0000 0000"), Length: 65575, Info: packet.InfoGSO}, packet.FaultUDPLength},
 	{"P3 udp length behind the end", whole("45 00 0020 0001 4000 40 11 0000", addrs4, "9c40 0035 000d 0000 deadbeef"), packet.FaultUDPLength},
 	{"P3 udp length into the padding", whole("45 00 0020 0001 4000 40 11 0000", addrs4, "9c40 0035 000d 0000 deadbeef 00"), packet.FaultUDPLength},
 	{"udp length 7 in a first fragment", whole("45 00 0024 0001 2000 40 11 0000", addrs4, "9c40 0035 0007 0000", zeros(8)), packet.FaultUDPLength},
