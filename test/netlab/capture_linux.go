@@ -188,10 +188,13 @@ func (c *Capture) Lost() uint64 {
 	return c.lost
 }
 
-// Close ends the capture. What it kept can still be read.
+// Close ends the capture. What it kept can still be read. Further calls do nothing.
 func (c *Capture) Close() error {
 	err := c.file.Close()
 	<-c.done
+	if errors.Is(err, os.ErrClosed) {
+		return nil
+	}
 	return err
 }
 

@@ -5,8 +5,9 @@
 // A namespace has no name. It lives as long as this process holds its
 // descriptor or a process or socket lives inside, so a test that crashes leaves
 // nothing behind. A lab is quiet: duplicate address detection, router
-// solicitations and delayed multicast reports are off, so that a capture shows
-// what a test sent and little else.
+// solicitations and redirects are off, and once multicast reports are through
+// ([Lab.Settle]) a capture shows what a test sent and nothing else but the
+// discovery of neighbours, which a link can do without.
 //
 // Building a lab needs CAP_SYS_ADMIN and CAP_NET_ADMIN, in practice root, and a
 // writable /proc/sys. The package itself knows nothing of the testing package;

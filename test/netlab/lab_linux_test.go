@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 
 	"sgfw/test/netlab"
 	"sgfw/test/netlab/labtest"
+	"sgfw/test/wire"
 )
 
 // patience bounds every wait for something that must come.
@@ -231,19 +233,43 @@ func TestForwardOnlyWhereAsked(t *testing.T) {
 }
 
 func TestStaticNeighbours(t *testing.T) {
-	top := netlab.Pair()
-	top.Links[0].Neighbours = netlab.NeighboursStatic
-	lab := labtest.New(t, top)
-	// Discovery cannot work: the server answers no question.
-	err := lab.Host("server").SetSysctl("net.ipv4.conf.eth0.arp_ignore", "8")
-	if err != nil {
-		t.Fatal(err)
+	for name, neighbours := range map[string]netlab.Neighbours{
+		"static": netlab.NeighboursStatic, "discovered": netlab.NeighboursDiscovered,
+	} {
+		t.Run(name, func(t *testing.T) {
+			top := netlab.Pair()
+			top.Links[0].Neighbours = neighbours
+			lab := labtest.New(t, top)
+			static := neighbours == netlab.NeighboursStatic
+			// The server neither answers nor asks for a MAC address by ARP.
+			if err := lab.Host("server").SetSysctl("net.ipv4.conf.eth0.arp_ignore", "8"); err != nil {
+				t.Fatal(err)
+			}
+			icmp := labtest.Capture(t, lab.Host("server"), "eth0", netlab.CaptureOptions{Filter: func(p netlab.Packet) bool {
+				return p.Bytes[0]>>4 == 6 && p.Bytes[6] == wire.ProtoICMPv6
+			}})
+			to := lab.Host("server").Device("eth0")
+			if _, err := lab.Host("client").Ping(labtest.Within(t, patience), netlab.Ping{To: to.IPv6()}); err != nil {
+				t.Error(err)
+			}
+			until, err := icmp.Until(labtest.Within(t, patience), func(p netlab.Packet) bool { return p.Bytes[40] == wire.ICMPv6Echo })
+			if err != nil {
+				t.Fatal(err)
+			}
+			asked := slices.ContainsFunc(until, func(p netlab.Packet) bool { return p.Bytes[40] == wire.ICMPv6NeighborSolicit })
+			if asked == static {
+				t.Errorf("neighbour solicitations: %v", asked)
+			}
+			limit := patience
+			if !static {
+				limit = 100 * time.Millisecond
+			}
+			_, err = lab.Host("client").Ping(labtest.Within(t, limit), netlab.Ping{To: to.IPv4()})
+			if (err == nil) != static {
+				t.Errorf("ping without ARP: %v", err)
+			}
+		})
 	}
-	families(t, lab.Host("server").Device("eth0"), func(t *testing.T, to netip.Addr) {
-		if _, err := lab.Host("client").Ping(labtest.Within(t, patience), netlab.Ping{To: to}); err != nil {
-			t.Error(err)
-		}
-	})
 }
 
 func TestMTU(t *testing.T) {

@@ -1,7 +1,6 @@
 package netlab
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -20,9 +19,11 @@ const (
 	// the news of their carrier by up to a second (net/core/link_watch.c,
 	// linkwatch_urgent_event).
 	firstIndex = 1000
-	// carrierTimeout bounds the wait for both ends to be operational.
-	carrierTimeout = 5 * time.Second
-	carrierPoll    = time.Millisecond
+	// readyTimeout bounds the wait for both ends to be operational.
+	readyTimeout = 5 * time.Second
+	readyPoll    = time.Millisecond
+	// noLinkLocal is IN6_ADDR_GEN_MODE_NONE (include/uapi/linux/if_link.h).
+	noLinkLocal = "1"
 )
 
 // link is a veth pair whose ends are devices of two hosts, or of one.
@@ -53,10 +54,10 @@ func (l *Lab) addLink(i int, spec LinkSpec) (*link, error) {
 	k := &link{spec: spec}
 	var err error
 	if k.a, err = a.addDevice(spec.A); err != nil {
-		return k, err
+		return nil, err
 	}
 	if k.b, err = b.addDevice(spec.B); err != nil {
-		return k, err
+		return nil, err
 	}
 	k.a.peer, k.b.peer = k.b, k.a
 	return k, k.configure()
@@ -106,7 +107,7 @@ func (k *link) up() error {
 		}
 	}
 	for _, d := range ends {
-		if err := d.awaitCarrier(); err != nil {
+		if err := d.awaitReady(); err != nil {
 			return err
 		}
 	}
@@ -127,33 +128,80 @@ func (k *link) up() error {
 	return nil
 }
 
-// awaitCarrier waits until the device is operational: before that, IPv6 takes
-// its addresses for unusable and the queue discipline drops what is sent.
-func (d *Device) awaitCarrier() error {
-	for deadline := time.Now().Add(carrierTimeout); ; time.Sleep(carrierPoll) {
+// awaitReady waits until the device is operational and its addresses answer.
+// Before the first, the queue discipline drops what is sent. The second comes
+// later for IPv6: the kernel enters an address into the local routing table on a
+// work queue (net/ipv6/addrconf.c, addrconf_dad_work), without duplicate address
+// detection too, and drops what arrives for it until then.
+func (d *Device) awaitReady() error {
+	missing, err := d.expected6()
+	if err != nil {
+		return fmt.Errorf("%s/%s: %w", d.host.name, d.name, err)
+	}
+	for deadline := time.Now().Add(readyTimeout); ; time.Sleep(readyPoll) {
 		now, err := d.host.netlink.LinkByIndex(d.index)
 		if err != nil {
 			return fmt.Errorf("%s/%s: %w", d.host.name, d.name, err)
 		}
-		if now.Attrs().OperState == netlink.OperUp {
+		missing, err = d.notLocal6(missing)
+		if err != nil {
+			return fmt.Errorf("%s/%s: %w", d.host.name, d.name, err)
+		}
+		if now.Attrs().OperState == netlink.OperUp && len(missing) == 0 {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("%s/%s: no carrier after %v: state is %v", d.host.name, d.name, carrierTimeout, now.Attrs().OperState)
+			return fmt.Errorf("%s/%s: not ready after %v: state %v, unusable addresses %v",
+				d.host.name, d.name, readyTimeout, now.Attrs().OperState, missing)
 		}
 	}
 }
 
-// remove deletes the pair. A pair that is gone already is no error.
-func (k *link) remove() error {
-	if k.a == nil {
-		return nil
+// expected6 are the IPv6 addresses that the device will have, with fe80:: for its
+// link-local one.
+func (d *Device) expected6() ([]netip.Addr, error) {
+	var want []netip.Addr
+	for _, p := range d.addrs {
+		if p.Addr().Is6() {
+			want = append(want, p.Addr())
+		}
 	}
-	err := k.a.host.netlink.LinkDel(k.a.link)
-	if err != nil && !errors.Is(err, unix.ENODEV) && !errors.As(err, &netlink.LinkNotFoundError{}) {
-		return fmt.Errorf("netlab: %s/%s: remove: %w", k.a.host.name, k.a.name, err)
+	mode, err := d.host.Sysctl("net/ipv6/conf/" + d.name + "/addr_gen_mode")
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	off, err := d.host.Sysctl("net/ipv6/conf/" + d.name + "/disable_ipv6")
+	if err != nil {
+		return nil, err
+	}
+	if mode != noLinkLocal && off == "0" {
+		want = append(want, linkLocal)
+	}
+	return want, nil
+}
+
+// linkLocal stands for whatever link-local address the kernel makes.
+var linkLocal = netip.MustParseAddr("fe80::")
+
+// notLocal6 are those of the addresses that the local routing table lacks.
+func (d *Device) notLocal6(addrs []netip.Addr) ([]netip.Addr, error) {
+	if len(addrs) == 0 {
+		return nil, nil
+	}
+	routes, err := d.host.netlink.RouteListFiltered(unix.AF_INET6,
+		&netlink.Route{Table: unix.RT_TABLE_LOCAL, LinkIndex: d.index, Type: unix.RTN_LOCAL},
+		netlink.RT_FILTER_TABLE|netlink.RT_FILTER_OIF|netlink.RT_FILTER_TYPE)
+	if err != nil {
+		return nil, fmt.Errorf("local routes: %w", err)
+	}
+	return slices.DeleteFunc(addrs, func(a netip.Addr) bool {
+		return slices.ContainsFunc(routes, func(r netlink.Route) bool {
+			if a == linkLocal {
+				return r.Dst.IP.IsLinkLocalUnicast()
+			}
+			return r.Dst.IP.Equal(a.AsSlice())
+		})
+	}), nil
 }
 
 func (h *Host) addRoutes(routes []Route) error {
