@@ -129,7 +129,7 @@ func TestFailureKeepsItsKind(t *testing.T) {
 func TestFlowsStream(t *testing.T) {
 	var flows []Flow
 	for i := range 5000 {
-		flows = append(flows, Flow{Interface: "eth0", Protocol: "tcp", Local: "192.0.2.1", LocalPort: uint16(i), State: "established"})
+		flows = append(flows, Flow{Interface: "eth0", Protocol: "tcp", Local: "192.0.2.1:" + strconv.Itoa(i), State: "established"})
 	}
 	b := &fake{flows: flows}
 	c := NewClient(serve(t, b))

@@ -71,13 +71,20 @@ type TableStatus struct {
 	Name string `json:"name"`
 	// QueueExpression is "native" or "xt".
 	QueueExpression string `json:"queue_expression"`
-	// Owner and Persist are the flags that the kernel granted to the table.
-	Owner      bool   `json:"owner"`
-	Persist    bool   `json:"persist"`
+	// Owner and Persist are the flags that the kernel granted to the table,
+	// Bypass the one of its queue rules.
+	Owner   bool `json:"owner"`
+	Persist bool `json:"persist"`
+	Bypass  bool `json:"bypass"`
+	// Reassembly is what keeps fragments from us: "tproxy", "ct" or "none".
 	Reassembly string `json:"reassembly"`
-	// Reinstalled counts how often another program damaged the table.
-	Reinstalled uint64   `json:"reinstalled"`
-	Notices     []string `json:"notices,omitempty"`
+	// MissingLifeLines are those that this kernel cannot express.
+	MissingLifeLines []string `json:"missing_life_lines,omitempty"`
+	// Repaired counts how often another program damaged the table.
+	Repaired uint64 `json:"repaired"`
+	// Counters are the table's own: packets passed by each life line, and
+	// those that were queued.
+	Counters map[string]uint64 `json:"counters"`
 }
 
 // QueueStatus is one NFQUEUE: our own counters, and the kernel's. Every loss
@@ -88,6 +95,12 @@ type QueueStatus struct {
 	Accepted  uint64 `json:"accepted"`
 	Dropped   uint64 `json:"dropped"`
 	Malformed uint64 `json:"malformed"`
+	// Foreign messages came from another sender than the kernel.
+	Foreign uint64 `json:"foreign"`
+	// VerdictErrors counts verdicts that the kernel refused, Panics packets
+	// dropped since deciding about them failed.
+	VerdictErrors uint64 `json:"verdict_errors"`
+	Panics        uint64 `json:"panics"`
 	// Overruns counts messages lost between kernel and daemon (ENOBUFS).
 	Overruns uint64 `json:"overruns"`
 	// Waiting is the number of packets that have no verdict yet.
@@ -98,15 +111,22 @@ type QueueStatus struct {
 	UserDropped   uint64 `json:"kernel_user_dropped"`
 }
 
-// FlowStatus is the state of the flow table.
+// FlowStatus is the state of the flow table and what happened to flows since
+// the start, by cause.
 type FlowStatus struct {
-	Live     int    `json:"live"`
-	Max      int    `json:"max"`
-	HalfOpen int    `json:"half_open"`
-	Created  uint64 `json:"created"`
-	Expired  uint64 `json:"expired"`
-	Evicted  uint64 `json:"evicted"`
-	Refused  uint64 `json:"refused"`
+	Live        int `json:"live"`
+	Max         int `json:"max"`
+	HalfOpen    int `json:"half_open"`
+	MaxHalfOpen int `json:"max_half_open"`
+	// Created counts new flows.
+	Created uint64 `json:"created"`
+	Expired uint64 `json:"expired"`
+	// Evicted flows made room for new ones; established ones never do.
+	EvictedHalfOpen  uint64 `json:"evicted_half_open"`
+	EvictedUnreplied uint64 `json:"evicted_unreplied"`
+	EvictedClosed    uint64 `json:"evicted_closed"`
+	// RefusedFull counts new flows that found no room.
+	RefusedFull uint64 `json:"refused_full"`
 }
 
 // VerdictCount is how many packets got a verdict for a reason.
@@ -122,17 +142,27 @@ type Flow struct {
 	// Direction is that of the packet that opened the flow.
 	Direction string `json:"direction"`
 	Protocol  string `json:"protocol"`
-	Local     string `json:"local"`
-	Remote    string `json:"remote"`
-	// Ports are 0 where the protocol has none; an ICMP query has its
-	// identifier and type instead.
-	LocalPort  uint16  `json:"local_port"`
-	RemotePort uint16  `json:"remote_port"`
-	ICMPType   *uint8  `json:"icmp_type,omitempty"`
-	ICMPID     *uint16 `json:"icmp_id,omitempty"`
-	State      string  `json:"state"`
-	// Expires is the time left in seconds if no packet comes.
-	Expires int64 `json:"expires_seconds"`
+	// Local and Remote are ADDRESS:PORT for TCP and UDP, else addresses.
+	Local  string `json:"local"`
+	Remote string `json:"remote"`
+	// ICMPType is that of the query that opened the flow.
+	ICMPType *uint8  `json:"icmp_type,omitempty"`
+	ICMPID   *uint16 `json:"icmp_id,omitempty"`
+	State    string  `json:"state"`
+	// Age and Expires are seconds since the first packet, and left if no other
+	// one comes.
+	Age     int64   `json:"age_seconds"`
+	Expires int64   `json:"expires_seconds"`
+	Packets Traffic `json:"packets"`
+	Bytes   Traffic `json:"bytes"`
+	// Rule admitted the flow's first packet. It may be gone since.
+	Rule *RuleRef `json:"rule,omitempty"`
+}
+
+// Traffic is an amount by direction.
+type Traffic struct {
+	Ingress uint64 `json:"ingress"`
+	Egress  uint64 `json:"egress"`
 }
 
 // FlowQuery selects flows. The zero value selects all.
@@ -160,15 +190,4 @@ type ReloadReply struct {
 	Schema     string    `json:"schema"`
 	Generation uint64    `json:"generation"`
 	Notices    []Problem `json:"notices"`
-}
-
-// Problem is one finding about a policy file.
-type Problem struct {
-	File     string `json:"file,omitempty"`
-	Line     int    `json:"line,omitempty"`
-	Col      int    `json:"col,omitempty"`
-	Severity string `json:"severity"`
-	Code     string `json:"code,omitempty"`
-	Message  string `json:"message"`
-	Hint     string `json:"hint,omitempty"`
 }

@@ -24,43 +24,53 @@ const (
 	VerdictDrop   = "drop"
 )
 
+// Reasons of an Explanation beside those of package filter.
+const (
+	// ReasonNotManaged accepts: no interface of the policy names the device,
+	// so its packets are never queued.
+	ReasonNotManaged = "not-managed"
+)
+
 // Explanation is what would happen to a packet and why (aws-semantics A4).
 type Explanation struct {
 	Schema string `json:"schema"`
-	// Source is the policy file, or "daemon" and the generation in force.
+	// Source is the policy file that was asked.
 	Source string `json:"source"`
 	// Query is the question with every default filled in.
 	Query Query `json:"query"`
-	// Verdict is VerdictAccept or VerdictDrop; Reason is the machine-readable
-	// cause and Detail the same in a sentence.
+	// Verdict is VerdictAccept or VerdictDrop; Reason is the cause as a stable
+	// word and Detail the same as a sentence.
 	Verdict string `json:"verdict"`
 	Reason  string `json:"reason"`
-	Detail  string `json:"detail,omitempty"`
+	Detail  string `json:"detail"`
 	// Code is the code that AWS's Reachability Analyzer gives the finding
-	// (aws-semantics A3), empty for an accepted packet.
+	// (aws-semantics A3), empty when a rule permits the packet.
 	Code string `json:"code,omitempty"`
 	// Exemption names the life line that passes the packet whatever the rules
 	// say; empty when none does.
 	Exemption string `json:"exemption,omitempty"`
-	// Flow is the live flow that the packet belongs to; FlowsKnown is false
-	// when there is no table to look into (a file is explained).
+	// Flow is the live flow that the packet belongs to. FlowsKnown is false
+	// when there is no flow table to look into (a file is explained).
 	Flow       *Flow `json:"flow,omitempty"`
 	FlowsKnown bool  `json:"flows_known"`
-	// Groups are all groups attached to the interface.
+	// Groups are all groups attached to the interface; all were tried.
 	Groups []GroupTried `json:"groups"`
-	// Rule is the rule that permits the packet.
+	// Rule is the rule that permits the packet or, with Flow, the flow's first one.
 	Rule *RuleRef `json:"rule,omitempty"`
 	// Misses are the rules that came nearest, when none permits.
 	Misses []Miss `json:"nearest_misses,omitempty"`
-	// Reverse is what would happen to the answer.
-	Reverse *Reverse `json:"reverse,omitempty"`
+	// Reply is what would happen to the answer, given the verdict on the packet.
+	Reply *Reply `json:"reply,omitempty"`
+	// Notices say what was assumed.
+	Notices []string `json:"notices,omitempty"`
 }
 
-// GroupTried is one group of the interface and whether it permits the packet.
+// GroupTried is one group of the interface.
 type GroupTried struct {
 	Name string `json:"name"`
 	// Rules is the number of its rules of the packet's direction.
-	Rules   int  `json:"rules"`
+	Rules int `json:"rules"`
+	// Permits is true if one of them permits the packet.
 	Permits bool `json:"permits"`
 }
 
@@ -73,29 +83,36 @@ type RuleRef struct {
 	Index       int    `json:"index"`
 	Description string `json:"description,omitempty"`
 	Protocol    string `json:"protocol"`
-	Ports       string `json:"ports,omitempty"`
-	Peer        string `json:"peer"`
-	File        string `json:"file,omitempty"`
-	Line        int    `json:"line,omitempty"`
+	// Ports are the destination ports, or type and code of ICMP; empty for all.
+	Ports string `json:"ports,omitempty"`
+	Peer  string `json:"peer"`
+	File  string `json:"file,omitempty"`
+	Line  int    `json:"line,omitempty"`
+	// Gone is true for a rule that admitted a live flow and has been removed since.
+	Gone bool `json:"gone,omitempty"`
 }
 
-// Miss is a rule that does not permit the packet, and the first field that
-// differs.
+// Miss is a rule that does not permit the packet, and the fields that differ.
 type Miss struct {
-	Rule  RuleRef `json:"rule"`
-	Field string  `json:"field"`
-	Want  string  `json:"want"`
-	Have  string  `json:"have"`
+	Rule   RuleRef      `json:"rule"`
+	Fields []Difference `json:"fields"`
 }
 
-// Reverse is the verdict on the answer to the packet, first while the flow
-// lives, then as a packet of its own.
-type Reverse struct {
-	Direction string `json:"direction"`
-	// WithFlow is the verdict while the flow of the packet lives.
-	WithFlow string `json:"with_flow"`
-	// Alone is the verdict on the same packet if no flow is known.
-	Alone  string   `json:"alone"`
-	Reason string   `json:"reason"`
-	Rule   *RuleRef `json:"rule,omitempty"`
+// Difference is one field of a packet that a rule does not cover.
+type Difference struct {
+	Field string `json:"field"`
+	Want  string `json:"want"`
+	Got   string `json:"got"`
+}
+
+// Reply is the verdict on the answer to a packet: after the packet, and alone,
+// when no flow is live.
+type Reply struct {
+	Direction string   `json:"direction"`
+	Verdict   string   `json:"verdict"`
+	Reason    string   `json:"reason"`
+	Rule      *RuleRef `json:"rule,omitempty"`
+	// Alone and AloneReason are what its own direction's rules say.
+	Alone       string `json:"alone"`
+	AloneReason string `json:"alone_reason"`
 }

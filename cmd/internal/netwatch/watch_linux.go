@@ -21,8 +21,11 @@ import (
 
 const (
 	// settle is how long the watcher waits after a notification for the ones
-	// that follow: bringing up a link makes a burst of them.
-	settle = 100 * time.Millisecond
+	// that follow: bringing up a link makes a burst of them. Those do not
+	// prolong the wait, or a flapping link would hide every change.
+	settle = 50 * time.Millisecond
+	// retry is the pause after a dump that failed.
+	retry = time.Second
 	// dumpTimeout bounds one answer of the kernel.
 	dumpTimeout = 10 * time.Second
 	// dumpTries bounds how often a dump that changed while it ran is repeated.
@@ -113,6 +116,7 @@ func (w *Watcher) Follow(ctx context.Context, from Snapshot, changed func(Snapsh
 	// Something may have changed between from and the first notification.
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	armed := true
 	for {
 		select {
 		case <-ctx.Done():
@@ -120,8 +124,12 @@ func (w *Watcher) Follow(ctx context.Context, from Snapshot, changed func(Snapsh
 		case err := <-lost:
 			return fmt.Errorf("netwatch: notifications ended: %w", err)
 		case <-hints:
-			timer.Reset(settle)
+			if !armed {
+				timer.Reset(settle)
+				armed = true
+			}
 		case <-timer.C:
+			armed = false
 			s, err := w.Read()
 			switch {
 			case ctx.Err() != nil:
@@ -132,7 +140,8 @@ func (w *Watcher) Follow(ctx context.Context, from Snapshot, changed func(Snapsh
 				if failed != nil {
 					failed(err)
 				}
-				timer.Reset(time.Second)
+				timer.Reset(retry)
+				armed = true
 			case !s.equal(last):
 				last = s
 				changed(s)

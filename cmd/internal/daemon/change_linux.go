@@ -1,0 +1,222 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/netwatch"
+	"sgfw/cmd/internal/sshguard"
+	"sgfw/filter/nft"
+	"sgfw/policy"
+	"sgfw/policy/member"
+)
+
+// errStopping refuses changes after the stop has begun.
+var errStopping = errors.New("the daemon is stopping")
+
+// reloads answers SIGHUP. The outcome is in the log and in the status line.
+func (d *daemon) reloads(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-d.cfg.Reload:
+			// reload has logged whatever it returns.
+			_, _ = d.Reload(ctx, control.ReloadRequest{})
+		}
+	}
+}
+
+// Reload reads the policy again and answers when no packet is judged by the old
+// one any more. After an error everything is as it was.
+func (d *daemon) Reload(_ context.Context, req control.ReloadRequest) (control.ReloadReply, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.logNotify(d.notify.reloading())
+	defer d.tell()
+	notices, err := d.reload(req.Force)
+	if err != nil {
+		d.log.Error("reload refused, the old policy stays in force", "error", err)
+		return control.ReloadReply{}, failure(err)
+	}
+	d.logProblems(notices)
+	d.log.Info("reloaded", "policy", d.cfg.PolicyFile, "generation", d.current.rs.Generation())
+	return control.ReloadReply{Generation: d.current.rs.Generation(), Notices: control.Problems(notices)}, nil
+}
+
+// reload is Reload with the lock held. It returns warnings and notices.
+func (d *daemon) reload(force bool) (policy.Problems, error) {
+	if d.stopping {
+		return nil, errStopping
+	}
+	facts, err := d.links.Read()
+	if err != nil {
+		return nil, err
+	}
+	next, err := load(d.cfg.PolicyFile, d.compiler, facts)
+	if err != nil {
+		return nil, err
+	}
+	if err := guard(next.rs); err != nil {
+		if !force {
+			return nil, err
+		}
+		d.log.Warn("enforcing although the SSH guard objects", "reason", err.Error())
+	}
+	if err := d.enforce(next); err != nil {
+		return nil, err
+	}
+	d.facts, d.loaded = facts, time.Now()
+	return append(slices.Clone(next.problems), d.fixed(next.policy)...), nil
+}
+
+// enforce publishes the ruleset and adjusts the table. Packets of a device
+// that the new policy no longer manages stop being queued before the new rules
+// are in force, and those of a new one are queued only after: a queued packet
+// always finds its device in the ruleset.
+func (d *daemon) enforce(next *candidate) error {
+	old, oldPlan := d.current, d.plan
+	newPlan := plan(next.policy, d.queueBase, len(d.queues))
+	if !samePlan(oldPlan, newPlan) {
+		kept := newPlan
+		kept.Gone = oldPlan.Gone
+		kept.Devices = slices.DeleteFunc(slices.Clone(newPlan.Devices), func(v nft.Device) bool {
+			return !slices.Contains(oldPlan.Devices, v)
+		})
+		if !samePlan(oldPlan, kept) {
+			if err := d.table.Apply(kept); err != nil {
+				return fmt.Errorf("adjust table inet %s: %w", nft.TableName, err)
+			}
+		}
+	}
+	d.engine.Publish(next.rs)
+	if !samePlan(oldPlan, newPlan) {
+		if err := d.table.Apply(newPlan); err != nil {
+			d.engine.Publish(old.rs)
+			err = fmt.Errorf("adjust table inet %s: %w", nft.TableName, err)
+			return errors.Join(err, d.table.Apply(oldPlan))
+		}
+	}
+	d.current, d.plan = next, newPlan
+	d.learn(next.rs)
+	return nil
+}
+
+// samePlan reports whether two plans ask for the same table.
+func samePlan(a, b nft.Plan) bool {
+	return a.QueueBase == b.QueueBase && a.QueueCount == b.QueueCount && a.Gone == b.Gone &&
+		slices.Equal(a.Devices, b.Devices) && slices.Equal(a.Without, b.Without)
+}
+
+// fixed warns of settings that the policy changes but a living daemon cannot.
+func (d *daemon) fixed(p *policy.Policy) policy.Problems {
+	var out policy.Problems
+	warn := func(key string, have, want any) {
+		out = append(out, policy.Problem{
+			Pos: policy.Pos{File: d.cfg.PolicyFile}, Field: key, Severity: policy.SeverityWarning,
+			Message: fmt.Sprintf("settings.%s stays %v until the daemon is started anew (the file says %v)", key, have, want),
+		})
+	}
+	s := p.Settings
+	if s.QueueBase != d.queueBase {
+		warn("queues.base", d.queueBase, s.QueueBase)
+	}
+	if n := queueCount(s); n != len(d.queues) {
+		warn("queues.count", len(d.queues), n)
+	}
+	if s.MaxFlows != d.maxFlows {
+		warn("max_flows", d.maxFlows, s.MaxFlows)
+	}
+	return out
+}
+
+// failure gives an error its kind for the way to the client.
+func failure(err error) error {
+	f := &control.Failure{Kind: control.KindFailed, Message: err.Error()}
+	switch {
+	case policy.AsProblems(err) != nil:
+		f.Kind, f.Problems = control.KindInvalid, control.Problems(policy.AsProblems(err))
+	case errors.Is(err, ErrEnslaved):
+		f.Kind = control.KindInvalid
+	case errors.Is(err, sshguard.ErrLockout):
+		f.Kind = control.KindRefused
+	}
+	return f
+}
+
+// factsChanged puts new devices and addresses in force.
+func (d *daemon) factsChanged(s netwatch.Snapshot) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.stopping {
+		return
+	}
+	before := slaves(d.current.policy, d.facts)
+	d.facts = s
+	next := *d.current
+	next.members = member.Resolve(next.policy, s.Facts)
+	// Most changes are devices that come and go: no rule speaks of them.
+	if !next.members.Equal(d.current.members) {
+		next.base = d.compiler.Compile(next.policy, next.members)
+		d.log.Info("group members changed", "generation", next.base.Generation())
+	}
+	next.rs = next.base.WithLinks(s.Facts.Links)
+	d.engine.Publish(next.rs)
+	d.current = &next
+	d.learn(next.rs)
+	if after := slaves(next.policy, s); !slices.Equal(before, after) {
+		if len(after) > 0 {
+			d.log.Error("degraded: managed devices are not judged", "devices", strings.Join(after, "; "))
+		} else {
+			d.log.Info("managed devices are judged again")
+		}
+	}
+	d.tell()
+}
+
+// tableChanged repairs the table that somebody else altered or removed.
+func (d *daemon) tableChanged(c nft.Change) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.stopping {
+		return
+	}
+	log := d.log.With("pid", c.PID, "process", c.Process)
+	err := d.table.Apply(d.plan)
+	if err != nil {
+		d.broken = fmt.Sprintf("table inet %s was damaged and could not be repaired: %v", nft.TableName, err)
+		log.Error("table damaged, repair failed", "damage", c.Err, "error", err)
+	} else {
+		d.broken = ""
+		d.repaired++
+		log.Warn("table damaged by another program and repaired", "damage", c.Err)
+	}
+	d.tell()
+}
+
+// degraded says what is not as the policy wants it; the caller holds mu.
+func (d *daemon) degraded() []string {
+	out := slaves(d.current.policy, d.facts)
+	if d.broken != "" {
+		out = append(out, d.broken)
+	}
+	return out
+}
+
+// tell gives the service manager the status line; the caller holds mu.
+func (d *daemon) tell() {
+	if d.stopping {
+		return
+	}
+	line := fmt.Sprintf("enforcing %s on %d interfaces, generation %d",
+		d.cfg.PolicyFile, len(d.current.policy.Interfaces), d.current.rs.Generation())
+	if out := d.degraded(); len(out) > 0 {
+		line = "degraded: " + strings.Join(out, "; ")
+	}
+	d.logNotify(d.notify.ready(line))
+}

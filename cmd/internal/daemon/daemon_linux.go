@@ -1,0 +1,307 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync"
+	"time"
+
+	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/netwatch"
+	"sgfw/conntrack"
+	"sgfw/filter"
+	"sgfw/filter/nfqueue"
+	"sgfw/filter/nft"
+	"sgfw/policy"
+)
+
+const (
+	// maxQueues bounds the queues of `count: 0`.
+	maxQueues = 8
+	// expireEvery is the pause between two slices of the flow table's expiry.
+	// Traffic expires flows too; the ticker is for a quiet machine.
+	expireEvery = 250 * time.Millisecond
+	// drainTimeout bounds how long an ordered stop waits for verdicts.
+	drainTimeout = 3 * time.Second
+)
+
+// daemon is one run.
+type daemon struct {
+	cfg     Config
+	log     *slog.Logger
+	notify  notifier
+	started time.Time
+
+	socket *control.Socket
+	links  *netwatch.Watcher
+	table  *nft.Table
+	engine *filter.Engine
+	queues []nfqueue.Queue
+	// queueBase and maxFlows are those of the start: they cannot change later.
+	queueBase uint16
+	maxFlows  int
+
+	// failed takes the first error that ends the run.
+	failed chan error
+
+	// mu orders everything that changes the rules: reloads, new facts,
+	// repairs of the table. It guards what follows.
+	mu       sync.Mutex
+	compiler *filter.Compiler
+	current  *candidate
+	plan     nft.Plan
+	facts    netwatch.Snapshot
+	loaded   time.Time
+	stopping bool
+	broken   string // why the table could not be repaired, "" if it is whole
+	repaired uint64
+	// devices are the names of the scopes seen so far.
+	devices map[conntrack.Scope]string
+}
+
+// Run enforces the policy in the network namespace of the calling thread until
+// ctx ends (an ordered stop, nil) or something fails. Problems of the policy
+// are in the error (see [policy.AsProblems]); it wraps [control.ErrRunning],
+// [nfqueue.ErrOwned] or [nft.ErrOwned] while another daemon lives, ErrEnslaved,
+// and sshguard's ErrLockout.
+func Run(ctx context.Context, cfg Config) error {
+	d := &daemon{
+		cfg: cfg, log: cfg.Log, notify: newNotifier(), started: time.Now(),
+		failed: make(chan error, 1), compiler: filter.NewCompiler(),
+		devices: make(map[conntrack.Scope]string),
+	}
+	if err := d.start(ctx); err != nil {
+		d.release()
+		return err
+	}
+	return d.serve(ctx)
+}
+
+// start does everything up to packets being judged. After an error release
+// undoes what was done.
+func (d *daemon) start(ctx context.Context) error {
+	var err error
+	if d.links, err = netwatch.Open(); err != nil {
+		return err
+	}
+	if d.facts, err = d.links.Read(); err != nil {
+		return err
+	}
+	if d.current, err = load(d.cfg.PolicyFile, d.compiler, d.facts); err != nil {
+		return err
+	}
+	d.loaded = time.Now()
+	d.learn(d.current.rs)
+	d.logProblems(d.current.problems)
+	// Before the guard: a second daemon should hear of the first one.
+	if d.socket, err = control.Listen(ctx, d.cfg.Socket); err != nil {
+		return err
+	}
+	if d.table, err = nft.Open(); err != nil {
+		return fmt.Errorf("nftables: %w", err)
+	}
+	if err := guard(d.current.rs); err != nil {
+		if !d.cfg.Force {
+			return err
+		}
+		d.log.Warn("enforcing although the SSH guard objects", "reason", err.Error())
+	}
+	s := d.current.policy.Settings
+	d.maxFlows, d.queueBase = s.MaxFlows, s.QueueBase
+	d.engine = filter.NewEngine(filter.Config{MaxFlows: s.MaxFlows}, d.current.rs)
+	if err := d.bind(queueCount(s)); err != nil {
+		return err
+	}
+	d.plan = plan(d.current.policy, d.queueBase, len(d.queues))
+	if err := d.table.Apply(d.plan); err != nil {
+		return fmt.Errorf("install table inet %s: %w", nft.TableName, err)
+	}
+	return nil
+}
+
+// queueCount is the number of queues that the settings ask for.
+func queueCount(s policy.Settings) int {
+	if s.QueueCount > 0 {
+		return s.QueueCount
+	}
+	return min(runtime.NumCPU(), maxQueues)
+}
+
+// bind opens the queues, each with a worker, and starts their loops. Rules come
+// later, so nothing arrives yet.
+func (d *daemon) bind(count int) error {
+	driver := d.cfg.Driver
+	if driver == "" {
+		driver = nfqueue.DriverBatch
+	}
+	for i := range count {
+		q, err := nfqueue.Open(driver, nfqueue.Config{Queue: d.queueBase + uint16(i)}, d.engine.NewWorker())
+		if err != nil {
+			return err
+		}
+		d.queues = append(d.queues, q)
+	}
+	for i, q := range d.queues {
+		go func() {
+			if err := q.Run(context.Background()); err != nil {
+				d.fail(fmt.Errorf("queue %d: %w", d.queueBase+uint16(i), err))
+			}
+		}()
+	}
+	return nil
+}
+
+// serve runs the side tasks until the run ends.
+func (d *daemon) serve(ctx context.Context) error {
+	side, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var tasks sync.WaitGroup
+	task := func(what string, f func(context.Context) error) {
+		tasks.Go(func() {
+			if err := f(side); err != nil && side.Err() == nil {
+				d.fail(fmt.Errorf("%s: %w", what, err))
+			}
+		})
+	}
+	task("control socket", func(ctx context.Context) error {
+		return control.Serve(ctx, d.socket.Listener, d)
+	})
+	facts := d.facts
+	task("links", func(ctx context.Context) error {
+		return d.links.Follow(ctx, facts, d.factsChanged, func(err error) {
+			d.log.Warn("reading links failed", "error", err)
+		})
+	})
+	task("table watch", func(ctx context.Context) error {
+		return d.table.Watch(ctx, d.tableChanged)
+	})
+	task("expiry", d.expire)
+	task("signals", d.reloads)
+
+	d.log.Info("enforcing", "policy", d.cfg.PolicyFile, "socket", d.cfg.Socket,
+		"queues", len(d.queues), "queue_base", d.queueBase, "queue_expression", string(d.table.Facts().Queue))
+	d.mu.Lock()
+	d.tell()
+	d.mu.Unlock()
+
+	var failure error
+	select {
+	case <-ctx.Done():
+	case failure = <-d.failed:
+	}
+	d.logNotify(d.notify.stopping())
+	d.mu.Lock()
+	d.stopping = true
+	d.mu.Unlock()
+	cancel()
+	tasks.Wait()
+	if failure != nil {
+		// Not an ordered stop: what the policy says of a dead daemon holds.
+		d.release()
+		return failure
+	}
+	return d.stop()
+}
+
+// fail ends the run; only the first error counts.
+func (d *daemon) fail(err error) {
+	select {
+	case d.failed <- err:
+	default:
+	}
+}
+
+// stop is the ordered end.
+func (d *daemon) stop() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	keep := d.current.policy.Settings.OnStop == policy.OnStopKeep
+	d.log.Info("stopping", "keep_closed", keep)
+	var errs []error
+	if keep {
+		// The rules stay and feed the queues, so these cannot run dry; what
+		// waits is dropped with them, as everything after it.
+		if d.plan.Gone != nft.GoneDrop {
+			d.plan.Gone = nft.GoneDrop
+			errs = append(errs, d.table.Apply(d.plan))
+		}
+	} else {
+		errs = append(errs, d.table.Flush(), d.drain(), d.table.Remove())
+	}
+	d.release()
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("stop: %w", err)
+	}
+	return nil
+}
+
+// drain gives every waiting packet its verdict.
+func (d *daemon) drain() error {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
+	defer cancel()
+	errs := make([]error, len(d.queues))
+	var wg sync.WaitGroup
+	for i, q := range d.queues {
+		wg.Go(func() {
+			if err := q.Drain(ctx); err != nil {
+				errs[i] = fmt.Errorf("drain queue %d: %w", d.queueBase+uint16(i), err)
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// release closes everything that is open and leaves the table to what its
+// flags say.
+func (d *daemon) release() {
+	for _, q := range d.queues {
+		if err := q.Close(); err != nil {
+			d.log.Warn("closing a queue failed", "error", err)
+		}
+	}
+	if d.table != nil {
+		if err := d.table.Close(); err != nil {
+			d.log.Warn("closing the table's socket failed", "error", err)
+		}
+	}
+	if d.links != nil {
+		d.links.Close()
+	}
+	if d.socket != nil {
+		// The listener is closed already after an ordered end.
+		_ = d.socket.Close()
+	}
+}
+
+// expire frees flows whose time is over, a slice at a time.
+func (d *daemon) expire(ctx context.Context) error {
+	t := time.NewTicker(expireEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+			d.engine.Flows().Expire(d.engine.Now(), d.maxFlows/64+1)
+		}
+	}
+}
+
+func (d *daemon) logProblems(ps policy.Problems) {
+	for _, p := range ps {
+		level := slog.LevelInfo
+		if p.Severity == policy.SeverityWarning {
+			level = slog.LevelWarn
+		}
+		d.log.Log(context.Background(), level, p.Error())
+	}
+}
+
+func (d *daemon) logNotify(err error) {
+	if err != nil {
+		d.log.Warn("the service manager did not hear", "error", err)
+	}
+}

@@ -1,0 +1,103 @@
+package daemon
+
+import (
+	"fmt"
+	"strings"
+
+	"sgfw/cmd/internal/netwatch"
+	"sgfw/cmd/internal/sshguard"
+	"sgfw/filter"
+	"sgfw/filter/nft"
+	"sgfw/policy"
+	"sgfw/policy/file"
+	"sgfw/policy/member"
+)
+
+// candidate is a policy on its way to be enforced.
+type candidate struct {
+	policy   *policy.Policy
+	problems policy.Problems // warnings and notices
+	members  *member.Membership
+	// base is the compiled policy, and rs the same bound to the devices.
+	base, rs *filter.Ruleset
+}
+
+// load reads the policy file and compiles it for the facts. Nothing is changed
+// but the compiler's memory of rule ids.
+func load(path string, c *filter.Compiler, facts netwatch.Snapshot) (*candidate, error) {
+	p, problems, err := file.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := enslaved(p, facts); err != nil {
+		return nil, err
+	}
+	n := &candidate{policy: p, problems: append(problems, absent(p, facts)...)}
+	n.members = member.Resolve(p, facts.Facts)
+	n.base = c.Compile(p, n.members)
+	n.rs = n.base.WithLinks(facts.Facts.Links)
+	return n, nil
+}
+
+// guard asks whether the ruleset would lock out a live SSH session.
+func guard(rs *filter.Ruleset) error {
+	sessions, err := sshguard.Find()
+	if err != nil {
+		return fmt.Errorf("look for live SSH sessions: %w", err)
+	}
+	return sshguard.Check(rs, sessions)
+}
+
+// slaves says of every managed device that it belongs to another one.
+func slaves(p *policy.Policy, facts netwatch.Snapshot) []string {
+	var out []string
+	for _, l := range facts.Facts.Links {
+		m, ok := facts.Masters[l.Name]
+		if !ok {
+			continue
+		}
+		if _, managed := p.Match(l.Name); managed {
+			out = append(out, fmt.Sprintf("%s belongs to %s (%s): its packets appear on %s, manage that instead", l.Name, m.Name, m.Kind, m.Name))
+		}
+	}
+	return out
+}
+
+func enslaved(p *policy.Policy, facts netwatch.Snapshot) error {
+	if out := slaves(p, facts); len(out) > 0 {
+		return fmt.Errorf("%w: %s", ErrEnslaved, strings.Join(out, "; "))
+	}
+	return nil
+}
+
+// absent notes the devices that do not exist yet: they are covered as soon as
+// they do.
+func absent(p *policy.Policy, facts netwatch.Snapshot) policy.Problems {
+	var out policy.Problems
+	for i := range p.Interfaces {
+		in := &p.Interfaces[i]
+		found := false
+		for _, l := range facts.Facts.Links {
+			found = found || in.Matches(l.Name)
+		}
+		if !found {
+			out = append(out, policy.Problem{
+				Pos: in.Pos, Field: "device", Severity: policy.SeverityNotice,
+				Message: fmt.Sprintf("no device %s exists now; it is covered as soon as it appears", in.Device),
+			})
+		}
+	}
+	return out
+}
+
+// plan is the table that the policy asks for, over the queues that are bound.
+func plan(p *policy.Policy, base uint16, count int) nft.Plan {
+	out := nft.Plan{QueueBase: base, QueueCount: uint16(count)}
+	if p.Settings.OnGone == policy.FailAccept {
+		out.Gone = nft.GoneAccept
+	}
+	for i := range p.Interfaces {
+		out.Devices = append(out.Devices, nft.Device{Name: p.Interfaces[i].Device})
+	}
+	return out
+}

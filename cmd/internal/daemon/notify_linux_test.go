@@ -1,0 +1,63 @@
+package daemon
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+	"time"
+)
+
+func TestNotify(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "notify")
+	for _, name := range []string{path, "@sgfw-test-" + filepath.Base(filepath.Dir(path))} {
+		l, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: name, Net: "unixgram"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		t.Setenv("NOTIFY_SOCKET", name)
+		n := newNotifier()
+		if v, ok := os.LookupEnv("NOTIFY_SOCKET"); ok {
+			t.Errorf("NOTIFY_SOCKET is still %q: children would inherit it", v)
+		}
+		for _, tc := range []struct {
+			send func() error
+			want string
+		}{
+			{func() error { return n.ready("2 interfaces") }, "^READY=1\nSTATUS=2 interfaces$"},
+			{n.reloading, "^RELOADING=1\nMONOTONIC_USEC=[1-9][0-9]*$"},
+			{func() error { return n.status("degraded") }, "^STATUS=degraded$"},
+			{n.stopping, "^STOPPING=1\nSTATUS=stopping$"},
+		} {
+			if err := tc.send(); err != nil {
+				t.Fatal(err)
+			}
+			buf := make([]byte, 256)
+			if err := l.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+				t.Fatal(err)
+			}
+			k, err := l.Read(buf)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := string(buf[:k]); !regexp.MustCompile(tc.want).MatchString(got) {
+				t.Errorf("sent %q, want %s", got, tc.want)
+			}
+		}
+	}
+}
+
+func TestNotifyWithoutManager(t *testing.T) {
+	for _, name := range []string{"", "relative/path"} {
+		t.Setenv("NOTIFY_SOCKET", name)
+		if err := newNotifier().ready("x"); err != nil {
+			t.Errorf("NOTIFY_SOCKET=%q: %v, want nothing to happen", name, err)
+		}
+	}
+	t.Setenv("NOTIFY_SOCKET", filepath.Join(t.TempDir(), "nobody"))
+	if err := newNotifier().ready("x"); err == nil {
+		t.Error("a manager that does not listen: no error")
+	}
+}

@@ -1,0 +1,202 @@
+package daemon
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"slices"
+
+	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/explain"
+	"sgfw/conntrack"
+	"sgfw/filter"
+	"sgfw/filter/nfqueue"
+	"sgfw/filter/nft"
+	"sgfw/policy"
+)
+
+// Status implements [control.Backend].
+func (d *daemon) Status(context.Context) (control.Status, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	doc := control.Status{
+		State:    control.StateRunning,
+		Degraded: d.degraded(),
+		PID:      os.Getpid(),
+		Version:  d.cfg.Version,
+		Started:  d.started.UTC(),
+		Policy: control.PolicyStatus{
+			File:       d.cfg.PolicyFile,
+			Generation: d.current.rs.Generation(),
+			Loaded:     d.loaded.UTC(),
+			Groups:     len(d.current.policy.Groups),
+			Rules:      rules(d.current.policy),
+		},
+		Interfaces: d.interfaces(),
+		Table:      d.tableStatus(),
+		Queues:     d.queueStatus(),
+		Flows:      flowStatus(d.engine.Flows().Stats()),
+		Verdicts:   verdicts(d.engine.Counts()),
+	}
+	if len(doc.Degraded) > 0 {
+		doc.State = control.StateDegraded
+	}
+	return doc, nil
+}
+
+// rules counts the permissions of all groups, one for each peer.
+func rules(p *policy.Policy) int {
+	n := 0
+	for i := range p.Groups {
+		n += len(p.Groups[i].Ingress) + len(p.Groups[i].Egress)
+	}
+	return n
+}
+
+func (d *daemon) interfaces() []control.InterfaceStatus {
+	out := []control.InterfaceStatus{}
+	for i := range d.current.policy.Interfaces {
+		in := &d.current.policy.Interfaces[i]
+		s := control.InterfaceStatus{Device: in.Device, Mode: in.Mode.String(), Groups: in.Groups, Covered: []control.Device{}}
+		for _, l := range d.facts.Facts.Links {
+			if j, ok := d.current.policy.Match(l.Name); !ok || j != i {
+				continue
+			}
+			dev := control.Device{Name: l.Name, Index: l.Index, Addresses: []string{}}
+			for _, a := range l.Addresses {
+				dev.Addresses = append(dev.Addresses, a.String())
+			}
+			s.Covered = append(s.Covered, dev)
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+func (d *daemon) tableStatus() control.TableStatus {
+	f := d.table.Facts()
+	s := control.TableStatus{
+		Name:            "inet " + nft.TableName,
+		QueueExpression: string(f.Queue),
+		Owner:           f.Owner,
+		Persist:         f.Persist,
+		Bypass:          f.Bypass,
+		Reassembly:      string(f.Reassembly),
+		Repaired:        d.repaired,
+		Counters:        map[string]uint64{},
+	}
+	for _, l := range f.Missing {
+		s.MissingLifeLines = append(s.MissingLifeLines, string(l))
+	}
+	// A damaged table has none, which degraded says.
+	counters, _ := d.table.Counters()
+	for name, c := range counters {
+		s.Counters[name] = c.Packets
+	}
+	return s
+}
+
+func (d *daemon) queueStatus() []control.QueueStatus {
+	// Without /proc our own counters have to do.
+	kernel, _ := nfqueue.ReadKernelQueues()
+	out := make([]control.QueueStatus, len(d.queues))
+	for i, q := range d.queues {
+		st := q.Stats()
+		s := control.QueueStatus{
+			Number: d.queueBase + uint16(i), Packets: st.Packets, Accepted: st.Accepted, Dropped: st.Dropped,
+			Malformed: st.Malformed, Foreign: st.Foreign, VerdictErrors: st.VerdictErrors,
+			Panics: st.Panics, Overruns: st.Overruns,
+		}
+		for _, k := range kernel {
+			if k.Queue == s.Number {
+				s.Waiting, s.KernelDropped, s.UserDropped = uint64(k.Waiting), uint64(k.QueueDropped), uint64(k.UserDropped)
+			}
+		}
+		out[i] = s
+	}
+	return out
+}
+
+func flowStatus(st conntrack.Stats) control.FlowStatus {
+	return control.FlowStatus{
+		Live: st.Flows, Max: st.MaxFlows, HalfOpen: st.HalfOpen, MaxHalfOpen: st.MaxHalfOpen,
+		Created: st.Inserted, Expired: st.Expired,
+		EvictedHalfOpen: st.EvictedHalfOpen, EvictedUnreplied: st.EvictedUnreplied, EvictedClosed: st.EvictedClosed,
+		RefusedFull: st.RefusedFull,
+	}
+}
+
+// verdicts lists accepted packets first, then dropped ones, each by number.
+func verdicts(counts filter.Counts) []control.VerdictCount {
+	out := []control.VerdictCount{}
+	for reason, n := range counts {
+		out = append(out, control.VerdictCount{
+			Verdict: explain.Word(filter.Verdict{Reason: reason}), Reason: reason.String(), Packets: n,
+		})
+	}
+	slices.SortFunc(out, func(a, b control.VerdictCount) int {
+		return cmp.Or(cmp.Compare(a.Verdict, b.Verdict), cmp.Compare(b.Packets, a.Packets), cmp.Compare(a.Reason, b.Reason))
+	})
+	return out
+}
+
+// Flows implements [control.Backend].
+func (d *daemon) Flows(ctx context.Context, q control.FlowQuery, begin func(control.FlowsHeader) error, each func(control.Flow) error) error {
+	d.mu.Lock()
+	rs := d.current.rs
+	d.mu.Unlock()
+	table, now := d.engine.Flows(), d.engine.Now()
+	if err := begin(control.FlowsHeader{Live: table.Len()}); err != nil {
+		return err
+	}
+	var err error
+	n := 0
+	table.Range(now, func(f conntrack.FlowInfo) bool {
+		if q.Limit > 0 && n == q.Limit {
+			return false
+		}
+		n++
+		doc := explain.Flow(d.device(f.Tuple.Scope()), f, now)
+		if info, ok := rs.Rule(filter.RuleID(f.Rule)); ok {
+			doc.Rule = explain.Rule(info)
+		}
+		if err = each(doc); err == nil {
+			err = ctx.Err()
+		}
+		return err == nil
+	})
+	return err
+}
+
+// device is the name of the device that a scope stands for. Scopes keep their
+// numbers while the daemon lives, so those of devices that are gone are known.
+func (d *daemon) device(s conntrack.Scope) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if name, ok := d.devices[s]; ok {
+		return name
+	}
+	return fmt.Sprintf("(scope %d)", s)
+}
+
+// learn remembers the names of the scopes; the caller holds mu.
+func (d *daemon) learn(rs *filter.Ruleset) {
+	for _, a := range rs.Attachments() {
+		d.devices[a.Scope] = a.Device
+	}
+}
+
+// Explain implements [control.Backend].
+func (d *daemon) Explain(_ context.Context, in control.Query) (control.Explanation, error) {
+	d.mu.Lock()
+	current, facts := d.current, d.facts
+	d.mu.Unlock()
+	q, full, notices, err := explain.Parse(in, current.policy, facts.Facts)
+	if err != nil {
+		return control.Explanation{}, &control.Failure{Kind: control.KindUsage, Message: err.Error()}
+	}
+	doc := explain.Run(current.rs, d.engine.Flows(), d.engine.Now(), q)
+	doc.Source, doc.Query, doc.Notices = d.cfg.PolicyFile, full, notices
+	return doc, nil
+}

@@ -1,0 +1,129 @@
+package explain
+
+import (
+	"fmt"
+	"strconv"
+
+	"sgfw/cmd/internal/control"
+	"sgfw/conntrack"
+	"sgfw/filter"
+	"sgfw/policy"
+)
+
+// Run answers a question under a ruleset. flows may be nil: then no flow is live.
+func Run(rs *filter.Ruleset, flows *conntrack.Table, now conntrack.Time, q filter.Query) control.Explanation {
+	x := filter.Explain(rs, flows, now, q)
+	doc := control.Explanation{
+		Schema:     control.Schema,
+		FlowsKnown: flows != nil,
+		Groups:     []control.GroupTried{},
+	}
+	if !x.Managed {
+		doc.Verdict, doc.Reason = control.VerdictAccept, control.ReasonNotManaged
+		doc.Detail = fmt.Sprintf("no interface of the policy names %s: its packets pass unseen", q.Device)
+		return doc
+	}
+	doc.Verdict, doc.Reason = Word(x.Verdict), x.Verdict.Reason.String()
+	doc.Exemption = x.LifeLine.String()
+	if x.Flow != nil {
+		f := Flow(q.Device, *x.Flow, now)
+		doc.Flow = &f
+	}
+	for _, g := range x.Groups {
+		doc.Groups = append(doc.Groups, control.GroupTried(g))
+	}
+	if x.Rule != nil {
+		doc.Rule = Rule(*x.Rule)
+	}
+	for _, m := range x.Misses {
+		miss := control.Miss{Rule: *Rule(m.Rule), Fields: []control.Difference{}}
+		for _, f := range m.Fields {
+			miss.Fields = append(miss.Fields, control.Difference(f))
+		}
+		doc.Misses = append(doc.Misses, miss)
+	}
+	doc.Code = string(x.Code)
+	doc.Detail = detail(x)
+	doc.Reply = &control.Reply{
+		Direction:   x.Direction.Reverse().String(),
+		Verdict:     Word(x.Reply),
+		Reason:      x.Reply.Reason.String(),
+		Alone:       Word(x.ReplyAlone),
+		AloneReason: x.ReplyAlone.Reason.String(),
+	}
+	if info, ok := rs.Rule(x.Reply.Rule); ok {
+		doc.Reply.Rule = Rule(info)
+	}
+	return doc
+}
+
+// Word is the verdict as documents spell it.
+func Word(v filter.Verdict) string {
+	if v.Accept() {
+		return control.VerdictAccept
+	}
+	return control.VerdictDrop
+}
+
+// detail says the reason in a sentence.
+func detail(x filter.Explanation) string {
+	switch x.Verdict.Reason {
+	case filter.ReasonRule:
+		return fmt.Sprintf("a rule of group %s permits it", x.Rule.Group)
+	case filter.ReasonFlow:
+		return "it belongs to a live flow, which passes whatever the rules say now"
+	case filter.ReasonRelated:
+		return "it is an ICMP error about a live flow"
+	case filter.ReasonLifeLine:
+		return fmt.Sprintf("%s is a life line of the machine: no policy cuts it", x.LifeLine)
+	case filter.ReasonNoRule:
+		if x.Code == filter.CodeNoRules {
+			return fmt.Sprintf("no attached group has any %s rule", x.Direction)
+		}
+		return fmt.Sprintf("no %s rule of any attached group permits it", x.Direction)
+	case filter.ReasonNotAFlow:
+		return "it could only pass as part of a live flow, and there is none"
+	case filter.ReasonTableFull:
+		return "a rule permits it, but the flow table has no room"
+	}
+	return x.Verdict.Reason.String()
+}
+
+// Rule turns a rule into its reference.
+func Rule(info filter.RuleInfo) *control.RuleRef {
+	r := info.Rule
+	return &control.RuleRef{
+		Group:       info.Group,
+		Direction:   info.Direction.String(),
+		Index:       r.Index,
+		Description: r.Description,
+		Protocol:    protocol(r.Protocol),
+		Ports:       ports(r),
+		Peer:        r.Peer.String(),
+		File:        r.Pos.File,
+		Line:        r.Pos.Line,
+		Gone:        info.Gone,
+	}
+}
+
+func protocol(p policy.Protocol) string {
+	if p == policy.AllProtocols {
+		return "all"
+	}
+	return p.String()
+}
+
+// ports is the range of destination ports, or type and code.
+func ports(r policy.Rule) string {
+	switch {
+	case r.Protocol.IsICMP() && r.From >= 0 && r.To >= 0:
+		return fmt.Sprintf("type %d code %d", r.From, r.To)
+	case r.Protocol.IsICMP() && r.From >= 0:
+		return fmt.Sprintf("type %d", r.From)
+	case !r.Protocol.HasPorts() || r.From < 0:
+		return ""
+	case r.From == r.To:
+		return strconv.Itoa(r.From)
+	}
+	return fmt.Sprintf("%d-%d", r.From, r.To)
+}

@@ -1,0 +1,261 @@
+// Package explain turns the question "what would happen to this packet?" from
+// the words of the command line into a query of package filter, and the answer
+// into a document. The answer itself is filter's.
+package explain
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"sgfw/cmd/internal/control"
+	"sgfw/conntrack"
+	"sgfw/filter"
+	"sgfw/policy"
+	"sgfw/policy/member"
+)
+
+// ErrQuestion is matched by the errors of [Parse]: the question makes no sense.
+var ErrQuestion = errors.New("explain")
+
+// Types of an echo request, the default of ICMP questions (RFC 792, RFC 4443).
+const (
+	echoRequest4 = 8
+	echoRequest6 = 128
+)
+
+// Parse completes a question and turns it into a filter query. What is left out:
+//
+//   - the interface: the policy's only one;
+//   - the direction: egress if From is an address of the interface, ingress if
+//     To is one;
+//   - the machine's own side (To of ingress, From of egress): an address of the
+//     interface, or the unspecified address when none is known. Rules never
+//     look at it;
+//   - the source port: 0, which is no flow's;
+//   - ICMP type and code: an echo request.
+//
+// It returns the question with these filled in, and notices about them.
+func Parse(in control.Query, p *policy.Policy, facts member.Facts) (filter.Query, control.Query, []string, error) {
+	j := job{in: in, policy: p, facts: facts}
+	for _, step := range []func() error{j.device, j.protocol, j.endpoints, j.direction, j.ownSide, j.ports, j.icmp} {
+		if err := step(); err != nil {
+			return filter.Query{}, in, nil, fmt.Errorf("%w: %w", ErrQuestion, err)
+		}
+	}
+	return j.q, j.complete(), j.notices, nil
+}
+
+type job struct {
+	in       control.Query
+	policy   *policy.Policy
+	facts    member.Facts
+	own      []netip.Addr // of the interface
+	from, to endpoint
+	q        filter.Query
+	notices  []string
+}
+
+// endpoint is one side of the packet; either part may be missing.
+type endpoint struct {
+	addr    netip.Addr
+	port    uint16
+	hasPort bool
+}
+
+func (j *job) device() error {
+	name := j.in.Interface
+	if name == "" {
+		if len(j.policy.Interfaces) != 1 || strings.HasSuffix(j.policy.Interfaces[0].Device, "*") {
+			var names []string
+			for i := range j.policy.Interfaces {
+				names = append(names, j.policy.Interfaces[i].Device)
+			}
+			return fmt.Errorf("which interface? the policy has %s", strings.Join(names, ", "))
+		}
+		name = j.policy.Interfaces[0].Device
+	}
+	j.q.Device = name
+	if i, ok := j.policy.Match(name); ok {
+		j.own = slices.Clone(j.policy.Interfaces[i].Addresses)
+	}
+	for _, l := range j.facts.Links {
+		if l.Name == name && len(j.own) == 0 {
+			j.own = l.Addresses
+		}
+	}
+	return nil
+}
+
+func (j *job) protocol() error {
+	if j.in.Protocol == "" {
+		return errors.New("which protocol? tcp, udp, icmp, icmpv6 or a number")
+	}
+	proto, problem := policy.ParseProtocol(j.in.Protocol)
+	if problem != nil {
+		return *problem
+	}
+	if proto == policy.AllProtocols {
+		return errors.New("a packet has one protocol: tcp, udp, icmp, icmpv6 or a number")
+	}
+	j.q.Protocol = uint8(proto)
+	return nil
+}
+
+func (j *job) endpoints() error {
+	var err error
+	if j.from, err = parseEndpoint(j.in.From); err != nil {
+		return fmt.Errorf("from: %w", err)
+	}
+	if j.to, err = parseEndpoint(j.in.To); err != nil {
+		return fmt.Errorf("to: %w", err)
+	}
+	if j.from.addr.IsValid() && j.to.addr.IsValid() && j.from.addr.Is4() != j.to.addr.Is4() {
+		return fmt.Errorf("from %s to %s: one is IPv4 and the other IPv6", j.from.addr, j.to.addr)
+	}
+	return nil
+}
+
+// parseEndpoint reads ADDRESS, ADDRESS:PORT, [ADDRESS]:PORT or :PORT.
+func parseEndpoint(s string) (endpoint, error) {
+	if s == "" {
+		return endpoint{}, nil
+	}
+	if port, ok := strings.CutPrefix(s, ":"); ok && !strings.Contains(port, ":") {
+		n, err := strconv.ParseUint(port, 10, 16)
+		if err != nil {
+			return endpoint{}, fmt.Errorf("%q is not a port", port)
+		}
+		return endpoint{port: uint16(n), hasPort: true}, nil
+	}
+	if ap, err := netip.ParseAddrPort(s); err == nil {
+		a, err := plain(ap.Addr())
+		return endpoint{addr: a, port: ap.Port(), hasPort: true}, err
+	}
+	a, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"))
+	if err != nil {
+		return endpoint{}, fmt.Errorf("%q is none of ADDRESS, ADDRESS:PORT, [ADDRESS]:PORT and :PORT", s)
+	}
+	a, err = plain(a)
+	return endpoint{addr: a}, err
+}
+
+// plain refuses addresses that no packet carries.
+func plain(a netip.Addr) (netip.Addr, error) {
+	switch {
+	case a.Zone() != "":
+		return a, fmt.Errorf("%s: leave out the zone", a)
+	case a.Is4In6():
+		return a, fmt.Errorf("%s: write the IPv4 address %s", a, a.Unmap())
+	}
+	return a, nil
+}
+
+func (j *job) direction() error {
+	switch j.in.Direction {
+	case conntrack.Ingress.String():
+		j.q.Direction = conntrack.Ingress
+	case conntrack.Egress.String():
+		j.q.Direction = conntrack.Egress
+	case "":
+		out, in := slices.Contains(j.own, j.from.addr), slices.Contains(j.own, j.to.addr)
+		if out == in {
+			return errors.New("which direction? ingress or egress")
+		}
+		if out {
+			j.q.Direction = conntrack.Egress
+		}
+	default:
+		return fmt.Errorf("direction %q is neither ingress nor egress", j.in.Direction)
+	}
+	return nil
+}
+
+// ownSide fills in the address of the interface where the question has none.
+func (j *job) ownSide() error {
+	own, peer, word := &j.to.addr, j.from.addr, "from"
+	if j.q.Direction == conntrack.Egress {
+		own, peer, word = &j.from.addr, j.to.addr, "to"
+	}
+	if !peer.IsValid() {
+		return fmt.Errorf("%s: an address is needed, %s rules look at it", word, j.q.Direction)
+	}
+	if own.IsValid() {
+		if len(j.own) > 0 && !slices.Contains(j.own, *own) {
+			j.notices = append(j.notices, fmt.Sprintf("%s is not an address of %s: explained as a forwarded packet would be", *own, j.q.Device))
+		}
+		return nil
+	}
+	if i := slices.IndexFunc(j.own, func(a netip.Addr) bool { return a.Is4() == peer.Is4() }); i >= 0 {
+		*own = j.own[i]
+		return nil
+	}
+	*own = netip.IPv6Unspecified()
+	if peer.Is4() {
+		*own = netip.IPv4Unspecified()
+	}
+	j.notices = append(j.notices, fmt.Sprintf("no address of %s is known: %s stands for it, rules do not look at it", j.q.Device, *own))
+	return nil
+}
+
+func (j *job) ports() error {
+	if policy.Protocol(j.q.Protocol).HasPorts() {
+		if !j.to.hasPort {
+			return fmt.Errorf("to: %s needs a destination port, such as %s", policy.Protocol(j.q.Protocol), netip.AddrPortFrom(j.to.addr, 443))
+		}
+	} else if j.from.hasPort || j.to.hasPort {
+		return fmt.Errorf("protocol %s has no ports", policy.Protocol(j.q.Protocol))
+	}
+	j.q.Src, j.q.SrcPort = j.from.addr, j.from.port
+	j.q.Dst, j.q.DstPort = j.to.addr, j.to.port
+	return nil
+}
+
+func (j *job) icmp() error {
+	proto := policy.Protocol(j.q.Protocol)
+	if !proto.IsICMP() {
+		if j.in.ICMPType != nil || j.in.ICMPCode != nil || j.in.ICMPID != nil {
+			return fmt.Errorf("protocol %s has no ICMP type, code or identifier", proto)
+		}
+		return nil
+	}
+	if (proto == policy.ICMP) != j.q.Src.Is4() {
+		j.notices = append(j.notices, "icmp belongs to IPv4 and icmpv6 to IPv6: other rules than those for all protocols cannot match")
+	}
+	j.q.ICMPType = echoRequest4
+	if proto == policy.ICMPv6 {
+		j.q.ICMPType = echoRequest6
+	}
+	if j.in.ICMPType != nil {
+		j.q.ICMPType = *j.in.ICMPType
+	}
+	if j.in.ICMPCode != nil {
+		j.q.ICMPCode = *j.in.ICMPCode
+	}
+	if j.in.ICMPID != nil {
+		j.q.ICMPID = *j.in.ICMPID
+	}
+	return nil
+}
+
+// complete is the question with nothing left to guess.
+func (j *job) complete() control.Query {
+	q := control.Query{
+		Interface: j.q.Device,
+		Direction: j.q.Direction.String(),
+		Protocol:  policy.Protocol(j.q.Protocol).String(),
+		From:      j.q.Src.String(),
+		To:        j.q.Dst.String(),
+	}
+	switch proto := policy.Protocol(j.q.Protocol); {
+	case proto.HasPorts():
+		q.From = netip.AddrPortFrom(j.q.Src, j.q.SrcPort).String()
+		q.To = netip.AddrPortFrom(j.q.Dst, j.q.DstPort).String()
+	case proto.IsICMP():
+		q.ICMPType, q.ICMPCode, q.ICMPID = &j.q.ICMPType, &j.q.ICMPCode, &j.q.ICMPID
+	}
+	return q
+}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"sgfw/cmd/internal/control"
+	"sgfw/policy"
+	"sgfw/policy/file"
+)
+
+// checkDocument is what `check -o json` prints.
+type checkDocument struct {
+	Schema   string            `json:"schema"`
+	File     string            `json:"file"`
+	Valid    bool              `json:"valid"`
+	Problems []control.Problem `json:"problems"`
+	// Summary is left out for an invalid policy.
+	Summary *checkSummary `json:"summary,omitempty"`
+}
+
+type checkSummary struct {
+	Groups      int `json:"groups"`
+	Rules       int `json:"rules"`
+	PrefixLists int `json:"prefix_lists"`
+	Interfaces  int `json:"interfaces"`
+	Peers       int `json:"peers"`
+}
+
+func (p *program) checkCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "check FILE",
+		Short: "Validate a policy file",
+		Long: `Validate a policy file and report everything that is wrong with it at once,
+as file:line:col: message, with a hint. Nothing on the machine is looked at or
+changed. Exit code 3 says that the policy is invalid.`,
+		Example: `  sgfw check sgfw.yaml
+  sgfw check sgfw.yaml -o json | jq '.problems[].message'`,
+		Args: cobra.ExactArgs(1),
+	}
+	out := outputFlag(c)
+	c.RunE = func(_ *cobra.Command, args []string) error {
+		pol, problems, err := file.Load(args[0])
+		if ps := policy.AsProblems(err); ps != nil {
+			problems = ps
+		} else if err != nil {
+			return err
+		}
+		doc := checkDocument{
+			Schema: control.Schema, File: args[0], Valid: err == nil,
+			Problems: control.Problems(problems), Summary: summarise(pol),
+		}
+		if *out == formatJSON {
+			if err := p.printJSON(doc); err != nil {
+				return err
+			}
+			if !doc.Valid {
+				return errInvalid
+			}
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		p.printProblems(doc.Problems)
+		s := doc.Summary
+		_, err = fmt.Fprintf(p.out, "%s is valid: %s, %s, %s, %s\n", args[0], count(s.Groups, "group"),
+			count(s.Rules, "rule"), count(s.PrefixLists, "prefix list"), count(s.Interfaces, "interface"))
+		return err
+	}
+	return c
+}
+
+// summarise counts the parts of a policy, nil for none.
+func summarise(p *policy.Policy) *checkSummary {
+	if p == nil {
+		return nil
+	}
+	s := &checkSummary{
+		Groups: len(p.Groups), PrefixLists: len(p.PrefixLists),
+		Interfaces: len(p.Interfaces), Peers: len(p.Remotes),
+	}
+	for i := range p.Groups {
+		s.Rules += len(p.Groups[i].Ingress) + len(p.Groups[i].Egress)
+	}
+	return s
+}

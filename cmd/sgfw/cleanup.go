@@ -1,0 +1,63 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"sgfw/cmd/internal/control"
+	"sgfw/filter/nft"
+)
+
+// cleanupDocument is what `cleanup -o json` prints.
+type cleanupDocument struct {
+	Schema string `json:"schema"`
+	// Removed names the tables that are gone now.
+	Removed []string `json:"removed"`
+}
+
+func (p *program) cleanupCommand() *cobra.Command {
+	var force bool
+	c := &cobra.Command{
+		Use:   "cleanup",
+		Short: "Remove what a daemon left that did not stop in order",
+		Long: `Remove the nftables table that a daemon left behind: after kill -9 or a crash
+(on_failure: {gone: drop}), or after a stop with on_stop: keep. Until then the
+managed interfaces are closed. Other tools' tables are not touched.
+
+While a daemon lives, cleanup refuses with exit code 5.`,
+		Example: `  sudo sgfw cleanup`,
+		Args:    cobra.NoArgs,
+	}
+	out := outputFlag(c)
+	c.Flags().BoolVar(&force, "force", false, "do not ask whether a daemon holds the control socket")
+	c.RunE = func(*cobra.Command, []string) error {
+		if pid, held := daemonHolds(p.socket); held && !force {
+			return fmt.Errorf("%w: the daemon with PID %d is running (hint: stop it, and it cleans up itself)", errRefused, pid)
+		}
+		removed, err := nft.Cleanup()
+		if errors.Is(err, nft.ErrOwned) {
+			// Nobody but the owner can change an owned table: force does not help.
+			return fmt.Errorf("%w: %w (hint: stop that process)", errRefused, err)
+		}
+		if err != nil {
+			return err
+		}
+		doc := cleanupDocument{Schema: control.Schema, Removed: append([]string{}, removed...)}
+		if *out == formatJSON {
+			return p.printJSON(doc)
+		}
+		if len(removed) == 0 {
+			_, err = fmt.Fprintln(p.out, "nothing to remove")
+			return err
+		}
+		for _, name := range removed {
+			if _, err := fmt.Fprintln(p.out, "removed", name); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return c
+}

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"errors"
+
+	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/daemon"
+	"sgfw/cmd/internal/explain"
+	"sgfw/cmd/internal/sshguard"
+	"sgfw/policy"
+)
+
+// exitCode is how the program ends. The numbers are part of its interface.
+type exitCode int
+
+const (
+	exitOK       exitCode = 0
+	exitFailed   exitCode = 1
+	exitUsage    exitCode = 2
+	exitInvalid  exitCode = 3
+	exitNoDaemon exitCode = 4
+	exitRefused  exitCode = 5
+)
+
+// usageError is misuse of the command line.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+// errInvalid says that a policy is invalid when its problems were printed already.
+var errInvalid = errors.New("the policy is invalid")
+
+// errRefused says that a guard of a subcommand said no.
+var errRefused = errors.New("refused")
+
+// codeOf is the exit code that an error stands for.
+func codeOf(err error) exitCode {
+	if err == nil {
+		return exitOK
+	}
+	if f, ok := errors.AsType[*control.Failure](err); ok {
+		switch f.Kind {
+		case control.KindUsage:
+			return exitUsage
+		case control.KindInvalid:
+			return exitInvalid
+		case control.KindRefused:
+			return exitRefused
+		}
+		return exitFailed
+	}
+	_, usage := errors.AsType[*usageError](err)
+	switch {
+	case usage, errors.Is(err, explain.ErrQuestion):
+		return exitUsage
+	case policy.AsProblems(err) != nil, errors.Is(err, errInvalid), errors.Is(err, daemon.ErrEnslaved):
+		return exitInvalid
+	case errors.Is(err, control.ErrNoDaemon):
+		return exitNoDaemon
+	case errors.Is(err, sshguard.ErrLockout), errors.Is(err, errRefused):
+		return exitRefused
+	}
+	return exitFailed
+}

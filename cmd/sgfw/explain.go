@@ -1,0 +1,213 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/explain"
+	"sgfw/filter"
+	"sgfw/policy/file"
+	"sgfw/policy/member"
+)
+
+func (p *program) explainCommand() *cobra.Command {
+	var q control.Query
+	var ingress, egress bool
+	var config string
+	var kind, code uint8
+	var id uint16
+	c := &cobra.Command{
+		Use:   "explain --proto PROTO --from ADDR[:PORT] --to ADDR[:PORT] [flags]",
+		Short: "Say what would happen to one packet, and why",
+		Long: `Say what would happen to one packet and why: the interface and direction, life
+line and live flow, every group that was tried, the rule that permits the
+packet or those that came nearest with the fields that differ, and what would
+happen to the answer. No packet is sent.
+
+With -c a policy file is asked, else the running daemon with its live flows.
+The interface may be left out if the policy has only one, the direction if one
+address is the interface's own, and the machine's own address always: ":443"
+is a port of its.`,
+		Example: `  sgfw explain --ingress --proto tcp --from 198.51.100.10 --to :22
+  sgfw explain -c web.yaml --egress --proto udp --from :0 --to 192.0.2.53:53
+  sgfw explain --ingress --interface eth0 --proto icmp --from 203.0.113.9 --icmp-type 8 -o json`,
+		Args: cobra.NoArgs,
+	}
+	out := outputFlag(c)
+	f := c.Flags()
+	f.StringVarP(&config, "config", "c", "", "ask this policy file instead of the running daemon")
+	f.StringVarP(&q.Interface, "interface", "i", "", "device that the packet crosses")
+	f.BoolVar(&ingress, "ingress", false, "the packet enters the machine")
+	f.BoolVar(&egress, "egress", false, "the packet leaves the machine")
+	f.StringVar(&q.Direction, "direction", "", "ingress or egress")
+	f.StringVarP(&q.Protocol, "proto", "p", "", "tcp, udp, icmp, icmpv6 or a number")
+	f.StringVar(&q.From, "from", "", "source: ADDRESS, ADDRESS:PORT, [ADDRESS]:PORT or :PORT")
+	f.StringVar(&q.To, "to", "", "destination, in the same forms")
+	f.Uint8Var(&kind, "icmp-type", 0, "ICMP type (default: echo request)")
+	f.Uint8Var(&code, "icmp-code", 0, "ICMP code")
+	f.Uint16Var(&id, "id", 0, "ICMP identifier")
+	c.MarkFlagsMutuallyExclusive("ingress", "egress", "direction")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		switch {
+		case ingress:
+			q.Direction = "ingress"
+		case egress:
+			q.Direction = "egress"
+		}
+		if f.Changed("icmp-type") {
+			q.ICMPType = &kind
+		}
+		if f.Changed("icmp-code") {
+			q.ICMPCode = &code
+		}
+		if f.Changed("id") {
+			q.ICMPID = &id
+		}
+		var doc control.Explanation
+		var err error
+		if config != "" {
+			doc, err = explainFile(config, q)
+		} else {
+			doc, err = control.NewClient(p.socket).Explain(c.Context(), q)
+			if errors.Is(err, control.ErrNoDaemon) {
+				err = fmt.Errorf("%w (hint: -c FILE explains a policy file)", err)
+			}
+		}
+		if err != nil {
+			return err
+		}
+		if *out == formatJSON {
+			return p.printJSON(doc)
+		}
+		return p.printExplanation(doc)
+	}
+	return c
+}
+
+// explainFile asks a policy file, with the addresses that the machine has now.
+func explainFile(path string, in control.Query) (control.Explanation, error) {
+	pol, _, err := file.Load(path)
+	if err != nil {
+		return control.Explanation{}, err
+	}
+	// A file can be explained on a machine that it was not written for.
+	facts, ferr := liveFacts()
+	q, full, notices, err := explain.Parse(in, pol, facts)
+	if err != nil {
+		return control.Explanation{}, err
+	}
+	if ferr != nil {
+		notices = append(notices, "the addresses of this machine are not known: "+ferr.Error())
+	}
+	doc := explain.Run(filter.Compile(pol, member.Resolve(pol, facts)), nil, 0, q)
+	doc.Source, doc.Query, doc.Notices = path, full, notices
+	return doc, nil
+}
+
+// printExplanation prints every item of aws-semantics A4, also those that say
+// "none".
+func (p *program) printExplanation(x control.Explanation) error {
+	q := x.Query
+	packet := fmt.Sprintf("%s %s -> %s", q.Protocol, q.From, q.To)
+	if q.ICMPType != nil {
+		packet += fmt.Sprintf(", type %d code %d id %d", *q.ICMPType, *q.ICMPCode, *q.ICMPID)
+	}
+	t := newTable(p.out)
+	t.row("packet", packet)
+	t.row("interface", q.Interface)
+	t.row("direction", q.Direction)
+	t.row("policy", x.Source)
+	t.row("verdict", fmt.Sprintf("%s (%s): %s", x.Verdict, x.Reason, x.Detail))
+	if x.Reason != control.ReasonNotManaged {
+		t.row("exemption", orNone(x.Exemption))
+		t.row("live flow", flowText(x))
+		for i, g := range x.Groups {
+			says := "permits"
+			if !g.Permits {
+				says = "does not permit"
+			}
+			t.row(label("groups", i), fmt.Sprintf("%s: %s, %s", g.Name, count(g.Rules, q.Direction+" rule"), says))
+		}
+		if x.Rule != nil {
+			t.row("rule", ruleText(*x.Rule))
+		}
+		for i, m := range x.Misses {
+			t.row(label("nearest", i), ruleText(m.Rule))
+			for _, d := range m.Fields {
+				t.row("", fmt.Sprintf("  %s: the packet has %s, the rule wants %s", d.Field, d.Got, d.Want))
+			}
+		}
+		if x.Code != "" {
+			t.row("code", x.Code)
+		}
+		if r := x.Reply; r != nil {
+			t.row("reply", fmt.Sprintf("%s: %s (%s); without this flow: %s (%s)", r.Direction, r.Verdict, r.Reason, r.Alone, r.AloneReason))
+			if r.Rule != nil {
+				t.row("", "  "+ruleText(*r.Rule))
+			}
+		}
+	}
+	for i, n := range x.Notices {
+		t.row(label("notice", i), n)
+	}
+	return t.flush()
+}
+
+// label is the word at the first of several rows.
+func label(s string, i int) string {
+	if i > 0 {
+		return ""
+	}
+	return s
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+func flowText(x control.Explanation) string {
+	switch {
+	case !x.FlowsKnown:
+		return "none (a file has no flows)"
+	case x.Flow == nil:
+		return "none"
+	}
+	return fmt.Sprintf("%s, opened by %s, ends in %d s", x.Flow.State, x.Flow.Direction, x.Flow.Expires)
+}
+
+// ruleText is one rule in a line: what it is, what it permits, where it stands.
+func ruleText(r control.RuleRef) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s", r.Group, r.Direction)
+	if r.Index >= 0 {
+		fmt.Fprintf(&b, "[%d]", r.Index)
+	} else {
+		b.WriteString(" (default)")
+	}
+	fmt.Fprintf(&b, ": %s", r.Protocol)
+	if r.Ports != "" {
+		b.WriteString(" " + r.Ports)
+	}
+	preposition := "from"
+	if r.Direction == "egress" {
+		preposition = "to"
+	}
+	fmt.Fprintf(&b, " %s %s", preposition, r.Peer)
+	if r.Description != "" {
+		fmt.Fprintf(&b, ", %q", r.Description)
+	}
+	if r.Line > 0 {
+		fmt.Fprintf(&b, " (%s:%d)", r.File, r.Line)
+	}
+	if r.Gone {
+		b.WriteString(", removed since")
+	}
+	return b.String()
+}

@@ -1,0 +1,99 @@
+// Command sgfw puts AWS security groups on a Linux machine.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"sgfw/cmd/internal/control"
+	"sgfw/policy"
+)
+
+func main() { os.Exit(int(run(os.Args[1:], os.Stdout, os.Stderr))) }
+
+// program is what all subcommands share.
+type program struct {
+	out, err io.Writer
+	// socket is the global flag --socket.
+	socket string
+	// started is true once a subcommand runs: errors before that are misuse.
+	started bool
+}
+
+// run executes one command line.
+func run(args []string, stdout, stderr io.Writer) exitCode {
+	p := &program{out: stdout, err: stderr}
+	root := p.rootCommand()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.Execute()
+	if err != nil && !p.started {
+		err = &usageError{err}
+	}
+	p.report(err)
+	return codeOf(err)
+}
+
+func (p *program) rootCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "sgfw",
+		Short: "AWS security groups on any Linux machine",
+		Long: `sgfw puts AWS security groups on any Linux machine: stateful, allow-only
+rules per network interface, in one YAML file whose words are those of
+Terraform's aws_security_group.
+
+Exit codes: 0 fine, 1 failed, 2 usage, 3 policy invalid, 4 no daemon,
+5 refused by a safety guard, 10 audit findings.`,
+		Example: `  sgfw check examples/web-server.yaml
+  sudo sgfw run -c examples/host.yaml
+  sgfw explain --ingress --proto tcp --from 198.51.100.10 --to :22`,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		PersistentPreRun:  func(*cobra.Command, []string) { p.started = true },
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		// Alone it has nothing to do: that is misuse and not success.
+		RunE: func(c *cobra.Command, _ []string) error {
+			return &usageError{errors.New("which command?")}
+		},
+		Args: cobra.NoArgs,
+	}
+	c.PersistentFlags().StringVar(&p.socket, "socket", control.DefaultSocket, "control socket of the daemon")
+	c.AddCommand(
+		p.runCommand(),
+		p.checkCommand(),
+		p.explainCommand(),
+		p.statusCommand(),
+		p.flowsCommand(),
+		p.reloadCommand(),
+		p.cleanupCommand(),
+		p.versionCommand(),
+	)
+	return c
+}
+
+// report tells the user about an error: problems of a policy one on a line, as
+// compilers do, then what failed.
+func (p *program) report(err error) {
+	if err == nil {
+		return
+	}
+	if ps := policy.AsProblems(err); ps != nil {
+		fmt.Fprintln(p.err, ps.Error())
+		fmt.Fprintf(p.err, "sgfw: the policy is invalid: %s\n", count(len(ps.Of(policy.SeverityError)), "error"))
+		return
+	}
+	if f, ok := errors.AsType[*control.Failure](err); ok && len(f.Problems) > 0 {
+		p.printProblems(f.Problems)
+		fmt.Fprintf(p.err, "sgfw: the daemon refused the policy: %s; the old one stays in force\n", count(severe(f.Problems), "error"))
+		return
+	}
+	fmt.Fprintf(p.err, "sgfw: %v\n", err)
+	if _, ok := errors.AsType[*usageError](err); ok {
+		fmt.Fprintln(p.err, "Run 'sgfw --help' or 'sgfw COMMAND --help' for how to use it.")
+	}
+}

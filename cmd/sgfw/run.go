@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"sgfw/cmd/internal/daemon"
+	"sgfw/filter/nfqueue"
+)
+
+// defaultPolicy is where `run` looks without -c.
+const defaultPolicy = "/etc/sgfw/sgfw.yaml"
+
+func (p *program) runCommand() *cobra.Command {
+	cfg := daemon.Config{}
+	var logFormat, driver string
+	c := &cobra.Command{
+		Use:   "run [-c FILE]",
+		Short: "Enforce a policy until stopped",
+		Long: `Enforce a policy on this machine's interfaces until stopped.
+
+SIGTERM or SIGINT stops in order: no packet is queued any more, those that wait
+get their verdict, the nftables table goes away (on_stop: remove) or stays
+closed (on_stop: keep). A second signal quits at once. SIGHUP reloads.
+
+Before anything is enforced, the live SSH sessions of the machine are looked
+up. If the policy would lock one out, run refuses with exit code 5.`,
+		Example: `  sudo sgfw run -c /etc/sgfw/sgfw.yaml
+  sudo sgfw run -c examples/host.yaml --log-format json`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			log, err := newLogger(p, logFormat)
+			if err != nil {
+				return err
+			}
+			cfg.Log, cfg.Socket, cfg.Version = log, p.socket, buildVersion().Version
+			cfg.Driver = nfqueue.Driver(driver)
+			ctx, reload := signals(c.Context(), log)
+			cfg.Reload = reload
+			return daemon.Run(ctx, cfg)
+		},
+	}
+	c.Flags().StringVarP(&cfg.PolicyFile, "config", "c", defaultPolicy, "policy file")
+	c.Flags().BoolVar(&cfg.Force, "force", false, "enforce even if a live SSH session would be locked out")
+	c.Flags().StringVar(&logFormat, "log-format", "text", "text or json")
+	c.Flags().StringVar(&driver, "queue-driver", string(nfqueue.DriverBatch), "how packets are read: batch or go-nfqueue")
+	return c
+}
+
+// newLogger logs to standard error.
+func newLogger(p *program, format string) (*slog.Logger, error) {
+	switch format {
+	case "text":
+		return slog.New(slog.NewTextHandler(p.err, nil)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(p.err, nil)), nil
+	}
+	return nil, &usageError{fmt.Errorf("--log-format %q is neither text nor json", format)}
+}
+
+// signals returns a context that ends with the first SIGTERM or SIGINT; a
+// second one ends the process. SIGHUP asks for a reload.
+func signals(parent context.Context, log *slog.Logger) (context.Context, <-chan struct{}) {
+	if parent == nil {
+		parent = context.Background()
+	}
+	ctx, cancel := context.WithCancel(parent)
+	reload := make(chan struct{}, 1)
+	ch := make(chan os.Signal, 4)
+	signal.Notify(ch, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	go func() {
+		for s := range ch {
+			switch {
+			case s == syscall.SIGHUP:
+				select {
+				case reload <- struct{}{}:
+				default: // one is waiting already and will read the same file
+				}
+			case ctx.Err() == nil:
+				log.Info("stop asked for", "signal", s.String())
+				cancel()
+			default:
+				log.Error("second signal: quitting at once", "signal", s.String())
+				os.Exit(int(exitFailed))
+			}
+		}
+	}()
+	return ctx, reload
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sgfw/cmd/internal/control"
+)
+
+func (p *program) statusCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "status",
+		Short: "Show what the running daemon enforces and counts",
+		Long: `Show the state of the running daemon: policy and generation, interfaces with
+the devices that they cover now, the nftables table, queues, flow table, and
+packets by verdict and reason. Every kind of loss has a counter of its own.`,
+		Example: `  sgfw status
+  sgfw status -o json | jq .state`,
+		Args: cobra.NoArgs,
+	}
+	out := outputFlag(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		s, err := control.NewClient(p.socket).Status(c.Context())
+		if err != nil {
+			return err
+		}
+		if *out == formatJSON {
+			return p.printJSON(s)
+		}
+		return p.printStatus(s)
+	}
+	return c
+}
+
+func (p *program) printStatus(s control.Status) error {
+	t := newTable(p.out)
+	t.row("state", s.State)
+	for _, d := range s.Degraded {
+		t.row("", d)
+	}
+	t.row("daemon", fmt.Sprintf("PID %d, version %s, since %s", s.PID, s.Version, s.Started.Local().Format(time.DateTime)))
+	t.row("policy", fmt.Sprintf("%s: %s, %s", s.Policy.File, count(s.Policy.Groups, "group"), count(s.Policy.Rules, "rule")))
+	t.row("generation", fmt.Sprintf("%d, file loaded %s", s.Policy.Generation, s.Policy.Loaded.Local().Format(time.DateTime)))
+	t.row("table", fmt.Sprintf("%s, queue by %s, owned %s, persistent %s, reassembly by %s, repaired %d times",
+		s.Table.Name, s.Table.QueueExpression, yesNo(s.Table.Owner), yesNo(s.Table.Persist), s.Table.Reassembly, s.Table.Repaired))
+	if len(s.Table.MissingLifeLines) > 0 {
+		t.row("", "life lines that this kernel cannot express: "+strings.Join(s.Table.MissingLifeLines, ", "))
+	}
+	f := s.Flows
+	t.row("flows", fmt.Sprintf("%d of %d, half-open %d of %d, created %d, expired %d",
+		f.Live, f.Max, f.HalfOpen, f.MaxHalfOpen, f.Created, f.Expired))
+	t.row("", fmt.Sprintf("evicted: half-open %d, unreplied %d, closed %d; refused: %d",
+		f.EvictedHalfOpen, f.EvictedUnreplied, f.EvictedClosed, f.RefusedFull))
+	if err := t.flush(); err != nil {
+		return err
+	}
+
+	t = p.section("INTERFACE", "MODE", "GROUPS", "DEVICE", "ADDRESSES")
+	for _, in := range s.Interfaces {
+		groups := strings.Join(in.Groups, ",")
+		if len(in.Covered) == 0 {
+			t.row(in.Device, in.Mode, groups, "-", "no such device now")
+		}
+		for _, d := range in.Covered {
+			t.row(in.Device, in.Mode, groups, d.Name, strings.Join(d.Addresses, " "))
+		}
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+
+	t = p.section("QUEUE", "PACKETS", "ACCEPTED", "DROPPED", "MALFORMED", "WAITING", "LOST-FULL", "LOST-SOCKET", "OVERRUNS")
+	for _, q := range s.Queues {
+		t.row(q.Number, q.Packets, q.Accepted, q.Dropped, q.Malformed, q.Waiting, q.KernelDropped, q.UserDropped, q.Overruns)
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+
+	t = p.section("VERDICT", "REASON", "PACKETS")
+	for _, v := range s.Verdicts {
+		t.row(v.Verdict, v.Reason, v.Packets)
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Table.Counters)) {
+		if n := s.Table.Counters[name]; n > 0 {
+			t.row("kernel", name, n)
+		}
+	}
+	return t.flush()
+}
+
+// section begins a table with a heading, after an empty line.
+func (p *program) section(heading ...any) table {
+	fmt.Fprintln(p.out)
+	t := newTable(p.out)
+	t.row(heading...)
+	return t
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
