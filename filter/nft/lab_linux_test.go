@@ -128,6 +128,35 @@ func (l *lab) up(device string, addrs ...string) {
 	})
 }
 
+func (l *lab) addAddress(device, address string) {
+	l.t.Helper()
+	l.do(func() error {
+		link, err := netlink.LinkByName(device)
+		if err != nil {
+			return err
+		}
+		addr, err := netlink.ParseAddr(address)
+		if err != nil {
+			return err
+		}
+		return netlink.AddrAdd(link, addr)
+	})
+}
+
+// readFile reads a file of /proc as the namespace shows it, "" if there is none.
+func (l *lab) readFile(path string) (text string) {
+	l.t.Helper()
+	l.do(func() error {
+		b, err := os.ReadFile(path)
+		text = string(b)
+		if errors.Is(err, os.ErrNotExist) {
+			err = nil
+		}
+		return err
+	})
+	return text
+}
+
 // index is the number of a device.
 func (l *lab) index(device string) (index int) {
 	l.do(func() error {
