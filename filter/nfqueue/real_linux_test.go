@@ -1,0 +1,684 @@
+package nfqueue
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"runtime"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
+	"github.com/google/nftables/xt"
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+
+	"sgfw/filter"
+)
+
+// namespace puts the calling goroutine's thread into a new network namespace
+// with lo up. The thread dies with the goroutine, so nothing is left behind;
+// sockets must be opened by this goroutine.
+func namespace(tb testing.TB) {
+	tb.Helper()
+	if os.Geteuid() != 0 {
+		if os.Getenv("SGFW_REQUIRE_ROOT") == "1" {
+			tb.Fatal("needs root: real packets")
+		}
+		tb.Skip("needs root: real packets")
+	}
+	runtime.LockOSThread()
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		tb.Fatalf("new network namespace: %v", err)
+	}
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer unix.Close(fd)
+	lo, err := unix.NewIfreq("lo")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	lo.SetUint16(unix.IFF_UP)
+	if err := unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, lo); err != nil {
+		tb.Fatalf("set lo up: %v", err)
+	}
+}
+
+// queueUDP sends every UDP packet of the output hook to total queues from number
+// on, by the xtables target, which needs no NFT_QUEUE in the kernel.
+func queueUDP(tb testing.TB, number, total uint16) {
+	tb.Helper()
+	c, err := nftables.New()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	table := c.AddTable(&nftables.Table{Family: nftables.TableFamilyINet, Name: "test"})
+	policy := nftables.ChainPolicyAccept
+	chain := c.AddChain(&nftables.Chain{
+		Name: "out", Table: table, Type: nftables.ChainTypeFilter,
+		Hooknum: nftables.ChainHookOutput, Priority: nftables.ChainPriorityFilter, Policy: &policy,
+	})
+	info := make(xt.Unknown, 8) // struct xt_NFQ_info_v3: number, total, flags
+	binary.NativeEndian.PutUint16(info, number)
+	binary.NativeEndian.PutUint16(info[2:], total)
+	c.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{unix.IPPROTO_UDP}},
+		&expr.Target{Name: "NFQUEUE", Rev: 3, Info: &info},
+	}})
+	if err := c.Flush(); err != nil {
+		tb.Fatalf("install the rule: %v", err)
+	}
+}
+
+// flushRules empties every chain and keeps it: removing a base chain would drop
+// what waits.
+func flushRules(tb testing.TB) {
+	tb.Helper()
+	c, err := nftables.New()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	c.FlushTable(&nftables.Table{Family: nftables.TableFamilyINet, Name: "test"})
+	if err := c.Flush(); err != nil {
+		tb.Fatalf("flush the rule: %v", err)
+	}
+}
+
+// udpPair is a sender and a receiver on lo.
+type udpPair struct {
+	tb  testing.TB
+	out *net.UDPConn
+	in  *net.UDPConn
+}
+
+func newUDPPair(tb testing.TB, ip string) *udpPair {
+	tb.Helper()
+	in, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(ip), 0)))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { in.Close() })
+	out, err := net.DialUDP("udp", nil, in.LocalAddr().(*net.UDPAddr))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { out.Close() })
+	return &udpPair{tb: tb, out: out, in: in}
+}
+
+func (p *udpPair) send(payload ...byte) {
+	p.tb.Helper()
+	// A full queue answers with EPERM: the packet was dropped on its way out.
+	if _, err := p.out.Write(payload); err != nil && !errors.Is(err, unix.EPERM) {
+		p.tb.Fatal(err)
+	}
+}
+
+// want receives exactly these first bytes, in order.
+func (p *udpPair) want(first ...byte) {
+	p.tb.Helper()
+	b := make([]byte, 65536)
+	for _, w := range first {
+		p.in.SetReadDeadline(time.Now().Add(patience))
+		n, err := p.in.Read(b)
+		if err != nil {
+			p.tb.Fatalf("waiting for %q: %v", w, err)
+		}
+		if n == 0 || b[0] != w {
+			p.tb.Fatalf("received %q, want %q", b[:n], w)
+		}
+	}
+}
+
+// wantNothing is called when whatever would arrive must have arrived.
+func (p *udpPair) wantNothing() {
+	p.tb.Helper()
+	b := make([]byte, 65536)
+	p.in.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+	if n, err := p.in.Read(b); err == nil {
+		p.tb.Fatalf("received %q, want nothing", b[:n])
+	}
+}
+
+func mustOpen(tb testing.TB, d Driver, cfg Config, h Handler) Queue {
+	tb.Helper()
+	q, err := Open(d, cfg, h)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { q.Close() })
+	return q
+}
+
+func mustClose(t *testing.T, q Queue, wait func() error) {
+	t.Helper()
+	if err := errors.Join(q.Close(), wait()); err != nil {
+		t.Error(err)
+	}
+}
+
+func kernelEntry(tb testing.TB, number uint16) (KernelQueue, bool) {
+	tb.Helper()
+	queues, err := ReadKernelQueues()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return findKernelQueue(queues, number)
+}
+
+// byFirstByte accepts payloads that start with an 'a'.
+func byFirstByte(ev *filter.Event) bool {
+	header := 20
+	if ev.Frame.Bytes[0]>>4 == 6 {
+		header = 40
+	}
+	return ev.Frame.Bytes[header+8] == 'a'
+}
+
+const testQueue = 4270
+
+// TestReal is the hostile set on real packets: everything that only a real
+// kernel can do.
+func TestReal(t *testing.T) {
+	for _, d := range Drivers() {
+		for _, tt := range []struct {
+			name string
+			test func(*testing.T, Driver)
+		}{
+			{"verdicts", testVerdicts},
+			{"full queue", testFullQueue},
+			{"overrun", testOverrun},
+			{"unknown id", testUnknownID},
+			{"foreign sender", testForeignSender},
+			{"unbound", testUnbound},
+			{"drain", testDrain},
+			{"close drops", testCloseDrops},
+			{"rules before queue", testRulesFirst},
+			{"owned", testOwned},
+			{"set", testSet},
+		} {
+			t.Run(string(d)+"/"+tt.name, func(t *testing.T) {
+				namespace(t)
+				tt.test(t, d)
+			})
+		}
+	}
+}
+
+// Verdicts over both families, and what the handler gets to see.
+func testVerdicts(t *testing.T, d Driver) {
+	h := &recorder{decide: byFirstByte}
+	q := mustOpen(t, d, Config{Queue: testQueue}, h)
+	queueUDP(t, testQueue, 1)
+	wait := run(t, q)
+	for _, ip := range []string{"127.0.0.1", "::1"} {
+		p := newUDPPair(t, ip)
+		p.send('a')
+		p.send('d')
+		p.send(append([]byte("a"), make([]byte, 1999)...)...)
+		p.want('a', 'a')
+		p.wantNothing()
+	}
+	entry, ok := kernelEntry(t, testQueue)
+	if !ok || entry.CopyMode != copyPacket || entry.CopyRange != DefaultCopyRange || entry.Waiting != 0 || entry.LastID != 6 {
+		t.Errorf("the kernel has %+v", entry)
+	}
+	mustClose(t, q, wait)
+
+	if got := q.Stats(); got.Packets != 6 || got.Accepted != 4 || got.Dropped != 2 || got.Malformed != 0 || got.UnknownAttributes != 0 || got.VerdictErrors != 0 {
+		t.Errorf("stats %+v", got)
+	}
+	seen := h.seen()
+	if len(seen) != 6 || h.wrong != 0 {
+		t.Fatalf("%d events, %d calls in the wrong order", len(seen), h.wrong)
+	}
+	for i, header := range []int{20 + 8, 40 + 8} {
+		small, large := seen[3*i], seen[3*i+2]
+		if small.Hook != filter.HookOutput || small.In != 0 || small.Out != 1 {
+			t.Errorf("hook %d, in %d, out %d; want output and lo", small.Hook, small.In, small.Out)
+		}
+		if len(small.Frame.Bytes) != header+1 || small.Frame.Length != 0 {
+			t.Errorf("%d bytes of %d, want all %d", len(small.Frame.Bytes), small.Frame.Length, header+1)
+		}
+		if len(large.Frame.Bytes) != DefaultCopyRange || large.Frame.Length != uint32(header+2000) {
+			t.Errorf("%d bytes of %d, want %d of %d", len(large.Frame.Bytes), large.Frame.Length, DefaultCopyRange, header+2000)
+		}
+	}
+}
+
+// A full queue drops, in the kernel and counted there: it does not fail open.
+func testFullQueue(t *testing.T, d Driver) {
+	q := mustOpen(t, d, Config{Queue: testQueue, MaxLen: 4}, &recorder{})
+	queueUDP(t, testQueue, 1)
+	p := newUDPPair(t, "127.0.0.1")
+	for i := range byte(10) {
+		p.send('0' + i)
+	}
+	entry, _ := kernelEntry(t, testQueue)
+	if entry.Waiting != 4 || entry.QueueDropped != 6 {
+		t.Errorf("%d wait, %d dropped; want 4 and 6", entry.Waiting, entry.QueueDropped)
+	}
+	wait := run(t, q)
+	p.want('0', '1', '2', '3')
+	p.wantNothing()
+	mustClose(t, q, wait)
+}
+
+// ENOBUFS is an event, not an end. The drivers switch it off, because it makes
+// the kernel refuse messages until the socket was read empty; here it is
+// switched on.
+func testOverrun(t *testing.T, d Driver) {
+	q := mustOpen(t, d, Config{Queue: testQueue, ReadBuffer: 4096}, &recorder{})
+	control(t, q, func(fd int) {
+		if err := unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_NO_ENOBUFS, 0); err != nil {
+			t.Fatal(err)
+		}
+	})
+	queueUDP(t, testQueue, 1)
+	p := newUDPPair(t, "127.0.0.1")
+	for range 200 {
+		p.send('a')
+	}
+	entry, _ := kernelEntry(t, testQueue)
+	if entry.UserDropped == 0 || entry.Waiting == 0 || entry.Waiting+entry.UserDropped != 200 {
+		t.Fatalf("%d wait, %d dropped for want of buffer; want some of each, 200 in all", entry.Waiting, entry.UserDropped)
+	}
+	wait := run(t, q)
+	p.want(bytes.Repeat([]byte{'a'}, int(entry.Waiting))...)
+	p.send('b')
+	p.want('b')
+	mustClose(t, q, wait)
+	if got := q.Stats(); got.Overruns == 0 {
+		t.Errorf("stats %+v, want overruns", got)
+	}
+}
+
+// control runs f on the queue's descriptor.
+func control(t *testing.T, q Queue, f func(fd int)) {
+	t.Helper()
+	switch q := q.(type) {
+	case *batchQueue:
+		f(q.fd)
+	case *libraryQueue:
+		raw, err := q.lib.Con.SyscallConn()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := raw.Control(func(fd uintptr) { f(int(fd)) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// sendRequest sends a request on the queue's own socket.
+func sendRequest(t *testing.T, q Queue, b []byte) {
+	t.Helper()
+	control(t, q, func(fd int) {
+		if err := unix.Sendto(fd, b, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// A verdict about a packet that the kernel does not have comes back as an error
+// message among the packets.
+func testUnknownID(t *testing.T, d Driver) {
+	q := mustOpen(t, d, Config{Queue: testQueue}, &recorder{decide: byFirstByte})
+	queueUDP(t, testQueue, 1)
+	p := newUDPPair(t, "127.0.0.1")
+	wait := run(t, q)
+	sendRequest(t, q, appendVerdict(nil, testQueue, 12345, verdictAccept))
+	p.send('a')
+	p.send('d')
+	p.send('a')
+	p.want('a', 'a')
+	mustClose(t, q, wait)
+	if got := q.Stats(); got.VerdictErrors != 1 || got.Accepted != 2 || got.Dropped != 1 {
+		t.Errorf("stats %+v", got)
+	}
+}
+
+// The kernel refuses what another socket sends to ours, and what ours says
+// about another's queue.
+func testForeignSender(t *testing.T, d Driver) {
+	q := mustOpen(t, d, Config{Queue: testQueue}, &recorder{})
+	entry, ok := kernelEntry(t, testQueue)
+	if !ok {
+		t.Fatal("the queue is not bound")
+	}
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_NETFILTER)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	to := &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Pid: entry.PortID}
+	if err := unix.Sendto(fd, goodPacket(testQueue, 1, 'a'), 0, to); !errors.Is(err, unix.ECONNREFUSED) {
+		t.Errorf("message of a stranger: %v, want ECONNREFUSED", err)
+	}
+	if err := q.Drain(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if got := q.Stats(); got.Packets != 0 {
+		t.Errorf("stats %+v, want no packet", got)
+	}
+}
+
+// The queue is unbound behind the driver's back.
+func testUnbound(t *testing.T, d Driver) {
+	q := mustOpen(t, d, Config{Queue: testQueue}, &recorder{})
+	queueUDP(t, testQueue, 1)
+	wait := run(t, q)
+	p := newUDPPair(t, "127.0.0.1")
+	p.send('a')
+	p.want('a')
+	m, err := configMessage(testQueue, 0, commandAttr(2)) // NFQNL_CFG_CMD_UNBIND
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sendRequest(t, q, b)
+	if err := wait(); !errors.Is(err, ErrGone) {
+		t.Errorf("Run: %v, want ErrGone", err)
+	}
+	p.send('a')
+	p.wantNothing()
+}
+
+// Drain lets nothing wait, with and without a Run under way.
+func testDrain(t *testing.T, d Driver) {
+	h := &recorder{decide: byFirstByte}
+	q := mustOpen(t, d, Config{Queue: testQueue}, h)
+	p := newUDPPair(t, "127.0.0.1")
+	for _, running := range []bool{false, true} {
+		queueUDP(t, testQueue, 1)
+		for range 50 {
+			p.send('d')
+			p.send('a')
+		}
+		wait := func() error { return nil }
+		if running {
+			wait = run(t, q)
+		}
+		flushRules(t)
+		if err := errors.Join(q.Drain(t.Context()), wait()); err != nil {
+			t.Errorf("running %v: %v", running, err)
+		}
+		if entry, ok := kernelEntry(t, testQueue); !ok || entry.Waiting != 0 {
+			t.Errorf("running %v: bound %v, %d packets wait after Drain", running, ok, entry.Waiting)
+		}
+		p.want(bytes.Repeat([]byte{'a'}, 50)...)
+		p.wantNothing()
+	}
+	if got := q.Stats(); got.Packets != 200 || got.Accepted != 100 || got.Dropped != 100 {
+		t.Errorf("stats %+v", got)
+	}
+
+	// A packet whose message got lost cannot be answered: Drain says so, and in
+	// time.
+	queueUDP(t, testQueue, 1)
+	p.send('a')
+	control(t, q, func(fd int) {
+		if d == DriverBatch {
+			if _, _, err := unix.Recvfrom(fd, make([]byte, 4096), 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	err := q.Drain(t.Context())
+	if d == DriverBatch && !errors.Is(err, ErrStranded) {
+		t.Errorf("Drain without the message: %v, want ErrStranded", err)
+	}
+	if d != DriverBatch && err != nil {
+		t.Error(err)
+	}
+}
+
+// Close drops what waits, whatever the handler would have said.
+func testCloseDrops(t *testing.T, d Driver) {
+	q := mustOpen(t, d, Config{Queue: testQueue}, &recorder{})
+	queueUDP(t, testQueue, 1)
+	p := newUDPPair(t, "127.0.0.1")
+	p.send('a')
+	p.send('a')
+	if err := q.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if entry, ok := kernelEntry(t, testQueue); ok {
+		t.Errorf("the kernel still has %+v", entry)
+	}
+	p.wantNothing()
+	// The number is free again.
+	q = mustOpen(t, d, Config{Queue: testQueue}, &recorder{})
+	wait := run(t, q)
+	p.send('b')
+	p.want('b')
+	mustClose(t, q, wait)
+}
+
+// A table left by an earlier run feeds the queue while it is being set up. No
+// packet may get lost between the answers to the configuration, nor be taken
+// for one.
+func testRulesFirst(t *testing.T, d Driver) {
+	queueUDP(t, testQueue, 1)
+	p := newUDPPair(t, "127.0.0.1")
+	var stop atomic.Bool
+	flood := make(chan struct{})
+	go func() {
+		defer close(flood)
+		for !stop.Load() {
+			_, _ = p.out.Write([]byte{'x'})
+		}
+	}()
+	defer func() {
+		stop.Store(true)
+		<-flood
+	}()
+	for i := range 20 {
+		q, err := Open(d, Config{Queue: testQueue}, &recorder{})
+		if err != nil {
+			t.Fatalf("open %d: %v", i, err)
+		}
+		wait := run(t, q)
+		for deadline := time.Now().Add(patience); q.Stats().Accepted < 10; {
+			if time.Now().After(deadline) {
+				t.Fatalf("stats %+v", q.Stats())
+			}
+			time.Sleep(time.Millisecond)
+		}
+		if i == 19 {
+			stop.Store(true)
+			<-flood
+			if err := q.Drain(t.Context()); err != nil {
+				t.Errorf("after the flood: %v", err)
+			}
+		}
+		mustClose(t, q, wait)
+		if got := q.Stats(); got.Malformed != 0 || got.Accepted != got.Packets {
+			t.Errorf("stats %+v", got)
+		}
+	}
+}
+
+// A number that somebody has is refused with the owner's name.
+func testOwned(t *testing.T, d Driver) {
+	q := mustOpen(t, d, Config{Queue: testQueue}, &recorder{})
+	second, err := Open(d, Config{Queue: testQueue}, &recorder{})
+	if err == nil {
+		second.Close()
+		t.Fatal("opened twice")
+	}
+	var owned *OwnedError
+	if !errors.Is(err, ErrOwned) || !errors.As(err, &owned) {
+		t.Fatalf("%v, want ErrOwned", err)
+	}
+	comm, readErr := os.ReadFile("/proc/self/comm")
+	if readErr != nil {
+		t.Fatal(readErr)
+	}
+	if owned.Queue != testQueue || owned.PortID == 0 || owned.PID != os.Getpid() || owned.Command != string(bytes.TrimSpace(comm)) {
+		t.Errorf("owner %+v, want this process, %d", owned, os.Getpid())
+	}
+	// The kernel's own refusal says the same.
+	if _, err := bindDescriptor(Config{Queue: testQueue, CopyRange: 512, MaxLen: 1, ReadBuffer: 1 << 16}); !errors.Is(err, ErrOwned) {
+		t.Errorf("bound without asking first: %v, want ErrOwned", err)
+	}
+	if err := q.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open("none", Config{Queue: testQueue}, &recorder{}); err == nil {
+		t.Error("opened with a driver that does not exist")
+	}
+}
+
+// A set serves a range; it is bound as a whole or not at all.
+func testSet(t *testing.T, d Driver) {
+	const n = 3
+	handlers := make([]Handler, n)
+	seen := make([]*recorder, n)
+	for i := range handlers {
+		seen[i] = &recorder{}
+		handlers[i] = seen[i]
+	}
+	obstacle := mustOpen(t, d, Config{Queue: testQueue + 2}, &recorder{})
+	if s, err := OpenSet(d, Config{Queue: testQueue}, handlers...); !errors.Is(err, ErrOwned) {
+		t.Fatalf("%v, %v; want ErrOwned", s, err)
+	}
+	if err := obstacle.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s, err := OpenSet(d, Config{Queue: testQueue}, handlers...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	queueUDP(t, testQueue, n)
+	wait := run(t, s)
+	// The kernel spreads by addresses, so use many.
+	const packets = 30
+	for i := range packets {
+		p := newUDPPair(t, "127.0.0."+strconv.Itoa(i+1))
+		p.send('a')
+		p.want('a')
+	}
+	used := 0
+	for _, h := range seen {
+		if len(h.seen()) > 0 {
+			used++
+		}
+	}
+	if used < 2 {
+		t.Errorf("%d of %d queues saw packets", used, n)
+	}
+	flushRules(t)
+	if err := errors.Join(s.Drain(t.Context()), wait()); err != nil {
+		t.Error(err)
+	}
+	if got := s.Stats(); got.Packets != packets || got.Accepted != packets {
+		t.Errorf("stats %+v", got)
+	}
+
+	// One queue that fails ends the others.
+	wait = run(t, s)
+	m, err := configMessage(testQueue+1, 0, commandAttr(2)) // NFQNL_CFG_CMD_UNBIND
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sendRequest(t, s.Queues()[1], b)
+	if err := wait(); !errors.Is(err, ErrGone) {
+		t.Errorf("Run: %v, want ErrGone", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := OpenSet(d, Config{Queue: 65535}, handlers...); err == nil {
+		t.Error("opened queue 65536")
+	}
+	if _, err := OpenSet(d, Config{Queue: 1}); err == nil {
+		t.Error("opened a set of no queues")
+	}
+}
+
+// TestExplainBind wants words, not numbers.
+func TestExplainBind(t *testing.T) {
+	namespace(t)
+	for errno, want := range map[unix.Errno]string{
+		unix.EPERM:  "CAP_NET_ADMIN",
+		unix.EBUSY:  "taken",
+		unix.EINVAL: "nfnetlink_queue",
+	} {
+		err := explainBind(&netlink.OpError{Op: "receive", Err: errno}, testQueue)
+		if !errors.Is(err, errno) || !bytes.Contains([]byte(err.Error()), []byte(want)) {
+			t.Errorf("%v: %q, want words about %q", errno, err, want)
+		}
+	}
+}
+
+// BenchmarkFlood sends UDP of 64 bytes through the output hook of lo as fast as
+// it goes with at most 256 packets on the way, which no queue loses.
+func BenchmarkFlood(b *testing.B) {
+	for _, d := range Drivers() {
+		b.Run(string(d), func(b *testing.B) {
+			namespace(b)
+			q := mustOpen(b, d, Config{Queue: testQueue}, acceptAll{})
+			queueUDP(b, testQueue, 1)
+			p := newUDPPair(b, "127.0.0.1")
+			if err := p.in.SetReadBuffer(4 << 20); err != nil {
+				b.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(b.Context())
+			ended := make(chan error, 1)
+			go func() { ended <- q.Run(ctx) }()
+			const window = 256
+			room := make(chan struct{}, window)
+			received := make(chan error, 1)
+			go func() {
+				buf := make([]byte, 2048)
+				for range b.N {
+					p.in.SetReadDeadline(time.Now().Add(patience))
+					if _, err := p.in.Read(buf); err != nil {
+						received <- fmt.Errorf("receive: %w", err)
+						return
+					}
+					<-room
+				}
+				received <- nil
+			}()
+			payload := make([]byte, 64)
+			b.ResetTimer()
+			for range b.N {
+				room <- struct{}{}
+				if _, err := p.out.Write(payload); err != nil {
+					b.Fatal(err)
+				}
+			}
+			if err := <-received; err != nil {
+				b.Fatal(err)
+			}
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "packets/s")
+			s := q.Stats()
+			b.ReportMetric(float64(s.Packets)/float64(max(s.Batches, 1)), "packets/batch")
+			cancel()
+			if err := <-ended; err != nil {
+				b.Fatal(err)
+			}
+		})
+	}
+}
