@@ -90,8 +90,8 @@ type Count struct{ Packets, Bytes uint64 }
 type Change struct {
 	// Err is ErrMissing or ErrAltered with detail, or the failure to find out.
 	Err error
-	// Generation is the transaction that did it; PID and Process are those of its
-	// sender. All are zero when notifications were lost and the change was found
+	// Generation is the transaction that did it; PID is the process of its sender,
+	// Process the name of the thread that sent it. All are zero when notifications were lost and the change was found
 	// by looking.
 	Generation uint32
 	PID        int

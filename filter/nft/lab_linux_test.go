@@ -103,6 +103,26 @@ func join(a *lab, aName string, aAddrs []string, b *lab, bName string, bAddrs []
 	})
 	a.up(aName, aAddrs...)
 	b.up(bName, bAddrs...)
+	a.running(aName)
+	b.running(bName)
+}
+
+// running waits until a device sends: just after it is set up, its queueing
+// discipline still drops.
+func (l *lab) running(device string) {
+	l.t.Helper()
+	l.do(func() error {
+		for deadline := time.Now().Add(arrives); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+			link, err := netlink.LinkByName(device)
+			if err != nil {
+				return err
+			}
+			if link.Attrs().OperState == netlink.OperUp {
+				return nil
+			}
+		}
+		return fmt.Errorf("%s does not come up", device)
+	})
 }
 
 func (l *lab) up(device string, addrs ...string) {
@@ -232,6 +252,14 @@ const (
 	arrives = 3 * time.Second        // for what must come
 	silence = 120 * time.Millisecond // for what must not
 )
+
+// waitFor is how long to wait for what is expected to pass or not to.
+func waitFor(passes bool) time.Duration {
+	if passes {
+		return arrives
+	}
+	return silence
+}
 
 // gets waits for a datagram with this payload.
 func gets(c *net.UDPConn, payload string, wait time.Duration) bool {

@@ -261,11 +261,7 @@ func TestOwnMulticast(t *testing.T) {
 				q.forget()
 				text := fmt.Sprintf("own %v", on)
 				send(t, c.from, c.to, []byte(text))
-				wait := arrives
-				if !on {
-					wait = silence
-				}
-				if got := gets(c.at, text, wait); got != on {
+				if got := gets(c.at, text, waitFor(on)); got != on {
 					t.Errorf("life line on %v: heard ourselves: %v", on, got)
 				}
 				if got := q.seen(hookInput); (got == 0) != on {
@@ -321,11 +317,7 @@ func TestLifeLinesOut(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			from, at := host.udp(c.from), peer.udp(c.at)
 			send(t, from, c.to, []byte("out"))
-			wait := arrives
-			if !c.passes {
-				wait = silence
-			}
-			if got := gets(at, "out", wait); got != c.passes {
+			if got := gets(at, "out", waitFor(c.passes)); got != c.passes {
 				t.Errorf("passes: %v", got)
 			}
 		})
@@ -350,11 +342,7 @@ func TestNeighbourResolution(t *testing.T) {
 			}
 			host.apply(table, p)
 			send(t, peer.udp("[fd07::2]:0"), "[fd07::1]:9", []byte("who are you"))
-			wait := arrives
-			if !on {
-				wait = silence
-			}
-			if got := peer.resolves("fd07::1", host.mac("eth0"), wait); got != on {
+			if got := peer.resolves("fd07::1", host.mac("eth0"), waitFor(on)); got != on {
 				t.Errorf("resolved: %v", got)
 			}
 		})
@@ -397,11 +385,7 @@ func TestDHCPBeforeAnAddress(t *testing.T) {
 	}{{client, 68, true}, {other, 1068, false}} {
 		wire.send(ethernet(multicastMAC("255.255.255.255"), peer.mac("eth0"),
 			ip4("10.7.0.2", "255.255.255.255", protoUDP, 0, udp(67, c.port, "offer"))))
-		wait := arrives
-		if !c.passes {
-			wait = silence
-		}
-		if got := gets(c.at, "offer", wait); got != c.passes {
+		if got := gets(c.at, "offer", waitFor(c.passes)); got != c.passes {
 			t.Errorf("port %d: passes: %v", c.port, got)
 		}
 	}

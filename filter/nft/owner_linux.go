@@ -41,6 +41,20 @@ func ownerPID(ns int, port uint32) int {
 	return 0
 }
 
+// process is the process of a thread, or the number itself when the thread has
+// ended.
+func process(thread int) int {
+	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", thread))
+	for line := range strings.Lines(string(status)) {
+		if id, ok := strings.CutPrefix(line, "Tgid:"); ok {
+			if pid, err := strconv.Atoi(strings.TrimSpace(id)); err == nil {
+				return pid
+			}
+		}
+	}
+	return thread
+}
+
 // socketInode reads /proc/net/netlink (net/netlink/af_netlink.c,
 // netlink_native_seq_show): sk, Eth, Pid, Groups, Rmem, Wmem, Dump, Locks, Drops, Inode.
 func socketInode(port uint32) string {

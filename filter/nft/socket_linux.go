@@ -217,9 +217,9 @@ func attributes(m netlink.Message) (*netlink.AttributeDecoder, error) {
 
 // commitInfo is the notification that ends a transaction.
 type commitInfo struct {
-	id      uint32
-	pid     int
-	process string
+	id     uint32
+	thread int    // that sent it, as this process numbers threads
+	comm   string // of that thread
 }
 
 func parseGeneration(m netlink.Message) (commitInfo, error) {
@@ -233,9 +233,9 @@ func parseGeneration(m netlink.Message) (commitInfo, error) {
 		case unix.NFTA_GEN_ID:
 			c.id = ad.Uint32()
 		case unix.NFTA_GEN_PROC_PID:
-			c.pid = int(ad.Uint32())
+			c.thread = int(ad.Uint32())
 		case unix.NFTA_GEN_PROC_NAME:
-			c.process = ad.String()
+			c.comm = ad.String()
 		}
 	}
 	return c, ad.Err()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 
@@ -236,16 +237,16 @@ func (t *Table) Verify() error {
 
 // differs names the first difference between two snapshots.
 func (s *snapshot) differs(now *snapshot) error {
-	for n, c := range s.chains {
-		if !bytes.Equal(c, now.chains[n]) {
-			return fmt.Errorf("%w: chain %s", ErrAltered, n)
-		}
-	}
-	for n := range s.chains {
+	for _, n := range slices.Sorted(maps.Keys(s.chains)) {
 		if !slices.EqualFunc(s.rules[n], now.rules[n], func(a, b installedRule) bool {
 			return bytes.Equal(a.message, b.message)
 		}) {
 			return fmt.Errorf("%w: rules of chain %s", ErrAltered, n)
+		}
+	}
+	for n, c := range s.chains {
+		if !bytes.Equal(c, now.chains[n]) {
+			return fmt.Errorf("%w: chain %s", ErrAltered, n)
 		}
 	}
 	if !bytes.Equal(s.table, now.table) {

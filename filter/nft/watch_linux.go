@@ -28,7 +28,7 @@ func (t *Table) Watch(ctx context.Context, changed func(Change)) error {
 
 	look := func(c commitInfo) {
 		if err := t.Verify(); err != nil && ctx.Err() == nil {
-			changed(Change{Err: err, Generation: c.id, PID: c.pid, Process: c.process})
+			changed(Change{Err: err, Generation: c.id, PID: process(c.thread), Process: c.comm})
 		}
 	}
 	// What happened before the group was joined.

@@ -1,0 +1,59 @@
+package nft
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestPlanValidate(t *testing.T) {
+	good := Plan{Devices: []Device{{"eth0"}, {"veth-*"}, {"*"}, {"fifteen-letters"}, {"fourteen-bytes*"}}, QueueBase: 4270, QueueCount: 8}
+	if err := good.Validate(); err != nil {
+		t.Errorf("%+v: %v", good, err)
+	}
+	if err := (Plan{QueueBase: 65535, QueueCount: 1, Gone: GoneAccept}).Validate(); err != nil {
+		t.Errorf("the last queue: %v", err)
+	}
+	for _, c := range []struct {
+		want   string
+		change func(*Plan)
+	}{
+		{"needs a name", func(p *Plan) { p.Devices[0].Name = "" }},
+		{"longer than 15", func(p *Plan) { p.Devices[0].Name = "sixteen-letters-" }},
+		{"at the end only", func(p *Plan) { p.Devices[0].Name = "e*h0" }},
+		{"at the end only", func(p *Plan) { p.Devices[0].Name = "eth**" }},
+		{"at the end only", func(p *Plan) { p.Devices[0].Name = "eth 0" }},
+		{"device lo", func(p *Plan) { p.Devices[0].Name = "lo" }},
+		{"listed twice", func(p *Plan) { p.Devices[0].Name = "*" }},
+		{"queue base 0", func(p *Plan) { p.QueueBase = 0 }},
+		{"at least one queue", func(p *Plan) { p.QueueCount = 0 }},
+		{"last number is 65535", func(p *Plan) { p.QueueBase = 65530 }},
+		{"unknown answer", func(p *Plan) { p.Gone = 2 }},
+		{"unknown life line", func(p *Plan) { p.Without = []LifeLine{"igmp"} }},
+	} {
+		bad := good.clone()
+		c.change(&bad)
+		if err := bad.Validate(); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("want %q, got %v", c.want, err)
+		}
+	}
+	// All that is wrong, at once.
+	err := Plan{Devices: []Device{{"lo"}, {""}}}.Validate()
+	if err == nil || strings.Count(err.Error(), "\n") != 2 {
+		t.Errorf("three faults: %v", err)
+	}
+}
+
+func TestLifeLinesAreNamedOnce(t *testing.T) {
+	seen := make(map[LifeLine]bool)
+	for _, l := range LifeLines() {
+		if l.Name == "" || seen[l.Name] || l.Source == "" || l.In == "" && l.Out == "" {
+			t.Errorf("%+v", l)
+		}
+		seen[l.Name] = true
+	}
+	for _, l := range []LifeLine{LifeNeighbour, LifeMulticastListener, LifeDHCPv4, LifeDHCPv6, LifeOwnMulticast} {
+		if !seen[l] {
+			t.Errorf("%s is not listed", l)
+		}
+	}
+}

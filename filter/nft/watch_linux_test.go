@@ -1,0 +1,208 @@
+package nft
+
+import (
+	"context"
+	"errors"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
+)
+
+var ourTable = &nftables.Table{Name: TableName, Family: nftables.TableFamilyINet}
+
+// alterations are what another program can do to a table without owner.
+var alterations = []struct {
+	name string
+	do   func(*nftables.Conn) error
+	want error
+}{
+	{"table deleted", func(c *nftables.Conn) error { c.DelTable(ourTable); return nil }, ErrMissing},
+	{"ruleset flushed", func(c *nftables.Conn) error { c.FlushRuleset(); return nil }, ErrMissing},
+	{"rules flushed", func(c *nftables.Conn) error { c.FlushTable(ourTable); return nil }, ErrAltered},
+	{"one chain flushed", func(c *nftables.Conn) error {
+		c.FlushChain(&nftables.Chain{Name: chainReassembly, Table: ourTable})
+		return nil
+	}, ErrAltered},
+	{"rule in front", func(c *nftables.Conn) error {
+		c.InsertRule(&nftables.Rule{Table: ourTable, Chain: &nftables.Chain{Name: chainInput}, Exprs: []expr.Any{accept()}})
+		return nil
+	}, ErrAltered},
+	{"rule replaced by its like", func(c *nftables.Conn) error {
+		rules, err := c.GetRules(ourTable, &nftables.Chain{Name: chainOutput, Table: ourTable})
+		if err != nil {
+			return err
+		}
+		err = c.DelRule(rules[len(rules)-1])
+		c.AddRule(&nftables.Rule{Table: ourTable, Chain: &nftables.Chain{Name: chainOutput}, Exprs: rules[len(rules)-1].Exprs})
+		return err
+	}, ErrAltered},
+	{"policy drop", func(c *nftables.Conn) error {
+		policy := nftables.ChainPolicyDrop
+		c.AddChain(&nftables.Chain{Name: chainInput, Table: ourTable, Type: nftables.ChainTypeFilter,
+			Hooknum: nftables.ChainHookInput, Priority: nftables.ChainPriorityFilter, Policy: &policy})
+		return nil
+	}, ErrAltered},
+	{"chain added", func(c *nftables.Conn) error {
+		c.AddChain(&nftables.Chain{Name: "theirs", Table: ourTable})
+		return nil
+	}, ErrAltered},
+	{"base chain deleted", func(c *nftables.Conn) error {
+		chain := &nftables.Chain{Name: chainForward, Table: ourTable}
+		c.FlushChain(chain)
+		c.DelChain(chain)
+		return nil
+	}, ErrMissing},
+}
+
+func TestVerifyAndRepair(t *testing.T) {
+	for _, c := range alterations {
+		t.Run(c.name, func(t *testing.T) {
+			host, peer := pair(t)
+			table := host.open()
+			table.features.owner, table.features.persist = false, false
+			host.apply(table, plan(GoneDrop, "eth0"))
+			other := host.foreign()
+			other.AddTable(&nftables.Table{Name: "theirs", Family: nftables.TableFamilyINet})
+			if err := other.Flush(); err != nil {
+				t.Fatal(err)
+			}
+			if err := table.Verify(); err != nil {
+				t.Errorf("somebody's other table: %v", err)
+			}
+			if err := errors.Join(c.do(other), other.Flush()); err != nil {
+				t.Fatal(err)
+			}
+			if err := table.Verify(); !errors.Is(err, c.want) {
+				t.Errorf("Verify: %v, want %v", err, c.want)
+			}
+			host.apply(table, plan(GoneDrop, "eth0"))
+			if err := table.Verify(); err != nil {
+				t.Errorf("after repair: %v", err)
+			}
+			knock(t, host, peer, false, "after repair")
+		})
+	}
+}
+
+func TestWatch(t *testing.T) {
+	host, _ := pair(t)
+	table := host.open()
+	table.features.owner, table.features.persist = false, false
+	host.apply(table, plan(GoneDrop, "eth0"))
+	ctx, cancel := context.WithCancel(t.Context())
+	changes, ended := make(chan Change, 16), make(chan error, 1)
+	go func() { ended <- table.Watch(ctx, func(c Change) { changes <- c }) }()
+	other := host.foreign()
+	for _, c := range alterations {
+		// Neither our own changes nor somebody's other tables are told.
+		host.apply(table, plan(GoneDrop, "eth0"))
+		host.apply(table, plan(GoneDrop, "eth0", "eth1"))
+		other.AddTable(&nftables.Table{Name: "theirs", Family: nftables.TableFamilyINet})
+		if err := other.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(20 * time.Millisecond)
+		if len(changes) != 0 {
+			t.Fatalf("before %s: told of %+v", c.name, <-changes)
+		}
+		if err := errors.Join(c.do(other), other.Flush()); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case got := <-changes:
+			if !errors.Is(got.Err, c.want) || got.PID != os.Getpid() || got.Process == "" || got.Generation == 0 {
+				t.Errorf("%s: told of %+v", c.name, got)
+			}
+		case <-time.After(arrives):
+			t.Errorf("%s: not told", c.name)
+		}
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Errorf("Watch ended with %v", err)
+	}
+}
+
+// TestWatchRepairs: the callback may put the table back.
+func TestWatchRepairs(t *testing.T) {
+	host, peer := pair(t)
+	table := host.open()
+	table.features.owner, table.features.persist = false, false
+	host.apply(table, plan(GoneDrop, "eth0"))
+	repaired := make(chan error, 16)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() {
+		_ = table.Watch(ctx, func(Change) { repaired <- table.Apply(plan(GoneDrop, "eth0")) })
+	}()
+	other := host.foreign()
+	for range 3 {
+		time.Sleep(20 * time.Millisecond)
+		other.FlushRuleset()
+		if err := other.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case err := <-repaired:
+			if err != nil {
+				t.Fatal(err)
+			}
+		case <-time.After(arrives):
+			t.Fatal("not told")
+		}
+		knock(t, host, peer, false, "after repair")
+	}
+}
+
+// TestReadBackTellsPlansApart: the comparison after Apply is not satisfied by
+// anything but what was meant.
+func TestReadBackTellsPlansApart(t *testing.T) {
+	host := newLab(t)
+	table := host.open()
+	base := plan(GoneDrop, "eth0", "veth-*")
+	host.apply(table, base)
+	chains := layout(base, table.features)
+	snap, err := table.s.read(chainNames(chains))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := snap.holds(chains); err != nil {
+		t.Error(err)
+	}
+	for name, change := range map[string]func(*Plan, *features){
+		"device":    func(p *Plan, _ *features) { p.Devices[0].Name = "eth1" },
+		"prefix":    func(p *Plan, _ *features) { p.Devices[0].Name = "eth0*" },
+		"base":      func(p *Plan, _ *features) { p.QueueBase++ },
+		"count":     func(p *Plan, _ *features) { p.QueueCount++ },
+		"more":      func(p *Plan, _ *features) { p.Devices = append(p.Devices, Device{"eth7"}) },
+		"fewer":     func(p *Plan, _ *features) { p.Devices = p.Devices[:1] },
+		"life line": func(p *Plan, _ *features) { p.Without = []LifeLine{LifeDHCPv4} },
+		"bypass":    func(p *Plan, f *features) { p.Gone, f.owner = GoneAccept, false },
+		"holder":    func(_ *Plan, f *features) { f.reassembly = ReassemblyConntrack },
+		"no fib":    func(_ *Plan, f *features) { f.fib = false },
+	} {
+		p, f := base.clone(), table.features
+		change(&p, &f)
+		if err := snap.holds(layout(p, f)); !errors.Is(err, ErrAltered) {
+			t.Errorf("another %s is not noticed: %v", name, err)
+		}
+	}
+}
+
+// TestWithoutFib: a kernel that cannot look a source up has one life line less,
+// and says so.
+func TestWithoutFib(t *testing.T) {
+	host := newLab(t)
+	table := host.open()
+	if got := table.Facts().Missing; len(got) != 0 {
+		t.Errorf("missing on this kernel: %v", got)
+	}
+	table.features.fib = false
+	host.apply(table, plan(GoneDrop, "eth0"))
+	if got := table.Facts().Missing; len(got) != 1 || got[0] != LifeOwnMulticast {
+		t.Errorf("missing: %v", got)
+	}
+}
