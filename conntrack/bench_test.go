@@ -3,6 +3,8 @@ package conntrack
 import (
 	"fmt"
 	"math/rand/v2"
+	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -67,6 +69,34 @@ func BenchmarkHit(b *testing.B) {
 				}
 				c.Update(&s, o, &tmo, Time(i))
 				c.Unlock()
+				if i++; i == n {
+					i = 0
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkControl is what a plain map costs for the same number of flows and
+// the same order of access: the machine's own speed, to compare the others with.
+func BenchmarkControl(b *testing.B) {
+	type entry struct{ expires atomic.Int64 }
+	for _, n := range benchSizes {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			ts := manyTuples(n)
+			var mu sync.RWMutex
+			m := make(map[Tuple]*entry, n)
+			for _, k := range ts {
+				m[k] = new(entry)
+			}
+			rand.New(rand.NewPCG(3, 4)).Shuffle(n, func(i, j int) { ts[i], ts[j] = ts[j], ts[i] })
+			b.ReportAllocs()
+			i := 0
+			for b.Loop() {
+				mu.RLock()
+				e := m[ts[i]]
+				mu.RUnlock()
+				e.expires.Store(int64(i))
 				if i++; i == n {
 					i = 0
 				}

@@ -1,0 +1,256 @@
+package conntrack
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+// model drives the table and its twin with the same packets and compares what
+// they say and what they hold.
+type model struct {
+	table  *Table
+	twin   *twin
+	now    Time
+	tuples []Tuple
+	// swept: expired flows are removed at once, so that the limits see the same.
+	swept bool
+}
+
+func newModel(maxFlows, maxHalfOpen, logShards int, swept bool) *model {
+	local, remote := Addr4([4]byte{192, 0, 2, 1}), Addr4([4]byte{198, 51, 100, 7})
+	m := &model{
+		table: newTable(Config{MaxFlows: maxFlows, MaxHalfOpen: maxHalfOpen, Seed: [2]uint64{7, 7}}, logShards),
+		twin:  newTwin(maxFlows, maxHalfOpen),
+		swept: swept,
+	}
+	for i := range uint16(5) {
+		m.tuples = append(m.tuples,
+			NewTuple(1, Egress, ProtoTCP, local, remote, 40000+i, 443),
+			NewTuple(1, Egress, ProtoUDP, local, remote, 40000+i, 53))
+	}
+	m.tuples = append(m.tuples,
+		NewTuple(2, Egress, ProtoTCP, local, remote, 40000, 443), // another scope
+		NewTuple(1, Egress, ProtoICMP, local, remote, 77, QueryPort(8)),
+		NewTuple(1, Egress, ProtoICMP, local, remote, 78, QueryPort(8)),
+		NewTuple(1, Egress, 47, local, remote, 0, 0))
+	return m
+}
+
+func classOf(k Tuple) Class {
+	switch k.Proto() {
+	case ProtoTCP:
+		return ClassTCP
+	case ProtoUDP:
+		return ClassUDP
+	case ProtoICMP:
+		return ClassQuery
+	}
+	return ClassOther
+}
+
+var modelFlags = []TCPFlags{
+	SYN, SYN | ACK, ACK, ACK, ACK, ACK | PSH, FIN | ACK, FIN | ACK, RST, RST | ACK,
+	SYN | ECE | CWR, 0, FIN, SYN | FIN, RST | SYN, ACK | URG, FIN | RST | ACK, SYN | URG,
+}
+
+// segment draws a segment whose numbers are mostly near those that matter.
+func (m *model) segment(rt *rapid.T, d Direction, f *twinFlow) TCPSegment {
+	me, peer := twinSide{end: 1000, top: 1000, ack: 5000}, twinSide{end: 5000, top: 5000, ack: 1000}
+	if f != nil {
+		me, peer = f.side[d], f.side[1-d]
+	}
+	far := []uint32{0, 1 << 30, 1<<30 - 1, 1<<31 - 1, 1 << 31, 1<<31 + 1, 0xffffffff}
+	seqs := []uint32{uint32(me.end), uint32(me.end), uint32(me.end), uint32(me.top), peer.ack, uint32(me.end) - 1}
+	acks := []uint32{uint32(peer.end), uint32(peer.top), uint32(peer.top), me.ack}
+	if f != nil {
+		acks = append(acks, f.claim)
+	}
+	s := TCPSegment{
+		Seq:   rapid.SampledFrom(seqs).Draw(rt, "seq") + rapid.SampledFrom([]uint32{0, 0, 0, 0, 1, 99, 100, ^uint32(0), ^uint32(99)}).Draw(rt, "seq+"),
+		Ack:   rapid.SampledFrom(acks).Draw(rt, "ack") + rapid.SampledFrom([]uint32{0, 0, 0, 0, 0, 1, 50, 100, ^uint32(0)}).Draw(rt, "ack+"),
+		Len:   rapid.SampledFrom([]uint32{0, 0, 0, 1, 100, 100, 1448}).Draw(rt, "len"),
+		Flags: rapid.SampledFrom(modelFlags).Draw(rt, "flags"),
+	}
+	if rapid.IntRange(0, 19).Draw(rt, "odd") == 0 {
+		s.Seq += rapid.SampledFrom(far).Draw(rt, "far seq")
+		s.Ack += rapid.SampledFrom(far).Draw(rt, "far ack")
+	}
+	return s
+}
+
+func (m *model) packet(rt *rapid.T) {
+	k := rapid.SampledFrom(m.tuples).Draw(rt, "tuple")
+	s := Sample{
+		Dir:   Direction(rapid.IntRange(0, 1).Draw(rt, "dir")),
+		Class: classOf(k),
+		Bytes: rapid.Uint32Range(40, 1500).Draw(rt, "bytes"),
+	}
+	tf := m.twin.get(k, m.now)
+	switch s.Class {
+	case ClassTCP:
+		s.TCP = m.segment(rt, s.Dir, tf)
+	case ClassQuery:
+		s.Reply = rapid.Bool().Draw(rt, "reply")
+	}
+	permit := rapid.IntRange(0, 3).Draw(rt, "permit") > 0
+	tmo := DefaultTimeouts()
+	if rapid.IntRange(0, 9).Draw(rt, "short") == 0 { // T20
+		tmo = Timeouts{Established: 60 * time.Second, UDP: 35 * time.Second, UDPStream: 60 * time.Second}
+	}
+	rule := rapid.Uint32().Draw(rt, "rule")
+
+	c := m.table.Lock(&k, m.now)
+	defer c.Unlock()
+	f := c.Flow()
+	if (f == nil) != (tf == nil) {
+		rt.Fatalf("flow %v, twin %v", f, tf)
+	}
+	open := func() {
+		if got, want := c.Insert(&s, rule, &tmo, m.now), m.twin.insert(k, s, rule, tmo, m.now); got != want {
+			rt.Fatalf("Insert(%+v) = %v, twin %v", s, got, want)
+		}
+	}
+	switch {
+	case f != nil:
+		before := *f
+		o, want := f.Assess(&s), tf.assess(s)
+		if *f != before {
+			rt.Fatalf("Assess(%+v) changed the flow", s)
+		}
+		if o != want {
+			rt.Fatalf("Assess(%+v) of %+v = %v, twin %v", s, *f, o, want)
+		}
+		switch {
+		case o == OutcomeReopen && permit:
+			open()
+		case o == OutcomeMember, permit:
+			c.Update(&s, o, &tmo, m.now)
+			m.twin.update(k, s, o, tmo, m.now)
+		}
+	case permit:
+		open()
+	}
+	m.compare(rt, k, c.Flow(), s)
+}
+
+// compare looks at one flow from both sides.
+func (m *model) compare(rt *rapid.T, k Tuple, f *Flow, s Sample) {
+	tf := m.twin.flows[k]
+	if (f == nil) != (tf == nil) {
+		rt.Fatalf("after %+v: flow %v, twin %v", s, f, tf)
+	}
+	if f == nil {
+		return
+	}
+	got, want := f.Info(), tf.info(k)
+	if d := cmp.Diff(want, got, cmp.AllowUnexported(Tuple{})); d != "" {
+		rt.Fatalf("after %+v: flow differs from its twin (-twin +table):\n%s\n%+v", s, d, *f)
+	}
+	if f.class != ClassTCP || f.state.Closed() {
+		return
+	}
+	for d := range f.half {
+		t := tf.side[d]
+		if w := (half{uint32(t.end), uint32(t.top), t.ack}); t.known && w != f.half[d] {
+			rt.Fatalf("after %+v: %v shows %+v, twin %+v; state %v", s, Direction(d), f.half[d], w, f.state)
+		}
+	}
+}
+
+func (f *twinFlow) info(k Tuple) FlowInfo {
+	g := Time(Granularity)
+	return FlowInfo{
+		Tuple: k, State: f.state, Class: f.class, Opener: f.opener, Rule: f.rule,
+		Created: f.created / g * g, Expires: f.deadline, Packets: f.packets, Bytes: f.bytes,
+	}
+}
+
+func (m *model) wait(rt *rapid.T) {
+	m.now += Time(rapid.SampledFrom([]time.Duration{
+		0, time.Millisecond, time.Second, 9 * time.Second, 10 * time.Second, 29 * time.Second, 30*time.Second + Granularity,
+		61 * time.Second, 121 * time.Second, 181 * time.Second, 301 * time.Second, 601 * time.Second, 432001 * time.Second,
+	}).Draw(rt, "wait"))
+	if m.swept {
+		m.table.Expire(m.now, 1<<20)
+		m.twin.sweep(m.now)
+	}
+}
+
+func (m *model) delete(rt *rapid.T) {
+	k := rapid.SampledFrom(m.tuples).Draw(rt, "tuple")
+	live := m.twin.get(k, m.now) != nil
+	if got := m.table.Delete(&k, m.now); got != live {
+		rt.Fatalf("Delete = %v, twin has %v", got, live)
+	}
+	if live {
+		delete(m.twin.flows, k)
+		m.twin.stats.Deleted++
+	}
+}
+
+// check compares everything.
+func (m *model) check(rt *rapid.T) {
+	seen := 0
+	m.table.Range(m.now, func(got FlowInfo) bool {
+		tf := m.twin.flows[got.Tuple]
+		if tf == nil {
+			rt.Fatalf("the twin has no %+v", got)
+		}
+		if d := cmp.Diff(tf.info(got.Tuple), got, cmp.AllowUnexported(Tuple{})); d != "" {
+			rt.Fatalf("flow differs from its twin (-twin +table):\n%s", d)
+		}
+		seen++
+		return true
+	})
+	live := 0
+	for _, f := range m.twin.flows {
+		if m.now < f.deadline {
+			live++
+		}
+	}
+	if seen != live {
+		rt.Fatalf("the table shows %d flows, the twin has %d", seen, live)
+	}
+	if !m.swept {
+		return
+	}
+	want := m.twin.stats
+	want.MaxFlows, want.MaxHalfOpen = m.twin.maxFlows, m.twin.maxHalfOpen
+	want.Flows, want.HalfOpen = len(m.twin.flows), m.twin.countHalfOpen()
+	if d := cmp.Diff(want, m.table.Stats()); d != "" {
+		rt.Fatalf("stats differ (-twin +table):\n%s", d)
+	}
+}
+
+func (m *model) run(rt *rapid.T) {
+	rt.Repeat(map[string]func(*rapid.T){
+		"packet": m.packet, "packet again": m.packet, "packet once more": m.packet, "packet too": m.packet,
+		"wait": m.wait, "delete": m.delete,
+		"": m.check,
+	})
+}
+
+// TestModelFree: no limits in the way; expired flows are found on lookup.
+func TestModelFree(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) { newModel(1000, 1000, shardBits, false).run(rt) })
+}
+
+// TestModelLimits: a table of six flows, of which two or so half-open (T30-T33).
+func TestModelLimits(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		newModel(rapid.IntRange(1, 8).Draw(rt, "flows"), rapid.IntRange(1, 4).Draw(rt, "half-open"), 0, true).run(rt)
+	})
+}
+
+// TestModelOneFlow: every packet meets the same TCP flow, so that long
+// histories and late states are reached.
+func TestModelOneFlow(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		m := newModel(10, 10, 0, true)
+		m.tuples = m.tuples[:1]
+		m.run(rt)
+	})
+}

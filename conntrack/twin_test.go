@@ -1,0 +1,508 @@
+package conntrack
+
+import "time"
+
+// twin is the table again, slow and obvious: one map, numbers unwrapped to 64
+// bits so that "before" is "<", rules written as sentences. It shares no code
+// with the table, only the names of states, classes and flags.
+type twin struct {
+	maxFlows, maxHalfOpen int
+	flows                 map[Tuple]*twinFlow
+	entered               int // counts entries into queues
+	stats                 Stats
+}
+
+type twinFlow struct {
+	class    Class
+	state    State
+	opener   Direction
+	rule     uint32
+	created  Time
+	deadline Time // first instant at which it is gone
+	entered  int  // when it came into the state's queue
+	requests int  // UDP: runs of packets of the opener
+	answers  int  // UDP: runs of packets of the other side
+	last     Direction
+	packets  [2]uint32
+	bytes    [2]uint64
+
+	side     [2]twinSide
+	synAcked bool // the opener acknowledged a SYN that crossed its own
+	claimed  string
+	claimBy  Direction
+	claim    uint32
+}
+
+// twinSide is one side of a connection; numbers are unwrapped near its first.
+type twinSide struct {
+	known         bool
+	end, top      int64
+	ack           uint32
+	fin, finAcked bool
+}
+
+// near unwraps n to the value closest to ref.
+func near(n uint32, ref int64) int64 {
+	d := int64(n) - ref&0xffffffff
+	for d >= 1<<31 {
+		d -= 1 << 32
+	}
+	for d < -1<<31 {
+		d += 1 << 32
+	}
+	return ref + d
+}
+
+const twinWindow = int64(1) << 30
+
+func newTwin(maxFlows, maxHalfOpen int) *twin {
+	return &twin{maxFlows: maxFlows, maxHalfOpen: maxHalfOpen, flows: map[Tuple]*twinFlow{}}
+}
+
+// roundUp is the table's resolution of time.
+func roundUp(t Time) Time {
+	g := Time(Granularity)
+	return (t + g - 1) / g * g
+}
+
+// sweep removes everything that has run out.
+func (w *twin) sweep(now Time) {
+	for k, f := range w.flows {
+		if now >= f.deadline {
+			delete(w.flows, k)
+			w.stats.Expired++
+		}
+	}
+}
+
+// get returns the live flow of a tuple.
+func (w *twin) get(k Tuple, now Time) *twinFlow {
+	f := w.flows[k]
+	if f != nil && now >= f.deadline {
+		delete(w.flows, k)
+		w.stats.Expired++
+		return nil
+	}
+	return f
+}
+
+func (f *twinFlow) halfOpen() bool {
+	return f.state == StateSynSent || f.state == StateSynRecv || f.state == StatePickup
+}
+
+func (f *twinFlow) closed() bool { return f.state == StateTimeWait || f.state == StateClose }
+
+func (w *twin) countHalfOpen() (n int) {
+	for _, f := range w.flows {
+		if f.halfOpen() {
+			n++
+		}
+	}
+	return n
+}
+
+// oldest returns the flow of a kind that has waited longest.
+func (w *twin) oldest(kind func(*twinFlow) bool) (key Tuple, oldest *twinFlow) {
+	for k, f := range w.flows {
+		if kind(f) && (oldest == nil || f.entered < oldest.entered) {
+			key, oldest = k, f
+		}
+	}
+	return key, oldest
+}
+
+// makeRoom applies the limits before a flow comes in; it says whether it may.
+func (w *twin) makeRoom(newEntry, newHalfOpen bool) bool {
+	if newHalfOpen && w.countHalfOpen() >= w.maxHalfOpen {
+		k, f := w.oldest((*twinFlow).halfOpen)
+		if f == nil {
+			return false
+		}
+		delete(w.flows, k)
+		w.stats.EvictedHalfOpen++
+	}
+	if newEntry && len(w.flows) >= w.maxFlows {
+		hk, h := w.oldest((*twinFlow).halfOpen)
+		uk, u := w.oldest(func(f *twinFlow) bool { return f.state == StateUnreplied })
+		ck, c := w.oldest((*twinFlow).closed)
+		switch {
+		case h != nil && (u == nil || h.created/Time(Granularity) <= u.created/Time(Granularity)):
+			delete(w.flows, hk)
+			w.stats.EvictedHalfOpen++
+		case u != nil:
+			delete(w.flows, uk)
+			w.stats.EvictedUnreplied++
+		case c != nil:
+			delete(w.flows, ck)
+			w.stats.EvictedClosed++
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// plain strips the flags that go with anything; "" is for impossible ones.
+func plain(f TCPFlags) string {
+	names := map[TCPFlags]string{
+		SYN: "syn", SYN | URG: "syn", SYN | ACK: "synack", RST: "rst", RST | ACK: "rst",
+		FIN | ACK: "fin", FIN | ACK | URG: "fin", ACK: "ack", ACK | URG: "ack",
+	}
+	return names[f&(FIN|SYN|RST|ACK|URG)]
+}
+
+func (w *twin) insert(k Tuple, s Sample, rule uint32, tmo Timeouts, now Time) InsertResult {
+	var kind string
+	switch s.Class {
+	case ClassTCP:
+		if kind = plain(s.TCP.Flags); kind != "syn" && kind != "ack" {
+			return NotTracked
+		}
+	case ClassQuery:
+		if s.Reply {
+			return NotTracked
+		}
+	}
+	old := w.flows[k]
+	tcp := s.Class == ClassTCP
+	if !w.makeRoom(old == nil, tcp && (old == nil || !old.halfOpen())) {
+		w.stats.RefusedFull++
+		return TableFull
+	}
+	if old != nil {
+		w.stats.Replaced++
+	}
+	w.entered++
+	f := &twinFlow{
+		class: s.Class, state: StateUnreplied, opener: s.Dir, rule: rule, created: now,
+		entered: w.entered, requests: 1, last: s.Dir,
+	}
+	seq := int64(s.TCP.Seq) + 1<<40
+	switch kind {
+	case "syn":
+		f.state = StateSynSent
+		f.side[s.Dir] = twinSide{known: true, end: seq + 1, top: seq + 1 + int64(s.TCP.Len)}
+	case "ack":
+		f.state = StatePickup
+		f.side[s.Dir] = twinSide{known: true, end: seq, top: seq + int64(s.TCP.Len), ack: s.TCP.Ack}
+	}
+	w.flows[k] = f
+	f.add(s)
+	f.restartTimer(tmo, now)
+	w.stats.Inserted++
+	return Inserted
+}
+
+func (f *twinFlow) add(s Sample) {
+	f.packets[s.Dir]++
+	f.bytes[s.Dir] += uint64(s.Bytes)
+}
+
+func (f *twinFlow) restartTimer(tmo Timeouts, now Time) {
+	sec := map[State]int64{
+		StateSynSent: 120, StateSynRecv: 60, StatePickup: 300, StateFinWait: 120, StateCloseWait: 60,
+		StateLastAck: 30, StateTimeWait: 120, StateClose: 10,
+	}[f.state]
+	d := Time(sec) * Time(time.Second)
+	switch {
+	case f.state == StateEstablished:
+		d = Time(tmo.Established)
+	case f.class == ClassUDP && f.state == StateStream:
+		d = Time(tmo.UDPStream)
+	case f.class == ClassUDP:
+		d = Time(tmo.UDP)
+	case f.class == ClassQuery:
+		d = Time(30 * time.Second)
+	case f.class == ClassOther:
+		d = Time(600 * time.Second)
+	}
+	f.deadline = roundUp(now + d)
+}
+
+func (f *twinFlow) assess(s Sample) Outcome {
+	switch {
+	case s.Class != f.class:
+		return OutcomeRules
+	case s.Class == ClassQuery && s.Reply && s.Dir == f.opener, s.Class == ClassQuery && !s.Reply && s.Dir != f.opener:
+		return OutcomeRules
+	case s.Class != ClassTCP:
+		return OutcomeMember
+	}
+	kind := plain(s.TCP.Flags)
+	if kind == "" {
+		return OutcomeRules
+	}
+	if kind != "syn" {
+		return OutcomeMember
+	}
+	if f.closed() || f.state == StateLastAck {
+		return OutcomeReopen
+	}
+	me := f.side[s.Dir]
+	repeats := s.TCP.Seq+1 == uint32(me.end)
+	if f.state == StateSynRecv {
+		repeats = repeats || s.TCP.Seq+1+s.TCP.Len == uint32(me.end)
+	}
+	crosses := f.state == StateSynSent && s.Dir != f.opener
+	if crosses || (f.state == StateSynSent || f.state == StateSynRecv) && repeats {
+		return OutcomeMember
+	}
+	return OutcomeRules
+}
+
+func (w *twin) update(k Tuple, s Sample, o Outcome, tmo Timeouts, now Time) {
+	f := w.flows[k]
+	if o == OutcomeRules && f.class == ClassTCP && s.Class == ClassTCP && plain(s.TCP.Flags) == "syn" {
+		f.claimed, f.claimBy, f.claim = "syn", s.Dir, s.TCP.Seq+1
+	}
+	if o != OutcomeMember {
+		return
+	}
+	was := *f
+	refresh := true
+	switch f.class {
+	case ClassTCP:
+		if plain(s.TCP.Flags) == "synack" && f.claimed == "syn" && f.claimBy != s.Dir && f.claim == s.TCP.Ack {
+			w.restart(k, s, tmo, now)
+			return
+		}
+		refresh = f.tcp(s.Dir, s.TCP, plain(s.TCP.Flags))
+	case ClassUDP:
+		if s.Dir != f.last {
+			f.last = s.Dir
+			if s.Dir == f.opener {
+				f.requests++
+			} else {
+				f.answers++
+			}
+		}
+		switch {
+		case f.answers >= 2:
+			f.state = StateStream
+		case f.requests >= 2 && f.answers == 1:
+			f.state = StateAsked
+		case f.answers == 1:
+			f.state = StateReplied
+		}
+	default:
+		if s.Dir != f.opener {
+			f.state = StateReplied
+		}
+	}
+	f.add(s)
+	if f.state != was.state {
+		refresh = true
+		if was.halfOpen() != f.halfOpen() || was.closed() != f.closed() {
+			w.entered++
+			f.entered = w.entered
+		}
+		if f.state == StateClose {
+			w.stats.ClosedRST++
+		}
+		if f.state == StateTimeWait {
+			w.stats.ClosedFIN++
+		}
+	}
+	if refresh {
+		f.restartTimer(tmo, now)
+	}
+}
+
+// restart: the other side took a SYN that the rules let through.
+func (w *twin) restart(k Tuple, s Sample, tmo Timeouts, now Time) {
+	f := w.flows[k]
+	if !w.makeRoom(false, !f.halfOpen()) {
+		return
+	}
+	w.entered++
+	w.stats.Restarted++
+	n := &twinFlow{class: ClassTCP, state: StateSynRecv, opener: f.claimBy, rule: f.rule, created: now, entered: w.entered}
+	a := int64(f.claim) + 1<<40
+	b := int64(s.TCP.Seq) + 1<<40
+	n.side[n.opener] = twinSide{known: true, end: a, top: a}
+	n.side[s.Dir] = twinSide{known: true, end: b + 1, top: b + 1 + int64(s.TCP.Len), ack: s.TCP.Ack}
+	w.flows[k] = n
+	n.add(s)
+	n.restartTimer(tmo, now)
+}
+
+// tcp moves the connection and says whether the timer starts anew.
+func (f *twinFlow) tcp(d Direction, seg TCPSegment, kind string) bool {
+	me, peer := &f.side[d], &f.side[1-d]
+	length := int64(seg.Len)
+	if kind == "fin" {
+		length++
+	}
+	// acksPeer: the acknowledgement is for something that the peer may have sent.
+	ack := near(seg.Ack, peer.end)
+	acksPeer := kind != "syn" && seg.Flags&ACK != 0 && peer.known && ack >= peer.end && ack <= peer.top
+
+	switch f.state {
+	case StateClose:
+		return false
+
+	case StateTimeWait:
+		return kind == "fin" && seg.Seq+seg.Len+1 == uint32(me.end)
+
+	case StateEstablished, StateFinWait, StateCloseWait, StateLastAck:
+		switch kind {
+		case "synack":
+			return false
+		case "rst":
+			if seg.Seq == peer.ack || seg.Seq == uint32(me.end) {
+				f.state = StateClose
+			}
+			return false
+		}
+		f.data(d, seg, kind == "fin")
+		return true
+
+	case StatePickup:
+		if kind == "rst" {
+			if peer.known && seg.Seq == peer.ack {
+				f.state = StateClose
+			}
+			return false
+		}
+		if kind == "synack" {
+			return false
+		}
+		seq := near(seg.Seq, me.end)
+		if !me.known || seq-me.end >= twinWindow || me.end-seq >= twinWindow {
+			seq = int64(seg.Seq) + 1<<40
+			*me = twinSide{known: true, end: seq, top: seq + length}
+		} else if seq+length > me.top {
+			me.top = seq + length
+		}
+		me.ack = seg.Ack
+		if !peer.known {
+			return true
+		}
+		a, b := near(me.ack, peer.end), near(peer.ack, me.end)
+		if a >= peer.end && a <= peer.top && b >= me.end && b <= me.top {
+			f.state = StateEstablished
+			peer.end, me.end = a, b
+			f.data(d, seg, kind == "fin")
+		}
+		return true
+
+	case StateSynSent, StateSynRecv:
+		seq := near(seg.Seq, me.end)
+		fromOpener := d == f.opener
+		switch {
+		case kind == "rst" && fromOpener:
+			if seq == me.end || f.state == StateSynRecv && seg.Seq == peer.ack {
+				f.state = StateClose
+			}
+		case kind == "rst":
+			proven := f.state == StateSynRecv || f.synAcked
+			if acksPeer || proven && seq == me.end {
+				f.state = StateClose
+			}
+		case fromOpener && acksPeer:
+			if kind == "synack" && seq+1 != me.end || kind != "synack" && (seq < me.end || seq >= me.end+twinWindow) {
+				return false
+			}
+			me.ack = seg.Ack
+			if f.state == StateSynSent {
+				f.synAcked = true
+				return false
+			}
+			f.state = StateEstablished
+			if kind != "synack" {
+				f.data(d, seg, kind == "fin")
+			}
+		case fromOpener:
+		case kind == "syn":
+			if f.state == StateSynSent && !f.synAcked {
+				n := int64(seg.Seq) + 1<<40
+				*me = twinSide{known: true, end: n + 1, top: n + 1 + length}
+			}
+		case kind == "synack":
+			same := me.known && seg.Seq+1 == uint32(me.end)
+			if !acksPeer || same && f.state == StateSynRecv {
+				return false
+			}
+			n := int64(seg.Seq) + 1<<40
+			*me = twinSide{known: true, end: n + 1, top: n + 1 + length, ack: seg.Ack}
+			peer.end = ack
+			f.state = StateSynRecv
+			if same && f.synAcked {
+				f.state = StateEstablished
+			}
+			f.synAcked = false
+		case me.known && acksPeer && seq >= me.end && seq < me.end+twinWindow:
+			me.top = max(me.top, seq+length)
+			if kind == "fin" {
+				f.claimed, f.claimBy, f.claim = "fin", d, seg.Seq+uint32(length)
+			}
+			if f.state == StateSynSent {
+				me.ack = seg.Ack
+				peer.end = ack
+				f.state = StateSynRecv
+				if f.synAcked {
+					f.state = StateEstablished
+				}
+			}
+		}
+	}
+	return false
+}
+
+// data follows an open connection.
+func (f *twinFlow) data(d Direction, seg TCPSegment, fin bool) {
+	me, peer := &f.side[d], &f.side[1-d]
+	flags := [4]bool{me.fin, me.finAcked, peer.fin, peer.finAcked}
+
+	if ack := near(seg.Ack, peer.end); near(seg.Ack, peer.top) <= peer.top {
+		if ack > peer.end {
+			peer.end = ack
+			peer.fin, peer.finAcked = false, false // there was more behind it
+			if f.claimed == "fin" && f.claimBy != d && f.claim == seg.Ack {
+				peer.fin, peer.finAcked = true, true
+				f.claimed = ""
+			}
+		}
+		if peer.fin && ack == peer.end {
+			peer.finAcked = true
+		}
+		if a := near(seg.Ack, int64(me.ack)); a > int64(me.ack) {
+			me.ack = seg.Ack
+		}
+	}
+
+	seq := near(seg.Seq, me.end)
+	end := near(seg.End(), me.end)
+	if !me.fin {
+		switch {
+		case seq > me.end && fin && end-me.end < twinWindow && end > me.end:
+			f.claimed, f.claimBy, f.claim = "fin", d, seg.End()
+		case seq > me.end:
+		case end > me.end:
+			me.end = end
+			me.fin = fin
+		}
+	}
+	if end-me.end < twinWindow && end >= me.end && near(seg.End(), me.top) > me.top {
+		me.top = near(seg.End(), me.top)
+	}
+
+	if flags == [4]bool{me.fin, me.finAcked, peer.fin, peer.finAcked} {
+		return
+	}
+	one, both := me.fin || peer.fin, me.fin && peer.fin
+	acked := me.finAcked || peer.finAcked
+	allAcked := me.finAcked && peer.finAcked
+	switch {
+	case both && allAcked:
+		f.state = StateTimeWait
+	case both:
+		f.state = StateLastAck
+	case one && acked:
+		f.state = StateCloseWait
+	case one:
+		f.state = StateFinWait
+	default:
+		f.state = StateEstablished
+	}
+}
