@@ -159,9 +159,3 @@ func AsProblems(err error) Problems {
 	ps, _ := errors.AsType[Problems](err)
 	return ps
 }
-
-// at returns the problem, placed.
-func (p Problem) at(pos Pos) Problem {
-	p.Pos = pos
-	return p
-}

@@ -7,7 +7,7 @@ import (
 )
 
 // Validate says everything that is wrong with a policy, or worth knowing, in
-// order of position. It needs no file: a policy from anywhere can be checked.
+// order of position; of each severity it stops at MaxCollected. It needs no file: a policy from anywhere can be checked.
 // The policy is acceptable when the answer's Err is nil.
 func Validate(p *Policy, q Quotas) Problems {
 	v := validator{
@@ -29,9 +29,10 @@ func Validate(p *Policy, q Quotas) Problems {
 	v.allGroups()
 	v.interfaces()
 	v.remotes()
-	p.Settings.check(func(b Problem) { v.problems = append(v.problems, b) })
-	v.problems.Sort()
-	return v.problems
+	p.Settings.check(v.found.Add)
+	problems := v.found.Problems()
+	problems.Sort()
+	return problems
 }
 
 // validator is one run of Validate.
@@ -41,18 +42,23 @@ type validator struct {
 	lists                 map[string]*PrefixList
 	groups                map[string]bool
 	listNames, groupNames []string
-	problems              Problems
+	found                 Collector
+	suggested             int
 }
 
 // report places a Problem, if there is one, at a part of the policy.
 func (v *validator) report(pos Pos, b *Problem) {
 	if b != nil {
-		v.problems = append(v.problems, b.at(pos))
+		b.Pos = pos
+		v.found.Add(*b)
 	}
 }
 
 func (v *validator) errorf(pos Pos, field string, code Code, hint, format string, a ...any) {
-	v.problems = append(v.problems, Problem{Pos: pos, Field: field, Code: code, Message: fmt.Sprintf(format, a...), Hint: hint})
+	if v.found.Full(SeverityError) {
+		return
+	}
+	v.found.Add(Problem{Pos: pos, Field: field, Code: code, Message: fmt.Sprintf(format, a...), Hint: hint})
 }
 
 // unique reports a name that was there before, ignoring case as AWS does for
@@ -241,7 +247,7 @@ func (v *validator) knownGroup(pos Pos, field, name string) {
 const maxSuggestions = 100
 
 func (v *validator) hint(name string, names []string, other string) string {
-	if len(v.problems) < maxSuggestions {
+	if v.suggested++; v.suggested <= maxSuggestions {
 		if near := didYouMean(name, names); near != "" {
 			return near
 		}

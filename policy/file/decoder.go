@@ -13,18 +13,19 @@ import (
 	"sgfw/policy"
 )
 
-// maxKept bounds the problems that are kept for sorting; no reader sees more
-// than MaxProblems of them.
-const maxKept = 5000
-
 // decoder turns a tree into a policy and collects what is wrong on the way.
 type decoder struct {
-	file     string
-	problems policy.Problems
+	file  string
+	found policy.Collector
 	// parts finds a part of the policy again by its position, to place a problem
 	// of validation at the very key.
-	parts map[policy.Pos]*node
+	parts map[place]*node
 }
+
+// place is a policy.Pos in the one file there is.
+type place struct{ line, col int32 }
+
+func placeOf(p policy.Pos) place { return place{int32(p.Line), int32(p.Col)} }
 
 func (d *decoder) pos(line, col int) policy.Pos {
 	return policy.Pos{File: d.file, Line: line, Col: col}
@@ -32,15 +33,9 @@ func (d *decoder) pos(line, col int) policy.Pos {
 
 func (d *decoder) at(n *node) policy.Pos { return d.pos(n.Line, n.Column) }
 
-func (d *decoder) add(p policy.Problem) {
-	if len(d.problems) < maxKept {
-		d.problems = append(d.problems, p)
-	}
-}
-
 func (d *decoder) errorAt(pos policy.Pos, code policy.Code, hint, format string, a ...any) {
-	if len(d.problems) < maxKept {
-		d.add(policy.Problem{Pos: pos, Code: code, Message: fmt.Sprintf(format, a...), Hint: hint})
+	if !d.found.Full(policy.SeverityError) {
+		d.found.Add(policy.Problem{Pos: pos, Code: code, Message: fmt.Sprintf(format, a...), Hint: hint})
 	}
 }
 
@@ -52,13 +47,13 @@ func (d *decoder) invalid(n *node, hint, format string, a ...any) {
 // part remembers where a part of the policy was written.
 func (d *decoder) part(n *node) policy.Pos {
 	pos := d.at(n)
-	d.parts[pos] = n
+	d.parts[placeOf(pos)] = n
 	return pos
 }
 
 // placed moves a problem of a part to the key of the part that it is about.
 func (d *decoder) placed(p policy.Problem) policy.Problem {
-	n := d.parts[p.Pos]
+	n := d.parts[placeOf(p.Pos)]
 	if n == nil || p.Field == "" {
 		return p
 	}

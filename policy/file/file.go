@@ -46,19 +46,19 @@ func Parse(name string, data []byte) (*policy.Policy, policy.Problems, error) {
 	if len(data) > MaxSize {
 		return nil, nil, fmt.Errorf("%s: %w: more than %d bytes", name, ErrTooBig, MaxSize)
 	}
-	d := &decoder{file: name, parts: make(map[policy.Pos]*node)}
+	d := &decoder{file: name, parts: make(map[place]*node)}
 	var p *policy.Policy
 	if root := d.read(data); root != nil {
 		p = d.policy(root)
-		failed := d.problems.Err() != nil
+		failed := d.found.Failed()
 		for _, problem := range policy.Validate(p, policy.DefaultQuotas) {
 			// What is missing may be what could not be read.
 			if !failed || problem.Field != "interfaces" {
-				d.add(d.placed(problem))
+				d.found.Add(d.placed(problem))
 			}
 		}
 	}
-	problems := d.problems.Limit(MaxProblems)
+	problems := d.found.Problems().Limit(MaxProblems)
 	if err := problems.Err(); err != nil {
 		return nil, problems, err
 	}

@@ -51,7 +51,7 @@ func (d *decoder) addresses(n *node) ([]netip.Addr, bool) {
 		a, bad := policy.ParseAddress(s)
 		if bad != nil {
 			bad.Pos = d.at(item)
-			d.add(*bad)
+			d.found.Add(*bad)
 			ok = false
 			continue
 		}

@@ -58,7 +58,7 @@ const (
 
 // unknownKey reports a key that a part does not have.
 func (d *decoder) unknownKey(k *node, what string, known []string) {
-	if len(d.problems) >= maxKept {
+	if d.found.Full(policy.SeverityError) {
 		return
 	}
 	name := strings.ToLower(k.Value)

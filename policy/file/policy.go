@@ -15,7 +15,7 @@ func (d *decoder) policy(root *node) *policy.Policy {
 		return p
 	}
 	// Settings have no position of their own: theirs is the zero one.
-	d.parts[policy.Pos{}] = root
+	d.parts[place{}] = root
 	if n := f["version"]; n == nil {
 		d.errorAt(d.at(root), policy.MissingParameter, "begin with: version: 1", "the policy has no version")
 	} else if v, ok := d.number(n, "version"); ok && v != version {

@@ -8,15 +8,33 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"sgfw/policy"
 )
 
 var update = flag.Bool("update", false, "write what the reader says into testdata/problems")
+
+// listed is what the cases say of the problems: one on a line, with its code.
+func listed(problems policy.Problems) string {
+	if len(problems) == 0 {
+		return "ok"
+	}
+	var lines []string
+	for _, p := range problems {
+		line := p.Error()
+		if p.Code != "" {
+			line = string(p.Code) + " " + line
+		}
+		lines = append(lines, line)
+	}
+	return strings.Join(lines, "\n")
+}
 
 // TestProblems reads the cases of testdata/problems. Each file begins with the
 // lines that all of its policies begin with; a case begins with "###", goes on
 // with the rest of the policy, and ends with the problems, each after ">>>", or
 // with ">>> ok" where the policy is taken without a word. Positions count from
-// the first line of the file's beginning.
+// the first line of the file's beginning; AWS's code, if any, stands in front.
 func TestProblems(t *testing.T) {
 	paths, err := filepath.Glob("testdata/problems/*.txt")
 	if err != nil || len(paths) == 0 {
@@ -35,10 +53,7 @@ func TestProblems(t *testing.T) {
 				body, want, _ := strings.Cut(rest, ">>> ")
 				want = strings.ReplaceAll(strings.TrimSpace(want), "\n>>> ", "\n")
 				p, problems, err := Parse("", []byte(preamble+body))
-				got := strings.TrimSpace(problems.Error())
-				if got == "" {
-					got = "ok"
-				}
+				got := listed(problems)
 				if (err == nil) != (p != nil) || (problems.Err() == nil) != (err == nil) {
 					t.Errorf("%s: policy %v, error %v, problems %v", title, p != nil, err, problems)
 				}

@@ -3,6 +3,7 @@ package file
 import (
 	"net/netip"
 	"regexp"
+	"slices"
 	"strconv"
 
 	"gopkg.in/yaml.v3"
@@ -42,7 +43,7 @@ func (d *decoder) block(rules []policy.Rule, n *node, group string, index int) [
 		var bad *policy.Problem
 		if shared.Protocol, bad = policy.ParseProtocol(protocol.Value); bad != nil {
 			bad.Pos = d.at(protocol)
-			d.add(*bad)
+			d.found.Add(*bad)
 			ok = false
 		}
 	}
@@ -53,6 +54,7 @@ func (d *decoder) block(rules []policy.Rule, n *node, group string, index int) [
 	if !ok {
 		return rules
 	}
+	rules = slices.Grow(rules, len(peers))
 	for _, peer := range peers {
 		shared.Peer = peer
 		rules = append(rules, shared)
@@ -119,7 +121,7 @@ func (d *decoder) span(f fields, p policy.Protocol, pos policy.Pos) (from, to in
 func (d *decoder) notice(f fields, hint, message string) {
 	for _, key := range []string{"ports", "from_port", "to_port"} {
 		if n := f[key]; n != nil {
-			d.add(policy.Problem{Pos: d.at(n), Severity: policy.SeverityNotice, Message: message, Hint: hint})
+			d.found.Add(policy.Problem{Pos: d.at(n), Severity: policy.SeverityNotice, Message: message, Hint: hint})
 			return
 		}
 	}
@@ -152,7 +154,13 @@ func (d *decoder) portRange(n *node) (from, to int, ok bool) {
 
 // peers reads the far sides of a block, at least one.
 func (d *decoder) peers(f fields, group string, pos policy.Pos) []policy.Peer {
-	var peers []policy.Peer
+	room := 1
+	for _, key := range []string{"cidr_blocks", "ipv6_cidr_blocks", "prefix_lists", "security_groups"} {
+		if f[key] != nil {
+			room += len(f[key].Content)
+		}
+	}
+	peers := make([]policy.Peer, 0, room)
 	// A key with something under it names peers, if not always well.
 	named := false
 	items := func(key string) []*node {
@@ -206,11 +214,11 @@ func (d *decoder) cidr(n *node, key string) (netip.Prefix, bool) {
 	cidr, bad := policy.ParseCIDR(s)
 	if bad != nil {
 		bad.Pos = d.at(n)
-		d.add(*bad)
+		d.found.Add(*bad)
 		return cidr, false
 	}
 	if written, err := netip.ParsePrefix(s); err == nil && written != cidr {
-		d.add(policy.Problem{Pos: d.at(n), Severity: policy.SeverityNotice, Message: short(s) + " has host bits, read as " + cidr.String()})
+		d.found.Add(policy.Problem{Pos: d.at(n), Severity: policy.SeverityNotice, Message: short(s) + " has host bits, read as " + cidr.String()})
 	}
 	return cidr, true
 }

@@ -20,8 +20,8 @@ type node = yaml.Node
 
 const (
 	// maxStructure bounds the characters that can begin a YAML node: the tree
-	// takes about 500 bytes for each, comments included.
-	maxStructure = 1 << 17
+	// takes about 500 bytes for each, the policy 200 more.
+	maxStructure = 100_000
 	// maxDepth bounds nesting; the deepest key of a policy is at depth 6.
 	maxDepth = 16
 )
@@ -48,8 +48,8 @@ func (d *decoder) read(data []byte) *node {
 	} else if err != io.EOF {
 		d.syntax(data, err)
 	}
-	lines := bytes.Split(data, []byte("\n"))
-	if root := doc.Content[0]; d.plain(root, "", lines, 0) {
+	text := &cursor{lines: bytes.Split(data, []byte("\n"))}
+	if root := doc.Content[0]; d.plain(root, "", text, 0) {
 		return root
 	}
 	return nil
@@ -92,7 +92,7 @@ func (d *decoder) clean(data []byte) bool {
 		case c == '\n':
 			structure++
 			line, column, fresh = line+1, 0, true
-		case c == ',' || c == '[' || c == '{':
+		case c == ',' || c == '[' || c == '{' || c == '#':
 			structure++
 		case (c == '-' || c == '?' || c == ':') && (i+1 >= len(data) || data[i+1] == ' ' || data[i+1] == '\t'):
 			// The first dash or key of a line is counted by the line.
@@ -105,7 +105,7 @@ func (d *decoder) clean(data []byte) bool {
 		i += size
 	}
 	if structure > maxStructure {
-		d.errorAt(policy.Pos{File: d.file}, "", "split the policy", "more than %d lines, list items and keys", maxStructure)
+		d.errorAt(policy.Pos{File: d.file}, "", "split the policy", "more than %d lines, items and comments", maxStructure)
 		return false
 	}
 	return true
@@ -115,7 +115,7 @@ func (d *decoder) clean(data []byte) bool {
 // tags, merge keys, keys that are no text or come twice, keys and list items
 // without a value, deep nesting. key is the key that the node is the value of.
 // It is false when the tree is too deep to go on.
-func (d *decoder) plain(n *node, key string, lines [][]byte, depth int) bool {
+func (d *decoder) plain(n *node, key string, text *cursor, depth int) bool {
 	at := d.at(n)
 	if depth > maxDepth {
 		d.errorAt(at, "", "", "nested deeper than %d levels", maxDepth)
@@ -128,7 +128,7 @@ func (d *decoder) plain(n *node, key string, lines [][]byte, depth int) bool {
 	if n.Anchor != "" {
 		d.errorAt(at, "", "write the value out where it is needed", "anchor &%s: anchors are not supported", short(n.Anchor))
 	}
-	if n.Style&yaml.TaggedStyle != 0 || startsWith(lines, n, '!') {
+	if n.Style&yaml.TaggedStyle != 0 || text.startsWith(n, '!') {
 		d.errorAt(at, "", "leave it out", "tags such as ! or !!str are not supported")
 	}
 	switch n.Kind {
@@ -146,17 +146,17 @@ func (d *decoder) plain(n *node, key string, lines [][]byte, depth int) bool {
 		}
 	case yaml.SequenceNode:
 		for _, item := range n.Content {
-			if !d.plain(item, "", lines, depth+1) {
+			if !d.plain(item, "", text, depth+1) {
 				return false
 			}
 		}
 	case yaml.MappingNode:
-		return d.plainMapping(n, lines, depth)
+		return d.plainMapping(n, text, depth)
 	}
 	return true
 }
 
-func (d *decoder) plainMapping(n *node, lines [][]byte, depth int) bool {
+func (d *decoder) plainMapping(n *node, text *cursor, depth int) bool {
 	seen := make(map[string]*node, len(n.Content)/2)
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		k, value := n.Content[i], n.Content[i+1]
@@ -165,13 +165,13 @@ func (d *decoder) plainMapping(n *node, lines [][]byte, depth int) bool {
 		case k.Kind == yaml.ScalarNode && k.Tag == "!!merge":
 			d.errorAt(d.at(k), "", "write the keys out", "merge keys are not supported")
 		case k.Kind != yaml.ScalarNode || isNull(k):
-			if k.Kind != yaml.ScalarNode && !d.plain(k, "", lines, depth+1) {
+			if k.Kind != yaml.ScalarNode && !d.plain(k, "", text, depth+1) {
 				return false
 			}
 			d.errorAt(d.at(k), "", "", "a key must be text")
 			name = "the key"
 		default:
-			if k.Anchor != "" || k.Style&yaml.TaggedStyle != 0 || startsWith(lines, k, '!') {
+			if k.Anchor != "" || k.Style&yaml.TaggedStyle != 0 || text.startsWith(k, '!') {
 				d.errorAt(d.at(k), "", "write the key alone", "a key with an anchor or a tag")
 			}
 			if first := seen[name]; first != nil {
@@ -183,7 +183,7 @@ func (d *decoder) plainMapping(n *node, lines [][]byte, depth int) bool {
 				name = `""`
 			}
 		}
-		if !d.plain(value, name, lines, depth+1) {
+		if !d.plain(value, name, text, depth+1) {
 			return false
 		}
 	}
@@ -193,18 +193,28 @@ func (d *decoder) plainMapping(n *node, lines [][]byte, depth int) bool {
 // isNull reports a value left out, or written ~ or null.
 func isNull(n *node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }
 
+// cursor finds the text of nodes that are asked for in their order.
+type cursor struct {
+	lines        [][]byte
+	line, column int    // of rest, from 1
+	rest         []byte // of the line
+}
+
 // startsWith reports whether a node without quotes begins with c in the text:
 // yaml.v3 forgets the tag "!".
-func startsWith(lines [][]byte, n *node, c byte) bool {
-	if n.Line < 1 || n.Line > len(lines) || n.Column < 1 {
+func (t *cursor) startsWith(n *node, c byte) bool {
+	if n.Line < 1 || n.Line > len(t.lines) {
 		return false
 	}
-	rest := lines[n.Line-1]
-	for range n.Column - 1 {
-		_, size := utf8.DecodeRune(rest)
-		rest = rest[size:]
+	if n.Line != t.line || n.Column < t.column {
+		t.line, t.column, t.rest = n.Line, 1, t.lines[n.Line-1]
 	}
-	return len(rest) > 0 && rest[0] == c
+	for t.column < n.Column && len(t.rest) > 0 {
+		_, size := utf8.DecodeRune(t.rest)
+		t.rest = t.rest[size:]
+		t.column++
+	}
+	return len(t.rest) > 0 && t.column == n.Column && t.rest[0] == c
 }
 
 // syntax reports an error of yaml.v3, which tells a line at best.

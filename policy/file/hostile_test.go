@@ -1,0 +1,244 @@
+package file
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"sgfw/policy"
+)
+
+// maker makes files as large as a limit allows.
+type maker struct {
+	most int // of structure, as clean counts it
+}
+
+// full ignores the limit on structure; fine keeps just below it.
+var (
+	full = maker{MaxSize}
+	fine = maker{maxStructure}
+)
+
+// structure is what clean counts, and a little more.
+func structure(s string) int {
+	n := 0
+	for i := range len(s) {
+		switch s[i] {
+		case '\n', ',', '[', '{', '#':
+			n++
+		case '-', ':', '?':
+			if i+1 == len(s) || s[i+1] == ' ' {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// repeat puts s(0), s(1) … between before and after.
+func (m maker) repeat(before, after string, s func(i int) string) string {
+	var b strings.Builder
+	b.WriteString(before)
+	used := structure(before + after)
+	for i := 0; ; i++ {
+		next := s(i)
+		if used += structure(next); b.Len()+len(next)+len(after) > MaxSize || used > m.most {
+			return b.String() + after
+		}
+		b.WriteString(next)
+	}
+}
+
+func (m maker) fill(before, s, after string) string {
+	return m.repeat(before, after, func(int) string { return s })
+}
+
+func (m maker) numbered(before, format, after string) string {
+	return m.repeat(before, after, func(i int) string { return fmt.Sprintf(format, i) })
+}
+
+func (m maker) addressed(before, format, after string) string {
+	return m.repeat(before, after, func(i int) string { return fmt.Sprintf(format, i>>16&255, i>>8&255, i&255) })
+}
+
+// hostile are files of up to 1 MiB that make a careless reader slow or big.
+func (m maker) hostile() map[string]string {
+	const top = "version: 1\n"
+	bomb := top
+	for c := 'b'; c <= 'z'; c++ {
+		bomb += fmt.Sprintf("%c: &%c [%s]\n", c, c, strings.TrimSuffix(strings.Repeat("*"+string(c-1)+",", 9), ","))
+	}
+	bomb = strings.Replace(bomb, "b:", "a: &a [x,x,x,x,x,x,x,x,x]\nb:", 1)
+	group := top + "security_groups:\n  - name: a\n    description: a\n    ingress:\n"
+	var deep strings.Builder
+	for i := 0; deep.Len()+i+4 < MaxSize; i++ {
+		deep.WriteString(strings.Repeat(" ", i) + "a:\n")
+	}
+	return map[string]string{
+		"bomb":                bomb,
+		"aliases":             m.fill("a: &a x\nb: [", "*a,", "]"),
+		"anchors":             m.fill(top, "- &a a\n", ""),
+		"tags":                m.fill(top+"settings:\n", "- !!a a\n", ""),
+		"merges":              m.fill("a: &a {b: c}\nd:\n", "- <<: *a\n", ""),
+		"flow lists":          m.fill(top+"settings: ", "[", ""),
+		"closed flow lists":   top + "settings: " + strings.Repeat("[", 9999) + strings.Repeat("]", 9999),
+		"flow maps":           m.fill(top+"settings: ", "{a: ", ""),
+		"dashes":              m.fill("", "- ", ""),
+		"question marks":      m.fill("", "? ", ""),
+		"deep block":          deep.String(),
+		"many shallow nests":  m.fill("a:\n", "- "+strings.Repeat("[", 900)+strings.Repeat("]", 900)+"\n", ""),
+		"keys":                m.numbered(top, "k%d: 1\n", ""),
+		"same keys":           m.fill(top, "version: 1\n", ""),
+		"null keys":           m.numbered("", "%x:\n", ""),
+		"flow nulls":          m.fill("a: [", "a,", "]"),
+		"flow keys":           m.numbered("{", "%x,", "}"),
+		"flow pairs":          m.fill("a: [", "a: b,", "]"),
+		"empty maps":          m.fill(top+"peers: [", "{},", "]"),
+		"empty groups":        m.fill(top+"security_groups: [", "{},", "]"),
+		"empty rules":         m.fill(group, "      - {}\n", ""),
+		"empty lists":         m.fill(top+"security_groups: [", "{ingress: [{}]},", "]"),
+		"short rules":         m.fill(group, "      - { protocol: -1, self: true }\n", ""),
+		"good rules":          m.addressed(group, "      - { protocol: -1, cidr_blocks: [10.%d.%d.%d/32] }\n", ""),
+		"a long rule":         m.addressed(group+"      - { protocol: -1, cidr_blocks: [", "%d.%d.%d.1/32,", "0.0.0.0/0] }"),
+		"short peers":         m.fill(group+"      - { protocol: -1, security_groups: [", "a,", "a] }"),
+		"IPv6 peers":          m.fill(group+"      - { protocol: -1, ipv6_cidr_blocks: [", "1::/0,", "1::/0] }"),
+		"unknown peers":       m.numbered(group+"      - { protocol: -1, security_groups: [", "g%d,", "a] }"),
+		"bad peers":           m.fill(group+"      - { protocol: -1, cidr_blocks: [", "x,", "x] }"),
+		"groups":              m.numbered(top+"security_groups:\n", "  - { name: g%d, description: x }\n", ""),
+		"groups and typos":    m.numbered(top+"security_groups:\n", "  - { name: grouq%d, description: x, ingress: [{ protocol: -1, security_groups: [group%[1]d] }] }\n", ""),
+		"list entries":        m.addressed(top+"prefix_lists:\n  - name: a\n    entries:\n", "      - cidr: 10.%d.%d.%d/32\n", ""),
+		"interfaces":          m.fill(top+"interfaces: [", "{device: x},", "]"),
+		"comments":            m.fill("", "#\n", ""),
+		"comments in a list":  m.fill("a: [", "a, #\n", "]"),
+		"comments on keys":    m.fill("", "a: b #c\n", ""),
+		"comments on dashes":  m.fill("", "- #\n", ""),
+		"comments below keys": m.fill("", "a:\n #c\n", ""),
+		"a long word":         m.fill("", "a", ""),
+		"a long name":         m.fill(top+"security_groups: [{ description: x, name: ", "a", " }]"),
+		"a long key":          m.fill("", "a", ": 1"),
+		"a long number":       m.fill("version: ", "1", "\n"),
+		"a long open quote":   m.fill("\"", " ", ""),
+		"a long quote":        m.fill("\"", "\\n", "\""),
+		"a long block":        m.fill("a: |\n", " x\n", ""),
+		"a long fold":         m.fill("a: >\n", " x\n\n", ""),
+		"words":               m.fill("", "a ", ""),
+		"lines":               m.fill("", "a\n", ""),
+		"new lines":           m.fill("", "\n", ""),
+		"carriage returns":    m.fill("", "\r", ""),
+		"colons":              m.fill("", ":", ""),
+		"colons and spaces":   m.fill("", ": ", ""),
+		"commas":              m.fill("[", ",", "]"),
+		"documents":           m.fill("", "---\n", ""),
+		"documents of words":  m.fill("", "--- a\n", ""),
+		"directives":          m.fill("", "%a\n", ""),
+		"tabs":                m.fill("", "\t", ""),
+		"zeros":               m.fill("", "\x00", ""),
+		"bad UTF-8":           m.fill("version: ", "\xff", ""),
+		"wide characters":     m.fill(top+"security_groups: [{ name: x, description: ", "\U0001F525", " }]"),
+		"separators":          m.fill(top, "\u2028", ""),
+	}
+}
+
+// TestHostile: none of them takes more than 100 MB in all, which bounds the time
+// as well, and all are refused, in a text that fits on a screen or two.
+func TestHostile(t *testing.T) {
+	for _, m := range []maker{full, fine} {
+		for name, text := range m.hostile() {
+			t.Run(fmt.Sprintf("%s up to %d", name, m.most), func(t *testing.T) { testHostile(t, text) })
+		}
+	}
+}
+
+func testHostile(t *testing.T, text string) {
+	if len(text) > MaxSize {
+		t.Fatalf("the case has %d bytes", len(text))
+	}
+	data := []byte(text)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	p, problems, err := Parse("p.yaml", data)
+	runtime.ReadMemStats(&after)
+	if p != nil || err == nil {
+		t.Error("the policy was taken")
+	}
+	if used := (after.TotalAlloc - before.TotalAlloc) >> 20; used >= 100 {
+		t.Errorf("%d MB", used)
+	} else {
+		t.Logf("%d MB, %d problems", used, len(problems))
+	}
+	if n := len(problems.Error()); n > 64<<10 {
+		t.Errorf("%d bytes of problems", n)
+	}
+}
+
+func TestTooBig(t *testing.T) {
+	big := []byte("version: 1\n#" + strings.Repeat("x", MaxSize))
+	if p, _, err := Parse("p.yaml", big); p != nil || !errors.Is(err, ErrTooBig) {
+		t.Errorf("Parse: %v, %v", p, err)
+	}
+	path := filepath.Join(t.TempDir(), "p.yaml")
+	if err := os.WriteFile(path, big, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if p, _, err := Load(path); p != nil || !errors.Is(err, ErrTooBig) {
+		t.Errorf("Load: %v, %v", p, err)
+	}
+	if _, _, err := Parse("p.yaml", big[:MaxSize]); err != nil {
+		t.Errorf("a file of just MaxSize: %v", err)
+	}
+	if p, _, err := Load("/dev/zero"); p != nil || !errors.Is(err, ErrTooBig) {
+		t.Errorf("an endless file: %v, %v", p, err)
+	}
+}
+
+func TestLoad(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "p.yaml")
+	if p, _, err := Load(path); p != nil || !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a file that is not there: %v, %v", p, err)
+	}
+	if err := os.WriteFile(path, []byte("version: 2\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err := Load(path)
+	if got := policy.AsProblems(fmt.Errorf("reload: %w", err)); len(got) != 1 || got[0].Pos != (policy.Pos{File: path, Line: 1, Col: 10}) {
+		t.Errorf("problems %v", got)
+	}
+	if want := path + ":1:10: version 2 is unknown (hint: this program reads version 1)"; err.Error() != want {
+		t.Errorf("got %q, want %q", err, want)
+	}
+	if policy.AsProblems(os.ErrNotExist) != nil {
+		t.Error("another error has problems")
+	}
+}
+
+// TestMany: of many mistakes the first hundred are told, the rest is counted, and
+// remarks do not push errors out.
+func TestMany(t *testing.T) {
+	var b bytes.Buffer
+	b.WriteString("version: 1\nprefix_lists:\n  - name: a\n    entries:\n")
+	for i := range 150 {
+		fmt.Fprintf(&b, "      - cidr: 10.%d.0.1/24\n", i) // a notice each
+	}
+	for range 130 {
+		b.WriteString("      - cidr: x\n") // an error each
+	}
+	_, problems, err := Parse("", b.Bytes())
+	if err == nil {
+		t.Fatal("taken")
+	}
+	errs, notices := problems.Of(policy.SeverityError), problems.Of(policy.SeverityNotice)
+	if len(errs) != 101 || errs[100].Message != "and 30 more errors" {
+		t.Errorf("%d errors, the last %v", len(errs), errs[len(errs)-1])
+	}
+	if len(notices) != 101 || notices[100].Message != "and 50 more warnings and notices" {
+		t.Errorf("%d notices, the last %v", len(notices), notices[len(notices)-1])
+	}
+	if errs[0].Pos.Line != 155 || errs[99].Pos.Line != 254 {
+		t.Errorf("errors from line %d to %d", errs[0].Pos.Line, errs[99].Pos.Line)
+	}
+}
