@@ -3,7 +3,6 @@ package netlab_test
 import (
 	"context"
 	"errors"
-	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -97,93 +96,74 @@ func TestPingLinkLocal(t *testing.T) {
 	}
 }
 
-func TestTCP(t *testing.T) {
+func TestExchange(t *testing.T) {
 	lab := labtest.New(t, netlab.Router())
 	client, server := lab.Host("client"), lab.Host("server")
-	l, err := server.Listen(t.Context(), "tcp", netlab.Any(80))
+	s, err := server.ServeEcho(t.Context(), netlab.Any(80))
+	if err != nil {
+		t.Fatal(err)
+	}
+	families(t, server.Device("eth0"), func(t *testing.T, addr netip.Addr) {
+		to, own := netip.AddrPortFrom(addr, 80), netip.AddrPortFrom(client.Device("eth0").IPv4(), 4321)
+		if addr.Is6() {
+			own = netip.AddrPortFrom(client.Device("eth0").IPv6(), 4321)
+		}
+		for _, network := range []string{"tcp", "udp"} {
+			if err := client.Exchange(labtest.Within(t, patience), network, to); err != nil {
+				t.Errorf("%s: %v", network, err)
+			}
+			c, err := client.Dial(labtest.Within(t, patience), network, to, netlab.From(own))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			if got := c.LocalAddr().String(); got != own.String() {
+				t.Errorf("%s: from %v, want %v", network, got, own)
+			}
+			for range 2 {
+				if err := netlab.Exchange(labtest.Within(t, patience), c); err != nil {
+					t.Errorf("%s: %v", network, err)
+				}
+			}
+			// Nobody listens there.
+			err = client.Exchange(labtest.Within(t, patience), network, netip.AddrPortFrom(addr, 81))
+			if !errors.Is(err, unix.ECONNREFUSED) {
+				t.Errorf("%s, port 81: %v, want refused", network, err)
+			}
+		}
+	})
+	if err := s.Close(); err != nil { // it still holds connections
+		t.Error(err)
+	}
+}
+
+// TestExchangeNeedsTheSameBack: silence and wrong bytes are failures.
+func TestExchangeNeedsTheSameBack(t *testing.T) {
+	lab := labtest.New(t, netlab.Pair())
+	at := netip.AddrPortFrom(lab.Host("server").Device("eth0").IPv4(), 80)
+	l, err := lab.Host("server").ListenPacket(t.Context(), "udp", at)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
+	err = lab.Host("client").Exchange(labtest.Within(t, 50*time.Millisecond), "udp", at)
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("silence: %v", err)
+	}
 	go func() {
 		for {
-			c, err := l.Accept()
+			b := make([]byte, 1500)
+			n, from, err := l.ReadFrom(b)
 			if err != nil {
 				return
 			}
-			go func() {
-				defer c.Close()
-				_, _ = io.Copy(c, c)
-			}()
+			b[n-1]++
+			_, _ = l.WriteTo(b[:n], from)
 		}
 	}()
-	families(t, server.Device("eth0"), func(t *testing.T, to netip.Addr) {
-		own := netip.AddrPortFrom(client.Device("eth0").IPv4(), 4321)
-		if to.Is6() {
-			own = netip.AddrPortFrom(client.Device("eth0").IPv6(), 4321)
-		}
-		c, err := client.Dial(labtest.Within(t, patience), "tcp", netip.AddrPortFrom(to, 80), netlab.From(own))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		if got := c.LocalAddr().(*net.TCPAddr).AddrPort(); got != own {
-			t.Errorf("from %v, want %v", got, own)
-		}
-		echo(t, c)
-	})
-	// Nobody listens there.
-	_, err = client.Dial(labtest.Within(t, patience), "tcp", netip.AddrPortFrom(server.Device("eth0").IPv4(), 81))
-	if !errors.Is(err, unix.ECONNREFUSED) {
-		t.Errorf("port 81: %v, want refused", err)
-	}
-}
-
-func TestUDP(t *testing.T) {
-	lab := labtest.New(t, netlab.Router())
-	server := lab.Host("server")
-	families(t, server.Device("eth0"), func(t *testing.T, to netip.Addr) {
-		at := netip.AddrPortFrom(to, 5353)
-		l, err := server.ListenPacket(t.Context(), "udp", at)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		go func() {
-			b := make([]byte, 1500)
-			n, from, err := l.ReadFrom(b)
-			if err == nil {
-				_, _ = l.WriteTo(b[:n], from)
-			}
-		}()
-		c, err := lab.Host("client").Dial(t.Context(), "udp", at, netlab.From(netip.AddrPortFrom(netip.IPv6Unspecified(), 999)))
-		if to.Is4() {
-			// An IPv6 socket cannot talk to an IPv4 address that way.
-			c, err = lab.Host("client").Dial(t.Context(), "udp", at, netlab.From(netip.AddrPortFrom(netip.IPv4Unspecified(), 999)))
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		if got := c.LocalAddr().(*net.UDPAddr).Port; got != 999 {
-			t.Errorf("from port %d, want 999", got)
-		}
-		echo(t, c)
-	})
-}
-
-// echo writes to c and expects the same back.
-func echo(t *testing.T, c net.Conn) {
-	t.Helper()
-	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.WriteString(c, "hello"); err != nil {
-		t.Fatal(err)
-	}
-	b := make([]byte, 5)
-	if _, err := io.ReadFull(c, b); err != nil || string(b) != "hello" {
-		t.Fatalf("%q %v", b, err)
+	err = lab.Host("client").Exchange(labtest.Within(t, patience), "udp", at)
+	if !errors.Is(err, netlab.ErrWrongEcho) {
+		t.Errorf("wrong bytes: %v", err)
 	}
 }
 
@@ -343,4 +323,21 @@ func TestCountersAndRawSocketsLieBehindTheHost(t *testing.T) {
 			t.Errorf("%q %v", b[:n], err)
 		}
 	})
+}
+
+// TestCountersOfThisKernel: every name that the documentation promises is there.
+func TestCountersOfThisKernel(t *testing.T) {
+	lab := labtest.New(t, netlab.Topology{Hosts: []netlab.HostSpec{{Name: "one"}}})
+	c, err := lab.Host("one").Counters()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{
+		"Ip.InDelivers", "Udp.InDatagrams", "Icmp.InMsgs", "TcpExt.TCPTimeouts", "IpExt.OutMcastPkts",
+		"Ip6.InDelivers", "Udp6.InDatagrams", "Icmp6.InEchos", "Icmp6.OutMLDv2Reports",
+	} {
+		if _, ok := c[name]; !ok {
+			t.Errorf("no counter %s", name)
+		}
+	}
 }

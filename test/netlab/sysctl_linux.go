@@ -13,14 +13,13 @@ import (
 // kernels, which is no error.
 var baseSysctls = map[string]string{
 	// No traffic of its own: addresses are usable at once, nobody is asked for a
-	// prefix, and multicast reports go out once and at once.
+	// prefix, and multicast reports go out within a few ticks.
 	"net.ipv6.conf.all.accept_dad":                             "0",
 	"net.ipv6.conf.default.accept_dad":                         "0",
 	"net.ipv6.conf.default.router_solicitations":               "0",
 	"net.ipv6.conf.default.accept_ra":                          "0",
 	"net.ipv6.conf.default.autoconf":                           "0",
 	"net.ipv6.conf.default.mldv2_unsolicited_report_interval":  "1",
-	"net.ipv6.mld_qrv":                                         "1",
 	"net.ipv4.conf.default.igmpv3_unsolicited_report_interval": "1",
 	"net.ipv4.igmp_qrv":                                        "1",
 	// A router that sends redirects would change the paths of the test.
