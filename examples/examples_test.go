@@ -1,4 +1,3 @@
-// Package examples holds policies to copy; its tests load each one.
 package examples
 
 import (

@@ -179,8 +179,26 @@ func (q *Query) reply() Query {
 	return r
 }
 
+// distance orders misses: few differences before many, and a rule about the
+// packet's own service that wants another peer before one about another service.
+func (m *Miss) distance() (n int) {
+	for _, d := range m.Fields {
+		switch d.Field {
+		case "peer", "code":
+			n += 2
+		case "family":
+			n += 3
+		case "port", "type":
+			n += 4
+		default:
+			n += 5
+		}
+	}
+	return n
+}
+
 // try asks every rule of the attached groups on its own. It returns what each
-// group says, and the rules that differ from the packet in the fewest fields.
+// group says, and the rules that come nearest to permitting the packet.
 func try(rs *Ruleset, a *Attachment, d conntrack.Direction, p *packet.Packet) ([]GroupTried, []Miss) {
 	groups := make([]GroupTried, len(a.iface.Groups))
 	for i, name := range a.iface.Groups {
@@ -201,7 +219,7 @@ func try(rs *Ruleset, a *Attachment, d conntrack.Direction, p *packet.Packet) ([
 		}
 		misses = append(misses, Miss{Rule: *info, Fields: fields})
 	}
-	slices.SortStableFunc(misses, func(a, b Miss) int { return cmp.Compare(len(a.Fields), len(b.Fields)) })
+	slices.SortStableFunc(misses, func(a, b Miss) int { return cmp.Compare(a.distance(), b.distance()) })
 	return groups, misses[:min(len(misses), maxMisses)]
 }
 

@@ -71,6 +71,7 @@ Exit codes: 0 fine, 1 failed, 2 usage, 3 policy invalid, 4 no daemon,
 		p.flowsCommand(),
 		p.reloadCommand(),
 		p.cleanupCommand(),
+		p.demoCommand(),
 		p.versionCommand(),
 	)
 	return c

@@ -1,0 +1,165 @@
+package demo
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"sgfw/cmd/internal/control"
+	"sgfw/test/netlab"
+)
+
+// How long the demo waits for what should pass, and for what should not.
+const (
+	patience = 3 * time.Second
+	silence  = 500 * time.Millisecond
+)
+
+// attempt is one thing to try.
+type attempt struct {
+	what, from, to string
+	pass           bool
+	query          control.Query
+	try            func(ctx context.Context, s *show) bool
+}
+
+// firstPackets are attempts to begin something new, in one address family.
+func firstPackets(office, world pair) []attempt {
+	return []attempt{
+		tcpAttempt("HTTP", world, 80, true),
+		tcpAttempt("HTTPS", world, 443, true),
+		tcpAttempt("SSH", office, 22, true),
+		tcpAttempt("SSH", world, 22, false),
+		tcpAttempt("a port nobody opened", office, 8080, false),
+		pingAttempt(office, true),
+		pingAttempt(world, false),
+		udpAttempt("a name looked up by the server", world, 53, true),
+		udpAttempt("a log sent by the server", world, 514, false),
+	}
+}
+
+func tcpAttempt(what string, p pair, port uint16, pass bool) attempt {
+	to := netip.AddrPortFrom(p.server, port)
+	return attempt{
+		what: what, pass: pass, from: p.name + " " + p.client.String(), to: "tcp/" + strconv.Itoa(int(port)),
+		query: control.Query{Interface: "eth0", Direction: "ingress", Protocol: "tcp", From: p.client.String(), To: to.String()},
+		try: func(ctx context.Context, s *show) bool {
+			ctx, cancel := context.WithTimeout(ctx, wait(pass))
+			defer cancel()
+			c, err := dial(ctx, s.client, p.client, p.server, port)
+			if err != nil {
+				return false
+			}
+			defer c.Close()
+			return talks(c)
+		},
+	}
+}
+
+func pingAttempt(p pair, pass bool) attempt {
+	proto := "icmp"
+	if !p.client.Is4() {
+		proto = "icmpv6"
+	}
+	return attempt{
+		what: "ping", pass: pass, from: p.name + " " + p.client.String(), to: proto + " echo",
+		query: control.Query{Interface: "eth0", Direction: "ingress", Protocol: proto, From: p.client.String(), To: p.server.String()},
+		try: func(ctx context.Context, s *show) bool {
+			ctx, cancel := context.WithTimeout(ctx, wait(pass))
+			defer cancel()
+			_, err := s.client.Ping(ctx, netlab.Ping{From: p.client, To: p.server})
+			return err == nil
+		},
+	}
+}
+
+// udpAttempt is a question that the server asks the client and its answer.
+func udpAttempt(what string, p pair, port uint16, pass bool) attempt {
+	to := netip.AddrPortFrom(p.client, port)
+	return attempt{
+		what: what, pass: pass, from: "server " + p.server.String(), to: "udp/" + strconv.Itoa(int(port)),
+		query: control.Query{Interface: "eth0", Direction: "egress", Protocol: "udp", From: p.server.String(), To: to.String()},
+		try: func(ctx context.Context, s *show) bool {
+			c, err := s.server.Dial(ctx, "udp", to)
+			if err != nil {
+				return false
+			}
+			defer c.Close()
+			return asks(c, wait(pass))
+		},
+	}
+}
+
+func wait(pass bool) time.Duration {
+	if pass {
+		return patience
+	}
+	return silence
+}
+
+// serve makes both hosts answer whatever reaches them: what is dropped then is
+// the firewall's doing.
+func (s *show) serve(ctx context.Context) error {
+	for _, port := range []uint16{22, 80, 443, 8080} {
+		l, err := s.server.Listen(ctx, "tcp", netlab.Any(port))
+		if err != nil {
+			return fmt.Errorf("listening on port %d of the server: %w", port, err)
+		}
+		context.AfterFunc(ctx, func() { l.Close() })
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				go func() {
+					defer c.Close()
+					io.Copy(c, c)
+				}()
+			}
+		}()
+	}
+	for _, port := range []uint16{53, 514} {
+		c, err := s.client.ListenPacket(ctx, "udp", netlab.Any(port))
+		if err != nil {
+			return fmt.Errorf("listening on UDP port %d of the client: %w", port, err)
+		}
+		context.AfterFunc(ctx, func() { c.Close() })
+		go func() {
+			buf := make([]byte, 2048)
+			for {
+				n, from, err := c.ReadFrom(buf)
+				if err != nil {
+					return
+				}
+				c.WriteTo(buf[:n], from)
+			}
+		}()
+	}
+	return nil
+}
+
+func dial(ctx context.Context, h *netlab.Host, from, to netip.Addr, port uint16) (net.Conn, error) {
+	return h.Dial(ctx, "tcp", netip.AddrPortFrom(to, port), netlab.From(netip.AddrPortFrom(from, 0)))
+}
+
+// talks reports whether the far side of a connection still echoes.
+func talks(c net.Conn) bool { return asks(c, patience) }
+
+func asks(c net.Conn, wait time.Duration) bool {
+	question := []byte("sgfw demo")
+	c.SetDeadline(time.Now().Add(wait))
+	if _, err := c.Write(question); err != nil {
+		return false
+	}
+	answer := make([]byte, len(question))
+	if _, err := io.ReadFull(c, answer); err != nil {
+		return false
+	}
+	return bytes.Equal(answer, question)
+}

@@ -1,0 +1,241 @@
+package demo
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"sgfw/cmd/internal/control"
+	"sgfw/examples"
+	"sgfw/test/netlab"
+)
+
+// The client has an address inside and one outside the office of the policy.
+var topology = netlab.Topology{
+	Hosts: []netlab.HostSpec{{Name: "client"}, {Name: "server"}},
+	Links: []netlab.LinkSpec{{
+		A: netlab.End{Host: "client", Dev: "eth0", Addrs: prefixes("198.51.100.10/24", "203.0.113.10/24", "2001:db8:c::10/64", "2001:db8:d::10/64")},
+		B: netlab.End{Host: "server", Dev: "eth0", Addrs: prefixes("198.51.100.1/24", "203.0.113.1/24", "2001:db8:c::1/64", "2001:db8:d::1/64")},
+	}},
+}
+
+// pair is a client address and the server's on the same network.
+type pair struct {
+	name           string
+	client, server netip.Addr
+}
+
+var (
+	office = []pair{
+		{"office", netip.MustParseAddr("198.51.100.10"), netip.MustParseAddr("198.51.100.1")},
+		{"office", netip.MustParseAddr("2001:db8:c::10"), netip.MustParseAddr("2001:db8:c::1")},
+	}
+	world = []pair{
+		{"world", netip.MustParseAddr("203.0.113.10"), netip.MustParseAddr("203.0.113.1")},
+		{"world", netip.MustParseAddr("2001:db8:d::10"), netip.MustParseAddr("2001:db8:d::1")},
+	}
+)
+
+func prefixes(list ...string) []netip.Prefix {
+	out := make([]netip.Prefix, len(list))
+	for i, s := range list {
+		out[i] = netip.MustParsePrefix(s)
+	}
+	return out
+}
+
+// show is one run of the demo.
+type show struct {
+	out            io.Writer
+	table          *tabwriter.Writer
+	client, server *netlab.Host
+	daemon         *control.Client
+	policy         string // the file
+	tried, wrong   int
+}
+
+// Run gives the demo; self is the path of this program. It needs root.
+func Run(ctx context.Context, out io.Writer, self string) error {
+	if err := netlab.Available(); err != nil {
+		return fmt.Errorf("the demo makes network namespaces and needs root: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	dir, err := os.MkdirTemp("", "sgfw-demo")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	lab, err := netlab.Build(topology)
+	if err != nil {
+		return fmt.Errorf("making the namespaces: %w", err)
+	}
+	defer lab.Close()
+
+	s := &show{out: out, client: lab.Host("client"), server: lab.Host("server"), policy: filepath.Join(dir, "web-server.yaml")}
+	socket := filepath.Join(dir, "sgfw.sock")
+	s.daemon = control.NewClient(socket)
+	stop, err := s.enforce(ctx, self, socket)
+	if err != nil {
+		return err
+	}
+	err = s.perform(ctx)
+	if stopErr := stop(); err == nil {
+		err = stopErr
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "\n%d tried, %d as the policy says. The daemon has stopped, its rules and both namespaces are gone.\n", s.tried, s.tried-s.wrong)
+	if s.wrong > 0 {
+		return fmt.Errorf("%w: %d of %d", ErrSurprise, s.wrong, s.tried)
+	}
+	return nil
+}
+
+// enforce starts the daemon in the server and returns how to stop it.
+func (s *show) enforce(ctx context.Context, self, socket string) (stop func() error, err error) {
+	if err := os.WriteFile(s.policy, []byte(examples.WebServer), 0o644); err != nil {
+		return nil, err
+	}
+	var log bytes.Buffer
+	cmd := s.server.Command(self, "--socket", socket, "run", "-c", s.policy, "--force")
+	cmd.Stdout, cmd.Stderr = &log, &log
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("starting the daemon: %w", err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	stop = func() error {
+		cmd.Process.Signal(os.Interrupt)
+		if err := <-ended; err != nil {
+			return fmt.Errorf("the daemon ended badly: %w\n%s", err, log.String())
+		}
+		return nil
+	}
+	for {
+		if _, err := s.daemon.Status(ctx); err == nil {
+			return stop, nil
+		}
+		select {
+		case err := <-ended:
+			return nil, fmt.Errorf("the daemon did not start: %w\n%s", err, log.String())
+		case <-ctx.Done():
+			cmd.Process.Kill()
+			<-ended
+			return nil, fmt.Errorf("the daemon is not ready: %w\n%s", ctx.Err(), log.String())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func (s *show) perform(ctx context.Context) error {
+	fmt.Fprint(s.out, `Two namespaces on one link: client ── eth0 server. The server enforces
+examples/web-server.yaml; every packet of it goes through the kernel's NFQUEUE.
+
+`)
+	if err := s.serve(ctx); err != nil {
+		return err
+	}
+	s.heading()
+	for i := range office {
+		for _, a := range firstPackets(office[i], world[i]) {
+			s.attempt(ctx, a)
+		}
+	}
+	s.table.Flush()
+	return s.removeRule(ctx)
+}
+
+func (s *show) heading() {
+	s.table = tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(s.table, "TRIED\tFROM\tTO\tRESULT\tBECAUSE OF")
+}
+
+// attempt tries one thing, asks the daemon what decided, and writes a line.
+func (s *show) attempt(ctx context.Context, a attempt) {
+	passed := a.try(ctx, s)
+	result := "dropped"
+	if passed {
+		result = "passed"
+	}
+	s.tried++
+	if passed != a.pass {
+		s.wrong++
+		result += " (!)"
+	}
+	fmt.Fprintf(s.table, "%s\t%s\t%s\t%s\t%s\n", a.what, a.from, a.to, result, s.because(ctx, a.query))
+}
+
+// because asks the daemon what decides about the packet that was just sent.
+func (s *show) because(ctx context.Context, q control.Query) string {
+	x, err := s.daemon.Explain(ctx, q)
+	switch {
+	case err != nil:
+		return err.Error()
+	case x.Exemption != "":
+		return x.Exemption
+	case x.Rule != nil && x.Flow != nil:
+		return "flow " + x.Flow.State + ", opened under " + ruleName(x.Rule)
+	case x.Rule != nil:
+		return ruleName(x.Rule)
+	case len(x.Misses) > 0:
+		return "no rule; " + nearest(&x.Misses[0])
+	}
+	return "no rule"
+}
+
+// nearest names a rule that almost permits the packet, and what keeps it.
+func nearest(m *control.Miss) string {
+	var lacks []string
+	for _, d := range m.Fields {
+		lacks = append(lacks, d.Field+" "+d.Want)
+	}
+	return ruleName(&m.Rule) + " wants " + strings.Join(lacks, " and ")
+}
+
+func ruleName(r *control.RuleRef) string {
+	name := fmt.Sprintf("%s %s[%d]", r.Group, r.Direction, r.Index)
+	if r.Description != "" {
+		name += " “" + r.Description + "”"
+	}
+	return name
+}
+
+// removeRule shows the difference between a live flow and a new one: the SSH
+// rule goes while a session is open.
+func (s *show) removeRule(ctx context.Context) error {
+	from := office[0]
+	session, err := dial(ctx, s.client, from.client, from.server, 22)
+	if err != nil {
+		return fmt.Errorf("opening the session that is to outlive its rule: %w", err)
+	}
+	defer session.Close()
+	const rule = "      - description: SSH\n        protocol: tcp\n        ports: 22\n        prefix_lists: [office, office-ipv6]\n"
+	without := strings.Replace(examples.WebServer, rule, "", 1)
+	if without == examples.WebServer {
+		return fmt.Errorf("the example has no SSH rule to remove")
+	}
+	if err := os.WriteFile(s.policy, []byte(without), 0o644); err != nil {
+		return err
+	}
+	if _, err := s.daemon.Reload(ctx, control.ReloadRequest{Force: true}); err != nil {
+		return fmt.Errorf("reload: %w", err)
+	}
+	fmt.Fprint(s.out, "\nThe SSH rule is removed while a session is open (reload, no packet lost):\n\n")
+	s.heading()
+	live := tcpAttempt("bytes in the open SSH session", from, 22, true)
+	live.from, live.query.From = session.LocalAddr().String(), session.LocalAddr().String()
+	live.try = func(context.Context, *show) bool { return talks(session) }
+	s.attempt(ctx, live)
+	s.attempt(ctx, tcpAttempt("new SSH connection", from, 22, false))
+	s.table.Flush()
+	return nil
+}

@@ -1,0 +1,12 @@
+// Package demo shows what sgfw does, on real packets: it makes two network
+// namespaces joined by a link, lets this same program enforce
+// examples/web-server.yaml in one of them, tries traffic that must pass and
+// traffic that must not, and prints what became of each and why. The namespaces
+// have no names and vanish with the process, however it ends.
+package demo
+
+import "errors"
+
+// ErrSurprise is returned when something that must pass was dropped, or the
+// reverse.
+var ErrSurprise = errors.New("not everything went as the policy says")
