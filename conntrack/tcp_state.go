@@ -220,8 +220,9 @@ func (f *Flow) stepPickup(d Direction, seg *TCPSegment) (refresh bool) {
 	}
 	end := seg.End()
 	switch {
-	case !opener && !known, seg.Seq-mine.end >= reach && mine.end-seg.Seq >= reach:
-		// The first segment, or one that has nothing to do with those before.
+	case !opener && !known, seg.Seq-mine.end >= reach:
+		// The first segment, or one from before it. The range begins anew, so
+		// that it holds the latest segment, whatever a forger sent first.
 		mine.end, mine.top = seg.Seq, end
 	case after(end, mine.top):
 		mine.top = end

@@ -368,7 +368,7 @@ func (f *twinFlow) tcp(d Direction, seg TCPSegment, kind string) bool {
 			return false
 		}
 		seq := near(seg.Seq, me.end)
-		if !me.known || seq-me.end >= twinWindow || me.end-seq >= twinWindow {
+		if !me.known || seq-me.end >= twinWindow || seq < me.end {
 			seq = int64(seg.Seq) + 1<<40
 			*me = twinSide{known: true, end: seq, top: seq + length}
 		} else if seq+length > me.top {

@@ -1,0 +1,530 @@
+package conntrack
+
+import (
+	"testing"
+	"time"
+)
+
+// step is one segment of a scripted connection, one second after the one
+// before, and what must come of it. Rules permit whatever they are asked.
+type step struct {
+	dir           Direction
+	flags         TCPFlags
+	seq, ack, len uint32
+	want          Outcome
+	state         State
+	timer         timer
+}
+
+type timer uint8
+
+const (
+	fresh timer = iota // the idle timer starts anew
+	kept               // it runs on
+)
+
+const (
+	in  = Ingress
+	out = Egress
+)
+
+// script plays steps on one tuple, opened by the first step.
+type script struct {
+	testing.TB
+	table *Table
+	tuple Tuple
+	tmo   Timeouts
+	now   Time
+}
+
+func newScript(tb testing.TB) *script {
+	return &script{
+		TB:    tb,
+		table: NewTable(Config{MaxFlows: 100}),
+		tuple: NewTuple(1, Ingress, ProtoTCP, Addr4([4]byte{203, 0, 113, 9}), Addr4([4]byte{192, 0, 2, 1}), 50000, 443),
+		tmo:   DefaultTimeouts(),
+		now:   Time(time.Hour),
+	}
+}
+
+// play runs the steps; the first one meets no flow if there is none.
+func (s *script) play(steps ...step) {
+	s.Helper()
+	for i, st := range steps {
+		s.now = s.now.Add(time.Second)
+		p := Sample{Dir: st.dir, Class: ClassTCP, Bytes: 40 + st.len, TCP: TCPSegment{Seq: st.seq, Ack: st.ack, Len: st.len, Flags: st.flags}}
+		c := s.table.Lock(&s.tuple, s.now)
+		f := c.Flow()
+		if f == nil {
+			if r := c.Insert(&p, 1, &s.tmo, s.now); r != Inserted {
+				s.Fatalf("step %d: Insert = %v", i, r)
+			}
+			f = c.Flow()
+		} else {
+			before := f.expires
+			o := f.Assess(&p)
+			if o != st.want {
+				s.Fatalf("step %d %+v in %v: outcome %v, want %v", i, st, f.State(), o, st.want)
+			}
+			if o == OutcomeReopen {
+				c.Insert(&p, 1, &s.tmo, s.now)
+			} else {
+				c.Update(&p, o, &s.tmo, s.now)
+			}
+			f = c.Flow()
+			anew := f.expires == s.now.deadline(s.tmo.timer(f.class, f.state))
+			if anew != (st.timer == fresh) || !anew && f.expires != before {
+				s.Fatalf("step %d %+v: timer anew = %v in %v", i, st, anew, f.State())
+			}
+		}
+		if f.State() != st.state {
+			s.Fatalf("step %d %+v: state %v, want %v", i, st, f.State(), st.state)
+		}
+		c.Unlock()
+	}
+}
+
+// lives asserts that the flow is there d after the last step, and not e after.
+func (s *script) lives(d, e time.Duration) {
+	s.Helper()
+	for _, x := range []struct {
+		after time.Duration
+		want  bool
+	}{{d, true}, {e, false}} {
+		c := s.table.Lock(&s.tuple, s.now.Add(x.after))
+		if got := c.Flow() != nil; got != x.want {
+			s.Errorf("%v after the last packet: alive = %v, want %v", x.after, got, x.want)
+		}
+		c.Unlock()
+	}
+}
+
+// Numbers of the scripts: the client's ISN is 999, the server's 4999.
+var (
+	handshake = []step{
+		{in, SYN, 999, 0, 0, 0, StateSynSent, fresh},
+		{out, SYN | ACK, 4999, 1000, 0, OutcomeMember, StateSynRecv, fresh},
+		{in, ACK, 1000, 5000, 0, OutcomeMember, StateEstablished, fresh},
+	}
+	request  = step{in, ACK | PSH, 1000, 5000, 100, OutcomeMember, StateEstablished, fresh}
+	response = step{out, ACK | PSH, 5000, 1100, 200, OutcomeMember, StateEstablished, fresh}
+	acked    = step{in, ACK, 1100, 5200, 0, OutcomeMember, StateEstablished, fresh}
+)
+
+func established(tb testing.TB) *script {
+	tb.Helper()
+	s := newScript(tb)
+	s.play(handshake...)
+	s.play(request, response, acked)
+	return s
+}
+
+func TestTCPSequences(t *testing.T) {
+	const m, r = OutcomeMember, OutcomeRules
+	est := StateEstablished
+	for _, tc := range []struct {
+		name  string
+		after func(testing.TB) *script
+		steps []step
+	}{
+		{"handshake", newScript, handshake},
+		{"lost ACK, data proves the handshake", newScript, []step{
+			handshake[0], handshake[1], request,
+		}},
+		{"SYN and SYN-ACK again do not refresh", newScript, []step{
+			handshake[0],
+			{in, SYN, 999, 0, 0, m, StateSynSent, kept},
+			handshake[1],
+			{in, SYN, 999, 0, 0, m, StateSynRecv, kept},
+			{out, SYN | ACK, 4999, 1000, 0, m, StateSynRecv, kept},
+			handshake[2],
+		}},
+		{"fast open: data in SYN, taken", newScript, []step{
+			{in, SYN, 999, 0, 50, 0, StateSynSent, fresh},
+			{out, SYN | ACK, 4999, 1050, 0, m, StateSynRecv, fresh},
+			{in, SYN, 999, 0, 50, m, StateSynRecv, kept},
+			{in, ACK, 1050, 5000, 0, m, est, fresh},
+		}},
+		{"fast open: data in SYN, not taken", newScript, []step{
+			{in, SYN, 999, 0, 50, 0, StateSynSent, fresh},
+			{out, SYN | ACK, 4999, 1000, 0, m, StateSynRecv, fresh},
+			{in, ACK, 1000, 5000, 50, m, est, fresh},
+		}},
+		{"ACK of something else does not establish (design: trust is earned)", newScript, []step{
+			handshake[0], handshake[1],
+			{in, ACK, 1000, 4999, 0, m, StateSynRecv, kept},
+			{in, ACK, 1000, 5001, 0, m, StateSynRecv, kept},
+			{in, ACK, 999, 5000, 0, m, StateSynRecv, kept},
+			{in, ACK, 1000 + reach, 5000, 0, m, StateSynRecv, kept},
+			handshake[2],
+		}},
+		{"ACK before any SYN-ACK does not establish", newScript, []step{
+			handshake[0],
+			{in, ACK, 1000, 5000, 0, m, StateSynSent, kept},
+			{out, ACK, 5000, 1000, 10, m, StateSynSent, kept},
+		}},
+		{"stale SYN-ACK does not poison", newScript, []step{
+			handshake[0],
+			{out, SYN | ACK, 777, 888, 0, m, StateSynSent, kept},
+			{in, RST, 888, 0, 0, m, StateSynSent, kept},
+			handshake[1], handshake[2],
+		}},
+		{"the later of two good SYN-ACKs counts (stateless server)", newScript, []step{
+			handshake[0], handshake[1],
+			{out, SYN | ACK, 6999, 1000, 0, m, StateSynRecv, kept},
+			{in, ACK, 1000, 5000, 0, m, StateSynRecv, kept},
+			{in, ACK, 1000, 7000, 0, m, est, fresh},
+		}},
+		{"refused: RST acknowledges the SYN", newScript, []step{
+			handshake[0],
+			{out, RST | ACK, 0, 1001, 0, m, StateSynSent, kept},
+			{out, RST, 0, 1000, 0, m, StateSynSent, kept},
+			{out, RST | ACK, 0, 1000, 0, m, StateClose, fresh},
+			{out, RST | ACK, 0, 1000, 0, m, StateClose, kept},
+		}},
+		{"given up by the opener", newScript, []step{
+			handshake[0],
+			{in, RST, 12345, 0, 0, m, StateSynSent, kept},
+			{in, RST, 1000, 0, 0, m, StateClose, fresh},
+		}},
+		{"reset by the opener after the SYN-ACK", newScript, []step{
+			handshake[0], handshake[1],
+			{in, RST, 5000, 0, 0, m, StateSynRecv, kept},
+			{in, RST, 1000, 0, 0, m, StateClose, fresh},
+		}},
+		{"reset by the server after its SYN-ACK", newScript, []step{
+			handshake[0], handshake[1],
+			{out, RST, 5001, 0, 0, m, StateSynRecv, kept},
+			{out, RST, 5000, 0, 0, m, StateClose, fresh},
+		}},
+		{"simultaneous open", newScript, []step{
+			{out, SYN, 999, 0, 0, 0, StateSynSent, fresh},
+			{in, SYN, 4999, 0, 0, m, StateSynSent, kept},
+			{out, SYN | ACK, 999, 5000, 0, m, StateSynSent, kept},
+			{in, SYN | ACK, 4999, 1000, 0, m, est, fresh},
+			{out, ACK, 1000, 5000, 0, m, est, fresh},
+		}},
+		{"simultaneous open, SYN-ACKs in the other order", newScript, []step{
+			{out, SYN, 999, 0, 0, 0, StateSynSent, fresh},
+			{in, SYN, 4999, 0, 0, m, StateSynSent, kept},
+			{in, SYN | ACK, 4999, 1000, 0, m, StateSynRecv, fresh},
+			{out, SYN | ACK, 999, 5000, 0, m, est, fresh},
+		}},
+		{"simultaneous open, one SYN-ACK lost before us", newScript, []step{
+			{out, SYN, 999, 0, 0, 0, StateSynSent, fresh},
+			{in, SYN, 4999, 0, 0, m, StateSynSent, kept},
+			{out, SYN | ACK, 999, 5000, 0, m, StateSynSent, kept},
+			{in, ACK, 5000, 1000, 10, m, est, fresh},
+		}},
+		{"forged crossing SYN does not poison", newScript, []step{
+			{out, SYN, 999, 0, 0, 0, StateSynSent, fresh},
+			{in, SYN, 66666, 0, 0, m, StateSynSent, kept},
+			{in, RST, 66667, 0, 0, m, StateSynSent, kept},
+			{in, SYN | ACK, 4999, 1000, 0, m, StateSynRecv, fresh},
+			{out, ACK, 1000, 5000, 0, m, est, fresh},
+		}},
+
+		{"out-of-window RST leaves established", established, []step{
+			{in, RST, 1099, 0, 0, m, est, kept},
+			{in, RST, 1101, 0, 0, m, est, kept},
+			{out, RST, 5201, 0, 0, m, est, kept},
+			{out, RST | ACK, 5199, 1100, 0, m, est, kept},
+			request,
+		}},
+		{"exact RST closes", established, []step{{in, RST, 1100, 0, 0, m, StateClose, fresh}}},
+		{"exact RST of the other side closes", established, []step{{out, RST | ACK, 5200, 1100, 0, m, StateClose, fresh}}},
+		{"RST at the other side's acknowledgement closes", established, []step{
+			{in, ACK, 1100, 5200, 100, m, est, fresh}, // lost behind us: the server still expects 1100
+			{in, RST, 1100, 0, 0, m, StateClose, fresh},
+		}},
+		{"RST is accepted once closing, if exact", established, []step{
+			{in, FIN | ACK, 1100, 5200, 0, m, StateFinWait, fresh},
+			{in, RST, 1102, 0, 0, m, StateFinWait, kept},
+			{in, RST, 1101, 0, 0, m, StateClose, fresh},
+		}},
+		{"challenge ACK passes; the RST that follows closes (RFC 5961)", established, []step{
+			{in, RST, 1150, 0, 0, m, est, kept},
+			{out, ACK, 5200, 1100, 0, m, est, fresh},
+			{in, RST, 1100, 0, 0, m, StateClose, fresh},
+		}},
+		{"retransmission of acknowledged data passes", established, []step{
+			request, response,
+			{out, FIN | ACK, 5200, 1100, 0, m, StateFinWait, fresh}, // and spoiled nothing
+		}},
+		{"SYN-ACK again passes and does not refresh", established, []step{
+			{out, SYN | ACK, 4999, 1000, 0, m, est, kept},
+		}},
+		{"keepalive", established, []step{
+			{in, ACK, 1099, 5200, 0, m, est, fresh},
+			{in, ACK, 1099, 5200, 1, m, est, fresh},
+			{out, ACK, 5200, 1100, 0, m, est, fresh},
+			{out, RST, 5200, 0, 0, m, StateClose, fresh},
+		}},
+		{"out-of-window data passes (T28) and moves nothing", established, []step{
+			{in, ACK, 1100 + reach + 5, 5200, 10, m, est, fresh},
+			{in, ACK, 0xc0000000 + 1100, 5200, 10, m, est, fresh},
+			{in, RST, 1100 + reach + 15, 0, 0, m, est, kept},
+			{in, RST, 1100, 0, 0, m, StateClose, fresh},
+		}},
+
+		{"close", established, []step{
+			{in, FIN | ACK, 1100, 5200, 0, m, StateFinWait, fresh},
+			{out, ACK, 5200, 1101, 0, m, StateCloseWait, fresh},
+			{out, FIN | ACK, 5200, 1101, 0, m, StateLastAck, fresh},
+			{in, ACK, 1101, 5201, 0, m, StateTimeWait, fresh},
+			{out, ACK, 5201, 1101, 0, m, StateTimeWait, kept},
+			{out, FIN | ACK, 5200, 1101, 0, m, StateTimeWait, fresh},
+			{out, FIN | ACK, 5300, 1101, 0, m, StateTimeWait, kept},
+			{in, RST, 1101, 0, 0, m, StateTimeWait, kept},
+		}},
+		{"close in three segments", established, []step{
+			{in, FIN | ACK, 1100, 5200, 0, m, StateFinWait, fresh},
+			{out, FIN | ACK, 5200, 1101, 0, m, StateLastAck, fresh},
+			{in, ACK, 1101, 5201, 0, m, StateTimeWait, fresh},
+		}},
+		{"simultaneous close", established, []step{
+			{in, FIN | ACK, 1100, 5200, 0, m, StateFinWait, fresh},
+			{out, FIN | ACK, 5200, 1100, 0, m, StateLastAck, fresh},
+			{in, ACK, 1101, 5201, 0, m, StateLastAck, fresh},
+			{out, ACK, 5201, 1101, 0, m, StateTimeWait, fresh},
+		}},
+		{"half-closed and still sending", established, []step{
+			{in, FIN | ACK, 1100, 5200, 0, m, StateFinWait, fresh},
+			{out, ACK, 5200, 1101, 1000, m, StateCloseWait, fresh},
+			{in, ACK, 1101, 6200, 0, m, StateCloseWait, fresh},
+			{out, ACK, 6200, 1101, 1000, m, StateCloseWait, fresh},
+			{out, FIN | ACK, 7200, 1101, 0, m, StateLastAck, fresh},
+			{in, ACK, 1101, 7201, 0, m, StateTimeWait, fresh},
+		}},
+		{"FIN with data", established, []step{
+			{in, FIN | ACK, 1100, 5200, 100, m, StateFinWait, fresh},
+			{out, ACK, 5200, 1200, 0, m, StateFinWait, fresh},
+			{out, ACK, 5200, 1201, 0, m, StateCloseWait, fresh},
+		}},
+		{"FIN behind a gap counts when it is acknowledged", established, []step{
+			{in, FIN | ACK, 1200, 5200, 0, m, est, fresh},
+			{in, ACK, 1100, 5200, 100, m, est, fresh},
+			{out, ACK, 5200, 1200, 0, m, est, fresh},
+			{out, ACK, 5200, 1201, 0, m, StateCloseWait, fresh},
+		}},
+		{"FIN of a number out of the air changes nothing", established, []step{
+			{in, FIN | ACK, 33333, 5200, 0, m, est, fresh},
+			{out, ACK, 5200, 1100, 0, m, est, fresh},
+			{in, FIN | ACK, 500, 5200, 0, m, est, fresh},
+			{in, ACK, 1100, 5200, 100, m, est, fresh},
+			{out, ACK, 5200, 1200, 0, m, est, fresh},
+		}},
+		{"a FIN that the stream passes by was none", established, []step{
+			{in, FIN | ACK, 1100, 5200, 0, m, StateFinWait, fresh},
+			{in, ACK, 1100, 5200, 100, m, StateFinWait, fresh},
+			{out, ACK, 5200, 1200, 0, m, est, fresh},
+		}},
+		{"impossible flags are for the rules (T27)", established, []step{
+			{in, 0, 1100, 0, 0, r, est, kept},
+			{in, FIN, 1100, 0, 0, r, est, kept},
+			{in, SYN | FIN, 1100, 0, 0, r, est, kept},
+			{in, SYN | RST, 1100, 0, 0, r, est, kept},
+			{in, FIN | RST | ACK, 1100, 5200, 0, r, est, kept},
+			{in, FIN | PSH | URG, 1100, 0, 0, r, est, kept},
+		}},
+
+		{"SYN on a live flow is for the rules and changes nothing", established, []step{
+			{in, SYN, 7999, 0, 0, r, est, kept},
+			{out, ACK, 5200, 1100, 0, m, est, fresh}, // the challenge
+			request,
+			{out, SYN, 7999, 0, 0, r, est, kept},
+			request,
+		}},
+		{"lost state: a SYN that the other side takes restarts the flow", established, []step{
+			{in, SYN, 7999, 0, 0, r, est, kept},
+			{out, SYN | ACK, 8999, 8001, 0, m, est, kept}, // not for this SYN
+			{in, SYN | ACK, 8999, 8000, 0, m, est, kept},  // not by the other side
+			{out, SYN | ACK, 8999, 8000, 0, m, StateSynRecv, fresh},
+			{in, ACK, 8000, 9000, 0, m, est, fresh},
+			{in, RST, 1100, 0, 0, m, est, kept}, // the old numbers are gone
+			{in, RST, 8000, 0, 0, m, StateClose, fresh},
+		}},
+		{"lost state at both ends, roles changed", established, []step{
+			{out, SYN, 7999, 0, 0, r, est, kept},
+			{in, SYN | ACK, 8999, 8000, 0, m, StateSynRecv, fresh},
+			{out, ACK, 8000, 9000, 0, m, est, fresh},
+		}},
+		{"another SYN while the first waits", newScript, []step{
+			handshake[0],
+			{in, SYN, 7999, 0, 0, r, StateSynSent, kept},
+			{out, SYN | ACK, 8999, 8000, 0, m, StateSynRecv, fresh},
+			{in, ACK, 8000, 9000, 0, m, est, fresh},
+		}},
+		{"lost state, answered by a challenge, an exact RST and a new SYN", established, []step{
+			{in, SYN, 7999, 0, 0, r, est, kept},
+			{out, ACK, 5200, 1100, 0, m, est, fresh},
+			{in, RST, 1100, 0, 0, m, StateClose, fresh},
+			{in, SYN, 7999, 0, 0, OutcomeReopen, StateSynSent, fresh},
+			{out, SYN | ACK, 8999, 8000, 0, m, StateSynRecv, fresh},
+			{in, ACK, 8000, 9000, 0, m, est, fresh},
+		}},
+		{"tuple reuse in TIME_WAIT", established, []step{
+			{in, FIN | ACK, 1100, 5200, 0, m, StateFinWait, fresh},
+			{out, FIN | ACK, 5200, 1101, 0, m, StateLastAck, fresh},
+			{in, ACK, 1101, 5201, 0, m, StateTimeWait, fresh},
+			{in, SYN, 90000, 0, 0, OutcomeReopen, StateSynSent, fresh},
+			{out, SYN | ACK, 70000, 90001, 0, m, StateSynRecv, fresh},
+			{in, ACK, 90001, 70001, 0, m, est, fresh},
+		}},
+		{"tuple reuse in LAST_ACK, by the other side", established, []step{
+			{in, FIN | ACK, 1100, 5200, 0, m, StateFinWait, fresh},
+			{out, FIN | ACK, 5200, 1101, 0, m, StateLastAck, fresh},
+			{out, SYN, 90000, 0, 0, OutcomeReopen, StateSynSent, fresh},
+			{in, SYN | ACK, 70000, 90001, 0, m, StateSynRecv, fresh},
+		}},
+
+		{"pickup by data and its acknowledgement (T22)", newScript, []step{
+			{in, ACK, 1000, 5000, 100, 0, StatePickup, fresh},
+			{out, ACK, 5000, 1100, 0, m, est, fresh},
+			{in, FIN | ACK, 1100, 5000, 0, m, StateFinWait, fresh},
+		}},
+		{"pickup while the other side's data is on its way", newScript, []step{
+			{in, ACK, 1000, 5000, 0, 0, StatePickup, fresh},
+			{out, ACK, 5400, 1000, 200, m, StatePickup, fresh},
+			{in, ACK, 1000, 5200, 0, m, StatePickup, fresh},
+			{in, ACK, 1000, 5600, 0, m, est, fresh},
+			{out, RST, 5600, 0, 0, m, StateClose, fresh},
+		}},
+		{"pickup forged: the challenge does not confirm it", newScript, []step{
+			{in, ACK, 33333, 44444, 100, 0, StatePickup, fresh},
+			{out, ACK, 5000, 1000, 0, m, StatePickup, fresh},
+			{in, ACK, 33433, 44444, 100, m, StatePickup, fresh},
+			{out, ACK, 5000, 1000, 0, m, StatePickup, fresh},
+			{in, ACK, 1000, 5000, 0, m, est, fresh}, // the true side
+		}},
+		{"pickup confirmed on one side only", newScript, []step{
+			{in, ACK, 1000, 44444, 100, 0, StatePickup, fresh},
+			{out, ACK, 5000, 1100, 0, m, StatePickup, fresh},
+			{in, ACK, 1100, 44444, 100, m, StatePickup, fresh},
+		}},
+		{"pickup of a connection that does not exist", newScript, []step{
+			{in, ACK, 1000, 5000, 100, 0, StatePickup, fresh},
+			{out, RST, 5001, 0, 0, m, StatePickup, kept},
+			{in, RST, 1100, 0, 0, m, StatePickup, kept},
+			{out, RST, 5000, 0, 0, m, StateClose, fresh},
+		}},
+		{"pickup and a new connection", newScript, []step{
+			{in, ACK, 1000, 5000, 100, 0, StatePickup, fresh},
+			{in, SYN, 7999, 0, 0, r, StatePickup, kept},
+			{out, SYN | ACK, 8999, 8000, 0, m, StateSynRecv, fresh},
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := tc.after(t)
+			s.play(tc.steps...)
+		})
+	}
+}
+
+// TestTCPWrapAround plays a whole connection at numbers around 2^32.
+func TestTCPWrapAround(t *testing.T) {
+	const m = OutcomeMember
+	for _, isn := range []uint32{0xffffffff, 0xfffffffe, 0xffffff9d, 0x7fffffff, 0x7fffffff - 100, 0} {
+		c, s := isn+1, isn+7 // first data bytes of client and server
+		sc := newScript(t)
+		sc.play(
+			step{in, SYN, c - 1, 0, 0, 0, StateSynSent, fresh},
+			step{out, SYN | ACK, s - 1, c, 0, m, StateSynRecv, fresh},
+			step{in, ACK, c, s, 0, m, StateEstablished, fresh},
+			step{in, ACK, c, s, 100, m, StateEstablished, fresh},
+			step{out, ACK, s, c + 100, 100, m, StateEstablished, fresh},
+			step{in, RST, c + 99, 0, 0, m, StateEstablished, kept},
+			step{in, FIN | ACK, c + 100, s + 100, 0, m, StateFinWait, fresh},
+			step{out, ACK, s + 100, c + 101, 0, m, StateCloseWait, fresh},
+			step{out, FIN | ACK, s + 100, c + 101, 0, m, StateLastAck, fresh},
+			step{in, ACK, c + 101, s + 101, 0, m, StateTimeWait, fresh},
+		)
+	}
+}
+
+// TestTCPLongStream moves three times around the number space, with a FIN at the end.
+func TestTCPLongStream(t *testing.T) {
+	s := established(t)
+	seq := uint32(1100)
+	for range 3 * 64 {
+		s.play(
+			step{in, ACK, seq, 5200, 1 << 26, OutcomeMember, StateEstablished, fresh},
+			step{out, ACK, 5200, seq + 1<<26, 0, OutcomeMember, StateEstablished, fresh},
+		)
+		seq += 1 << 26
+	}
+	s.play(step{in, FIN | ACK, seq, 5200, 0, OutcomeMember, StateFinWait, fresh})
+}
+
+// TestForgedSegments: whatever one side's forger sends without knowing numbers
+// neither shortens an established flow nor changes its state, and the true
+// connection closes afterwards as if nothing had been (T13, T28).
+func TestForgedSegments(t *testing.T) {
+	flags := []TCPFlags{SYN, SYN | ACK, RST, RST | ACK, FIN | ACK, ACK, ACK | PSH, 0, SYN | FIN}
+	s := established(t)
+	c := s.table.Lock(&s.tuple, s.now)
+	expires := c.Flow().expires
+	c.Unlock()
+	for i := range uint32(20000) {
+		p := Sample{Dir: Ingress, Class: ClassTCP, Bytes: 40, TCP: TCPSegment{
+			// A stride that visits everything but the few numbers that are exact.
+			Seq: 1100 + 2000 + i*214737, Ack: 5200 + 2000 + i*214703, Len: i % 1400, Flags: flags[i%uint32(len(flags))],
+		}}
+		if p.TCP.Seq+2000-1100 < 4000 {
+			continue
+		}
+		c := s.table.Lock(&s.tuple, s.now)
+		f := c.Flow()
+		o := f.Assess(&p)
+		c.Update(&p, o, &s.tmo, s.now)
+		if f.State() != StateEstablished || f.expires < expires {
+			t.Fatalf("%+v: state %v, expires %v, was %v", p.TCP, f.State(), f.expires, expires)
+		}
+		c.Unlock()
+	}
+	s.play(
+		step{in, ACK, 1100, 5200, 100, OutcomeMember, StateEstablished, fresh},
+		step{out, ACK, 5200, 1200, 0, OutcomeMember, StateEstablished, fresh},
+		step{in, FIN | ACK, 1200, 5200, 0, OutcomeMember, StateFinWait, fresh},
+		step{out, FIN | ACK, 5200, 1201, 0, OutcomeMember, StateLastAck, fresh},
+		step{in, ACK, 1201, 5201, 0, OutcomeMember, StateTimeWait, fresh},
+	)
+}
+
+// TestOpens: what may create an entry and what never does (T22, T27).
+func TestOpens(t *testing.T) {
+	for _, tc := range []struct {
+		flags TCPFlags
+		want  bool
+	}{
+		{SYN, true}, {SYN | ECE | CWR, true}, {SYN | URG, true},
+		{ACK, true}, {ACK | PSH, true}, {ACK | PSH | URG, true},
+		{SYN | ACK, false}, {RST, false}, {RST | ACK, false}, {FIN | ACK, false},
+		{0, false}, {PSH, false}, {FIN, false}, {SYN | FIN, false}, {SYN | RST, false}, {FIN | PSH | URG, false}, {0xff, false},
+	} {
+		s := Sample{Class: ClassTCP, TCP: TCPSegment{Flags: tc.flags}}
+		if got := Opens(&s); got != tc.want {
+			t.Errorf("Opens(TCP flags %#02x) = %v, want %v", tc.flags, got, tc.want)
+		}
+		table, k := NewTable(Config{}), manyTuples(1)[0]
+		tmo := DefaultTimeouts()
+		c := table.Lock(&k, 0)
+		if got := c.Insert(&s, 0, &tmo, 0) == Inserted; got != tc.want || (c.Flow() != nil) != tc.want {
+			t.Errorf("Insert(TCP flags %#02x): inserted = %v, want %v", tc.flags, got, tc.want)
+		}
+		c.Unlock()
+	}
+	for _, tc := range []struct {
+		s    Sample
+		want bool
+	}{
+		{Sample{Class: ClassUDP}, true},
+		{Sample{Class: ClassOther}, true},
+		{Sample{Class: ClassQuery}, true},
+		{Sample{Class: ClassQuery, Reply: true}, false},
+	} {
+		if got := Opens(&tc.s); got != tc.want {
+			t.Errorf("Opens(%+v) = %v, want %v", tc.s, got, tc.want)
+		}
+	}
+}
