@@ -1,0 +1,73 @@
+package conntrack
+
+import (
+	"runtime"
+	"testing"
+)
+
+// TestHeapPerFlow: at most 128 bytes of heap per flow, all in all.
+func TestHeapPerFlow(t *testing.T) {
+	const n, limit = 100_000, 128
+	tuples := manyTuples(n)
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	table := NewTable(Config{MaxFlows: n})
+	for i := range tuples {
+		establish(t, table, &tuples[i], 0)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if table.Len() != n {
+		t.Fatalf("%d flows, want %d", table.Len(), n)
+	}
+	per := float64(after.HeapAlloc-before.HeapAlloc) / n
+	t.Logf("%.1f bytes per flow", per)
+	if per > limit {
+		t.Errorf("%.1f bytes of heap per flow, want at most %d", per, limit)
+	}
+	runtime.KeepAlive(tuples)
+	runtime.KeepAlive(table)
+}
+
+// TestAllocs: none on a hit or a miss, and new flows only pay for growth.
+func TestAllocs(t *testing.T) {
+	table := NewTable(Config{MaxFlows: 1 << 20})
+	tuples := manyTuples(50_000)
+	establish(t, table, &tuples[0], 0)
+	tmo := DefaultTimeouts()
+	seg := Sample{Dir: Ingress, Class: ClassTCP, Bytes: 1500, TCP: TCPSegment{Seq: 101, Ack: 901, Len: 1448, Flags: ACK}}
+	if n := testing.AllocsPerRun(1000, func() {
+		c := table.Lock(&tuples[0], 1)
+		f := c.Flow()
+		c.Update(&seg, f.Assess(&seg), &tmo, 1)
+		c.Unlock()
+		c = table.Lock(&tuples[1], 1)
+		c.Unlock()
+	}); n != 0 {
+		t.Errorf("%v allocations on a hit and a miss", n)
+	}
+	i := 0
+	udp := Sample{Class: ClassUDP}
+	if n := testing.AllocsPerRun(len(tuples)-2, func() {
+		i++
+		c := table.Lock(&tuples[i], 1)
+		if c.Flow() == nil {
+			c.Insert(&udp, 0, &tmo, 1)
+		}
+		c.Unlock()
+	}); n > 0.1 {
+		t.Errorf("%v allocations per new flow", n)
+	}
+	full := NewTable(Config{MaxFlows: 1, MaxHalfOpen: 1})
+	establish(t, full, &tuples[0], 0)
+	if n := testing.AllocsPerRun(1000, func() {
+		c := full.Lock(&tuples[1], 1)
+		if c.Insert(&udp, 0, &tmo, 1) != TableFull {
+			t.Fatal("not refused")
+		}
+		c.Unlock()
+	}); n != 0 {
+		t.Errorf("%v allocations on a refused flow", n)
+	}
+}
