@@ -50,9 +50,10 @@ is a port of its.`,
 	f.Uint8Var(&kind, "icmp-type", 0, "ICMP type (default: echo request)")
 	f.Uint8Var(&code, "icmp-code", 0, "ICMP code")
 	f.Uint16Var(&id, "id", 0, "ICMP identifier")
-	c.MarkFlagsMutuallyExclusive("ingress", "egress", "direction")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		switch {
+		case ingress && egress, (ingress || egress) && f.Changed("direction"):
+			return &usageError{errors.New("--ingress, --egress and --direction exclude each other")}
 		case ingress:
 			q.Direction = "ingress"
 		case egress:

@@ -185,11 +185,17 @@ func devices(s Session) []string {
 	if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
 		return nil
 	}
-	server := s.Server.Addr().WithZone("")
+	server, client := s.Server.Addr().WithZone(""), s.Client.Addr().WithZone("")
 	own := false
 	for _, a := range addrs {
-		// A link-local address may be on several devices; each is asked.
-		if ip, ok := netip.AddrFromSlice(a.IP); ok && ip.Unmap() == server {
+		ip, ok := netip.AddrFromSlice(a.IP)
+		switch ip = ip.Unmap(); {
+		case !ok:
+		case ip == client:
+			// The machine talks to itself, over lo.
+			return nil
+		case ip == server:
+			// A link-local address may be on several devices; each is asked.
 			own = true
 			add(a.LinkIndex)
 		}
@@ -198,7 +204,7 @@ func devices(s Session) []string {
 	if !own || server.IsLinkLocalUnicast() {
 		return out
 	}
-	routes, err := netlink.RouteGet(s.Client.Addr().WithZone("").AsSlice())
+	routes, err := netlink.RouteGet(client.AsSlice())
 	if err != nil {
 		return out
 	}

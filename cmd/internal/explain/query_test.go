@@ -1,0 +1,285 @@
+package explain
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"sgfw/cmd/internal/control"
+	"sgfw/conntrack"
+	"sgfw/filter"
+	"sgfw/policy"
+	"sgfw/policy/file"
+	"sgfw/policy/member"
+)
+
+const text = `version: 1
+security_groups:
+  - name: web
+    description: web
+    ingress:
+      - { description: HTTPS, protocol: tcp, ports: 443, cidr_blocks: [0.0.0.0/0], ipv6_cidr_blocks: ["::/0"] }
+      - { protocol: icmp, from_port: 8, to_port: -1, cidr_blocks: [198.51.100.0/24] }
+      - { protocol: udp, ports: 5000-5010, cidr_blocks: [198.51.100.0/24] }
+      - { protocol: "47", cidr_blocks: [198.51.100.7/32] }
+    egress: []
+  - name: out
+    description: default egress
+interfaces:
+  - { device: eth0, security_groups: [web] }
+`
+
+// two interfaces, one of them a pattern.
+const several = text + `  - { device: veth*, security_groups: [web, out] }
+`
+
+func load(t *testing.T, s string) *policy.Policy {
+	t.Helper()
+	p, _, err := file.Parse("p.yaml", []byte(s))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+var facts = member.Facts{Links: []member.Link{
+	{Name: "eth0", Index: 2, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}},
+	{Name: "veth7", Index: 3},
+}}
+
+func u8(n uint8) *uint8    { return &n }
+func u16(n uint16) *uint16 { return &n }
+
+func TestParseFillsIn(t *testing.T) {
+	one := load(t, text)
+	for _, tc := range []struct {
+		name    string
+		in      control.Query
+		want    control.Query
+		notices int
+	}{
+		{"interface, own address",
+			control.Query{Direction: "ingress", Protocol: "tcp", From: "198.51.100.9", To: ":443"},
+			control.Query{Interface: "eth0", Direction: "ingress", Protocol: "tcp", From: "198.51.100.9:0", To: "192.0.2.1:443"}, 0},
+		{"own address of the peer's family",
+			control.Query{Direction: "ingress", Protocol: "TCP", From: "[2001:db8:9::9]:50000", To: ":443"},
+			control.Query{Interface: "eth0", Direction: "ingress", Protocol: "tcp", From: "[2001:db8:9::9]:50000", To: "[2001:db8::1]:443"}, 0},
+		{"direction from an own destination",
+			control.Query{Protocol: "udp", From: "198.51.100.9", To: "192.0.2.1:5000"},
+			control.Query{Interface: "eth0", Direction: "ingress", Protocol: "udp", From: "198.51.100.9:0", To: "192.0.2.1:5000"}, 0},
+		{"direction from an own source",
+			control.Query{Protocol: "udp", From: "192.0.2.1:53", To: "198.51.100.9:5000"},
+			control.Query{Interface: "eth0", Direction: "egress", Protocol: "udp", From: "192.0.2.1:53", To: "198.51.100.9:5000"}, 0},
+		{"forwarded packet",
+			control.Query{Direction: "ingress", Protocol: "tcp", From: "198.51.100.9", To: "10.1.1.1:443"},
+			control.Query{Interface: "eth0", Direction: "ingress", Protocol: "tcp", From: "198.51.100.9:0", To: "10.1.1.1:443"}, 1},
+		{"device without addresses",
+			control.Query{Interface: "nope0", Direction: "egress", Protocol: "47", To: "198.51.100.9"},
+			control.Query{Interface: "nope0", Direction: "egress", Protocol: "47", From: "0.0.0.0", To: "198.51.100.9"}, 1},
+		{"echo request",
+			control.Query{Direction: "ingress", Protocol: "icmp", From: "198.51.100.9"},
+			control.Query{Interface: "eth0", Direction: "ingress", Protocol: "icmp", From: "198.51.100.9", To: "192.0.2.1",
+				ICMPType: u8(8), ICMPCode: u8(0), ICMPID: u16(0)}, 0},
+		{"echo request of IPv6",
+			control.Query{Direction: "ingress", Protocol: "icmpv6", From: "2001:db8:9::9", ICMPID: u16(7)},
+			control.Query{Interface: "eth0", Direction: "ingress", Protocol: "icmpv6", From: "2001:db8:9::9", To: "2001:db8::1",
+				ICMPType: u8(128), ICMPCode: u8(0), ICMPID: u16(7)}, 0},
+		{"ICMP of the other family",
+			control.Query{Direction: "ingress", Protocol: "icmp", From: "2001:db8:9::9", ICMPType: u8(3), ICMPCode: u8(4)},
+			control.Query{Interface: "eth0", Direction: "ingress", Protocol: "icmp", From: "2001:db8:9::9", To: "2001:db8::1",
+				ICMPType: u8(3), ICMPCode: u8(4), ICMPID: u16(0)}, 1},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			q, full, notices, err := Parse(tc.in, one, facts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(tc.want, full); d != "" {
+				t.Error(d)
+			}
+			if len(notices) != tc.notices {
+				t.Errorf("notices %q, want %d", notices, tc.notices)
+			}
+			// The completed question is the same question.
+			again, same, _, err := Parse(full, one, facts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(full, same); d != "" {
+				t.Error(d)
+			}
+			if d := cmp.Diff(q, again, cmpopts.EquateComparable(netip.Addr{})); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	one, two := load(t, text), load(t, several)
+	ok := control.Query{Interface: "eth0", Direction: "ingress", Protocol: "tcp", From: "198.51.100.9", To: ":443"}
+	with := func(change func(*control.Query)) control.Query {
+		q := ok
+		change(&q)
+		return q
+	}
+	if _, _, _, err := Parse(ok, one, facts); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		in     control.Query
+		policy *policy.Policy
+		want   string
+	}{
+		{with(func(q *control.Query) { q.Interface = "" }), two, "the policy has eth0, veth*"},
+		{with(func(q *control.Query) { q.Protocol = "" }), one, "which protocol"},
+		{with(func(q *control.Query) { q.Protocol = "-1" }), one, "one protocol"},
+		{with(func(q *control.Query) { q.Protocol = "sctp" }), one, "132"},
+		{with(func(q *control.Query) { q.Direction = "" }), one, "which direction"},
+		{with(func(q *control.Query) { q.Direction = "in" }), one, "neither ingress nor egress"},
+		{with(func(q *control.Query) { q.From = "" }), one, "from: an address is needed"},
+		{with(func(q *control.Query) { q.Direction = "egress" }), one, "to: an address is needed"},
+		{with(func(q *control.Query) { q.To = "" }), one, "destination port"},
+		{with(func(q *control.Query) { q.To = "192.0.2.1" }), one, "destination port"},
+		{with(func(q *control.Query) { q.From, q.To = "2001:db8::9", "2001:db8::1:443" }), one, "destination port"},
+		{with(func(q *control.Query) { q.To = ":65536" }), one, "not a port"},
+		{with(func(q *control.Query) { q.To = "[2001:db8::1]:443" }), one, "one is IPv4 and the other IPv6"},
+		{with(func(q *control.Query) { q.From = "host" }), one, "none of ADDRESS"},
+		{with(func(q *control.Query) { q.From = "fe80::1%eth0" }), one, "zone"},
+		{with(func(q *control.Query) { q.From = "::ffff:198.51.100.9" }), one, "write the IPv4 address 198.51.100.9"},
+		{with(func(q *control.Query) { q.Protocol = "icmp" }), one, "no ports"},
+		{with(func(q *control.Query) { q.Protocol, q.To = "47", ":1" }), one, "no ports"},
+		{with(func(q *control.Query) { q.ICMPType = u8(8) }), one, "no ICMP type"},
+	} {
+		_, _, _, err := Parse(tc.in, tc.policy, facts)
+		if !errors.Is(err, ErrQuestion) || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("Parse(%+v) = %v, want %q", tc.in, err, tc.want)
+		}
+	}
+}
+
+// explain asks about a packet under the policy of this file.
+func explainOne(t *testing.T, in control.Query) control.Explanation {
+	t.Helper()
+	p := load(t, text)
+	q, _, _, err := Parse(in, p, facts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Run(filter.Compile(p, nil), nil, 0, q)
+}
+
+// Every item of aws-semantics A4 is in the answer.
+func TestRunPermitted(t *testing.T) {
+	x := explainOne(t, control.Query{Direction: "ingress", Protocol: "tcp", From: "203.0.113.9", To: ":443"})
+	want := &control.RuleRef{Group: "web", Direction: "ingress", Index: 0, Description: "HTTPS", Protocol: "tcp",
+		Ports: "443", Peer: "0.0.0.0/0", File: "p.yaml", Line: 6}
+	if d := cmp.Diff(want, x.Rule); d != "" {
+		t.Error(d)
+	}
+	if x.Verdict != control.VerdictAccept || x.Reason != "rule" || x.Code != "" || x.Exemption != "" || x.FlowsKnown || len(x.Misses) > 0 {
+		t.Errorf("explanation %+v", x)
+	}
+	if len(x.Groups) != 1 || x.Groups[0].Name != "web" || !x.Groups[0].Permits {
+		t.Errorf("groups %+v", x.Groups)
+	}
+	// egress [] stops nothing that answers (T1), and everything that does not.
+	if x.Reply.Verdict != control.VerdictAccept || x.Reply.Reason != "flow" || x.Reply.Alone != control.VerdictDrop {
+		t.Errorf("reply %+v", x.Reply)
+	}
+}
+
+func TestRunRefused(t *testing.T) {
+	x := explainOne(t, control.Query{Direction: "ingress", Protocol: "udp", From: "198.51.100.9", To: ":5011"})
+	if x.Verdict != control.VerdictDrop || x.Reason != "no-rule" || x.Code != "ENI_SG_RULES_MISMATCH" || x.Rule != nil {
+		t.Errorf("explanation %+v", x)
+	}
+	want := []control.Difference{{Field: "port", Want: "5000-5010", Got: "5011"}}
+	if !slices.ContainsFunc(x.Misses, func(m control.Miss) bool {
+		return m.Rule.Index == 2 && m.Rule.Ports == "5000-5010" && slices.Equal(m.Fields, want)
+	}) {
+		t.Errorf("the rule that lacks one port is not among the nearest: %+v", x.Misses)
+	}
+	if x.Groups[0].Permits {
+		t.Error("the group is said to permit it")
+	}
+}
+
+func TestRunWithoutRules(t *testing.T) {
+	x := explainOne(t, control.Query{Direction: "egress", Protocol: "tcp", To: "198.51.100.9:443"})
+	if x.Verdict != control.VerdictDrop || x.Code != "SG_HAS_NO_RULES" || !strings.Contains(x.Detail, "no attached group has any egress rule") {
+		t.Errorf("explanation %+v", x)
+	}
+}
+
+func TestRunLifeLine(t *testing.T) {
+	x := explainOne(t, control.Query{Direction: "egress", Protocol: "udp", From: "0.0.0.0:68", To: "255.255.255.255:67"})
+	if x.Verdict != control.VerdictAccept || x.Exemption != "dhcp-client" {
+		t.Errorf("explanation %+v", x)
+	}
+}
+
+func TestRunUnmanaged(t *testing.T) {
+	x := explainOne(t, control.Query{Interface: "eth9", Direction: "ingress", Protocol: "tcp", From: "198.51.100.9", To: ":1"})
+	if x.Verdict != control.VerdictAccept || x.Reason != control.ReasonNotManaged || x.Reply != nil {
+		t.Errorf("explanation %+v", x)
+	}
+}
+
+func TestPorts(t *testing.T) {
+	for _, tc := range []struct {
+		r    policy.Rule
+		want string
+	}{
+		{policy.Rule{Protocol: policy.TCP, From: 80, To: 80}, "80"},
+		{policy.Rule{Protocol: policy.UDP, From: 1, To: 65535}, "1-65535"},
+		{policy.Rule{Protocol: policy.ICMP, From: 8, To: -1}, "type 8"},
+		{policy.Rule{Protocol: policy.ICMPv6, From: 1, To: 4}, "type 1 code 4"},
+		{policy.Rule{Protocol: policy.ICMP, From: -1, To: -1}, ""},
+		{policy.Rule{Protocol: policy.AllProtocols, From: -1, To: -1}, ""},
+		{policy.Rule{Protocol: 47, From: -1, To: -1}, ""},
+	} {
+		if got := ports(tc.r); got != tc.want {
+			t.Errorf("ports(%v) = %q, want %q", tc.r, got, tc.want)
+		}
+	}
+}
+
+// A flow's document says what the tuple means: identifier and type of a query
+// belong to the side that asked.
+func TestFlow(t *testing.T) {
+	local, remote := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::9")
+	info := func(d conntrack.Direction, proto uint8, srcPort, dstPort uint16, class conntrack.Class) conntrack.FlowInfo {
+		src, dst := remote, local
+		if d == conntrack.Egress {
+			src, dst = local, remote
+		}
+		return conntrack.FlowInfo{
+			Tuple:  conntrack.NewTuple(1, d, proto, conntrack.AddrFrom(src), conntrack.AddrFrom(dst), srcPort, dstPort),
+			Opener: d, Class: class, State: conntrack.StateEstablished,
+			Created: 10e9, Expires: 100e9,
+			Packets: [2]uint32{3, 4}, Bytes: [2]uint64{30, 40},
+		}
+	}
+	tcp := Flow("eth0", info(conntrack.Egress, 6, 50000, 443, conntrack.ClassTCP), 40e9)
+	want := control.Flow{Interface: "eth0", Direction: "egress", Protocol: "tcp", Local: "192.0.2.1:50000",
+		Remote: "[2001:db8::9]:443", State: "established", Age: 30, Expires: 60,
+		Packets: control.Traffic{Ingress: 3, Egress: 4}, Bytes: control.Traffic{Ingress: 30, Egress: 40}}
+	if d := cmp.Diff(want, tcp); d != "" {
+		t.Error(d)
+	}
+	for _, d := range []conntrack.Direction{conntrack.Ingress, conntrack.Egress} {
+		f := Flow("eth0", info(d, 1, 77, conntrack.QueryPort(8), conntrack.ClassQuery), 40e9)
+		if f.ICMPID == nil || *f.ICMPID != 77 || *f.ICMPType != 8 || f.Local != "192.0.2.1" {
+			t.Errorf("%s query: %+v", d, f)
+		}
+	}
+	if f := Flow("eth0", info(conntrack.Ingress, 47, 0, 0, conntrack.ClassOther), 200e9); f.Expires != 0 || f.Remote != "2001:db8::9" || f.ICMPID != nil {
+		t.Errorf("GRE: %+v", f)
+	}
+}

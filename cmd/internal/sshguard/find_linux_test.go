@@ -1,0 +1,113 @@
+package sshguard
+
+import (
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/vishvananda/netlink"
+
+	"sgfw/test/netlab"
+	"sgfw/test/netlab/labtest"
+)
+
+func socket(state uint8, inode uint32, local, remote string) *netlink.Socket {
+	l, r := netip.MustParseAddrPort(local), netip.MustParseAddrPort(remote)
+	s := &netlink.Socket{State: state, INode: inode}
+	s.ID.Source, s.ID.SourcePort = net.IP(l.Addr().AsSlice()), l.Port()
+	s.ID.Destination, s.ID.DestinationPort = net.IP(r.Addr().AsSlice()), r.Port()
+	return s
+}
+
+func TestSessionsAreThoseOfSSHPorts(t *testing.T) {
+	const sshd, other = 7, 8
+	got := sessions([]*netlink.Socket{
+		socket(tcpListen, sshd, "0.0.0.0:2222", "0.0.0.0:0"),
+		socket(tcpListen, other, "0.0.0.0:22", "0.0.0.0:0"), // socket activation: port 22 counts
+		socket(tcpListen, other, "0.0.0.0:80", "0.0.0.0:0"),
+		socket(tcpEstablished, 100, "192.0.2.1:2222", "198.51.100.9:50000"),
+		socket(tcpEstablished, 101, "192.0.2.1:22", "198.51.100.9:50001"),
+		socket(tcpEstablished, 102, "[::ffff:192.0.2.1]:22", "[::ffff:198.51.100.9]:50002"),
+		socket(tcpEstablished, 103, "192.0.2.1:80", "198.51.100.9:50003"), // not SSH
+		socket(tcpEstablished, 104, "192.0.2.1:50004", "198.51.100.9:22"), // out of the machine
+		socket(2, 105, "192.0.2.1:22", "198.51.100.9:50005"),              // SYN_SENT
+	}, map[uint32]bool{sshd: true})
+	want := []Session{
+		session("198.51.100.9:50000", "192.0.2.1:2222"),
+		session("198.51.100.9:50001", "192.0.2.1:22"),
+		session("198.51.100.9:50002", "192.0.2.1:22"),
+	}
+	if d := cmp.Diff(want, got, cmpopts.EquateComparable(netip.AddrPort{})); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestNobodyListens(t *testing.T) {
+	got := sessions([]*netlink.Socket{socket(tcpEstablished, 1, "192.0.2.1:22", "198.51.100.9:50000")}, nil)
+	if got != nil {
+		t.Errorf("sessions = %v, want none", got)
+	}
+}
+
+// pair is two hosts with an open TCP connection to port 22 over each family.
+func TestFind(t *testing.T) {
+	lab := labtest.New(t, netlab.Pair())
+	client, server := lab.Host("client"), lab.Host("server")
+	t.Setenv("SSH_CONNECTION", "203.0.113.77 1 203.0.113.1 22") // of another network
+
+	dev := server.Device("eth0")
+	var want []Session
+	l, err := server.Listen(t.Context(), "tcp", netlab.Any(22))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	dial := func(from *netlab.Host, to netip.Addr) net.Conn {
+		c, err := from.Dial(t.Context(), "tcp", netip.AddrPortFrom(to, 22))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		return c
+	}
+	for _, a := range []netip.Addr{dev.IPv4(), dev.IPv6()} {
+		c := dial(client, a)
+		want = append(want, session(c.LocalAddr().String(), c.RemoteAddr().String(), "eth0"))
+		dial(server, a) // the machine's own session, over lo
+	}
+
+	find := func() (got []Session) {
+		t.Helper()
+		if err := server.Do(func() (err error) { got, err = Find(); return err }); err != nil {
+			t.Fatal(err)
+		}
+		slices.SortFunc(got, func(a, b Session) int { return a.Client.Compare(b.Client) })
+		return got
+	}
+	slices.SortFunc(want, func(a, b Session) int { return a.Client.Compare(b.Client) })
+	if d := cmp.Diff(want, find(), cmpopts.EquateComparable(netip.AddrPort{})); d != "" {
+		t.Error(d)
+	}
+
+	// The caller's own session counts even where diagnostics do not show it.
+	caller := netip.AddrPortFrom(client.Device("eth0").IPv4(), 999)
+	t.Setenv("SSH_CONNECTION", caller.Addr().String()+" 999 "+dev.IPv4().String()+" 2022")
+	if !slices.ContainsFunc(find(), func(s Session) bool {
+		return s.Client == caller && s.Server.Port() == 2022 && slices.Equal(s.Devices, []string{"eth0"})
+	}) {
+		t.Errorf("the session of SSH_CONNECTION is missing from %v", find())
+	}
+}
+
+func TestParent(t *testing.T) {
+	if got := parent("/proc/self"); got != os.Getppid() {
+		t.Errorf("parent = %d, want %d", got, os.Getppid())
+	}
+	if got := parent("/proc/nonsense"); got != 0 {
+		t.Errorf("parent of nothing = %d", got)
+	}
+}

@@ -1,0 +1,122 @@
+package sshguard
+
+import (
+	"errors"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"sgfw/filter"
+	"sgfw/policy/file"
+)
+
+const text = `version: 1
+prefix_lists:
+  - name: office
+    entries: [{ cidr: 198.51.100.0/24 }]
+security_groups:
+  - name: admin
+    description: SSH
+    ingress:
+      - description: SSH from the office
+        protocol: tcp
+        ports: 22
+        prefix_lists: [office]
+      - protocol: tcp
+        ports: 22
+        ipv6_cidr_blocks: ["2001:db8::/32"]
+  - name: web
+    description: no SSH
+    ingress:
+      - protocol: tcp
+        ports: 443
+        cidr_blocks: [0.0.0.0/0]
+interfaces:
+  - { device: eth0, security_groups: [admin, web] }
+  - { device: eth1, security_groups: [web] }
+`
+
+func ruleset(t *testing.T) *filter.Ruleset {
+	t.Helper()
+	p, _, err := file.Parse("p.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filter.Compile(p, nil)
+}
+
+func session(client, server string, devices ...string) Session {
+	return Session{Client: netip.MustParseAddrPort(client), Server: netip.MustParseAddrPort(server), Devices: devices}
+}
+
+func TestCheck(t *testing.T) {
+	rs := ruleset(t)
+	for _, tc := range []struct {
+		name     string
+		sessions []Session
+		lockouts []string // parts of each line, "" for no lockout at all
+	}{
+		{"nobody", nil, nil},
+		{"permitted", []Session{session("198.51.100.9:50000", "192.0.2.1:22", "eth0")}, nil},
+		{"permitted IPv6", []Session{session("[2001:db8::9]:50000", "[2001:db8:1::1]:22", "eth0")}, nil},
+		{"link-local with zone", []Session{session("[fe80::9%eth0]:50000", "[fe80::1%eth0]:22", "eth0")}, []string{"SSH from fe80::9%eth0 to port 22 on eth0"}},
+		{"wrong source", []Session{session("203.0.113.9:50000", "192.0.2.1:22", "eth0")},
+			[]string{"SSH from 203.0.113.9 to port 22 on eth0: no ingress rule of admin, web permits it; nearest: group admin, ingress[0] (p.yaml:9): peer is 203.0.113.9, not list office"}},
+		{"wrong port", []Session{session("198.51.100.9:50000", "192.0.2.1:2222", "eth0")}, []string{"port is 2222, not 22"}},
+		{"wrong interface", []Session{session("198.51.100.9:50000", "192.0.2.1:22", "eth1")}, []string{"on eth1"}},
+		{"unmanaged interface", []Session{session("203.0.113.9:50000", "192.0.2.1:22", "eth7")}, nil},
+		{"no interface", []Session{session("203.0.113.9:50000", "192.0.2.1:22")}, nil},
+		{"one of two interfaces", []Session{session("198.51.100.9:50000", "192.0.2.1:22", "eth0", "eth1")}, []string{"on eth1"}},
+		{"two sessions of one client are one lockout", []Session{
+			session("203.0.113.9:50000", "192.0.2.1:22", "eth0"), session("203.0.113.9:50001", "192.0.2.1:22", "eth0"),
+		}, []string{"203.0.113.9"}},
+		{"two clients", []Session{
+			session("203.0.113.9:50000", "192.0.2.1:22", "eth0"), session("203.0.113.10:50001", "192.0.2.1:22", "eth0"),
+		}, []string{"203.0.113.9 ", "203.0.113.10 "}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			err := Check(rs, tc.sessions)
+			if len(tc.lockouts) == 0 {
+				if err != nil {
+					t.Fatalf("Check = %v, want nil", err)
+				}
+				return
+			}
+			if !errors.Is(err, ErrLockout) {
+				t.Fatalf("Check = %v, want ErrLockout", err)
+			}
+			lines := strings.Split(err.Error(), "\n")
+			if got := lines[1 : len(lines)-1]; len(got) != len(tc.lockouts) {
+				t.Fatalf("%d lockouts, want %d:\n%v", len(got), len(tc.lockouts), err)
+			}
+			for i, want := range tc.lockouts {
+				if !strings.Contains(lines[i+1], want) {
+					t.Errorf("line %d = %q, want %q in it", i+1, lines[i+1], want)
+				}
+			}
+			if last := lines[len(lines)-1]; !strings.Contains(last, "--force") {
+				t.Errorf("the way out is missing: %q", last)
+			}
+		})
+	}
+}
+
+func TestParseConnection(t *testing.T) {
+	for _, tc := range []struct{ in, client, server string }{
+		{"198.51.100.9 50000 192.0.2.1 22", "198.51.100.9:50000", "192.0.2.1:22"},
+		{"2001:db8::9 50000 2001:db8::1 2222", "[2001:db8::9]:50000", "[2001:db8::1]:2222"},
+		{"::ffff:198.51.100.9 50000 ::ffff:192.0.2.1 22", "198.51.100.9:50000", "192.0.2.1:22"},
+		{"fe80::9%eth0 50000 fe80::1%eth0 22", "[fe80::9%eth0]:50000", "[fe80::1%eth0]:22"},
+	} {
+		client, server, err := ParseConnection(tc.in)
+		if err != nil || client.String() != tc.client || server.String() != tc.server {
+			t.Errorf("ParseConnection(%q) = %v, %v, %v", tc.in, client, server, err)
+		}
+	}
+	for _, in := range []string{"", "198.51.100.9 50000 192.0.2.1", "host 1 192.0.2.1 22", "198.51.100.9 65536 192.0.2.1 22",
+		"198.51.100.9 1 192.0.2.1 ssh", "198.51.100.9 1 192.0.2.1 22 x"} {
+		if c, s, err := ParseConnection(in); err == nil {
+			t.Errorf("ParseConnection(%q) = %v, %v, want an error", in, c, s)
+		}
+	}
+}
