@@ -59,7 +59,8 @@ func (d *Device) IPv6() netip.Addr { return d.first(netip.Addr.Is6) }
 // addr_gen_mode says otherwise.
 func (d *Device) LinkLocal() (netip.Addr, error) {
 	addrs, err := d.host.netlink.AddrList(d.link, unix.AF_INET6)
-	if err != nil {
+	// An interrupted dump may lack what changed meanwhile; this address does not.
+	if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
 		return netip.Addr{}, fmt.Errorf("netlab: %s/%s: %w", d.host.name, d.name, err)
 	}
 	for _, a := range addrs {

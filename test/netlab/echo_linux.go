@@ -85,7 +85,7 @@ func (s *EchoServer) serveUDP() {
 // Exchange connects to an echo server, sends a few random bytes and waits for the
 // same to come back: nil means that packets pass in both directions. ctx should
 // have a deadline. A refused connection, or an ICMP error, is an error at once; a
-// dropped packet is one at the deadline.
+// dropped packet is [context.DeadlineExceeded] at the deadline.
 func (h *Host) Exchange(ctx context.Context, network string, to netip.AddrPort, options ...SocketOption) error {
 	c, err := h.Dial(ctx, network, to, options...)
 	if err != nil {

@@ -1,6 +1,8 @@
 package netlab_test
 
 import (
+	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"testing"
@@ -84,6 +86,37 @@ func TestWhoSeesWhatTheInputHookDrops(t *testing.T) {
 	if n := capture.Count(ends("socket")); n != 0 {
 		t.Error("a packet passed a closed output hook")
 	}
+}
+
+// TestExchangeMeetsAClosedHook: a drop is silence until the deadline, over either
+// transport and family.
+func TestExchangeMeetsAClosedHook(t *testing.T) {
+	lab := labtest.New(t, netlab.Pair())
+	client, server := lab.Host("client"), lab.Host("server")
+	s, err := server.ServeEcho(t.Context(), netlab.Any(80))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	families(t, server.Device("eth0"), func(t *testing.T, addr netip.Addr) {
+		c, err := client.Dial(labtest.Within(t, patience), "tcp", netip.AddrPortFrom(addr, 80))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		if err := netlab.Exchange(labtest.Within(t, patience), c); err != nil {
+			t.Error(err)
+		}
+	})
+	closeHook(t, server, nftables.ChainHookInput)
+	families(t, server.Device("eth0"), func(t *testing.T, addr netip.Addr) {
+		for _, network := range []string{"tcp", "udp"} {
+			err := client.Exchange(labtest.Within(t, 50*time.Millisecond), network, netip.AddrPortFrom(addr, 80))
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%s: %v, want that the deadline was exceeded", network, err)
+			}
+		}
+	})
 }
 
 // ends matches packets by their last bytes.

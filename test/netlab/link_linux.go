@@ -1,6 +1,7 @@
 package netlab
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -191,6 +192,9 @@ func (d *Device) notLocal6(addrs []netip.Addr) ([]netip.Addr, error) {
 	routes, err := d.host.netlink.RouteListFiltered(unix.AF_INET6,
 		&netlink.Route{Table: unix.RT_TABLE_LOCAL, LinkIndex: d.index, Type: unix.RTN_LOCAL},
 		netlink.RT_FILTER_TABLE|netlink.RT_FILTER_OIF|netlink.RT_FILTER_TYPE)
+	if errors.Is(err, netlink.ErrDumpInterrupted) {
+		return addrs, nil // the kernel added a route meanwhile: look again
+	}
 	if err != nil {
 		return nil, fmt.Errorf("local routes: %w", err)
 	}

@@ -2,9 +2,11 @@ package netlab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"strconv"
 	"syscall"
 
@@ -48,7 +50,8 @@ func Control(f func(fd int) error) SocketOption {
 
 // Dial connects from the host. The network is tcp or udp with or without a
 // family. The connection stays in the host whichever goroutine uses it. TCP
-// sends no keep-alive probes.
+// sends no keep-alive probes. When the deadline of ctx ends the attempt, the error
+// wraps [context.DeadlineExceeded].
 func (h *Host) Dial(ctx context.Context, network string, to netip.AddrPort, options ...SocketOption) (net.Conn, error) {
 	config := newSocketConfig(options)
 	// Not a name and one address only, so that package net needs no goroutine of
@@ -68,6 +71,10 @@ func (h *Host) Dial(ctx context.Context, network string, to netip.AddrPort, opti
 		conn, err = dialer.DialContext(ctx, network, h.scopePort(to).String())
 		return err
 	})
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		// Package net copies the context's deadline to the socket; either fires first.
+		err = fmt.Errorf("%w: %w", context.DeadlineExceeded, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("netlab: host %s: %w", h.name, err)
 	}
