@@ -198,7 +198,7 @@ func TestCompileAgainstNaive(t *testing.T) {
 			if LifeLineOf(&pkt, q.Direction) != NoLifeLine {
 				continue
 			}
-			v := Judge(a, q.Direction, &pkt, nil).Verdict
+			v := byRules(a, q.Direction, &pkt)
 			want := naivePermits(p, m, a.Interface().Groups, q.Direction, q)
 			if v.Accept() != want {
 				t.Fatalf("%+v at %s with %v: %s, want pass=%t", q, q.Device, a.Interface().Groups, v.Reason, want)
@@ -234,10 +234,16 @@ func TestFragmentHasNoPorts(t *testing.T) {
 	} {
 		p := onePolicy(c.rule)
 		pkt := packet.Packet{Src: addr("192.0.2.1"), Dst: addr("192.0.2.2"), Proto: 6, Kind: packet.KindFragment}
-		if got := Judge(Compile(p, nil).Device("eth0"), conntrack.Ingress, &pkt, nil).Accept(); got != c.want {
+		if got := byRules(Compile(p, nil).Device("eth0"), conntrack.Ingress, &pkt).Accept(); got != c.want {
 			t.Errorf("later fragment under %s %d-%d: pass=%t, want %t", c.rule.Protocol, c.rule.From, c.rule.To, got, c.want)
 		}
 	}
+}
+
+// byRules judges a packet that belongs to no flow.
+func byRules(a *Attachment, d conntrack.Direction, p *packet.Packet) Verdict {
+	v, _ := judgeOnly(a, d, p, nil, 0)
+	return v.Verdict
 }
 
 // onePolicy has one group with the ingress rules, attached to eth0.
@@ -260,7 +266,7 @@ func TestRuleIDsSurvive(t *testing.T) {
 	id := func(rs *Ruleset, r policy.Rule) RuleID {
 		q := Query{Protocol: 6, Src: netip.MustParseAddr("192.0.2.9"), Dst: netip.MustParseAddr("192.0.2.1"), DstPort: uint16(r.From)}
 		pkt := q.packet()
-		return Judge(rs.Device("eth0"), conntrack.Ingress, &pkt, nil).Rule
+		return byRules(rs.Device("eth0"), conntrack.Ingress, &pkt).Rule
 	}
 	first := c.Compile(onePolicy(ssh, web), nil)
 	before := id(first, ssh)

@@ -113,7 +113,8 @@ func Explain(rs *Ruleset, flows *conntrack.Table, now conntrack.Time, q Query) E
 
 	back := q.reply()
 	answer := back.packet()
-	x.ReplyAlone = Judge(a, back.Direction, &answer, nil).Verdict
+	alone, _ := judgeOnly(a, back.Direction, &answer, nil, now)
+	x.ReplyAlone = alone.Verdict
 	if d.Verdict.Accept() && d.tracked() {
 		x.Reply = Verdict{Reason: ReasonFlow, Direction: back.Direction, Rule: d.Verdict.Rule, Scope: a.Scope}
 	} else {
@@ -125,18 +126,22 @@ func Explain(rs *Ruleset, flows *conntrack.Table, now conntrack.Time, q Query) E
 
 // judgeOnly is a Judge without a Commit.
 func judgeOnly(a *Attachment, d conntrack.Direction, p *packet.Packet, flows *conntrack.Table, now conntrack.Time) (Decision, *conntrack.FlowInfo) {
-	var t conntrack.Tuple
+	var (
+		t conntrack.Tuple
+		s conntrack.Sample
+	)
+	fillSample(&s, p, d)
 	if flows == nil || !flowTuple(&t, a, d, p) {
-		return Judge(a, d, p, nil), nil
+		return Judge(a, p, &s, nil), nil
 	}
 	c := flows.Lock(&t, now)
 	defer c.Unlock()
 	f := c.Flow()
 	if f == nil {
-		return Judge(a, d, p, nil), nil
+		return Judge(a, p, &s, nil), nil
 	}
 	info := f.Info()
-	return Judge(a, d, p, f), &info
+	return Judge(a, p, &s, f), &info
 }
 
 func (q *Query) packet() packet.Packet {

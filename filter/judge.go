@@ -35,19 +35,18 @@ func (d *Decision) tracked() bool { return d.commit != commitNothing }
 // The order is that of aws-semantics §10: the flow before the rules, because a
 // packet of a live flow passes whatever the rules say (T1); then the pooled
 // rules of the packet's own direction and family.
-func Judge(a *Attachment, d conntrack.Direction, p *packet.Packet, flow *conntrack.Flow) Decision {
+func Judge(a *Attachment, p *packet.Packet, s *conntrack.Sample, flow *conntrack.Flow) Decision {
+	d := s.Dir
 	dec := Decision{Verdict: Verdict{Direction: d, Scope: a.Scope}}
 	opens := false
 	switch {
 	case flow == nil:
-		s := sampleOf(p, d)
-		opens = p.Trackable() && conntrack.Opens(&s)
+		opens = p.Trackable() && conntrack.Opens(s)
 	case p.Quoted:
 		dec.Reason, dec.Rule = ReasonRelated, RuleID(flow.Rule())
 		return dec
 	default:
-		s := sampleOf(p, d)
-		switch dec.outcome = flow.Assess(&s); dec.outcome {
+		switch dec.outcome = flow.Assess(s); dec.outcome {
 		case conntrack.OutcomeMember:
 			dec.Reason, dec.Rule, dec.commit = ReasonFlow, RuleID(flow.Rule()), commitUpdate
 			return dec
@@ -81,14 +80,12 @@ func Judge(a *Attachment, d conntrack.Direction, p *packet.Packet, flow *conntra
 
 // Commit applies a decision that passed to the cell that holds its flow. A
 // flow that finds no room turns the verdict into a drop (T30).
-func (d *Decision) Commit(c *conntrack.Cell, a *Attachment, p *packet.Packet, now conntrack.Time) Verdict {
+func (d *Decision) Commit(c *conntrack.Cell, a *Attachment, s *conntrack.Sample, now conntrack.Time) Verdict {
 	switch d.commit {
 	case commitUpdate:
-		s := sampleOf(p, d.Direction)
-		c.Update(&s, d.outcome, &a.timeouts, now)
+		c.Update(s, d.outcome, &a.timeouts, now)
 	case commitInsert:
-		s := sampleOf(p, d.Direction)
-		if c.Insert(&s, uint32(d.Rule), &a.timeouts, now) == conntrack.TableFull {
+		if c.Insert(s, uint32(d.Rule), &a.timeouts, now) == conntrack.TableFull {
 			d.Reason = ReasonTableFull
 		}
 	}

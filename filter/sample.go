@@ -5,9 +5,10 @@ import (
 	"sgfw/filter/packet"
 )
 
-// sampleOf is a packet as the flow table sees it.
-func sampleOf(p *packet.Packet, d conntrack.Direction) conntrack.Sample {
-	s := conntrack.Sample{Dir: d, Bytes: p.Length}
+// fillSample describes a packet as the flow table sees it, in place: the way
+// of every packet. TCP is valid for ClassTCP only.
+func fillSample(s *conntrack.Sample, p *packet.Packet, d conntrack.Direction) {
+	s.Dir, s.Bytes, s.Reply = d, p.Length, false
 	switch p.Kind {
 	case packet.KindTCP:
 		s.Class, s.TCP = conntrack.ClassTCP, p.TCP
@@ -15,8 +16,9 @@ func sampleOf(p *packet.Packet, d conntrack.Direction) conntrack.Sample {
 		s.Class = conntrack.ClassUDP
 	case packet.KindICMP, packet.KindICMPv6:
 		s.Class, s.Reply = conntrack.ClassQuery, p.IsReply()
+	default:
+		s.Class = conntrack.ClassOther
 	}
-	return s
 }
 
 // midStream reports whether p can only belong to a flow that began earlier: a

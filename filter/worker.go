@@ -20,6 +20,7 @@ type Worker struct {
 
 	pkt     packet.Packet
 	tuple   conntrack.Tuple
+	sample  conntrack.Sample
 	verdict Verdict
 
 	// Counted here during a batch and added to counts at its end, so that a
@@ -114,13 +115,14 @@ func (w *Worker) decide(ev *Event) Verdict {
 // applies the decision.
 func (w *Worker) cross(a *Attachment, d conntrack.Direction) Verdict {
 	p := &w.pkt
+	fillSample(&w.sample, p, d)
 	if !flowTuple(&w.tuple, a, d, p) {
-		return Judge(a, d, p, nil).Verdict
+		return Judge(a, p, &w.sample, nil).Verdict
 	}
 	c := w.engine.flows.Lock(&w.tuple, w.now)
 	defer c.Unlock() // also when a decision panics: the queue loop goes on
-	dec := Judge(a, d, p, c.Flow())
-	return dec.Commit(&c, a, p, w.now)
+	dec := Judge(a, p, &w.sample, c.Flow())
+	return dec.Commit(&c, a, &w.sample, w.now)
 }
 
 func (w *Worker) record() {
