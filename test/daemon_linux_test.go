@@ -92,7 +92,7 @@ func (d *daemon) launch(args ...string) error {
 		return err
 	}
 	d.notify, d.log, d.ended = notify, new(logBuffer), make(chan error, 1)
-	d.cmd = d.host.Command(binary, append([]string{"--socket", d.socket, "run", "-c", d.config}, args...)...)
+	d.cmd = d.host.Command(program, append([]string{"--socket", d.socket, "run", "-c", d.config}, args...)...)
 	d.cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+ready, "SSH_CONNECTION=")
 	d.cmd.Stdout, d.cmd.Stderr = d.log, d.log
 	if err := d.cmd.Start(); err != nil {
@@ -178,7 +178,7 @@ func (d *daemon) sgfw(args ...string) (out string, code int) {
 	d.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	cmd := d.host.CommandContext(ctx, binary, append([]string{"--socket", d.socket}, args...)...)
+	cmd := d.host.CommandContext(ctx, program, append([]string{"--socket", d.socket}, args...)...)
 	cmd.Env = append(os.Environ(), "SSH_CONNECTION=")
 	b, err := cmd.CombinedOutput()
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {

@@ -10,27 +10,27 @@ import (
 	"sgfw/test/netlab"
 )
 
-// binaryEnv names a finished program to test in place of one built from this
+// programEnv names a finished program to test in place of one built from this
 // tree: `make test-mutants` puts its mutants there.
-const binaryEnv = "SGFW_BINARY"
+const programEnv = "SGFW_BINARY"
 
-// binary is the program under test.
-var binary string
+// program is the program under test.
+var program string
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
 		if netlab.Available() != nil {
 			return m.Run() // every test skips, or fails where that is forbidden
 		}
-		if binary = os.Getenv(binaryEnv); binary == "" {
+		if program = os.Getenv(programEnv); program == "" {
 			dir, err := os.MkdirTemp("", "sgfw-test")
 			if err != nil {
 				fmt.Fprintln(os.Stderr, err)
 				return 1
 			}
 			defer os.RemoveAll(dir)
-			binary = filepath.Join(dir, "sgfw")
-			build := exec.Command("go", "build", "-o", binary, "sgfw/cmd/sgfw")
+			program = filepath.Join(dir, "sgfw")
+			build := exec.Command("go", "build", "-o", program, "sgfw/cmd/sgfw")
 			build.Stderr = os.Stderr
 			if err := build.Run(); err != nil {
 				fmt.Fprintln(os.Stderr, "building the program under test:", err)
