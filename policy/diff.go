@@ -1,0 +1,182 @@
+package policy
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// Op says what happened to a part between two policies.
+type Op uint8
+
+const (
+	Added Op = iota
+	Removed
+	Changed
+)
+
+// String is "+", "-" or "~".
+func (o Op) String() string { return string("+-~"[min(o, Changed)]) }
+
+// Change is one difference between two policies.
+type Change struct {
+	Op Op
+	// Part is what it belongs to, such as "group web", "device eth0" or
+	// "settings".
+	Part string
+	// What is the thing itself, such as "ingress tcp 443 0.0.0.0/0"; empty for
+	// the part as a whole.
+	What string
+}
+
+// String is the change in one line: "+ group web: ingress tcp 443 0.0.0.0/0".
+func (c Change) String() string {
+	if c.What == "" {
+		return c.Op.String() + " " + c.Part
+	}
+	return c.Op.String() + " " + c.Part + ": " + c.What
+}
+
+// Diff lists what changes from one valid policy to another: by part, in order of
+// name, removed before added. Where things were written and in which order does
+// not count; there are no changes exactly when both policies mean the same and
+// describe it the same way.
+func Diff(from, to *Policy) []Change {
+	d := &differ{}
+	diffNamed(d, "prefix list", from.PrefixLists, to.PrefixLists, func(l PrefixList) string { return l.Name }, func(a, b *PrefixList) {
+		d.sets(entries(a), entries(b))
+		d.value("max_entries", a.MaxEntries, b.MaxEntries)
+	})
+	diffNamed(d, "group", from.Groups, to.Groups, func(g Group) string { return g.Name }, func(a, b *Group) {
+		d.value("description", quote(a.Description), quote(b.Description))
+		d.sets(tags(a.Tags), tags(b.Tags))
+		for _, dir := range []Direction{Ingress, Egress} {
+			d.sets(rules(dir, a), rules(dir, b))
+		}
+	})
+	diffNamed(d, "device", from.Interfaces, to.Interfaces, func(n Interface) string { return n.Device }, func(a, b *Interface) {
+		d.value("mode", a.Mode, b.Mode)
+		d.sets(each("group", a.Groups), each("group", b.Groups))
+		d.sets(each("address", a.Addresses), each("address", b.Addresses))
+		d.value("source_dest_check", a.SourceDestCheck, b.SourceDestCheck)
+		for _, t := range timeoutRanges {
+			d.value(t.key, t.get(a.Timeouts), t.get(b.Timeouts))
+		}
+	})
+	diffNamed(d, "peer", from.Remotes, to.Remotes, func(r Remote) string { return r.Name }, func(a, b *Remote) {
+		d.sets(each("group", a.Groups), each("group", b.Groups))
+		d.sets(each("address", a.Addresses), each("address", b.Addresses))
+	})
+	d.part, d.whole = "settings", false
+	a, b := from.Settings, to.Settings
+	d.value("icmp_errors", a.ICMPErrors, b.ICMPErrors)
+	d.value("on_stop", a.OnStop, b.OnStop)
+	d.value("on_failure.gone", a.OnGone, b.OnGone)
+	d.value("queues.base", a.QueueBase, b.QueueBase)
+	d.value("queues.count", a.QueueCount, b.QueueCount)
+	d.value("max_flows", a.MaxFlows, b.MaxFlows)
+	return d.changes
+}
+
+// differ collects the changes of one part after the other.
+type differ struct {
+	part string
+	// whole is true while the part is new or gone: single values of it are no
+	// changes then.
+	whole   bool
+	changes []Change
+}
+
+func (d *differ) add(op Op, what string) {
+	d.changes = append(d.changes, Change{Op: op, Part: d.part, What: what})
+}
+
+// value reports a single value that is not what it was.
+func (d *differ) value(key string, from, to any) {
+	if from != to && !d.whole {
+		d.add(Changed, fmt.Sprintf("%s %v → %v", key, from, to))
+	}
+}
+
+// sets reports what is in one set and not in the other, and what has another
+// note in both; the sets map things to notes.
+func (d *differ) sets(from, to map[string]string) {
+	for _, what := range sortedKeys(from) {
+		if _, ok := to[what]; !ok {
+			d.add(Removed, what)
+		}
+	}
+	for _, what := range sortedKeys(to) {
+		note, ok := from[what]
+		switch {
+		case !ok:
+			d.add(Added, what)
+		case note != to[what]:
+			d.add(Changed, fmt.Sprintf("%s: %s → %s", what, quote(note), quote(to[what])))
+		}
+	}
+}
+
+// diffNamed pairs parts by name; one that is not there counts as empty.
+func diffNamed[T any](d *differ, kind string, from, to []T, name func(T) string, diff func(a, b *T)) {
+	index := func(parts []T) map[string]*T {
+		m := make(map[string]*T, len(parts))
+		for i := range parts {
+			m[name(parts[i])] = &parts[i]
+		}
+		return m
+	}
+	old, now := index(from), index(to)
+	names := slices.Sorted(maps.Keys(old))
+	names = slices.Compact(slices.Sorted(slices.Values(slices.AppendSeq(names, maps.Keys(now)))))
+	for _, n := range names {
+		d.part = kind + " " + n
+		a, b := old[n], now[n]
+		d.whole = a == nil || b == nil
+		switch {
+		case a == nil:
+			d.add(Added, "")
+			diff(new(T), b)
+		case b == nil:
+			d.add(Removed, "")
+			diff(a, new(T))
+		default:
+			diff(a, b)
+		}
+	}
+}
+
+func entries(l *PrefixList) map[string]string {
+	m := make(map[string]string, len(l.Entries))
+	for _, e := range l.Entries {
+		m[e.CIDR.String()] = e.Description
+	}
+	return m
+}
+
+func rules(dir Direction, g *Group) map[string]string {
+	list := g.Rules(dir)
+	m := make(map[string]string, len(list))
+	for i := range list {
+		m[dir.String()+" "+list[i].String()] = list[i].Description
+	}
+	return m
+}
+
+func tags(from map[string]string) map[string]string {
+	m := make(map[string]string, len(from))
+	for k, v := range from {
+		m["tag "+quote(k)] = v
+	}
+	return m
+}
+
+func each[T string | netip.Addr](what string, list []T) map[string]string {
+	m := make(map[string]string, len(list))
+	for _, v := range list {
+		m[strings.TrimSpace(fmt.Sprint(what, " ", v))] = ""
+	}
+	return m
+}

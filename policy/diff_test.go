@@ -1,0 +1,121 @@
+package policy
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func lines(cs []Change) string {
+	var ls []string
+	for _, c := range cs {
+		ls = append(ls, c.String())
+	}
+	return strings.Join(ls, "\n")
+}
+
+func TestDiff(t *testing.T) {
+	office := PrefixList{Name: "office", MaxEntries: 2, Entries: []PrefixEntry{{CIDR: netip.MustParsePrefix("198.51.100.0/24"), Description: "HQ"}}}
+	from := &Policy{
+		PrefixLists: []PrefixList{office},
+		Groups: []Group{
+			{Name: "web", Description: "x", Ingress: []Rule{rule(TCP, 80, 80, anyPeer4), rule(TCP, 443, 443, anyPeer4)}, Egress: DefaultEgress(), Tags: map[string]string{"a": "1"}},
+			{Name: "old", Description: "x", Ingress: []Rule{rule(UDP, 53, 53, anyPeer4)}},
+		},
+		Interfaces: []Interface{{Device: "eth0", Groups: []string{"web", "old"}, Timeouts: DefaultTimeouts}},
+		Remotes:    []Remote{{Name: "db-1", Addresses: []netip.Addr{netip.MustParseAddr("10.0.1.7")}, Groups: []string{"web"}}},
+		Settings:   DefaultSettings,
+	}
+	described := rule(TCP, 443, 443, anyPeer4)
+	described.Description = "HTTPS"
+	office.Entries = []PrefixEntry{{CIDR: netip.MustParsePrefix("198.51.100.0/24"), Description: "Head office"}, {CIDR: netip.MustParsePrefix("192.0.2.0/24")}}
+	office.MaxEntries = 3
+	timers := DefaultTimeouts
+	timers.UDP = 60 * time.Second
+	settings := DefaultSettings
+	settings.OnStop, settings.OnGone, settings.MaxFlows = OnStopKeep, FailAccept, 7
+	to := &Policy{
+		PrefixLists: []PrefixList{office},
+		Groups: []Group{
+			{Name: "new", Description: "y", Ingress: []Rule{rule(ICMP, 8, -1, Peer{Kind: PeerPrefixList, Name: "office"})}},
+			{Name: "web", Description: "y", Ingress: []Rule{described, rule(TCP, 22, 22, Peer{Kind: PeerGroup, Name: "new"})}, Egress: DefaultEgress()},
+		},
+		Interfaces: []Interface{{Device: "eth0", Groups: []string{"new", "web"}, Timeouts: timers, Mode: ModeGuest}},
+		Remotes:    []Remote{{Name: "db-1", Addresses: []netip.Addr{netip.MustParseAddr("10.0.1.8")}, Groups: []string{"web"}}},
+		Settings:   settings,
+	}
+	want := `+ prefix list office: 192.0.2.0/24
+~ prefix list office: 198.51.100.0/24: "HQ" → "Head office"
+~ prefix list office: max_entries 2 → 3
++ group new
++ group new: ingress icmp 8/-1 list office
+- group old
+- group old: ingress udp 53 0.0.0.0/0
+~ group web: description "x" → "y"
+- group web: tag "a"
+- group web: ingress tcp 80 0.0.0.0/0
++ group web: ingress tcp 22 group new
+~ group web: ingress tcp 443 0.0.0.0/0: "" → "HTTPS"
+~ device eth0: mode host → guest
+- device eth0: group old
++ device eth0: group new
+~ device eth0: udp_timeout 30s → 1m0s
+- peer db-1: address 10.0.1.7
++ peer db-1: address 10.0.1.8
+~ settings: on_stop remove → keep
+~ settings: on_failure.gone drop → accept
+~ settings: max_flows 262144 → 7`
+	if diff := cmp.Diff(want, lines(Diff(from, to))); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// anyPeer4 is every IPv4 address as a peer.
+var anyPeer4 = Peer{Kind: PeerCIDR, CIDR: AnyIPv4}
+
+// TestDiffIsNothing: a policy in another order, written elsewhere, is the same;
+// and what one direction adds the other removes.
+func TestDiffIsNothing(t *testing.T) {
+	differ := 0
+	for seed := range uint64(500) {
+		p := randomPolicy(rand.New(rand.NewPCG(seed, 9)))
+		q := randomPolicy(rand.New(rand.NewPCG(seed, 9)))
+		rnd := rand.New(rand.NewPCG(seed, 10))
+		shuffle(rnd, q.Groups)
+		shuffle(rnd, q.Interfaces)
+		for i := range q.Groups {
+			shuffle(rnd, q.Groups[i].Ingress)
+			q.Groups[i].Pos.Line = 7
+			for j := range q.Groups[i].Ingress {
+				q.Groups[i].Ingress[j].Pos.Line = 8
+				q.Groups[i].Ingress[j].Index = 99
+			}
+		}
+		if got := Diff(p, q); len(got) > 0 {
+			t.Fatalf("seed %d:\n%s", seed, lines(got))
+		}
+		other := randomPolicy(rand.New(rand.NewPCG(seed, 11)))
+		count := func(cs []Change, op Op) (n int) {
+			for _, c := range cs {
+				if c.Op == op {
+					n++
+				}
+			}
+			return n
+		}
+		there, back := Diff(p, other), Diff(other, p)
+		if count(there, Added) != count(back, Removed) || count(there, Removed) != count(back, Added) || count(there, Changed) != count(back, Changed) {
+			t.Fatalf("seed %d: there\n%s\nback\n%s", seed, lines(there), lines(back))
+		}
+		if len(there) > 0 {
+			differ++
+		}
+	}
+	if differ < 100 {
+		t.Errorf("only %d of 500 pairs differ", differ)
+	}
+}
