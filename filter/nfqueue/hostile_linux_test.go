@@ -661,6 +661,30 @@ func TestEnds(t *testing.T) {
 	})
 }
 
+// TestDrainAfterStop cancels Run and drains at once: Drain must not take the
+// stopped Run for a drained one.
+func TestDrainAfterStop(t *testing.T) {
+	forEachDriver(t, func(t *testing.T, d Driver) {
+		for range 20 {
+			q, k := openFake(t, d, &recorder{})
+			ctx, cancel := context.WithCancel(t.Context())
+			ended := make(chan error, 1)
+			go func() { ended <- q.Run(ctx) }()
+			k.deliver(goodPacket(7, 1, 'a'))
+			k.expect([]answer{{7, 1, accept}})
+			cancel()
+			k.deliver(goodPacket(7, 2, 'a'))
+			if err := errors.Join(q.Drain(t.Context()), <-ended); err != nil {
+				t.Fatal(err)
+			}
+			k.expect([]answer{{7, 2, accept}})
+			if err := q.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
 // TestBeginPanics wants the whole batch dropped: without Begin the handler may
 // decide by rules that no longer hold.
 func TestBeginPanics(t *testing.T) {

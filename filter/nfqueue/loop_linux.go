@@ -94,10 +94,23 @@ func (l *loop) setTimeout(d time.Duration) error {
 	return callError("setsockopt", unix.SetsockoptTimeval(l.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv))
 }
 
-// serveBatch answers the first n messages of the ring.
+// serveBatch answers the first n messages of the ring. It calls End whatever
+// happens: others may wait for the batch to be over.
 func (l *loop) serveBatch(n int) error {
 	l.batch.Batches++
-	ready := l.begin()
+	err := l.decideBatch(n, l.begin())
+	if err == nil {
+		err = l.flush()
+	}
+	l.end()
+	l.total.publish(&l.batch)
+	if err == nil && l.gone != 0 {
+		err = fmt.Errorf("%w: %w", ErrGone, l.gone)
+	}
+	return err
+}
+
+func (l *loop) decideBatch(n int, ready bool) error {
 	for i := range n {
 		b, ok := l.ring.take(i, l.port)
 		if !ok {
@@ -105,17 +118,10 @@ func (l *loop) serveBatch(n int) error {
 			continue
 		}
 		if err := l.datagram(b, ready); err != nil {
-			l.total.publish(&l.batch)
 			return err
 		}
 	}
-	err := l.flush()
-	l.end()
-	l.total.publish(&l.batch)
-	if err == nil && l.gone != 0 {
-		err = fmt.Errorf("%w: %w", ErrGone, l.gone)
-	}
-	return err
+	return nil
 }
 
 // datagram takes the netlink messages of one datagram. The kernel sends one
@@ -207,6 +213,8 @@ func (l *loop) flush() error {
 
 func (l *loop) write(b []byte) error {
 	for attempt := 1; ; attempt++ {
+		// The call carries accepted packets on, so it may take long: no raw
+		// system call, of which the scheduler would not know. It was no faster.
 		_, err := unix.Write(l.fd, b)
 		switch err {
 		case nil:

@@ -149,3 +149,44 @@ func BenchmarkSelfSent(b *testing.B) {
 		})
 	}
 }
+
+// Whatever comes as a datagram: no panic, verdicts about this queue only, one
+// for each id that was counted, and an accept only for what decodes.
+func FuzzDatagram(f *testing.F) {
+	f.Add(goodPacket(7, 4, 0x45))
+	f.Add(append(goodPacket(7, 3, 'a', 0, 0, 0), goodPacket(8, 4, 'd', 0, 0, 0)...))
+	f.Add(append(refusal(int32(unix.ENODEV)), goodPacket(7, 3, 'a')[:30]...))
+	f.Add(netlinkMessage(typeError, nil))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		answers, theirs, _, _ := netlinkPair(t)
+		defer unix.Close(answers)
+		defer unix.Close(theirs)
+		h := new(recorder)
+		l := newLoop(DefaultCopyRange)
+		l.fd, l.queue, l.handler, l.total = answers, 7, h, new(counters)
+		l.verdicts = make([]byte, 0, len(b)/messageHeaderLen*verdictLen+verdictLen)
+		ready := l.begin()
+		if err := l.datagram(b, ready); err != nil {
+			t.Fatal(err)
+		}
+		got, ok := parseAnswers(l.verdicts)
+		if !ok || uint64(len(got)) != l.batch.Accepted+l.batch.Dropped {
+			t.Errorf("verdicts %v, counted %+v", got, l.batch)
+		}
+		accepted := 0
+		for _, a := range got {
+			if a.Queue != 7 {
+				t.Errorf("verdict about queue %d", a.Queue)
+			}
+			if a.V == accept {
+				accepted++
+			}
+		}
+		if accepted != len(h.seen()) {
+			t.Errorf("%d accepted, but %d events shown to a handler that accepts all", accepted, len(h.seen()))
+		}
+		if l.batch.Packets < l.batch.Accepted+l.batch.Dropped {
+			t.Errorf("counted %+v", l.batch)
+		}
+	})
+}

@@ -7,7 +7,7 @@ func open(d Driver, cfg Config, h Handler) (Queue, error) {
 		return nil, o
 	}
 	switch d {
-	case DriverBatch:
+	case DriverBatch, "":
 		return openBatch(cfg, h)
 	case DriverGoNFQueue:
 		return openGoNFQueue(cfg, h)

@@ -42,7 +42,7 @@ type Queue interface {
 	Close() error
 }
 
-// Driver names an implementation of [Queue].
+// Driver names an implementation of [Queue]. The empty one is the default.
 type Driver string
 
 const (

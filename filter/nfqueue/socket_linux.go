@@ -19,10 +19,7 @@ const (
 	configMask    = 4
 	configFlags   = 5
 
-	commandBind   = 1 // NFQNL_CFG_CMD_BIND
-	commandUnbind = 2 // NFQNL_CFG_CMD_UNBIND
-
-	copyNothing = 0 // NFQNL_COPY_NONE: packets are refused, thus dropped
+	commandBind = 1 // NFQNL_CFG_CMD_BIND
 	copyPacket  = 2 // NFQNL_COPY_PACKET
 
 	// With NFQA_CFG_F_FAIL_OPEN a full queue accepts without a verdict and

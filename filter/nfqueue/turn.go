@@ -87,27 +87,32 @@ func (s *turns) serve(ctx context.Context, first phase, wake func(), loop func(*
 	return t.err
 }
 
-// drain brings the turn under way to its end, or serves one itself.
+// drain brings the turn under way to its end. If there is none, or if it was
+// stopped before it was drained, drain serves a turn itself.
 func (s *turns) drain(ctx context.Context, wake func(), loop func(*turn) error) error {
-	s.mu.Lock()
-	t := s.current
-	s.mu.Unlock()
-	if t == nil {
-		if err := s.serve(ctx, phaseDraining, wake, loop); err != nil {
-			return err
+	for {
+		s.mu.Lock()
+		t := s.current
+		s.mu.Unlock()
+		if t == nil {
+			if err := s.serve(ctx, phaseDraining, wake, loop); err != nil {
+				return err
+			}
+			return ctx.Err()
 		}
-		return ctx.Err()
-	}
-	t.advance(phaseDraining)
-	s.awake(wake)
-	select {
-	case <-t.done:
-		return t.err
-	case <-ctx.Done():
-		t.advance(phaseStopping)
+		t.advance(phaseDraining)
 		s.awake(wake)
-		<-t.done
-		return ctx.Err()
+		select {
+		case <-t.done:
+			if t.err != nil || t.now() == phaseDraining {
+				return t.err
+			}
+		case <-ctx.Done():
+			t.advance(phaseStopping)
+			s.awake(wake)
+			<-t.done
+			return ctx.Err()
+		}
 	}
 }
 
