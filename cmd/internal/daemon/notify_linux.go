@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -46,6 +47,10 @@ func (n notifier) stopping() error { return n.send("STOPPING=1", "STATUS=stoppin
 // status replaces the line that `systemctl status` shows.
 func (n notifier) status(s string) error { return n.send("STATUS=" + s) }
 
+// notifyPatience is how long a service manager that does not read may hold up
+// the daemon, a reload or a stop: a full socket blocks its writers for ever.
+const notifyPatience = time.Second
+
 func (n notifier) send(lines ...string) error {
 	if n.addr == nil {
 		return nil
@@ -55,6 +60,9 @@ func (n notifier) send(lines ...string) error {
 		return fmt.Errorf("sd_notify: %w", err)
 	}
 	defer c.Close()
+	if err := c.SetWriteDeadline(time.Now().Add(notifyPatience)); err != nil {
+		return fmt.Errorf("sd_notify: %w", err)
+	}
 	if _, err := c.Write([]byte(strings.Join(lines, "\n"))); err != nil {
 		return fmt.Errorf("sd_notify: %w", err)
 	}

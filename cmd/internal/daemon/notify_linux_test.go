@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -60,4 +61,25 @@ func TestNotifyWithoutManager(t *testing.T) {
 	if err := newNotifier().ready("x"); err == nil {
 		t.Error("a manager that does not listen: no error")
 	}
+}
+
+// TestNotifyDeafManager: a manager that stopped reading must not hold a reload.
+func TestNotifyDeafManager(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "notify")
+	l, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: name, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	t.Setenv("NOTIFY_SOCKET", name)
+	n := newNotifier()
+	for range 100_000 {
+		if err := n.status("again"); err != nil {
+			if !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("a full socket: %v, want a passed deadline", err)
+			}
+			return
+		}
+	}
+	t.Error("the socket takes everything: this test does not test")
 }
