@@ -107,17 +107,20 @@ func (d *daemon) launch(args ...string) error {
 			d.t.Logf("diagnostics of the daemon:\n%s", d.log)
 		}
 	})
+	// Every reload notifies again, so reading goes on as a service manager's does.
 	isReady := make(chan error, 1)
 	go func() {
 		buf := make([]byte, 4096)
 		for {
 			n, err := notify.Read(buf)
-			if err != nil {
-				isReady <- err
-				return
+			if err == nil && !strings.Contains("\n"+string(buf[:n])+"\n", "\nREADY=1\n") {
+				continue
 			}
-			if strings.Contains("\n"+string(buf[:n])+"\n", "\nREADY=1\n") {
-				isReady <- nil
+			select {
+			case isReady <- err:
+			default:
+			}
+			if err != nil {
 				return
 			}
 		}
