@@ -67,9 +67,6 @@ func newLogger(p *program, format string) (*slog.Logger, error) {
 // signals returns a context that ends with the first SIGTERM or SIGINT; a
 // second one ends the process. SIGHUP asks for a reload.
 func signals(parent context.Context, log *slog.Logger) (context.Context, <-chan struct{}) {
-	if parent == nil {
-		parent = context.Background()
-	}
 	ctx, cancel := context.WithCancel(parent)
 	reload := make(chan struct{}, 1)
 	ch := make(chan os.Signal, 4)

@@ -67,12 +67,17 @@ type daemon struct {
 // are in the error (see [policy.AsProblems]); it wraps [control.ErrRunning],
 // [nfqueue.ErrOwned] or [nft.ErrOwned] while another daemon lives, ErrEnslaved,
 // and sshguard's ErrLockout.
-func Run(ctx context.Context, cfg Config) error {
-	d := &daemon{
+func Run(ctx context.Context, cfg Config) error { return newDaemon(cfg).run(ctx) }
+
+func newDaemon(cfg Config) *daemon {
+	return &daemon{
 		cfg: cfg, log: cfg.Log, notify: newNotifier(), started: time.Now(),
 		failed: make(chan error, 1), compiler: filter.NewCompiler(),
 		devices: make(map[conntrack.Scope]string),
 	}
+}
+
+func (d *daemon) run(ctx context.Context) error {
 	if err := d.start(ctx); err != nil {
 		d.release()
 		return err
