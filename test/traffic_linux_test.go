@@ -192,14 +192,17 @@ type attempt struct {
 }
 
 // run tries all attempts and reports those with the wrong outcome. Those that
-// must fail run side by side, because each costs its whole wait.
+// must fail run side by side, because each costs its whole wait. Once something
+// did not pass that should, the rest is not waited for as patiently.
 func run(t *testing.T, attempts []attempt) {
 	t.Helper()
 	var wg sync.WaitGroup
+	wait := patience
 	for _, a := range attempts {
 		if a.pass {
-			if !a.try(patience) {
+			if !a.try(wait) {
 				t.Errorf("%s: did not pass", a.what)
+				wait = silence
 			}
 			continue
 		}
