@@ -1,0 +1,166 @@
+// Command mutants asks whether the tests would notice. It builds the project
+// with one seeded fault at a time and runs the tests against it: each fault must
+// be noticed by some test. Two faults are judged more strictly: against a build
+// that accepts every packet, and against one that drops every packet, every
+// single black-box test must fail.
+//
+// The tree is not touched: faults go through go's -overlay.
+//
+//	go run ./test/mutants [-run REGEXP] [-list]
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+)
+
+func main() {
+	pattern := flag.String("run", ".", "only mutants whose name matches")
+	list := flag.Bool("list", false, "list the mutants and run nothing")
+	flag.Parse()
+	if err := run(regexp.MustCompile(*pattern), *list); err != nil {
+		fmt.Fprintln(os.Stderr, "mutants:", err)
+		os.Exit(1)
+	}
+}
+
+func run(pattern *regexp.Regexp, list bool) error {
+	dir, err := os.MkdirTemp("", "sgfw-mutants")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	suite := filepath.Join(dir, "suite.test")
+	if !list {
+		// The black-box tests do not change with the program: built once.
+		if out, err := exec.Command("go", "test", "-c", "-o", suite, "./test").CombinedOutput(); err != nil {
+			return fmt.Errorf("building the black-box tests: %w\n%s", err, out)
+		}
+	}
+	var killed, alive int
+	for _, m := range mutants {
+		if !pattern.MatchString(m.name) {
+			continue
+		}
+		if list {
+			fmt.Printf("%-28s %s: %s\n", m.name, m.file, m.what)
+			continue
+		}
+		begin := time.Now()
+		by, err := m.try(dir, suite)
+		if err != nil {
+			return fmt.Errorf("%s: %w", m.name, err)
+		}
+		took := time.Since(begin).Round(time.Second / 10)
+		if by == "" {
+			alive++
+			fmt.Printf("ALIVE   %-28s %s (%s)\n", m.name, m.what, took)
+			continue
+		}
+		killed++
+		fmt.Printf("killed  %-28s by %s (%s)\n", m.name, by, took)
+	}
+	if list {
+		return nil
+	}
+	fmt.Printf("%d mutants killed, %d alive\n", killed, alive)
+	if alive > 0 {
+		return fmt.Errorf("%d faults would go unnoticed", alive)
+	}
+	return nil
+}
+
+// overlay writes the mutated file and returns go's overlay description of it.
+func (m *mutant) overlay(dir string) (string, error) {
+	source, err := os.ReadFile(m.file)
+	if err != nil {
+		return "", err
+	}
+	if n := strings.Count(string(source), m.old); n != 1 {
+		return "", fmt.Errorf("%s has the mutant's text %d times, want once:\n%s", m.file, n, m.old)
+	}
+	mutated := filepath.Join(dir, "mutated.go")
+	if err := os.WriteFile(mutated, []byte(strings.Replace(string(source), m.old, m.new, 1)), 0o644); err != nil {
+		return "", err
+	}
+	path, err := filepath.Abs(m.file)
+	if err != nil {
+		return "", err
+	}
+	b, err := json.Marshal(map[string]any{"Replace": map[string]string{path: mutated}})
+	if err != nil {
+		return "", err
+	}
+	name := filepath.Join(dir, "overlay.json")
+	return name, os.WriteFile(name, b, 0o644)
+}
+
+// try runs the tests against the mutant and says what killed it, "" for
+// nothing.
+func (m *mutant) try(dir, suite string) (by string, err error) {
+	overlay, err := m.overlay(dir)
+	if err != nil {
+		return "", err
+	}
+	program := filepath.Join(dir, "sgfw")
+	if out, err := exec.Command("go", "build", "-overlay", overlay, "-o", program, "./cmd/sgfw").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("the mutant does not build: %w\n%s", err, out)
+	}
+	if m.total {
+		return m.tryAll(suite, program)
+	}
+	for _, pkg := range m.packages {
+		out, err := exec.Command("go", "test", "-overlay", overlay, "-failfast", pkg).CombinedOutput()
+		if err != nil {
+			return firstFailure(out, pkg), nil
+		}
+	}
+	out, err := blackBox(suite, program, "-test.failfast")
+	if err != nil {
+		return firstFailure(out, "test"), nil
+	}
+	return "", nil
+}
+
+// tryAll demands that every black-box test fails.
+func (m *mutant) tryAll(suite, program string) (by string, err error) {
+	out, _ := blackBox(suite, program, "-test.v")
+	var failed int
+	var passed []string
+	for _, r := range regexp.MustCompile(`(?m)^--- (PASS|FAIL|SKIP): (\S+)`).FindAllStringSubmatch(string(out), -1) {
+		switch {
+		case withoutPackets[r[2]]:
+		case r[1] == "FAIL":
+			failed++
+		default:
+			passed = append(passed, r[2])
+		}
+	}
+	if len(passed) > 0 || failed == 0 {
+		fmt.Printf("        against %s these did not fail: %s\n", m.name, strings.Join(passed, " "))
+		return "", nil
+	}
+	return fmt.Sprintf("every one of %d black-box tests", failed), nil
+}
+
+func blackBox(suite, program string, args ...string) ([]byte, error) {
+	cmd := exec.Command(suite, args...)
+	cmd.Dir = "test"
+	cmd.Env = append(os.Environ(), "SGFW_BINARY="+program, "SGFW_REQUIRE_ROOT=1")
+	return cmd.CombinedOutput()
+}
+
+// firstFailure names the test that failed first.
+func firstFailure(out []byte, pkg string) string {
+	if f := regexp.MustCompile(`--- FAIL: (\S+)`).FindSubmatch(out); f != nil {
+		return pkg + " " + string(f[1])
+	}
+	return pkg
+}

@@ -1,0 +1,199 @@
+package main
+
+// mutant is one seeded fault: a text of one file and what stands there instead.
+type mutant struct {
+	name, what string
+	file       string
+	old, new   string
+	// packages are tested first, being quick; the black-box tests come after.
+	packages []string
+	// total mutants are judged by every black-box test on its own.
+	total bool
+}
+
+// withoutPackets are black-box tests that no fault of the engine can concern.
+var withoutPackets = map[string]bool{
+	"TestNevers":           true,
+	"TestImports":          true,
+	"TestDaemonAloneWires": true,
+}
+
+var (
+	engine = []string{"./filter"}
+	table  = []string{"./conntrack", "./filter"}
+	parser = []string{"./filter/packet", "./filter"}
+)
+
+var mutants = []mutant{
+	{
+		name: "accept-all", what: "every packet passes", total: true,
+		file: "filter/worker.go",
+		old:  "	return r.Accepts()\n", new: "	_ = r\n	return true\n",
+	},
+	{
+		name: "drop-all", what: "no packet passes", total: true,
+		file: "filter/worker.go",
+		old:  "	return r.Accepts()\n", new: "	_ = r\n	return false\n",
+	},
+	{
+		name: "wrong-direction", what: "ingress packets are judged by egress rules",
+		file: "filter/judge.go", packages: engine,
+		old: "a.matchers[d][family(peer)]", new: "a.matchers[d.Reverse()][family(peer)]",
+	},
+	{
+		name: "wrong-peer", what: "the peer of an egress packet is its source",
+		file: "filter/judge.go", packages: engine,
+		old: "		peer = p.Dst\n", new: "		peer = p.Src\n",
+	},
+	{
+		name: "zero-crosses-families", what: "0.0.0.0/0 admits IPv6, ::/0 admits IPv4 (R20)",
+		file: "filter/compile.go", packages: engine,
+		old: "		grants[f] = append(grants[f], grant{",
+		new: "		if n == 0 {\n			grants[1-f] = append(grants[1-f], grant{key: k, bits: n, span: span{lo: lo, hi: hi, rule: id}})\n		}\n		grants[f] = append(grants[f], grant{",
+	},
+	{
+		name: "icmp-widened", what: "an icmp rule with an IPv6 CIDR admits ICMPv6 (R12)",
+		file: "filter/selector.go", packages: engine,
+		old: "	base := selector(r.Protocol) << 16\n",
+		new: "	base := selector(r.Protocol) << 16\n	if r.Protocol == policy.ICMP && r.Peer.CIDR.IsValid() && r.Peer.CIDR.Addr().Is6() {\n		return selector(policy.ICMPv6)<<16, selector(policy.ICMPv6)<<16 | maxLow\n	}\n",
+	},
+	{
+		name: "port-off-by-one-high", what: "the port above a range passes",
+		file: "filter/selector.go", packages: engine,
+		old: "base | selector(r.From), base | selector(r.To)", new: "base | selector(r.From), (base | selector(r.To)) + 1",
+	},
+	{
+		name: "port-off-by-one-low", what: "the lowest port of a range does not pass",
+		file: "filter/selector.go", packages: engine,
+		old: "base | selector(r.From), base | selector(r.To)", new: "(base | selector(r.From)) + 1, base | selector(r.To)",
+	},
+	{
+		name: "source-port", what: "rules look at the source port (R6)",
+		file: "filter/selector.go", packages: engine,
+		old: "selector(p.Proto)<<16 | selector(p.DstPort)", new: "selector(p.Proto)<<16 | selector(p.SrcPort)",
+	},
+	{
+		name: "icmp-code-ignored", what: "a rule for one code admits every code of the type",
+		file: "filter/selector.go", packages: engine,
+		old: "		case r.To < 0:\n", new: "		case r.To < 256:\n",
+	},
+	{
+		name: "icmp-type-ignored", what: "a rule for one type admits every type",
+		file: "filter/selector.go", packages: engine,
+		old: "		case r.From < 0:\n", new: "		case r.From < 256:\n",
+	},
+	{
+		name: "fragment-has-port-0", what: "a later fragment is judged as port 0 (T25)",
+		file: "filter/selector.go", packages: engine,
+		old: "		return portless\n", new: "		return selector(p.Proto) << 16\n",
+	},
+	{
+		name: "union-of-one", what: "only the first of several groups counts (D6)",
+		file: "filter/compile.go", packages: engine,
+		old: "	names := slices.Compact(slices.Sorted(slices.Values(groups)))\n",
+		new: "	names := slices.Compact(slices.Sorted(slices.Values(groups[:min(1, len(groups))])))\n",
+	},
+	{
+		name: "group-peer-is-anyone", what: "a group reference admits every address (R27)",
+		file: "filter/compile.go", packages: engine,
+		old: "			out[i] = netip.PrefixFrom(a, a.BitLen())\n", new: "			out[i] = netip.PrefixFrom(a, 0).Masked()\n",
+	},
+	{
+		name: "rules-before-flow", what: "a live flow dies with its rule (T15)",
+		file: "filter/judge.go", packages: engine,
+		old: "		case conntrack.OutcomeMember:\n", new: "		case conntrack.OutcomeMember + 100:\n",
+	},
+	{
+		name: "reply-not-tracked", what: "replies are judged by rules (T1)",
+		file: "conntrack/flow.go", packages: table,
+		old: "	if s.Class != f.class {\n", new: "	if s.Class != f.class || s.Dir != f.Opener() {\n",
+	},
+	{
+		name: "error-not-addressed", what: "an ICMP error to anyone relates to the flow it quotes (T24)",
+		file: "filter/judge.go", packages: engine,
+		old: "p.Quote.Src != p.Dst || ", new: "",
+	},
+	{
+		name: "error-without-flow", what: "an ICMP error that quotes an unknown flow passes (T24)",
+		file: "filter/judge.go", packages: engine,
+		old: "	case flow == nil:\n", new: "	case p.Quoted && a.related:\n		dec.Reason = ReasonRelated\n		return dec\n	case flow == nil:\n",
+	},
+	{
+		name: "redirect-relates", what: "a redirect about a live flow passes (T24)",
+		file: "filter/packet/icmp.go", packages: parser,
+		old: "		case icmpUnreachable, icmpTimeExceeded, icmpParameter:\n", new: "		case icmpUnreachable, icmpTimeExceeded, icmpParameter, 5:\n",
+	},
+	{
+		name: "icmp-id-ignored", what: "an echo reply with any identifier belongs to the ping (T9)",
+		file: "filter/packet/tuple.go", packages: parser,
+		old: "		return icmpID, conntrack.QueryPort(asked)\n	case roleAnswers:\n		return conntrack.QueryPort(asked), icmpID\n",
+		new: "		return 0, conntrack.QueryPort(asked)\n	case roleAnswers:\n		return conntrack.QueryPort(asked), 0\n",
+	},
+	{
+		name: "scope-ignored", what: "a flow of one interface opens another (T26)",
+		file: "filter/links.go", packages: engine,
+		old: "	n := conntrack.Scope(len(s.names)) // 0 is no scope\n", new: "	n := conntrack.Scope(1)\n",
+	},
+	{
+		name: "timer-not-refreshed", what: "a flow in use ends with its first timer",
+		file: "conntrack/cell.go", packages: table,
+		old: "	if refresh {\n", new: "	if refresh && f.packets == [2]uint32{} {\n",
+	},
+	{
+		name: "flow-never-expires", what: "a flow outlives its timer (T23)",
+		file: "conntrack/table.go", packages: table,
+		old: "		if now.tick() < f.expires {\n", new: "		if f.expires > 0 {\n",
+	},
+	{
+		name: "rst-trusted", what: "any RST ends a flow",
+		file: "conntrack/tcp_state.go", packages: table,
+		old: "	return seg.Seq == f.half[d.Reverse()].ack || seg.Seq == f.half[d].end\n", new: "	return true\n",
+	},
+	{
+		name: "syn-replaces-flow", what: "any SYN starts a live flow over",
+		file: "conntrack/tcp.go", packages: table,
+		old: "	case StateLastAck, StateTimeWait, StateClose:\n		return OutcomeReopen\n	}\n	return OutcomeRules\n",
+		new: "	}\n	return OutcomeReopen\n",
+	},
+	{
+		name: "fin-trusted", what: "a FIN anywhere half-closes a flow",
+		file: "conntrack/tcp_state.go", packages: table,
+		old: "			f.setClaim(flagClaimFIN, d, end)\n		}\n	case after(end, mine.end):\n",
+		new: "			f.flags |= flagFIN << d\n		}\n	case after(end, mine.end):\n",
+	},
+	{
+		name: "handshake-unproven", what: "a SYN-ACK with any acknowledgement is believed",
+		file: "conntrack/tcp_state.go", packages: table,
+		old: "		if !taken || f.state == StateSynRecv && seg.Seq+1 == mine.end {\n", new: "		if f.state == StateSynRecv && seg.Seq+1 == mine.end {\n",
+	},
+	{
+		name: "udp-never-stream", what: "a UDP stream keeps the short timer",
+		file: "conntrack/udp.go", packages: table,
+		old: "		f.state = StateStream\n", new: "		f.state = StateReplied\n",
+	},
+	{
+		name: "established-evicted", what: "a full table makes room with established flows (T33)",
+		file: "conntrack/state.go", packages: table,
+		old: "	case s.HalfOpen():\n		return queueHalfOpen\n", new: "	case s.HalfOpen():\n		return queueHalfOpen\n	case s == StateEstablished:\n		return queueUnreplied\n",
+	},
+	{
+		name: "forged-neighbour", what: "neighbour discovery from beyond the link counts as a life line",
+		file: "filter/lifeline.go", packages: engine,
+		old: "t >= 133 && t <= 137 && p.HopLimit == 255", new: "t >= 133 && t <= 137 && p.HopLimit > 0",
+	},
+	{
+		name: "publish-does-not-wait", what: "a reload answers while old rules still decide",
+		file: "filter/engine.go", packages: engine,
+		old: "		w.waitForBoundary()\n", new: "		_ = w\n",
+	},
+	{
+		name: "one-interface-of-two", what: "a forwarded packet is judged where it enters only (D7)",
+		file: "filter/worker.go", packages: engine,
+		old: "			return w.cross(out.attachment, conntrack.Egress)\n", new: "			if v.Reason == ReasonNone {\n				return w.cross(out.attachment, conntrack.Egress)\n			}\n",
+	},
+	{
+		name: "ports-behind-gre", what: "a protocol without ports has those that its payload imitates (R13)",
+		file: "filter/packet/ip4.go", packages: parser,
+		old: "	case protoUDP:\n", new: "	case protoUDP, 47, 136:\n",
+	},
+}
