@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
@@ -110,8 +111,8 @@ func (f features) flags(g Gone) uint32 {
 // is done the same way.
 //
 // A change of Gone needs a table with other flags, which the kernel only gives
-// to a new one: managed devices are then closed for some milliseconds, and
-// packets that wait in queues are dropped. The same holds for the first Apply
+// to a new one: managed devices are then closed, but for the life lines, for
+// some milliseconds, and packets that wait in queues are dropped. The same holds for the first Apply
 // over a table left with other flags.
 //
 // On error the earlier rules stand, except when a replacement for the whole
@@ -136,15 +137,15 @@ func (t *Table) Apply(p Plan) error {
 	orphan := st.flags == tablePersist && want == tableOwner|tablePersist
 	switch {
 	case st.exists && sound && st.flags == want:
-		err = t.fill(chains)
+		err = t.fill(TableName, chains)
 	case st.exists && sound && orphan:
 		// The owner flag on a persistent table without owner adopts it
 		// (nf_tables_updtable, nft_table_is_orphan); its chains live on.
 		if err = t.s.transact(newTable(TableName, want)); err == nil {
-			err = t.fill(chains)
+			err = t.fill(TableName, chains)
 		}
 	default:
-		err = t.replace(p, st.exists, want, chains)
+		err = t.replace(st.exists, want, chains)
 	}
 	if err != nil {
 		return fmt.Errorf("install table inet %s: %w", TableName, err)
@@ -152,8 +153,29 @@ func (t *Table) Apply(p Plan) error {
 	if err := t.remember(p, chains); err != nil {
 		return err
 	}
+	if st, err := t.s.table(closedTable); err != nil || !st.exists {
+		return err
+	}
+	grace()
 	return t.removeTable(closedTable)
 }
+
+// membarrierGlobal is MEMBARRIER_CMD_GLOBAL (include/uapi/linux/membarrier.h).
+const membarrierGlobal = 1
+
+// grace waits until no packet is under way through the hooks as they were. A
+// packet walks the chains inside an RCU read section; one that has passed a
+// chain before its rules came must not meet another after its rules have gone.
+// The global memory barrier is synchronize_rcu (kernel/sched/membarrier.c).
+func grace() {
+	if _, _, errno := unix.Syscall(unix.SYS_MEMBARRIER, membarrierGlobal, 0, 0); errno != 0 {
+		// Refused under seccomp or nohz_full. A read section is shorter than any tick.
+		time.Sleep(graceFallback)
+	}
+}
+
+// graceFallback is some ticks of a kernel with HZ=100.
+const graceFallback = 50 * time.Millisecond
 
 // soundChains tells whether the base chains of the table, if there are any, are
 // the ones we mean.
@@ -185,20 +207,15 @@ func (t *Table) soundChains(st tableState, want []chain) (bool, error) {
 	return true, nil
 }
 
-// fill replaces every rule of the table in one transaction and adds the chains
+// fill replaces every rule of a table in one transaction and adds the chains
 // and counters that are missing.
-func (t *Table) fill(chains []chain) error {
-	table := &nftables.Table{Name: TableName, Family: nftables.TableFamilyINet}
+func (t *Table) fill(name string, chains []chain) error {
+	table := &nftables.Table{Name: name, Family: nftables.TableFamilyINet}
 	t.s.FlushTable(table)
 	for _, n := range counters() {
 		t.s.AddObj(&nftables.NamedObj{Table: table, Name: n, Type: nftables.ObjTypeCounter, Obj: &expr.Counter{}})
 	}
-	t.addChains(table, chains)
-	return t.s.commit()
-}
-
-// addChains buffers chains, then their rules, so that any goto finds its chain.
-func (t *Table) addChains(table *nftables.Table, chains []chain) {
+	// Chains before rules, so that any goto finds its chain.
 	for _, c := range chains {
 		t.s.AddChain(c.of(table))
 	}
@@ -207,6 +224,7 @@ func (t *Table) addChains(table *nftables.Table, chains []chain) {
 			t.s.AddRule(&nftables.Rule{Table: table, Chain: &nftables.Chain{Name: c.name}, Exprs: r})
 		}
 	}
+	return t.s.commit()
 }
 
 // of is the chain in the library's terms.
@@ -219,12 +237,14 @@ func (c chain) of(table *nftables.Table) *nftables.Chain {
 	return out
 }
 
-// replace makes the table anew, with its devices closed meanwhile.
-func (t *Table) replace(p Plan, exists bool, flags uint32, chains []chain) error {
+// replace makes the table anew, with its devices closed meanwhile. The caller
+// takes the closed table away.
+func (t *Table) replace(exists bool, flags uint32, chains []chain) error {
 	if exists {
-		if err := t.closeDevices(p); err != nil {
+		if err := t.closeDevices(flags, chains); err != nil {
 			return fmt.Errorf("close devices: %w", err)
 		}
+		grace()
 		if err := t.removeTable(TableName); err != nil {
 			return err
 		}
@@ -232,36 +252,30 @@ func (t *Table) replace(p Plan, exists bool, flags uint32, chains []chain) error
 	if err := t.s.transact(newTable(TableName, flags)); err != nil {
 		return err
 	}
-	err := t.fill(chains)
+	err := t.fill(TableName, chains)
 	if err != nil && !exists {
 		err = errors.Join(err, t.removeTable(TableName))
 	}
 	return err
 }
 
-// closeDevices drops what comes in and goes out through the devices of a plan.
-func (t *Table) closeDevices(p Plan) error {
+// closeDevices makes a second table like ours that drops instead of queueing.
+// The life lines hold in it, and so does reassembly; it ends with its owner as
+// ours will.
+func (t *Table) closeDevices(flags uint32, chains []chain) error {
 	if err := t.removeTable(closedTable); err != nil {
 		return err
-	}
-	var flags uint32
-	if t.features.owner {
-		flags = tableOwner
 	}
 	if err := t.s.transact(newTable(closedTable, flags)); err != nil {
 		return err
 	}
-	chains := layout(p, t.features)
-	chains = slices.DeleteFunc(chains, func(c chain) bool { return c.hook == nil })
-	for _, c := range chains {
-		for _, r := range c.rules {
-			if v, ok := r[len(r)-1].(*expr.Verdict); ok && v.Kind == expr.VerdictGoto {
-				r[len(r)-1] = drop()
-			}
+	chains = slices.Clone(chains)
+	for i, c := range chains {
+		if c.name == chainVerdict {
+			chains[i].rules = [][]expr.Any{{drop()}}
 		}
 	}
-	t.addChains(&nftables.Table{Name: closedTable, Family: nftables.TableFamilyINet}, chains)
-	return t.s.commit()
+	return t.fill(closedTable, chains)
 }
 
 // removeTable deletes a table if it is there.
