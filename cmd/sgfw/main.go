@@ -94,6 +94,9 @@ func (p *program) report(err error) {
 		return
 	}
 	fmt.Fprintf(p.err, "sgfw: %v\n", err)
+	if errors.Is(err, os.ErrPermission) {
+		fmt.Fprintln(p.err, "(hint: this needs root, or the capability CAP_NET_ADMIN and access to the files named)")
+	}
 	if _, ok := errors.AsType[*usageError](err); ok {
 		fmt.Fprintln(p.err, "Run 'sgfw --help' or 'sgfw COMMAND --help' for how to use it.")
 	}

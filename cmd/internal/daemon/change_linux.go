@@ -38,7 +38,7 @@ func (d *daemon) Reload(_ context.Context, req control.ReloadRequest) (control.R
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.logNotify(d.notify.reloading())
-	defer d.tell()
+	defer func() { d.logNotify(d.notify.ready(d.line())) }()
 	notices, err := d.reload(req.Force)
 	if err != nil {
 		d.log.Error("reload refused, the old policy stays in force", "error", err)
@@ -95,14 +95,14 @@ func (d *daemon) enforce(next *candidate) error {
 		}
 	}
 	d.engine.Publish(next.rs)
-	if !samePlan(oldPlan, newPlan) {
+	if !samePlan(oldPlan, newPlan) || d.broken != "" {
 		if err := d.table.Apply(newPlan); err != nil {
 			d.engine.Publish(old.rs)
 			err = fmt.Errorf("adjust table inet %s: %w", nft.TableName, err)
 			return errors.Join(err, d.table.Apply(oldPlan))
 		}
 	}
-	d.current, d.plan = next, newPlan
+	d.current, d.plan, d.broken = next, newPlan, ""
 	d.learn(next.rs)
 	return nil
 }
@@ -176,7 +176,7 @@ func (d *daemon) factsChanged(s netwatch.Snapshot) {
 			d.log.Info("managed devices are judged again")
 		}
 	}
-	d.tell()
+	d.logNotify(d.notify.status(d.line()))
 }
 
 // tableChanged repairs the table that somebody else altered or removed.
@@ -186,17 +186,43 @@ func (d *daemon) tableChanged(c nft.Change) {
 	if d.stopping {
 		return
 	}
-	log := d.log.With("pid", c.PID, "process", c.Process)
-	err := d.table.Apply(d.plan)
-	if err != nil {
-		d.broken = fmt.Sprintf("table inet %s was damaged and could not be repaired: %v", nft.TableName, err)
-		log.Error("table damaged, repair failed", "damage", c.Err, "error", err)
+	log := d.log.With("damage", c.Err, "pid", c.PID, "process", c.Process)
+	if err := d.repair(); err != nil {
+		log.Error("table damaged by another program, repair failed", "error", err)
 	} else {
-		d.broken = ""
-		d.repaired++
-		log.Warn("table damaged by another program and repaired", "damage", c.Err)
+		log.Warn("table damaged by another program and repaired")
 	}
-	d.tell()
+	d.logNotify(d.notify.status(d.line()))
+}
+
+// repair installs the table as it should be; the caller holds mu.
+func (d *daemon) repair() error {
+	if err := d.table.Apply(d.plan); err != nil {
+		d.broken = fmt.Sprintf("table inet %s was damaged and could not be repaired: %v", nft.TableName, err)
+		return err
+	}
+	d.broken = ""
+	d.repaired++
+	return nil
+}
+
+// repairs tries again, now and then, what tableChanged could not do.
+func (d *daemon) repairs(ctx context.Context) error {
+	t := time.NewTicker(repairEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+		}
+		d.mu.Lock()
+		if d.broken != "" && !d.stopping && d.repair() == nil {
+			d.log.Info("the table is whole again")
+			d.logNotify(d.notify.status(d.line()))
+		}
+		d.mu.Unlock()
+	}
 }
 
 // degraded says what is not as the policy wants it; the caller holds mu.
@@ -208,15 +234,11 @@ func (d *daemon) degraded() []string {
 	return out
 }
 
-// tell gives the service manager the status line; the caller holds mu.
-func (d *daemon) tell() {
-	if d.stopping {
-		return
-	}
-	line := fmt.Sprintf("enforcing %s on %d interfaces, generation %d",
-		d.cfg.PolicyFile, len(d.current.policy.Interfaces), d.current.rs.Generation())
+// line is the state in one line, for `systemctl status`; the caller holds mu.
+func (d *daemon) line() string {
 	if out := d.degraded(); len(out) > 0 {
-		line = "degraded: " + strings.Join(out, "; ")
+		return "degraded: " + strings.Join(out, "; ")
 	}
-	d.logNotify(d.notify.ready(line))
+	return fmt.Sprintf("enforcing %s on %d interfaces, generation %d",
+		d.cfg.PolicyFile, len(d.current.policy.Interfaces), d.current.rs.Generation())
 }

@@ -24,6 +24,8 @@ const (
 	// expireEvery is the pause between two slices of the flow table's expiry.
 	// Traffic expires flows too; the ticker is for a quiet machine.
 	expireEvery = 250 * time.Millisecond
+	// repairEvery is the pause between two tries to repair the table.
+	repairEvery = 2 * time.Second
 	// drainTimeout bounds how long an ordered stop waits for verdicts.
 	drainTimeout = 3 * time.Second
 )
@@ -182,13 +184,14 @@ func (d *daemon) serve(ctx context.Context) error {
 	task("table watch", func(ctx context.Context) error {
 		return d.table.Watch(ctx, d.tableChanged)
 	})
+	task("table repair", d.repairs)
 	task("expiry", d.expire)
 	task("signals", d.reloads)
 
 	d.log.Info("enforcing", "policy", d.cfg.PolicyFile, "socket", d.cfg.Socket,
 		"queues", len(d.queues), "queue_base", d.queueBase, "queue_expression", string(d.table.Facts().Queue))
 	d.mu.Lock()
-	d.tell()
+	d.logNotify(d.notify.ready(d.line()))
 	d.mu.Unlock()
 
 	var failure error
@@ -250,7 +253,12 @@ func (d *daemon) drain() error {
 	var wg sync.WaitGroup
 	for i, q := range d.queues {
 		wg.Go(func() {
-			if err := q.Drain(ctx); err != nil {
+			err := q.Drain(ctx)
+			if errors.Is(err, nfqueue.ErrStranded) {
+				// Their messages were lost (ENOBUFS, counted): the close that
+				// follows drops them, as any lost packet.
+				d.log.Warn("packets without a verdict are dropped", "queue", d.queueBase+uint16(i))
+			} else if err != nil {
 				errs[i] = fmt.Errorf("drain queue %d: %w", d.queueBase+uint16(i), err)
 			}
 		})

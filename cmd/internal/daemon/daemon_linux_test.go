@@ -523,3 +523,17 @@ func TestALostQueueEndsTheRun(t *testing.T) {
 	_, err := nft.Cleanup()
 	must(t, err)
 }
+
+func TestAFailedRepairIsTriedAgain(t *testing.T) {
+	link(t, "eth0")
+	r := start(t, text)
+	must(t, r.d.table.Remove())
+	r.d.mu.Lock()
+	r.d.broken = "the table is missing"
+	r.d.mu.Unlock()
+	if s, err := r.Status(t.Context()); err != nil || s.State != control.StateDegraded {
+		t.Errorf("state %v, %v with a broken table, want degraded", s.State, err)
+	}
+	r.await(t, "the repair", func(s control.Status) bool { return s.State == control.StateRunning && s.Table.Repaired == 1 })
+	must(t, r.d.table.Verify())
+}

@@ -20,9 +20,10 @@ import (
 )
 
 const (
-	// settle is how long the watcher waits after a notification for the ones
-	// that follow: bringing up a link makes a burst of them. Those do not
-	// prolong the wait, or a flapping link would hide every change.
+	// settle is the pause between two dumps: bringing up a link makes a burst of
+	// notifications. The first of a burst is followed at once, because packets
+	// of a device that nobody knows yet are dropped; those during the pause do
+	// not prolong it, or a flapping link would hide every change.
 	settle = 50 * time.Millisecond
 	// retry is the pause after a dump that failed.
 	retry = time.Second
@@ -117,6 +118,7 @@ func (w *Watcher) Follow(ctx context.Context, from Snapshot, changed func(Snapsh
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	armed := true
+	var dumped time.Time
 	for {
 		select {
 		case <-ctx.Done():
@@ -125,12 +127,13 @@ func (w *Watcher) Follow(ctx context.Context, from Snapshot, changed func(Snapsh
 			return fmt.Errorf("netwatch: notifications ended: %w", err)
 		case <-hints:
 			if !armed {
-				timer.Reset(settle)
+				timer.Reset(settle - time.Since(dumped)) // at once if that is past
 				armed = true
 			}
 		case <-timer.C:
 			armed = false
 			s, err := w.Read()
+			dumped = time.Now()
 			switch {
 			case ctx.Err() != nil:
 				return ctx.Err()
