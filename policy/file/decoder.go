@@ -257,7 +257,8 @@ func short(s string) string {
 	if utf8.RuneCountInString(s) > most {
 		s = string([]rune(s)[:most]) + "…"
 	}
-	return strings.Trim(strconv.Quote(s), `"`)
+	q := strconv.Quote(s)
+	return q[1 : len(q)-1]
 }
 
 func quoted(s string) string { return `"` + short(s) + `"` }

@@ -246,6 +246,9 @@ func (d *decoder) syntax(data []byte, err error) {
 	}
 	if strings.HasPrefix(message, "did not find expected") {
 		for i, text := range bytes.Split(data, []byte("\n")) {
+			if !bytes.Contains(text, []byte("::")) {
+				continue
+			}
 			if m := bareColon.FindSubmatchIndex(text); m != nil {
 				d.errorAt(d.pos(i+1, utf8.RuneCount(text[:m[2]])+1), "", `put it in quotes, such as ["::/0"]`, "between brackets a value cannot begin with a colon")
 				return

@@ -1,0 +1,220 @@
+package file
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"sgfw/policy"
+)
+
+func TestTooBig(t *testing.T) {
+	big := []byte("version: 1\n#" + strings.Repeat("x", MaxSize))
+	if p, _, err := Parse("p.yaml", big); p != nil || !errors.Is(err, ErrTooBig) {
+		t.Errorf("Parse: %v, %v", p, err)
+	}
+	path := filepath.Join(t.TempDir(), "p.yaml")
+	if err := os.WriteFile(path, big, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if p, _, err := Load(path); p != nil || !errors.Is(err, ErrTooBig) {
+		t.Errorf("Load: %v, %v", p, err)
+	}
+	if _, _, err := Parse("p.yaml", big[:MaxSize]); err != nil {
+		t.Errorf("a file of just MaxSize: %v", err)
+	}
+	if p, _, err := Load("/dev/zero"); p != nil || !errors.Is(err, ErrTooBig) {
+		t.Errorf("an endless file: %v, %v", p, err)
+	}
+}
+
+func TestLoad(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "p.yaml")
+	if p, _, err := Load(path); p != nil || !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a file that is not there: %v, %v", p, err)
+	}
+	if err := os.WriteFile(path, []byte("version: 2\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err := Load(path)
+	if got := policy.AsProblems(fmt.Errorf("reload: %w", err)); len(got) != 1 || got[0].Pos != (policy.Pos{File: path, Line: 1, Col: 10}) {
+		t.Errorf("problems %v", got)
+	}
+	if want := path + ":1:10: version 2 is unknown (hint: this program reads version 1)"; err.Error() != want {
+		t.Errorf("got %q, want %q", err, want)
+	}
+	if policy.AsProblems(os.ErrNotExist) != nil {
+		t.Error("another error has problems")
+	}
+}
+
+// TestMany: of many mistakes the first hundred are told, the rest is counted, and
+// remarks do not push errors out.
+func TestMany(t *testing.T) {
+	var b bytes.Buffer
+	b.WriteString("version: 1\nprefix_lists:\n  - name: a\n    entries:\n")
+	for i := range 150 {
+		fmt.Fprintf(&b, "      - cidr: 10.%d.0.1/24\n", i) // a notice each
+	}
+	for range 130 {
+		b.WriteString("      - cidr: x\n") // an error each
+	}
+	_, problems, err := Parse("", b.Bytes())
+	if err == nil {
+		t.Fatal("taken")
+	}
+	errs, notices := problems.Of(policy.SeverityError), problems.Of(policy.SeverityNotice)
+	if len(errs) != 101 || errs[100].Message != "and 30 more errors" {
+		t.Errorf("%d errors, the last %v", len(errs), errs[len(errs)-1])
+	}
+	if len(notices) != 101 || notices[100].Message != "and 50 more warnings and notices" {
+		t.Errorf("%d notices, the last %v", len(notices), notices[len(notices)-1])
+	}
+	if errs[0].Pos.Line != 155 || errs[99].Pos.Line != 254 {
+		t.Errorf("errors from line %d to %d", errs[0].Pos.Line, errs[99].Pos.Line)
+	}
+}
+
+func TestEncodings(t *testing.T) {
+	const good = "version: 1\nsecurity_groups: [{ name: web, description: x }]\ninterfaces:\n  - device: eth0\n    security_groups: [web]\n"
+	utf16 := "\xff\xfe"
+	for _, c := range good {
+		utf16 += string([]byte{byte(c), 0})
+	}
+	for _, tt := range []struct{ name, text, want string }{
+		{"Unix", good, ""},
+		{"DOS", strings.ReplaceAll(good, "\n", "\r\n"), ""},
+		{"no newline at the end", strings.TrimSpace(good), ""},
+		{"Mac of old", strings.ReplaceAll(good, "\n", "\r"), "1:11: an unusual line break: U+000D (hint: end lines with a line feed)"},
+		{"byte order mark", "\uFEFF" + good, "1:1: the file begins with a byte order mark (hint: save the file without it)"},
+		{"UTF-16", utf16, "1:1: this is not UTF-8 (hint: save the file as UTF-8)"},
+		{"Latin-1", good + "# gr\xfcn\n", "6:5: this is not UTF-8 (hint: save the file as UTF-8)"},
+		{"line separator", good + "# a\u2028b\n", "6:4: an unusual line break: U+2028 (hint: end lines with a line feed)"},
+		{"zero byte", good + "a: \x00\n", "1: not YAML: control characters are not allowed"},
+	} {
+		_, problems, _ := Parse("", []byte(tt.text))
+		if got := problems.Error(); got != tt.want && !(tt.want != "" && strings.HasPrefix(got, tt.want)) {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestDefaults: what the file leaves out is AWS's default, or ours.
+func TestDefaults(t *testing.T) {
+	p, problems, err := Parse("f", []byte("version: 1\nsecurity_groups:\n  - { name: web, description: x }\n  - { name: shut, description: x, egress: [] }\ninterfaces:\n  - device: eth0\n    security_groups: [web]\n"))
+	if err != nil || len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	want := &policy.Policy{
+		Groups: []policy.Group{
+			{Name: "web", Description: "x", Egress: []policy.Rule{ // D1
+				{Index: -1, Protocol: -1, From: -1, To: -1, Peer: policy.Peer{CIDR: policy.AnyIPv4}},
+				{Index: -1, Protocol: -1, From: -1, To: -1, Peer: policy.Peer{CIDR: policy.AnyIPv6}},
+			}, Pos: policy.Pos{File: "f", Line: 3, Col: 5}},
+			{Name: "shut", Description: "x", Pos: policy.Pos{File: "f", Line: 4, Col: 5}}, // D3
+		},
+		Interfaces: []policy.Interface{{
+			Device: "eth0", Groups: []string{"web"}, Pos: policy.Pos{File: "f", Line: 6, Col: 5},
+			Timeouts: policy.Timeouts{TCPEstablished: 432000 * time.Second, UDP: 30 * time.Second, UDPStream: 180 * time.Second},
+		}},
+		Settings: policy.Settings{QueueBase: 4270, MaxFlows: 262144},
+	}
+	if diff := cmp.Diff(want, p, cmpopts.EquateComparable(netip.Prefix{}), cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// TestReads: every key of the format lands in its place.
+func TestReads(t *testing.T) {
+	p, problems, err := Parse("f", []byte(`version: 1
+prefix_lists:
+  - name: office
+    max_entries: 10
+    entries:
+      - { cidr: 198.51.100.0/24, description: Head office }
+security_groups:
+  - name: web
+    description: Front
+    tags: { Name: w }
+    ingress:
+      - description: HTTPS
+        protocol: tcp
+        from_port: 443
+        to_port: 444
+        cidr_blocks: [0.0.0.0/0]
+        ipv6_cidr_blocks: ["::/0"]
+        prefix_lists: [office]
+        security_groups: [app]
+        self: true
+      - { protocol: 58, security_groups: [web] }
+    egress:
+      - { protocol: "-1", cidr_blocks: [10.0.0.1/8], from_port: 0, to_port: 0 }
+      - { protocol: icmp, from_port: 3, to_port: 4, self: true }
+  - { name: app, description: App, egress: [] }
+interfaces:
+  - device: veth-*
+    security_groups: [web, app]
+    addresses: [10.0.0.1, "2001:db8::1"]
+    connection_tracking: { tcp_established_timeout: 60, udp_timeout: 31, udp_stream_timeout: 61 }
+peers:
+  - { name: db-1, addresses: [10.0.1.7], security_groups: [app] }
+settings:
+  icmp_errors: rules
+  on_stop: keep
+  on_failure: { gone: accept }
+  queues: { base: 5000, count: 2 }
+  max_flows: 1000
+`))
+	if err != nil || len(problems) != 1 { // host bits
+		t.Fatal(problems)
+	}
+	at := func(line, col int) policy.Pos { return policy.Pos{File: "f", Line: line, Col: col} }
+	cidr, addr := netip.MustParsePrefix, netip.MustParseAddr
+	https := func(peer policy.Peer) policy.Rule {
+		return policy.Rule{Description: "HTTPS", Protocol: policy.TCP, From: 443, To: 444, Peer: peer, Pos: at(12, 9)}
+	}
+	want := &policy.Policy{
+		PrefixLists: []policy.PrefixList{{Name: "office", MaxEntries: 10, Pos: at(3, 5), Entries: []policy.PrefixEntry{
+			{CIDR: cidr("198.51.100.0/24"), Description: "Head office", Pos: at(6, 9)},
+		}}},
+		Groups: []policy.Group{
+			{
+				Name: "web", Description: "Front", Tags: map[string]string{"Name": "w"}, Pos: at(8, 5),
+				Ingress: []policy.Rule{
+					https(policy.Peer{CIDR: cidr("0.0.0.0/0"), Pos: at(16, 23)}),
+					https(policy.Peer{CIDR: cidr("::/0"), Pos: at(17, 28)}),
+					https(policy.Peer{Kind: policy.PeerPrefixList, Name: "office", Pos: at(18, 24)}),
+					https(policy.Peer{Kind: policy.PeerGroup, Name: "app", Pos: at(19, 27)}),
+					https(policy.Peer{Kind: policy.PeerGroup, Name: "web", Self: true, Pos: at(20, 15)}),
+					{Index: 1, Protocol: policy.ICMPv6, From: -1, To: -1, Peer: policy.Peer{Kind: policy.PeerGroup, Name: "web", Pos: at(21, 43)}, Pos: at(21, 9)},
+				},
+				Egress: []policy.Rule{
+					{Protocol: policy.AllProtocols, From: -1, To: -1, Peer: policy.Peer{CIDR: cidr("10.0.0.0/8"), Pos: at(23, 41)}, Pos: at(23, 9)},
+					{Index: 1, Protocol: policy.ICMP, From: 3, To: 4, Peer: policy.Peer{Kind: policy.PeerGroup, Name: "web", Self: true, Pos: at(24, 59)}, Pos: at(24, 9)},
+				},
+			},
+			{Name: "app", Description: "App", Pos: at(25, 5)},
+		},
+		Interfaces: []policy.Interface{{
+			Device: "veth-*", Groups: []string{"web", "app"}, Addresses: []netip.Addr{addr("10.0.0.1"), addr("2001:db8::1")},
+			Timeouts: policy.Timeouts{TCPEstablished: time.Minute, UDP: 31 * time.Second, UDPStream: 61 * time.Second}, Pos: at(27, 5),
+		}},
+		Remotes: []policy.Remote{{Name: "db-1", Addresses: []netip.Addr{addr("10.0.1.7")}, Groups: []string{"app"}, Pos: at(32, 5)}},
+		Settings: policy.Settings{
+			ICMPErrors: policy.ICMPErrorsRules, OnStop: policy.OnStopKeep, OnGone: policy.FailAccept,
+			QueueBase: 5000, QueueCount: 2, MaxFlows: 1000,
+		},
+	}
+	if diff := cmp.Diff(want, p, cmpopts.EquateComparable(netip.Prefix{}, netip.Addr{}), cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
