@@ -270,6 +270,33 @@ func TestPublish(t *testing.T) {
 	wg.Wait()
 }
 
+// TestPublishWaits: Publish does not answer while a batch that began under the
+// older ruleset is under way; an idle worker does not hold it up.
+func TestPublishWaits(t *testing.T) {
+	b := newBench(t, onePolicy())
+	idle := b.NewWorker()
+	idle.Begin()
+	idle.End()
+	b.Begin()
+	published := make(chan struct{})
+	go func() {
+		b.apply(onePolicy(tcpRule(80, "0.0.0.0/0")))
+		close(published)
+	}()
+	select {
+	case <-published:
+		t.Error("published while a batch uses the older rules")
+	case <-time.After(50 * time.Millisecond):
+	}
+	b.End()
+	select {
+	case <-published:
+	case <-time.After(10 * time.Second):
+		t.Fatal("not published after the batch ended")
+	}
+	expect(t, "the next packet", b.in(tcp4(client, us, 40000, 80, 1, 0, conntrack.SYN)), ReasonRule)
+}
+
 // TestDecideAllocates: nothing on the established and deny paths.
 func TestDecideAllocates(t *testing.T) {
 	e := benchEngine(100, 1000)

@@ -52,10 +52,9 @@ var mutants = []mutant{
 		new: "		if n == 0 {\n			grants[1-f] = append(grants[1-f], grant{key: k, bits: n, span: span{lo: lo, hi: hi, rule: id}})\n		}\n		grants[f] = append(grants[f], grant{",
 	},
 	{
-		name: "icmp-widened", what: "an icmp rule with an IPv6 CIDR admits ICMPv6 (R12)",
-		file: "filter/selector.go", packages: engine,
-		old: "	base := selector(r.Protocol) << 16\n",
-		new: "	base := selector(r.Protocol) << 16\n	if r.Protocol == policy.ICMP && r.Peer.CIDR.IsValid() && r.Peer.CIDR.Addr().Is6() {\n		return selector(policy.ICMPv6)<<16, selector(policy.ICMPv6)<<16 | maxLow\n	}\n",
+		name: "icmp-widened", what: "an icmp rule with an IPv6 CIDR matches something (R12)",
+		file: "filter/compile.go", packages: engine,
+		old: "r.Protocol == policy.ICMP && f == 1 || ", new: "",
 	},
 	{
 		name: "port-off-by-one-high", what: "the port above a range passes",
