@@ -47,6 +47,7 @@ is a port of its.`,
 	f.StringVarP(&q.Protocol, "proto", "p", "", "tcp, udp, icmp, icmpv6 or a number")
 	f.StringVar(&q.From, "from", "", "source: ADDRESS, ADDRESS:PORT, [ADDRESS]:PORT or :PORT")
 	f.StringVar(&q.To, "to", "", "destination, in the same forms")
+	f.StringVar(&q.Segment, "segment", "", "TCP segment: syn, syn-ack, ack, fin or rst (default: syn, or ack of a live flow)")
 	f.Uint8Var(&kind, "icmp-type", 0, "ICMP type (default: echo request)")
 	f.Uint8Var(&code, "icmp-code", 0, "ICMP code")
 	f.Uint16Var(&id, "id", 0, "ICMP identifier")
@@ -104,8 +105,8 @@ func explainFile(path string, in control.Query) (control.Explanation, error) {
 	if ferr != nil {
 		notices = append(notices, "the addresses of this machine are not known: "+ferr.Error())
 	}
-	doc := explain.Run(filter.Compile(pol, member.Resolve(pol, facts)), nil, 0, q)
-	doc.Source, doc.Query, doc.Notices = path, full, notices
+	doc := explain.Run(filter.Compile(pol, member.Resolve(pol, facts)), nil, 0, q, full)
+	doc.Source, doc.Notices = path, notices
 	return doc, nil
 }
 
@@ -114,6 +115,9 @@ func explainFile(path string, in control.Query) (control.Explanation, error) {
 func (p *program) printExplanation(x control.Explanation) error {
 	q := x.Query
 	packet := fmt.Sprintf("%s %s -> %s", q.Protocol, q.From, q.To)
+	if q.Segment != "" {
+		packet += ", " + q.Segment
+	}
 	if q.ICMPType != nil {
 		packet += fmt.Sprintf(", type %d code %d id %d", *q.ICMPType, *q.ICMPCode, *q.ICMPID)
 	}

@@ -12,6 +12,8 @@ type Query struct {
 	// From and To are an address, an address and a port, or ":port".
 	From string `json:"from,omitempty"`
 	To   string `json:"to,omitempty"`
+	// Segment is the kind of TCP segment: syn, syn-ack, ack, fin or rst.
+	Segment string `json:"segment,omitempty"`
 	// ICMPType, ICMPCode and ICMPID belong to ICMP and ICMPv6.
 	ICMPType *uint8  `json:"icmp_type,omitempty"`
 	ICMPCode *uint8  `json:"icmp_code,omitempty"`

@@ -242,6 +242,7 @@ func (d *daemon) stop() error {
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("stop: %w", err)
 	}
+	d.log.Info("stopped")
 	return nil
 }
 

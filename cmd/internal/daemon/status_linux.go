@@ -196,7 +196,7 @@ func (d *daemon) Explain(_ context.Context, in control.Query) (control.Explanati
 	if err != nil {
 		return control.Explanation{}, &control.Failure{Kind: control.KindUsage, Message: err.Error()}
 	}
-	doc := explain.Run(current.rs, d.engine.Flows(), d.engine.Now(), q)
-	doc.Source, doc.Query, doc.Notices = d.cfg.PolicyFile, full, notices
+	doc := explain.Run(current.rs, d.engine.Flows(), d.engine.Now(), q, full)
+	doc.Source, doc.Notices = d.cfg.PolicyFile, notices
 	return doc, nil
 }

@@ -10,11 +10,14 @@ import (
 	"sgfw/policy"
 )
 
-// Run answers a question under a ruleset. flows may be nil: then no flow is live.
-func Run(rs *filter.Ruleset, flows *conntrack.Table, now conntrack.Time, q filter.Query) control.Explanation {
-	x := filter.Explain(rs, flows, now, q)
+// Run answers a question under a ruleset; q and full are what [Parse] made of it.
+// flows may be nil: then no flow is live.
+func Run(rs *filter.Ruleset, flows *conntrack.Table, now conntrack.Time, q filter.Query, full control.Query) control.Explanation {
+	x := ask(rs, flows, now, &q)
+	full.Segment = segmentName(q.Flags)
 	doc := control.Explanation{
 		Schema:     control.Schema,
+		Query:      full,
 		FlowsKnown: flows != nil,
 		Groups:     []control.GroupTried{},
 	}
@@ -57,6 +60,21 @@ func Run(rs *filter.Ruleset, flows *conntrack.Table, now conntrack.Time, q filte
 	return doc
 }
 
+// ask puts the question. A TCP question that names no segment is about the
+// live connection with these addresses and ports if there is one: its own
+// packets are no SYNs.
+func ask(rs *filter.Ruleset, flows *conntrack.Table, now conntrack.Time, q *filter.Query) filter.Explanation {
+	if q.Protocol != conntrack.ProtoTCP || q.Flags != 0 {
+		return filter.Explain(rs, flows, now, *q)
+	}
+	q.Flags = conntrack.ACK
+	if x := filter.Explain(rs, flows, now, *q); x.Flow != nil {
+		return x
+	}
+	q.Flags = conntrack.SYN
+	return filter.Explain(rs, flows, now, *q)
+}
+
 // Word is the verdict as documents spell it.
 func Word(v filter.Verdict) string {
 	if v.Accept() {
@@ -82,7 +100,7 @@ func detail(x filter.Explanation) string {
 		}
 		return fmt.Sprintf("no %s rule of any attached group permits it", x.Direction)
 	case filter.ReasonNotAFlow:
-		return "it could only pass as part of a live flow, and there is none"
+		return "it belongs to no live flow, and no rule permits it"
 	case filter.ReasonTableFull:
 		return "a rule permits it, but the flow table has no room"
 	}

@@ -6,6 +6,7 @@ package explain
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -36,12 +37,14 @@ const (
 //     interface, or the unspecified address when none is known. Rules never
 //     look at it;
 //   - the source port: 0, which is no flow's;
+//   - the TCP segment: one of the live flow with these addresses and ports, or
+//     else the SYN of a new connection ([Run] knows the flows);
 //   - ICMP type and code: an echo request.
 //
 // It returns the question with these filled in, and notices about them.
 func Parse(in control.Query, p *policy.Policy, facts member.Facts) (filter.Query, control.Query, []string, error) {
 	j := job{in: in, policy: p, facts: facts}
-	for _, step := range []func() error{j.device, j.protocol, j.endpoints, j.direction, j.ownSide, j.ports, j.icmp} {
+	for _, step := range []func() error{j.device, j.protocol, j.endpoints, j.direction, j.ownSide, j.ports, j.segment, j.icmp} {
 		if err := step(); err != nil {
 			return filter.Query{}, in, nil, fmt.Errorf("%w: %w", ErrQuestion, err)
 		}
@@ -214,6 +217,40 @@ func (j *job) ports() error {
 	return nil
 }
 
+// segments are the kinds of TCP segments that a question can name.
+var segments = map[string]conntrack.TCPFlags{
+	"syn":     conntrack.SYN,
+	"syn-ack": conntrack.SYN | conntrack.ACK,
+	"ack":     conntrack.ACK,
+	"fin":     conntrack.FIN | conntrack.ACK,
+	"rst":     conntrack.RST,
+}
+
+// segmentName is the reverse of segments.
+func segmentName(f conntrack.TCPFlags) string {
+	for name, flags := range segments {
+		if flags == f {
+			return name
+		}
+	}
+	return ""
+}
+
+func (j *job) segment() error {
+	if j.in.Segment == "" {
+		return nil
+	}
+	if policy.Protocol(j.q.Protocol) != policy.TCP {
+		return fmt.Errorf("protocol %s has no TCP segments", policy.Protocol(j.q.Protocol))
+	}
+	flags, ok := segments[j.in.Segment]
+	if !ok {
+		return fmt.Errorf("segment %q is none of %s", j.in.Segment, strings.Join(slices.Sorted(maps.Keys(segments)), ", "))
+	}
+	j.q.Flags = flags
+	return nil
+}
+
 func (j *job) icmp() error {
 	proto := policy.Protocol(j.q.Protocol)
 	if !proto.IsICMP() {
@@ -249,6 +286,7 @@ func (j *job) complete() control.Query {
 		Protocol:  policy.Protocol(j.q.Protocol).String(),
 		From:      j.q.Src.String(),
 		To:        j.q.Dst.String(),
+		Segment:   segmentName(j.q.Flags),
 	}
 	switch proto := policy.Protocol(j.q.Protocol); {
 	case proto.HasPorts():

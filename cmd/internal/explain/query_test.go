@@ -155,6 +155,8 @@ func TestParseRefuses(t *testing.T) {
 		{with(func(q *control.Query) { q.Protocol = "icmp" }), one, "no ports"},
 		{with(func(q *control.Query) { q.Protocol, q.To = "47", ":1" }), one, "no ports"},
 		{with(func(q *control.Query) { q.ICMPType = u8(8) }), one, "no ICMP type"},
+		{with(func(q *control.Query) { q.Segment = "psh" }), one, "none of ack, fin, rst, syn, syn-ack"},
+		{with(func(q *control.Query) { q.Protocol, q.Segment = "udp", "syn" }), one, "no TCP segments"},
 	} {
 		_, _, _, err := Parse(tc.in, tc.policy, facts)
 		if !errors.Is(err, ErrQuestion) || !strings.Contains(err.Error(), tc.want) {
@@ -167,11 +169,11 @@ func TestParseRefuses(t *testing.T) {
 func explainOne(t *testing.T, in control.Query) control.Explanation {
 	t.Helper()
 	p := load(t, text)
-	q, _, _, err := Parse(in, p, facts)
+	q, full, _, err := Parse(in, p, facts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Run(filter.Compile(p, nil), nil, 0, q)
+	return Run(filter.Compile(p, nil), nil, 0, q, full)
 }
 
 // Every item of aws-semantics A4 is in the answer.
@@ -228,6 +230,47 @@ func TestRunUnmanaged(t *testing.T) {
 	x := explainOne(t, control.Query{Interface: "eth9", Direction: "ingress", Protocol: "tcp", From: "198.51.100.9", To: ":1"})
 	if x.Verdict != control.VerdictAccept || x.Reason != control.ReasonNotManaged || x.Reply != nil {
 		t.Errorf("explanation %+v", x)
+	}
+}
+
+// A question about the addresses and ports of a live connection is about its
+// packets; any other one, about a new connection.
+func TestRunKnowsLiveFlows(t *testing.T) {
+	p := load(t, text)
+	rs := filter.Compile(p, nil)
+	flows := conntrack.NewTable(conntrack.Config{})
+	a := rs.Device("eth0")
+	tuple := conntrack.NewTuple(a.Scope, conntrack.Ingress, 6,
+		conntrack.AddrFrom(netip.MustParseAddr("203.0.113.9")), conntrack.AddrFrom(netip.MustParseAddr("192.0.2.1")), 50000, 22)
+	sample := conntrack.Sample{Class: conntrack.ClassTCP, Dir: conntrack.Ingress, TCP: conntrack.TCPSegment{Seq: 1, Flags: conntrack.SYN}}
+	timeouts := conntrack.DefaultTimeouts()
+	cell := flows.Lock(&tuple, 0)
+	cell.Insert(&sample, 1, &timeouts, 0)
+	cell.Unlock()
+
+	for _, tc := range []struct {
+		from, segment   string // of the question
+		verdict, reason string
+		answered        string // segment of the answer
+	}{
+		{"203.0.113.9:50000", "", control.VerdictAccept, "flow", "ack"},
+		{"203.0.113.9:50001", "", control.VerdictDrop, "no-rule", "syn"},
+		{"203.0.113.9", "", control.VerdictDrop, "no-rule", "syn"},
+		{"203.0.113.9:50001", "ack", control.VerdictDrop, "not-a-flow", "ack"},
+		{"203.0.113.9:50001", "syn-ack", control.VerdictDrop, "not-a-flow", "syn-ack"},
+	} {
+		q, full, _, err := Parse(control.Query{Direction: "ingress", Protocol: "tcp", From: tc.from, To: ":22", Segment: tc.segment}, p, facts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := Run(rs, flows, 1, q, full)
+		if x.Verdict != tc.verdict || x.Reason != tc.reason || x.Query.Segment != tc.answered || !x.FlowsKnown {
+			t.Errorf("from %s, segment %q: %s (%s), segment %s; want %s (%s), %s", tc.from, tc.segment,
+				x.Verdict, x.Reason, x.Query.Segment, tc.verdict, tc.reason, tc.answered)
+		}
+		if live := tc.reason == "flow"; live != (x.Flow != nil) {
+			t.Errorf("from %s: flow %+v", tc.from, x.Flow)
+		}
 	}
 }
 
