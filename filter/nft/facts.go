@@ -31,9 +31,13 @@ const (
 )
 
 // Facts is what the kernel offers and what is installed, for people to see.
+//
+// Owner, Persist, Bypass and Generation are zero while nothing is installed.
 type Facts struct {
 	Queue      QueueKind
 	Reassembly Reassembly
+	// CanOwn and CanPersist: the kernel offers what Owner and Persist need.
+	CanOwn, CanPersist bool
 	// Owner: the table belongs to our socket; other programs cannot change it, and
 	// `flush ruleset` passes it by (NFT_TABLE_F_OWNER, kernel 5.12).
 	Owner bool

@@ -35,16 +35,7 @@ func newLab(t *testing.T) *lab {
 	}
 	l := &lab{t: t}
 	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
-		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-			done <- fmt.Errorf("unshare: %w", err)
-			return
-		}
-		fd, err := unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
-		l.fd = fd
-		done <- err
-	}()
+	go func() { done <- newNamespace(&l.fd) }()
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
@@ -74,6 +65,17 @@ func newLab(t *testing.T) *lab {
 		return netlink.LinkSetUp(lo)
 	})
 	return l
+}
+
+// newNamespace makes a network namespace and opens it. It spoils the thread, so
+// it must be all that its goroutine does.
+func newNamespace(fd *int) (err error) {
+	runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		return fmt.Errorf("unshare: %w", err)
+	}
+	*fd, err = unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	return err
 }
 
 // do runs f on a thread inside the namespace.

@@ -67,13 +67,21 @@ func layout(p Plan, f features) []chain {
 	queue := queueTo(f.queue, p.QueueBase, p.QueueCount, queueFlags(p, f))
 	return []chain{
 		{name: chainVerdict, rules: [][]expr.Any{{count(counterQueued), queue}}},
-		{name: chainHostIn, rules: append(lifeLinesIn(p, f), []expr.Any{goTo(chainVerdict)})},
-		{name: chainHostOut, rules: append(lifeLinesOut(p), []expr.Any{goTo(chainVerdict)})},
+		{name: chainHostIn, rules: judged(lifeLinesIn(p, f))},
+		{name: chainHostOut, rules: judged(lifeLinesOut(p))},
 		{name: chainReassembly, rules: reassembly},
 		{name: chainInput, hook: nftables.ChainHookInput, rules: input},
 		{name: chainForward, hook: nftables.ChainHookForward, rules: forward},
 		{name: chainOutput, hook: nftables.ChainHookOutput, rules: output},
 	}
+}
+
+// judged is a chain of exemptions before the queue. No life line is TCP, so TCP,
+// which is most traffic, skips them.
+func judged(exemptions [][]expr.Any) [][]expr.Any {
+	tcp := []expr.Any{meta(expr.MetaKeyL4PROTO), equal(unix.IPPROTO_TCP), goTo(chainVerdict)}
+	rules := append([][]expr.Any{tcp}, exemptions...)
+	return append(rules, []expr.Any{goTo(chainVerdict)})
 }
 
 // queueFlags are those of the queue expression. Bypass would also open the

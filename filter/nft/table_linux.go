@@ -354,15 +354,17 @@ func (t *Table) Facts() Facts {
 	f := Facts{
 		Queue:      t.features.queue,
 		Reassembly: t.features.reassembly,
-		Owner:      t.features.flags(t.plan.Gone)&tableOwner != 0,
-		Persist:    t.features.flags(t.plan.Gone)&tablePersist != 0,
-		Bypass:     queueFlags(t.plan, t.features)&queueBypass != 0,
+		CanOwn:     t.features.owner,
+		CanPersist: t.features.persist,
 		Port:       t.port,
 	}
 	if !t.features.fib {
 		f.Missing = append(f.Missing, LifeOwnMulticast)
 	}
 	if t.installed != nil {
+		flags := t.features.flags(t.plan.Gone)
+		f.Owner, f.Persist = flags&tableOwner != 0, flags&tablePersist != 0
+		f.Bypass = queueFlags(t.plan, t.features)&queueBypass != 0
 		f.Generation = t.installed.generation
 	}
 	return f
@@ -370,11 +372,11 @@ func (t *Table) Facts() Facts {
 
 // Counters reads the named counters: one for each life line, by its name, and
 // "queued", what was sent to the queues. They count from the creation of the
-// table, over any number of Apply calls.
+// table, over any number of Apply calls; without a table there are none.
 func (t *Table) Counters() (map[string]Count, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if _, err := t.state(); err != nil {
+	if st, err := t.state(); err != nil || !st.exists {
 		return nil, err
 	}
 	objects, err := t.s.GetNamedObjects(&nftables.Table{Name: TableName, Family: nftables.TableFamilyINet})
