@@ -1,9 +1,7 @@
 package nft
 
 import (
-	"cmp"
 	"slices"
-	"strings"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/binaryutil"
@@ -44,19 +42,18 @@ type features struct {
 // layout turns a plan into chains, in an order in which each goto leads to a
 // chain that stands before it. It is a pure function.
 func layout(p Plan, f features) []chain {
-	devices := bySpecificity(p.Devices)
 	lo := Device{Name: "lo"}
 	input := [][]expr.Any{rule(deviceName(expr.MetaKeyIIFNAME, lo), accept())}
 	output := [][]expr.Any{rule(deviceName(expr.MetaKeyOIFNAME, lo), accept())}
 	var forward [][]expr.Any
-	for _, d := range devices {
+	for _, d := range p.Devices {
 		input = append(input, rule(deviceName(expr.MetaKeyIIFNAME, d), goTo(chainHostIn)))
 		output = append(output, rule(deviceName(expr.MetaKeyOIFNAME, d), goTo(chainHostOut)))
 	}
 	// The first match queues the packet and ends the chain, so one that crosses two
 	// managed devices is queued once.
 	for _, key := range []expr.MetaKey{expr.MetaKeyIIFNAME, expr.MetaKeyOIFNAME} {
-		for _, d := range devices {
+		for _, d := range p.Devices {
 			forward = append(forward, rule(deviceName(key, d), goTo(chainVerdict)))
 		}
 	}
@@ -92,21 +89,6 @@ func queueFlags(p Plan, f features) uint16 {
 		return queueBypass
 	}
 	return 0
-}
-
-// bySpecificity puts exact names first and longer prefixes before shorter ones.
-func bySpecificity(devices []Device) []Device {
-	return slices.SortedStableFunc(slices.Values(devices), func(a, b Device) int {
-		aName, aGlob := a.prefix()
-		bName, bGlob := b.prefix()
-		if aGlob != bGlob {
-			if bGlob {
-				return -1
-			}
-			return 1
-		}
-		return cmp.Or(cmp.Compare(len(bName), len(aName)), strings.Compare(aName, bName))
-	})
 }
 
 func rule(match []expr.Any, then ...expr.Any) []expr.Any {

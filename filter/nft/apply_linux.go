@@ -1,0 +1,216 @@
+package nft
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
+	"golang.org/x/sys/unix"
+)
+
+// closedTable drops the packets of managed devices while our table is replaced
+// by one with other flags, and exists no longer than that.
+const closedTable = TableName + "-closed"
+
+// flags are the table flags that give a dead daemon the wanted end.
+func (f features) flags(g Gone) uint32 {
+	switch {
+	case g == GoneDrop && f.persist:
+		return tableOwner | tablePersist
+	case g == GoneAccept && f.owner:
+		return tableOwner
+	}
+	// A plain table belongs to nobody and stays. For GoneAccept see queueFlags.
+	return 0
+}
+
+// Apply makes the kernel hold the plan: the first time by creating the table or
+// adopting the one that a dead daemon left, later by replacing the rules inside
+// the living chains, in one transaction: no packet meets a part of them. The
+// table is read back and compared. Repairing a table that was altered or deleted
+// is done the same way.
+//
+// A change of Gone needs a table with other flags, which the kernel only gives
+// to a new one: managed devices are then closed, but for the life lines, for
+// some milliseconds, and packets that wait in queues are dropped. The same holds
+// for the first Apply over a table left with other flags.
+//
+// On error the earlier rules stand, with two exceptions. ErrAltered and
+// ErrMissing say that the reading back found other rules than the planned ones.
+// And when a replacement for the whole table failed, managed devices stay closed
+// until Apply or Remove succeeds.
+func (t *Table) Apply(p Plan) error {
+	if err := p.Validate(); err != nil {
+		return err
+	}
+	p = p.clone()
+	chains := layout(p, t.features)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	st, err := t.state()
+	if err != nil {
+		return err
+	}
+	want := t.features.flags(p.Gone)
+	sound, err := t.soundChains(st, chains)
+	if err != nil {
+		return err
+	}
+	orphan := st.flags == tablePersist && want == tableOwner|tablePersist
+	switch {
+	case st.exists && sound && st.flags == want:
+		err = t.fill(TableName, chains)
+	case st.exists && sound && orphan:
+		// The owner flag on a persistent table without owner adopts it
+		// (nf_tables_updtable, nft_table_is_orphan); its chains live on.
+		if err = t.s.transact(newTable(TableName, want)); err == nil {
+			err = t.fill(TableName, chains)
+		}
+	default:
+		err = t.replace(st.exists, want, chains)
+	}
+	if err != nil {
+		return fmt.Errorf("install table inet %s: %w", TableName, err)
+	}
+	if err := t.remember(p, chains); err != nil {
+		return err
+	}
+	if st, err := t.s.table(closedTable); err != nil || !st.exists {
+		return err
+	}
+	grace()
+	return t.removeTable(closedTable)
+}
+
+// membarrierGlobal is MEMBARRIER_CMD_GLOBAL (include/uapi/linux/membarrier.h).
+const membarrierGlobal = 1
+
+// grace waits until no packet is under way through the hooks as they were. A
+// packet walks the chains inside an RCU read section; one that has passed a
+// chain before its rules came must not meet another after its rules have gone.
+// The global memory barrier is synchronize_rcu (kernel/sched/membarrier.c).
+func grace() {
+	if _, _, errno := unix.Syscall(unix.SYS_MEMBARRIER, membarrierGlobal, 0, 0); errno != 0 {
+		// Refused under seccomp or nohz_full. A read section is shorter than any tick.
+		time.Sleep(graceFallback)
+	}
+}
+
+// graceFallback is some ticks of a kernel with HZ=100.
+const graceFallback = 50 * time.Millisecond
+
+// soundChains tells whether the base chains of the table, if there are any, are
+// the ones we mean.
+func (t *Table) soundChains(st tableState, want []chain) (bool, error) {
+	if !st.exists {
+		return true, nil
+	}
+	have, err := t.s.ListChainsOfTableFamily(nftables.TableFamilyINet)
+	if err != nil {
+		return false, fmt.Errorf("list chains: %w", err)
+	}
+	for _, c := range have {
+		if c.Table.Name != TableName {
+			continue
+		}
+		i := slices.IndexFunc(want, func(w chain) bool { return w.name == c.Name })
+		switch {
+		case i < 0:
+			return false, nil
+		case want[i].hook == nil:
+			if c.Hooknum != nil {
+				return false, nil
+			}
+		case c.Hooknum == nil || *c.Hooknum != *want[i].hook || *c.Priority != *nftables.ChainPriorityFilter ||
+			c.Type != nftables.ChainTypeFilter:
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// fill replaces every rule of a table in one transaction and adds the chains
+// and counters that are missing.
+func (t *Table) fill(name string, chains []chain) error {
+	table := &nftables.Table{Name: name, Family: nftables.TableFamilyINet}
+	t.s.FlushTable(table)
+	for _, n := range counters() {
+		t.s.AddObj(&nftables.NamedObj{Table: table, Name: n, Type: nftables.ObjTypeCounter, Obj: &expr.Counter{}})
+	}
+	// Chains before rules, so that any goto finds its chain.
+	for _, c := range chains {
+		t.s.AddChain(c.of(table))
+	}
+	for _, c := range chains {
+		for _, r := range c.rules {
+			t.s.AddRule(&nftables.Rule{Table: table, Chain: &nftables.Chain{Name: c.name}, Exprs: r})
+		}
+	}
+	return t.s.commit()
+}
+
+// of is the chain in the library's terms.
+func (c chain) of(table *nftables.Table) *nftables.Chain {
+	out := &nftables.Chain{Name: c.name, Table: table}
+	if c.hook != nil {
+		policy := nftables.ChainPolicyAccept
+		out.Type, out.Hooknum, out.Priority, out.Policy = nftables.ChainTypeFilter, c.hook, nftables.ChainPriorityFilter, &policy
+	}
+	return out
+}
+
+// replace makes the table anew, with its devices closed meanwhile. The caller
+// takes the closed table away.
+func (t *Table) replace(exists bool, flags uint32, chains []chain) error {
+	if exists {
+		if err := t.closeDevices(flags, chains); err != nil {
+			return fmt.Errorf("close devices: %w", err)
+		}
+		grace()
+		if err := t.removeTable(TableName); err != nil {
+			return err
+		}
+	}
+	if err := t.s.transact(newTable(TableName, flags)); err != nil {
+		return err
+	}
+	err := t.fill(TableName, chains)
+	if err != nil && !exists {
+		err = errors.Join(err, t.removeTable(TableName))
+	}
+	return err
+}
+
+// closeDevices makes a second table like ours that drops instead of queueing.
+// The life lines hold in it, and so does reassembly; it ends with its owner as
+// ours will.
+func (t *Table) closeDevices(flags uint32, chains []chain) error {
+	if err := t.removeTable(closedTable); err != nil {
+		return err
+	}
+	if err := t.s.transact(newTable(closedTable, flags)); err != nil {
+		return err
+	}
+	chains = slices.Clone(chains)
+	for i, c := range chains {
+		if c.name == chainVerdict {
+			chains[i].rules = [][]expr.Any{{drop()}}
+		}
+	}
+	return t.fill(closedTable, chains)
+}
+
+// removeTable deletes a table if it is there.
+func (t *Table) removeTable(table string) error {
+	st, err := t.s.table(table)
+	if err != nil || !st.exists {
+		return err
+	}
+	if err := t.s.transact(deleteTable(table)); err != nil && !errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("delete table inet %s: %w", table, err)
+	}
+	return nil
+}
