@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/sshguard"
 )
 
 func (p *program) reloadCommand() *cobra.Command {
@@ -24,6 +25,7 @@ session (exit code 5), changes nothing.`,
 	out := outputFlag(c)
 	c.Flags().BoolVar(&req.Force, "force", false, "enforce even if a live SSH session would be locked out")
 	c.RunE = func(c *cobra.Command, _ []string) error {
+		req.Caller = sshguard.Caller()
 		r, err := control.NewClient(p.socket).Reload(c.Context(), req)
 		if err != nil {
 			return err

@@ -227,6 +227,13 @@ func TestListenReplacesAStaleSocketOnly(t *testing.T) {
 	}
 }
 
+func TestListenRefusesALongPath(t *testing.T) {
+	path := filepath.Join(t.TempDir(), strings.Repeat("x", maxPath))
+	if _, err := Listen(t.Context(), path); err == nil || !strings.Contains(err.Error(), "Linux allows 107") {
+		t.Errorf("Listen = %v, want an error that says how long a path may be", err)
+	}
+}
+
 // raw sends a request past the client.
 func raw(t *testing.T, path, method, name, body string) (int, string) {
 	t.Helper()

@@ -183,6 +183,9 @@ type FlowsHeader struct {
 type ReloadRequest struct {
 	// Force skips the SSH guard.
 	Force bool `json:"force"`
+	// Caller is SSH_CONNECTION of whoever asks, so that the guard knows the
+	// session even where socket diagnostics do not; empty for none.
+	Caller string `json:"caller,omitempty"`
 }
 
 // ReloadReply is the answer once every queue uses the new rules.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"strconv"
@@ -45,6 +46,8 @@ func Serve(ctx context.Context, l net.Listener, b Backend) error {
 		WriteTimeout:      answerTimeout,
 		IdleTimeout:       requestTimeout,
 		MaxHeaderBytes:    maxHeader,
+		// What a broken client does to its connection is its own affair.
+		ErrorLog: log.New(io.Discard, "", 0),
 	}
 	srv.SetKeepAlivesEnabled(false)
 	stopped := make(chan error, 1)

@@ -22,6 +22,8 @@ const (
 	socketMode    = 0o660
 	directoryMode = 0o755
 	lockMode      = 0o600
+	// maxPath is what fits into sockaddr_un with its closing zero (unix(7)).
+	maxPath = 107
 )
 
 // Socket is a control socket that this process holds. The lock beside it, and
@@ -36,6 +38,9 @@ type Socket struct {
 // Listen makes the socket at path, and its directory if need be. A socket file
 // that a dead daemon left is replaced; a live daemon is ErrRunning with its PID.
 func Listen(ctx context.Context, path string) (*Socket, error) {
+	if len(path) > maxPath {
+		return nil, fmt.Errorf("control: socket path %s has %d bytes, Linux allows %d", path, len(path), maxPath)
+	}
 	if err := os.MkdirAll(filepath.Dir(path), directoryMode); err != nil {
 		return nil, fmt.Errorf("control: %w", err)
 	}

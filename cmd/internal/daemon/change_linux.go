@@ -39,7 +39,7 @@ func (d *daemon) Reload(_ context.Context, req control.ReloadRequest) (control.R
 	defer d.mu.Unlock()
 	d.logNotify(d.notify.reloading())
 	defer func() { d.logNotify(d.notify.ready(d.line())) }()
-	notices, err := d.reload(req.Force)
+	notices, err := d.reload(req)
 	if err != nil {
 		d.log.Error("reload refused, the old policy stays in force", "error", err)
 		return control.ReloadReply{}, failure(err)
@@ -50,7 +50,7 @@ func (d *daemon) Reload(_ context.Context, req control.ReloadRequest) (control.R
 }
 
 // reload is Reload with the lock held. It returns warnings and notices.
-func (d *daemon) reload(force bool) (policy.Problems, error) {
+func (d *daemon) reload(req control.ReloadRequest) (policy.Problems, error) {
 	if d.stopping {
 		return nil, errStopping
 	}
@@ -62,8 +62,8 @@ func (d *daemon) reload(force bool) (policy.Problems, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := guard(next.rs); err != nil {
-		if !force {
+	if err := guard(next.rs, req.Caller); err != nil {
+		if !req.Force {
 			return nil, err
 		}
 		d.log.Warn("enforcing although the SSH guard objects", "reason", err.Error())

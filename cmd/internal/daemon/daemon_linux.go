@@ -11,6 +11,7 @@ import (
 
 	"sgfw/cmd/internal/control"
 	"sgfw/cmd/internal/netwatch"
+	"sgfw/cmd/internal/sshguard"
 	"sgfw/conntrack"
 	"sgfw/filter"
 	"sgfw/filter/nfqueue"
@@ -110,7 +111,7 @@ func (d *daemon) start(ctx context.Context) error {
 	if d.table, err = nft.Open(); err != nil {
 		return fmt.Errorf("nftables: %w", err)
 	}
-	if err := guard(d.current.rs); err != nil {
+	if err := guard(d.current.rs, sshguard.Caller()); err != nil {
 		if !d.cfg.Force {
 			return err
 		}

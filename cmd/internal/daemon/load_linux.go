@@ -39,9 +39,10 @@ func load(path string, c *filter.Compiler, facts netwatch.Snapshot) (*candidate,
 	return n, nil
 }
 
-// guard asks whether the ruleset would lock out a live SSH session.
-func guard(rs *filter.Ruleset) error {
-	sessions, err := sshguard.Find()
+// guard asks whether the ruleset would lock out a live SSH session; caller is
+// SSH_CONNECTION of whoever wants the ruleset.
+func guard(rs *filter.Ruleset, caller string) error {
+	sessions, err := sshguard.Find(caller)
 	if err != nil {
 		return fmt.Errorf("look for live SSH sessions: %w", err)
 	}

@@ -34,15 +34,15 @@ const (
 )
 
 // Find returns the live SSH sessions into the network namespace of the calling
-// thread: the caller's own (SSH_CONNECTION of this process or, as sudo drops
-// it, of its ancestors) and every established connection to a port on which
-// an SSH server listens. Sessions of which no device is known are left out.
-func Find() ([]Session, error) {
+// thread: every established connection to a port on which an SSH server
+// listens, and the caller's own, given as the value of SSH_CONNECTION (see
+// [Caller]; "" for none). Those of which no device is known, and of the machine
+// with itself, are left out.
+func Find(caller string) ([]Session, error) {
 	pairs, err := established()
-	if s := callerConnection(); s != "" {
-		if client, server, perr := ParseConnection(s); perr == nil {
-			pairs = append(pairs, Session{Client: client, Server: server})
-		}
+	// A value that is not one of sshd's names no session.
+	if client, server, perr := ParseConnection(caller); perr == nil {
+		pairs = append(pairs, Session{Client: client, Server: server})
 	}
 	var out []Session
 	for _, s := range pairs {
@@ -125,9 +125,10 @@ func serverSockets() map[uint32]bool {
 	return out
 }
 
-// callerConnection returns SSH_CONNECTION of this process or of the nearest
-// ancestor that has it, "" if none does.
-func callerConnection() string {
+// Caller returns SSH_CONNECTION of this process or, as sudo drops it, of the
+// nearest ancestor that has it; "" if none does. It is the session of whoever
+// runs a command, not of a daemon: its starter may have left long ago.
+func Caller() string {
 	if s := os.Getenv("SSH_CONNECTION"); s != "" {
 		return s
 	}

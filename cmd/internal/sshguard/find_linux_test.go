@@ -4,7 +4,9 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"os/exec"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -57,7 +59,7 @@ func TestNobodyListens(t *testing.T) {
 func TestFind(t *testing.T) {
 	lab := labtest.New(t, netlab.Pair())
 	client, server := lab.Host("client"), lab.Host("server")
-	t.Setenv("SSH_CONNECTION", "203.0.113.77 1 203.0.113.1 22") // of another network
+	caller := "203.0.113.77 1 203.0.113.1 22" // of another network
 
 	dev := server.Device("eth0")
 	var want []Session
@@ -82,7 +84,7 @@ func TestFind(t *testing.T) {
 
 	find := func() (got []Session) {
 		t.Helper()
-		if err := server.Do(func() (err error) { got, err = Find(); return err }); err != nil {
+		if err := server.Do(func() (err error) { got, err = Find(caller); return err }); err != nil {
 			t.Fatal(err)
 		}
 		slices.SortFunc(got, func(a, b Session) int { return a.Client.Compare(b.Client) })
@@ -94,12 +96,35 @@ func TestFind(t *testing.T) {
 	}
 
 	// The caller's own session counts even where diagnostics do not show it.
-	caller := netip.AddrPortFrom(client.Device("eth0").IPv4(), 999)
-	t.Setenv("SSH_CONNECTION", caller.Addr().String()+" 999 "+dev.IPv4().String()+" 2022")
+	own := netip.AddrPortFrom(client.Device("eth0").IPv4(), 999)
+	caller = own.Addr().String() + " 999 " + dev.IPv4().String() + " 2022"
 	if !slices.ContainsFunc(find(), func(s Session) bool {
-		return s.Client == caller && s.Server.Port() == 2022 && slices.Equal(s.Devices, []string{"eth0"})
+		return s.Client == own && s.Server.Port() == 2022 && slices.Equal(s.Devices, []string{"eth0"})
 	}) {
-		t.Errorf("the session of SSH_CONNECTION is missing from %v", find())
+		t.Errorf("the session of the caller is missing from %v", find())
+	}
+}
+
+func TestCaller(t *testing.T) {
+	t.Setenv("SSH_CONNECTION", "192.0.2.9 1 192.0.2.1 22")
+	if got := Caller(); got != "192.0.2.9 1 192.0.2.1 22" {
+		t.Errorf("Caller = %q", got)
+	}
+	// Like sudo: the variable is the parent's alone.
+	shell := exec.Command("sh", "-c", "SSH_CONNECTION='192.0.2.8 1 192.0.2.1 22' sh -c 'env -u SSH_CONNECTION "+printCaller+"=1 "+os.Args[0]+" -test.run=^TestPrintCaller$ -test.v; true'; true")
+	shell.Env = []string{"PATH=" + os.Getenv("PATH")}
+	out, err := shell.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "caller=192.0.2.8 1 192.0.2.1 22") {
+		t.Errorf("child of a shell: %s, %v", out, err)
+	}
+}
+
+// printCaller makes TestPrintCaller print.
+const printCaller = "SGFW_TEST_PRINT_CALLER"
+
+func TestPrintCaller(t *testing.T) {
+	if os.Getenv(printCaller) != "" {
+		t.Logf("caller=%s", Caller())
 	}
 }
 

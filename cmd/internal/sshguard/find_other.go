@@ -1,0 +1,8 @@
+//go:build !linux
+
+package sshguard
+
+import "os"
+
+// Caller returns SSH_CONNECTION of this process.
+func Caller() string { return os.Getenv("SSH_CONNECTION") }
