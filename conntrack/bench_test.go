@@ -104,3 +104,132 @@ func BenchmarkControl(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkMiss looks up a tuple that has no flow.
+func BenchmarkMiss(b *testing.B) {
+	for _, n := range benchSizes {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			t := NewTable(Config{MaxFlows: n, Seed: [2]uint64{1, 2}})
+			ts := manyTuples(2 * n)
+			for i := range n {
+				establish(b, t, &ts[i], 0)
+			}
+			ts = ts[n:]
+			b.ReportAllocs()
+			i := 0
+			for b.Loop() {
+				c := t.Lock(&ts[i], 0)
+				if c.Flow() != nil {
+					b.Fatal("hit")
+				}
+				c.Unlock()
+				if i++; i == n {
+					i = 0
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkInsert opens flows until the table holds n and begins anew.
+func BenchmarkInsert(b *testing.B) {
+	for _, n := range benchSizes {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			ts := manyTuples(n)
+			tmo := DefaultTimeouts()
+			s := Sample{Dir: Ingress, Class: ClassTCP, Bytes: 60, TCP: TCPSegment{Seq: 100, Flags: SYN}}
+			cfg := Config{MaxFlows: n, MaxHalfOpen: n, Seed: [2]uint64{1, 2}}
+			t := NewTable(cfg)
+			b.ReportAllocs()
+			i := 0
+			for b.Loop() {
+				c := t.Lock(&ts[i], 0)
+				if c.Insert(&s, 1, &tmo, 0) != Inserted {
+					b.Fatal("refused")
+				}
+				c.Unlock()
+				if i++; i == n {
+					i = 0
+					if n > 1 {
+						b.StopTimer()
+						t = NewTable(cfg)
+						b.StartTimer()
+					}
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkInsertFull is a SYN flood against a full half-open share: each new
+// flow evicts the oldest.
+func BenchmarkInsertFull(b *testing.B) {
+	const n = 10_000
+	ts := manyTuples(4 * n)
+	tmo := DefaultTimeouts()
+	s := Sample{Dir: Ingress, Class: ClassTCP, Bytes: 60, TCP: TCPSegment{Seq: 100, Flags: SYN}}
+	t := NewTable(Config{MaxFlows: n, MaxHalfOpen: n, Seed: [2]uint64{1, 2}})
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		c := t.Lock(&ts[i], 0)
+		if c.Insert(&s, 1, &tmo, 0) != Inserted {
+			b.Fatal("refused")
+		}
+		c.Unlock()
+		if i++; i == len(ts) {
+			i = 0
+		}
+	}
+}
+
+// BenchmarkRefused is a new flow against a table full of established ones.
+func BenchmarkRefused(b *testing.B) {
+	const n = 10_000
+	ts := manyTuples(2 * n)
+	tmo := DefaultTimeouts()
+	t := NewTable(Config{MaxFlows: n, MaxHalfOpen: n, Seed: [2]uint64{1, 2}})
+	for i := range n {
+		establish(b, t, &ts[i], 0)
+	}
+	s := Sample{Dir: Ingress, Class: ClassUDP, Bytes: 60}
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		c := t.Lock(&ts[n+i], 0)
+		if c.Insert(&s, 1, &tmo, 0) != TableFull {
+			b.Fatal("not refused")
+		}
+		c.Unlock()
+		if i++; i == n {
+			i = 0
+		}
+	}
+}
+
+// BenchmarkHitParallel: each processor works on flows of its own, as queues do
+// when the kernel spreads address pairs over them. Compare with -cpu 1,2.
+func BenchmarkHitParallel(b *testing.B) {
+	const n, each = 1_000, 500
+	t := NewTable(Config{MaxFlows: n, Seed: [2]uint64{1, 2}})
+	ts := manyTuples(n)
+	for i := range ts {
+		establish(b, t, &ts[i], 0)
+	}
+	var worker atomic.Int64
+	b.RunParallel(func(pb *testing.PB) {
+		mine := ts[int(worker.Add(1)-1)%2*each:][:each]
+		tmo := DefaultTimeouts()
+		s := Sample{Dir: Ingress, Class: ClassTCP, Bytes: 1500, TCP: TCPSegment{Seq: 101, Ack: 901, Len: 1448, Flags: ACK}}
+		i := 0
+		for pb.Next() {
+			c := t.Lock(&mine[i], 0)
+			f := c.Flow()
+			c.Update(&s, f.Assess(&s), &tmo, 0)
+			c.Unlock()
+			if i++; i == each {
+				i = 0
+			}
+		}
+	})
+}

@@ -113,7 +113,7 @@ func (c *Cell) restart(s *Sample, tmo *Timeouts, now Time) {
 	sh.dequeue(f, was)
 	f.restart(s.Dir, &s.TCP)
 	f.created = now.tick()
-	f.packets, f.bytes = [2]uint32{}, [2]uint64{}
+	f.clearCounts()
 	f.count(s)
 	f.expires = now.deadline(tmo.timer(f.class, f.state))
 	sh.enqueue(c.index, f)

@@ -1,12 +1,13 @@
 package conntrack
 
+import "math/bits"
+
 // Flow is one entry of the table. It lives inside the table: a *Flow is valid
 // only until the [Cell] that gave it is unlocked. It holds no pointers, so that
-// the garbage collector never looks at a million of them; its 120 bytes are in
+// the garbage collector never looks at a million of them; its 112 bytes are in
 // the order of use.
 type Flow struct {
 	key     Tuple
-	next    uint32 // in the bucket, or in the free list
 	expires tick
 	state   State
 	class   Class
@@ -18,9 +19,10 @@ type Flow struct {
 	claim   uint32
 	half    [2]half // by Direction; TCP only
 	packets [2]uint32
-	bytes   [2]uint64
+	bytesLo [2]uint32 // 48 bits of bytes in two parts, or padding would follow
+	bytesHi [2]uint16
 	older   uint32 // towards the head of the eviction queue
-	newer   uint32
+	newer   uint32 // or the next in the free list
 }
 
 // half is what one side of a TCP connection has shown.
@@ -98,18 +100,33 @@ func (f *Flow) open(s *Sample, rule uint32, now Time) {
 	f.flags = flowFlags(s.Dir) & flagEgress
 	f.rule = rule
 	f.created = now.tick()
-	f.packets, f.bytes = [2]uint32{}, [2]uint64{}
+	f.clearCounts()
 	if s.Class == ClassTCP {
 		f.openTCP(s.Dir, &s.TCP)
 	}
 	f.count(s)
 }
 
-// count adds a packet to the totals. Packets stick at their maximum.
+// count adds a packet to the totals, which stick at their maximum.
 func (f *Flow) count(s *Sample) {
 	d := s.Dir & 1
 	if n := f.packets[d] + 1; n != 0 {
 		f.packets[d] = n
 	}
-	f.bytes[d] += uint64(s.Bytes)
+	lo, carry := bits.Add32(f.bytesLo[d], s.Bytes, 0)
+	f.bytesLo[d] = lo
+	if carry != 0 {
+		if f.bytesHi[d]++; f.bytesHi[d] == 0 {
+			f.bytesHi[d], f.bytesLo[d] = 1<<16-1, 1<<32-1
+		}
+	}
+}
+
+// total returns the bytes that passed in direction d.
+func (f *Flow) total(d Direction) uint64 {
+	return uint64(f.bytesHi[d])<<32 | uint64(f.bytesLo[d])
+}
+
+func (f *Flow) clearCounts() {
+	f.packets, f.bytesLo, f.bytesHi = [2]uint32{}, [2]uint32{}, [2]uint16{}
 }

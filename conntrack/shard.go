@@ -7,32 +7,24 @@ const (
 	shardBits  = 6
 	shardCount = 1 << shardBits
 
-	// chunkLen entries of 120 bytes fill a 4,096-byte allocation. A chunk takes
-	// 1<<chunkBits index values, so an index splits by a shift.
-	chunkLen  = 34
+	// chunkLen entries of 112 bytes fill a 4,096-byte allocation. A chunk takes
+	// 1<<chunkBits numbers, so that a number splits by a shift.
+	chunkLen  = 36
 	chunkBits = 6
 	chunkMask = 1<<chunkBits - 1
-
-	// minBuckets is the size of an empty shard's bucket array, a power of two.
-	minBuckets = 8
 )
 
 // chunk is a run of entries that never moves, so a shard grows without copying.
 type chunk [chunkLen]Flow
 
-// shard is a part of the table with its own lock. Index 0 means none; the first
-// entry of the first chunk is therefore never used.
+// shard is a part of the table with its own lock. Entries have numbers; 0 means
+// none, so the first entry of the first chunk is never used.
 type shard struct {
 	mu    sync.Mutex
 	table *Table
 	bit   uint64 // 1 << the shard's number
 
-	// Linear hashing: the array grows by one bucket at a time. Buckets below
-	// split have been divided and are told apart by one more bit of the hash.
-	buckets []uint32
-	mask    uint32
-	split   uint32
-
+	index  index
 	chunks []*chunk
 	fresh  uint32 // the first entry that was never used
 	free   uint32 // head of the list of freed entries
@@ -47,36 +39,26 @@ type shard struct {
 // fetched in pairs.
 type paddedShard struct {
 	shard
-	_ [48]byte // to a multiple of 128 on 64-bit machines, see TestSizes
+	_ [24]byte // to a multiple of 128 on 64-bit machines, see TestSizes
 }
 
 func (s *shard) init(t *Table, n int) {
 	s.table, s.bit = t, 1<<n
-	s.buckets = make([]uint32, minBuckets)
-	s.mask = minBuckets - 1
+	s.index.init()
 	s.fresh = 1
 	s.sweep = 1
 }
 
-// at returns the entry with index i.
+// at returns the entry with number i.
 func (s *shard) at(i uint32) *Flow {
 	return &s.chunks[i>>chunkBits][i&chunkMask]
-}
-
-// bucket returns where a hash belongs.
-func (s *shard) bucket(h uint64) uint32 {
-	b := uint32(h) & s.mask
-	if b < s.split {
-		b = uint32(h) & (s.mask<<1 | 1)
-	}
-	return b
 }
 
 // add links a new entry for key and returns it. The caller fills it.
 func (s *shard) add(h uint64, key *Tuple) (uint32, *Flow) {
 	i := s.free
 	if i != 0 {
-		s.free = s.at(i).next
+		s.free = s.at(i).newer
 	} else {
 		i = s.fresh
 		if int(i>>chunkBits) == len(s.chunks) {
@@ -85,18 +67,13 @@ func (s *shard) add(h uint64, key *Tuple) (uint32, *Flow) {
 		s.fresh = following(i)
 	}
 	f := s.at(i)
-	b := s.bucket(h)
 	f.key = *key
-	f.next = s.buckets[b]
-	s.buckets[b] = i
 	s.count++
-	if s.count > uint32(len(s.buckets)) {
-		s.grow()
-	}
+	s.link(h, i)
 	return i, f
 }
 
-// following returns the index behind i.
+// following returns the number behind i.
 func following(i uint32) uint32 {
 	if i++; i&chunkMask == chunkLen {
 		i = (i | chunkMask) + 1
@@ -104,16 +81,12 @@ func following(i uint32) uint32 {
 	return i
 }
 
-// remove unlinks an entry from its bucket and queue and frees it.
+// remove takes an entry out of the index and its queue and frees it.
 func (s *shard) remove(i uint32, f *Flow) {
-	p := &s.buckets[s.bucket(s.table.hash.hash(&f.key))]
-	for *p != i {
-		p = &s.at(*p).next
-	}
-	*p = f.next
+	s.unlink(s.table.hash.hash(&f.key), i)
 	s.leave(f)
 	f.state = stateFree
-	f.next = s.free
+	f.newer = s.free
 	s.free = i
 	s.count--
 	s.table.flows.Add(-1)
@@ -125,27 +98,5 @@ func (s *shard) leave(f *Flow) {
 	s.dequeue(f, id)
 	if id == queueHalfOpen {
 		s.table.halfOpen.Add(-1)
-	}
-}
-
-// grow adds one bucket by dividing the next one in turn.
-func (s *shard) grow() {
-	from, high := s.split, s.mask+1
-	i := s.buckets[from]
-	var stay, move uint32
-	for i != 0 {
-		f := s.at(i)
-		next := f.next
-		if uint32(s.table.hash.hash(&f.key))&high == 0 {
-			f.next, stay = stay, i
-		} else {
-			f.next, move = move, i
-		}
-		i = next
-	}
-	s.buckets[from] = stay
-	s.buckets = append(s.buckets, move)
-	if s.split++; s.split == high {
-		s.split, s.mask = 0, s.mask<<1|1
 	}
 }

@@ -11,7 +11,8 @@ type FlowInfo struct {
 	Rule uint32
 	// Created and Expires have the resolution of [Granularity].
 	Created, Expires Time
-	// Packets and Bytes are by [Direction]. Packets stick at 2^32-1.
+	// Packets and Bytes are by [Direction]. They stick at 2^32-1
+	// and 2^48-1.
 	Packets [2]uint32
 	Bytes   [2]uint64
 }
@@ -27,7 +28,7 @@ func (f *Flow) Info() FlowInfo {
 		Created: f.created.time(),
 		Expires: f.expires.time(),
 		Packets: f.packets,
-		Bytes:   f.bytes,
+		Bytes:   [2]uint64{f.total(Ingress), f.total(Egress)},
 	}
 }
 

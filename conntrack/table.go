@@ -74,17 +74,12 @@ func (t *Table) Lock(k *Tuple, now Time) Cell {
 	s := &t.shards[h>>t.shardShift].shard
 	s.mu.Lock()
 	c := Cell{shard: s, key: k, hash: h}
-	for i := s.buckets[s.bucket(h)]; i != 0; {
-		f := s.at(i)
-		if f.key.equal(k) {
-			if now.tick() >= f.expires {
-				s.expire(i, f)
-				break
-			}
+	if i, f := s.lookup(h, k); f != nil {
+		if now.tick() < f.expires {
 			c.index, c.flow = i, f
-			break
+		} else {
+			s.expire(i, f)
 		}
-		i = f.next
 	}
 	return c
 }

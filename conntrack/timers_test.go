@@ -194,9 +194,16 @@ func TestCounts(t *testing.T) {
 
 	f := Flow{packets: [2]uint32{1<<32 - 2, 0}}
 	for range 3 {
-		f.count(&Sample{Dir: Ingress, Bytes: 1})
+		f.count(&Sample{Dir: Ingress, Bytes: 1 << 31})
 	}
-	if f.packets[Ingress] != 1<<32-1 {
-		t.Errorf("packets did not stick at their maximum: %d", f.packets[Ingress])
+	if f.packets[Ingress] != 1<<32-1 || f.total(Ingress) != 3<<31 {
+		t.Errorf("packets %d, bytes %d", f.packets[Ingress], f.total(Ingress))
+	}
+	f.bytesHi[Ingress] = 1<<16 - 1
+	for range 3 {
+		f.count(&Sample{Dir: Ingress, Bytes: 1 << 31})
+		if f.total(Ingress) < 1<<48-1<<32 {
+			t.Errorf("bytes did not stick at their maximum: %d", f.total(Ingress))
+		}
 	}
 }
