@@ -18,7 +18,7 @@
 // [Table.Remove], because unregistering any base chain of a network namespace
 // drops every packet that waits in any queue (nf_queue_nf_hook_drop,
 // net/netfilter/nf_queue.c); changes replace the rules inside them in one
-// transaction. And no other table is touched.
+// transaction. The exception is a change of [Gone]. And no other table is touched.
 //
 // The life lines (see [LifeLines]) are accepted in the table, so that they hold
 // while nobody answers the queues.

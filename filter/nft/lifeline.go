@@ -10,7 +10,8 @@ type LifeLine string
 const (
 	// LifeNeighbour is IPv6 neighbour discovery: ICMPv6 133 to 137, hop limit 255,
 	// no extension header (RFC 4861 §6.1, §7.1: a receiver discards any other hop
-	// limit, so it cannot come from beyond the link; RFC 6980: never fragmented).
+	// limit, so it cannot come from beyond the link). Fragments that reassembly has
+	// made whole pass here; the kernel itself refuses them then (RFC 6980).
 	LifeNeighbour LifeLine = "neighbour-discovery"
 	// LifeMulticastListener is MLD: ICMPv6 130 to 132 and 143 behind a hop-by-hop
 	// header, hop limit 1, from fe80::/10 or :: (RFC 2710 §3, RFC 3810 §5).
