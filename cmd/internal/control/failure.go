@@ -5,6 +5,9 @@ import (
 	"net/http"
 )
 
+// ErrRunning says that another daemon holds the socket.
+var ErrRunning = errors.New("another sgfw daemon is running")
+
 // Errors of the client that callers tell apart.
 var (
 	// ErrNoDaemon: nobody listens on the socket.

@@ -15,9 +15,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrRunning says that another daemon holds the socket.
-var ErrRunning = errors.New("another sgfw daemon is running")
-
 const (
 	socketMode    = 0o660
 	directoryMode = 0o755

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+
+	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/daemon"
+	"sgfw/cmd/internal/explain"
+	"sgfw/cmd/internal/sshguard"
+	"sgfw/policy"
+)
+
+// commands lists the program and all subcommands that users see.
+func commands(c *cobra.Command) []*cobra.Command {
+	out := []*cobra.Command{c}
+	for _, sub := range c.Commands() {
+		if !sub.Hidden && sub.Name() != "help" {
+			out = append(out, commands(sub)...)
+		}
+	}
+	return out
+}
+
+// Every command says what it does and shows how, with command lines that parse.
+func TestHelp(t *testing.T) {
+	root := (&program{out: io.Discard, err: io.Discard}).rootCommand()
+	for _, c := range commands(root) {
+		if c.Short == "" || c.Example == "" || strings.HasSuffix(c.Short, ".") {
+			t.Errorf("%s: needs a short text without a full stop, and an example", c.CommandPath())
+		}
+		for line := range strings.Lines(c.Example) {
+			line, _, _ = strings.Cut(line, "|")
+			args := strings.Fields(strings.TrimPrefix(strings.TrimSpace(line), "sudo "))
+			if len(args) == 0 || args[0] != "sgfw" {
+				t.Errorf("%s: example %q is no command line of sgfw", c.CommandPath(), line)
+				continue
+			}
+			sub, rest, err := (&program{}).rootCommand().Find(args[1:])
+			if err == nil {
+				err = sub.ParseFlags(rest)
+			}
+			if err == nil {
+				err = sub.ValidateArgs(sub.Flags().Args())
+			}
+			if err != nil {
+				t.Errorf("%s: example %q: %v", c.CommandPath(), line, err)
+			}
+		}
+	}
+}
+
+func TestExitCodes(t *testing.T) {
+	for _, tc := range []struct {
+		err  error
+		want exitCode
+	}{
+		{nil, 0},
+		{errors.New("disk full"), 1},
+		{control.ErrRunning, 1},
+		{&control.Failure{Kind: control.KindFailed}, 1},
+		{&usageError{errors.New("what")}, 2},
+		{fmt.Errorf("%w: which interface", explain.ErrQuestion), 2},
+		{&control.Failure{Kind: control.KindUsage}, 2},
+		{policy.Problems{{Message: "bad"}}, 3},
+		{errInvalid, 3},
+		{daemon.ErrEnslaved, 3},
+		{&control.Failure{Kind: control.KindInvalid}, 3},
+		{control.ErrNoDaemon, 4},
+		{&sshguard.LockoutError{}, 5},
+		{errRefused, 5},
+		{&control.Failure{Kind: control.KindRefused}, 5},
+	} {
+		err := tc.err
+		if got := codeOf(err); got != tc.want {
+			t.Errorf("codeOf(%v) = %d, want %d", err, got, tc.want)
+		}
+		if err != nil {
+			if got := codeOf(fmt.Errorf("reload: %w", err)); got != tc.want {
+				t.Errorf("codeOf(wrapped %v) = %d, want %d", err, got, tc.want)
+			}
+		}
+	}
+}
+
+// The daemon's refusal prints like a check of the same file.
+func TestReportOfRemoteProblems(t *testing.T) {
+	var out strings.Builder
+	p := &program{out: io.Discard, err: &out}
+	p.report(&control.Failure{Kind: control.KindInvalid, Message: "x", Problems: []control.Problem{
+		{File: "p.yaml", Line: 3, Col: 5, Severity: "error", Message: "no such group", Hint: "did you mean web?"},
+		{File: "p.yaml", Line: 9, Col: 1, Severity: "notice", Message: "host bits"},
+	}})
+	want := "p.yaml:3:5: no such group (hint: did you mean web?)\n" +
+		"p.yaml:9:1: notice: host bits\n" +
+		"sgfw: the daemon refused the policy: 1 error; the old one stays in force\n"
+	if out.String() != want {
+		t.Errorf("report:\n%s\nwant:\n%s", out.String(), want)
+	}
+}
