@@ -15,10 +15,12 @@ import (
 )
 
 // Ports of a gate's policy: what the far side may and may not open to the
-// protected host, and what the protected host may and may not open to it.
+// protected host, where an echo server of the protected host may be, and what
+// the protected host may and may not open.
 const (
 	gateIn       = 1001
 	gateInNever  = 1002
+	gateEcho     = 1003
 	gateOut      = 2001
 	gateOutNever = 2002
 )
@@ -31,7 +33,7 @@ func gatePolicy(settings ...string) string {
 // gateOn is gatePolicy for other devices. One queue keeps the order of packets.
 func gateOn(devices []string, settings ...string) string {
 	text := policyOn(devices[0],
-		[]string{allow("udp", gateIn), allow("tcp", gateIn)}, []string{allow("udp", gateOut)},
+		[]string{allow("udp", gateIn), allow("udp", gateEcho), allow("tcp", gateEcho)}, []string{allow("udp", gateOut)},
 		append([]string{"queues: { count: 1 }"}, settings...)...)
 	for _, d := range devices[1:] {
 		text = strings.Replace(text, "settings:", fmt.Sprintf("  - device: %q\n    security_groups: [state]\nsettings:", d), 1)

@@ -256,20 +256,18 @@ func TestStopKeepsClosed(t *testing.T) {
 func TestOrderedStopLosesNothing(t *testing.T) {
 	client, server, g := newPair(t)
 	for _, a := range families(server) {
-		echoOn(t, server.Host(), port(a, 1003))
+		echoOn(t, server.Host(), port(a, gateEcho))
 	}
-	policy := policyWith([]string{allow("udp", gateIn), allow("tcp", gateIn), allow("udp", 1003), allow("tcp", 1003)},
-		[]string{allow("udp", gateOut)}, "queues: { count: 1 }")
 	for range 3 {
-		d := enforce(t, server.Host(), policy)
+		d := enforce(t, server.Host(), gatePolicy())
 		g.expect(t, "enforced", filtered)
 		var pumps []*pump
 		var streams []*stream
 		for _, a := range families(server) {
 			for range 4 {
-				pumps = append(pumps, startPump(t, client.Host(), port(a, 1003), 0))
+				pumps = append(pumps, startPump(t, client.Host(), port(a, gateEcho), 0))
 			}
-			streams = append(streams, startStream(t, client.Host(), port(a, 1003), 0))
+			streams = append(streams, startStream(t, client.Host(), port(a, gateEcho), 0))
 		}
 		time.Sleep(50 * time.Millisecond)
 		d.stop()
