@@ -1,0 +1,179 @@
+package daemon
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/sshguard"
+	"sgfw/filter/nft"
+	"sgfw/policy"
+)
+
+func failureOf(t *testing.T, err error) *control.Failure {
+	t.Helper()
+	f, ok := errors.AsType[*control.Failure](err)
+	if !ok {
+		t.Fatalf("error %v is no Failure", err)
+	}
+	return f
+}
+
+func TestReload(t *testing.T) {
+	link(t, "eth0")
+	link(t, "eth1")
+	r := start(t, text)
+	reload := func(text string) (control.ReloadReply, error) {
+		write(t, r.file, text)
+		return r.Reload(t.Context(), control.ReloadRequest{})
+	}
+
+	_, err := reload(strings.Replace(text, "443", "70000", 1))
+	if f := failureOf(t, err); f.Kind != control.KindInvalid || len(f.Problems) != 1 || f.Problems[0].Line != 6 {
+		t.Errorf("invalid policy: %+v", f)
+	}
+	if s, _ := r.Status(t.Context()); s.Policy.Generation != 1 {
+		t.Errorf("generation %d after an invalid policy, want 1", s.Policy.Generation)
+	}
+
+	reply, err := reload(strings.Replace(text, "443", "80", 1))
+	must(t, err)
+	if reply.Generation <= 1 || len(reply.Notices) > 0 {
+		t.Errorf("reply %+v", reply)
+	}
+	x, err := r.Explain(t.Context(), control.Query{Direction: "ingress", Protocol: "tcp", From: "203.0.113.9", To: ":80"})
+	if err != nil || x.Verdict != control.VerdictAccept || !x.FlowsKnown {
+		t.Errorf("port 80: %+v, %v", x, err)
+	}
+
+	// Another device: the table follows.
+	_, err = reload(strings.Replace(text, "eth0", "eth1", 1))
+	must(t, err)
+	must(t, r.d.table.Verify())
+	if want := []nft.Device{{Name: "eth1"}}; !slices.Equal(r.d.plan.Devices, want) {
+		t.Errorf("plan %+v, want %v", r.d.plan, want)
+	}
+
+	// What cannot change says so and nothing else changes.
+	reply, err = reload(text + "settings: { max_flows: 1000, queues: { base: 5000, count: 1 } }\n")
+	must(t, err)
+	var keys []string
+	for _, n := range reply.Notices {
+		keys = append(keys, n.Field)
+	}
+	if want := []string{"queues.base", "queues.count", "max_flows"}; !slices.Equal(keys, want) && !slices.Equal(keys, []string{"queues.base", "max_flows"}) {
+		t.Errorf("notices about %v, want %v", keys, want)
+	}
+	if s, _ := r.Status(t.Context()); s.Flows.Max != policy.DefaultSettings.MaxFlows || s.Queues[0].Number != policy.DefaultSettings.QueueBase {
+		t.Errorf("status %+v", s)
+	}
+
+	// The answer to a dead daemon changes with the table's flags.
+	_, err = reload(text + "settings: { on_failure: { gone: accept } }\n")
+	must(t, err)
+	if r.d.table.Facts().Persist {
+		t.Error("the table would outlive the daemon after gone: accept")
+	}
+}
+
+func TestReloadBySignal(t *testing.T) {
+	link(t, "eth0")
+	r := start(t, text)
+	write(t, r.file, strings.Replace(text, "443", "80", 1))
+	r.reload <- struct{}{}
+	r.await(t, "a new generation", func(s control.Status) bool { return s.Policy.Generation > 1 })
+	write(t, r.file, "version: 7\n")
+	r.reload <- struct{}{}
+	deadline := time.Now().Add(10 * time.Second)
+	for !strings.Contains(r.log.String(), "reload refused") {
+		if time.Now().After(deadline) {
+			t.Fatalf("the log does not tell of the refusal: %s", r.log)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+func TestFactsAreFollowed(t *testing.T) {
+	eth0 := link(t, "eth0")
+	r := start(t, text+"  - { device: late*, security_groups: [web] }\n")
+	if !strings.Contains(r.log.String(), "no device late* exists now") {
+		t.Errorf("the log does not tell that late* is missing: %s", r.log)
+	}
+	address(t, eth0, "192.0.2.1/24")
+	r.await(t, "the new member", func(s control.Status) bool { return s.Policy.Generation > 1 })
+	// The group's own members may use port 7000.
+	x, err := r.Explain(t.Context(), control.Query{Interface: "eth0", Direction: "ingress", Protocol: "tcp", From: "192.0.2.1", To: ":7000"})
+	if err != nil || x.Verdict != control.VerdictAccept {
+		t.Errorf("a member: %+v, %v", x, err)
+	}
+	x, err = r.Explain(t.Context(), control.Query{Interface: "eth0", Direction: "ingress", Protocol: "tcp", From: "192.0.2.9", To: ":7000"})
+	if err != nil || x.Verdict != control.VerdictDrop {
+		t.Errorf("a stranger: %+v, %v", x, err)
+	}
+	link(t, "late0")
+	s := r.await(t, "late0 covered", func(s control.Status) bool { return len(s.Interfaces[1].Covered) == 1 })
+	if s.Interfaces[1].Covered[0].Name != "late0" {
+		t.Errorf("covered %+v", s.Interfaces[1])
+	}
+}
+
+func TestTheGuardRefuses(t *testing.T) {
+	address(t, link(t, "eth0"), "192.0.2.1/24")
+	const caller = "198.51.100.9 50000 192.0.2.1 22"
+	cfg, log := config(t, text)
+	t.Setenv("SSH_CONNECTION", caller)
+	if err := Run(t.Context(), cfg); !errors.Is(err, sshguard.ErrLockout) || !strings.Contains(err.Error(), "198.51.100.9") {
+		t.Fatalf("run = %v, want ErrLockout", err)
+	}
+	if got := tables(t); len(got) > 0 {
+		t.Errorf("tables %v after the refusal", got)
+	}
+	cfg.Force = true
+	r := begin(t, cfg, log)
+	if !strings.Contains(log.String(), "although the SSH guard objects") {
+		t.Errorf("the log does not tell of the override: %s", log)
+	}
+	_, err := r.Reload(t.Context(), control.ReloadRequest{Caller: caller})
+	if f := failureOf(t, err); f.Kind != control.KindRefused || !strings.Contains(f.Message, "198.51.100.9") {
+		t.Errorf("reload: %+v", f)
+	}
+	// Whoever started the daemon may have left long ago.
+	if _, err := r.Reload(t.Context(), control.ReloadRequest{}); err != nil {
+		t.Errorf("reload of somebody else: %v", err)
+	}
+	if _, err := r.Reload(t.Context(), control.ReloadRequest{Caller: caller, Force: true}); err != nil {
+		t.Errorf("forced reload: %v", err)
+	}
+	write(t, r.file, strings.Replace(text, "443", "22", 1))
+	if _, err := r.Reload(t.Context(), control.ReloadRequest{Caller: caller}); err != nil {
+		t.Errorf("a policy that permits the session: %v", err)
+	}
+}
+
+func TestADamagedTableIsRepaired(t *testing.T) {
+	link(t, "eth0")
+	r := start(t, text)
+	must(t, r.d.table.Remove())
+	r.d.tableChanged(nft.Change{Err: nft.ErrMissing, PID: 1, Process: "other"})
+	must(t, r.d.table.Verify())
+	if s, err := r.Status(t.Context()); err != nil || s.Table.Repaired != 1 || s.State != control.StateRunning {
+		t.Errorf("status %+v, %v", s, err)
+	}
+}
+
+func TestAFailedRepairIsTriedAgain(t *testing.T) {
+	link(t, "eth0")
+	r := start(t, text)
+	must(t, r.d.table.Remove())
+	r.d.mu.Lock()
+	r.d.broken = "the table is missing"
+	r.d.mu.Unlock()
+	if s, err := r.Status(t.Context()); err != nil || s.State != control.StateDegraded {
+		t.Errorf("state %v, %v with a broken table, want degraded", s.State, err)
+	}
+	r.await(t, "the repair", func(s control.Status) bool { return s.State == control.StateRunning && s.Table.Repaired == 1 })
+	must(t, r.d.table.Verify())
+}

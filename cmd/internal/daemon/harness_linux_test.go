@@ -1,0 +1,221 @@
+package daemon
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/nftables"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"sgfw/cmd/internal/control"
+)
+
+// inNamespace marks the process that runs the tests in a network namespace of
+// its own. A daemon works with all threads of its process, so a locked thread
+// would not do.
+const inNamespace = "SGFW_TEST_IN_NAMESPACE"
+
+func TestMain(m *testing.M) {
+	if os.Geteuid() != 0 || os.Getenv(inNamespace) != "" {
+		os.Exit(m.Run())
+	}
+	c := exec.Command("/proc/self/exe", os.Args[1:]...)
+	c.Stdin, c.Stdout, c.Stderr = os.Stdin, os.Stdout, os.Stderr
+	c.Env = append(os.Environ(), inNamespace+"=1")
+	c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
+	err := c.Run()
+	if e, ok := errors.AsType[*exec.ExitError](err); ok {
+		os.Exit(e.ExitCode())
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// link makes a device of the namespace, up, without addresses.
+func link(t *testing.T, name string) netlink.Link {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		if os.Getenv("SGFW_REQUIRE_ROOT") == "1" {
+			t.Fatal("needs root: real packets")
+		}
+		t.Skip("needs root: real packets")
+	}
+	must(t, netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: name}, PeerName: "p-" + name}))
+	l, err := netlink.LinkByName(name)
+	must(t, err)
+	must(t, netlink.LinkSetUp(l))
+	t.Cleanup(func() {
+		if err := netlink.LinkDel(l); err != nil {
+			t.Error(err)
+		}
+	})
+	return l
+}
+
+func address(t *testing.T, l netlink.Link, cidr string) {
+	t.Helper()
+	a, err := netlink.ParseAddr(cidr)
+	must(t, err)
+	a.Flags = unix.IFA_F_NODAD
+	must(t, netlink.AddrAdd(l, a))
+}
+
+// text is a policy whose own group is a peer, so that addresses matter.
+const text = `version: 1
+security_groups:
+  - name: web
+    description: web
+    ingress:
+      - { protocol: tcp, ports: 443, cidr_blocks: [0.0.0.0/0] }
+      - { protocol: tcp, ports: 7000, self: true }
+    egress: []
+interfaces:
+  - { device: eth0, security_groups: [web] }
+`
+
+// running is a daemon under test.
+type running struct {
+	*control.Client
+	d      *daemon
+	file   string
+	reload chan struct{}
+	log    *lockedBuffer
+	cancel func()
+	ended  chan error
+}
+
+// lockedBuffer is written by the daemon while the test reads.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	must(t, os.WriteFile(path, []byte(text), 0o600))
+}
+
+// config is a daemon of its own directory.
+func config(t *testing.T, text string) (Config, *lockedBuffer) {
+	t.Helper()
+	t.Setenv("SSH_CONNECTION", "0 0 0 0") // the session of whoever runs the tests is not ours
+	dir := t.TempDir()
+	log := &lockedBuffer{}
+	cfg := Config{
+		PolicyFile: filepath.Join(dir, "p.yaml"), Socket: filepath.Join(dir, "sgfw.sock"),
+		Version: "test", Log: slog.New(slog.NewTextHandler(log, nil)), Reload: make(chan struct{}),
+	}
+	write(t, cfg.PolicyFile, text)
+	return cfg, log
+}
+
+// start runs a daemon until it enforces.
+func start(t *testing.T, text string) *running {
+	t.Helper()
+	cfg, log := config(t, text)
+	return begin(t, cfg, log)
+}
+
+func begin(t *testing.T, cfg Config, log *lockedBuffer) *running {
+	t.Helper()
+	r := &running{Client: control.NewClient(cfg.Socket), file: cfg.PolicyFile, log: log, ended: make(chan error, 1), reload: make(chan struct{})}
+	cfg.Reload = r.reload
+	r.d = newDaemon(cfg)
+	ctx, cancel := context.WithCancel(context.Background())
+	r.cancel = cancel
+	go func() { r.ended <- r.d.run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		select {
+		case <-r.ended:
+		case <-time.After(10 * time.Second):
+			t.Error("the daemon does not stop")
+		}
+		if t.Failed() {
+			t.Log(log.String())
+		}
+	})
+	r.await(t, "the daemon to answer", func(control.Status) bool { return true })
+	return r
+}
+
+// await polls the status.
+func (r *running) await(t *testing.T, what string, ok func(control.Status) bool) control.Status {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		s, err := r.Status(t.Context())
+		if err == nil && ok(s) {
+			return s
+		}
+		select {
+		case err := <-r.ended:
+			r.ended <- err
+			t.Fatalf("waiting for %s: the daemon ended: %v\n%s", what, err, r.log)
+		default:
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain for %s: %+v, %v", what, s, err)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// stop ends the daemon in order.
+func (r *running) stop(t *testing.T) {
+	t.Helper()
+	r.cancel()
+	select {
+	case err := <-r.ended:
+		r.ended <- nil
+		if err != nil {
+			t.Fatalf("run = %v, want nil after an ordered stop", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("the daemon does not stop")
+	}
+}
+
+// tables names all nftables tables of the namespace.
+func tables(t *testing.T) []string {
+	t.Helper()
+	list, err := (&nftables.Conn{}).ListTables()
+	must(t, err)
+	var out []string
+	for _, table := range list {
+		out = append(out, table.Name)
+	}
+	return out
+}
