@@ -28,7 +28,7 @@ func (d *daemon) Status(context.Context) (control.Status, error) {
 		Started:  d.started.UTC(),
 		Policy: control.PolicyStatus{
 			File:       d.cfg.PolicyFile,
-			Generation: d.current.rs.Generation(),
+			Generation: d.engine.Ruleset().Generation(),
 			Loaded:     d.loaded.UTC(),
 			Groups:     len(d.current.policy.Groups),
 			Rules:      rules(d.current.policy),
@@ -190,13 +190,15 @@ func (d *daemon) learn(rs *filter.Ruleset) {
 // Explain implements [control.Backend].
 func (d *daemon) Explain(_ context.Context, in control.Query) (control.Explanation, error) {
 	d.mu.Lock()
-	current, facts := d.current, d.facts
+	facts := d.facts
 	d.mu.Unlock()
-	q, full, notices, err := explain.Parse(in, current.policy, facts.Facts)
+	// What is in force, and not what is about to be.
+	rs := d.engine.Ruleset()
+	q, full, notices, err := explain.Parse(in, rs.Policy(), facts.Facts)
 	if err != nil {
 		return control.Explanation{}, &control.Failure{Kind: control.KindUsage, Message: err.Error()}
 	}
-	doc := explain.Run(current.rs, d.engine.Flows(), d.engine.Now(), q, full)
+	doc := explain.Run(rs, d.engine.Flows(), d.engine.Now(), q, full)
 	doc.Source, doc.Notices = d.cfg.PolicyFile, notices
 	return doc, nil
 }
