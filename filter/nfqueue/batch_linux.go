@@ -32,10 +32,7 @@ func openBatch(cfg Config, h Handler) (Queue, error) {
 	q.loop.queue = cfg.Queue
 	q.loop.handler = h
 	q.loop.total = &q.total
-	q.loop.waiting = func() uint32 {
-		entry, _ := q.view.queue(cfg.Queue)
-		return entry.Waiting
-	}
+	q.loop.waiting = func() uint32 { return q.view.waiting(cfg.Queue) }
 	if err := q.start(); err != nil {
 		q.Close()
 		return nil, err

@@ -31,6 +31,8 @@ type libraryQueue struct {
 	turns   turns
 	batch   Stats
 	ev      filter.Event
+	// waiting is how many packets the kernel has without a verdict.
+	waiting func() uint32
 
 	packets chan library.Attribute
 	woken   chan struct{}
@@ -69,6 +71,7 @@ func openGoNFQueue(cfg Config, h Handler) (Queue, error) {
 		return nil, explainBind(err, cfg.Queue)
 	}
 	q.view = openKernelView()
+	q.waiting = func() uint32 { return q.view.waiting(cfg.Queue) }
 	return q, nil
 }
 
@@ -184,8 +187,7 @@ func (q *libraryQueue) serve(t *turn) error {
 				continue
 			}
 			silent++
-			entry, _ := q.view.queue(q.cfg.Queue)
-			if done, err := drained(entry.Waiting, silent); done {
+			if done, err := drained(q.waiting(), silent); done {
 				return err
 			}
 		}

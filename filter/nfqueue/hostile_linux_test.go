@@ -81,6 +81,17 @@ type fakeKernel struct {
 	// gone makes the kernel answer every request with ENODEV.
 	gone    atomic.Bool
 	answers chan answer
+	// unanswered counts packets without a verdict, as long as each is whole and
+	// alone in its datagram.
+	unanswered atomic.Int32
+}
+
+func (k *fakeKernel) waiting() uint32 { return uint32(max(k.unanswered.Load(), 0)) }
+
+// sendPacket delivers an ordinary packet.
+func (k *fakeKernel) sendPacket(id uint32, payload byte) {
+	k.unanswered.Add(1)
+	k.deliver(goodPacket(7, id, payload))
 }
 
 func newFakeKernel(t *testing.T) *fakeKernel {
@@ -103,6 +114,7 @@ func (k *fakeKernel) take(b []byte) {
 		k.t.Errorf("the queue wrote %x", b)
 	}
 	for _, a := range answers {
+		k.unanswered.Add(-1)
 		k.answers <- a
 	}
 }
@@ -191,7 +203,7 @@ func openFakeBatch(t *testing.T, cfg Config, h Handler, k *fakeKernel) Queue {
 	q := &batchQueue{cfg: cfg, fd: ours, loop: newLoop(cfg.CopyRange)}
 	q.loop.fd, q.loop.port, q.loop.queue = ours, kernelPort, cfg.Queue
 	q.loop.handler, q.loop.total = h, &q.total
-	q.loop.waiting = func() uint32 { return 0 }
+	q.loop.waiting = k.waiting
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -310,6 +322,7 @@ func openFakeLibrary(t *testing.T, cfg Config, h Handler, k *fakeKernel) Queue {
 	lib.Con.Close()
 	lib.Con = netlink.NewConn(s, 1)
 	q.lib = lib
+	q.waiting = k.waiting
 	if err := q.start(); err != nil {
 		t.Fatal(err)
 	}
@@ -478,8 +491,8 @@ func testHostile(t *testing.T, d Driver) {
 			}
 			wait := run(t, q)
 			k.expect(want)
-			k.deliver(goodPacket(7, 77, 'a'))
-			k.deliver(goodPacket(7, 78, 'd'))
+			k.sendPacket(77, 'a')
+			k.sendPacket(78, 'd')
 			k.expect([]answer{{7, 77, accept}, {7, 78, drop}})
 			if err := q.Close(); err != nil {
 				t.Error(err)
@@ -509,7 +522,7 @@ func TestWrongQueue(t *testing.T) {
 	q, k := openFake(t, DriverBatch, &recorder{})
 	wait := run(t, q)
 	k.deliver(goodPacket(8, 3, 'a'))
-	k.deliver(goodPacket(7, 4, 'a'))
+	k.sendPacket(4, 'a')
 	k.expect([]answer{{7, 4, accept}})
 	if err := errors.Join(q.Close(), wait()); err != nil {
 		t.Error(err)
@@ -556,7 +569,7 @@ func TestForeignSender(t *testing.T) {
 		t.Fatal(err)
 	}
 	wait := run(t, q)
-	k.deliver(goodPacket(7, 4, 'a'))
+	k.sendPacket(4, 'a')
 	k.expect([]answer{{7, 4, accept}})
 	if err := errors.Join(q.Close(), wait()); err != nil {
 		t.Error(err)
@@ -573,7 +586,7 @@ func TestGone(t *testing.T) {
 		t.Run("while idle", func(t *testing.T) {
 			q, k := openFake(t, d, &recorder{})
 			wait := run(t, q)
-			k.deliver(goodPacket(7, 4, 'a'))
+			k.sendPacket(4, 'a')
 			k.expect([]answer{{7, 4, accept}})
 			k.gone.Store(true)
 			if err := wait(); !errors.Is(err, ErrGone) || !errors.Is(err, unix.ENODEV) {
@@ -613,7 +626,7 @@ func TestEnds(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- q.Run(ctx) }()
-		k.deliver(goodPacket(7, 1, 'a'))
+		k.sendPacket(1, 'a')
 		k.expect([]answer{{7, 1, accept}})
 		if err := q.Run(ctx); !errors.Is(err, ErrBusy) {
 			t.Errorf("second Run: %v, want ErrBusy", err)
@@ -624,10 +637,10 @@ func TestEnds(t *testing.T) {
 		}
 
 		// What comes meanwhile waits for the next Run, which a Drain ends.
-		k.deliver(goodPacket(7, 2, 'a'))
+		k.sendPacket(2, 'a')
 		wait := run(t, q)
 		k.expect([]answer{{7, 2, accept}})
-		k.deliver(goodPacket(7, 3, 'a'))
+		k.sendPacket(3, 'a')
 		if err := q.Drain(t.Context()); err != nil {
 			t.Errorf("Drain: %v", err)
 		}
@@ -637,13 +650,11 @@ func TestEnds(t *testing.T) {
 		}
 
 		// Drain alone serves too.
-		if d == DriverBatch {
-			k.deliver(goodPacket(7, 4, 'a'))
-			if err := q.Drain(t.Context()); err != nil {
-				t.Errorf("Drain: %v", err)
-			}
-			k.expect([]answer{{7, 4, accept}})
+		k.sendPacket(4, 'a')
+		if err := q.Drain(t.Context()); err != nil {
+			t.Errorf("Drain: %v", err)
 		}
+		k.expect([]answer{{7, 4, accept}})
 		if err := q.Drain(ctx); !errors.Is(err, context.Canceled) {
 			t.Errorf("Drain with a context that is done: %v", err)
 		}
@@ -670,10 +681,10 @@ func TestDrainAfterStop(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			ended := make(chan error, 1)
 			go func() { ended <- q.Run(ctx) }()
-			k.deliver(goodPacket(7, 1, 'a'))
+			k.sendPacket(1, 'a')
 			k.expect([]answer{{7, 1, accept}})
 			cancel()
-			k.deliver(goodPacket(7, 2, 'a'))
+			k.sendPacket(2, 'a')
 			if err := errors.Join(q.Drain(t.Context()), <-ended); err != nil {
 				t.Fatal(err)
 			}
@@ -692,7 +703,7 @@ func TestBeginPanics(t *testing.T) {
 		h := &brokenBegin{}
 		q, k := openFake(t, d, h)
 		wait := run(t, q)
-		k.deliver(goodPacket(7, 4, 'a'))
+		k.sendPacket(4, 'a')
 		k.expect([]answer{{7, 4, drop}})
 		if err := errors.Join(q.Close(), wait()); err != nil {
 			t.Error(err)
@@ -714,7 +725,7 @@ func TestLibraryOverrun(t *testing.T) {
 	wait := run(t, q)
 	k.overrun()
 	k.overrun()
-	k.deliver(goodPacket(7, 4, 'a'))
+	k.sendPacket(4, 'a')
 	k.expect([]answer{{7, 4, accept}})
 	if err := errors.Join(q.Close(), wait()); err != nil {
 		t.Error(err)

@@ -46,17 +46,18 @@ func openKernelView() *kernelView {
 	return &kernelView{f}
 }
 
-// queue returns the entry of one queue; ok is false if there is none or if the
-// table cannot be read.
-func (v *kernelView) queue(number uint16) (entry KernelQueue, ok bool) {
+// waiting is how many packets of a queue have no verdict; 0 also if there is no
+// such queue or the table cannot be read.
+func (v *kernelView) waiting(number uint16) uint32 {
 	if v == nil {
-		return KernelQueue{}, false
+		return 0
 	}
 	queues, err := parseKernelQueues(io.NewSectionReader(v.file, 0, math.MaxInt64))
 	if err != nil {
-		return KernelQueue{}, false
+		return 0
 	}
-	return findKernelQueue(queues, number)
+	entry, _ := findKernelQueue(queues, number)
+	return entry.Waiting
 }
 
 func (v *kernelView) close() {
