@@ -227,3 +227,10 @@ func (g *gate) besiege(t testing.TB) (lift func()) {
 	t.Cleanup(lift)
 	return lift
 }
+
+// lastPort is the last one that freshPort gave.
+var lastPort atomic.Uint32
+
+// freshPort is a source port for a packet made by hand that belongs to no flow
+// yet, unless 50000 came before.
+func freshPort() int { return 10000 + int(lastPort.Add(1)%50000) }

@@ -1,6 +1,7 @@
 package test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -63,7 +64,10 @@ func ruleset(t testing.TB, h *netlab.Host) (out []string) {
 			for _, r := range rules {
 				line := fmt.Sprintf("%s rule %d", head, r.Handle)
 				for _, e := range r.Exprs {
-					line += fmt.Sprintf(" %T%+v", e, e)
+					// JSON follows the pointers.
+					b, err := json.Marshal(e)
+					must(err)
+					line += fmt.Sprintf(" %T%s", e, b)
 				}
 				out = append(out, line)
 			}
@@ -78,7 +82,10 @@ func ruleset(t testing.TB, h *netlab.Host) (out []string) {
 		objects, err := c.GetNamedObjects(table)
 		must(err)
 		for _, o := range objects {
-			out = append(out, fmt.Sprintf("%s object %+v", name, o))
+			// Without its content: counters count.
+			if o, ok := o.(*nftables.NamedObj); ok {
+				out = append(out, fmt.Sprintf("%s object %s type %d", name, o.Name, o.Type))
+			}
 		}
 	}
 	return out
