@@ -59,6 +59,8 @@ type gate struct {
 	far, near         []netip.Addr
 	// at holds the receivers by their address and port.
 	at map[netip.AddrPort]*inbox
+	// turned is true while the policy allows what it refused at first.
+	turned bool
 }
 
 // newGate listens on both ends of a link; far is the unprotected one.
@@ -104,10 +106,10 @@ type lane struct {
 func (g *gate) lanes() (out []lane) {
 	for i := range g.far {
 		out = append(out,
-			lane{g.farHost, g.far[i], port(g.near[i], gateInNever), false},
-			lane{g.farHost, g.far[i], port(g.near[i], gateIn), true},
-			lane{g.nearHost, g.near[i], port(g.far[i], gateOutNever), false},
-			lane{g.nearHost, g.near[i], port(g.far[i], gateOut), true})
+			lane{g.farHost, g.far[i], port(g.near[i], gateInNever), g.turned},
+			lane{g.farHost, g.far[i], port(g.near[i], gateIn), !g.turned},
+			lane{g.nearHost, g.near[i], port(g.far[i], gateOutNever), g.turned},
+			lane{g.nearHost, g.near[i], port(g.far[i], gateOut), !g.turned})
 	}
 	return out
 }
@@ -162,11 +164,11 @@ func (g *gate) soon(t testing.TB, when string, want passage) {
 	g.expect(t, when, want)
 }
 
-// shoot sends one datagram from a new socket and returns its content.
+// shoot sends one datagram of a new flow and returns its content.
 func (g *gate) shoot(t testing.TB, l lane) []byte {
 	t.Helper()
 	content := nonce()
-	c, err := l.host.Dial(labtest.Within(t, patience), "udp", l.to, netlab.From(port(l.from, 0)))
+	c, err := l.host.Dial(labtest.Within(t, patience), "udp", l.to, netlab.From(port(l.from, freshPort())))
 	if err != nil {
 		t.Errorf("%s to %s: %v", l.from, l.to, err)
 		return content
@@ -231,6 +233,6 @@ func (g *gate) besiege(t testing.TB) (lift func()) {
 // lastPort is the last one that freshPort gave.
 var lastPort atomic.Uint32
 
-// freshPort is a source port for a packet made by hand that belongs to no flow
-// yet, unless 50000 came before.
-func freshPort() int { return 10000 + int(lastPort.Add(1)%50000) }
+// freshPort is a source port that belongs to no flow yet, unless 20000 came
+// before, and that no socket gets by itself.
+func freshPort() int { return 10000 + int(lastPort.Add(1)%20000) }
