@@ -29,7 +29,8 @@ type Handler interface {
 type Queue interface {
 	// Run serves the queue until ctx is done, Close or Drain is called, or the
 	// queue fails. Ordered ends return nil. Packets that wait when Run returns
-	// keep waiting: a later Run or Drain answers them, Close drops them.
+	// keep waiting: a later Run or Drain answers them, Close drops them. A Run
+	// that finds a Drain under way returns with it.
 	Run(ctx context.Context) error
 	// Drain answers what still waits in the queue and then ends Run. It is for
 	// a queue that no rule feeds any more: with new packets arriving it ends only

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 )
 
@@ -68,7 +69,7 @@ func (s *Set) Stats() Stats {
 }
 
 // Queues returns the queues in the order of their numbers.
-func (s *Set) Queues() []Queue { return append([]Queue(nil), s.queues...) }
+func (s *Set) Queues() []Queue { return slices.Clone(s.queues) }
 
 // Close closes all queues.
 func (s *Set) Close() error {

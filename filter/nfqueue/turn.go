@@ -56,7 +56,8 @@ type turns struct {
 	closed  bool
 }
 
-// serve runs loop as one turn and calls wake when ctx ends it.
+// serve runs loop as one turn and calls wake when ctx ends it. While the queue is
+// being drained it waits for that instead.
 func (s *turns) serve(ctx context.Context, first phase, wake func(), loop func(*turn) error) error {
 	t := &turn{done: make(chan struct{})}
 	t.phase.Store(uint32(first))
@@ -66,8 +67,14 @@ func (s *turns) serve(ctx context.Context, first phase, wake func(), loop func(*
 		s.mu.Unlock()
 		return ErrClosed
 	case s.current != nil:
+		other := s.current
 		s.mu.Unlock()
-		return ErrBusy
+		if other.now() != phaseDraining {
+			return ErrBusy
+		}
+		// The Drain that is to end this turn came before it.
+		<-other.done
+		return other.err
 	}
 	s.current = t
 	s.mu.Unlock()

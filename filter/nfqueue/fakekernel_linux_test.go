@@ -1,0 +1,353 @@
+package nfqueue
+
+import (
+	"encoding/binary"
+	"errors"
+	"iter"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	library "github.com/florianl/go-nfqueue/v2"
+	"github.com/google/go-cmp/cmp"
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+
+	"sgfw/filter"
+)
+
+// patience is how long a test waits for what must happen; reaching it is a
+// failure.
+const patience = 10 * time.Second
+
+// recorder is a handler that remembers. decide may be nil: accept everything.
+type recorder struct {
+	decide func(*filter.Event) bool
+
+	mu     sync.Mutex
+	open   bool // between Begin and End
+	wrong  int  // calls in the wrong order
+	events []filter.Event
+}
+
+func (r *recorder) Begin() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.open {
+		r.wrong++
+	}
+	r.open = true
+}
+
+func (r *recorder) Decide(ev *filter.Event) bool {
+	r.mu.Lock()
+	if !r.open {
+		r.wrong++
+	}
+	kept := *ev
+	kept.Frame.Bytes = slices.Clone(ev.Frame.Bytes)
+	r.events = append(r.events, kept)
+	r.mu.Unlock()
+	return r.decide == nil || r.decide(ev)
+}
+
+func (r *recorder) End() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.open {
+		r.wrong++
+	}
+	r.open = false
+}
+
+func (r *recorder) seen() []filter.Event {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.events)
+}
+
+// fakeKernel stands at the other end of a queue's socket.
+type fakeKernel struct {
+	t *testing.T
+	// deliver puts one datagram into the queue's socket.
+	deliver func([]byte)
+	// overrun makes the queue's next read fail with ENOBUFS; nil where only a
+	// real kernel can.
+	overrun func()
+	// gone makes the kernel answer every request with ENODEV.
+	gone    atomic.Bool
+	answers chan answer
+	// unanswered counts packets without a verdict, as long as each is whole and
+	// alone in its datagram.
+	unanswered atomic.Int32
+}
+
+func (k *fakeKernel) waiting() uint32 { return uint32(max(k.unanswered.Load(), 0)) }
+
+// sendPacket delivers an ordinary packet.
+func (k *fakeKernel) sendPacket(id uint32, payload byte) {
+	k.unanswered.Add(1)
+	k.deliver(goodPacket(7, id, payload))
+}
+
+func newFakeKernel(t *testing.T) *fakeKernel {
+	return &fakeKernel{t: t, answers: make(chan answer, 1000)}
+}
+
+// take takes one datagram of the queue.
+func (k *fakeKernel) take(b []byte) {
+	if binary.NativeEndian.Uint16(b[4:]) == typeConfig {
+		switch ack := binary.NativeEndian.Uint16(b[6:])&uint16(netlink.Acknowledge) != 0; {
+		case k.gone.Load():
+			k.deliver(k.reply(b, int32(unix.ENODEV)))
+		case ack:
+			k.deliver(k.reply(b, 0))
+		}
+		return
+	}
+	answers, ok := parseAnswers(b)
+	if !ok {
+		k.t.Errorf("the queue wrote %x", b)
+	}
+	for _, a := range answers {
+		k.unanswered.Add(-1)
+		k.answers <- a
+	}
+}
+
+func (k *fakeKernel) reply(request []byte, errno int32) []byte {
+	m := netlinkMessage(typeError, append(binary.NativeEndian.AppendUint32(nil, uint32(-errno)), request[:16]...))
+	copy(m[8:16], request[8:16]) // sequence and port id
+	return m
+}
+
+// expect waits for as many verdicts as want has, and compares.
+func (k *fakeKernel) expect(want []answer) {
+	k.t.Helper()
+	var got []answer
+	timeout := time.After(patience)
+	for range want {
+		select {
+		case a := <-k.answers:
+			got = append(got, a)
+		case <-timeout:
+			k.t.Fatalf("verdicts %v, want %v", got, want)
+		}
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		k.t.Errorf("verdicts (-want +got):\n%s", d)
+	}
+}
+
+// openFake opens a queue, number 7, on a made-up kernel. No privilege is
+// needed.
+func openFake(t *testing.T, d Driver, h Handler) (Queue, *fakeKernel) {
+	t.Helper()
+	cfg, err := Config{Queue: 7}.withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := newFakeKernel(t)
+	var q Queue
+	switch d {
+	case DriverBatch:
+		q = openFakeBatch(t, cfg, h, k)
+	case DriverGoNFQueue:
+		q = openFakeLibrary(t, cfg, h, k)
+	}
+	t.Cleanup(func() {
+		if err := q.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return q, k
+}
+
+// netlinkPair returns two user sockets, the first connected to the second.
+func netlinkPair(t testing.TB) (a, b int, portA, portB uint32) {
+	t.Helper()
+	socket := func() (int, uint32) {
+		fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_USERSOCK)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+			t.Fatal(err)
+		}
+		name, err := unix.Getsockname(fd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fd, name.(*unix.SockaddrNetlink).Pid
+	}
+	a, portA = socket()
+	b, portB = socket()
+	if err := unix.Connect(a, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Pid: portB}); err != nil {
+		t.Fatal(err)
+	}
+	return a, b, portA, portB
+}
+
+func openFakeBatch(t *testing.T, cfg Config, h Handler, k *fakeKernel) Queue {
+	ours, theirs, port, kernelPort := netlinkPair(t)
+	k.deliver = func(b []byte) {
+		err := unix.Sendto(theirs, b, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Pid: port})
+		if err != nil && err != unix.ECONNREFUSED { // refused: closed meanwhile
+			t.Errorf("deliver: %v", err)
+		}
+	}
+	q := &batchQueue{cfg: cfg, fd: ours, loop: newLoop(cfg.CopyRange)}
+	q.loop.fd, q.loop.port, q.loop.queue = ours, kernelPort, cfg.Queue
+	q.loop.handler, q.loop.total = h, &q.total
+	q.loop.waiting = k.waiting
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		b := make([]byte, 65536)
+		for {
+			n, from, err := unix.Recvfrom(theirs, b, 0)
+			if err == unix.EINTR {
+				continue
+			}
+			if err != nil || from.(*unix.SockaddrNetlink).Pid == kernelPort {
+				return
+			}
+			k.take(b[:n])
+		}
+	}()
+	t.Cleanup(func() {
+		// Its own message ends the reader: closing does not wake it.
+		if err := unix.Sendto(theirs, []byte{0}, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Pid: kernelPort}); err != nil {
+			t.Error(err)
+		}
+		<-done
+		unix.Close(theirs)
+	})
+	if err := q.start(); err != nil {
+		t.Fatal(err)
+	}
+	return q
+}
+
+// librarySocket is a netlink.Socket that ends at a made-up kernel.
+type librarySocket struct {
+	kernel *fakeKernel
+	read   chan []byte
+	errs   chan error
+	once   sync.Once
+	closed chan struct{}
+}
+
+func (s *librarySocket) Send(m netlink.Message) error {
+	b, err := m.MarshalBinary()
+	if err != nil {
+		return err
+	}
+	s.kernel.take(b)
+	return nil
+}
+
+func (s *librarySocket) SendMessages([]netlink.Message) error { return errors.ErrUnsupported }
+
+func (s *librarySocket) Receive() ([]netlink.Message, error) {
+	select {
+	case b := <-s.read:
+		for len(b)%4 != 0 {
+			b = append(b, 0)
+		}
+		var ms []netlink.Message
+		for len(b) > 0 {
+			if len(b) < 16 {
+				return nil, errors.New("short message")
+			}
+			n := int(binary.NativeEndian.Uint32(b)+3) &^ 3
+			if n < 16 || n > len(b) {
+				return nil, errors.New("incorrect message length")
+			}
+			var m netlink.Message
+			if err := m.UnmarshalBinary(b[:n]); err != nil {
+				return nil, err
+			}
+			ms = append(ms, m)
+			b = b[n:]
+		}
+		return ms, nil
+	case err := <-s.errs:
+		return nil, err
+	case <-s.closed:
+		return nil, os.ErrClosed
+	}
+}
+
+func (s *librarySocket) ReceiveIter() iter.Seq2[netlink.Message, error] {
+	return func(yield func(netlink.Message, error) bool) {
+		ms, err := s.Receive()
+		if err != nil {
+			yield(netlink.Message{}, err)
+			return
+		}
+		for _, m := range ms {
+			if !yield(m, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (s *librarySocket) Close() error {
+	s.once.Do(func() { close(s.closed) })
+	return nil
+}
+
+func (s *librarySocket) SetDeadline(time.Time) error      { return nil }
+func (s *librarySocket) SetReadDeadline(time.Time) error  { return nil }
+func (s *librarySocket) SetWriteDeadline(time.Time) error { return nil }
+
+func openFakeLibrary(t *testing.T, cfg Config, h Handler, k *fakeKernel) Queue {
+	s := &librarySocket{kernel: k, read: make(chan []byte, 1000), errs: make(chan error, 10), closed: make(chan struct{})}
+	k.deliver = func(b []byte) { s.read <- slices.Clone(b) }
+	k.overrun = func() { s.errs <- os.NewSyscallError("recvmsg", unix.ENOBUFS) }
+	q := newLibraryQueue(cfg, h)
+	lib, err := library.Open(&library.Config{
+		NfQueue: cfg.Queue, MaxPacketLen: cfg.CopyRange, Flags: library.NfQaCfgFlagGSO,
+		Logger: (*libraryLog)(&q.total),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lib.Con.Close()
+	lib.Con = netlink.NewConn(s, 1)
+	q.lib = lib
+	q.waiting = k.waiting
+	if err := q.start(); err != nil {
+		t.Fatal(err)
+	}
+	return q
+}
+
+// run runs a queue until the returned function is called, which returns what
+// Run returned.
+func run(t *testing.T, q Queue) (wait func() error) {
+	t.Helper()
+	ended := make(chan error, 1)
+	go func() { ended <- q.Run(t.Context()) }()
+	return func() error {
+		t.Helper()
+		select {
+		case err := <-ended:
+			return err
+		case <-time.After(patience):
+			t.Fatal("Run did not return")
+			return nil
+		}
+	}
+}
+
+func forEachDriver(t *testing.T, test func(t *testing.T, d Driver)) {
+	for _, d := range Drivers() {
+		t.Run(string(d), func(t *testing.T) { test(t, d) })
+	}
+}
