@@ -115,9 +115,9 @@ type inbox struct {
 	news chan struct{}
 }
 
-func newInbox(t testing.TB, h *netlab.Host, at netip.AddrPort) *inbox {
+func newInbox(t testing.TB, h *netlab.Host, at netip.AddrPort, options ...netlab.SocketOption) *inbox {
 	t.Helper()
-	c, err := h.ListenPacket(t.Context(), "udp", at, netlab.ReuseAddr())
+	c, err := h.ListenPacket(t.Context(), "udp", at, append(options, netlab.ReuseAddr())...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,6 +198,9 @@ func run(t *testing.T, attempts []attempt) {
 	t.Helper()
 	var wg sync.WaitGroup
 	wait := patience
+	if t.Failed() {
+		wait = silence
+	}
 	for _, a := range attempts {
 		if a.pass {
 			if !a.try(wait) {
