@@ -185,7 +185,9 @@ interfaces:
 		arrives := func(want bool) bool {
 			for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 				content := from("", second, want).send()
-				in.receives(own.send(), patience) // sent behind it
+				if !in.receives(own.send(), patience) { // sent behind it
+					return false
+				}
 				if in.has(content) == want {
 					return true
 				}
@@ -194,7 +196,7 @@ interfaces:
 			return false
 		}
 		if !arrives(true) {
-			t.Error("an address that was added did not become a member")
+			t.Fatal("an address that was added did not become a member")
 		}
 		volley(t, []shot{from("from a neighbour", c, false), from("from the address that was added", second, true), own})
 
@@ -202,7 +204,7 @@ interfaces:
 			t.Fatal(err)
 		}
 		if !arrives(false) {
-			t.Error("an address that was removed stayed a member")
+			t.Fatal("an address that was removed stayed a member")
 		}
 		volley(t, []shot{from("from the address that was removed", second, false), own})
 	})

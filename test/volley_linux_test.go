@@ -42,6 +42,9 @@ func volley(t *testing.T, shots []shot) {
 		}
 	}
 	wait, allowed := patience, 0
+	if t.Failed() {
+		wait = silence
+	}
 	for i, s := range shots {
 		if !s.pass {
 			continue
