@@ -8,13 +8,30 @@ type Cell struct {
 	key   *Tuple
 	hash  uint64
 	index uint32
+	// exclusive: the cell holds the shard's lock. With a flow it holds its gate.
+	exclusive bool
 }
 
 // Flow returns the live flow of the cell's tuple, or nil.
 func (c *Cell) Flow() *Flow { return c.flow }
 
 // Unlock releases the cell. Nothing of it, nor its Flow, may be used after.
-func (c *Cell) Unlock() { c.shard.mu.Unlock() }
+func (c *Cell) Unlock() {
+	if c.flow != nil {
+		c.flow.release()
+	}
+	if c.exclusive {
+		c.shard.mu.Unlock()
+	}
+}
+
+// lockShard takes the shard's lock until Unlock.
+func (c *Cell) lockShard() {
+	if !c.exclusive {
+		c.shard.mu.Lock()
+		c.exclusive = true
+	}
+}
 
 // Update applies a packet that passed, with the Outcome that the flow gave it.
 // Without a live flow it does nothing.
@@ -45,11 +62,11 @@ func (c *Cell) Update(s *Sample, o Outcome, tmo *Timeouts, now Time) {
 	}
 	f.count(s)
 	if f.state != was {
-		c.shard.moved(c.index, f, was)
+		c.moved(was)
 		refresh = true
 	}
 	if refresh {
-		f.expires = now.deadline(tmo.timer(f.class, f.state))
+		f.setDeadline(now.deadline(tmo.timer(f.class, f.state)))
 	}
 }
 
@@ -73,6 +90,7 @@ func (c *Cell) Insert(s *Sample, rule uint32, tmo *Timeouts, now Time) InsertRes
 	if !Opens(s) {
 		return NotTracked
 	}
+	c.lockShard()
 	sh := c.shard
 	f := c.flow
 	halfOpen := s.Class == ClassTCP
@@ -96,7 +114,7 @@ func (c *Cell) Insert(s *Sample, rule uint32, tmo *Timeouts, now Time) InsertRes
 		c.flow = f
 	}
 	f.open(s, rule, now)
-	f.expires = now.deadline(tmo.timer(f.class, f.state))
+	f.setDeadline(now.deadline(tmo.timer(f.class, f.state)))
 	sh.enqueue(c.index, f)
 	sh.stats.inserted++
 	return Inserted
@@ -105,6 +123,7 @@ func (c *Cell) Insert(s *Sample, rule uint32, tmo *Timeouts, now Time) InsertRes
 // restart puts the connection that a SYN-ACK proved in the place of the one
 // that the cell holds. Where the half-open limit has no room the old one stays.
 func (c *Cell) restart(s *Sample, tmo *Timeouts, now Time) {
+	c.lockShard()
 	sh, f := c.shard, c.flow
 	was := f.state.queue()
 	if was != queueHalfOpen && !sh.admitHalfOpen(now) {
@@ -115,7 +134,29 @@ func (c *Cell) restart(s *Sample, tmo *Timeouts, now Time) {
 	f.created = now.tick()
 	f.clearCounts()
 	f.count(s)
-	f.expires = now.deadline(tmo.timer(f.class, f.state))
+	f.setDeadline(now.deadline(tmo.timer(f.class, f.state)))
 	sh.enqueue(c.index, f)
 	sh.stats.restarted++
+}
+
+// moved brings queue and counters in line after the flow changed its state.
+func (c *Cell) moved(was State) {
+	f := c.flow
+	from, to := was.queue(), f.state.queue()
+	if from == to {
+		return
+	}
+	c.lockShard()
+	s := c.shard
+	s.dequeue(f, from)
+	s.enqueue(c.index, f)
+	if from == queueHalfOpen {
+		s.table.halfOpen.Add(-1)
+	}
+	switch f.state {
+	case StateTimeWait:
+		s.stats.closedFIN++
+	case StateClose:
+		s.stats.closedRST++
+	}
 }

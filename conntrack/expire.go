@@ -6,8 +6,8 @@ const sweepSlice = 64
 
 // Expire looks at up to budget entries, free ones included, going on where the
 // last call ended, and removes the flows whose timers have run out; it returns
-// how many. It holds one shard's lock at a time for a bounded slice, and looks
-// at no entry twice in one call. While one call runs another returns at once.
+// how many. It holds one shard's lock at a time for a bounded slice, and ends
+// after one round. While one call runs another returns at once.
 // Calling it ten times a second with a tenth of [Table.Slots] removes every
 // flow within a second of its end.
 func (t *Table) Expire(now Time, budget int) (removed int) {
@@ -56,9 +56,13 @@ func (s *shard) slots() int {
 func (s *shard) sweepOn(now Time, n int) (looked, removed int) {
 	i := s.sweep
 	for ; looked < n && i < s.fresh; looked++ {
-		if f := s.at(i); f.state != stateFree && now.tick() >= f.expires {
-			s.expire(i, f)
-			removed++
+		if f := s.at(i); f.deadline() != 0 && f.expired(now) && f.tryHold() {
+			if f.expired(now) { // still: another clock may be a little behind
+				s.expire(i, f)
+				removed++
+			} else {
+				f.release()
+			}
 		}
 		i = following(i)
 	}
@@ -75,7 +79,7 @@ func (s *shard) reclaim(now Time, n int) (removed int) {
 	return removed
 }
 
-// expire removes a flow whose timer has run out.
+// expire removes a flow whose timer has run out. The caller holds its gate.
 func (s *shard) expire(i uint32, f *Flow) {
 	s.stats.expired++
 	s.remove(i, f)

@@ -8,7 +8,7 @@ import "math/bits"
 // the order of use.
 type Flow struct {
 	key     Tuple
-	expires tick
+	gate    uint32 // see gateHeld
 	state   State
 	class   Class
 	flags   flowFlags

@@ -10,6 +10,9 @@ package conntrack
 // one that has expired.
 const reclaimSlice = 8
 
+// evictTries is more flows than there are processors to work on them.
+const evictTries = 16
+
 // admit makes room for one more flow and counts it.
 func (s *shard) admit(halfOpen bool, now Time) bool {
 	t := s.table
@@ -62,36 +65,26 @@ func (s *shard) evictWeak(now Time) bool {
 	return s.evictFrom(id, now)
 }
 
-// evictFrom removes the oldest flow of a queue.
+// evictFrom removes the oldest flow of a queue, or the oldest of the next few
+// that nobody works on at the moment.
 func (s *shard) evictFrom(id queueID, now Time) bool {
 	i := s.queues[id].oldest
-	if i == 0 {
-		return false
-	}
-	f := s.at(i)
-	if now.tick() >= f.expires {
-		s.stats.expired++
-	} else {
-		s.stats.evicted[id]++
-	}
-	s.remove(i, f)
-	return true
-}
-
-// moved brings the queues in line after a flow changed its state.
-func (s *shard) moved(i uint32, f *Flow, was State) {
-	from, to := was.queue(), f.state.queue()
-	if from != to {
-		s.dequeue(f, from)
-		s.enqueue(i, f)
-		if from == queueHalfOpen {
-			s.table.halfOpen.Add(-1)
+	for range evictTries {
+		if i == 0 {
+			return false
 		}
+		f := s.at(i)
+		if !f.tryHold() {
+			i = f.newer
+			continue
+		}
+		if f.expired(now) {
+			s.stats.expired++
+		} else {
+			s.stats.evicted[id]++
+		}
+		s.remove(i, f)
+		return true
 	}
-	switch f.state {
-	case StateTimeWait:
-		s.stats.closedFIN++
-	case StateClose:
-		s.stats.closedRST++
-	}
+	return false
 }

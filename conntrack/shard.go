@@ -1,6 +1,10 @@
 package conntrack
 
-import "sync"
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
 
 const (
 	// shardBits: 64 shards, as many as a word has bits, see Table.waiting.
@@ -17,18 +21,27 @@ const (
 // chunk is a run of entries that never moves, so a shard grows without copying.
 type chunk [chunkLen]Flow
 
-// shard is a part of the table with its own lock. Entries have numbers; 0 means
-// none, so the first entry of the first chunk is never used.
+// shard is a part of the table. Entries have numbers; 0 means none, so the
+// first entry of the first chunk is never used.
+//
+// Two kinds of locks: the shard's guards its index, chunks, queues (the links in
+// the entries too) and counters; an entry's gate guards the flow, whose key and
+// created are written with both. Who holds a gate may wait for the shard; who holds a shard
+// only tries a gate, or another shard. A packet of a known flow takes the gate
+// alone: processors that work on different flows write no line in common.
 type shard struct {
-	mu    sync.Mutex
-	table *Table
-	bit   uint64 // 1 << the shard's number
+	// Read without the lock.
+	table     *Table
+	index     atomic.Pointer[index]
+	directory atomic.Pointer[[]*chunk] // as long as its capacity
+	_         [128 - 3*8]byte
 
-	index  index
-	chunks []*chunk
-	fresh  uint32 // the first entry that was never used
-	free   uint32 // head of the list of freed entries
-	count  uint32 // live entries, expired ones included until they are removed
+	mu    sync.Mutex
+	bit   uint64   // 1 << the shard's number
+	stash []uint32 // entries whose groups were both full: a handful
+	fresh uint32   // the first entry that was never used
+	free  uint32   // head of the list of freed entries
+	count uint32   // live entries, expired ones included until they are removed
 
 	queues [queueCount]queue
 	sweep  uint32 // where the next slice of expiry begins
@@ -39,38 +52,81 @@ type shard struct {
 // fetched in pairs.
 type paddedShard struct {
 	shard
-	_ [24]byte // to a multiple of 128 on 64-bit machines, see TestSizes
+	_ [88]byte // to a multiple of 128 on 64-bit machines, see TestSizes
 }
 
 func (s *shard) init(t *Table, n int) {
 	s.table, s.bit = t, 1<<n
-	s.index.init()
+	s.index.Store(newIndex())
+	s.directory.Store(new([]*chunk))
 	s.fresh = 1
 	s.sweep = 1
 }
 
 // at returns the entry with number i.
 func (s *shard) at(i uint32) *Flow {
-	return &s.chunks[i>>chunkBits][i&chunkMask]
+	return &(*s.directory.Load())[i>>chunkBits][i&chunkMask]
 }
 
-// add links a new entry for key and returns it. The caller fills it.
+// find returns the live flow of a key with its gate held, without the shard's
+// lock. Finding nothing proves nothing: the caller asks again with the lock.
+func (s *shard) find(h uint64, k *Tuple, now tick) (uint32, *Flow) {
+	i := s.index.Load().candidate(h)
+	if i == 0 {
+		return 0, nil
+	}
+	f := s.at(i)
+	for spins := 1; ; spins++ {
+		if w := atomic.LoadUint32(&f.gate); w&gateHeld == 0 {
+			if now >= tick(w) {
+				return 0, nil
+			}
+			if atomic.CompareAndSwapUint32(&f.gate, w, w|gateHeld) {
+				break
+			}
+		}
+		if spins%128 == 0 {
+			runtime.Gosched() // its holder may be waiting for this processor
+		}
+	}
+	if !f.key.equal(k) {
+		f.release()
+		return 0, nil
+	}
+	return i, f
+}
+
+// add links a new entry for key and returns it with its gate held. The caller
+// fills it.
 func (s *shard) add(h uint64, key *Tuple) (uint32, *Flow) {
 	i := s.free
 	if i != 0 {
 		s.free = s.at(i).newer
 	} else {
 		i = s.fresh
-		if int(i>>chunkBits) == len(s.chunks) {
-			s.chunks = append(s.chunks, new(chunk))
-		}
+		s.room(int(i >> chunkBits))
 		s.fresh = following(i)
 	}
 	f := s.at(i)
+	f.hold()
 	f.key = *key
 	s.count++
 	s.link(h, i)
 	return i, f
+}
+
+// room makes sure that the chunk n is there.
+func (s *shard) room(n int) {
+	d := *s.directory.Load()
+	if n == len(d) {
+		longer := append(d, nil)
+		longer = longer[:cap(longer)]
+		s.directory.Store(&longer)
+		d = longer
+	}
+	if d[n] == nil {
+		d[n] = new(chunk)
+	}
 }
 
 // following returns the number behind i.
@@ -81,7 +137,8 @@ func following(i uint32) uint32 {
 	return i
 }
 
-// remove takes an entry out of the index and its queue and frees it.
+// remove takes an entry out of the index and its queue and frees it. The
+// caller holds its gate, which ends with the flow.
 func (s *shard) remove(i uint32, f *Flow) {
 	s.unlink(s.table.hash.hash(&f.key), i)
 	s.leave(f)
@@ -90,6 +147,7 @@ func (s *shard) remove(i uint32, f *Flow) {
 	s.free = i
 	s.count--
 	s.table.flows.Add(-1)
+	f.vacate()
 }
 
 // leave takes a flow out of its queue and out of the half-open ones.

@@ -1,5 +1,7 @@
 package conntrack
 
+import "runtime"
+
 // FlowInfo is a copy of what the table knows of a flow.
 type FlowInfo struct {
 	Tuple Tuple
@@ -26,7 +28,7 @@ func (f *Flow) Info() FlowInfo {
 		Opener:  f.Opener(),
 		Rule:    f.rule,
 		Created: f.created.time(),
-		Expires: f.expires.time(),
+		Expires: f.deadline().time(),
 		Packets: f.packets,
 		Bytes:   [2]uint64{f.total(Ingress), f.total(Egress)},
 	}
@@ -45,6 +47,9 @@ func (t *Table) Range(now Time, visit func(FlowInfo) bool) {
 			s.mu.Lock()
 			copied, i = s.copyFrom(i, now, buf[:])
 			s.mu.Unlock()
+			if copied == 0 && i != 0 {
+				runtime.Gosched()
+			}
 			for j := range copied {
 				if !visit(buf[j]) {
 					return
@@ -61,8 +66,12 @@ func (s *shard) copyFrom(i uint32, now Time, buf []FlowInfo) (n int, next uint32
 		if i >= s.fresh {
 			return n, 0
 		}
-		if f := s.at(i); f.state != stateFree && now.tick() < f.expires {
+		if f := s.at(i); !f.expired(now) {
+			if !f.tryHold() { // in use: it may need this shard to be released
+				return n, i
+			}
 			buf[n] = f.Info()
+			f.release()
 			n++
 		}
 		i = following(i)

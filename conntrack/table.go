@@ -1,6 +1,7 @@
 package conntrack
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 )
@@ -72,16 +73,30 @@ func newTable(cfg Config, logShards int) *Table {
 func (t *Table) Lock(k *Tuple, now Time) Cell {
 	h := t.hash.hash(k)
 	s := &t.shards[h>>t.shardShift].shard
-	s.mu.Lock()
 	c := Cell{shard: s, key: k, hash: h}
-	if i, f := s.lookup(h, k); f != nil {
-		if now.tick() < f.expires {
-			c.index, c.flow = i, f
-		} else {
-			s.expire(i, f)
-		}
+	if c.index, c.flow = s.find(h, k, now.tick()); c.flow != nil {
+		return c
 	}
-	return c
+	for {
+		s.mu.Lock()
+		i, f := s.lookup(h, k)
+		switch {
+		case f == nil:
+			c.exclusive = true
+			return c
+		case !f.tryHold(): // in use: it may need this shard to be released
+			s.mu.Unlock()
+			runtime.Gosched()
+			continue
+		case f.expired(now):
+			s.expire(i, f)
+			c.exclusive = true
+			return c
+		}
+		s.mu.Unlock()
+		c.index, c.flow = i, f
+		return c
+	}
 }
 
 // Len returns the number of flows, those included that have expired and were
@@ -95,7 +110,9 @@ func (t *Table) Delete(k *Tuple, now Time) bool {
 	if c.flow == nil {
 		return false
 	}
+	c.lockShard()
 	c.shard.stats.deleted++
 	c.shard.remove(c.index, c.flow)
+	c.flow = nil
 	return true
 }

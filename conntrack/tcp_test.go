@@ -61,7 +61,7 @@ func (s *script) play(steps ...step) {
 			}
 			f = c.Flow()
 		} else {
-			before := f.expires
+			before := f.deadline()
 			o := f.Assess(&p)
 			if o != st.want {
 				s.Fatalf("step %d %+v in %v: outcome %v, want %v", i, st, f.State(), o, st.want)
@@ -72,8 +72,8 @@ func (s *script) play(steps ...step) {
 				c.Update(&p, o, &s.tmo, s.now)
 			}
 			f = c.Flow()
-			anew := f.expires == s.now.deadline(s.tmo.timer(f.class, f.state))
-			if anew != (st.timer == fresh) || !anew && f.expires != before {
+			anew := f.deadline() == s.now.deadline(s.tmo.timer(f.class, f.state))
+			if anew != (st.timer == fresh) || !anew && f.deadline() != before {
 				s.Fatalf("step %d %+v: timer anew = %v in %v", i, st, anew, f.State())
 			}
 		}
@@ -463,7 +463,7 @@ func TestForgedSegments(t *testing.T) {
 	flags := []TCPFlags{SYN, SYN | ACK, RST, RST | ACK, FIN | ACK, ACK, ACK | PSH, 0, SYN | FIN}
 	s := established(t)
 	c := s.table.Lock(&s.tuple, s.now)
-	expires := c.Flow().expires
+	expires := c.Flow().deadline()
 	c.Unlock()
 	for i := range uint32(20000) {
 		p := Sample{Dir: Ingress, Class: ClassTCP, Bytes: 40, TCP: TCPSegment{
@@ -477,8 +477,8 @@ func TestForgedSegments(t *testing.T) {
 		f := c.Flow()
 		o := f.Assess(&p)
 		c.Update(&p, o, &s.tmo, s.now)
-		if f.State() != StateEstablished || f.expires < expires {
-			t.Fatalf("%+v: state %v, expires %v, was %v", p.TCP, f.State(), f.expires, expires)
+		if f.State() != StateEstablished || f.deadline() < expires {
+			t.Fatalf("%+v: state %v, expires %v, was %v", p.TCP, f.State(), f.deadline(), expires)
 		}
 		c.Unlock()
 	}

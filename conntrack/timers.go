@@ -56,7 +56,7 @@ const (
 const Granularity = time.Duration(1 << tickShift)
 
 // tickShift makes a tick 134 ms, which takes a shift instead of a division,
-// and lets 32 bits of ticks reach 18 years.
+// and lets 31 bits of ticks reach 9 years.
 const tickShift = 27
 
 // tick is a point in time in units of Granularity.

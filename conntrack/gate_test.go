@@ -1,0 +1,87 @@
+package conntrack
+
+import (
+	"sync"
+	"testing"
+	"time"
+)
+
+// TestGate: workers that fight over a few flows lose no packet, while others
+// make the index grow, list, sweep and delete around them.
+func TestGate(t *testing.T) {
+	const workers, rounds, flows = 4, 20_000, 8
+	table := newTable(Config{MaxFlows: 100_000}, 1)
+	tuples := manyTuples(flows + 8000)
+	for i := range flows {
+		establish(t, table, &tuples[i], 0)
+	}
+	tmo := DefaultTimeouts()
+	var wg, background sync.WaitGroup
+	stop := make(chan struct{})
+	background.Go(func() {
+		for i := flows; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			k := &tuples[flows+i%8000]
+			s := Sample{Class: ClassUDP}
+			c := table.Lock(k, 1)
+			if c.Flow() == nil {
+				c.Insert(&s, 0, &tmo, 1)
+			}
+			c.Unlock()
+			if i%3 == 0 {
+				table.Delete(k, 1)
+			}
+			if i%1000 == 0 {
+				table.Expire(1, 1000)
+				live := 0
+				table.Range(1, func(fi FlowInfo) bool {
+					if fi.State == StateEstablished {
+						live++
+					}
+					return true
+				})
+				if live != flows {
+					t.Errorf("Range shows %d of %d established flows", live, flows)
+				}
+			}
+		}
+	})
+	for w := range workers {
+		wg.Go(func() {
+			s := Sample{Dir: Ingress, Class: ClassTCP, Bytes: 1, TCP: TCPSegment{Seq: 101, Ack: 901, Len: 1, Flags: ACK}}
+			for i := range rounds {
+				now := Time(i) * Time(time.Millisecond)
+				c := table.Lock(&tuples[(i+w)%flows], now)
+				f := c.Flow()
+				if f == nil {
+					t.Errorf("round %d: no flow", i)
+					c.Unlock()
+					return
+				}
+				c.Update(&s, f.Assess(&s), &tmo, now)
+				c.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	close(stop)
+	background.Wait()
+	var packets uint32
+	var bytes uint64
+	table.Range(0, func(fi FlowInfo) bool {
+		if fi.State == StateEstablished {
+			packets += fi.Packets[Ingress]
+			bytes += fi.Bytes[Ingress]
+		}
+		return true
+	})
+	// A handshake has two ingress packets of 112 bytes together.
+	if packets != workers*rounds+2*flows || bytes != workers*rounds+112*flows {
+		t.Errorf("%d packets and %d bytes counted, want %d and %d",
+			packets, bytes, workers*rounds+2*flows, workers*rounds+112*flows)
+	}
+}

@@ -1,0 +1,122 @@
+package conntrack
+
+import (
+	"math/bits"
+	"testing"
+)
+
+// TestIndex compares a shard's index with a map while it grows and shrinks,
+// in a single shard and with hashes that crowd a few groups.
+func TestIndex(t *testing.T) {
+	const n = 20_000
+	table := newTable(Config{MaxFlows: n, Seed: [2]uint64{1, 2}}, 0)
+	tuples := manyTuples(n)
+	tmo := DefaultTimeouts()
+	s := Sample{Class: ClassUDP}
+	has := func(k *Tuple) bool {
+		c := table.Lock(k, 0)
+		defer c.Unlock()
+		return c.Flow() != nil
+	}
+	live := map[Tuple]bool{}
+	for i := range tuples {
+		k := &tuples[i]
+		c := table.Lock(k, 0)
+		if c.Insert(&s, uint32(i), &tmo, 0) != Inserted {
+			t.Fatal("refused")
+		}
+		c.Unlock()
+		live[*k] = true
+		if i%3 == 0 {
+			old := &tuples[i/2]
+			if table.Delete(old, 0) != live[*old] {
+				t.Fatalf("Delete of flow %d: want %v", i/2, live[*old])
+			}
+			delete(live, *old)
+		}
+		if bits.OnesCount(uint(i)) == 1 { // at every doubling
+			for j := range tuples {
+				if has(&tuples[j]) != live[tuples[j]] {
+					t.Fatalf("after %d inserts: flow %d: found = %v", i+1, j, !live[tuples[j]])
+				}
+			}
+		}
+	}
+	for j := range tuples {
+		if has(&tuples[j]) != live[tuples[j]] {
+			t.Fatalf("flow %d: found = %v", j, !live[tuples[j]])
+		}
+	}
+	if table.Len() != len(live) {
+		t.Errorf("Len = %d, want %d", table.Len(), len(live))
+	}
+	if x := table.shards[0].index.Load(); len(x.groups)*groupSlots > 4*n {
+		t.Errorf("%d groups for %d flows", len(x.groups), n)
+	}
+}
+
+// TestIndexStash: entries whose groups are full are found and dropped.
+func TestIndexStash(t *testing.T) {
+	const n = groupSlots + 2*stashMax
+	table := newTable(Config{MaxFlows: 1000}, 0)
+	s := &table.shards[0].shard
+	var h uint64 = 7<<48 | 1<<24 | 1 // one group, one tag
+	tuples := manyTuples(n)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x := s.index.Load()
+	for i := range groupSlots + 3 {
+		_, f := s.add(h, &tuples[i])
+		f.release()
+	}
+	if len(s.stash) != 3 || s.index.Load() != x {
+		t.Fatalf("%d entries in the stash, want 3", len(s.stash))
+	}
+	for i := range groupSlots + 3 {
+		if j, f := s.lookup(h, &tuples[i]); f == nil || f.key != tuples[i] {
+			t.Errorf("entry %d: found %d", i, j)
+		}
+	}
+	i, _ := s.lookup(h, &tuples[groupSlots+1])
+	s.unlink(h, i)
+	if _, f := s.lookup(h, &tuples[groupSlots+1]); f != nil || len(s.stash) != 2 {
+		t.Errorf("found after unlink; %d entries in the stash", len(s.stash))
+	}
+	if _, f := s.lookup(h, &tuples[groupSlots]); f == nil {
+		t.Error("another entry of the stash is gone")
+	}
+}
+
+// TestGroupMatch compares the match of eight slots at once with one by one.
+func TestGroupMatch(t *testing.T) {
+	tags := []uint64{0, 1, 2, 0x7e, 0x7f, 0x80, 0x81, 0xfe, 0xff}
+	for slot := range groupSlots {
+		for _, have := range tags {
+			for _, rest := range tags {
+				for _, want := range tags[1:] {
+					var g group
+					for i := range groupSlots {
+						tag := rest
+						if i == slot {
+							tag = have
+						}
+						g[i&3] |= (tag<<slotTagShift | uint64(i+1)) << (i >> 2 * 32)
+					}
+					got := map[uint32]bool{}
+					for m := g.match(want<<24 | want<<56); m != 0; m &= m - 1 {
+						got[g.entry(m)] = true
+					}
+					for i := range groupSlots {
+						tag := rest
+						if i == slot {
+							tag = have
+						}
+						if got[uint32(i+1)] != (tag == want) {
+							t.Fatalf("tag %#x in slot %d: match for %#x = %v", tag, i, want, got)
+						}
+					}
+				}
+			}
+		}
+	}
+}
