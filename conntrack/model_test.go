@@ -17,6 +17,8 @@ type model struct {
 	tuples []Tuple
 	// swept: expired flows are removed at once, so that the limits see the same.
 	swept bool
+	// isn are the numbers that new connections begin at.
+	isn [2]uint32
 }
 
 func newModel(maxFlows, maxHalfOpen, logShards int, swept bool) *model {
@@ -58,7 +60,8 @@ var modelFlags = []TCPFlags{
 
 // segment draws a segment whose numbers are mostly near those that matter.
 func (m *model) segment(rt *rapid.T, d Direction, f *twinFlow) TCPSegment {
-	me, peer := twinSide{end: 1000, top: 1000, ack: 5000}, twinSide{end: 5000, top: 5000, ack: 1000}
+	a, b := m.isn[d], m.isn[1-d]
+	me, peer := twinSide{end: int64(a), top: int64(a), ack: b}, twinSide{end: int64(b), top: int64(b), ack: a}
 	if f != nil {
 		me, peer = f.side[d], f.side[1-d]
 	}
@@ -100,17 +103,21 @@ func (m *model) packet(rt *rapid.T) {
 	if rapid.IntRange(0, 9).Draw(rt, "short") == 0 { // T20
 		tmo = Timeouts{Established: 60 * time.Second, UDP: 35 * time.Second, UDPStream: 60 * time.Second}
 	}
-	rule := rapid.Uint32().Draw(rt, "rule")
+	m.apply(rt, k, s, permit, tmo, rapid.Uint32().Draw(rt, "rule"))
+}
 
+// apply gives a packet to both and compares.
+func (m *model) apply(tb rapid.TB, k Tuple, s Sample, permit bool, tmo Timeouts, rule uint32) {
+	tf := m.twin.get(k, m.now)
 	c := m.table.Lock(&k, m.now)
 	defer c.Unlock()
 	f := c.Flow()
 	if (f == nil) != (tf == nil) {
-		rt.Fatalf("flow %v, twin %v", f, tf)
+		tb.Fatalf("flow %v, twin %v", f, tf)
 	}
 	open := func() {
 		if got, want := c.Insert(&s, rule, &tmo, m.now), m.twin.insert(k, s, rule, tmo, m.now); got != want {
-			rt.Fatalf("Insert(%+v) = %v, twin %v", s, got, want)
+			tb.Fatalf("Insert(%+v) = %v, twin %v", s, got, want)
 		}
 	}
 	switch {
@@ -118,10 +125,10 @@ func (m *model) packet(rt *rapid.T) {
 		before := *f
 		o, want := f.Assess(&s), tf.assess(s)
 		if *f != before {
-			rt.Fatalf("Assess(%+v) changed the flow", s)
+			tb.Fatalf("Assess(%+v) changed the flow", s)
 		}
 		if o != want {
-			rt.Fatalf("Assess(%+v) of %+v = %v, twin %v", s, *f, o, want)
+			tb.Fatalf("Assess(%+v) of %+v = %v, twin %v", s, *f, o, want)
 		}
 		switch {
 		case o == OutcomeReopen && permit:
@@ -133,21 +140,21 @@ func (m *model) packet(rt *rapid.T) {
 	case permit:
 		open()
 	}
-	m.compare(rt, k, c.Flow(), s)
+	m.compare(tb, k, c.Flow(), s)
 }
 
 // compare looks at one flow from both sides.
-func (m *model) compare(rt *rapid.T, k Tuple, f *Flow, s Sample) {
+func (m *model) compare(tb rapid.TB, k Tuple, f *Flow, s Sample) {
 	tf := m.twin.flows[k]
 	if (f == nil) != (tf == nil) {
-		rt.Fatalf("after %+v: flow %v, twin %v", s, f, tf)
+		tb.Fatalf("after %+v: flow %v, twin %v", s, f, tf)
 	}
 	if f == nil {
 		return
 	}
 	got, want := f.Info(), tf.info(k)
 	if d := cmp.Diff(want, got, cmp.AllowUnexported(Tuple{})); d != "" {
-		rt.Fatalf("after %+v: flow differs from its twin (-twin +table):\n%s\n%+v", s, d, *f)
+		tb.Fatalf("after %+v: flow differs from its twin (-twin +table):\n%s\n%+v", s, d, *f)
 	}
 	if f.class != ClassTCP || f.state.Closed() {
 		return
@@ -155,7 +162,7 @@ func (m *model) compare(rt *rapid.T, k Tuple, f *Flow, s Sample) {
 	for d := range f.half {
 		t := tf.side[d]
 		if w := (half{uint32(t.end), uint32(t.top), t.ack}); t.known && w != f.half[d] {
-			rt.Fatalf("after %+v: %v shows %+v, twin %+v; state %v", s, Direction(d), f.half[d], w, f.state)
+			tb.Fatalf("after %+v: %v shows %+v, twin %+v; state %v", s, Direction(d), f.half[d], w, f.state)
 		}
 	}
 }
@@ -226,6 +233,8 @@ func (m *model) check(rt *rapid.T) {
 }
 
 func (m *model) run(rt *rapid.T) {
+	isns := rapid.SampledFrom([]uint32{1000, 0, 0xffffffff, 0xffffff00, 0x7fffffff, 0x7fffff00, 1<<30 - 50})
+	m.isn = [2]uint32{isns.Draw(rt, "isn in"), isns.Draw(rt, "isn out")}
 	rt.Repeat(map[string]func(*rapid.T){
 		"packet": m.packet, "packet again": m.packet, "packet once more": m.packet, "packet too": m.packet,
 		"wait": m.wait, "delete": m.delete,
@@ -252,5 +261,44 @@ func TestModelOneFlow(t *testing.T) {
 		m := newModel(10, 10, 0, true)
 		m.tuples = m.tuples[:1]
 		m.run(rt)
+	})
+}
+
+// FuzzTCP gives one flow the packets that the fuzzer writes, six bytes each:
+//
+//	0  flags (index), direction 0x40, permitted 0x80
+//	1  what the sequence number is near to
+//	2  how far from it
+//	3  what the acknowledgement is near to
+//	4  how far from it
+//	5  length 0-15 in 97 byte steps, and seconds to wait, in powers of two
+func FuzzTCP(f *testing.F) {
+	f.Add([]byte("\x80\x00\x80\x00\x80\x00\xc1\x00\x80\x00\x80\x00\x82\x00\x80\x00\x80\x01\xc6\x00\x80\x01\x80\x00\x86\x00\x80\x01\x80\x00"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		m := newModel(2, 2, 0, true)
+		m.isn = [2]uint32{0xffffff80, 0x7fffff80}
+		k := m.tuples[0]
+		for ; len(data) >= 6; data = data[6:] {
+			d := Direction(data[0] >> 6 & 1)
+			me, peer := twinSide{end: int64(m.isn[d]), ack: m.isn[1-d]}, twinSide{end: int64(m.isn[1-d]), ack: m.isn[d]}
+			var claim uint32
+			if tf := m.twin.flows[k]; tf != nil {
+				me, peer, claim = tf.side[d], tf.side[1-d], tf.claim
+			}
+			seqs := [...]uint32{uint32(me.end), uint32(me.top), peer.ack, 0, uint32(me.end) + 1<<30, uint32(me.end) + 1<<31}
+			acks := [...]uint32{uint32(peer.end), uint32(peer.top), me.ack, claim, uint32(peer.end) + 1<<30, uint32(peer.end) + 1<<31}
+			s := Sample{Dir: d, Class: ClassTCP, Bytes: 40, TCP: TCPSegment{
+				Seq:   seqs[int(data[1])%len(seqs)] + uint32(data[2]) - 128,
+				Ack:   acks[int(data[3])%len(acks)] + uint32(data[4]) - 128,
+				Len:   uint32(data[5]&15) * 97,
+				Flags: modelFlags[int(data[0]&63)%len(modelFlags)],
+			}}
+			m.apply(t, k, s, data[0]&0x80 != 0, DefaultTimeouts(), 1)
+			if w := data[5] >> 4; w != 0 {
+				m.now = m.now.Add(time.Second << w)
+				m.table.Expire(m.now, 1000)
+				m.twin.sweep(m.now)
+			}
+		}
 	})
 }
