@@ -24,10 +24,12 @@ type daemon struct {
 	host *netlab.Host
 	// config and socket are files of this daemon alone.
 	config, socket string
-	cmd            *netlab.Cmd
-	log            *logBuffer
-	notify         *net.UnixConn
-	ended          chan error
+	// env is added to its environment.
+	env    []string
+	cmd    *netlab.Cmd
+	log    *logBuffer
+	notify *net.UnixConn
+	ended  chan error
 }
 
 // logBuffer collects the daemon's diagnostics; it is safe for concurrent use.
@@ -93,7 +95,7 @@ func (d *daemon) launch(args ...string) error {
 	}
 	d.notify, d.log, d.ended = notify, new(logBuffer), make(chan error, 1)
 	d.cmd = d.host.Command(program, append([]string{"--socket", d.socket, "run", "-c", d.config}, args...)...)
-	d.cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+ready, "SSH_CONNECTION=")
+	d.cmd.Env = append(append(os.Environ(), "NOTIFY_SOCKET="+ready, "SSH_CONNECTION="), d.env...)
 	d.cmd.Stdout, d.cmd.Stderr = d.log, d.log
 	if err := d.cmd.Start(); err != nil {
 		return err

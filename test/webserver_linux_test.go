@@ -39,11 +39,19 @@ func example(t testing.TB, name string) string {
 }
 
 // TestWebServer runs examples/web-server.yaml: pages for everyone, ping and SSH
-// for the office, and of its own the server begins only what egress names.
+// for the office, and of its own the server begins only what egress names. It
+// does so with each of the two ways to read the queue.
 func TestWebServer(t *testing.T) {
+	for _, driver := range []string{"batch", "go-nfqueue"} {
+		t.Run(driver, func(t *testing.T) { webServer(t, "--queue-driver", driver) })
+	}
+}
+
+func webServer(t *testing.T, args ...string) {
+	t.Parallel()
 	lab := labtest.New(t, office())
 	client, server := lab.Host("client"), lab.Host("server")
-	enforce(t, server, example(t, "web-server.yaml"))
+	enforce(t, server, example(t, "web-server.yaml"), args...)
 	for _, p := range []int{22, 80, 443, 8080} {
 		echoTCP(t, server, netlab.Any(uint16(p)))
 	}
