@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -25,7 +26,9 @@ type daemon struct {
 	// config and socket are files of this daemon alone.
 	config, socket string
 	// env is added to its environment.
-	env    []string
+	env []string
+	// beats counts what fed the service manager's watchdog.
+	beats  *atomic.Int64
 	cmd    *netlab.Cmd
 	log    *logBuffer
 	notify *net.UnixConn
@@ -93,7 +96,7 @@ func (d *daemon) launch(args ...string) error {
 	if err != nil {
 		return err
 	}
-	d.notify, d.log, d.ended = notify, new(logBuffer), make(chan error, 1)
+	d.notify, d.log, d.ended, d.beats = notify, new(logBuffer), make(chan error, 1), new(atomic.Int64)
 	d.cmd = d.host.Command(program, append([]string{"--socket", d.socket, "run", "-c", d.config}, args...)...)
 	d.cmd.Env = append(append(os.Environ(), "NOTIFY_SOCKET="+ready, "SSH_CONNECTION="), d.env...)
 	d.cmd.Stdout, d.cmd.Stderr = d.log, d.log
@@ -111,10 +114,14 @@ func (d *daemon) launch(args ...string) error {
 	})
 	// Every reload notifies again, so reading goes on as a service manager's does.
 	isReady := make(chan error, 1)
+	beats := d.beats
 	go func() {
 		buf := make([]byte, 4096)
 		for {
 			n, err := notify.Read(buf)
+			if err == nil && string(buf[:n]) == "WATCHDOG=1" {
+				beats.Add(1)
+			}
 			if err == nil && !strings.Contains("\n"+string(buf[:n])+"\n", "\nREADY=1\n") {
 				continue
 			}

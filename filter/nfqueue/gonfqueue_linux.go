@@ -160,9 +160,10 @@ func (q *libraryQueue) Drain(ctx context.Context) error {
 
 func (q *libraryQueue) serve(t *turn) error {
 	at, silent := phaseServing, 0
-	tick := time.NewTicker(idleInterval)
+	tick := time.NewTicker(IdleInterval)
 	defer tick.Stop()
 	for {
+		q.total.passes.Add(1)
 		if now := t.now(); now != at {
 			if now == phaseStopping {
 				return nil

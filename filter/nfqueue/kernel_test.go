@@ -106,6 +106,9 @@ func TestStatsAdd(t *testing.T) {
 	if d := cmp.Diff(two, one.Add(one)); d != "" {
 		t.Errorf("sum (-want +got):\n%s", d)
 	}
+	if got := (Stats{Passes: 3}).Add(Stats{Passes: 4}).Passes; got != 7 {
+		t.Errorf("3 and 4 passes are %d", got)
+	}
 	var c counters
 	for range 2 {
 		s := one

@@ -47,10 +47,11 @@ func newLoop(copyRange uint32) *loop {
 func (l *loop) serve(t *turn) error {
 	l.gone = 0
 	at, silent := phaseServing, 0
-	if err := l.setTimeout(idleInterval); err != nil {
+	if err := l.setTimeout(IdleInterval); err != nil {
 		return err
 	}
 	for {
+		l.total.passes.Add(1)
 		if now := t.now(); now != at {
 			if now == phaseStopping {
 				return nil

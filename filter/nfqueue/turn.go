@@ -8,10 +8,11 @@ import (
 	"time"
 )
 
+// IdleInterval is how long a queue waits for packets before it asks the kernel
+// whether it still exists.
+const IdleInterval = 500 * time.Millisecond
+
 const (
-	// idleInterval is how long a queue waits for packets before it asks the
-	// kernel whether it still exists.
-	idleInterval = 500 * time.Millisecond
 	// drainInterval is how long a queue must be silent to count as drained.
 	drainInterval = 20 * time.Millisecond
 	// drainPatience is after how many silent drainIntervals in a row the

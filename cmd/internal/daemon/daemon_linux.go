@@ -33,10 +33,12 @@ const (
 
 // daemon is one run.
 type daemon struct {
-	cfg     Config
-	log     *slog.Logger
-	notify  notifier
-	started time.Time
+	cfg    Config
+	log    *slog.Logger
+	notify notifier
+	// patience is the service manager's watchdog, 0 for none.
+	patience time.Duration
+	started  time.Time
 
 	socket *control.Socket
 	links  *netwatch.Watcher
@@ -74,7 +76,7 @@ func Run(ctx context.Context, cfg Config) error { return newDaemon(cfg).run(ctx)
 
 func newDaemon(cfg Config) *daemon {
 	return &daemon{
-		cfg: cfg, log: cfg.Log, notify: newNotifier(), started: time.Now(),
+		cfg: cfg, log: cfg.Log, notify: newNotifier(), patience: watchdogPatience(), started: time.Now(),
 		failed: make(chan error, 1), compiler: filter.NewCompiler(),
 		devices: make(map[conntrack.Scope]string),
 	}
@@ -188,6 +190,7 @@ func (d *daemon) serve(ctx context.Context) error {
 	task("table repair", d.repairs)
 	task("expiry", d.expire)
 	task("signals", d.reloads)
+	task("watchdog", d.watchdog)
 
 	d.log.Info("enforcing", "policy", d.cfg.PolicyFile, "socket", d.cfg.Socket,
 		"queues", len(d.queues), "queue_base", d.queueBase, "queue_expression", string(d.table.Facts().Queue))

@@ -47,6 +47,9 @@ func (n notifier) stopping() error { return n.send("STOPPING=1", "STATUS=stoppin
 // status replaces the line that `systemctl status` shows.
 func (n notifier) status(s string) error { return n.send("STATUS=" + s) }
 
+// alive feeds the watchdog.
+func (n notifier) alive() error { return n.send("WATCHDOG=1") }
+
 // notifyPatience is how long a service manager that does not read may hold up
 // the daemon, a reload or a stop: a full socket blocks its writers for ever.
 const notifyPatience = time.Second

@@ -1,0 +1,103 @@
+package daemon
+
+import (
+	"context"
+	"os"
+	"strconv"
+	"time"
+
+	"sgfw/filter/nfqueue"
+)
+
+// beatsPerDeadline is how often within the service manager's patience the
+// queues are looked at: once more than sd_watchdog_enabled(3) advises, since
+// an idle queue may need one look to come round.
+const beatsPerDeadline = 4
+
+// pulse tells from the queues' own counters whether each is served. No task
+// that only keeps time can feed the watchdog: what feeds it is verdict loops
+// that go round.
+type pulse struct {
+	queues []nfqueue.Queue
+	// passes are those of the last beat.
+	passes []uint64
+}
+
+func newPulse(queues []nfqueue.Queue) *pulse {
+	p := &pulse{queues: queues, passes: make([]uint64, len(queues))}
+	for i, q := range queues {
+		p.passes[i] = q.Stats().Passes
+	}
+	return p
+}
+
+// beat returns which queues, counted from 0, stood still since the last beat;
+// none is a beat.
+func (p *pulse) beat() (still []int) {
+	now := make([]uint64, len(p.queues))
+	for i, q := range p.queues {
+		now[i] = q.Stats().Passes
+		if now[i] == p.passes[i] {
+			still = append(still, i)
+		}
+	}
+	if still == nil {
+		p.passes = now
+	}
+	return still
+}
+
+// watchdogPatience reads WATCHDOG_USEC, within which the service manager wants
+// to hear from the process WATCHDOG_PID, and removes both from the environment
+// as sd_watchdog_enabled(3) does. It is 0 where nobody waits for this process.
+func watchdogPatience() time.Duration {
+	usec, pid := os.Getenv("WATCHDOG_USEC"), os.Getenv("WATCHDOG_PID")
+	os.Unsetenv("WATCHDOG_USEC")
+	os.Unsetenv("WATCHDOG_PID")
+	if pid != "" && pid != strconv.Itoa(os.Getpid()) {
+		return 0
+	}
+	n, err := strconv.ParseUint(usec, 10, 32)
+	if err != nil {
+		return 0
+	}
+	return time.Duration(n) * time.Microsecond
+}
+
+// watchdog feeds the service manager's watchdog while every queue is served. A
+// queue that stands still is logged when it begins and when it ends; what
+// becomes of it is up to the service manager.
+func (d *daemon) watchdog(ctx context.Context) error {
+	if d.patience == 0 {
+		return nil
+	}
+	if d.patience < 4*nfqueue.IdleInterval {
+		d.log.Warn("the service manager's watchdog is shorter than an idle queue needs",
+			"watchdog", d.patience, "least", 4*nfqueue.IdleInterval)
+	}
+	p, ill := newPulse(d.queues), false
+	t := time.NewTicker(d.patience / beatsPerDeadline)
+	defer t.Stop()
+	for missed := 0; ; {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+		}
+		still := p.beat()
+		if len(still) == 0 {
+			if ill {
+				d.log.Info("every queue is served again")
+			}
+			missed, ill = 0, false
+			d.logNotify(d.notify.alive())
+			continue
+		}
+		if missed++; missed == beatsPerDeadline/2 {
+			ill = true
+			for _, i := range still {
+				d.log.Error("a queue is not served: the watchdog is not fed", "queue", d.queueBase+uint16(i))
+			}
+		}
+	}
+}

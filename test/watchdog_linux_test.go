@@ -1,0 +1,127 @@
+package test
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// threadsIn returns the threads of a process that are inside a system call.
+func threadsIn(t testing.TB, pid int, call int) []int {
+	t.Helper()
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/syscall", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []int
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil || !strings.HasPrefix(string(b), strconv.Itoa(call)+" ") {
+			continue
+		}
+		id, err := strconv.Atoi(filepath.Base(filepath.Dir(f)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, id)
+	}
+	return out
+}
+
+// freeze stops one thread of another process, as a debugger would, and nothing
+// else of that process, until thaw is called.
+func freeze(t testing.TB, thread int) (thaw func()) {
+	t.Helper()
+	frozen, release, thawed := make(chan error), make(chan struct{}), make(chan struct{})
+	go func() {
+		// The tracer is a thread, not a process; it ends with this goroutine.
+		runtime.LockOSThread()
+		defer close(thawed)
+		err := unix.PtraceSeize(thread)
+		if err == nil {
+			err = unix.PtraceInterrupt(thread)
+		}
+		if err == nil {
+			_, err = unix.Wait4(thread, nil, unix.WALL, nil)
+		}
+		frozen <- err
+		<-release
+		if err == nil {
+			unix.PtraceDetach(thread)
+		}
+	}()
+	if err := <-frozen; err != nil {
+		close(release)
+		t.Fatalf("stop thread %d: %v", thread, err)
+	}
+	return func() {
+		close(release)
+		<-thawed
+	}
+}
+
+// TestWatchdog: the service manager's watchdog is fed while every verdict loop
+// goes round, busy or idle, and no longer once a single one stands still though
+// the rest of the program lives.
+func TestWatchdog(t *testing.T) {
+	t.Parallel()
+	client, server, _ := newPair(t)
+	open, shut := port(families(server)[0], 7001), port(families(server)[0], 7002)
+	echoTCP(t, server.Host(), open)
+	echoTCP(t, server.Host(), shut)
+	enforced := func(when string) {
+		t.Helper()
+		if !connects(t, client.Host(), netip.AddrPort{}, open, patience) {
+			t.Errorf("%s: what a rule permits does not pass", when)
+		}
+		if connects(t, client.Host(), netip.AddrPort{}, shut, silence) {
+			t.Errorf("%s: what no rule permits passes", when)
+		}
+	}
+	d := prepare(t, server.Host(), policyOn("eth0", []string{allow("tcp", 7001)}, nil, "queues: { count: 2 }"))
+	const look = 500 * time.Millisecond
+	d.env = []string{fmt.Sprintf("WATCHDOG_USEC=%d", (4 * look).Microseconds())}
+	d.start()
+	enforced("at the start")
+	beatsWithin := func(wait time.Duration) bool {
+		from := d.beats.Load()
+		for end := time.Now().Add(wait); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+			if d.beats.Load() > from {
+				return true
+			}
+		}
+		return false
+	}
+	if !beatsWithin(patience) || !beatsWithin(patience) {
+		t.Fatal("a daemon whose queues are served does not feed the watchdog")
+	}
+	loops := threadsIn(t, d.cmd.Process.Pid, unix.SYS_RECVMMSG)
+	if len(loops) != 2 {
+		t.Fatalf("%d threads read queues, want 2", len(loops))
+	}
+	thaw := freeze(t, loops[1])
+	// A beat of what went before may be under way.
+	beatsWithin(2 * look)
+	if beatsWithin(3 * look) {
+		t.Error("one of two loops stands still, and the watchdog is fed")
+	}
+	if out, code := d.sgfw("status"); code != 0 {
+		t.Errorf("status beside a loop that stands still: exit %d\n%s", code, out)
+	}
+	thaw()
+	if !beatsWithin(patience) {
+		t.Error("the watchdog is not fed again")
+	}
+	enforced("when every loop goes round again")
+	if log := d.log.String(); !strings.Contains(log, "is not served") || !strings.Contains(log, "served again") {
+		t.Errorf("the log does not tell of it:\n%s", log)
+	}
+}
