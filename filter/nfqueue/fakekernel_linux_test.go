@@ -253,6 +253,12 @@ func (s *librarySocket) Send(m netlink.Message) error {
 func (s *librarySocket) SendMessages([]netlink.Message) error { return errors.ErrUnsupported }
 
 func (s *librarySocket) Receive() ([]netlink.Message, error) {
+	// The kernel tells of an overrun before it hands out what it still has.
+	select {
+	case err := <-s.errs:
+		return nil, err
+	default:
+	}
 	select {
 	case b := <-s.read:
 		for len(b)%4 != 0 {
