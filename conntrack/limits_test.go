@@ -175,6 +175,12 @@ func TestReplace(t *testing.T) {
 	if st := c.table.Stats(); st.Flows != 2 || st.HalfOpen != 1 || st.Replaced != 1 || st.EvictedClosed != 0 {
 		t.Errorf("stats %+v", st)
 	}
+	if r := c.add(Sample{Class: ClassOther}, dead); r != Inserted {
+		t.Errorf("Insert = %v", r)
+	}
+	if st := c.table.Stats(); st.Flows != 2 || st.HalfOpen != 0 || st.Replaced != 2 {
+		t.Errorf("stats %+v", st)
+	}
 }
 
 // TestLimitsConcurrent: the limits hold at every moment, with flows coming,
