@@ -162,7 +162,8 @@ func TestHalfClose(t *testing.T) {
 				t.Errorf("%s: the second shutdown did not arrive: %d bytes, %v", way.what, n, err)
 			}
 			d.inState(t, "time_wait", "tcp", inside, outside)
-			if connects(t, way.from, netip.AddrPort{}, way.at, silence) {
+			if c := dialTCP(t, way.from, netip.AddrPort{}, way.at, silence); c != nil {
+				c.Close()
 				t.Errorf("%s: a new connection passed without a rule", way.what)
 			}
 		}
@@ -265,7 +266,8 @@ func TestHandMadeSegments(t *testing.T) {
 		if _, err := io.ReadFull(c, later); err != nil || string(later) != "later" {
 			t.Errorf("%s: read %q, %v", family(peer), later, err)
 		}
-		if connects(t, far.Host(), netip.AddrPort{}, at, silence) {
+		if c := dialTCP(t, far.Host(), netip.AddrPort{}, at, silence); c != nil {
+			c.Close()
 			t.Errorf("%s: a new connection passed without a rule", family(peer))
 		}
 		d.reload(policyWith([]string{allow("tcp", inward)}, nil))

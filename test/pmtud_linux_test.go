@@ -125,7 +125,7 @@ func TestPortUnreachable(t *testing.T) {
 			for _, a := range families(server) {
 				d.reload(c.related)
 				if !refused(t, client, port(a, inward), patience) {
-					t.Errorf("%s: nothing was heard of a port without a listener", family(a))
+					t.Fatalf("%s: nothing was heard of a port without a listener", family(a))
 				}
 				if refused(t, client, port(a, outward), silence) {
 					t.Errorf("%s: a datagram to a port without a rule was answered", family(a))

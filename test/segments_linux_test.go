@@ -44,8 +44,7 @@ func (p *tap) until(what string, match func(b []byte) bool) [][]byte {
 	for {
 		n, _, err := p.conn.ReadFromIP(buf)
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			p.t.Errorf("%s: did not pass", what)
-			return got
+			p.t.Fatalf("%s: did not pass", what)
 		}
 		if err != nil {
 			p.t.Fatal(err)
