@@ -84,6 +84,9 @@ func (f *Flow) Assess(s *Sample) Outcome {
 	if s.Class != f.class {
 		return OutcomeRules
 	}
+	if f.state == StateRevoked {
+		return f.assessRevoked(s)
+	}
 	switch s.Class {
 	case ClassTCP:
 		return f.assessTCP(s.Dir, &s.TCP)

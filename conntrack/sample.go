@@ -38,6 +38,9 @@ const (
 	// OutcomeReopen: a SYN meets a flow that has ended: judge it by the rules;
 	// if they permit it, [Cell.Insert] puts the new flow in the old one's place.
 	OutcomeReopen
+	// OutcomeRevoked: the packet would go on with a flow that was revoked: it must
+	// not pass, whatever the rules say.
+	OutcomeRevoked
 )
 
 // String returns the outcome in one lower-case word.
@@ -47,6 +50,8 @@ func (o Outcome) String() string {
 		return "member"
 	case OutcomeReopen:
 		return "reopen"
+	case OutcomeRevoked:
+		return "revoked"
 	}
 	return "rules"
 }

@@ -52,7 +52,7 @@ type shard struct {
 // fetched in pairs.
 type paddedShard struct {
 	shard
-	_ [88]byte // to a multiple of 128 on 64-bit machines, see TestSizes
+	_ [80]byte // to a multiple of 128 on 64-bit machines, see TestSizes
 }
 
 func (s *shard) init(t *Table, n int) {

@@ -35,6 +35,9 @@ const (
 	StateAsked
 	// StateStream: UDP only: more than one request and response.
 	StateStream
+
+	// StateRevoked: the flow was ended by order, see [Table.Revoke].
+	StateRevoked
 )
 
 var stateNames = [...]string{
@@ -52,6 +55,7 @@ var stateNames = [...]string{
 	StateReplied:     "replied",
 	StateAsked:       "asked",
 	StateStream:      "stream",
+	StateRevoked:     "revoked",
 }
 
 // String returns the kernel's word in lower case, where it has one.
@@ -79,7 +83,7 @@ func (s State) queue() queueID {
 		return queueHalfOpen
 	case s == StateUnreplied:
 		return queueUnreplied
-	case s.Closed():
+	case s.Closed(), s == StateRevoked:
 		return queueClosed
 	}
 	return queueNone

@@ -7,6 +7,7 @@ type counters struct {
 	restarted uint64
 	expired   uint64
 	deleted   uint64
+	revoked   uint64
 	refused   uint64
 	closedFIN uint64
 	closedRST uint64
@@ -30,6 +31,8 @@ type Stats struct {
 	// Expired counts flows removed because their timer ran out, Deleted those
 	// removed by [Table.Delete].
 	Expired, Deleted uint64
+	// Revoked counts flows ended by [Table.Revoke].
+	Revoked uint64
 	// EvictedHalfOpen, EvictedUnreplied and EvictedClosed count flows that made
 	// room for new ones.
 	EvictedHalfOpen, EvictedUnreplied, EvictedClosed uint64
@@ -55,6 +58,7 @@ func (t *Table) Stats() Stats {
 		st.Restarted += c.restarted
 		st.Expired += c.expired
 		st.Deleted += c.deleted
+		st.Revoked += c.revoked
 		st.EvictedHalfOpen += c.evicted[queueHalfOpen]
 		st.EvictedUnreplied += c.evicted[queueUnreplied]
 		st.EvictedClosed += c.evicted[queueClosed]

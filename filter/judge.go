@@ -40,7 +40,7 @@ func Judge(a *Attachment, p *packet.Packet, s *conntrack.Sample, flow *conntrack
 	dec := Decision{Verdict: Verdict{Direction: d, Scope: a.Scope}}
 	opens := false
 	switch {
-	case flow == nil:
+	case flow == nil, p.Quoted && flow.State() == conntrack.StateRevoked:
 		opens = p.Trackable() && conntrack.Opens(s)
 	case p.Quoted:
 		dec.Reason, dec.Rule = ReasonRelated, RuleID(flow.Rule())
@@ -52,6 +52,12 @@ func Judge(a *Attachment, p *packet.Packet, s *conntrack.Sample, flow *conntrack
 			return dec
 		case conntrack.OutcomeReopen:
 			opens = true
+		case conntrack.OutcomeRevoked:
+			dec.Reason = ReasonRevoked
+			if LifeLineOf(p, d) != NoLifeLine {
+				dec.Reason = ReasonLifeLine
+			}
+			return dec
 		}
 	}
 

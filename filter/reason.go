@@ -31,6 +31,8 @@ const (
 	// ReasonUnknownLink drops: the packet crosses a device that the ruleset
 	// does not know yet.
 	ReasonUnknownLink
+	// ReasonRevoked drops: the packet would go on with a flow that was revoked.
+	ReasonRevoked
 	// ReasonUnmanaged drops: the packet was queued but crosses no managed device.
 	ReasonUnmanaged
 
@@ -57,6 +59,7 @@ var reasonNames = [reasonFault]string{
 	ReasonNotAFlow:    "not-a-flow",
 	ReasonTableFull:   "table-full",
 	ReasonUnknownLink: "unknown-link",
+	ReasonRevoked:     "revoked",
 	ReasonUnmanaged:   "unmanaged",
 }
 

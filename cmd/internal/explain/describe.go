@@ -101,6 +101,8 @@ func detail(x filter.Explanation) string {
 		return fmt.Sprintf("no %s rule of any attached group permits it", x.Direction)
 	case filter.ReasonNotAFlow:
 		return "it belongs to no live flow, and no rule permits it"
+	case filter.ReasonRevoked:
+		return "it would go on with a flow that was revoked; a new connection is for the rules"
 	case filter.ReasonTableFull:
 		return "a rule permits it, but the flow table has no room"
 	}
