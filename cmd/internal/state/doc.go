@@ -1,0 +1,72 @@
+// Package state is what the daemon keeps on disk so that a policy under trial is
+// rolled back even if the daemon is killed meanwhile: the last policy that nobody
+// doubts, the one on trial, and when the trial ends. There is one [Record] in one
+// file, which is replaced as a whole: a crash leaves the old one or the new one.
+package state
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"time"
+)
+
+// DefaultDir is where a daemon keeps its record unless told otherwise.
+const DefaultDir = "/var/lib/sgfw"
+
+const (
+	// fileName is the record's file in the state directory.
+	fileName = "state.json"
+	dirMode  = 0o700
+	// version is the format of the file. A daemon refuses one that it does not
+	// know rather than guess what it was to roll back to.
+	version = 1
+)
+
+// ErrCorrupt says that the file is there and holds no record of this version.
+var ErrCorrupt = errors.New("no record that this version understands")
+
+// Policy is the text of a policy file at some moment.
+type Policy struct {
+	Text []byte `json:"text"`
+	// Sum is the SHA-256 of Text in hexadecimal.
+	Sum string `json:"sha256"`
+}
+
+// NewPolicy returns the policy with its sum.
+func NewPolicy(text []byte) Policy {
+	sum := sha256.Sum256(text)
+	return Policy{Text: text, Sum: hex.EncodeToString(sum[:])}
+}
+
+// Same reports whether both are the same text.
+func (p Policy) Same(o Policy) bool { return p.Sum == o.Sum }
+
+// Record is what must outlive the process.
+type Record struct {
+	// File is the policy file that the texts are from, an absolute path. A record
+	// of another file does not concern a daemon.
+	File string `json:"file"`
+	// Confirmed is the last policy in force that was not on trial: what a
+	// roll-back restores.
+	Confirmed Policy `json:"confirmed"`
+	// Trial is the policy in force that waits to be confirmed, nil for none.
+	Trial *Trial `json:"trial,omitempty"`
+	// Rejected is the policy that was rolled back last, nil once another one was
+	// put in force. A start with the very same text in the file takes Confirmed.
+	Rejected *Rejected `json:"rejected,omitempty"`
+}
+
+// Trial is a policy that is rolled back unless it is confirmed in time.
+type Trial struct {
+	Policy   Policy   `json:"policy"`
+	Deadline Deadline `json:"deadline"`
+}
+
+// Rejected is a policy that was rolled back.
+type Rejected struct {
+	Sum string    `json:"sha256"`
+	At  time.Time `json:"at"`
+	// Why is for people: who or what rolled it back.
+	Why string `json:"why"`
+}

@@ -1,0 +1,92 @@
+package state
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Store is a state directory. Its methods are not for concurrent use.
+type Store struct{ dir string }
+
+// NewStore returns the store in dir, which [Store.Save] makes if need be.
+func NewStore(dir string) *Store { return &Store{dir: dir} }
+
+// document is the file.
+type document struct {
+	Version int     `json:"version"`
+	Record  *Record `json:"record"`
+}
+
+// path is the record's file.
+func (s *Store) path() string { return filepath.Join(s.dir, fileName) }
+
+// Load returns the record, nil if there is none. A file that holds anything
+// else is ErrCorrupt.
+func (s *Store) Load() (*Record, error) {
+	b, err := os.ReadFile(s.path())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("state: %w", err)
+	}
+	var doc document
+	if err := json.Unmarshal(b, &doc); err != nil {
+		return nil, fmt.Errorf("state: %s: %w: %w", s.path(), ErrCorrupt, err)
+	}
+	r := doc.Record
+	if doc.Version != version || r == nil || !r.Confirmed.whole() || r.Trial != nil && !r.Trial.Policy.whole() {
+		return nil, fmt.Errorf("state: %s: %w", s.path(), ErrCorrupt)
+	}
+	return r, nil
+}
+
+// whole reports whether the text is the one that the sum was made of.
+func (p Policy) whole() bool { return p.Same(NewPolicy(p.Text)) }
+
+// Save replaces the record. After it returned nil the new one survives a crash
+// of the machine; after an error the old one does.
+func (s *Store) Save(r Record) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("state: %w", err)
+		}
+	}()
+	b, err := json.MarshalIndent(document{Version: version, Record: &r}, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(s.dir, dirMode); err != nil {
+		return err
+	}
+	// Made with mode 0600.
+	f, err := os.CreateTemp(s.dir, fileName+".*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(f.Name())
+		}
+	}()
+	_, err = f.Write(b)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), s.path()); err != nil {
+		return err
+	}
+	// The rename lasts once the directory does.
+	d, err := os.Open(s.dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

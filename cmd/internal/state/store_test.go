@@ -1,0 +1,123 @@
+package state
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func record() Record {
+	m := Moment{Wall: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), Boot: "b", Steady: time.Hour}
+	return Record{
+		File:      "/etc/sgfw/sgfw.yaml",
+		Confirmed: NewPolicy([]byte("version: 1\n")),
+		Trial:     &Trial{Policy: NewPolicy([]byte{0xff, 0xfe, 0, 'x'}), Deadline: m.In(time.Minute)},
+		Rejected:  &Rejected{Sum: "s", At: m.Wall, Why: "not confirmed in time"},
+	}
+}
+
+func TestSaveAndLoad(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "deep", "state")
+	s := NewStore(dir)
+	if r, err := s.Load(); r != nil || err != nil {
+		t.Fatalf("an empty store: %v, %v", r, err)
+	}
+	for _, r := range []Record{record(), {File: "/a", Confirmed: NewPolicy(nil)}} {
+		if err := s.Save(r); err != nil {
+			t.Fatal(err)
+		}
+		got, err := NewStore(dir).Load()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(r.Trial, got.Trial); diff != "" || !got.Confirmed.Same(r.Confirmed) || got.File != r.File {
+			t.Errorf("loaded %+v, saved %+v\n%s", got, r, diff)
+		}
+	}
+	for path, mode := range map[string]os.FileMode{dir: 0o700, filepath.Join(dir, fileName): 0o600} {
+		if fi, err := os.Stat(path); err != nil || fi.Mode().Perm() != mode {
+			t.Errorf("%s: mode %v, %v, want %v", path, fi.Mode(), err, mode)
+		}
+	}
+	if files, err := os.ReadDir(dir); err != nil || len(files) != 1 {
+		t.Errorf("the directory holds %v, %v", files, err)
+	}
+}
+
+// A file that is cut short, changed or of another version is refused.
+func TestLoadRefuses(t *testing.T) {
+	dir := t.TempDir()
+	s := NewStore(dir)
+	if err := s.Save(record()); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, fileName)
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(good)
+	for name, bad := range map[string]string{
+		"empty":              "",
+		"cut short":          text[:len(text)/2],
+		"another version":    strings.Replace(text, `"version": 1`, `"version": 2`, 1),
+		"no record":          `{"version": 1}`,
+		"text does not fit":  strings.Replace(text, `"text": "`, `"text": "AAAA`, 1),
+		"trial does not fit": strings.Replace(text, `//4A`, `//4B`, 1),
+	} {
+		if bad == text {
+			t.Fatalf("%s: nothing changed", name)
+		}
+		if err := os.WriteFile(path, []byte(bad), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if r, err := s.Load(); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("%s: %v, %v, want ErrCorrupt", name, r, err)
+		}
+	}
+}
+
+// Where the new record cannot be written the old one stays.
+func TestSaveFails(t *testing.T) {
+	dir := t.TempDir()
+	s := NewStore(filepath.Join(dir, "state"))
+	if err := os.WriteFile(filepath.Join(dir, "state"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Save(record()); err == nil {
+		t.Error("saved into a file")
+	}
+}
+
+func TestDeadline(t *testing.T) {
+	set := Moment{Wall: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), Boot: "one", Steady: time.Hour}
+	d := set.In(time.Minute)
+	at := func(boot string, steady, wall time.Duration) Moment {
+		return Moment{Wall: set.Wall.Add(wall), Boot: boot, Steady: set.Steady + steady}
+	}
+	for _, tc := range []struct {
+		what string
+		now  Moment
+		want time.Duration
+	}{
+		{"at once", at("one", 0, 0), time.Minute},
+		{"later", at("one", 20*time.Second, 20*time.Second), 40 * time.Second},
+		{"passed", at("one", time.Minute, time.Minute), 0},
+		{"long ago", at("one", time.Hour, time.Hour), 0},
+		{"the wall clock was set forward", at("one", 20*time.Second, 20*time.Hour), 40 * time.Second},
+		{"the wall clock was set back", at("one", 20*time.Second, -20*time.Hour), 40 * time.Second},
+		{"after another boot", at("two", -time.Hour, 50*time.Second), 10 * time.Second},
+		{"after another boot, passed", at("two", -time.Hour, 61*time.Second), 0},
+		{"after another boot, without a clock", at("two", -time.Hour, -30*365*24*time.Hour), 0},
+		{"no boot is known", at("", 0, 10*time.Second), 50 * time.Second},
+	} {
+		if got := d.Left(tc.now); got != tc.want {
+			t.Errorf("%s: %v left, want %v", tc.what, got, tc.want)
+		}
+	}
+}
