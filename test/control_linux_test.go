@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -243,11 +244,14 @@ func TestStatusTellsWhatHappens(t *testing.T) {
 	g.soon(t, "out of the bridge again", filtered)
 }
 
-// TestSocketIsForRootAlone has an unprivileged user ask the daemon.
-func TestSocketIsForRootAlone(t *testing.T) {
+// TestSocketIsForRootAndMembers: strangers cannot ask the daemon anything,
+// members of the socket's group may look, and root alone may change.
+func TestSocketIsForRootAndMembers(t *testing.T) {
 	t.Parallel()
+	const strangers, members = 65534, 61999
 	_, server, g := newPair(t)
-	d := enforce(t, server.Host(), gatePolicy())
+	d := prepare(t, server.Host(), gatePolicy())
+	d.start("--socket-group", strconv.Itoa(members))
 	d.write(everything)
 	// Directories of tests are for root; what is tested is the socket's own mode.
 	public, err := os.MkdirTemp("", "sgfw-public")
@@ -271,35 +275,48 @@ func TestSocketIsForRootAlone(t *testing.T) {
 	if err := os.Chmod(public, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	nobody := func(args ...string) (string, int) {
+	// as runs a command as the user nobody, in one group.
+	as := func(gid uint32, args ...string) (string, int) {
 		t.Helper()
 		cmd := exec.CommandContext(t.Context(), binary, append([]string{"--socket", d.socket}, args...)...)
 		cmd.Dir = "/"
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: gid}}
 		out, err := cmd.CombinedOutput()
 		if cmd.ProcessState == nil {
 			t.Fatal(err)
 		}
 		return string(out), cmd.ProcessState.ExitCode()
 	}
-	if out, code := nobody("version"); code != 0 {
+	if out, code := as(strangers, "version"); code != 0 {
 		t.Fatalf("nobody cannot run the program: exit %d\n%s", code, out)
 	}
-	for _, command := range []string{"status", "flows", "reload"} {
-		if out, code := nobody(command); code == 0 || !strings.Contains(out, "permission denied") {
-			t.Errorf("%s by nobody: exit %d\n%s", command, code, out)
+	for _, c := range []struct {
+		gid     uint32
+		command string
+		allowed bool
+	}{
+		{strangers, "status", false},
+		{strangers, "flows", false},
+		{strangers, "explain --ingress --proto tcp --from 192.0.2.9 --to :22", false},
+		{strangers, "reload", false},
+		{members, "status", true},
+		{members, "flows", true},
+		{members, "explain --ingress --proto tcp --from 192.0.2.9 --to :22", true},
+		{members, "reload", false},
+		{members, "reload --force", false},
+	} {
+		out, code := as(c.gid, strings.Fields(c.command)...)
+		if c.allowed && code != 0 {
+			t.Errorf("%s by group %d: exit %d\n%s", c.command, c.gid, code, out)
+		}
+		if !c.allowed && (code != 1 || !strings.Contains(out, "permission denied")) {
+			t.Errorf("%s by group %d: exit %d, want 1 and permission denied\n%s", c.command, c.gid, code, out)
 		}
 	}
-	g.expect(t, "after nobody's attempts", filtered)
-	if out, code := d.sgfw("status"); code != 0 {
-		t.Errorf("status by root: exit %d\n%s", code, out)
-	}
-	// Nothing but the mode was in the way.
-	if err := os.Chmod(d.socket, 0o666); err != nil {
-		t.Fatal(err)
-	}
-	if out, code := nobody("reload"); code != 0 {
-		t.Errorf("reload by nobody, allowed to: exit %d\n%s", code, out)
+	g.expect(t, "after what they attempted", filtered)
+	// Nothing but who they are was in the way.
+	if out, code := d.sgfw("reload"); code != 0 {
+		t.Errorf("reload by root: exit %d\n%s", code, out)
 	}
 	g.expect(t, "reloaded", open)
 }

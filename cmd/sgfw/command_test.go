@@ -64,6 +64,7 @@ func TestExitCodes(t *testing.T) {
 		{errors.New("disk full"), 1},
 		{control.ErrRunning, 1},
 		{&control.Failure{Kind: control.KindFailed}, 1},
+		{&control.Failure{Kind: control.KindDenied}, 1},
 		{&usageError{errors.New("what")}, 2},
 		{fmt.Errorf("%w: which interface", explain.ErrQuestion), 2},
 		{&control.Failure{Kind: control.KindUsage}, 2},

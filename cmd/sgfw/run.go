@@ -6,10 +6,13 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"os/user"
+	"strconv"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
+	"sgfw/cmd/internal/control"
 	"sgfw/cmd/internal/daemon"
 	"sgfw/filter/nfqueue"
 )
@@ -19,7 +22,7 @@ const defaultPolicy = "/etc/sgfw/sgfw.yaml"
 
 func (p *program) runCommand() *cobra.Command {
 	cfg := daemon.Config{}
-	var logFormat, driver string
+	var logFormat, driver, group string
 	c := &cobra.Command{
 		Use:   "run [-c FILE]",
 		Short: "Enforce a policy until stopped",
@@ -41,6 +44,9 @@ up. If the policy would lock one out, run refuses with exit code 5.`,
 			}
 			cfg.Log, cfg.Socket, cfg.Version = log, p.socket, buildVersion().Version
 			cfg.Driver = nfqueue.Driver(driver)
+			if cfg.SocketGroup, err = groupNumber(group); err != nil {
+				return err
+			}
 			ctx, reload := signals(c.Context(), log)
 			cfg.Reload = reload
 			return daemon.Run(ctx, cfg)
@@ -48,9 +54,25 @@ up. If the policy would lock one out, run refuses with exit code 5.`,
 	}
 	c.Flags().StringVarP(&cfg.PolicyFile, "config", "c", defaultPolicy, "policy file")
 	c.Flags().BoolVar(&cfg.Force, "force", false, "enforce even if a live SSH session would be locked out")
+	c.Flags().StringVar(&group, "socket-group", "", "group whose members may look at the daemon, not change it")
 	c.Flags().StringVar(&logFormat, "log-format", "text", "text or json")
 	c.Flags().StringVar(&driver, "queue-driver", string(nfqueue.DriverBatch), "how packets are read: batch or go-nfqueue")
 	return c
+}
+
+// groupNumber is the number of a group, given by its name or number.
+func groupNumber(name string) (int, error) {
+	if name == "" {
+		return control.NoGroup, nil
+	}
+	if g, err := user.LookupGroup(name); err == nil {
+		name = g.Gid
+	}
+	n, err := strconv.ParseUint(name, 10, 31)
+	if err != nil {
+		return 0, &usageError{fmt.Errorf("--socket-group: there is no group %q", name)}
+	}
+	return int(n), nil
 }
 
 // newLogger logs to standard error.

@@ -51,7 +51,7 @@ func (f *fake) Reload(_ context.Context, q ReloadRequest) (ReloadReply, error) {
 func serve(t *testing.T, b Backend) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "run", "sgfw.sock")
-	s, err := Listen(t.Context(), path)
+	s, err := Listen(t.Context(), path, NoGroup)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +182,7 @@ func stale(t *testing.T, path string) {
 func TestListenReplacesAStaleSocketOnly(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sgfw.sock")
 	stale(t, path)
-	s, err := Listen(t.Context(), path)
+	s, err := Listen(t.Context(), path, NoGroup)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +196,7 @@ func TestListenReplacesAStaleSocketOnly(t *testing.T) {
 	if pid, held := Locked(path); !held || pid != os.Getpid() {
 		t.Errorf("Locked = %d, %v, want our PID", pid, held)
 	}
-	_, err = Listen(t.Context(), path)
+	_, err = Listen(t.Context(), path, NoGroup)
 	if !errors.Is(err, ErrRunning) || !strings.Contains(err.Error(), "PID "+strconv.Itoa(os.Getpid())) {
 		t.Errorf("second Listen = %v, want ErrRunning with the PID", err)
 	}
@@ -209,7 +209,7 @@ func TestListenReplacesAStaleSocketOnly(t *testing.T) {
 	if pid, held := Locked(path); held {
 		t.Errorf("Locked after Close = %d", pid)
 	}
-	s, err = Listen(t.Context(), path)
+	s, err = Listen(t.Context(), path, NoGroup)
 	if err != nil {
 		t.Fatalf("Listen after Close: %v", err)
 	}
@@ -219,7 +219,7 @@ func TestListenReplacesAStaleSocketOnly(t *testing.T) {
 	if err := os.WriteFile(file, []byte("data"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Listen(t.Context(), file); err == nil {
+	if _, err := Listen(t.Context(), file, NoGroup); err == nil {
 		t.Error("Listen replaced a file that is no socket")
 	}
 	if b, err := os.ReadFile(file); err != nil || string(b) != "data" {
@@ -229,7 +229,7 @@ func TestListenReplacesAStaleSocketOnly(t *testing.T) {
 
 func TestListenRefusesALongPath(t *testing.T) {
 	path := filepath.Join(t.TempDir(), strings.Repeat("x", maxPath))
-	if _, err := Listen(t.Context(), path); err == nil || !strings.Contains(err.Error(), "Linux allows 107") {
+	if _, err := Listen(t.Context(), path, NoGroup); err == nil || !strings.Contains(err.Error(), "Linux allows 107") {
 		t.Errorf("Listen = %v, want an error that says how long a path may be", err)
 	}
 }

@@ -1,7 +1,10 @@
 // Package control is the daemon's API on a unix socket, its server, its client
 // and the documents that travel over it: HTTP with JSON bodies, every document
-// marked with its schema. Access to the socket is access to the daemon; the
-// file mode of the socket is the only authorisation.
+// marked with its schema.
+//
+// The socket's file mode says who may look: root, and a group if the daemon was
+// given one. Only root, or the daemon's own user, may change anything: the
+// kernel tells who is at the other end.
 package control
 
 import "time"
@@ -12,6 +15,9 @@ const Schema = "sgfw/v1"
 
 // DefaultSocket is where a daemon listens unless told otherwise.
 const DefaultSocket = "/run/sgfw/sgfw.sock"
+
+// NoGroup leaves the socket to the group of the process that makes it.
+const NoGroup = -1
 
 // Status is what the daemon says about itself.
 type Status struct {

@@ -28,6 +28,8 @@ const (
 	KindInvalid Kind = "invalid"
 	// KindRefused: a safety guard said no; force overrides it.
 	KindRefused Kind = "refused"
+	// KindDenied: the caller may look but not change anything.
+	KindDenied Kind = "denied"
 )
 
 // status is the HTTP status that carries a kind.
@@ -39,6 +41,8 @@ func (k Kind) status() int {
 		return http.StatusUnprocessableEntity
 	case KindRefused:
 		return http.StatusConflict
+	case KindDenied:
+		return http.StatusForbidden
 	}
 	return http.StatusInternalServerError
 }

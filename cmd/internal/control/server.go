@@ -10,6 +10,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -46,6 +47,7 @@ func Serve(ctx context.Context, l net.Listener, b Backend) error {
 		WriteTimeout:      answerTimeout,
 		IdleTimeout:       requestTimeout,
 		MaxHeaderBytes:    maxHeader,
+		ConnContext:       withPeer,
 		// What a broken client does to its connection is its own affair.
 		ErrorLog: log.New(io.Discard, "", 0),
 	}
@@ -105,7 +107,26 @@ func handler(b Backend) http.Handler {
 		doc.Schema = Schema
 		answer(w, doc, err)
 	})
-	return bounded(mux)
+	return bounded(guarded(mux))
+}
+
+// lookingPosts are the paths whose POST changes nothing: their question does
+// not fit into a URL.
+var lookingPosts = []string{"/v1/explain"}
+
+// guarded lets those who may only look do no more. What is not known to look
+// counts as a change.
+func guarded(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		looks := r.Method == http.MethodGet || r.Method == http.MethodPost && slices.Contains(lookingPosts, r.URL.Path)
+		if who := peerOf(r.Context()); !looks && !who.rules() {
+			fail(w, http.StatusForbidden, &Failure{
+				Kind: KindDenied, Message: fmt.Sprintf("permission denied: %s may look, and only root may change what is enforced", who),
+			})
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 // bounded serves at most maxClients requests at once.

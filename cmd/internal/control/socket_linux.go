@@ -32,9 +32,10 @@ type Socket struct {
 	lock     *os.File
 }
 
-// Listen makes the socket at path, and its directory if need be. A socket file
-// that a dead daemon left is replaced; a live daemon is ErrRunning with its PID.
-func Listen(ctx context.Context, path string) (*Socket, error) {
+// Listen makes the socket at path for the group with the number gid, and its
+// directory if need be. A socket file that a dead daemon left is replaced; a live
+// daemon is ErrRunning with its PID.
+func Listen(ctx context.Context, path string, gid int) (*Socket, error) {
 	if len(path) > maxPath {
 		return nil, fmt.Errorf("control: socket path %s has %d bytes, Linux allows %d", path, len(path), maxPath)
 	}
@@ -46,7 +47,7 @@ func Listen(ctx context.Context, path string) (*Socket, error) {
 		return nil, err
 	}
 	s := &Socket{path: path, lock: lock}
-	if err := s.bind(ctx); err != nil {
+	if err := s.bind(ctx, gid); err != nil {
 		lock.Close()
 		return nil, err
 	}
@@ -119,7 +120,7 @@ func readPID(f *os.File) (int, bool) {
 // bind makes the socket file. Its mode is set on the socket before the kernel
 // makes the file of it (unix_bind takes the socket's mode), so at no moment
 // can anybody else connect.
-func (s *Socket) bind(ctx context.Context) error {
+func (s *Socket) bind(ctx context.Context, gid int) error {
 	if err := removeSocket(s.path); err != nil {
 		return err
 	}
@@ -133,6 +134,10 @@ func (s *Socket) bind(ctx context.Context) error {
 	l, err := lc.Listen(ctx, "unix", s.path)
 	if err != nil {
 		return fmt.Errorf("control: %w", err)
+	}
+	if err := os.Lchown(s.path, -1, gid); err != nil {
+		l.Close()
+		return fmt.Errorf("control: give the socket to group %d: %w", gid, err)
 	}
 	// The umask may have taken bits away.
 	if err := os.Chmod(s.path, socketMode); err != nil {

@@ -107,7 +107,7 @@ func (d *daemon) start(ctx context.Context) error {
 	d.learn(d.current.rs)
 	d.logProblems(d.current.problems)
 	// Before the guard: a second daemon should hear of the first one.
-	if d.socket, err = control.Listen(ctx, d.cfg.Socket); err != nil {
+	if d.socket, err = control.Listen(ctx, d.cfg.Socket, d.cfg.SocketGroup); err != nil {
 		return err
 	}
 	if d.table, err = nft.Open(); err != nil {

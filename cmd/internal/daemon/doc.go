@@ -25,6 +25,9 @@ type Config struct {
 	PolicyFile string
 	// Socket is the path of the control socket.
 	Socket string
+	// SocketGroup is the number of the group whose members may look at the
+	// daemon, or control.NoGroup. Number 0 is root's own.
+	SocketGroup int
 	// Force starts although the SSH guard objects.
 	Force bool
 	// Driver is the implementation of the queues; the zero value is the default.

@@ -1,0 +1,45 @@
+package control
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+)
+
+// TestWhoMayDoWhat: whatever is not known to look is a change, also what a
+// later version adds.
+func TestWhoMayDoWhat(t *testing.T) {
+	self := peer{uid: uint32(os.Geteuid()), known: true}
+	root, member, unknown := peer{uid: 0, known: true}, peer{uid: 54321, known: true}, peer{}
+	for _, tc := range []struct {
+		who          peer
+		method, path string
+		want         int
+	}{
+		{root, "POST", "/v1/reload", http.StatusTeapot},
+		{self, "POST", "/v1/reload", http.StatusTeapot},
+		{member, "GET", "/v1/status", http.StatusTeapot},
+		{member, "GET", "/v1/flows", http.StatusTeapot},
+		{member, "POST", "/v1/explain", http.StatusTeapot},
+		{member, "POST", "/v1/reload", http.StatusForbidden},
+		{member, "POST", "/v1/not-yet", http.StatusForbidden},
+		{member, "DELETE", "/v1/explain", http.StatusForbidden},
+		{unknown, "GET", "/v1/status", http.StatusTeapot},
+		{unknown, "POST", "/v1/reload", http.StatusForbidden},
+	} {
+		reached := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
+		r := httptest.NewRequest(tc.method, tc.path, nil)
+		r = r.WithContext(context.WithValue(r.Context(), peerKey{}, tc.who))
+		w := httptest.NewRecorder()
+		guarded(reached).ServeHTTP(w, r)
+		if w.Code != tc.want {
+			t.Errorf("%s %s by %v: HTTP %d, want %d", tc.method, tc.path, tc.who, w.Code, tc.want)
+		}
+		if w.Code == http.StatusForbidden && !strings.Contains(w.Body.String(), `"kind":"denied"`) {
+			t.Errorf("%s %s by %v: %s", tc.method, tc.path, tc.who, w.Body)
+		}
+	}
+}
