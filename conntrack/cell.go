@@ -110,7 +110,7 @@ func (c *Cell) Insert(s *Sample, rule uint32, tmo *Timeouts, now Time) InsertRes
 			sh.stats.refused++
 			return TableFull
 		}
-		c.index, f = sh.add(c.hash, c.key)
+		c.index, f = sh.add(c.hash, c.key, s.Lane)
 		c.flow = f
 	}
 	f.open(s, rule, now)

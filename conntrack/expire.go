@@ -46,16 +46,11 @@ func (t *Table) Slots() (n int) {
 	return n
 }
 
-// slots returns the number of entries ever used.
-func (s *shard) slots() int {
-	return int(s.fresh>>chunkBits)*chunkLen + int(s.fresh&chunkMask) - 1
-}
-
 // sweepOn looks at the next n entries and stops at the last one, where the next
 // round begins.
 func (s *shard) sweepOn(now Time, n int) (looked, removed int) {
 	i := s.sweep
-	for ; looked < n && i < s.fresh; looked++ {
+	for ; looked < n && i < s.end(); looked++ {
 		if f := s.at(i); f.deadline() != 0 && f.expired(now) && f.tryHold() {
 			if f.expired(now) { // still: another clock may be a little behind
 				s.expire(i, f)
@@ -66,7 +61,7 @@ func (s *shard) sweepOn(now Time, n int) (looked, removed int) {
 		}
 		i = following(i)
 	}
-	if i >= s.fresh {
+	if i >= s.end() {
 		i = 1
 	}
 	s.sweep = i

@@ -66,7 +66,7 @@ func TestIndexStash(t *testing.T) {
 	defer s.mu.Unlock()
 	x := s.index.Load()
 	for i := range groupSlots + 3 {
-		_, f := s.add(h, &tuples[i])
+		_, f := s.add(h, &tuples[i], 0)
 		f.release()
 	}
 	if len(s.stash) != 3 || s.index.Load() != x {
@@ -118,5 +118,48 @@ func TestGroupMatch(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestLanes: flows of different lanes never share a chunk, freed entries go back
+// to their lane, and a lane that grows takes what others left rather than memory.
+func TestLanes(t *testing.T) {
+	const n = 4000
+	table := newTable(Config{MaxFlows: 3 * n}, 0)
+	s := &table.shards[0].shard
+	tuples := manyTuples(3 * n)
+	tmo := DefaultTimeouts()
+	open := func(k *Tuple, lane uint8) uint32 {
+		c := table.Lock(k, 0)
+		defer c.Unlock()
+		if r := c.Insert(&Sample{Class: ClassUDP, Lane: lane}, 0, &tmo, 0); r != Inserted {
+			t.Fatalf("Insert = %v", r)
+		}
+		return c.index
+	}
+	owner := map[uint32]uint8{}
+	for i := range n {
+		lane := uint8(i % 3)
+		chunk := open(&tuples[i], lane) >> chunkBits
+		if o, ok := owner[chunk]; ok && o != lane {
+			t.Fatalf("chunk %d holds flows of lanes %d and %d", chunk, o, lane)
+		}
+		owner[chunk] = lane
+		if i%5 == 4 {
+			table.Delete(&tuples[i-4], 0)
+		}
+	}
+	for i := range n {
+		table.Delete(&tuples[i], 0)
+	}
+	had := s.slots()
+	for i := range n / 2 {
+		open(&tuples[n+i], Lanes+1) // lane 1 again
+	}
+	if grown := s.slots() - had; grown > (Lanes+1)*chunkLen+n/2/8 {
+		t.Errorf("a lane took %d new entries while others had plenty", grown)
+	}
+	if got := table.Len(); got != n/2 {
+		t.Errorf("%d flows, want %d", got, n/2)
 	}
 }

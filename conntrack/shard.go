@@ -10,16 +10,7 @@ const (
 	// shardBits: 64 shards, as many as a word has bits, see Table.waiting.
 	shardBits  = 6
 	shardCount = 1 << shardBits
-
-	// chunkLen entries of 112 bytes fill a 4,096-byte allocation. A chunk takes
-	// 1<<chunkBits numbers, so that a number splits by a shift.
-	chunkLen  = 36
-	chunkBits = 6
-	chunkMask = 1<<chunkBits - 1
 )
-
-// chunk is a run of entries that never moves, so a shard grows without copying.
-type chunk [chunkLen]Flow
 
 // shard is a part of the table. Entries have numbers; 0 means none, so the
 // first entry of the first chunk is never used.
@@ -36,12 +27,12 @@ type shard struct {
 	directory atomic.Pointer[[]*chunk] // as long as its capacity
 	_         [128 - 3*8]byte
 
-	mu    sync.Mutex
-	bit   uint64   // 1 << the shard's number
-	stash []uint32 // entries whose groups were both full: a handful
-	fresh uint32   // the first entry that was never used
-	free  uint32   // head of the list of freed entries
-	count uint32   // live entries, expired ones included until they are removed
+	mu     sync.Mutex
+	bit    uint64   // 1 << the shard's number
+	stash  []uint32 // entries whose groups were both full: a handful
+	lanes  [Lanes]lane
+	owners []uint8 // the lane of each chunk
+	count  uint32  // live entries, expired ones included until they are removed
 
 	queues [queueCount]queue
 	sweep  uint32 // where the next slice of expiry begins
@@ -59,7 +50,6 @@ func (s *shard) init(t *Table, n int) {
 	s.table, s.bit = t, 1<<n
 	s.index.Store(newIndex())
 	s.directory.Store(new([]*chunk))
-	s.fresh = 1
 	s.sweep = 1
 }
 
@@ -98,15 +88,8 @@ func (s *shard) find(h uint64, k *Tuple, now tick) (uint32, *Flow) {
 
 // add links a new entry for key and returns it with its gate held. The caller
 // fills it.
-func (s *shard) add(h uint64, key *Tuple) (uint32, *Flow) {
-	i := s.free
-	if i != 0 {
-		s.free = s.at(i).newer
-	} else {
-		i = s.fresh
-		s.room(int(i >> chunkBits))
-		s.fresh = following(i)
-	}
+func (s *shard) add(h uint64, key *Tuple, lane uint8) (uint32, *Flow) {
+	i := s.allocate(lane % Lanes)
 	f := s.at(i)
 	f.hold()
 	f.key = *key
@@ -115,36 +98,13 @@ func (s *shard) add(h uint64, key *Tuple) (uint32, *Flow) {
 	return i, f
 }
 
-// room makes sure that the chunk n is there.
-func (s *shard) room(n int) {
-	d := *s.directory.Load()
-	if n == len(d) {
-		longer := append(d, nil)
-		longer = longer[:cap(longer)]
-		s.directory.Store(&longer)
-		d = longer
-	}
-	if d[n] == nil {
-		d[n] = new(chunk)
-	}
-}
-
-// following returns the number behind i.
-func following(i uint32) uint32 {
-	if i++; i&chunkMask == chunkLen {
-		i = (i | chunkMask) + 1
-	}
-	return i
-}
-
 // remove takes an entry out of the index and its queue and frees it. The
 // caller holds its gate, which ends with the flow.
 func (s *shard) remove(i uint32, f *Flow) {
 	s.unlink(s.table.hash.hash(&f.key), i)
 	s.leave(f)
 	f.state = stateFree
-	f.newer = s.free
-	s.free = i
+	s.recycle(i, f)
 	s.count--
 	s.table.flows.Add(-1)
 	f.vacate()

@@ -63,7 +63,7 @@ func (t *Table) Range(now Time, visit func(FlowInfo) bool) {
 // entries, and returns where to go on, 0 at the end.
 func (s *shard) copyFrom(i uint32, now Time, buf []FlowInfo) (n int, next uint32) {
 	for range buf {
-		if i >= s.fresh {
+		if i >= s.end() {
 			return n, 0
 		}
 		if f := s.at(i); !f.expired(now) {
