@@ -16,7 +16,7 @@ func (t *Table) Expire(now Time, budget int) (removed int) {
 	}
 	defer t.sweeping.Unlock()
 	for range len(t.shards) + 1 { // the first shard may be met in its middle
-		s := &t.shards[t.sweepShard].shard
+		s := &t.shards[t.sweepShard]
 		for end := false; !end; {
 			if budget <= 0 {
 				return removed
@@ -38,7 +38,7 @@ func (t *Table) Expire(now Time, budget int) (removed int) {
 // looks at.
 func (t *Table) Slots() (n int) {
 	for i := range t.shards {
-		s := &t.shards[i].shard
+		s := &t.shards[i]
 		s.mu.Lock()
 		n += max(1, s.slots())
 		s.mu.Unlock()

@@ -59,7 +59,7 @@ func TestIndex(t *testing.T) {
 func TestIndexStash(t *testing.T) {
 	const n = groupSlots + 2*stashMax
 	table := newTable(Config{MaxFlows: 1000}, 0)
-	s := &table.shards[0].shard
+	s := &table.shards[0]
 	var h uint64 = 7<<48 | 1<<24 | 1 // one group, one tag
 	tuples := manyTuples(n)
 	s.mu.Lock()
@@ -126,7 +126,7 @@ func TestGroupMatch(t *testing.T) {
 func TestLanes(t *testing.T) {
 	const n = 4000
 	table := newTable(Config{MaxFlows: 3 * n}, 0)
-	s := &table.shards[0].shard
+	s := &table.shards[0]
 	tuples := manyTuples(3 * n)
 	tmo := DefaultTimeouts()
 	open := func(k *Tuple, lane uint8) uint32 {

@@ -63,7 +63,7 @@ func (t *Table) others(own *shard, set uint64, try func(*shard) bool) bool {
 	at := bits.TrailingZeros64(own.bit)
 	set = bits.RotateLeft64(set&^own.bit, -at)
 	for ; set != 0; set &= set - 1 {
-		s := &t.shards[(at+bits.TrailingZeros64(set))%shardCount].shard
+		s := &t.shards[(at+bits.TrailingZeros64(set))%shardCount]
 		if !s.mu.TryLock() {
 			continue
 		}

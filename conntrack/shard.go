@@ -20,6 +20,8 @@ const (
 // created are written with both. Who holds a gate may wait for the shard; who holds a shard
 // only tries a gate, or another shard. A packet of a known flow takes the gate
 // alone: processors that work on different flows write no line in common.
+// Adjacent lines are fetched in pairs, so a shard is a multiple of 128 bytes (on
+// 64-bit machines, see TestSizes).
 type shard struct {
 	// Read without the lock.
 	table     *Table
@@ -37,13 +39,6 @@ type shard struct {
 	queues [queueCount]queue
 	sweep  uint32 // where the next slice of expiry begins
 	stats  counters
-}
-
-// paddedShard keeps shards off each other's cache lines; adjacent lines are
-// fetched in pairs.
-type paddedShard struct {
-	shard
-	_ [80]byte // to a multiple of 128 on 64-bit machines, see TestSizes
 }
 
 func (s *shard) init(t *Table, n int) {

@@ -16,7 +16,7 @@ func TestSizes(t *testing.T) {
 	if n := unsafe.Sizeof(chunk{}); n > 4096 || n+unsafe.Sizeof(Flow{}) <= 4096 {
 		t.Errorf("a chunk has %d bytes, want as many entries as 4096 holds", n)
 	}
-	if n := unsafe.Sizeof(paddedShard{}); n%128 != 0 {
+	if n := unsafe.Sizeof(shard{}); n%128 != 0 {
 		t.Errorf("a shard has %d bytes, want a multiple of 128", n)
 	}
 }

@@ -41,7 +41,7 @@ func (f *Flow) Info() FlowInfo {
 func (t *Table) Range(now Time, visit func(FlowInfo) bool) {
 	var buf [sweepSlice]FlowInfo
 	for n := range t.shards {
-		s := &t.shards[n].shard
+		s := &t.shards[n]
 		for i := uint32(1); i != 0; {
 			var copied int
 			s.mu.Lock()

@@ -49,7 +49,7 @@ func (t *Table) Stats() Stats {
 		MaxHalfOpen: int(t.maxHalfOpen),
 	}
 	for i := range t.shards {
-		s := &t.shards[i].shard
+		s := &t.shards[i]
 		s.mu.Lock()
 		c := s.stats
 		s.mu.Unlock()

@@ -32,7 +32,7 @@ type Table struct {
 	// shardShift brings the shard's bits of a hash down; tests make it 64 for a
 	// single shard.
 	shardShift uint8
-	shards     []paddedShard
+	shards     []shard
 	sweeping   sync.Mutex
 	sweepShard int
 
@@ -60,7 +60,7 @@ func newTable(cfg Config, logShards int) *Table {
 		maxFlows:    int64(cfg.MaxFlows),
 		maxHalfOpen: int64(cfg.MaxHalfOpen),
 		shardShift:  uint8(64 - logShards),
-		shards:      make([]paddedShard, 1<<logShards),
+		shards:      make([]shard, 1<<logShards),
 	}
 	for i := range t.shards {
 		t.shards[i].init(t, i)
@@ -72,7 +72,7 @@ func newTable(cfg Config, logShards int) *Table {
 // stay unchanged until Unlock. A flow whose timer has run out counts as none.
 func (t *Table) Lock(k *Tuple, now Time) Cell {
 	h := t.hash.hash(k)
-	s := &t.shards[h>>t.shardShift].shard
+	s := &t.shards[h>>t.shardShift]
 	c := Cell{shard: s, key: k, hash: h}
 	if c.index, c.flow = s.find(h, k, now.tick()); c.flow != nil {
 		return c
