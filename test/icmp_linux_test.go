@@ -124,12 +124,20 @@ interfaces:
 		})
 		in := newRawInbox(t, server, icmpOf(s), s)
 		kind, unreachable := uint8(wire.ICMPEcho), uint8(wire.ICMPUnreachable)
+		foreign, foreignKind := uint8(wire.ProtoICMPv6), byte(wire.ICMPv6Echo)
 		if c.Is6() {
 			kind, unreachable = wire.ICMPv6Echo, wire.ICMPv6Unreachable
+			foreign, foreignKind = wire.ProtoICMP, wire.ICMPEcho
 		}
+		strange := newRawInbox(t, server, foreign, s)
 		volley(t, []shot{
 			message(t, "echo", dev, in, c, s, kind, 0, false),
 			failure(t, "destination unreachable", dev, in, c, s, unreachable, 0, false),
+			// The number of the other family's ICMP in a packet of this one is
+			// what such a rule names word by word: it stays out all the same.
+			raw(t, "the other family's echo", dev, strange, func(b []byte) []byte {
+				return wire.Proto(c, s, foreign, append([]byte{foreignKind, 0, 0, 0, 0, 7, 0, 1}, b...))
+			}, false),
 			message(t, "echo from the admitted", dev, in, own, s, kind, 0, true),
 		})
 	})
