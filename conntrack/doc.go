@@ -4,4 +4,14 @@
 // first ones. It knows tuples, TCP states with sequence numbers, the relation
 // between an ICMP error and the flow that it quotes, timers and limits, and
 // nothing of rules, packets or the kernel.
+//
+// A packet's way through the table: [Table.Lock] its tuple; if there is a
+// [Cell.Flow], ask it with [Flow.Assess], and apply what passes with
+// [Cell.Update]; if there is none, or the outcome is [OutcomeReopen], ask the
+// rules and then [Cell.Insert]; [Cell.Unlock].
+//
+// Every packet of a live flow passes, whatever its numbers (T28). What numbers
+// are for is the flow's future: it gets the long timer and safety from eviction,
+// and loses them, only by a number that the other side chose and that a forger of
+// one side does not know.
 package conntrack

@@ -85,3 +85,37 @@ func TestGate(t *testing.T) {
 			packets, bytes, workers*rounds+2*flows, workers*rounds+112*flows)
 	}
 }
+
+// TestClash: of workers that meet the first packet of one flow at once, one
+// opens it and the others find it.
+func TestClash(t *testing.T) {
+	const workers, flows = 4, 3000
+	table := NewTable(Config{MaxFlows: flows})
+	tuples := manyTuples(flows)
+	tmo := DefaultTimeouts()
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			s := Sample{Class: ClassOther, Bytes: 1, Lane: uint8(w)}
+			for i := range tuples {
+				c := table.Lock(&tuples[i], 0)
+				if f := c.Flow(); f != nil {
+					c.Update(&s, f.Assess(&s), &tmo, 0)
+				} else if r := c.Insert(&s, 0, &tmo, 0); r != Inserted {
+					t.Errorf("Insert = %v", r)
+				}
+				c.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	if st := table.Stats(); st.Inserted != flows || st.Flows != flows || st.Replaced != 0 {
+		t.Errorf("stats %+v, want %d flows inserted once", st, flows)
+	}
+	table.Range(0, func(fi FlowInfo) bool {
+		if fi.Packets[Ingress] != workers {
+			t.Errorf("a flow counted %d packets, want %d", fi.Packets[Ingress], workers)
+		}
+		return !t.Failed()
+	})
+}

@@ -6,13 +6,18 @@ import (
 	"sync/atomic"
 )
 
-// DefaultMaxFlows is the flow limit when Config does not set one.
-const DefaultMaxFlows = 262144
+const (
+	// DefaultMaxFlows is the flow limit when Config does not set one.
+	DefaultMaxFlows = 262144
+	// MaxMaxFlows is the highest flow limit: 24 bits number the entries of each
+	// of 64 shards, with a wide margin for uneven shards.
+	MaxMaxFlows = 1 << 28
+)
 
 // Config sizes a table. The zero value is usable.
 type Config struct {
 	// MaxFlows is the hard limit of entries (aws-semantics T30); 0 means
-	// DefaultMaxFlows.
+	// DefaultMaxFlows, and MaxMaxFlows is the most.
 	MaxFlows int
 	// MaxHalfOpen is the limit of TCP flows that are not established; 0 means
 	// half of MaxFlows.
@@ -52,6 +57,7 @@ func newTable(cfg Config, logShards int) *Table {
 	if cfg.MaxFlows <= 0 {
 		cfg.MaxFlows = DefaultMaxFlows
 	}
+	cfg.MaxFlows = min(cfg.MaxFlows, MaxMaxFlows)
 	if cfg.MaxHalfOpen <= 0 {
 		cfg.MaxHalfOpen = max(1, cfg.MaxFlows/2)
 	}
