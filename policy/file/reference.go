@@ -1,0 +1,114 @@
+package file
+
+import (
+	"fmt"
+
+	"sgfw/policy"
+)
+
+// Part is one kind of mapping in the policy file, for those who describe the
+// file to people or editors.
+type Part struct {
+	// Path is where the part stands, "" for the file itself; [] is a list.
+	Path string
+	// Text says what the part is, in one paragraph.
+	Text string
+	Keys []Key
+}
+
+// Key is a key of a part.
+type Key struct {
+	Name string
+	// Value says in a word or two what the key takes.
+	Value string
+	// Default is what holds without the key; "" if the key is required or has no
+	// effect when left out.
+	Default string
+	// Text says what the key does, in full sentences.
+	Text string
+}
+
+// Reference describes every part and key of the policy file, in the order in
+// which documentation shows them. The result is the caller's own.
+func Reference() []Part {
+	d, t := policy.DefaultSettings, policy.DefaultTimeouts
+	seconds := func(n float64) string { return fmt.Sprintf("%.0f", n) }
+	rule := Part{
+		Path: "security_groups[].ingress[] and egress[]",
+		Text: "A rule permits what agrees with its protocol, its ports, and one of its peers. It needs at least one peer. Nothing can be forbidden: what no rule permits is dropped.",
+		Keys: []Key{
+			{"description", "text", "", fmt.Sprintf("For people; up to %d characters.", policy.MaxDescription)},
+			{"protocol", "word or number", "", "tcp, udp, icmp, icmpv6, a protocol number 0 to 255, or -1 for all. Required."},
+			{"ports", "number or range", "", "Destination ports of tcp and udp: 443 or 8000-9000. Short for from_port and to_port."},
+			{"from_port", "number", "", "The first port; for icmp and icmpv6 the type, -1 for all."},
+			{"to_port", "number", "", "The last port; for icmp and icmpv6 the code, -1 for all."},
+			{"cidr_blocks", "list of IPv4 CIDRs", "", "Sources of ingress, destinations of egress. 0.0.0.0/0 is every IPv4 address and no IPv6 address."},
+			{"ipv6_cidr_blocks", "list of IPv6 CIDRs", "", "The same for IPv6: ::/0 is every IPv6 address."},
+			{"prefix_lists", "list of names", "", "The entries of prefix lists."},
+			{"security_groups", "list of names", "", "The addresses of the interfaces and peers that have these groups. Their rules do not count."},
+			{"self", "true or false", "false", "The addresses of the interfaces and peers that have this very group."},
+		},
+	}
+	return []Part{
+		{"", "The file is one YAML document.", []Key{
+			{"version", "1", "", "The version of the format. Required."},
+			{"prefix_lists", "list", "none", "Named lists of CIDRs, for rules to refer to."},
+			{"security_groups", "list", "none", "The groups of rules."},
+			{"interfaces", "list", "none", "The network devices that groups are attached to. Devices that no entry covers are not filtered."},
+			{"peers", "list", "none", "Interfaces on other machines, so that rules that refer to groups know their addresses."},
+			{"settings", "mapping", "see below", "How the daemon works."},
+		}},
+		{"prefix_lists[]", "A prefix list names CIDRs of one address family.", []Key{
+			{"name", "text", "", "Required, and unique."},
+			{"max_entries", "number", "number of entries", "How many rules a reference to the list counts as, as in AWS."},
+			{"entries", "list", "", "What the list holds."},
+		}},
+		{"prefix_lists[].entries[]", "", []Key{
+			{"cidr", "CIDR", "", "Required."},
+			{"description", "text", "", "For people."},
+		}},
+		{"security_groups[]", "A security group holds rules. Several groups on an interface are a union: neither their order nor that of their rules matters.", []Key{
+			{"name", "text", "", fmt.Sprintf("Required, and unique; up to %d characters.", policy.MaxName)},
+			{"description", "text", "", "Required, as in AWS."},
+			{"tags", "mapping", "none", fmt.Sprintf("Up to %d tags, for people and other tools.", policy.MaxTags)},
+			{"ingress", "list of rules", "none", "What may reach the machine that is protected."},
+			{"egress", "list of rules", "everything", "What that machine may reach. Left out: everything, as in a new group in AWS. An empty list: nothing but answers."},
+		}},
+		rule,
+		{"interfaces[]", "An interface attaches groups to a network device.", []Key{
+			{"device", "text", "", "The device's name, or the beginning of several names with one trailing *. An exact name goes before a pattern, a longer pattern before a shorter one. Required."},
+			{"mode", "host or guest", "host", "Which side is protected. host: this machine; ingress comes in through the device, egress leaves through it. guest: the machine behind the device, the other way round."},
+			{"security_groups", "list of names", "", "The attached groups, at least one. Required."},
+			{"addresses", "list of addresses", "followed live", "The addresses that stand for this interface where rules refer to its groups. For a guest, those of the machine behind the device."},
+			{"source_dest_check", "true or false", "see text", "For guests: drop what the guest sends from addresses that are not its own. The default is true where addresses are given, else false; for hosts it is false."},
+			{"connection_tracking", "mapping", "see below", "How long idle flows live."},
+		}},
+		{"interfaces[].connection_tracking", "Idle timeouts in seconds, with the names, defaults and ranges of AWS.", []Key{
+			{"tcp_established_timeout", "60 to 432000", seconds(t.TCPEstablished.Seconds()), "An established TCP connection."},
+			{"udp_timeout", "30 to 60", seconds(t.UDP.Seconds()), "UDP in one direction only, or one question and one answer."},
+			{"udp_stream_timeout", "60 to 180", seconds(t.UDPStream.Seconds()), "UDP with more than that."},
+		}},
+		{"peers[]", "A peer is an interface on another machine. Nothing is filtered there.", []Key{
+			{"name", "text", "", "Required, and unique."},
+			{"addresses", "list of addresses", "", "Its addresses, at least one. Required."},
+			{"security_groups", "list of names", "", "The groups that it has there."},
+		}},
+		{"settings", "", []Key{
+			{"tracking", "always", "always", "Flows are always tracked. (aws is not yet supported.)"},
+			{"icmp_errors", "related or rules", d.ICMPErrors.String(), "related: an ICMP error about a live flow passes. rules: rules alone decide."},
+			{"datapath", "userspace", "userspace", "The daemon judges every packet. (offload is not yet supported.)"},
+			{"on_stop", "remove or keep", d.OnStop.String(), "What an ordered stop leaves. remove: nothing is filtered any more. keep: nothing passes."},
+			{"on_failure", "mapping", "see below", "What holds when the daemon ends without order."},
+			{"queues", "mapping", "see below", "The queues between kernel and daemon. A running daemon cannot change them."},
+			{"max_flows", fmt.Sprintf("1 to %d", policy.MaxMaxFlows), fmt.Sprint(d.MaxFlows), "How many flows are tracked at once. A running daemon cannot change it."},
+			{"watch", "true or false", "false", "Reload by itself when the file has changed and settled."},
+		}},
+		{"settings.on_failure", "", []Key{
+			{"gone", "drop or accept", d.OnGone.String(), "The daemon died. drop: nothing but life lines passes until it runs again or sgfw cleanup. accept: nothing is filtered."},
+		}},
+		{"settings.queues", "", []Key{
+			{"base", "1 to 65535", fmt.Sprint(d.QueueBase), "The number of the first queue. No other program may use the numbers."},
+			{"count", fmt.Sprintf("0 to %d", policy.MaxQueues), fmt.Sprint(d.QueueCount), fmt.Sprintf("How many queues, each with a loop of its own. 0: one per CPU, at most %d.", policy.MaxQueues)},
+		}},
+	}
+}
