@@ -1,7 +1,7 @@
 // Package examples holds policies to copy; its tests load each one.
 package examples
 
-import _ "embed" // the demo carries the policy that it enforces
+import _ "embed" // the program carries the policy that its demo enforces and its manual shows
 
 // WebServer is web-server.yaml.
 //

@@ -37,7 +37,8 @@ as file:line:col: message, with a hint. Nothing on the machine is looked at or
 changed. Exit code 3 says that the policy is invalid.`,
 		Example: `  sgfw check sgfw.yaml
   sgfw check sgfw.yaml -o json | jq '.problems[].message'`,
-		Args: cobra.ExactArgs(1),
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: policyFiles,
 	}
 	out := outputFlag(c)
 	c.RunE = func(_ *cobra.Command, args []string) error {

@@ -73,7 +73,9 @@ Exit codes: 0 fine, 1 failed, 2 usage, 3 policy invalid, 4 no daemon,
 		p.cleanupCommand(),
 		p.demoCommand(),
 		p.versionCommand(),
+		p.manCommand(),
 	)
+	p.complete(c)
 	return c
 }
 
