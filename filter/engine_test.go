@@ -199,6 +199,31 @@ func TestLinks(t *testing.T) {
 		b.cross(HookInput, 3, 0, tcp4(client, us, 40000, 80, 2, 0, conntrack.ACK)), ReasonRule)
 }
 
+// TestKeeping: while a reload takes a device out of the policy, what waits in
+// the queue is judged by that device's old rules, and all others by the new.
+func TestKeeping(t *testing.T) {
+	before := onePolicy(tcpRule(80, "0.0.0.0/0"))
+	before.Interfaces = append(before.Interfaces, before.Interfaces[0])
+	before.Interfaces[1].Device = "eth1"
+	b := newBench(t, before)
+	at := func(link uint32, port uint16) Verdict {
+		return b.cross(HookInput, link, 0, tcp4(client, us, 40000, port, 1, 0, conntrack.SYN))
+	}
+	expect(t, "eth1 under the old rules", at(3, 80), ReasonRule)
+
+	old, next := b.Ruleset(), b.compiler.Compile(onePolicy(tcpRule(81, "0.0.0.0/0")), nil)
+	b.Publish(next.Keeping(old, testLinks))
+	expect(t, "eth1, a flow", at(3, 80), ReasonFlow)
+	expect(t, "eth1, what the old rules refuse", at(3, 81), ReasonNoRule)
+	expect(t, "eth0, what the new rules refuse", at(2, 80), ReasonNoRule)
+	expect(t, "eth0, what they permit", at(2, 81), ReasonRule)
+	expect(t, "docker0, which nobody manages", at(4, 80), ReasonUnmanaged)
+	expect(t, "a device not known yet", at(9, 80), ReasonUnknownLink)
+
+	b.Publish(next.WithLinks(testLinks))
+	expect(t, "eth1 in the end", at(3, 80), ReasonUnmanaged)
+}
+
 // TestTableFull: a permitted flow that finds no room is dropped (T30).
 func TestTableFull(t *testing.T) {
 	b := &bench{compiler: NewCompiler()}

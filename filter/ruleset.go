@@ -89,6 +89,23 @@ func (rs *Ruleset) WithLinks(list []member.Link) *Ruleset {
 	return &bound
 }
 
+// Keeping is WithLinks for the moment of a reload in which packets of devices
+// that rs no longer manages may still wait in the queues: those that old
+// manages stay under old's rules, since a queued packet of an unmanaged device
+// is dropped.
+func (rs *Ruleset) Keeping(old *Ruleset, list []member.Link) *Ruleset {
+	bound := *rs
+	bound.links = links{}
+	for _, l := range list {
+		a := rs.attach(l.Name)
+		if a == nil {
+			a = old.links.find(l.Index).attachment
+		}
+		bound.links.add(l.Index, a)
+	}
+	return &bound
+}
+
 // attach returns the attachment of a device by name, nil if it is unmanaged.
 func (rs *Ruleset) attach(device string) *Attachment {
 	i, ok := rs.policy.Match(device)
