@@ -11,9 +11,16 @@ import (
 	"sgfw/cmd/internal/control"
 	"sgfw/cmd/internal/netwatch"
 	"sgfw/cmd/internal/sshguard"
+	"sgfw/filter/nfqueue"
 	"sgfw/filter/nft"
 	"sgfw/policy"
 	"sgfw/policy/member"
+)
+
+// How often and after which pauses settle looks at the queues.
+const (
+	settleLooks = 50
+	settlePause = time.Millisecond
 )
 
 // errStopping refuses changes after the stop has begun.
@@ -68,43 +75,59 @@ func (d *daemon) reload(req control.ReloadRequest) (policy.Problems, error) {
 		}
 		d.log.Warn("enforcing although the SSH guard objects", "reason", err.Error())
 	}
-	if err := d.enforce(next); err != nil {
+	if err := d.enforce(next, facts); err != nil {
 		return nil, err
 	}
 	d.facts, d.loaded = facts, time.Now()
 	return append(slices.Clone(next.problems), d.fixed(next.policy)...), nil
 }
 
-// enforce publishes the ruleset and adjusts the table. Packets of a device
-// that the new policy no longer manages stop being queued before the new rules
-// are in force, and those of a new one are queued only after: a queued packet
-// always finds its device in the ruleset.
-func (d *daemon) enforce(next *candidate) error {
+// enforce publishes the ruleset and adjusts the table. The table goes from the
+// old devices to the new ones in one transaction: a device that only changes
+// the entry that covers it is never open. A queued packet always finds its
+// device in the ruleset: one that is newly managed is known before its packets
+// are queued, and one that is managed no longer stays, under its old rules,
+// until those that wait have their verdict.
+func (d *daemon) enforce(next *candidate, facts netwatch.Snapshot) error {
 	old, oldPlan := d.current, d.plan
 	newPlan := plan(next.policy, d.queueBase, len(d.queues))
-	if !samePlan(oldPlan, newPlan) {
-		kept := newPlan
-		kept.Gone = oldPlan.Gone
-		kept.Devices = slices.DeleteFunc(slices.Clone(newPlan.Devices), func(v nft.Device) bool {
-			return !slices.Contains(oldPlan.Devices, v)
-		})
-		if !samePlan(oldPlan, kept) {
-			if err := d.table.Apply(kept); err != nil {
-				return fmt.Errorf("adjust table inet %s: %w", nft.TableName, err)
-			}
+	if changed := !samePlan(oldPlan, newPlan); changed || d.broken != "" {
+		if changed {
+			d.engine.Publish(next.rs.Keeping(old.rs, facts.Facts.Links))
 		}
-	}
-	d.engine.Publish(next.rs)
-	if !samePlan(oldPlan, newPlan) || d.broken != "" {
 		if err := d.table.Apply(newPlan); err != nil {
 			d.engine.Publish(old.rs)
 			err = fmt.Errorf("adjust table inet %s: %w", nft.TableName, err)
 			return errors.Join(err, d.table.Apply(oldPlan))
 		}
+		if changed {
+			d.settle()
+		}
 	}
+	d.engine.Publish(next.rs)
 	d.current, d.plan, d.broken = next, newPlan, ""
 	d.learn(next.rs)
 	return nil
+}
+
+// settle waits until no packet that was queued before is left, or so long that
+// none can be: a busy queue is never empty, but its packets wait for a fraction
+// of a millisecond.
+func (d *daemon) settle() {
+	for range settleLooks {
+		// First of all for packets that were between the rules and the queue.
+		time.Sleep(settlePause)
+		kernel, err := nfqueue.ReadKernelQueues()
+		if err != nil {
+			continue
+		}
+		last := d.queueBase + uint16(len(d.queues)) - 1
+		if !slices.ContainsFunc(kernel, func(k nfqueue.KernelQueue) bool {
+			return k.Waiting > 0 && k.Queue >= d.queueBase && k.Queue <= last
+		}) {
+			return
+		}
+	}
 }
 
 // samePlan reports whether two plans ask for the same table.
