@@ -104,6 +104,8 @@ interfaces:
 		wait, want := patience, "accept"
 		if q.group == "" {
 			wait, want = silence/2, "drop"
+		} else if t.Failed() {
+			wait = silence
 		}
 		if x.Verdict != want || len(x.Groups) != 2 || x.Schema != "sgfw/v1" {
 			t.Errorf("%s: explained as %+v, want %s", what, x, want)

@@ -6,14 +6,12 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"sgfw/test/netlab"
 	"sgfw/test/netlab/labtest"
-	"sgfw/test/wire"
 )
 
 // pid is this process, which holds the foreign sockets of the tests.
@@ -186,74 +184,5 @@ func TestDevicesComeAndGo(t *testing.T) {
 	// eth0 was there all the time, and no entry names it.
 	if !pings(t, far, netip.Addr{}, lab.Host("server").Device("eth0").IPv4(), patience) {
 		t.Error("a device that no entry names is filtered")
-	}
-}
-
-// TestAddressesAreFollowed references a group whose members are the addresses of
-// a device: they count from the moment that the device gets them until it loses
-// them (R31). The kernel takes packets with an address of this machine as
-// their source only because it is told to.
-func TestAddressesAreFollowed(t *testing.T) {
-	t.Parallel()
-	topology := netlab.Pair()
-	topology.Hosts[1].Sysctls = map[string]string{
-		"net.ipv4.conf.eth0.accept_local": "1", "net.ipv4.conf.all.rp_filter": "0", "net.ipv4.conf.eth0.rp_filter": "0",
-	}
-	lab := labtest.New(t, topology)
-	client, server := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")
-	newBridge(t, server.Host(), "app0", nil)
-	enforce(t, server.Host(), `version: 1
-security_groups:
-  - name: app
-    description: Has the addresses
-  - name: db
-    description: Lets them in
-    ingress: [{ protocol: udp, ports: 1001, security_groups: [app] }]
-interfaces:
-  - { device: app0, security_groups: [app] }
-  - { device: eth0, security_groups: [db] }
-settings: { queues: { count: 1 } }
-`)
-	for i, self := range families(server) {
-		in := newInbox(t, server.Host(), port(self, 1001))
-		member, stranger := ip([]string{"198.51.100.7", "2001:db8:9::7"}[i]), ip([]string{"198.51.100.8", "2001:db8:9::8"}[i])
-		prefix := member.String() + []string{"/32", "/128"}[i]
-		// arrives sends from both addresses and reports what came of the member's.
-		arrives := func(wait time.Duration) bool {
-			var contents [2][]byte
-			for k, from := range []netip.Addr{stranger, member} {
-				contents[k] = nonce()
-				// Each time a flow of its own.
-				if err := client.Send(wire.UDP(port(from, freshPort()), port(self, 1001), contents[k])); err != nil {
-					t.Fatal(err)
-				}
-			}
-			_, ok := in.receives(contents[1], wait)
-			if _, other := in.has(contents[0]); other {
-				t.Errorf("a datagram from %s arrived, which is nobody's", stranger)
-			}
-			return ok
-		}
-		becomes := func(what string, want bool) {
-			t.Helper()
-			for deadline := time.Now().Add(patience); arrives(50*time.Millisecond) != want; {
-				if time.Now().After(deadline) {
-					t.Errorf("%s: %s is a member: %t", what, member, !want)
-					return
-				}
-			}
-			if arrives(silence) != want {
-				t.Errorf("%s: %s changed its mind", what, member)
-			}
-		}
-		if arrives(silence) {
-			t.Errorf("%s is a member before any device has it", member)
-		}
-		for range 2 {
-			addAddr(t, server.Host(), "app0", prefix)
-			becomes("address added", true)
-			removeAddr(t, server.Host(), "app0", prefix)
-			becomes("address removed", false)
-		}
 	}
 }

@@ -129,6 +129,9 @@ func (g *gate) expect(t testing.TB, when string, want passage) {
 		}
 	}
 	wait := patience
+	if t.Failed() {
+		wait = silence
+	}
 	for _, passes := range []bool{true, false} {
 		if want == shut && !passes {
 			time.Sleep(silence)
@@ -154,6 +157,9 @@ func (g *gate) expect(t testing.TB, when string, want passage) {
 func (g *gate) soon(t testing.TB, when string, want passage) {
 	t.Helper()
 	deadline := time.Now().Add(patience)
+	if t.Failed() {
+		deadline = time.Now().Add(silence)
+	}
 	for _, l := range g.lanes() {
 		for l.allowed && time.Now().Before(deadline) {
 			if _, ok := g.at[l.to].receives(g.shoot(t, l), 50*time.Millisecond); ok {
@@ -184,7 +190,7 @@ func (g *gate) shoot(t testing.TB, l lane) []byte {
 // opened meanwhile.
 func (g *gate) besiege(t testing.TB) (lift func()) {
 	t.Helper()
-	const mark = "siege "
+	mark := "siege " + string(nonce()) + " "
 	var wg sync.WaitGroup
 	var over atomic.Bool
 	var sent atomic.Int64

@@ -24,9 +24,11 @@ func barrage(t *testing.T, when string, shots []shot, all bool) {
 	for i, s := range shots {
 		contents[i] = s.send()
 	}
+	wait := patience
 	for i, s := range shots {
-		if (s.pass || all) && !s.arrived(contents[i], patience) {
+		if (s.pass || all) && !s.arrived(contents[i], wait) {
 			t.Errorf("%s: %s: did not arrive", when, s.what)
+			wait = silence
 		}
 	}
 	if all {
@@ -208,15 +210,20 @@ func lifeLines(t *testing.T, client, server *netlab.Device) (shots []shot) {
 	return shots
 }
 
-// TestLifeLines puts a policy in force that allows nothing. What keeps the
-// machine on the network passes nevertheless, whether the daemon lives or not,
-// and what merely looks like it does not (X1, X2, X3).
+// TestLifeLines puts a policy in force that allows nothing but one port in. What
+// keeps the machine on the network passes nevertheless, whether the daemon lives
+// or not, and what merely looks like it does not (X1, X2, X3).
 func TestLifeLines(t *testing.T) {
 	t.Parallel()
 	lab := labtest.New(t, netlab.Pair())
 	client, server := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")
 	shots := lifeLines(t, client, server)
-	barrage(t, "not protected", shots, true)
+	var admitted []shot
+	for i, a := range families(server) {
+		from, at := newInbox(t, client.Host(), port(families(client)[i], 0)), newInbox(t, server.Host(), port(a, gateIn))
+		admitted = append(admitted, datagram(t, family(a)+" of a rule in", from, at, port(a, gateIn), true))
+	}
+	barrage(t, "not protected", append(admitted, shots...), true)
 	found := func(when string) {
 		t.Helper()
 		for _, dev := range []*netlab.Device{client, server} {
@@ -227,11 +234,14 @@ func TestLifeLines(t *testing.T) {
 			}
 		}
 	}
-	d := enforce(t, server.Host(), closed)
-	barrage(t, "protected", shots, false)
+	d := enforce(t, server.Host(), policyWith([]string{allow("udp", gateIn)}, nil))
+	barrage(t, "protected", append(admitted, shots...), false)
 	found("protected")
 	d.kill()
-	barrage(t, "killed", shots, false)
+	for i := range admitted {
+		admitted[i].pass = false
+	}
+	barrage(t, "killed", append(admitted, shots...), false)
 	found("killed")
 }
 
@@ -285,12 +295,12 @@ func TestOwnMulticastLoopsBack(t *testing.T) {
 }
 
 // TestTrafficWithItselfIsUntouched has a machine under a policy that allows
-// nothing talk to each of its own addresses (X4).
+// nothing but one port in talk to each of its own addresses (X4).
 func TestTrafficWithItselfIsUntouched(t *testing.T) {
 	t.Parallel()
 	lab := labtest.New(t, netlab.Pair())
 	client, server := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")
-	enforce(t, server.Host(), closed)
+	enforce(t, server.Host(), policyWith([]string{allow("tcp", gateIn)}, nil))
 	var attempts []attempt
 	try := func(what string, h *netlab.Host, to netip.Addr, pass bool) {
 		for _, network := range []string{"tcp", "udp"} {
@@ -310,6 +320,10 @@ func TestTrafficWithItselfIsUntouched(t *testing.T) {
 		try("the client", client.Host(), a, false)
 		echoOn(t, client.Host(), port(families(client)[i], gateEcho))
 		try("the server", server.Host(), families(client)[i], false)
+		echoOn(t, server.Host(), port(a, gateIn))
+		attempts = append(attempts, attempt{"the client, to the port of a rule " + a.String(), func(w time.Duration) bool {
+			return exchanges(t, client.Host(), "tcp", netip.AddrPort{}, port(a, gateIn), w)
+		}, true})
 	}
 	run(t, attempts)
 }

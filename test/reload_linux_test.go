@@ -99,7 +99,8 @@ func TestNewRulesHoldFromTheAnswerOn(t *testing.T) {
 }
 
 // TestReloadManagesOtherDevices takes a device out of the policy and puts it in
-// again: its flows go on, and from the answer on it is open or filtered.
+// again: its flows go on, and from the answer on it is open or filtered. While
+// one entry takes it over from another, it is never open.
 func TestReloadManagesOtherDevices(t *testing.T) {
 	t.Parallel()
 	client, server, g := newPair(t)
@@ -114,10 +115,15 @@ func TestReloadManagesOtherDevices(t *testing.T) {
 	}
 	for range 5 {
 		g.expect(t, "managed", filtered)
+		lift := g.besiege(t)
+		for range 5 {
+			d.reloadNow(gateOn([]string{"eth*"}))
+			d.reloadNow(gateOn([]string{"other0", "eth0"}))
+		}
+		g.expect(t, "managed by other entries", filtered)
+		lift()
 		d.reloadNow(other)
 		g.expect(t, "not managed", open)
-		d.reloadNow(gateOn([]string{"eth*"}))
-		g.expect(t, "managed by a pattern", filtered)
 		d.reloadNow(gatePolicy())
 	}
 	for _, p := range pumps {
