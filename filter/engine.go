@@ -71,6 +71,7 @@ func (e *Engine) NewWorker() *Worker {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	w := &Worker{engine: e}
+	w.sample.Lane = uint8(len(e.workers)) // keeps the entries of two cores off one cache line
 	e.workers = append(e.workers, w)
 	return w
 }
