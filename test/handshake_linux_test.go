@@ -132,6 +132,9 @@ func TestHalfClose(t *testing.T) {
 			defer caller.Close()
 			callee := take(t, conns)
 			d.reload(closed)
+			if connects(t, way.from, netip.AddrPort{}, way.at, silence) {
+				t.Errorf("%s: a new session without a rule", way.what)
+			}
 
 			caller.SetDeadline(time.Now().Add(patience))
 			if err := caller.(*net.TCPConn).CloseWrite(); err != nil {
