@@ -106,8 +106,8 @@ func (d *daemon) launch(args ...string) error {
 	cmd, ended := d.cmd, d.ended
 	go func() { ended <- cmd.Wait() }()
 	d.t.Cleanup(func() {
-		notify.Close()
 		d.end(syscall.SIGTERM)
+		notify.Close()
 		if d.t.Failed() {
 			d.t.Logf("diagnostics of the daemon:\n%s", d.log)
 		}
