@@ -38,7 +38,7 @@ func NewCompiler() *Compiler {
 	return &Compiler{
 		ids:    make(map[ruleIdentity]RuleID),
 		rules:  make([]RuleInfo, 1), // NoRule
-		scopes: &scopes{byName: make(map[string]conntrack.Scope)},
+		scopes: newScopes(),
 	}
 }
 
@@ -61,6 +61,10 @@ func (c *Compiler) Compile(p *policy.Policy, m *member.Membership) *Ruleset {
 	rs.attachments = make([]attachmentTemplate, len(p.Interfaces))
 	for i := range p.Interfaces {
 		in := &p.Interfaces[i]
+		inward := conntrack.Ingress
+		if in.Mode == policy.ModeGuest {
+			inward = conntrack.Egress
+		}
 		rs.attachments[i] = attachmentTemplate{
 			iface: in,
 			timeouts: conntrack.Timeouts{
@@ -68,6 +72,8 @@ func (c *Compiler) Compile(p *policy.Policy, m *member.Membership) *Ruleset {
 				UDP:         in.Timeouts.UDP,
 				UDPStream:   in.Timeouts.UDPStream,
 			},
+			inward:   inward,
+			own:      ownAddresses(in),
 			related:  p.Settings.ICMPErrors == policy.ICMPErrorsRelated,
 			matchers: *job.pooled(in.Groups),
 		}

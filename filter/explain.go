@@ -14,7 +14,9 @@ import (
 
 // Query describes one packet to explain.
 type Query struct {
-	Device    string
+	Device string
+	// Direction is seen from the protected machine: this one, or the guest behind
+	// the device.
 	Direction conntrack.Direction
 	Protocol  uint8
 	Src, Dst  netip.Addr
@@ -36,6 +38,8 @@ type Code string
 const (
 	CodeRulesMismatch Code = "ENI_SG_RULES_MISMATCH"
 	CodeNoRules       Code = "SG_HAS_NO_RULES"
+	// CodeSourceDestCheck is the finding of ReasonSourceDestCheck.
+	CodeSourceDestCheck Code = "ENI_SOURCE_DEST_CHECK_RESTRICTION"
 )
 
 // Explanation says what happens to a packet and why.
@@ -55,7 +59,7 @@ type Explanation struct {
 	Rule *RuleInfo
 	// Misses are the rules that came nearest, when none permitted the packet.
 	Misses []Miss
-	// Code is set when no rule permitted the packet.
+	// Code is set when the packet does not pass.
 	Code Code
 	// Reply is what happens to the answer once this packet has passed, or not;
 	// ReplyAlone, what happens to the same packet when no flow is live.
@@ -102,13 +106,15 @@ func Explain(rs *Ruleset, flows *conntrack.Table, now conntrack.Time, q Query) E
 		x.Rule = &rule
 	}
 	x.Groups, x.Misses = try(rs, a, q.Direction, &p)
-	if d.Verdict.Accept() {
+	switch {
+	case d.Verdict.Accept():
 		x.Misses = nil
-	} else {
+	case d.Verdict.Reason == ReasonSourceDestCheck:
+		x.Code, x.Misses = CodeSourceDestCheck, nil // no rule would help
+	case len(x.Misses) == 0:
+		x.Code = CodeNoRules
+	default:
 		x.Code = CodeRulesMismatch
-		if len(x.Misses) == 0 {
-			x.Code = CodeNoRules
-		}
 	}
 
 	back := q.reply()

@@ -32,14 +32,18 @@ func (d *Decision) tracked() bool { return d.commit != commitNothing }
 // flow is the live one that flowTuple names, or nil. It reads the flow and
 // changes nothing: the queue, explain and tests all call it.
 //
-// The order is that of aws-semantics §10: the flow before the rules, because a
-// packet of a live flow passes whatever the rules say (T1); then the pooled
-// rules of the packet's own direction and family.
+// The order is that of aws-semantics §10: the source/destination check, which
+// holds for flows, too; the flow before the rules, because a packet of a live flow
+// passes whatever the rules say (T1); then the pooled rules of the packet's own
+// direction and family.
 func Judge(a *Attachment, p *packet.Packet, s *conntrack.Sample, flow *conntrack.Flow) Decision {
 	d := s.Dir
 	dec := Decision{Verdict: Verdict{Direction: d, Scope: a.Scope}}
 	opens := false
 	switch {
+	case flow == nil && !a.addressed(p, d):
+		dec.Reason = ReasonSourceDestCheck
+		return dec
 	case flow == nil, p.Quoted && flow.State() == conntrack.StateRevoked:
 		opens = p.Trackable() && conntrack.Opens(s)
 	case p.Quoted:
@@ -100,12 +104,15 @@ func (d *Decision) Commit(c *conntrack.Cell, a *Attachment, s *conntrack.Sample,
 
 // flowTuple puts into t the flow that decides about a packet: its own or, for an
 // ICMP error, the one that it quotes. It returns false for a packet that no
-// flow can cover.
+// flow can cover, because it has no tuple or fails the source/destination check.
 //
 // The quoted packet crossed the device in the other direction, and the error
 // comes back to its sender: an error that is addressed to anyone else quotes a
 // packet that did not cause it (T24; the "reachable ICMP" hole, CVE-2019-5598).
 func flowTuple(t *conntrack.Tuple, a *Attachment, d conntrack.Direction, p *packet.Packet) bool {
+	if !a.addressed(p, d) {
+		return false
+	}
 	if p.Quoted {
 		if !a.related || p.Quote.Src != p.Dst || !p.Quote.Trackable() {
 			return false

@@ -26,6 +26,9 @@ const (
 	// ReasonNotAFlow drops: the packet could only have passed as part of a flow
 	// that is not there: a reply or a mid-stream segment (T22).
 	ReasonNotAFlow
+	// ReasonSourceDestCheck drops: the packet leaves the protected machine from
+	// an address that is not its own, or enters it for another one (D9).
+	ReasonSourceDestCheck
 	// ReasonTableFull drops: a rule permits the flow, the table has no room (T30).
 	ReasonTableFull
 	// ReasonUnknownLink drops: the packet crosses a device that the ruleset
@@ -50,17 +53,18 @@ func FaultReason(f packet.Fault) Reason { return reasonFault + Reason(f) }
 func (r Reason) Accepts() bool { return ReasonFlow <= r && r <= ReasonLifeLine }
 
 var reasonNames = [reasonFault]string{
-	ReasonNone:        "none",
-	ReasonFlow:        "flow",
-	ReasonRule:        "rule",
-	ReasonRelated:     "related",
-	ReasonLifeLine:    "life-line",
-	ReasonNoRule:      "no-rule",
-	ReasonNotAFlow:    "not-a-flow",
-	ReasonTableFull:   "table-full",
-	ReasonUnknownLink: "unknown-link",
-	ReasonRevoked:     "revoked",
-	ReasonUnmanaged:   "unmanaged",
+	ReasonNone:            "none",
+	ReasonFlow:            "flow",
+	ReasonRule:            "rule",
+	ReasonRelated:         "related",
+	ReasonLifeLine:        "life-line",
+	ReasonNoRule:          "no-rule",
+	ReasonNotAFlow:        "not-a-flow",
+	ReasonSourceDestCheck: "source-dest-check",
+	ReasonTableFull:       "table-full",
+	ReasonUnknownLink:     "unknown-link",
+	ReasonRevoked:         "revoked",
+	ReasonUnmanaged:       "unmanaged",
 }
 
 // String returns the reason's stable name; faults are "packet: …".

@@ -45,6 +45,11 @@ type Attachment struct {
 type attachmentTemplate struct {
 	iface    *policy.Interface
 	timeouts conntrack.Timeouts
+	// inward is the direction of what comes in through the device: it enters
+	// this machine, or leaves the guest behind the device.
+	inward conntrack.Direction
+	// own holds the addresses of the source/destination check, nil without one.
+	own addressSet
 	// related is true when ICMP errors about live flows pass.
 	related bool
 	// matchers by direction and family (0: IPv4, 1: IPv6).
@@ -53,6 +58,12 @@ type attachmentTemplate struct {
 
 // Interface returns the part of the policy that manages the device.
 func (t *attachmentTemplate) Interface() *policy.Interface { return t.iface }
+
+// Inward returns the direction, seen from the protected machine, of packets
+// that come in through the device; those that go out through it have the
+// reverse: host mode protects this machine, guest mode the one behind the device
+// (aws-semantics X6).
+func (t *attachmentTemplate) Inward() conntrack.Direction { return t.inward }
 
 // family indexes attachmentTemplate.matchers.
 func family(a conntrack.Addr) int {
@@ -81,10 +92,28 @@ func (rs *Ruleset) Rule(id RuleID) (RuleInfo, bool) {
 // of the machine's devices belong in list: a packet that crosses one that is
 // not there is dropped, because nobody knows yet whether it is managed.
 func (rs *Ruleset) WithLinks(list []member.Link) *Ruleset {
+	return rs.bind(list, func(l member.Link) *Attachment { return rs.attach(l.Name) })
+}
+
+// bind gives the devices of the list the attachments that find makes for them,
+// nil for those that are not managed, and these their scopes.
+func (rs *Ruleset) bind(list []member.Link, find func(member.Link) *Attachment) *Ruleset {
 	bound := *rs
 	bound.links = links{}
-	for _, l := range list {
-		bound.links.add(l.Index, rs.attach(l.Name))
+	attachments := make([]*Attachment, len(list))
+	var managed []*Attachment
+	var keys []scopeKey
+	for i, l := range list {
+		if a := find(l); a != nil {
+			attachments[i] = a
+			managed, keys = append(managed, a), append(keys, a.key())
+		}
+	}
+	for i, n := range rs.scopes.bind(keys) {
+		managed[i].Scope = n
+	}
+	for i, l := range list {
+		bound.links.add(l.Index, attachments[i])
 	}
 	return &bound
 }
@@ -94,30 +123,39 @@ func (rs *Ruleset) WithLinks(list []member.Link) *Ruleset {
 // manages stay under old's rules, since a queued packet of an unmanaged device
 // is dropped.
 func (rs *Ruleset) Keeping(old *Ruleset, list []member.Link) *Ruleset {
-	bound := *rs
-	bound.links = links{}
-	for _, l := range list {
-		a := rs.attach(l.Name)
-		if a == nil {
-			a = old.links.find(l.Index).attachment
+	return rs.bind(list, func(l member.Link) *Attachment {
+		if a := rs.attach(l.Name); a != nil {
+			return a
 		}
-		bound.links.add(l.Index, a)
-	}
-	return &bound
+		if a := old.links.find(l.Index).attachment; a != nil {
+			kept := *a
+			return &kept
+		}
+		return nil
+	})
 }
 
-// attach returns the attachment of a device by name, nil if it is unmanaged.
+// attach returns the attachment of a device by name, without its scope; nil if
+// it is unmanaged.
 func (rs *Ruleset) attach(device string) *Attachment {
 	i, ok := rs.policy.Match(device)
 	if !ok {
 		return nil
 	}
-	return &Attachment{Device: device, Scope: rs.scopes.of(device), attachmentTemplate: &rs.attachments[i]}
+	return &Attachment{Device: device, attachmentTemplate: &rs.attachments[i]}
 }
+
+func (a *Attachment) key() scopeKey { return scopeKey{device: a.Device, inward: a.inward} }
 
 // Device returns the attachment of a device, whether it exists or not; nil if
 // no interface of the policy names it.
-func (rs *Ruleset) Device(name string) *Attachment { return rs.attach(name) }
+func (rs *Ruleset) Device(name string) *Attachment {
+	a := rs.attach(name)
+	if a != nil {
+		a.Scope = rs.scopes.of(a.key())
+	}
+	return a
+}
 
 // Attachments returns the managed devices that exist, by name.
 func (rs *Ruleset) Attachments() []*Attachment {

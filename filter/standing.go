@@ -10,7 +10,8 @@ const (
 	// zero value.
 	StandingPermitted Standing = iota
 	// StandingOrphan: no rule would; the flow goes on as T15 of the AWS semantics
-	// has it.
+	// has it. So is a flow from before its device changed its mode, which no packet
+	// meets any more.
 	StandingOrphan
 	// StandingUnmanaged: the policy no longer manages the flow's device, whose
 	// packets pass unseen.
@@ -40,13 +41,16 @@ func (r *Review) Standing(f *conntrack.FlowInfo) Standing {
 	scope := f.Tuple.Scope()
 	a, ok := r.known[scope]
 	if !ok {
-		if name := r.rs.scopes.name(scope); name != "" {
+		if name := r.rs.scopes.key(scope).device; name != "" {
 			a = r.rs.attach(name)
 		}
 		r.known[scope] = a
 	}
 	if a == nil {
 		return StandingUnmanaged
+	}
+	if a.key() != r.rs.scopes.key(scope) {
+		return StandingOrphan
 	}
 	if a.matchers[f.Opener][family(f.Tuple.Remote)].match(f.Tuple.Remote, opening(f)) == NoRule {
 		return StandingOrphan

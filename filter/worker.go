@@ -76,9 +76,10 @@ func (w *Worker) End() {
 }
 
 // decide judges the packet at each managed device that it crosses, first where
-// it enters the machine and then where it leaves. It passes only if all allow;
-// the first one's flow stays when the second refuses, as the sender's does
-// when the receiver's groups drop the packet (aws-semantics D7).
+// it comes in, which is where its sender is, and then where it goes out. It
+// passes only if all allow; the first one's flow stays when the second refuses,
+// as the sender's does when the receiver's groups drop the packet (aws-semantics
+// D7). Which direction a crossing is, the device's mode says (X6).
 func (w *Worker) decide(ev *Event) Verdict {
 	p := &w.pkt
 	if f := p.Parse(ev.Frame); f != packet.NoFault {
@@ -91,7 +92,7 @@ func (w *Worker) decide(ev *Event) Verdict {
 			return Verdict{Reason: ReasonUnknownLink}
 		}
 		if in.attachment != nil {
-			if v = w.cross(in.attachment, conntrack.Ingress); !v.Accept() {
+			if v = w.cross(in.attachment, in.attachment.inward); !v.Accept() {
 				return v
 			}
 		}
@@ -102,7 +103,7 @@ func (w *Worker) decide(ev *Event) Verdict {
 			return Verdict{Reason: ReasonUnknownLink}
 		}
 		if out.attachment != nil {
-			return w.cross(out.attachment, conntrack.Egress)
+			return w.cross(out.attachment, out.attachment.inward.Reverse())
 		}
 	}
 	if v.Reason == ReasonNone {

@@ -32,12 +32,22 @@ type Interface struct {
 	Mode   Mode
 	// Groups names the attached groups; their rules are a union (D6).
 	Groups []string
-	// Addresses are the interface's own; empty for a host interface whose
-	// addresses are followed live.
-	Addresses       []netip.Addr
+	// Addresses are the interface's own: those of the machine behind the device
+	// of a guest, none when they are not known; empty for a host interface whose
+	// addresses are followed live. With a pattern they belong to each of its
+	// devices.
+	Addresses []netip.Addr
+	// SourceDestCheck drops what leaves a guest from an address that is not its
+	// own, and what enters it for another one (D9).
 	SourceDestCheck bool
 	Timeouts        Timeouts
 	Pos             Pos
+}
+
+// DefaultSourceDestCheck is SourceDestCheck where the policy does not say: on, as
+// in AWS, for a guest whose addresses are known.
+func (n *Interface) DefaultSourceDestCheck() bool {
+	return n.Mode == ModeGuest && len(n.Addresses) > 0
 }
 
 // Timeouts are the idle timers that AWS lets users set per interface.

@@ -311,6 +311,7 @@ func (v *validator) interfaces() {
 		}
 		v.attached(n.Pos, what, n.Groups)
 		v.addresses(n.Pos, n.Addresses)
+		v.sourceDestCheck(n, what)
 		for _, t := range timeoutRanges {
 			if d := t.get(n.Timeouts); d < t.low || d > t.high {
 				v.errorf(n.Pos, "connection_tracking."+t.key, InvalidParameterValue,
@@ -318,6 +319,25 @@ func (v *validator) interfaces() {
 					"%s %.0f is out of range", t.key, d.Seconds())
 			}
 		}
+	}
+}
+
+// sourceDestCheck reports a check that cannot be made (D9), or that lets the
+// devices of a pattern use each other's addresses.
+func (v *validator) sourceDestCheck(n *Interface, what string) {
+	switch {
+	case !n.SourceDestCheck:
+	case n.Mode == ModeHost:
+		v.errorf(n.Pos, "source_dest_check", InvalidParameterCombination,
+			"leave it out; the kernel checks the sources of a host's own device, see net.ipv4.conf.*.rp_filter",
+			"%s has mode host: source_dest_check is for guests", what)
+	case len(n.Addresses) == 0:
+		v.errorf(n.Pos, "source_dest_check", InvalidParameterCombination, "list the guest's addresses under addresses",
+			"%s has source_dest_check and no addresses", what)
+	case strings.HasSuffix(n.Device, "*"):
+		v.report(n.Pos, &Problem{Field: "device", Severity: SeverityNotice,
+			Message: fmt.Sprintf("%s shares its addresses between all guests that it names: they can take each other's", what),
+			Hint:    "one entry for each guest keeps them apart"})
 	}
 }
 

@@ -50,6 +50,8 @@ func TestValidateValues(t *testing.T) {
 		{"no settings", changed(func(p *Policy) { p.Settings = Settings{} }), "InvalidParameterValue InvalidParameterValue"},
 		{"no mode", changed(func(p *Policy) { p.Interfaces[0].Mode = 7 }), "InvalidParameterValue"},
 		{"guest", changed(func(p *Policy) { p.Interfaces[0].Mode = ModeGuest }), ""},
+		{"D9, a host", changed(func(p *Policy) { p.Interfaces[0].SourceDestCheck = true }), "InvalidParameterCombination"},
+		{"D9, no addresses", changed(func(p *Policy) { p.Interfaces[0].Mode, p.Interfaces[0].SourceDestCheck = ModeGuest, true }), "InvalidParameterCombination"},
 		{"Q7", &Policy{Groups: slices.Repeat([]Group{{}}, 2501), Settings: DefaultSettings}, "SecurityGroupLimitExceeded" + strings.Repeat(" MissingParameter MissingParameter", 999) + " MissingParameter"},
 	} {
 		if got := codes(Validate(tt.p, DefaultQuotas)); got != tt.want {

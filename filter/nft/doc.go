@@ -10,6 +10,8 @@
 //	chain output   oifname DEVICE goto host-out
 //	chain host-in  life lines accept, everything else goto verdict
 //	chain host-out life lines accept, everything else goto verdict
+//	chain guest-in, guest-out  the same for devices with a guest behind them,
+//	               whose life lines run the other way
 //	chain verdict  queue BASE..BASE+COUNT-1
 //	chain reassembly  never reached; its one rule holds kernel defragmentation
 //

@@ -16,11 +16,11 @@ const (
 	// LifeMulticastListener is MLD: ICMPv6 130 to 132 and 143 behind a hop-by-hop
 	// header, hop limit 1, from fe80::/10 or :: (RFC 2710 §3, RFC 3810 §5).
 	LifeMulticastListener LifeLine = "multicast-listener-discovery"
-	// LifeDHCPv4 is this machine as a DHCP client: UDP 68 to 67 out, 67 to 68 in
-	// (RFC 2131 §4.1).
+	// LifeDHCPv4 is the protected machine as a DHCP client: UDP 68 to 67 out of it,
+	// 67 to 68 into it (RFC 2131 §4.1). A guest's server is this machine.
 	LifeDHCPv4 LifeLine = "dhcpv4-client"
-	// LifeDHCPv6 is this machine as a DHCPv6 client: UDP 546 to 547 out, 547 to 546
-	// in, both from fe80::/10 (RFC 8415 §7.1, §7.2).
+	// LifeDHCPv6 is the protected machine as a DHCPv6 client: UDP 546 to 547 out of
+	// it, 547 to 546 into it, both from fe80::/10 (RFC 8415 §7.1, §7.2).
 	LifeDHCPv6 LifeLine = "dhcpv6-client"
 	// LifeOwnMulticast is a copy of what this machine itself sent to a multicast or
 	// broadcast address, looped back with the device as its input
@@ -34,7 +34,8 @@ const (
 // LifeLineInfo describes a life line to people.
 type LifeLineInfo struct {
 	Name LifeLine
-	// In and Out say what passes in that direction; empty: nothing does.
+	// In and Out say what passes into and out of the protected machine; empty:
+	// nothing does. LifeOwnMulticast concerns this machine whoever is protected.
 	In, Out string
 	// Source is where the shape of the traffic is laid down.
 	Source string

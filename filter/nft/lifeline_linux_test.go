@@ -155,6 +155,51 @@ func TestLifeLinesIn(t *testing.T) {
 	})
 }
 
+// TestGuestLifeLinesIn: what comes in through a guest's device leaves the guest,
+// which is a DHCP client and no server.
+func TestGuestLifeLinesIn(t *testing.T) {
+	host, peer := pair(t)
+	host.joinGroups("eth0")
+	table := host.open()
+	p := plan(GoneDrop)
+	p.Devices = []Device{{Name: "eth*"}, {Name: "eth0", Mode: ModeGuest}} // the exact name decides
+	host.apply(table, p)
+	wire := peer.packetSocket("eth0")
+	hostMAC, peerMAC := host.mac("eth0"), peer.mac("eth0")
+	const ll, all = "fe80::77", "ff02::1"
+	ownLL := host.linkLocal("eth0")
+	host.udp("0.0.0.0:67") // somebody listens: no error goes back through the queue
+
+	const queued = LifeLine(counterQueued)
+	for _, c := range []struct {
+		name   string
+		packet []byte
+		dst    string
+		want   LifeLine
+	}{
+		{"DHCP discover", ip4("0.0.0.0", "255.255.255.255", protoUDP, 0, udp(68, 67, "discover")), "255.255.255.255", LifeDHCPv4},
+		{"DHCP renewal", ip4("10.7.0.2", "10.7.0.1", protoUDP, 0, udp(68, 67, "renew")), "", LifeDHCPv4},
+		{"DHCP offer of a rogue server", ip4("10.7.0.2", "255.255.255.255", protoUDP, 0, udp(67, 68, "offer")), "255.255.255.255", queued},
+		{"DHCPv6 solicit", ip6(ll, ownLL, protoUDP, 64, udp(546, 547, "solicit")), "", LifeDHCPv6},
+		{"DHCPv6 reply of a rogue server", ip6(ll, ownLL, protoUDP, 64, udp(547, 546, "reply")), "", queued},
+		{"duplicate address detection", ip6("::", all, protoICMP6, 255, icmp6(135)), all, LifeNeighbour},
+		{"listener report", ip6(ll, all, protoHopByHop, 1, hopByHop(protoICMP6, icmp6(143))), all, LifeMulticastListener},
+		{"echo request", ip6("fd07::2", "fd07::1", protoICMP6, 255, icmp6(128)), "", queued},
+		{"multicast with this machine's source", ip4("10.7.0.1", "224.0.0.251", protoUDP, 0, udp(5353, 5353, "forged")), "224.0.0.251", queued},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dst := hostMAC
+			if c.dst != "" {
+				dst = multicastMAC(c.dst)
+			}
+			moved := table.moved(t, func() { wire.send(ethernet(dst, peerMAC, c.packet)) })
+			if !slices.Equal(moved, []LifeLine{c.want}) {
+				t.Errorf("counted as %v, want %v", moved, c.want)
+			}
+		})
+	}
+}
+
 // moved runs f and tells which counters it moved by one packet. Other traffic of
 // a fresh link (its own MLD and DAD) must have ended before.
 func (t *Table) moved(tt *testing.T, f func()) (names []LifeLine) {

@@ -35,12 +35,15 @@ func TestOwnMulticast(t *testing.T) {
 		name     string
 		from, at *net.UDPConn
 		to       string
+		mode     Mode
 	}{
-		{"IPv4 group", from4, v4, "224.0.0.251:5353"},
-		{"subnet broadcast", from4, broadcast, "10.7.0.255:7070"},
-		{"limited broadcast", from4, broadcast, "255.255.255.255:7070"},
-		{"IPv6 group, global source", from6, v6, "[ff02::fb%" + zone + "]:5353"},
-		{"IPv6 group, link-local source", fromLL, v6, "[ff02::fb%" + zone + "]:5353"},
+		{"IPv4 group, guest", from4, v4, "224.0.0.251:5353", ModeGuest},
+		{"IPv6 group, guest", from6, v6, "[ff02::fb%" + zone + "]:5353", ModeGuest},
+		{"IPv4 group", from4, v4, "224.0.0.251:5353", ModeHost},
+		{"subnet broadcast", from4, broadcast, "10.7.0.255:7070", ModeHost},
+		{"limited broadcast", from4, broadcast, "255.255.255.255:7070", ModeHost},
+		{"IPv6 group, global source", from6, v6, "[ff02::fb%" + zone + "]:5353", ModeHost},
+		{"IPv6 group, link-local source", fromLL, v6, "[ff02::fb%" + zone + "]:5353", ModeHost},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for _, on := range []bool{true, false} {
@@ -48,9 +51,11 @@ func TestOwnMulticast(t *testing.T) {
 				if !on {
 					p.Without = []LifeLine{LifeOwnMulticast}
 				}
+				// A guest behind the device changes nothing: these are our own packets.
+				p.Devices = []Device{{Name: "eth0", Mode: c.mode}}
 				host.apply(table, p)
 				q.forget()
-				text := fmt.Sprintf("own %v", on)
+				text := fmt.Sprintf("own %v %v", on, c.mode)
 				send(t, c.from, c.to, []byte(text))
 				if got := gets(c.at, text, waitFor(on)); got != on {
 					t.Errorf("life line on %v: heard ourselves: %v", on, got)
@@ -120,6 +125,44 @@ func TestLifeLinesOut(t *testing.T) {
 			if time.Now().After(deadline) {
 				t.Fatal("not counted")
 			}
+		}
+	})
+}
+
+// TestGuestLifeLinesOut: this machine is the DHCP server of the guest behind the
+// device, and no client of it.
+func TestGuestLifeLinesOut(t *testing.T) {
+	host, peer := pair(t)
+	table := host.open()
+	p := plan(GoneDrop)
+	p.Devices = []Device{{Name: "eth0", Mode: ModeGuest}}
+	host.apply(table, p)
+	index, peerIndex := fmt.Sprint(host.index("eth0")), fmt.Sprint(peer.index("eth0"))
+	ownLL, peerLL := host.linkLocal("eth0"), peer.linkLocal("eth0")
+	for _, c := range []struct {
+		name         string
+		from, at, to string
+		passes       bool
+	}{
+		{"DHCP server", "10.7.0.1:67", "10.7.0.2:68", "10.7.0.2:68", true},
+		{"DHCP client", "10.7.0.1:68", "10.7.0.2:67", "10.7.0.2:67", false},
+		{"port 67 to another", "10.7.0.1:67", "10.7.0.2:69", "10.7.0.2:69", false},
+		{"DHCPv6 server", "[" + ownLL + "%" + index + "]:547", "[" + peerLL + "%" + peerIndex + "]:546", "[" + peerLL + "%" + index + "]:546", true},
+		{"DHCPv6 client", "[" + ownLL + "%" + index + "]:546", "[" + peerLL + "%" + peerIndex + "]:547", "[" + peerLL + "%" + index + "]:547", false},
+		{"DHCPv6 server, global source", "[fd07::1]:547", "[fd07::2]:546", "[fd07::2]:546", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			from, at := host.udp(c.from), peer.udp(c.at)
+			send(t, from, c.to, []byte("out"))
+			if got := gets(at, "out", waitFor(c.passes)); got != c.passes {
+				t.Errorf("passes: %v", got)
+			}
+		})
+	}
+	t.Run("neighbour discovery", func(t *testing.T) {
+		send(t, peer.udp("[fd07::2]:0"), "[fd07::1]:9", []byte("who are you"))
+		if !peer.resolves("fd07::1", host.mac("eth0"), arrives) {
+			t.Error("the guest does not find its router")
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package nft
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -34,13 +35,25 @@ func (g Gone) String() string {
 // maxDeviceName is IFNAMSIZ less its terminating zero (include/uapi/linux/if.h).
 const maxDeviceName = 15
 
-// Device is a device whose packets are queued. It is this machine's own: the
-// packets in through it (input and forward) and out through it (output and
-// forward).
+// Mode says which side of a device is protected, and so which life lines pass
+// in which direction. The packets in through it (input and forward) and out
+// through it (output and forward) are queued in either mode.
+type Mode uint8
+
+const (
+	// ModeHost: the device is this machine's own. The zero value.
+	ModeHost Mode = iota
+	// ModeGuest: the machine behind the device is protected.
+	ModeGuest
+)
+
+// Device is a device whose packets are queued.
 type Device struct {
 	// Name is an exact device name of 1 to 15 bytes, or a prefix and one
-	// trailing *. lo cannot be managed, and no prefix covers it.
+	// trailing *. lo cannot be managed, and no prefix covers it. Where several
+	// match, an exact name beats a prefix and a longer prefix a shorter one.
 	Name string
+	Mode Mode
 }
 
 // prefix returns what the name starts with, and whether anything may follow.
@@ -84,6 +97,9 @@ func (p Plan) Validate() error {
 	seen := make(map[string]bool, len(p.Devices))
 	for _, d := range p.Devices {
 		errs = append(errs, d.Validate())
+		if d.Mode > ModeGuest {
+			errs = append(errs, fmt.Errorf("device %q: unknown mode %d", d.Name, d.Mode))
+		}
 		if seen[d.Name] {
 			errs = append(errs, fmt.Errorf("device %q is listed twice", d.Name))
 		}
@@ -106,6 +122,22 @@ func (p Plan) Validate() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// byPrecedence are the devices in the order in which the rules ask for them: the
+// first that matches decides.
+func (p Plan) byPrecedence() []Device {
+	return slices.SortedStableFunc(slices.Values(p.Devices), func(a, b Device) int {
+		aName, aGlob := a.prefix()
+		bName, bGlob := b.prefix()
+		if aGlob != bGlob {
+			if bGlob {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(len(bName), len(aName))
+	})
 }
 
 // clone is the plan with nothing shared, so that a caller may go on using its own.

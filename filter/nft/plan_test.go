@@ -1,12 +1,13 @@
 package nft
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
 
 func TestPlanValidate(t *testing.T) {
-	good := Plan{Devices: []Device{{"eth0"}, {"veth-*"}, {"*"}, {"fifteen-letters"}, {"fourteen-bytes*"}}, QueueBase: 4270, QueueCount: 8}
+	good := Plan{Devices: []Device{{Name: "eth0"}, {Name: "veth-*", Mode: ModeGuest}, {Name: "*"}, {Name: "fifteen-letters"}, {Name: "fourteen-bytes*"}}, QueueBase: 4270, QueueCount: 8}
 	if err := good.Validate(); err != nil {
 		t.Errorf("%+v: %v", good, err)
 	}
@@ -23,6 +24,7 @@ func TestPlanValidate(t *testing.T) {
 		{"at the end only", func(p *Plan) { p.Devices[0].Name = "eth**" }},
 		{"at the end only", func(p *Plan) { p.Devices[0].Name = "eth 0" }},
 		{"device lo", func(p *Plan) { p.Devices[0].Name = "lo" }},
+		{"unknown mode", func(p *Plan) { p.Devices[0].Mode = 2 }},
 		{"listed twice", func(p *Plan) { p.Devices[0].Name = "*" }},
 		{"queue base 0", func(p *Plan) { p.QueueBase = 0 }},
 		{"at least one queue", func(p *Plan) { p.QueueCount = 0 }},
@@ -37,7 +39,7 @@ func TestPlanValidate(t *testing.T) {
 		}
 	}
 	// All that is wrong, at once.
-	err := Plan{Devices: []Device{{"lo"}, {""}}}.Validate()
+	err := Plan{Devices: []Device{{Name: "lo"}, {}}}.Validate()
 	if err == nil || strings.Count(err.Error(), "\n") != 2 {
 		t.Errorf("three faults: %v", err)
 	}
@@ -55,5 +57,21 @@ func TestLifeLinesAreNamedOnce(t *testing.T) {
 		if !seen[l] {
 			t.Errorf("%s is not listed", l)
 		}
+	}
+}
+
+// TestPrecedence: of the devices that match, the exact name comes first and then
+// the longer prefix, whatever the order of the plan.
+func TestPrecedence(t *testing.T) {
+	p := plan(GoneDrop, "*", "veth-*", "eth0", "v*", "veth-a", "veth-a*")
+	var got []string
+	for _, d := range p.byPrecedence() {
+		got = append(got, d.Name)
+	}
+	if want := strings.Fields("veth-a eth0 veth-a* veth-* v* *"); !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if p.Devices[0].Name != "*" {
+		t.Error("the plan itself was changed")
 	}
 }

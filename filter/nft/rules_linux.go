@@ -16,6 +16,8 @@ const (
 	chainOutput     = "output"
 	chainHostIn     = "host-in"
 	chainHostOut    = "host-out"
+	chainGuestIn    = "guest-in"
+	chainGuestOut   = "guest-out"
 	chainVerdict    = "verdict"
 	chainReassembly = "reassembly"
 )
@@ -46,14 +48,19 @@ func layout(p Plan, f features) []chain {
 	input := [][]expr.Any{rule(deviceName(expr.MetaKeyIIFNAME, lo), accept())}
 	output := [][]expr.Any{rule(deviceName(expr.MetaKeyOIFNAME, lo), accept())}
 	var forward [][]expr.Any
-	for _, d := range p.Devices {
-		input = append(input, rule(deviceName(expr.MetaKeyIIFNAME, d), goTo(chainHostIn)))
-		output = append(output, rule(deviceName(expr.MetaKeyOIFNAME, d), goTo(chainHostOut)))
+	devices := p.byPrecedence()
+	for _, d := range devices {
+		in, out := chainHostIn, chainHostOut
+		if d.Mode == ModeGuest {
+			in, out = chainGuestIn, chainGuestOut
+		}
+		input = append(input, rule(deviceName(expr.MetaKeyIIFNAME, d), goTo(in)))
+		output = append(output, rule(deviceName(expr.MetaKeyOIFNAME, d), goTo(out)))
 	}
 	// The first match queues the packet and ends the chain, so one that crosses two
 	// managed devices is queued once.
 	for _, key := range []expr.MetaKey{expr.MetaKeyIIFNAME, expr.MetaKeyOIFNAME} {
-		for _, d := range p.Devices {
+		for _, d := range devices {
 			forward = append(forward, rule(deviceName(key, d), goTo(chainVerdict)))
 		}
 	}
@@ -64,8 +71,12 @@ func layout(p Plan, f features) []chain {
 	queue := queueTo(f.queue, p.QueueBase, p.QueueCount, queueFlags(p, f))
 	return []chain{
 		{name: chainVerdict, rules: [][]expr.Any{{count(counterQueued), queue}}},
-		{name: chainHostIn, rules: judged(lifeLinesIn(p, f))},
-		{name: chainHostOut, rules: judged(lifeLinesOut(p))},
+		{name: chainHostIn, rules: judged(slices.Concat(intoProtected(p), ourMulticast(p, f)))},
+		{name: chainHostOut, rules: judged(outOfProtected(p))},
+		// What comes in through a guest's device leaves the guest, but for our own
+		// packets that the kernel loops back.
+		{name: chainGuestIn, rules: judged(slices.Concat(outOfProtected(p), ourMulticast(p, f)))},
+		{name: chainGuestOut, rules: judged(intoProtected(p))},
 		{name: chainReassembly, rules: reassembly},
 		{name: chainInput, hook: nftables.ChainHookInput, rules: input},
 		{name: chainForward, hook: nftables.ChainHookForward, rules: forward},
@@ -106,7 +117,8 @@ func directly(protocol byte) []expr.Any {
 	return append(ipv6(), network(offIPv6NextHdr, 1), equal(protocol))
 }
 
-func lifeLinesIn(p Plan, f features) (rules [][]expr.Any) {
+// intoProtected are the life lines that enter the protected machine.
+func intoProtected(p Plan) (rules [][]expr.Any) {
 	rules = lifeLinesBoth(p)
 	if p.has(LifeDHCPv4) {
 		rules = append(rules, dhcpv4(67, 68))
@@ -114,13 +126,19 @@ func lifeLinesIn(p Plan, f features) (rules [][]expr.Any) {
 	if p.has(LifeDHCPv6) {
 		rules = append(rules, dhcpv6(547, 546))
 	}
-	if p.has(LifeOwnMulticast) && f.fib {
-		rules = append(rules, ownMulticast()...)
-	}
 	return rules
 }
 
-func lifeLinesOut(p Plan) (rules [][]expr.Any) {
+// ourMulticast is what this machine hears of itself, in either mode.
+func ourMulticast(p Plan, f features) [][]expr.Any {
+	if p.has(LifeOwnMulticast) && f.fib {
+		return ownMulticast()
+	}
+	return nil
+}
+
+// outOfProtected are the life lines that leave the protected machine.
+func outOfProtected(p Plan) (rules [][]expr.Any) {
 	rules = lifeLinesBoth(p)
 	if p.has(LifeDHCPv4) {
 		rules = append(rules, dhcpv4(68, 67))

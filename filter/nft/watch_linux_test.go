@@ -174,10 +174,11 @@ func TestReadBackTellsPlansApart(t *testing.T) {
 	}
 	for name, change := range map[string]func(*Plan, *features){
 		"device":    func(p *Plan, _ *features) { p.Devices[0].Name = "eth1" },
+		"mode":      func(p *Plan, _ *features) { p.Devices[1].Mode = ModeGuest },
 		"prefix":    func(p *Plan, _ *features) { p.Devices[0].Name = "eth0*" },
 		"base":      func(p *Plan, _ *features) { p.QueueBase++ },
 		"count":     func(p *Plan, _ *features) { p.QueueCount++ },
-		"more":      func(p *Plan, _ *features) { p.Devices = append(p.Devices, Device{"eth7"}) },
+		"more":      func(p *Plan, _ *features) { p.Devices = append(p.Devices, Device{Name: "eth7"}) },
 		"fewer":     func(p *Plan, _ *features) { p.Devices = p.Devices[:1] },
 		"life line": func(p *Plan, _ *features) { p.Without = []LifeLine{LifeDHCPv4} },
 		"bypass":    func(p *Plan, f *features) { p.Gone, f.owner = GoneAccept, false },

@@ -108,6 +108,27 @@ func TestEncodings(t *testing.T) {
 	}
 }
 
+// TestSourceDestCheckDefault: as in AWS the check is on where it can be made (D9).
+func TestSourceDestCheckDefault(t *testing.T) {
+	for keys, want := range map[string]bool{
+		"":                                      false,
+		", addresses: [192.0.2.1]":              false,
+		", mode: guest":                         false,
+		", mode: guest, addresses: []":          false,
+		", mode: guest, addresses: [192.0.2.1]": true,
+		", mode: guest, addresses: [192.0.2.1], source_dest_check: false":    false,
+		", mode: guest, addresses: ['2001:db8::1'], source_dest_check: true": true,
+	} {
+		p, problems, err := Parse("f", []byte("version: 1\nsecurity_groups: [{ name: web, description: x }]\ninterfaces:\n  - { device: eth0, security_groups: [web]"+keys+" }\n"))
+		if err != nil || len(problems) > 0 {
+			t.Fatalf("%q: %v", keys, problems)
+		}
+		if got := p.Interfaces[0].SourceDestCheck; got != want {
+			t.Errorf("%q: source_dest_check is %t, want %t", keys, got, want)
+		}
+	}
+}
+
 // TestDefaults: what the file leaves out is AWS's default, or ours.
 func TestDefaults(t *testing.T) {
 	p, problems, err := Parse("f", []byte("version: 1\nsecurity_groups:\n  - { name: web, description: x }\n  - { name: shut, description: x, egress: [] }\ninterfaces:\n  - device: eth0\n    security_groups: [web]\n"))

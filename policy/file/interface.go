@@ -14,15 +14,21 @@ func (d *decoder) iface(n *node) (i policy.Interface, ok bool) {
 	}
 	i.Pos = d.part(n)
 	i.Timeouts = d.timeouts(f["connection_tracking"])
-	d.choice(f["mode"], "mode", "host", "guest")
-	if check, ok := d.truth(f["source_dest_check"], "source_dest_check"); ok && check {
-		d.unbuilt(f["source_dest_check"], "source_dest_check: true", "write false, or leave it out")
+	mode := d.oneOf(f["mode"], "mode", "host", "guest")
+	if mode == "guest" {
+		i.Mode = policy.ModeGuest
 	}
 	groups, ok := d.texts(f["security_groups"], "security_groups")
-	addresses, good := d.addresses(f["addresses"])
-	device, fine := d.name(f["device"], "device")
+	addresses, known := d.addresses(f["addresses"])
+	device, named := d.name(f["device"], "device")
 	i.Groups, i.Addresses, i.Device = groups, addresses, device
-	return i, ok && good && fine
+	i.SourceDestCheck = i.DefaultSourceDestCheck()
+	check, good := d.truth(f["source_dest_check"], "source_dest_check")
+	// Whether it may be set is not to be told of a mode that is none.
+	if f["source_dest_check"] != nil && good && (mode != "" || f["mode"] == nil) {
+		i.SourceDestCheck = check
+	}
+	return i, ok && known && named
 }
 
 func (d *decoder) remote(n *node) (r policy.Remote, ok bool) {

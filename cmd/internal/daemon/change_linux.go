@@ -106,7 +106,6 @@ func (d *daemon) enforce(next *candidate, facts netwatch.Snapshot) error {
 	}
 	d.engine.Publish(next.rs)
 	d.current, d.plan, d.broken = next, newPlan, ""
-	d.learn(next.rs)
 	return nil
 }
 
@@ -191,7 +190,6 @@ func (d *daemon) factsChanged(s netwatch.Snapshot) {
 	next.rs = next.base.WithLinks(s.Facts.Links)
 	d.engine.Publish(next.rs)
 	d.current = &next
-	d.learn(next.rs)
 	if after := slaves(next.policy, s); !slices.Equal(before, after) {
 		if len(after) > 0 {
 			d.log.Error("degraded: managed devices are not judged", "devices", strings.Join(after, "; "))

@@ -12,7 +12,6 @@ import (
 	"sgfw/cmd/internal/control"
 	"sgfw/cmd/internal/netwatch"
 	"sgfw/cmd/internal/sshguard"
-	"sgfw/conntrack"
 	"sgfw/filter"
 	"sgfw/filter/nfqueue"
 	"sgfw/filter/nft"
@@ -63,8 +62,6 @@ type daemon struct {
 	stopping bool
 	broken   string // why the table could not be repaired, "" if it is whole
 	repaired uint64
-	// devices are the names of the scopes seen so far.
-	devices map[conntrack.Scope]string
 }
 
 // Run enforces the policy in the network namespace of the calling thread until
@@ -78,7 +75,6 @@ func newDaemon(cfg Config) *daemon {
 	return &daemon{
 		cfg: cfg, log: cfg.Log, notify: newNotifier(), patience: watchdogPatience(), started: time.Now(),
 		failed: make(chan error, 1), compiler: filter.NewCompiler(),
-		devices: make(map[conntrack.Scope]string),
 	}
 }
 
@@ -104,7 +100,6 @@ func (d *daemon) start(ctx context.Context) error {
 		return err
 	}
 	d.loaded = time.Now()
-	d.learn(d.current.rs)
 	d.logProblems(d.current.problems)
 	// Before the guard: a second daemon should hear of the first one.
 	if d.socket, err = control.Listen(ctx, d.cfg.Socket, d.cfg.SocketGroup); err != nil {
@@ -294,7 +289,7 @@ func (d *daemon) release() {
 	}
 }
 
-// expire frees flows whose time is over, a slice at a time.
+// expire frees flows whose time or device is over, a slice at a time.
 func (d *daemon) expire(ctx context.Context) error {
 	t := time.NewTicker(expireEvery)
 	defer t.Stop()
@@ -303,6 +298,7 @@ func (d *daemon) expire(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-t.C:
+			d.engine.Sweep()
 			d.engine.Flows().Expire(d.engine.Now(), d.maxFlows/64+1)
 		}
 	}

@@ -98,7 +98,11 @@ func plan(p *policy.Policy, base uint16, count int) nft.Plan {
 		out.Gone = nft.GoneAccept
 	}
 	for i := range p.Interfaces {
-		out.Devices = append(out.Devices, nft.Device{Name: p.Interfaces[i].Device})
+		d := nft.Device{Name: p.Interfaces[i].Device}
+		if p.Interfaces[i].Mode == policy.ModeGuest {
+			d.Mode = nft.ModeGuest
+		}
+		out.Devices = append(out.Devices, d)
 	}
 	return out
 }

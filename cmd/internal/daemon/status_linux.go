@@ -157,7 +157,7 @@ func (d *daemon) Flows(ctx context.Context, q control.FlowQuery, begin func(cont
 			return false
 		}
 		n++
-		doc := explain.Flow(d.device(f.Tuple.Scope()), f, now)
+		doc := explain.Flow(device(rs, f.Tuple.Scope()), f, now)
 		if info, ok := rs.Rule(filter.RuleID(f.Rule)); ok {
 			doc.Rule = explain.Rule(info)
 		}
@@ -169,22 +169,9 @@ func (d *daemon) Flows(ctx context.Context, q control.FlowQuery, begin func(cont
 	return err
 }
 
-// device is the name of the device that a scope stands for. Scopes keep their
-// numbers while the daemon lives, so those of devices that are gone are known.
-func (d *daemon) device(s conntrack.Scope) string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if name, ok := d.devices[s]; ok {
-		return name
-	}
-	return fmt.Sprintf("(scope %d)", s)
-}
-
-// learn remembers the names of the scopes; the caller holds mu.
-func (d *daemon) learn(rs *filter.Ruleset) {
-	for _, a := range rs.Attachments() {
-		d.devices[a.Scope] = a.Device
-	}
+// device is the name of the device that a scope stands for.
+func device(rs *filter.Ruleset, s conntrack.Scope) string {
+	return cmp.Or(rs.DeviceOf(s), fmt.Sprintf("(scope %d)", s))
 }
 
 // Explain implements [control.Backend].

@@ -103,6 +103,11 @@ func detail(x filter.Explanation) string {
 		return "it belongs to no live flow, and no rule permits it"
 	case filter.ReasonRevoked:
 		return "it would go on with a flow that was revoked; a new connection is for the rules"
+	case filter.ReasonSourceDestCheck:
+		if x.Direction == conntrack.Egress {
+			return "its source is no address of the interface, which checks that (source_dest_check)"
+		}
+		return "its destination is no address of the interface, which checks that (source_dest_check)"
 	case filter.ReasonTableFull:
 		return "a rule permits it, but the flow table has no room"
 	}

@@ -32,10 +32,10 @@ const (
 //
 //   - the interface: the policy's only one;
 //   - the direction: egress if From is an address of the interface, ingress if
-//     To is one;
+//     To is one. The addresses of a guest are those that the policy lists;
 //   - the machine's own side (To of ingress, From of egress): an address of the
 //     interface, or the unspecified address when none is known. Rules never
-//     look at it;
+//     look at it, the source/destination check of a guest does;
 //   - the source port: 0, which is no flow's;
 //   - the TCP segment: one of the live flow with these addresses and ports, or
 //     else the SYN of a new connection ([Run] knows the flows);
@@ -57,6 +57,7 @@ type job struct {
 	policy   *policy.Policy
 	facts    member.Facts
 	own      []netip.Addr // of the interface
+	checked  bool         // no other addresses pass (source_dest_check)
 	from, to endpoint
 	q        filter.Query
 	notices  []string
@@ -83,7 +84,11 @@ func (j *job) device() error {
 	}
 	j.q.Device = name
 	if i, ok := j.policy.Match(name); ok {
-		j.own = slices.Clone(j.policy.Interfaces[i].Addresses)
+		n := &j.policy.Interfaces[i]
+		j.own, j.checked = slices.Clone(n.Addresses), n.SourceDestCheck
+		if n.Mode == policy.ModeGuest {
+			return nil // the device's own addresses are this machine's
+		}
 	}
 	for _, l := range j.facts.Links {
 		if l.Name == name && len(j.own) == 0 {
@@ -187,7 +192,7 @@ func (j *job) ownSide() error {
 		return fmt.Errorf("%s: an address is needed, %s rules look at it", word, j.q.Direction)
 	}
 	if own.IsValid() {
-		if len(j.own) > 0 && !slices.Contains(j.own, *own) {
+		if len(j.own) > 0 && !slices.Contains(j.own, *own) && !j.checked {
 			j.notices = append(j.notices, fmt.Sprintf("%s is not an address of %s: explained as a forwarded packet would be", *own, j.q.Device))
 		}
 		return nil
@@ -200,7 +205,11 @@ func (j *job) ownSide() error {
 	if peer.Is4() {
 		*own = netip.IPv4Unspecified()
 	}
-	j.notices = append(j.notices, fmt.Sprintf("no address of %s is known: %s stands for it, rules do not look at it", j.q.Device, *own))
+	notice := fmt.Sprintf("no address of %s is known: %s stands for it, rules do not look at it", j.q.Device, *own)
+	if j.checked {
+		notice = fmt.Sprintf("%s has no address of this family: %s stands for it", j.q.Device, *own)
+	}
+	j.notices = append(j.notices, notice)
 	return nil
 }
 

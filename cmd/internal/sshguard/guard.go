@@ -42,11 +42,15 @@ func (l Lockout) String() string {
 	for _, g := range l.Explanation.Groups {
 		groups = append(groups, g.Name)
 	}
-	fmt.Fprintf(&b, "SSH from %s to port %d on %s: no ingress rule of %s permits it",
-		l.Session.Client.Addr(), l.Session.Server.Port(), l.Device, strings.Join(groups, ", "))
+	fmt.Fprintf(&b, "SSH from %s to port %d on %s: ", l.Session.Client.Addr(), l.Session.Server.Port(), l.Device)
+	if l.Explanation.Verdict.Reason == filter.ReasonSourceDestCheck {
+		b.WriteString("the client is no address of the guest there, and source_dest_check is on")
+		return b.String()
+	}
+	fmt.Fprintf(&b, "no %s rule of %s permits it", l.Explanation.Direction, strings.Join(groups, ", "))
 	if len(l.Explanation.Misses) > 0 {
 		m := l.Explanation.Misses[0]
-		fmt.Fprintf(&b, "; nearest: group %s, ingress[%d]", m.Rule.Group, m.Rule.Rule.Index)
+		fmt.Fprintf(&b, "; nearest: group %s, %s[%d]", m.Rule.Group, m.Rule.Direction, m.Rule.Rule.Index)
 		if pos := m.Rule.Rule.Pos; pos.Line > 0 {
 			fmt.Fprintf(&b, " (%s:%d)", pos.File, pos.Line)
 		}
@@ -81,7 +85,8 @@ func (e *LockoutError) Error() string {
 func (e *LockoutError) Is(target error) bool { return target == ErrLockout }
 
 // Check asks the ruleset about every session and returns a [LockoutError] if a
-// client could not connect anew. That alone is asked: a permitted ingress
+// client could not connect anew; one that is a guest of this machine leaves it by
+// its egress rules. That alone is asked: a permitted
 // segment also keeps a running session alive, because it is picked up
 // mid-stream (aws-semantics T22), while a session that lives only by its flow
 // entry would be the last one.
@@ -89,12 +94,16 @@ func Check(rs *filter.Ruleset, sessions []Session) error {
 	var out []Lockout
 	for _, s := range sessions {
 		for _, dev := range s.Devices {
+			a := rs.Device(dev)
+			if a == nil {
+				continue
+			}
 			x := filter.Explain(rs, nil, 0, filter.Query{
-				Device: dev, Direction: conntrack.Ingress, Protocol: conntrack.ProtoTCP,
+				Device: dev, Direction: a.Inward(), Protocol: conntrack.ProtoTCP,
 				Src: s.Client.Addr().WithZone(""), SrcPort: s.Client.Port(),
 				Dst: s.Server.Addr().WithZone(""), DstPort: s.Server.Port(),
 			})
-			if !x.Managed || x.Verdict.Accept() {
+			if x.Verdict.Accept() {
 				continue
 			}
 			// Two sessions of one client are one lockout.

@@ -1,0 +1,67 @@
+package filter
+
+import (
+	"cmp"
+	"slices"
+
+	"sgfw/conntrack"
+	"sgfw/filter/packet"
+	"sgfw/policy"
+)
+
+// addressSet is a set of addresses, sorted. Guests have few.
+type addressSet []conntrack.Addr
+
+// ownAddresses returns the addresses that packets of an interface are checked
+// against, nil when they are not.
+func ownAddresses(n *policy.Interface) addressSet {
+	if !n.SourceDestCheck {
+		return nil
+	}
+	set := make(addressSet, len(n.Addresses))
+	for i, a := range n.Addresses {
+		set[i] = conntrack.AddrFrom(a)
+	}
+	slices.SortFunc(set, compareAddr)
+	return set
+}
+
+func compareAddr(a, b conntrack.Addr) int {
+	return cmp.Or(cmp.Compare(a.Hi, b.Hi), cmp.Compare(a.Lo, b.Lo))
+}
+
+func (s addressSet) has(a conntrack.Addr) bool {
+	_, ok := slices.BinarySearchFunc(s, a, compareAddr)
+	return ok
+}
+
+// addressed reports whether a packet passes the source/destination check of the
+// interface (aws-semantics D9): what leaves the protected machine comes from
+// one of its addresses, and what enters it goes to one.
+//
+// Exempt are the life lines of a machine that has no address yet, or uses its
+// link-local one (DHCP from 0.0.0.0, neighbour discovery, MLD and DHCPv6 from ::
+// or fe80::, and the answers to them), and what goes to a group of machines: a
+// multicast or broadcast destination is nobody's address.
+func (t *attachmentTemplate) addressed(p *packet.Packet, d conntrack.Direction) bool {
+	if t.own == nil {
+		return true
+	}
+	if d == conntrack.Egress {
+		return t.own.has(p.Src) || (unspecified(p.Src) || linkLocal(p.Src)) && LifeLineOf(p, d) != NoLifeLine
+	}
+	return t.own.has(p.Dst) || toGroup(p.Dst) || linkLocal(p.Dst) && LifeLineOf(p, d) != NoLifeLine
+}
+
+// unspecified reports whether a is 0.0.0.0 or ::.
+func unspecified(a conntrack.Addr) bool {
+	return a == conntrack.Addr{} || a == conntrack.Addr4([4]byte{})
+}
+
+// toGroup reports whether a is a multicast address or the limited broadcast.
+func toGroup(a conntrack.Addr) bool {
+	if a.Is4() {
+		return a.Lo&0xf0000000 == 0xe0000000 || a.Lo&0xffffffff == 0xffffffff
+	}
+	return a.Hi>>56 == 0xff
+}

@@ -1,0 +1,172 @@
+package filter
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+
+	"sgfw/conntrack"
+)
+
+// maxAbsent bounds the memory of devices that are gone: those that vanished
+// first are forgotten first.
+const maxAbsent = 1024
+
+// scopes gives each device a number that it keeps while it is there and, among
+// the last that vanished, while it is away: its flows survive reloads, and the
+// device may go and come back. What is forgotten has its flows removed by
+// [Engine.Sweep]; only then its number is given again, so that no device ever
+// meets the flows of another one.
+//
+// It is shared by the rulesets of one Compiler and safe for concurrent use.
+type scopes struct {
+	mu       sync.Mutex
+	byDevice map[scopeKey]conntrack.Scope
+	uses     []scopeUse        // by scope; 0 is no scope
+	retired  []conntrack.Scope // forgotten, perhaps with flows
+	free     []conntrack.Scope // without flows
+	bindings uint64
+}
+
+// scopeKey is what has flows of its own. A device that changes its mode changes
+// who is protected, and nothing of before holds.
+type scopeKey struct {
+	device string
+	inward conntrack.Direction
+}
+
+type scopeUse struct {
+	key scopeKey
+	// seen is the last binding in which the device existed.
+	seen uint64
+}
+
+func newScopes() *scopes {
+	return &scopes{byDevice: make(map[scopeKey]conntrack.Scope), uses: make([]scopeUse, 1)}
+}
+
+// of returns the scope of a device, whether it exists or not.
+func (s *scopes) of(k scopeKey) conntrack.Scope {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lookup(k)
+}
+
+// bind returns the scopes of the devices that exist now, which are all there
+// are, and forgets of the others as many as are too many. Those of the latest
+// binding but one are kept: a ruleset that is in force may name them.
+func (s *scopes) bind(present []scopeKey) []conntrack.Scope {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.bindings++
+	out := make([]conntrack.Scope, len(present))
+	for i, k := range present {
+		out[i] = s.lookup(k)
+		s.uses[out[i]].seen = s.bindings
+	}
+	if excess := len(s.byDevice) - len(present) - maxAbsent; excess > 0 {
+		s.forget(excess)
+	}
+	return out
+}
+
+func (s *scopes) lookup(k scopeKey) conntrack.Scope {
+	n, ok := s.byDevice[k]
+	if ok {
+		return n
+	}
+	if last := len(s.free) - 1; last >= 0 {
+		n, s.free = s.free[last], s.free[:last]
+	} else {
+		n = conntrack.Scope(len(s.uses))
+		s.uses = append(s.uses, scopeUse{})
+	}
+	s.byDevice[k] = n
+	s.uses[n] = scopeUse{key: k, seen: s.bindings}
+	return n
+}
+
+// forget retires up to n devices, those that vanished first.
+func (s *scopes) forget(n int) {
+	var old []conntrack.Scope
+	for _, scope := range s.byDevice {
+		if s.uses[scope].seen+1 < s.bindings {
+			old = append(old, scope)
+		}
+	}
+	slices.SortFunc(old, func(a, b conntrack.Scope) int {
+		return cmp.Or(cmp.Compare(s.uses[a].seen, s.uses[b].seen), cmp.Compare(a, b))
+	})
+	for _, scope := range old[:min(n, len(old))] {
+		delete(s.byDevice, s.uses[scope].key)
+		s.retired = append(s.retired, scope)
+	}
+}
+
+// take hands over the retired scopes that no attachment of the list has.
+func (s *scopes) take(attached []link) []conntrack.Scope {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var keep, out []conntrack.Scope
+	for _, n := range s.retired {
+		if slices.ContainsFunc(attached, func(l link) bool { return l.attachment != nil && l.attachment.Scope == n }) {
+			keep = append(keep, n)
+		} else {
+			out = append(out, n)
+		}
+	}
+	s.retired = keep
+	return out
+}
+
+// release makes scopes free that no flow has any more.
+func (s *scopes) release(list []conntrack.Scope) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, n := range list {
+		s.uses[n] = scopeUse{}
+	}
+	s.free = append(s.free, list...)
+}
+
+// key returns what a scope belongs to, the zero key for one that is free.
+func (s *scopes) key(n conntrack.Scope) scopeKey {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if int(n) >= len(s.uses) {
+		return scopeKey{}
+	}
+	return s.uses[n].key
+}
+
+// DeviceOf returns the name of the device that a scope stands for: one that
+// exists, or one that is gone and may still have flows. It is "" for 0 and for
+// scopes that no flow has.
+func (rs *Ruleset) DeviceOf(n conntrack.Scope) string { return rs.scopes.key(n).device }
+
+// Sweep removes the flows of devices that are gone for good, and returns how
+// many. Without such devices it costs next to nothing. One goroutine calls it
+// now and then.
+func (e *Engine) Sweep() (removed int) {
+	// Publish holds the lock until no worker uses an earlier ruleset.
+	e.mu.Lock()
+	rs := e.ruleset.Load()
+	e.mu.Unlock()
+	gone := rs.scopes.take(rs.links.all)
+	if len(gone) == 0 {
+		return 0
+	}
+	dead := make(map[conntrack.Scope]bool, len(gone))
+	for _, n := range gone {
+		dead[n] = true
+	}
+	now := e.clock()
+	e.flows.Range(now, func(f conntrack.FlowInfo) bool {
+		if dead[f.Tuple.Scope()] && e.flows.Delete(&f.Tuple, now) {
+			removed++
+		}
+		return true
+	})
+	rs.scopes.release(gone)
+	return removed
+}
