@@ -85,11 +85,11 @@ func (e *LockoutError) Error() string {
 func (e *LockoutError) Is(target error) bool { return target == ErrLockout }
 
 // Check asks the ruleset about every session and returns a [LockoutError] if a
-// client could not connect anew; one that is a guest of this machine leaves it by
-// its egress rules. That alone is asked: a permitted
-// segment also keeps a running session alive, because it is picked up
-// mid-stream (aws-semantics T22), while a session that lives only by its flow
-// entry would be the last one.
+// client could not connect anew: by the ingress rules of this machine or, for a
+// client that is a guest of it, by the egress rules of the guest. That alone is
+// asked: a permitted segment also keeps a running session alive, because it is
+// picked up mid-stream (aws-semantics T22), while a session that lives only by
+// its flow entry would be the last one.
 func Check(rs *filter.Ruleset, sessions []Session) error {
 	var out []Lockout
 	for _, s := range sessions {
