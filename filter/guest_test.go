@@ -153,9 +153,7 @@ func udp6(src, dst string, srcPort, dstPort uint16) []byte {
 func TestSourceDestCheck(t *testing.T) {
 	p := guestPolicy()
 	p.Groups = []policy.Group{{Name: "app", Egress: policy.DefaultEgress()}, {Name: "db"}}
-	for _, r := range policy.DefaultEgress() {
-		p.Groups[0].Ingress = append(p.Groups[0].Ingress, r)
-	}
+	p.Groups[0].Ingress = append(p.Groups[0].Ingress, policy.DefaultEgress()...)
 	zero, broadcast := [4]byte{}, [4]byte{255, 255, 255, 255}
 	for _, c := range []struct {
 		what string

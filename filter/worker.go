@@ -34,9 +34,6 @@ type Worker struct {
 	records []Record
 }
 
-// expireSlice is how many table entries a batch looks at for expiry.
-const expireSlice = 4
-
 // Begin starts a batch: it fixes the ruleset and the time for all its packets.
 func (w *Worker) Begin() {
 	w.enter()

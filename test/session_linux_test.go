@@ -63,8 +63,10 @@ func openSessions(t *testing.T, client, server *netlab.Device) (open []session) 
 	}
 	for _, s := range open {
 		// Twice, so that UDP is a stream and TCP beyond its handshake for sure.
-		if !s.alive() || !s.alive() {
-			t.Fatalf("%s: does not come about", s.what)
+		for range 2 {
+			if !s.alive() {
+				t.Fatalf("%s: does not come about", s.what)
+			}
 		}
 	}
 	return open

@@ -100,8 +100,10 @@ func TestWatchdog(t *testing.T) {
 		}
 		return false
 	}
-	if !beatsWithin(patience) || !beatsWithin(patience) {
-		t.Fatal("a daemon whose queues are served does not feed the watchdog")
+	for range 2 {
+		if !beatsWithin(patience) {
+			t.Fatal("a daemon whose queues are served does not feed the watchdog")
+		}
 	}
 	loops := threadsIn(t, d.cmd.Process.Pid, unix.SYS_RECVMMSG)
 	if len(loops) != 2 {

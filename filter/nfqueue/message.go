@@ -28,7 +28,7 @@ const (
 // Message types: subsystem NFNL_SUBSYS_QUEUE (3) above enum nfqnl_msg_types.
 const (
 	typeError   = 2 // NLMSG_ERROR
-	typePacket  = 3<<8 | 0
+	typePacket  = 3 << 8
 	typeVerdict = 3<<8 | 1
 	typeConfig  = 3<<8 | 2
 )

@@ -256,15 +256,6 @@ func (l *lab) tables() (names []string) {
 	return names
 }
 
-// plan queues packets of devices to queues that nobody answers.
-func plan(gone Gone, devices ...string) Plan {
-	p := Plan{QueueBase: 4270, QueueCount: 2, Gone: gone}
-	for _, d := range devices {
-		p.Devices = append(p.Devices, Device{Name: d})
-	}
-	return p
-}
-
 // netlinkMessage puts a body back under a header.
 func netlinkMessage(body []byte) mdnetlink.Message {
 	return mdnetlink.Message{Data: append(make([]byte, nfgenmsg), body...)}

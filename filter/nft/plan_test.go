@@ -75,3 +75,12 @@ func TestPrecedence(t *testing.T) {
 		t.Error("the plan itself was changed")
 	}
 }
+
+// plan queues packets of devices to queues that nobody answers.
+func plan(gone Gone, devices ...string) Plan {
+	p := Plan{QueueBase: 4270, QueueCount: 2, Gone: gone}
+	for _, d := range devices {
+		p.Devices = append(p.Devices, Device{Name: d})
+	}
+	return p
+}

@@ -152,14 +152,14 @@ func (s *socket) generation() (generation, port uint32, err error) {
 	if err != nil {
 		return 0, 0, fmt.Errorf("read ruleset generation: %w", err)
 	}
-	for _, m := range answers {
-		g, err := parseGeneration(m)
-		if err != nil {
-			return 0, 0, err
-		}
-		return g.id, m.Header.PID, nil
+	if len(answers) == 0 {
+		return 0, 0, errors.New("read ruleset generation: no answer")
 	}
-	return 0, 0, errors.New("read ruleset generation: no answer")
+	g, err := parseGeneration(answers[0])
+	if err != nil {
+		return 0, 0, err
+	}
+	return g.id, answers[0].Header.PID, nil
 }
 
 // tableState is what the kernel says of a table.
@@ -179,23 +179,23 @@ func (s *socket) table(table string) (tableState, error) {
 	if err != nil {
 		return tableState{}, fmt.Errorf("read table inet %s: %w", table, err)
 	}
-	for _, m := range answers {
-		st := tableState{exists: true, raw: body(m)}
-		ad, err := attributes(m)
-		if err != nil {
-			return tableState{}, err
-		}
-		for ad.Next() {
-			switch ad.Type() {
-			case unix.NFTA_TABLE_FLAGS:
-				st.flags = ad.Uint32()
-			case attrTableOwner:
-				st.owner = ad.Uint32()
-			}
-		}
-		return st, ad.Err()
+	if len(answers) == 0 {
+		return tableState{}, nil
 	}
-	return tableState{}, nil
+	st := tableState{exists: true, raw: body(answers[0])}
+	ad, err := attributes(answers[0])
+	if err != nil {
+		return tableState{}, err
+	}
+	for ad.Next() {
+		switch ad.Type() {
+		case unix.NFTA_TABLE_FLAGS:
+			st.flags = ad.Uint32()
+		case attrTableOwner:
+			st.owner = ad.Uint32()
+		}
+	}
+	return st, ad.Err()
 }
 
 // body is a message without its nfgenmsg header, the last two bytes of which
