@@ -115,7 +115,7 @@ var mutants = []mutant{
 	{
 		name: "error-without-flow", what: "an ICMP error that quotes an unknown flow passes (T24)",
 		file: "filter/judge.go", packages: engine,
-		old: "	case flow == nil:\n", new: "	case p.Quoted && a.related:\n		dec.Reason = ReasonRelated\n		return dec\n	case flow == nil:\n",
+		old: "	case flow == nil, p.Quoted", new: "	case p.Quoted && a.related:\n		dec.Reason = ReasonRelated\n		return dec\n	case flow == nil, p.Quoted",
 	},
 	{
 		name: "redirect-relates", what: "a redirect about a live flow passes (T24)",
@@ -130,8 +130,8 @@ var mutants = []mutant{
 	},
 	{
 		name: "scope-ignored", what: "a flow of one interface opens another (T26)",
-		file: "filter/links.go", packages: engine,
-		old: "	n := conntrack.Scope(len(s.names)) // 0 is no scope\n", new: "	n := conntrack.Scope(1)\n",
+		file: "filter/scopes.go", packages: engine,
+		old: "		out[i] = s.lookup(k)\n", new: "		out[i] = min(1, s.lookup(k))\n",
 	},
 	{
 		name: "timer-not-refreshed", what: "a flow in use ends with its first timer",
@@ -140,8 +140,8 @@ var mutants = []mutant{
 	},
 	{
 		name: "flow-never-expires", what: "a flow outlives its timer (T23)",
-		file: "conntrack/table.go", packages: table,
-		old: "		if now.tick() < f.expires {\n", new: "		if f.expires > 0 {\n",
+		file: "conntrack/gate.go", packages: table,
+		old: "return now.tick() >= f.deadline()", new: "return false",
 	},
 	{
 		name: "rst-trusted", what: "any RST ends a flow",
@@ -188,7 +188,27 @@ var mutants = []mutant{
 	{
 		name: "one-interface-of-two", what: "a forwarded packet is judged where it enters only (D7)",
 		file: "filter/worker.go", packages: engine,
-		old: "			return w.cross(out.attachment, conntrack.Egress)\n", new: "			if v.Reason == ReasonNone {\n				return w.cross(out.attachment, conntrack.Egress)\n			}\n",
+		old: "			return w.cross(out.attachment, out.attachment.inward.Reverse())\n", new: "			if v.Reason == ReasonNone {\n				return w.cross(out.attachment, out.attachment.inward.Reverse())\n			}\n",
+	},
+	{
+		name: "guest-is-host", what: "a guest's device is judged as the machine's own (X6)",
+		file: "filter/compile.go", packages: engine,
+		old: "			inward = conntrack.Egress\n", new: "			inward = conntrack.Ingress\n",
+	},
+	{
+		name: "sources-unchecked", what: "a guest sends from any address (D9)",
+		file: "filter/address.go", packages: engine,
+		old: "		return t.own.has(p.Src) || ", new: "		return true || ",
+	},
+	{
+		name: "destinations-unchecked", what: "a guest gets what is for others (D9)",
+		file: "filter/address.go", packages: engine,
+		old: "	return t.own.has(p.Dst) || ", new: "	return true || ",
+	},
+	{
+		name: "spoofed-dhcp", what: "DHCP exempts any source from the check (D9)",
+		file: "filter/address.go", packages: engine,
+		old: "(unspecified(p.Src) || linkLocal(p.Src)) && ", new: "",
 	},
 	{
 		name: "ports-behind-gre", what: "a protocol without ports has those that its payload imitates (R13)",
