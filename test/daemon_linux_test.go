@@ -27,6 +27,8 @@ type daemon struct {
 	config, socket string
 	// env is added to its environment.
 	env []string
+	// through is a program that executes its arguments; "" for none.
+	through string
 	// beats counts what fed the service manager's watchdog.
 	beats  *atomic.Int64
 	cmd    *netlab.Cmd
@@ -97,7 +99,11 @@ func (d *daemon) launch(args ...string) error {
 		return err
 	}
 	d.notify, d.log, d.ended, d.beats = notify, new(logBuffer), make(chan error, 1), new(atomic.Int64)
-	d.cmd = d.host.Command(program, append([]string{"--socket", d.socket, "run", "-c", d.config}, args...)...)
+	argv := append([]string{program, "--socket", d.socket, "run", "-c", d.config}, args...)
+	if d.through != "" {
+		argv = append([]string{d.through}, argv...)
+	}
+	d.cmd = d.host.Command(argv[0], argv[1:]...)
 	d.cmd.Env = append(append(os.Environ(), "NOTIFY_SOCKET="+ready, "SSH_CONNECTION="), d.env...)
 	d.cmd.Stdout, d.cmd.Stderr = d.log, d.log
 	if err := d.cmd.Start(); err != nil {

@@ -18,6 +18,10 @@ const programEnv = "SGFW_BINARY"
 var program string
 
 func TestMain(m *testing.M) {
+	if os.Getenv(confineEnv) != "" {
+		fmt.Fprintln(os.Stderr, confine())
+		os.Exit(1)
+	}
 	os.Exit(func() int {
 		if netlab.Available() != nil {
 			return m.Run() // every test skips, or fails where that is forbidden

@@ -135,9 +135,12 @@ func (s *Socket) bind(ctx context.Context, gid int) error {
 	if err != nil {
 		return fmt.Errorf("control: %w", err)
 	}
-	if err := os.Lchown(s.path, -1, gid); err != nil {
-		l.Close()
-		return fmt.Errorf("control: give the socket to group %d: %w", gid, err)
+	// A sandbox may forbid the call, also where it would change nothing.
+	if gid != NoGroup {
+		if err := os.Lchown(s.path, -1, gid); err != nil {
+			l.Close()
+			return fmt.Errorf("control: give the socket to group %d: %w", gid, err)
+		}
 	}
 	// The umask may have taken bits away.
 	if err := os.Chmod(s.path, socketMode); err != nil {
