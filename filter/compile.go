@@ -1,6 +1,8 @@
 package filter
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"net/netip"
 	"slices"
 	"strings"
@@ -12,13 +14,19 @@ import (
 
 // Compiler turns policies into rulesets. It remembers which id each rule has
 // and which scope each device, so that flows, which carry both, mean the same
-// under the next ruleset. One Compiler serves one Engine. It is not safe for
-// concurrent use; its rulesets are.
+// under the next ruleset. It keeps the matchers of the latest ruleset, so that
+// the next one costs what has changed and not what there is. One Compiler serves
+// one Engine. It is not safe for concurrent use; its rulesets are.
 type Compiler struct {
 	generation uint64
 	ids        map[ruleIdentity]RuleID
 	rules      []RuleInfo
 	scopes     *scopes
+	// matchers of the latest ruleset by what they were built from, see
+	// compilation.matcher.
+	matchers map[string]*matcher
+	// built counts the matchers that had to be built.
+	built int
 }
 
 // ruleIdentity is what makes two rules the same rule (aws-semantics R3):
@@ -56,7 +64,15 @@ func (c *Compiler) Compile(p *policy.Policy, m *member.Membership) *Ruleset {
 		c.rules[i].Gone = true
 	}
 
-	job := compilation{Compiler: c, policy: p, members: m, matchers: make(map[string]*[2][2]*matcher)}
+	job := compilation{
+		Compiler: c, policy: p, members: m,
+		groups: make(map[string]*groupGrants, len(p.Groups)),
+		pools:  make(map[string]*[2][2]*matcher),
+		kept:   make(map[string]*matcher),
+	}
+	for i := range p.Groups {
+		job.read(&p.Groups[i])
+	}
 	rs := &Ruleset{generation: c.generation, policy: p, members: m, scopes: c.scopes}
 	rs.attachments = make([]attachmentTemplate, len(p.Interfaces))
 	for i := range p.Interfaces {
@@ -78,59 +94,112 @@ func (c *Compiler) Compile(p *policy.Policy, m *member.Membership) *Ruleset {
 			matchers: *job.pooled(in.Groups),
 		}
 	}
-	// Groups that are attached nowhere have rules, too: listings show them.
-	for i := range p.Groups {
-		job.identify(&p.Groups[i])
-	}
 	rs.rules = c.rules
+	c.matchers = job.kept
 	return rs
 }
 
 // compilation is one run of Compile.
 type compilation struct {
 	*Compiler
-	policy   *policy.Policy
-	members  *member.Membership
-	matchers map[string]*[2][2]*matcher // by sorted group names: interfaces share
+	policy  *policy.Policy
+	members *member.Membership
+	groups  map[string]*groupGrants
+	pools   map[string]*[2][2]*matcher // by sorted group names: interfaces share
+	kept    map[string]*matcher        // becomes Compiler.matchers
+}
+
+// groupGrants is what one group permits, by direction and family.
+type groupGrants struct {
+	grants  [2][2][]grant
+	digests [2][2][sha256.Size]byte
+}
+
+// read takes the rules of a group, also of one that is attached nowhere:
+// listings show them.
+func (c *compilation) read(g *policy.Group) {
+	gg := new(groupGrants)
+	for d, rules := range [...][]policy.Rule{conntrack.Ingress: g.Ingress, conntrack.Egress: g.Egress} {
+		for j := range rules {
+			c.grant(&gg.grants[d], &rules[j], c.id(g.Name, conntrack.Direction(d), &rules[j]))
+		}
+		for f := range gg.grants[d] {
+			gg.digests[d][f] = digest(gg.grants[d][f])
+		}
+	}
+	c.groups[g.Name] = gg
 }
 
 // pooled returns the matchers for the union of the groups (D6); their order
 // does not matter.
-func (c *compilation) pooled(groups []string) *[2][2]*matcher {
-	names := slices.Compact(slices.Sorted(slices.Values(groups)))
+func (c *compilation) pooled(names []string) *[2][2]*matcher {
+	names = slices.Compact(slices.Sorted(slices.Values(names)))
 	shared := strings.Join(names, "\x00")
-	if m, ok := c.matchers[shared]; ok {
+	if m, ok := c.pools[shared]; ok {
 		return m
 	}
-	var grants [2][2][]grant
-	for i := range c.policy.Groups {
-		g := &c.policy.Groups[i]
-		if _, attached := slices.BinarySearch(names, g.Name); !attached {
-			continue
-		}
-		for d, rules := range [...][]policy.Rule{conntrack.Ingress: g.Ingress, conntrack.Egress: g.Egress} {
-			for j := range rules {
-				c.grant(&grants[d], &rules[j], c.id(g.Name, conntrack.Direction(d), &rules[j]))
-			}
+	var groups []*groupGrants
+	for _, n := range names {
+		if g, ok := c.groups[n]; ok {
+			groups = append(groups, g)
 		}
 	}
 	m := new([2][2]*matcher)
 	for d := range m {
 		for f := range m[d] {
-			m[d][f] = newMatcher(grants[d][f])
+			m[d][f] = c.matcher(groups, d, f)
 		}
 	}
-	c.matchers[shared] = m
+	c.pools[shared] = m
 	return m
 }
 
-func (c *compilation) identify(g *policy.Group) {
-	for i := range g.Ingress {
-		c.id(g.Name, conntrack.Ingress, &g.Ingress[i])
+// matcher returns the matcher for what the groups permit in one direction and
+// family: the one that there is already, or a new one. The digests of all that
+// goes into a matcher name it: rules, members and the entries of prefix lists
+// have become prefixes by now, and rules keep their ids as long as they mean the
+// same.
+func (c *compilation) matcher(groups []*groupGrants, d, f int) *matcher {
+	name := make([]byte, 0, len(groups)*sha256.Size)
+	n := 0
+	for _, g := range groups {
+		if k := len(g.grants[d][f]); k > 0 {
+			name = append(name, g.digests[d][f][:]...)
+			n += k
+		}
 	}
-	for i := range g.Egress {
-		c.id(g.Name, conntrack.Egress, &g.Egress[i])
+	m, ok := c.kept[string(name)]
+	if ok {
+		return m
 	}
+	if m, ok = c.matchers[string(name)]; !ok {
+		all := make([]grant, 0, n)
+		for _, g := range groups {
+			all = append(all, g.grants[d][f]...)
+		}
+		m = newMatcher(all)
+		c.built++
+	}
+	c.kept[string(name)] = m
+	return m
+}
+
+// digest tells lists of grants apart.
+func digest(grants []grant) (sum [sha256.Size]byte) {
+	h := sha256.New()
+	var b [32]byte
+	for i := range grants {
+		g := &grants[i]
+		binary.LittleEndian.PutUint64(b[0:], g.key.hi)
+		binary.LittleEndian.PutUint64(b[8:], g.key.lo)
+		binary.LittleEndian.PutUint32(b[16:], uint32(g.bits))
+		binary.LittleEndian.PutUint32(b[20:], uint32(g.span.lo))
+		binary.LittleEndian.PutUint32(b[24:], uint32(g.span.hi))
+		binary.LittleEndian.PutUint32(b[28:], uint32(g.span.rule))
+		h.Write(b[:])
+	}
+	h.Sum(sum[:0])
+	return sum
 }
 
 // id returns the rule's id, a new one if its identity was never seen.
