@@ -161,7 +161,8 @@ func TestDevicesComeAndGo(t *testing.T) {
 	g := unspecific(t, far, near)
 
 	plug(t, far, near, "any0")
-	g.expect(t, "a device that no entry names", open)
+	// A device that has just come up may lose the first packets by itself.
+	g.soon(t, "a device that no entry names", open)
 	rename(t, near, "any0", "late0")
 	lift := g.besiege(t)
 	g.soon(t, "renamed to the name of an entry", filtered)
@@ -171,7 +172,7 @@ func TestDevicesComeAndGo(t *testing.T) {
 	g.soon(t, "renamed back", filtered)
 	lift()
 	rename(t, near, "late0", "veth7")
-	g.expect(t, "renamed out of all entries", open)
+	g.soon(t, "renamed out of all entries", open)
 	unplug(t, near, "veth7")
 
 	for _, name := range []string{"late0", "late0", "veth-", "veth-a", "veth-a"} {
