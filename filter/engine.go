@@ -60,6 +60,9 @@ func (e *Engine) Now() conntrack.Time { return e.clock() }
 func (e *Engine) Publish(rs *Ruleset) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	for _, w := range e.workers {
+		w.makeRoom(rs)
+	}
 	e.ruleset.Store(rs)
 	for _, w := range e.workers {
 		w.waitForBoundary()
@@ -72,6 +75,7 @@ func (e *Engine) NewWorker() *Worker {
 	defer e.mu.Unlock()
 	w := &Worker{engine: e}
 	w.sample.Lane = uint8(len(e.workers)) // keeps the entries of two cores off one cache line
+	w.makeRoom(e.ruleset.Load())
 	e.workers = append(e.workers, w)
 	return w
 }

@@ -349,27 +349,3 @@ var (
 	tcpBuffer    [40]byte
 	tcp4Template = tcp4([4]byte{10, 0, 0, 9}, benchServer, 0, 1000, 1, 0, conntrack.SYN)
 )
-
-// TestWatch: watchers see what was decided, and what they missed is counted.
-func TestWatch(t *testing.T) {
-	b := newBench(t, onePolicy(tcpRule(80, "0.0.0.0/0")))
-	w := b.Watch(2)
-	b.in(tcp4(client, us, 40000, 80, 1, 0, conntrack.SYN))
-	b.in(tcp4(client, us, 40000, 81, 1, 0, conntrack.SYN))
-	b.in(tcp4(client, us, 40000, 82, 1, 0, conntrack.SYN))
-	first, second := <-w.Records(), <-w.Records()
-	if first.Verdict.Reason != ReasonRule || first.Tuple.LocalPort != 80 || first.Tuple.Remote != conntrack.Addr4(client) {
-		t.Errorf("first record %+v", first)
-	}
-	if second.Verdict.Reason != ReasonNoRule || second.Tuple.LocalPort != 81 {
-		t.Errorf("second record %+v", second)
-	}
-	if w.Lost() != 1 {
-		t.Errorf("%d lost, want 1", w.Lost())
-	}
-	w.Close()
-	b.in(tcp4(client, us, 40000, 83, 1, 0, conntrack.SYN)) // must not write to a closed channel
-	if _, open := <-w.Records(); open {
-		t.Error("a record after Close")
-	}
-}

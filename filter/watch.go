@@ -1,80 +1,210 @@
 package filter
 
 import (
+	"net/netip"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
 	"sgfw/conntrack"
+	"sgfw/filter/packet"
 )
 
 // Record is one verdict as a watcher sees it.
 type Record struct {
-	Time    conntrack.Time
+	Time conntrack.Time
+	// Tuple is seen from the machine that the crossing protects. Without a crossing
+	// that decided (Verdict.Scope is 0), Local is the packet's destination.
 	Tuple   conntrack.Tuple
 	Verdict Verdict
+	// Kind is what the packet carries. It means nothing, and neither does Tuple,
+	// when Parsed is false.
+	Kind packet.Kind
 	// ICMPType and ICMPCode are those of the packet if it was ICMP.
 	ICMPType, ICMPCode uint8
+	// Flags are those of the packet if it was TCP.
+	Flags conntrack.TCPFlags
 	// Length is the packet's length in bytes.
 	Length uint32
+	// Index is the interface index of the crossing that decided.
+	Index uint32
+	// Device is the managed device of that crossing and Groups are those attached
+	// to it; "" and nil when it is not managed.
+	Device string
+	Groups []string
 }
 
-// watch hands records to those who look on. Without anyone it costs the packet
-// path one load a batch. It never delays a packet: what does not fit into the
+// Parsed reports whether the packet's headers could be read.
+func (r *Record) Parsed() bool { return r.Verdict.Reason < reasonFault }
+
+// ReasonSet is a set of reasons.
+type ReasonSet uint64
+
+// ReasonsOf returns the set of some reasons.
+func ReasonsOf(reasons ...Reason) (s ReasonSet) {
+	for _, r := range reasons {
+		s |= 1 << r
+	}
+	return s
+}
+
+// Has reports whether r is in the set.
+func (s ReasonSet) Has(r Reason) bool { return s>>r&1 != 0 }
+
+const (
+	accepting ReasonSet = 1<<ReasonFlow | 1<<ReasonRule | 1<<ReasonRelated | 1<<ReasonLifeLine
+	// Dropping is every reason that drops, Everything every reason there is.
+	Dropping   = ^accepting
+	Everything = ^ReasonSet(0)
+)
+
+// Selection is what a watcher wants to see: all that is given must hold.
+type Selection struct {
+	Reasons ReasonSet
+	// Device is a name, or the beginning of names and a *; "" for any.
+	Device string
+	// Group has permitted the packet or is attached where the packet was dropped;
+	// "" for any.
+	Group string
+	// Prefix covers one of the packet's addresses; the zero one is any.
+	Prefix netip.Prefix
+	// Protocol is a number, negative for any.
+	Protocol int
+	// Port is one of the packet's ports, negative for any.
+	Port int
+}
+
+// Matches reports whether a watcher wants to see the record. rs is the ruleset that
+// decided, or a later one of its Compiler.
+func (s *Selection) Matches(rs *Ruleset, r *Record) bool {
+	if !s.Reasons.Has(r.Verdict.Reason) {
+		return false
+	}
+	if s.Device != "" && s.Device != r.Device {
+		prefix, glob := strings.CutSuffix(s.Device, "*")
+		if !glob || !strings.HasPrefix(r.Device, prefix) {
+			return false
+		}
+	}
+	if s.Protocol >= 0 && (!r.Parsed() || s.Protocol != int(r.Tuple.Proto())) {
+		return false
+	}
+	if s.Port >= 0 && (!r.Parsed() || r.Kind != packet.KindTCP && r.Kind != packet.KindUDP ||
+		s.Port != int(r.Tuple.LocalPort) && s.Port != int(r.Tuple.RemotePort)) {
+		return false
+	}
+	if s.Prefix.IsValid() && (!r.Parsed() ||
+		!s.Prefix.Contains(r.Tuple.Local.Netip()) && !s.Prefix.Contains(r.Tuple.Remote.Netip())) {
+		return false
+	}
+	if s.Group == "" {
+		return true
+	}
+	if info, ok := rs.Rule(r.Verdict.Rule); ok {
+		return info.Group == s.Group
+	}
+	return slices.Contains(r.Groups, s.Group)
+}
+
+// watch hands records to those who look on. What nobody asks for costs the packet
+// path one test of a bit. It never delays a packet: what does not fit into a
 // watcher's buffer is counted as lost.
 type watch struct {
-	on atomic.Bool
+	// wanted is the union of what the watchers select by reason.
+	wanted atomic.Uint64
 
-	mu   sync.Mutex // guards subs; taken by workers once a batch while on
-	subs map[*Watcher]struct{}
+	mu       sync.Mutex // guards watchers; taken by workers once a batch that has something for them
+	watchers map[*Watcher]struct{}
 }
 
-// Watcher receives verdicts until it is closed.
+// Watcher receives verdicts until it is closed. Its methods may be called from
+// any goroutine.
 type Watcher struct {
-	engine *Engine
-	ch     chan Record
-	lost   atomic.Uint64
+	engine    *Engine
+	selection Selection
+	ready     chan struct{}
+
+	mu   sync.Mutex // guards what follows
+	buf  []Record   // never grows beyond its capacity
+	lost uint64
 }
 
-// Watch starts to deliver every verdict into a buffer of size records.
-func (e *Engine) Watch(size int) *Watcher {
-	w := &Watcher{engine: e, ch: make(chan Record, size)}
-	e.watch.mu.Lock()
-	defer e.watch.mu.Unlock()
-	if e.watch.subs == nil {
-		e.watch.subs = make(map[*Watcher]struct{})
+// Watch starts to deliver the verdicts that sel selects into a buffer of size
+// records.
+func (e *Engine) Watch(size int, sel Selection) *Watcher {
+	w := &Watcher{engine: e, selection: sel, ready: make(chan struct{}, 1), buf: make([]Record, 0, size)}
+	h := &e.watch
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.watchers == nil {
+		h.watchers = make(map[*Watcher]struct{})
 	}
-	e.watch.subs[w] = struct{}{}
-	e.watch.on.Store(true)
+	h.watchers[w] = struct{}{}
+	h.update()
 	return w
 }
 
-// Records is where verdicts arrive. It is closed by Close.
-func (w *Watcher) Records() <-chan Record { return w.ch }
+// update says what the watchers want; the caller holds mu.
+func (h *watch) update() {
+	var all ReasonSet
+	for w := range h.watchers {
+		all |= w.selection.Reasons
+	}
+	h.wanted.Store(uint64(all))
+}
 
-// Lost counts the verdicts that did not fit into the buffer.
-func (w *Watcher) Lost() uint64 { return w.lost.Load() }
+// Ready has a value when there is something to take, or was.
+func (w *Watcher) Ready() <-chan struct{} { return w.ready }
 
-// Close stops the delivery. It may be called once.
+// Take appends the records that have arrived to into, in the order of each
+// queue, and returns how many verdicts did not fit into the buffer since the
+// last call.
+func (w *Watcher) Take(into []Record) (records []Record, lost uint64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	into, lost = append(into, w.buf...), w.lost
+	w.buf, w.lost = w.buf[:0], 0
+	return into, lost
+}
+
+// Close stops the delivery. What has arrived can still be taken.
 func (w *Watcher) Close() {
 	h := &w.engine.watch
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	delete(h.subs, w)
-	h.on.Store(len(h.subs) > 0)
-	close(w.ch)
+	delete(h.watchers, w)
+	h.update()
 }
 
 // deliver gives a batch's records to every watcher.
-func (h *watch) deliver(records []Record) {
+func (h *watch) deliver(rs *Ruleset, records []Record) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for w := range h.subs {
-		for i := range records {
-			select {
-			case w.ch <- records[i]:
-			default:
-				w.lost.Add(1)
-			}
+	for w := range h.watchers {
+		w.put(rs, records)
+	}
+}
+
+func (w *Watcher) put(rs *Ruleset, records []Record) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	some := false
+	for i := range records {
+		if !w.selection.Matches(rs, &records[i]) {
+			continue
+		}
+		some = true
+		if len(w.buf) == cap(w.buf) {
+			w.lost++
+			continue
+		}
+		w.buf = append(w.buf, records[i])
+	}
+	if some {
+		select {
+		case w.ready <- struct{}{}:
+		default:
 		}
 	}
 }

@@ -29,9 +29,17 @@ type Worker struct {
 	touched uint64
 	counts  [reasonCount]atomic.Uint64
 
-	// records is used while somebody watches.
-	watched bool
+	// What the rules admitted in this batch, and ever.
+	run  [hitRuns]hitRun
+	runs int
+	hits atomic.Pointer[hitCounters]
+
+	// wanted is what is recorded of this batch: drops, which recent remembers, and
+	// what somebody watches. at is the attachment that decided last.
+	wanted  ReasonSet
 	records []Record
+	recent  recent
+	at      *Attachment
 }
 
 // Begin starts a batch: it fixes the ruleset and the time for all its packets.
@@ -39,7 +47,7 @@ func (w *Worker) Begin() {
 	w.enter()
 	w.rs = w.engine.ruleset.Load()
 	w.now = w.engine.clock()
-	w.watched = w.engine.watch.on.Load()
+	w.wanted = Dropping | ReasonSet(w.engine.watch.wanted.Load())
 }
 
 // Decide reports whether the packet passes. Event bytes are not kept.
@@ -48,8 +56,8 @@ func (w *Worker) Decide(ev *Event) bool {
 	r := w.verdict.Reason
 	w.pending[r]++
 	w.touched |= 1 << r
-	if w.watched {
-		w.record()
+	if w.wanted.Has(r) {
+		w.record(ev)
 	}
 	return r.Accepts()
 }
@@ -65,8 +73,14 @@ func (w *Worker) End() {
 		w.pending[r] = 0
 	}
 	w.touched = 0
+	if w.runs > 0 {
+		w.countHits()
+	}
 	if len(w.records) > 0 {
-		w.engine.watch.deliver(w.records)
+		w.recent.add(w.records)
+		if w.engine.watch.wanted.Load() != 0 {
+			w.engine.watch.deliver(w.rs, w.records)
+		}
 		w.records = w.records[:0]
 	}
 	w.leave()
@@ -112,8 +126,18 @@ func (w *Worker) decide(ev *Event) Verdict {
 // cross judges the packet at one device, under the lock of its flow, and
 // applies the decision.
 func (w *Worker) cross(a *Attachment, d conntrack.Direction) Verdict {
+	w.at = a
+	fillSample(&w.sample, &w.pkt, d)
+	v := w.judge(a, d)
+	if v.Reason == ReasonRule {
+		w.hit(v.Rule)
+	}
+	return v
+}
+
+// judge is cross of a packet whose sample is filled.
+func (w *Worker) judge(a *Attachment, d conntrack.Direction) Verdict {
 	p := &w.pkt
-	fillSample(&w.sample, p, d)
 	if !flowTuple(&w.tuple, a, d, p) {
 		return Judge(a, p, &w.sample, nil).Verdict
 	}
@@ -123,12 +147,33 @@ func (w *Worker) cross(a *Attachment, d conntrack.Direction) Verdict {
 	return dec.Commit(&c, a, &w.sample, w.now)
 }
 
-func (w *Worker) record() {
-	r := Record{Time: w.now, Verdict: w.verdict, Length: w.pkt.Length}
-	if w.verdict.Reason < reasonFault {
-		r.Tuple = w.pkt.Tuple(w.verdict.Scope, w.verdict.Direction)
-		if w.pkt.Kind == packet.KindICMP || w.pkt.Kind == packet.KindICMPv6 {
-			r.ICMPType, r.ICMPCode = w.pkt.ICMPType, w.pkt.ICMPCode
+// record notes the verdict for those who look on.
+func (w *Worker) record(ev *Event) {
+	r := Record{Time: w.now, Verdict: w.verdict, Length: w.pkt.Length, Index: ev.In}
+	a := w.at
+	switch {
+	case w.verdict.Scope == 0: // decided before any device was asked
+		if a = w.rs.links.find(ev.In).attachment; a == nil {
+			a = w.rs.links.find(ev.Out).attachment
+		}
+		if ev.In == 0 || ev.Hook == HookForward && w.rs.links.find(ev.In).known {
+			r.Index = ev.Out
+		}
+	case w.verdict.Direction != a.inward:
+		r.Index = ev.Out
+	}
+	if a != nil {
+		r.Device, r.Groups = a.Device, a.iface.Groups
+	}
+	if r.Parsed() {
+		p := &w.pkt
+		r.Kind = p.Kind
+		r.Tuple = p.Tuple(w.verdict.Scope, w.verdict.Direction)
+		switch p.Kind {
+		case packet.KindICMP, packet.KindICMPv6:
+			r.ICMPType, r.ICMPCode = p.ICMPType, p.ICMPCode
+		case packet.KindTCP:
+			r.Flags = p.TCP.Flags
 		}
 	}
 	w.records = append(w.records, r)

@@ -1,0 +1,162 @@
+package filter
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+
+	"sgfw/conntrack"
+	"sgfw/filter/packet"
+	"sgfw/policy"
+)
+
+// anything is a Selection of everything.
+var anything = Selection{Reasons: Everything, Protocol: -1, Port: -1}
+
+// TestWatch: watchers see what was decided, and what they missed is counted.
+func TestWatch(t *testing.T) {
+	b := newBench(t, onePolicy(tcpRule(80, "0.0.0.0/0")))
+	w := b.Watch(2, anything)
+	for port := range uint16(3) {
+		b.in(tcp4(client, us, 40000, 80+port, 1, 0, conntrack.SYN))
+	}
+	select {
+	case <-w.Ready():
+	default:
+		t.Error("nothing is said to be ready")
+	}
+	got, lost := w.Take(nil)
+	if len(got) != 2 || lost != 1 {
+		t.Fatalf("%d records and %d lost, want 2 and 1", len(got), lost)
+	}
+	if r := got[0]; r.Verdict.Reason != ReasonRule || r.Tuple.LocalPort != 80 || r.Tuple.Remote != conntrack.Addr4(client) ||
+		r.Device != "eth0" || r.Index != 2 || r.Flags != conntrack.SYN || r.Length != 40 {
+		t.Errorf("first record %+v", r)
+	}
+	if r := got[1]; r.Verdict.Reason != ReasonNoRule || r.Tuple.LocalPort != 81 || len(r.Groups) != 1 {
+		t.Errorf("second record %+v", r)
+	}
+	if got, lost := w.Take(nil); len(got) != 0 || lost != 0 {
+		t.Errorf("taken twice: %+v, %d", got, lost)
+	}
+	w.Close()
+	b.in(tcp4(client, us, 40000, 83, 1, 0, conntrack.SYN))
+	if got, _ := w.Take(nil); len(got) != 0 {
+		t.Errorf("after Close: %+v", got)
+	}
+	if b.watch.wanted.Load() != 0 {
+		t.Error("somebody is still said to watch")
+	}
+}
+
+// TestWatchNobody: established traffic is not recorded while nobody asks for it.
+func TestWatchNobody(t *testing.T) {
+	b := newBench(t, onePolicy(tcpRule(80, "0.0.0.0/0")))
+	w := b.Watch(100, Selection{Reasons: Dropping | ReasonsOf(ReasonRule), Protocol: -1, Port: -1})
+	defer w.Close()
+	b.in(tcp4(client, us, 40000, 80, 1, 0, conntrack.SYN))
+	b.Begin()
+	ev := Event{Frame: frame(tcp4(us, client, 80, 40000, 9, 2, conntrack.SYN|conntrack.ACK)), Hook: HookOutput, Out: 2}
+	if !b.Decide(&ev) || b.Last().Reason != ReasonFlow || len(b.records) != 0 {
+		t.Errorf("a packet of a flow, %s, was recorded: %+v", b.Last().Reason, b.records)
+	}
+	b.End()
+	if got, _ := w.Take(nil); len(got) != 1 || got[0].Verdict.Reason != ReasonRule {
+		t.Errorf("records %+v, want the SYN alone", got)
+	}
+}
+
+func TestSelection(t *testing.T) {
+	p := onePolicy(tcpRule(80, "0.0.0.0/0"))
+	p.Groups = append(p.Groups, policy.Group{Name: "two"})
+	p.Interfaces = append(p.Interfaces, policy.Interface{Device: "eth1", Groups: []string{"two", p.Groups[0].Name}, Timeouts: policy.DefaultTimeouts})
+	b := newBench(t, p)
+	w := b.Watch(100, anything)
+	defer w.Close()
+	b.in(tcp4(client, us, 40000, 80, 1, 0, conntrack.SYN))                       // 0: passes at eth0
+	b.in(udp4(other, us, 5000, 53))                                              // 1: dropped at eth0
+	b.cross(HookInput, 3, 0, tcp4(other, us, 40001, 443, 1, 0, conntrack.SYN))   // 2: dropped at eth1
+	b.in(icmp4(client, us, 8, 0, 80, nil))                                       // 3: dropped, an identifier is no port
+	b.in([]byte{0x45})                                                           // 4: no packet
+	b.cross(HookInput, 9, 0, tcp4(client, us, 40002, 80, 1, 0, conntrack.SYN))   // 5: no known device
+	b.cross(HookForward, 2, 3, tcp4(client, us, 40003, 80, 1, 0, conntrack.SYN)) // 6: eth0 permits, eth1 does not
+	records, _ := w.Take(nil)
+	if len(records) != 7 {
+		t.Fatalf("%d records, want 7", len(records))
+	}
+	one := p.Groups[0].Name
+	sel := func(change func(*Selection)) Selection {
+		s := anything
+		change(&s)
+		return s
+	}
+	for what, c := range map[string]struct {
+		sel  Selection
+		want []int
+	}{
+		"everything":       {anything, []int{0, 1, 2, 3, 4, 5, 6}},
+		"nothing":          {sel(func(s *Selection) { s.Reasons = 0 }), nil},
+		"drops":            {sel(func(s *Selection) { s.Reasons = Dropping }), []int{1, 2, 3, 4, 5, 6}},
+		"no-rule":          {sel(func(s *Selection) { s.Reasons = ReasonsOf(ReasonNoRule) }), []int{1, 2, 3, 6}},
+		"eth1":             {sel(func(s *Selection) { s.Device = "eth1" }), []int{2, 6}},
+		"eth*":             {sel(func(s *Selection) { s.Device = "eth*" }), []int{0, 1, 2, 3, 4, 6}},
+		"eth":              {sel(func(s *Selection) { s.Device = "eth" }), nil},
+		"group two":        {sel(func(s *Selection) { s.Group = "two" }), []int{2, 6}},
+		"group of eth0":    {sel(func(s *Selection) { s.Group = one }), []int{0, 1, 2, 3, 4, 6}},
+		"udp":              {sel(func(s *Selection) { s.Protocol = 17 }), []int{1}},
+		"port 80":          {sel(func(s *Selection) { s.Port = 80 }), []int{0, 5, 6}},
+		"source port":      {sel(func(s *Selection) { s.Port = 5000 }), []int{1}},
+		"from a stranger":  {sel(func(s *Selection) { s.Prefix = netip.MustParsePrefix("203.0.113.0/24") }), []int{1, 2}},
+		"to us":            {sel(func(s *Selection) { s.Prefix = netip.MustParsePrefix("192.0.2.1/32") }), []int{0, 1, 2, 3, 5, 6}},
+		"tcp from client":  {sel(func(s *Selection) { s.Protocol, s.Prefix = 6, netip.MustParsePrefix("198.51.100.7/32") }), []int{0, 5, 6}},
+		"the other family": {sel(func(s *Selection) { s.Prefix = netip.MustParsePrefix("::/0") }), nil},
+	} {
+		var got []int
+		for i := range records {
+			if c.sel.Matches(b.Ruleset(), &records[i]) {
+				got = append(got, i)
+			}
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", what, got, c.want)
+		}
+	}
+	if r := records[6]; r.Index != 3 || r.Device != "eth1" {
+		t.Errorf("refused where it leaves: %+v", r)
+	}
+	if r := records[5]; r.Index != 9 || r.Device != "" {
+		t.Errorf("on an unknown device: %+v", r)
+	}
+}
+
+// TestRecent: the last drops are remembered without anybody watching, in order,
+// and nothing else is.
+func TestRecent(t *testing.T) {
+	b := newBench(t, onePolicy(tcpRule(80, "0.0.0.0/0")))
+	b.in(tcp4(client, us, 40000, 80, 1, 0, conntrack.SYN))
+	const extra = 10
+	for i := range RecentDrops + extra {
+		b.now++
+		b.in(tcp4(client, us, uint16(i), 81, 1, 0, conntrack.SYN))
+	}
+	got := b.Recent(10_000, anything)
+	if len(got) != RecentDrops {
+		t.Fatalf("%d drops remembered, want %d", len(got), RecentDrops)
+	}
+	for i, r := range got {
+		if int(r.Tuple.RemotePort) != i+extra || r.Verdict.Reason != ReasonNoRule {
+			t.Fatalf("drop %d: %+v", i, r)
+		}
+	}
+	if got := b.Recent(3, anything); len(got) != 3 || int(got[2].Tuple.RemotePort) != RecentDrops+extra-1 {
+		t.Errorf("the last three: %+v", got)
+	}
+	port := anything
+	port.Port = RecentDrops
+	if got := b.Recent(3, port); len(got) != 1 {
+		t.Errorf("of one port: %+v", got)
+	}
+}
+
+// frame is a whole packet as the kernel hands it over.
+func frame(raw []byte) packet.Frame { return packet.Frame{Bytes: raw} }
