@@ -77,6 +77,7 @@ func Diff(from, to *Policy) []Change {
 	d.value("queues.base", a.QueueBase, b.QueueBase)
 	d.value("queues.count", a.QueueCount, b.QueueCount)
 	d.value("max_flows", a.MaxFlows, b.MaxFlows)
+	d.value("watch", a.Watch, b.Watch)
 	return d.changes
 }
 

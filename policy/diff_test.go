@@ -37,7 +37,7 @@ func TestDiff(t *testing.T) {
 	timers := DefaultTimeouts
 	timers.UDP = 60 * time.Second
 	settings := DefaultSettings
-	settings.OnStop, settings.OnGone, settings.MaxFlows = OnStopKeep, FailAccept, 7
+	settings.OnStop, settings.OnGone, settings.MaxFlows, settings.Watch = OnStopKeep, FailAccept, 7, true
 	to := &Policy{
 		PrefixLists: []PrefixList{office},
 		Groups: []Group{
@@ -68,7 +68,8 @@ func TestDiff(t *testing.T) {
 + peer db-1: address 10.0.1.8
 ~ settings: on_stop remove → keep
 ~ settings: on_failure.gone drop → accept
-~ settings: max_flows 262144 → 7`
+~ settings: max_flows 262144 → 7
+~ settings: watch false → true`
 	if diff := cmp.Diff(want, lines(Diff(from, to))); diff != "" {
 		t.Error(diff)
 	}

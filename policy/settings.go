@@ -66,6 +66,8 @@ type Settings struct {
 	QueueCount int
 	// MaxFlows is the hard cap of the flow table, 1 to MaxMaxFlows.
 	MaxFlows int
+	// Watch reloads the policy by itself when its file has settled.
+	Watch bool
 }
 
 // DefaultSettings are the settings of a file that has none.

@@ -99,7 +99,7 @@ func (d *daemon) launch(args ...string) error {
 		return err
 	}
 	d.notify, d.log, d.ended, d.beats = notify, new(logBuffer), make(chan error, 1), new(atomic.Int64)
-	argv := append([]string{program, "--socket", d.socket, "run", "-c", d.config}, args...)
+	argv := append([]string{program, "--socket", d.socket, "run", "-c", d.config, "--state-dir", filepath.Join(filepath.Dir(d.config), "state")}, args...)
 	if d.through != "" {
 		argv = append([]string{d.through}, argv...)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"sgfw/cmd/internal/control"
 )
@@ -20,13 +21,20 @@ func (p *program) flowsCommand() *cobra.Command {
 		Use:   "flows",
 		Short: "List the live flows",
 		Long: `List the live flows of the running daemon: packets of these pass in both
-directions whatever the rules say now. DIRECTION is that of the first packet.`,
+directions whatever the rules say now. DIRECTION is that of the first packet.
+Several selectors all have to hold. RULE is the one that admitted the flow;
+"removed" says that it is gone since, "orphan" that no other one would permit
+the flow either.`,
 		Example: `  sgfw flows
-  sgfw flows --limit 20 -o json`,
+  sgfw flows --orphans
+  sgfw flows --interface eth0 --proto tcp --port 443 --state established
+  sgfw flows --address 203.0.113.0/24 --limit 20 -o json`,
 		Args: cobra.NoArgs,
 	}
 	out := outputFlag(c)
+	selectors(c.Flags(), &q)
 	c.Flags().IntVar(&q.Limit, "limit", 0, "list at most so many (0: all)")
+	c.AddCommand(p.revokeCommand())
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if q.Limit < 0 {
 			return &usageError{fmt.Errorf("--limit %d is negative", q.Limit)}
@@ -49,27 +57,31 @@ directions whatever the rules say now. DIRECTION is that of the first packet.`,
 	return c
 }
 
+// selectors adds the flags that select flows.
+func selectors(f *pflag.FlagSet, q *control.FlowQuery) {
+	f.StringVarP(&q.Interface, "interface", "i", "", "flows of this device")
+	f.StringVarP(&q.Protocol, "proto", "p", "", "tcp, udp, icmp, icmpv6 or a number")
+	f.StringVar(&q.Address, "address", "", "an address or CIDR of either end")
+	f.StringVar(&q.Port, "port", "", "a port, or a range such as 8000-9000, of either end")
+	f.StringVar(&q.From, "from", "", "source of the first packet: ADDRESS, ADDRESS:PORT, [ADDRESS]:PORT or :PORT")
+	f.StringVar(&q.To, "to", "", "destination of the first packet, in the same forms")
+	f.StringVar(&q.State, "state", "", "a state, such as established")
+	f.StringVar(&q.Group, "group", "", "flows that a rule of this group admitted")
+	f.StringVar(&q.Rule, "rule", "", "flows that this rule admitted: GROUP/DIRECTION/INDEX")
+	f.BoolVar(&q.Orphans, "orphans", false, "flows whose first packet no rule would permit now")
+}
+
 // flowTable prints flows as rows.
 func flowTable(w *bufio.Writer) (begin func(control.FlowsHeader) error, each func(control.Flow) error, end func() error) {
 	t := newTable(w)
 	rows := 0
 	begin = func(control.FlowsHeader) error {
-		t.row("INTERFACE", "DIRECTION", "PROTOCOL", "LOCAL", "REMOTE", "STATE", "AGE", "ENDS-IN", "PACKETS-IN", "PACKETS-OUT", "RULE")
+		t.row("INTERFACE", "DIRECTION", "PROTOCOL", "LOCAL", "REMOTE", "STATE", "AGE", "TIMEOUT", "PACKETS-IN", "PACKETS-OUT", "BYTES-IN", "BYTES-OUT", "RULE")
 		return nil
 	}
 	each = func(f control.Flow) error {
-		proto, rule := f.Protocol, "-"
-		if f.ICMPType != nil {
-			proto = fmt.Sprintf("%s type %d id %d", f.Protocol, *f.ICMPType, *f.ICMPID)
-		}
-		if f.Rule != nil {
-			rule = fmt.Sprintf("%s[%d]", f.Rule.Group, f.Rule.Index)
-			if f.Rule.Gone {
-				rule += " (removed)"
-			}
-		}
-		t.row(f.Interface, f.Direction, proto, f.Local, f.Remote, f.State, fmt.Sprintf("%ds", f.Age),
-			fmt.Sprintf("%ds", f.Expires), f.Packets.Ingress, f.Packets.Egress, rule)
+		t.row(f.Interface, f.Direction, protocolOf(f), f.Local, f.Remote, f.State, fmt.Sprintf("%ds", f.Age),
+			fmt.Sprintf("%ds", f.Expires), f.Packets.Ingress, f.Packets.Egress, f.Bytes.Ingress, f.Bytes.Egress, ruleOf(f))
 		if rows++; rows%flowsPerTable == 0 {
 			return t.flush()
 		}

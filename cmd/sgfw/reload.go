@@ -1,7 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -11,31 +14,171 @@ import (
 
 func (p *program) reloadCommand() *cobra.Command {
 	var req control.ReloadRequest
+	var confirm time.Duration
 	c := &cobra.Command{
 		Use:   "reload",
 		Short: "Have the daemon read its policy file again",
-		Long: `Have the running daemon read its policy file again. When the command returns
-with exit code 0, no packet is judged by the old rules any more; live flows go
-on. A policy that is invalid (exit code 3), or that would lock out a live SSH
-session (exit code 5), changes nothing.`,
+		Long: `Have the running daemon read its policy file again, and say what changes, what
+the SSH guard finds, and which live flows go on without a rule (orphans). When
+the command returns with exit code 0, no packet is judged by the old rules any
+more; live flows go on. A policy that is invalid (exit code 3), or that would
+lock out a live SSH session (exit code 5), changes nothing.
+
+--dry-run says the same, with the same exit codes, and changes nothing.
+
+--confirm puts the policy on trial: unless "sgfw confirm" comes in time, the
+daemon goes back to the policy of before by itself, also if this command's
+connection is gone, and after a restart of the daemon or the machine if it was
+killed meanwhile. A reload during a trial goes on with the new policy: what to go
+back to stays the same, and so does the end of the trial unless --confirm sets
+another. The policy file is yours: it is never written.`,
 		Example: `  sudo sgfw reload
+  sudo sgfw reload --dry-run
+  sudo sgfw reload --confirm 60s
   sudo sgfw reload --force`,
 		Args: cobra.NoArgs,
 	}
 	out := outputFlag(c)
-	c.Flags().BoolVar(&req.Force, "force", false, "enforce even if a live SSH session would be locked out")
+	f := c.Flags()
+	f.BoolVar(&req.Force, "force", false, "enforce even if a live SSH session would be locked out")
+	f.BoolVar(&req.DryRun, "dry-run", false, "say what would happen, change nothing")
+	f.DurationVar(&confirm, "confirm", 0, "roll back after this time unless \"sgfw confirm\" comes")
+	f.BoolVar(&req.Revoke, "revoke", false, "cut the flows that the new policy leaves without a rule")
 	c.RunE = func(c *cobra.Command, _ []string) error {
+		switch {
+		case !f.Changed("confirm"):
+		case confirm < time.Second || confirm > control.MaxTrial*time.Second:
+			return &usageError{fmt.Errorf("--confirm %s: a trial takes 1s to %s", confirm, control.MaxTrial*time.Second)}
+		case req.Revoke:
+			return &usageError{errors.New("--confirm and --revoke exclude each other: a roll-back brings no flow back (see sgfw confirm --revoke)")}
+		}
+		req.Confirm = int64(confirm.Round(time.Second) / time.Second)
 		req.Caller = sshguard.Caller()
 		r, err := control.NewClient(p.socket).Reload(c.Context(), req)
 		if err != nil {
 			return err
 		}
 		if *out == formatJSON {
-			return p.printJSON(r)
+			err = p.printJSON(r)
+		} else {
+			err = p.printReload(r, confirm)
 		}
-		p.printProblems(r.Notices)
-		_, err = fmt.Fprintf(p.out, "reloaded: generation %d is in force\n", r.Generation)
+		if err == nil && r.DryRun && r.SSHGuard.Refuses {
+			return fmt.Errorf("%w: the policy would lock out a live SSH session\n(hint: permit the client, or use --force to enforce the policy all the same)", errRefused)
+		}
 		return err
 	}
 	return c
+}
+
+func (p *program) printReload(r control.ReloadReply, trial time.Duration) error {
+	p.printProblems(r.Notices)
+	p.printChanges(r.Changes)
+	switch g := r.SSHGuard; {
+	case len(g.Lockouts) > 0:
+		fmt.Fprintln(p.out, "SSH guard: these live sessions could not connect anew:")
+		for _, l := range g.Lockouts {
+			fmt.Fprintln(p.out, "  "+l)
+		}
+	case g.Sessions > 0:
+		fmt.Fprintf(p.out, "SSH guard: %s could connect anew\n", count(g.Sessions, "live session"))
+	default:
+		fmt.Fprintln(p.out, "SSH guard: no live session")
+	}
+	if err := p.printOrphans(r.Orphans, r.Revoked); err != nil {
+		return err
+	}
+	var err error
+	switch {
+	case r.DryRun && trial > 0:
+		_, err = fmt.Fprintf(p.out, "dry run: generation %d stays in force; the new policy would be on trial for %s\n", r.Generation, trial)
+	case r.DryRun:
+		_, err = fmt.Fprintf(p.out, "dry run: generation %d stays in force\n", r.Generation)
+	default:
+		_, err = fmt.Fprintf(p.out, "reloaded: generation %d is in force\n", r.Generation)
+	}
+	if err == nil && r.Trial != nil {
+		_, err = fmt.Fprintf(p.out, "on trial: %s\n", trialText(*r.Trial))
+	}
+	return err
+}
+
+// trialText says when a trial ends, and how to end it.
+func trialText(t control.Trial) string {
+	return fmt.Sprintf("rolled back at %s (in %d s) unless \"sgfw confirm\" comes", t.Deadline.Local().Format(time.TimeOnly), t.Left)
+}
+
+// printChanges lists what leads from one policy to another.
+func (p *program) printChanges(changes []control.Change) {
+	if len(changes) == 0 {
+		fmt.Fprintln(p.out, "no changes")
+		return
+	}
+	fmt.Fprintln(p.out, count(len(changes), "change")+":")
+	for _, c := range changes {
+		line := c.Op + " " + c.Part
+		if c.What != "" {
+			line += ": " + c.What
+		}
+		fmt.Fprintln(p.out, "  "+line)
+	}
+}
+
+// orphansShown is how many flows a command lists that is not about flows.
+const orphansShown = 10
+
+// printOrphans lists the flows without a rule; revoked is not nil if they were cut.
+func (p *program) printOrphans(o control.Orphans, revoked *control.Revoked) error {
+	flows := o.Flows
+	switch {
+	case revoked != nil:
+		fmt.Fprintf(p.out, "orphans: %s without a rule cut\n", count(revoked.Count, "live flow"))
+		flows = revoked.Flows
+	case o.Count == 0:
+		fmt.Fprintln(p.out, "orphans: every live flow has a rule")
+	default:
+		verb := "go"
+		if o.Count == 1 {
+			verb = "goes"
+		}
+		fmt.Fprintf(p.out, "orphans: %s %s on without a rule (\"sgfw flows revoke --orphans\" cuts them)\n", count(o.Count, "live flow"), verb)
+	}
+	t := newTable(p.out)
+	for _, f := range flows[:min(len(flows), orphansShown)] {
+		t.row("  "+f.Interface, f.Direction, protocolOf(f), f.Local, f.Remote, f.State, ruleOf(f))
+	}
+	if more := max(o.Count, len(flows)) - orphansShown; more > 0 {
+		t.row(fmt.Sprintf("  and %d more", more))
+	}
+	return t.flush()
+}
+
+// ruleOf is the rule that admitted a flow, in short.
+func ruleOf(f control.Flow) string {
+	var notes []string
+	out := "-"
+	if f.Rule != nil {
+		out = fmt.Sprintf("%s/%s/%d", f.Rule.Group, f.Rule.Direction, f.Rule.Index)
+		if f.Rule.Index < 0 {
+			out = fmt.Sprintf("%s/%s (default)", f.Rule.Group, f.Rule.Direction)
+		}
+		if f.Rule.Gone {
+			notes = append(notes, "removed")
+		}
+	}
+	if f.Orphan {
+		notes = append(notes, "orphan")
+	}
+	if len(notes) > 0 {
+		out += " (" + strings.Join(notes, ", ") + ")"
+	}
+	return out
+}
+
+// protocolOf is a flow's protocol, with what takes the place of ports.
+func protocolOf(f control.Flow) string {
+	if f.ICMPType != nil {
+		return fmt.Sprintf("%s type %d id %d", f.Protocol, *f.ICMPType, *f.ICMPID)
+	}
+	return f.Protocol
 }

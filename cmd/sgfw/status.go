@@ -45,6 +45,21 @@ func (p *program) printStatus(s control.Status) error {
 	}
 	t.row("daemon", fmt.Sprintf("PID %d, version %s, since %s", s.PID, s.Version, s.Started.Local().Format(time.DateTime)))
 	t.row("policy", fmt.Sprintf("%s: %s, %s", s.Policy.File, count(s.Policy.Groups, "group"), count(s.Policy.Rules, "rule")))
+	if s.Policy.FileDiffers {
+		t.row("", "the file says something else than what is in force: see sgfw reload --dry-run")
+	}
+	if s.Policy.Watch {
+		t.row("", "reloaded by itself when the file has settled")
+	}
+	if trial := s.Policy.Trial; trial != nil {
+		t.row("on trial", trialText(*trial))
+	}
+	if r := s.Policy.RolledBack; r != nil {
+		t.row("rolled back", fmt.Sprintf("%s: %s", r.At.Local().Format(time.DateTime), r.Why))
+	}
+	if f := s.Policy.Failure; f != nil {
+		t.row("refused", fmt.Sprintf("%s, by %s: %s", f.At.Local().Format(time.DateTime), f.By, strings.ReplaceAll(f.Message, "\n", "; ")))
+	}
 	t.row("generation", fmt.Sprintf("%d, file loaded %s", s.Policy.Generation, s.Policy.Loaded.Local().Format(time.DateTime)))
 	t.row("table", fmt.Sprintf("%s, queue by %s, owned %s, persistent %s, reassembly by %s, repaired %d times",
 		s.Table.Name, s.Table.QueueExpression, yesNo(s.Table.Owner), yesNo(s.Table.Persist), s.Table.Reassembly, s.Table.Repaired))

@@ -27,16 +27,26 @@ var ErrTooBig = errors.New("policy file is too big")
 // (see [policy.AsProblems]); others are about reading it. Problems are returned
 // with a good policy too: warnings and notices.
 func Load(path string) (*policy.Policy, policy.Problems, error) {
+	data, err := Read(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	return Parse(path, data)
+}
+
+// Read returns the text of the policy file at path, for [Parse]. Of a file that
+// is larger than MaxSize it returns enough for Parse to refuse it.
+func Read(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, nil, fmt.Errorf("policy: %w", err)
+		return nil, fmt.Errorf("policy: %w", err)
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
 	if err != nil {
-		return nil, nil, fmt.Errorf("policy: %w", err)
+		return nil, fmt.Errorf("policy: %w", err)
 	}
-	return Parse(path, data)
+	return data, nil
 }
 
 // Parse checks the text of a policy file; name is what positions call it. See

@@ -194,6 +194,7 @@ settings:
   on_failure: { gone: accept }
   queues: { base: 5000, count: 2 }
   max_flows: 1000
+  watch: true
 `))
 	if err != nil || len(problems) != 1 { // host bits
 		t.Fatal(problems)
@@ -232,7 +233,7 @@ settings:
 		Remotes: []policy.Remote{{Name: "db-1", Addresses: []netip.Addr{addr("10.0.1.7")}, Groups: []string{"app"}, Pos: at(32, 5)}},
 		Settings: policy.Settings{
 			ICMPErrors: policy.ICMPErrorsRules, OnStop: policy.OnStopKeep, OnGone: policy.FailAccept,
-			QueueBase: 5000, QueueCount: 2, MaxFlows: 1000,
+			QueueBase: 5000, QueueCount: 2, MaxFlows: 1000, Watch: true,
 		},
 	}
 	if diff := cmp.Diff(want, p, cmpopts.EquateComparable(netip.Prefix{}, netip.Addr{}), cmpopts.EquateEmpty()); diff != "" {

@@ -17,9 +17,7 @@ func (d *decoder) settings(n *node, s *policy.Settings) {
 	}
 	d.choice(f["tracking"], "tracking", "always", "aws")
 	d.choice(f["datapath"], "datapath", "userspace", "offload")
-	if watch, ok := d.truth(f["watch"], "watch"); ok && watch {
-		d.unbuilt(f["watch"], "watch: true", "write false, or leave it out")
-	}
+	s.Watch, _ = d.truth(f["watch"], "watch")
 	if d.oneOf(f["icmp_errors"], "icmp_errors", "related", "rules") == "rules" {
 		s.ICMPErrors = policy.ICMPErrorsRules
 	}

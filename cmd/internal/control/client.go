@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"syscall"
 )
 
@@ -57,14 +56,31 @@ func (c *Client) Reload(ctx context.Context, q ReloadRequest) (ReloadReply, erro
 	return doc, err
 }
 
+// Confirm ends a trial: the policy stays.
+func (c *Client) Confirm(ctx context.Context, q EndTrialRequest) (ConfirmReply, error) {
+	var doc ConfirmReply
+	err := c.document(ctx, http.MethodPost, "confirm", q, &doc, &doc.Schema)
+	return doc, err
+}
+
+// Rollback ends a trial: the confirmed policy is in force again.
+func (c *Client) Rollback(ctx context.Context, q EndTrialRequest) (RollbackReply, error) {
+	var doc RollbackReply
+	err := c.document(ctx, http.MethodPost, "rollback", q, &doc, &doc.Schema)
+	return doc, err
+}
+
+// Revoke ends flows; the next packet of each meets the rules or none.
+func (c *Client) Revoke(ctx context.Context, q RevokeRequest) (RevokeReply, error) {
+	var doc RevokeReply
+	err := c.document(ctx, http.MethodPost, "revoke", q, &doc, &doc.Schema)
+	return doc, err
+}
+
 // Flows calls begin once and then each for every flow. An answer that ends
 // early is an error, however many flows came before.
 func (c *Client) Flows(ctx context.Context, q FlowQuery, begin func(FlowsHeader) error, each func(Flow) error) error {
-	v := url.Values{}
-	if q.Limit > 0 {
-		v.Set("limit", strconv.Itoa(q.Limit))
-	}
-	body, err := c.do(ctx, http.MethodGet, "flows?"+v.Encode(), nil)
+	body, err := c.do(ctx, http.MethodGet, "flows?"+q.values().Encode(), nil)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -25,11 +26,15 @@ type fake struct {
 	broken  error // returned by Flows after the flows
 	explain func(Query) (Explanation, error)
 	reload  func(ReloadRequest) (ReloadReply, error)
+	// query and revoke are what was asked last.
+	query  FlowQuery
+	revoke RevokeRequest
 }
 
 func (f *fake) Status(context.Context) (Status, error) { return f.status, nil }
 
 func (f *fake) Flows(_ context.Context, q FlowQuery, begin func(FlowsHeader) error, each func(Flow) error) error {
+	f.query = q
 	if err := begin(FlowsHeader{Live: len(f.flows)}); err != nil {
 		return err
 	}
@@ -46,6 +51,22 @@ func (f *fake) Flows(_ context.Context, q FlowQuery, begin func(FlowsHeader) err
 
 func (f *fake) Explain(_ context.Context, q Query) (Explanation, error)        { return f.explain(q) }
 func (f *fake) Reload(_ context.Context, q ReloadRequest) (ReloadReply, error) { return f.reload(q) }
+
+func (f *fake) Confirm(_ context.Context, q EndTrialRequest) (ConfirmReply, error) {
+	if !q.Revoke {
+		return ConfirmReply{}, errors.New("no policy is on trial")
+	}
+	return ConfirmReply{Generation: 3, Revoked: &Revoked{Count: 1}}, nil
+}
+
+func (f *fake) Rollback(_ context.Context, q EndTrialRequest) (RollbackReply, error) {
+	return RollbackReply{Generation: 4, Changes: []Change{{Op: "+", Part: "group web"}}}, nil
+}
+
+func (f *fake) Revoke(_ context.Context, q RevokeRequest) (RevokeReply, error) {
+	f.revoke = q
+	return RevokeReply{DryRun: q.DryRun, Revoked: Revoked{Count: 2, Permitted: 1}}, nil
+}
 
 // serve runs a server on a socket of its own until the test ends.
 func serve(t *testing.T, b Backend) (path string) {
@@ -328,5 +349,56 @@ func TestAStrangerOnTheSocket(t *testing.T) {
 	}
 	if _, err := c.Reload(t.Context(), ReloadRequest{}); !errors.Is(err, ErrProtocol) {
 		t.Errorf("other error body: %v, want ErrProtocol", err)
+	}
+}
+
+func TestEndsOfTrialsTravel(t *testing.T) {
+	c := NewClient(serve(t, &fake{}))
+	if r, err := c.Confirm(t.Context(), EndTrialRequest{Revoke: true}); err != nil || r.Generation != 3 || r.Revoked == nil || r.Revoked.Count != 1 {
+		t.Errorf("confirm: %+v, %v", r, err)
+	}
+	_, err := c.Confirm(t.Context(), EndTrialRequest{})
+	if f, ok := errors.AsType[*Failure](err); !ok || f.Kind != KindFailed || f.Message != "no policy is on trial" {
+		t.Errorf("confirm without a trial: %v", err)
+	}
+	if r, err := c.Rollback(t.Context(), EndTrialRequest{}); err != nil || r.Generation != 4 || len(r.Changes) != 1 {
+		t.Errorf("rollback: %+v, %v", r, err)
+	}
+}
+
+// A query arrives as it was asked, each of its parts.
+func TestFlowQueriesTravel(t *testing.T) {
+	full := FlowQuery{
+		Interface: "eth0", Protocol: "tcp", From: "[2001:db8::1]:5", To: ":443", Address: "192.0.2.0/24", Port: "1-2",
+		State: "established", Group: "a b&c=d", Rule: "web/ingress/0", Orphans: true, Limit: 7,
+	}
+	f := &fake{}
+	c := NewClient(serve(t, f))
+	none := func(FlowsHeader) error { return nil }
+	for _, q := range []FlowQuery{{}, full, {Orphans: true}, {Group: "web"}} {
+		if err := c.Flows(t.Context(), q, none, func(Flow) error { return nil }); err != nil || f.query != q {
+			t.Errorf("asked %+v, arrived %+v, %v", q, f.query, err)
+		}
+		r, err := c.Revoke(t.Context(), RevokeRequest{Flows: q, DryRun: true, Caller: "x"})
+		if err != nil || f.revoke.Flows != q || !f.revoke.DryRun || !r.DryRun || r.Revoked.Count != 2 {
+			t.Errorf("asked %+v, arrived %+v, %+v, %v", q, f.revoke, r, err)
+		}
+	}
+	if (FlowQuery{Limit: 3}).All() != true || full.All() || (FlowQuery{Orphans: true}).All() {
+		t.Error("All is wrong")
+	}
+}
+
+// A selector that the daemon does not know would select too much if overlooked.
+func TestUnknownSelectorsAreRefused(t *testing.T) {
+	for _, v := range []string{"nonsense=1", "limit=-1", "limit=x", "orphans=perhaps", "address=192.0.2.1&prot=tcp"} {
+		values, err := url.ParseQuery(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = parseFlowQuery(values)
+		if f, ok := errors.AsType[*Failure](err); !ok || f.Kind != KindUsage {
+			t.Errorf("%s: %v, want usage", v, err)
+		}
 	}
 }

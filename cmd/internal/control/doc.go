@@ -54,6 +54,18 @@ type PolicyStatus struct {
 	Loaded     time.Time `json:"loaded"`
 	Groups     int       `json:"groups"`
 	Rules      int       `json:"rules"`
+	// FileDiffers is true when the file says something else than what is in
+	// force, or cannot be read.
+	FileDiffers bool `json:"file_differs"`
+	// Watch is true when the daemon reloads by itself once the file has settled.
+	Watch bool `json:"watch"`
+	// Trial is there while the policy in force waits to be confirmed.
+	Trial *Trial `json:"trial,omitempty"`
+	// RolledBack is there while the confirmed policy is in force because the one
+	// in the file was rolled back.
+	RolledBack *RolledBack `json:"rolled_back,omitempty"`
+	// Failure is the last reload that was refused, if none has succeeded since.
+	Failure *ReloadFailure `json:"failure,omitempty"`
 }
 
 // InterfaceStatus is one entry of the policy's interfaces and the devices that
@@ -133,6 +145,9 @@ type FlowStatus struct {
 	EvictedClosed    uint64 `json:"evicted_closed"`
 	// RefusedFull counts new flows that found no room.
 	RefusedFull uint64 `json:"refused_full"`
+	// Revoked counts flows ended by order. Live counts them, too, until they would
+	// have ended by themselves.
+	Revoked uint64 `json:"revoked"`
 }
 
 // VerdictCount is how many packets got a verdict for a reason.
@@ -140,63 +155,4 @@ type VerdictCount struct {
 	Verdict string `json:"verdict"`
 	Reason  string `json:"reason"`
 	Packets uint64 `json:"packets"`
-}
-
-// Flow is one live flow of one interface.
-type Flow struct {
-	Interface string `json:"interface"`
-	// Direction is that of the packet that opened the flow.
-	Direction string `json:"direction"`
-	Protocol  string `json:"protocol"`
-	// Local and Remote are ADDRESS:PORT for TCP and UDP, else addresses.
-	Local  string `json:"local"`
-	Remote string `json:"remote"`
-	// ICMPType is that of the query that opened the flow.
-	ICMPType *uint8  `json:"icmp_type,omitempty"`
-	ICMPID   *uint16 `json:"icmp_id,omitempty"`
-	State    string  `json:"state"`
-	// Age and Expires are seconds since the first packet, and left if no other
-	// one comes.
-	Age     int64   `json:"age_seconds"`
-	Expires int64   `json:"expires_seconds"`
-	Packets Traffic `json:"packets"`
-	Bytes   Traffic `json:"bytes"`
-	// Rule admitted the flow's first packet. It may be gone since.
-	Rule *RuleRef `json:"rule,omitempty"`
-}
-
-// Traffic is an amount by direction.
-type Traffic struct {
-	Ingress uint64 `json:"ingress"`
-	Egress  uint64 `json:"egress"`
-}
-
-// FlowQuery selects flows. The zero value selects all.
-type FlowQuery struct {
-	// Limit bounds the number of flows, 0 meaning no bound.
-	Limit int
-}
-
-// FlowsHeader is the first line of the answer to a flow query; one Flow per
-// line follows.
-type FlowsHeader struct {
-	Schema string `json:"schema"`
-	// Live is the number of flows in the table.
-	Live int `json:"live"`
-}
-
-// ReloadRequest asks for the policy file to be read again.
-type ReloadRequest struct {
-	// Force skips the SSH guard.
-	Force bool `json:"force"`
-	// Caller is SSH_CONNECTION of whoever asks, so that the guard knows the
-	// session even where socket diagnostics do not; empty for none.
-	Caller string `json:"caller,omitempty"`
-}
-
-// ReloadReply is the answer once every queue uses the new rules.
-type ReloadReply struct {
-	Schema     string    `json:"schema"`
-	Generation uint64    `json:"generation"`
-	Notices    []Problem `json:"notices"`
 }

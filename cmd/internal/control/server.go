@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"strconv"
 	"time"
 )
 
@@ -35,6 +34,10 @@ type Backend interface {
 	Flows(ctx context.Context, q FlowQuery, begin func(FlowsHeader) error, each func(Flow) error) error
 	Explain(context.Context, Query) (Explanation, error)
 	Reload(context.Context, ReloadRequest) (ReloadReply, error)
+	// Confirm and Rollback end a trial, and fail if there is none.
+	Confirm(context.Context, EndTrialRequest) (ConfirmReply, error)
+	Rollback(context.Context, EndTrialRequest) (RollbackReply, error)
+	Revoke(context.Context, RevokeRequest) (RevokeReply, error)
 }
 
 // Serve answers on l until ctx ends, then lets running requests finish for a
@@ -79,35 +82,34 @@ func handler(b Backend) http.Handler {
 		answer(w, doc, err)
 	})
 	mux.HandleFunc("GET /v1/flows", func(w http.ResponseWriter, r *http.Request) {
-		q, err := flowQuery(r)
+		q, err := parseFlowQuery(r.URL.Query())
 		if err != nil {
 			answer(w, nil, err)
 			return
 		}
 		streamFlows(r.Context(), w, b, q)
 	})
-	mux.HandleFunc("POST /v1/explain", func(w http.ResponseWriter, r *http.Request) {
-		var q Query
-		if err := decode(w, r, &q); err != nil {
-			answer(w, nil, err)
-			return
-		}
-		doc, err := b.Explain(r.Context(), q)
-		doc.Schema = Schema
-		answer(w, doc, err)
-	})
-	mux.HandleFunc("POST /v1/reload", func(w http.ResponseWriter, r *http.Request) {
-		var q ReloadRequest
-		if err := decode(w, r, &q); err != nil {
-			answer(w, nil, err)
-			return
-		}
-		// A client that hangs up must not leave a reload half done.
-		doc, err := b.Reload(context.WithoutCancel(r.Context()), q)
-		doc.Schema = Schema
-		answer(w, doc, err)
-	})
+	post(mux, "explain", b.Explain, func(d *Explanation) *string { return &d.Schema })
+	post(mux, "reload", b.Reload, func(d *ReloadReply) *string { return &d.Schema })
+	post(mux, "confirm", b.Confirm, func(d *ConfirmReply) *string { return &d.Schema })
+	post(mux, "rollback", b.Rollback, func(d *RollbackReply) *string { return &d.Schema })
+	post(mux, "revoke", b.Revoke, func(d *RevokeReply) *string { return &d.Schema })
 	return bounded(guarded(mux))
+}
+
+// post serves a request of one document that is answered with another.
+func post[Q, D any](mux *http.ServeMux, name string, do func(context.Context, Q) (D, error), schema func(*D) *string) {
+	mux.HandleFunc("POST /v1/"+name, func(w http.ResponseWriter, r *http.Request) {
+		var q Q
+		if err := decode(w, r, &q); err != nil {
+			answer(w, nil, err)
+			return
+		}
+		// A client that hangs up must not leave a change half done.
+		doc, err := do(context.WithoutCancel(r.Context()), q)
+		*schema(&doc) = Schema
+		answer(w, doc, err)
+	})
 }
 
 // lookingPosts are the paths whose POST changes nothing: their question does
@@ -154,18 +156,6 @@ func decode(w http.ResponseWriter, r *http.Request, v any) error {
 		return &Failure{Kind: KindUsage, Message: "request: more than one document"}
 	}
 	return nil
-}
-
-func flowQuery(r *http.Request) (FlowQuery, error) {
-	var q FlowQuery
-	if s := r.URL.Query().Get("limit"); s != "" {
-		n, err := strconv.Atoi(s)
-		if err != nil || n < 0 {
-			return q, &Failure{Kind: KindUsage, Message: fmt.Sprintf("limit: %q is not a number of flows", s)}
-		}
-		q.Limit = n
-	}
-	return q, nil
 }
 
 // answer writes doc, or the error.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/explain"
 	"sgfw/cmd/internal/netwatch"
 	"sgfw/cmd/internal/sshguard"
 	"sgfw/filter/nfqueue"
@@ -25,62 +26,6 @@ const (
 
 // errStopping refuses changes after the stop has begun.
 var errStopping = errors.New("the daemon is stopping")
-
-// reloads answers SIGHUP. The outcome is in the log and in the status line.
-func (d *daemon) reloads(ctx context.Context) error {
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-d.cfg.Reload:
-			// reload has logged whatever it returns.
-			_, _ = d.Reload(ctx, control.ReloadRequest{})
-		}
-	}
-}
-
-// Reload reads the policy again and answers when no packet is judged by the old
-// one any more. After an error everything is as it was.
-func (d *daemon) Reload(_ context.Context, req control.ReloadRequest) (control.ReloadReply, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.logNotify(d.notify.reloading())
-	defer func() { d.logNotify(d.notify.ready(d.line())) }()
-	notices, err := d.reload(req)
-	if err != nil {
-		d.log.Error("reload refused, the old policy stays in force", "error", err)
-		return control.ReloadReply{}, failure(err)
-	}
-	d.logProblems(notices)
-	d.log.Info("reloaded", "policy", d.cfg.PolicyFile, "generation", d.current.rs.Generation())
-	return control.ReloadReply{Generation: d.current.rs.Generation(), Notices: control.Problems(notices)}, nil
-}
-
-// reload is Reload with the lock held. It returns warnings and notices.
-func (d *daemon) reload(req control.ReloadRequest) (policy.Problems, error) {
-	if d.stopping {
-		return nil, errStopping
-	}
-	facts, err := d.links.Read()
-	if err != nil {
-		return nil, err
-	}
-	next, err := load(d.cfg.PolicyFile, d.compiler, facts)
-	if err != nil {
-		return nil, err
-	}
-	if err := guard(next.rs, req.Caller); err != nil {
-		if !req.Force {
-			return nil, err
-		}
-		d.log.Warn("enforcing although the SSH guard objects", "reason", err.Error())
-	}
-	if err := d.enforce(next, facts); err != nil {
-		return nil, err
-	}
-	d.facts, d.loaded = facts, time.Now()
-	return append(slices.Clone(next.problems), d.fixed(next.policy)...), nil
-}
 
 // enforce publishes the ruleset and adjusts the table. The table goes from the
 // old devices to the new ones in one transaction: a device that only changes
@@ -105,6 +50,9 @@ func (d *daemon) enforce(next *candidate, facts netwatch.Snapshot) error {
 		}
 	}
 	d.engine.Publish(next.rs)
+	if old.policy.Settings.Watch != next.policy.Settings.Watch {
+		wake(d.watchChanged)
+	}
 	d.current, d.plan, d.broken = next, newPlan, ""
 	return nil
 }
@@ -159,6 +107,9 @@ func (d *daemon) fixed(p *policy.Policy) policy.Problems {
 
 // failure gives an error its kind for the way to the client.
 func failure(err error) error {
+	if f, ok := errors.AsType[*control.Failure](err); ok {
+		return f
+	}
 	f := &control.Failure{Kind: control.KindFailed, Message: err.Error()}
 	switch {
 	case policy.AsProblems(err) != nil:
@@ -167,6 +118,8 @@ func failure(err error) error {
 		f.Kind = control.KindInvalid
 	case errors.Is(err, sshguard.ErrLockout):
 		f.Kind = control.KindRefused
+	case errors.Is(err, explain.ErrQuestion):
+		f.Kind = control.KindUsage
 	}
 	return f
 }
@@ -249,8 +202,10 @@ func (d *daemon) repairs(ctx context.Context) error {
 // degraded says what is not as the policy wants it; the caller holds mu.
 func (d *daemon) degraded() []string {
 	out := slaves(d.current.policy, d.facts)
-	if d.broken != "" {
-		out = append(out, d.broken)
+	for _, what := range []string{d.broken, d.unkept, d.unwatched} {
+		if what != "" {
+			out = append(out, what)
+		}
 	}
 	return out
 }
@@ -260,6 +215,13 @@ func (d *daemon) line() string {
 	if out := d.degraded(); len(out) > 0 {
 		return "degraded: " + strings.Join(out, "; ")
 	}
-	return fmt.Sprintf("enforcing %s on %d interfaces, generation %d",
+	line := fmt.Sprintf("enforcing %s on %d interfaces, generation %d",
 		d.cfg.PolicyFile, len(d.current.policy.Interfaces), d.current.rs.Generation())
+	switch {
+	case d.record.Trial != nil:
+		line += ", to be confirmed"
+	case d.record.Rejected != nil:
+		line += ", rolled back"
+	}
+	return line
 }

@@ -12,6 +12,7 @@ import (
 	"sgfw/cmd/internal/control"
 	"sgfw/cmd/internal/netwatch"
 	"sgfw/cmd/internal/sshguard"
+	"sgfw/cmd/internal/state"
 	"sgfw/filter"
 	"sgfw/filter/nfqueue"
 	"sgfw/filter/nft"
@@ -50,6 +51,11 @@ type daemon struct {
 
 	// failed takes the first error that ends the run.
 	failed chan error
+	// trialChanged and watchChanged wake the tasks that the record and the
+	// settings concern.
+	trialChanged, watchChanged chan struct{}
+	// store is nil where nothing is kept.
+	store *state.Store
 
 	// mu orders everything that changes the rules: reloads, new facts,
 	// repairs of the table. It guards what follows.
@@ -62,6 +68,16 @@ type daemon struct {
 	stopping bool
 	broken   string // why the table could not be repaired, "" if it is whole
 	repaired uint64
+	// record is what is in force and what to roll back to; unkept says why the
+	// state directory does not have it, "" if it has.
+	record state.Record
+	unkept string
+	// tried is the sum of the file's text that was last put in force, or refused.
+	tried string
+	// refused is the last reload that changed nothing, if none has succeeded since.
+	refused *control.ReloadFailure
+	// unwatched says why the policy file is not watched though it should be.
+	unwatched string
 }
 
 // Run enforces the policy in the network namespace of the calling thread until
@@ -72,9 +88,22 @@ type daemon struct {
 func Run(ctx context.Context, cfg Config) error { return newDaemon(cfg).run(ctx) }
 
 func newDaemon(cfg Config) *daemon {
-	return &daemon{
+	d := &daemon{
 		cfg: cfg, log: cfg.Log, notify: newNotifier(), patience: watchdogPatience(), started: time.Now(),
 		failed: make(chan error, 1), compiler: filter.NewCompiler(),
+		trialChanged: make(chan struct{}, 1), watchChanged: make(chan struct{}, 1),
+	}
+	if cfg.StateDir != "" {
+		d.store = state.NewStore(cfg.StateDir)
+	}
+	return d
+}
+
+// wake makes the task behind a channel look again.
+func wake(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // it is awake
 	}
 }
 
@@ -96,7 +125,8 @@ func (d *daemon) start(ctx context.Context) error {
 	if d.facts, err = d.links.Read(); err != nil {
 		return err
 	}
-	if d.current, err = load(d.cfg.PolicyFile, d.compiler, d.facts); err != nil {
+	restored, err := d.begin()
+	if err != nil {
 		return err
 	}
 	d.loaded = time.Now()
@@ -108,8 +138,10 @@ func (d *daemon) start(ctx context.Context) error {
 	if d.table, err = nft.Open(); err != nil {
 		return fmt.Errorf("nftables: %w", err)
 	}
-	if err := guard(d.current.rs, sshguard.Caller()); err != nil {
-		if !d.cfg.Force {
+	if _, err := guard(d.current.rs, sshguard.Caller()); err != nil {
+		// What a roll-back restores was in force before: staying closed would be
+		// the worse lockout.
+		if !d.cfg.Force && !restored {
 			return err
 		}
 		d.log.Warn("enforcing although the SSH guard objects", "reason", err.Error())
@@ -124,6 +156,7 @@ func (d *daemon) start(ctx context.Context) error {
 	if err := d.table.Apply(d.plan); err != nil {
 		return fmt.Errorf("install table inet %s: %w", nft.TableName, err)
 	}
+	d.keep(d.record)
 	return nil
 }
 
@@ -185,6 +218,8 @@ func (d *daemon) serve(ctx context.Context) error {
 	task("table repair", d.repairs)
 	task("expiry", d.expire)
 	task("signals", d.reloads)
+	task("trial", d.trials)
+	task("policy watch", d.watches)
 	task("watchdog", d.watchdog)
 
 	d.log.Info("enforcing", "policy", d.cfg.PolicyFile, "socket", d.cfg.Socket,

@@ -28,6 +28,9 @@ type Config struct {
 	// SocketGroup is the number of the group whose members may look at the
 	// daemon, or control.NoGroup. Number 0 is root's own.
 	SocketGroup int
+	// StateDir is where the policy to roll back to is kept. Empty means nowhere:
+	// then there are no trials.
+	StateDir string
 	// Force starts although the SSH guard objects.
 	Force bool
 	// Driver is the implementation of the queues; the zero value is the default.

@@ -134,7 +134,7 @@ func config(t *testing.T, text string) (Config, *lockedBuffer) {
 	dir := t.TempDir()
 	log := &lockedBuffer{}
 	cfg := Config{
-		PolicyFile: filepath.Join(dir, "p.yaml"), Socket: filepath.Join(dir, "sgfw.sock"), SocketGroup: control.NoGroup,
+		PolicyFile: filepath.Join(dir, "p.yaml"), Socket: filepath.Join(dir, "sgfw.sock"), SocketGroup: control.NoGroup, StateDir: filepath.Join(dir, "state"),
 		Version: "test", Log: slog.New(slog.NewTextHandler(log, nil)), Reload: make(chan struct{}),
 	}
 	write(t, cfg.PolicyFile, text)

@@ -6,6 +6,7 @@ import (
 
 	"sgfw/cmd/internal/netwatch"
 	"sgfw/cmd/internal/sshguard"
+	"sgfw/cmd/internal/state"
 	"sgfw/filter"
 	"sgfw/filter/nft"
 	"sgfw/policy"
@@ -15,24 +16,37 @@ import (
 
 // candidate is a policy on its way to be enforced.
 type candidate struct {
+	// source is the text that the policy is from.
+	source   state.Policy
 	policy   *policy.Policy
 	problems policy.Problems // warnings and notices
 	members  *member.Membership
 	// base is the compiled policy, and rs the same bound to the devices.
 	base, rs *filter.Ruleset
+	// facts are those that it was compiled for.
+	facts netwatch.Snapshot
 }
 
-// load reads the policy file and compiles it for the facts. Nothing is changed
-// but the compiler's memory of rule ids.
-func load(path string, c *filter.Compiler, facts netwatch.Snapshot) (*candidate, error) {
-	p, problems, err := file.Load(path)
+// readPolicy reads the policy file.
+func readPolicy(path string) (state.Policy, error) {
+	text, err := file.Read(path)
+	if err != nil {
+		return state.Policy{}, err
+	}
+	return state.NewPolicy(text), nil
+}
+
+// load compiles a policy for the facts; name is what its positions call it.
+// Nothing is changed but the compiler's memory of rule ids.
+func load(name string, source state.Policy, c *filter.Compiler, facts netwatch.Snapshot) (*candidate, error) {
+	p, problems, err := file.Parse(name, source.Text)
 	if err != nil {
 		return nil, err
 	}
 	if err := enslaved(p, facts); err != nil {
 		return nil, err
 	}
-	n := &candidate{policy: p, problems: append(problems, absent(p, facts)...)}
+	n := &candidate{source: source, facts: facts, policy: p, problems: append(problems, absent(p, facts)...)}
 	n.members = member.Resolve(p, facts.Facts)
 	n.base = c.Compile(p, n.members)
 	n.rs = n.base.WithLinks(facts.Facts.Links)
@@ -40,13 +54,14 @@ func load(path string, c *filter.Compiler, facts netwatch.Snapshot) (*candidate,
 }
 
 // guard asks whether the ruleset would lock out a live SSH session; caller is
-// SSH_CONNECTION of whoever wants the ruleset.
-func guard(rs *filter.Ruleset, caller string) error {
-	sessions, err := sshguard.Find(caller)
+// SSH_CONNECTION of whoever wants the ruleset. It returns the number of sessions
+// that it found.
+func guard(rs *filter.Ruleset, caller string) (sessions int, err error) {
+	found, err := sshguard.Find(caller)
 	if err != nil {
-		return fmt.Errorf("look for live SSH sessions: %w", err)
+		return 0, fmt.Errorf("look for live SSH sessions: %w", err)
 	}
-	return sshguard.Check(rs, sessions)
+	return len(found), sshguard.Check(rs, found)
 }
 
 // slaves says of every managed device that it belongs to another one.

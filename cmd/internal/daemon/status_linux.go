@@ -3,7 +3,6 @@ package daemon
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"os"
 	"slices"
 
@@ -32,6 +31,10 @@ func (d *daemon) Status(context.Context) (control.Status, error) {
 			Loaded:     d.loaded.UTC(),
 			Groups:     len(d.current.policy.Groups),
 			Rules:      rules(d.current.policy),
+			Watch:      d.current.policy.Settings.Watch,
+			Trial:      d.trial(),
+			RolledBack: d.rolledBack(),
+			Failure:    d.refused,
 		},
 		Interfaces: d.interfaces(),
 		Table:      d.tableStatus(),
@@ -39,6 +42,8 @@ func (d *daemon) Status(context.Context) (control.Status, error) {
 		Flows:      flowStatus(d.engine.Flows().Stats()),
 		Verdicts:   verdicts(d.engine.Counts()),
 	}
+	file, err := readPolicy(d.cfg.PolicyFile)
+	doc.Policy.FileDiffers = err != nil || !file.Same(d.current.source)
 	if len(doc.Degraded) > 0 {
 		doc.State = control.StateDegraded
 	}
@@ -123,7 +128,7 @@ func flowStatus(st conntrack.Stats) control.FlowStatus {
 		Live: st.Flows, Max: st.MaxFlows, HalfOpen: st.HalfOpen, MaxHalfOpen: st.MaxHalfOpen,
 		Created: st.Inserted, Expired: st.Expired,
 		EvictedHalfOpen: st.EvictedHalfOpen, EvictedUnreplied: st.EvictedUnreplied, EvictedClosed: st.EvictedClosed,
-		RefusedFull: st.RefusedFull,
+		RefusedFull: st.RefusedFull, Revoked: st.Revoked,
 	}
 }
 
@@ -139,39 +144,6 @@ func verdicts(counts filter.Counts) []control.VerdictCount {
 		return cmp.Or(cmp.Compare(a.Verdict, b.Verdict), cmp.Compare(b.Packets, a.Packets), cmp.Compare(a.Reason, b.Reason))
 	})
 	return out
-}
-
-// Flows implements [control.Backend].
-func (d *daemon) Flows(ctx context.Context, q control.FlowQuery, begin func(control.FlowsHeader) error, each func(control.Flow) error) error {
-	d.mu.Lock()
-	rs := d.current.rs
-	d.mu.Unlock()
-	table, now := d.engine.Flows(), d.engine.Now()
-	if err := begin(control.FlowsHeader{Live: table.Len()}); err != nil {
-		return err
-	}
-	var err error
-	n := 0
-	table.Range(now, func(f conntrack.FlowInfo) bool {
-		if q.Limit > 0 && n == q.Limit {
-			return false
-		}
-		n++
-		doc := explain.Flow(device(rs, f.Tuple.Scope()), f, now)
-		if info, ok := rs.Rule(filter.RuleID(f.Rule)); ok {
-			doc.Rule = explain.Rule(info)
-		}
-		if err = each(doc); err == nil {
-			err = ctx.Err()
-		}
-		return err == nil
-	})
-	return err
-}
-
-// device is the name of the device that a scope stands for.
-func device(rs *filter.Ruleset, s conntrack.Scope) string {
-	return cmp.Or(rs.DeviceOf(s), fmt.Sprintf("(scope %d)", s))
 }
 
 // Explain implements [control.Backend].

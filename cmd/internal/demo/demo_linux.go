@@ -106,7 +106,7 @@ func (s *show) enforce(ctx context.Context, self, socket string) (stop func() er
 		return nil, err
 	}
 	var log bytes.Buffer
-	cmd := s.server.Command(self, "--socket", socket, "run", "-c", s.policy, "--force")
+	cmd := s.server.Command(self, "--socket", socket, "run", "-c", s.policy, "--force", "--state-dir", "")
 	cmd.Stdout, cmd.Stderr = &log, &log
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting the daemon: %w", err)

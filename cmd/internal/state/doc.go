@@ -70,3 +70,13 @@ type Rejected struct {
 	// Why is for people: who or what rolled it back.
 	Why string `json:"why"`
 }
+
+// Confirm is the record once the policy on trial is confirmed.
+func (r Record) Confirm() Record {
+	return Record{File: r.File, Confirmed: r.Trial.Policy}
+}
+
+// Reject is the record once the policy on trial was rolled back.
+func (r Record) Reject(why string, at time.Time) Record {
+	return Record{File: r.File, Confirmed: r.Confirmed, Rejected: &Rejected{Sum: r.Trial.Policy.Sum, At: at.Round(0), Why: why}}
+}

@@ -1,0 +1,115 @@
+package control
+
+import "time"
+
+// ReloadRequest asks for the policy file to be read again.
+type ReloadRequest struct {
+	// Force skips the SSH guard.
+	Force bool `json:"force"`
+	// Caller is SSH_CONNECTION of whoever asks, so that the guard knows the
+	// session even where socket diagnostics do not; empty for none.
+	Caller string `json:"caller,omitempty"`
+	// DryRun says what would come of it and changes nothing.
+	DryRun bool `json:"dry_run,omitempty"`
+	// Confirm puts the policy on trial for so many seconds, 1 to MaxTrial; 0
+	// begins no trial.
+	Confirm int64 `json:"confirm_seconds,omitempty"`
+	// Revoke ends the flows that the new rules orphan. It excludes Confirm.
+	Revoke bool `json:"revoke,omitempty"`
+}
+
+// MaxTrial bounds ReloadRequest.Confirm, in seconds.
+const MaxTrial = 24 * 60 * 60
+
+// ReloadReply is the answer once every queue uses the new rules.
+type ReloadReply struct {
+	Schema string `json:"schema"`
+	// DryRun is true if nothing was changed.
+	DryRun bool `json:"dry_run"`
+	// Generation is what is in force now.
+	Generation uint64 `json:"generation"`
+	// Changes lead from the policy that was in force to the new one.
+	Changes []Change `json:"changes"`
+	// Orphans are the live flows that no rule of the new policy would permit.
+	// They go on.
+	Orphans  Orphans  `json:"orphans"`
+	SSHGuard SSHGuard `json:"ssh_guard"`
+	// Trial is there if the policy now waits to be confirmed.
+	Trial *Trial `json:"trial,omitempty"`
+	// Revoked is there if it was asked for.
+	Revoked *Revoked  `json:"revoked,omitempty"`
+	Notices []Problem `json:"notices"`
+}
+
+// Change is one difference between two policies.
+type Change struct {
+	// Op is "+" for what is new, "-" for what is gone, "~" for what is different.
+	Op string `json:"op"`
+	// Part is what it belongs to, such as "group web".
+	Part string `json:"part"`
+	// What is the thing itself; empty for the part as a whole.
+	What string `json:"what,omitempty"`
+}
+
+// Orphans are live flows that no rule permits.
+type Orphans struct {
+	Count int `json:"count"`
+	// Flows are the first MaxListed of them.
+	Flows []Flow `json:"flows"`
+}
+
+// SSHGuard is what the guard says about a policy.
+type SSHGuard struct {
+	// Sessions is the number of live SSH sessions that were found.
+	Sessions int `json:"sessions"`
+	// Lockouts says in words which of them could not connect anew.
+	Lockouts []string `json:"lockouts"`
+	// Refuses is true if a reload ends here without force.
+	Refuses bool `json:"refuses"`
+}
+
+// Trial is the time that a policy has to be confirmed.
+type Trial struct {
+	// Deadline is when the policy is rolled back, by the wall clock as it goes now.
+	Deadline time.Time `json:"deadline"`
+	// Left is the time until then in seconds.
+	Left int64 `json:"left_seconds"`
+}
+
+// RolledBack says that a policy was rolled back, when and why.
+type RolledBack struct {
+	At  time.Time `json:"at"`
+	Why string    `json:"why"`
+}
+
+// ReloadFailure is a reload that changed nothing.
+type ReloadFailure struct {
+	At time.Time `json:"at"`
+	// By is what asked for it: "reload", "SIGHUP", "watch" or "roll-back".
+	By      string `json:"by"`
+	Message string `json:"message"`
+}
+
+// EndTrialRequest ends a trial by order: it confirms the policy or rolls it back.
+type EndTrialRequest struct {
+	// Revoke ends the flows that no rule permits then.
+	Revoke bool `json:"revoke,omitempty"`
+}
+
+// ConfirmReply is the answer once the trial is over for good.
+type ConfirmReply struct {
+	Schema     string   `json:"schema"`
+	Generation uint64   `json:"generation"`
+	Orphans    Orphans  `json:"orphans"`
+	Revoked    *Revoked `json:"revoked,omitempty"`
+}
+
+// RollbackReply is the answer once every queue uses the rules of before.
+type RollbackReply struct {
+	Schema     string   `json:"schema"`
+	Generation uint64   `json:"generation"`
+	Changes    []Change `json:"changes"`
+	// Orphans are the flows that only the policy that was on trial permits.
+	Orphans Orphans  `json:"orphans"`
+	Revoked *Revoked `json:"revoked,omitempty"`
+}

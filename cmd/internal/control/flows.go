@@ -1,0 +1,163 @@
+package control
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+)
+
+// Flow is one live flow of one interface.
+type Flow struct {
+	Interface string `json:"interface"`
+	// Direction is that of the packet that opened the flow.
+	Direction string `json:"direction"`
+	Protocol  string `json:"protocol"`
+	// Local and Remote are ADDRESS:PORT for TCP and UDP, else addresses.
+	Local  string `json:"local"`
+	Remote string `json:"remote"`
+	// ICMPType is that of the query that opened the flow.
+	ICMPType *uint8  `json:"icmp_type,omitempty"`
+	ICMPID   *uint16 `json:"icmp_id,omitempty"`
+	State    string  `json:"state"`
+	// Age and Expires are seconds since the first packet, and left if no other
+	// one comes.
+	Age     int64   `json:"age_seconds"`
+	Expires int64   `json:"expires_seconds"`
+	Packets Traffic `json:"packets"`
+	Bytes   Traffic `json:"bytes"`
+	// Rule admitted the flow's first packet. It may be gone since.
+	Rule *RuleRef `json:"rule,omitempty"`
+	// Orphan is true if no rule would permit the flow's first packet now.
+	Orphan bool `json:"orphan,omitempty"`
+}
+
+// Traffic is an amount by direction.
+type Traffic struct {
+	Ingress uint64 `json:"ingress"`
+	Egress  uint64 `json:"egress"`
+}
+
+// FlowQuery selects flows: those for which everything that is given holds. The
+// zero value selects all.
+type FlowQuery struct {
+	// Interface is a device name.
+	Interface string `json:"interface,omitempty"`
+	// Protocol is a name or a number.
+	Protocol string `json:"protocol,omitempty"`
+	// From and To are the two ends of the flow's first packet: an address, an
+	// address and a port, or ":port".
+	From string `json:"from,omitempty"`
+	To   string `json:"to,omitempty"`
+	// Address is an address or CIDR of either end.
+	Address string `json:"address,omitempty"`
+	// Port is a port, or a range such as 8000-9000, of either end.
+	Port string `json:"port,omitempty"`
+	// State is a State of the flow.
+	State string `json:"state,omitempty"`
+	// Group is that of the rule that admitted the flow.
+	Group string `json:"group,omitempty"`
+	// Rule is that rule, as GROUP/DIRECTION/INDEX.
+	Rule string `json:"rule,omitempty"`
+	// Orphans selects the flows whose first packet no rule would permit now.
+	Orphans bool `json:"orphans,omitempty"`
+	// Limit bounds the number of flows, 0 meaning no bound.
+	Limit int `json:"limit,omitempty"`
+}
+
+// All reports whether the query selects every flow.
+func (q FlowQuery) All() bool {
+	q.Limit = 0
+	return q == FlowQuery{}
+}
+
+// texts are the parts of a query that are text, by their names in a URL.
+func (q *FlowQuery) texts() map[string]*string {
+	return map[string]*string{
+		"interface": &q.Interface, "protocol": &q.Protocol, "from": &q.From, "to": &q.To,
+		"address": &q.Address, "port": &q.Port, "state": &q.State, "group": &q.Group, "rule": &q.Rule,
+	}
+}
+
+// values is the query in a URL.
+func (q FlowQuery) values() url.Values {
+	v := url.Values{}
+	for name, text := range q.texts() {
+		if *text != "" {
+			v.Set(name, *text)
+		}
+	}
+	if q.Orphans {
+		v.Set("orphans", "true")
+	}
+	if q.Limit > 0 {
+		v.Set("limit", strconv.Itoa(q.Limit))
+	}
+	return v
+}
+
+// parseFlowQuery is the reverse of values. A name that it does not know is an
+// error: a selector that is overlooked would select too much.
+func parseFlowQuery(v url.Values) (q FlowQuery, err error) {
+	texts := q.texts()
+	for name := range v {
+		value := v.Get(name)
+		switch text := texts[name]; {
+		case text != nil:
+			*text = value
+		case name == "orphans":
+			q.Orphans, err = strconv.ParseBool(value)
+		case name == "limit":
+			if q.Limit, err = strconv.Atoi(value); err == nil && q.Limit < 0 {
+				err = strconv.ErrRange
+			}
+		default:
+			err = errors.New("unknown")
+		}
+		if err != nil {
+			return q, &Failure{Kind: KindUsage, Message: fmt.Sprintf("flows: %s=%q: %v", name, value, err)}
+		}
+	}
+	return q, nil
+}
+
+// FlowsHeader is the first line of the answer to a flow query; one Flow per
+// line follows.
+type FlowsHeader struct {
+	Schema string `json:"schema"`
+	// Live is the number of flows in the table.
+	Live int `json:"live"`
+}
+
+// RevokeRequest asks to end flows.
+type RevokeRequest struct {
+	// Flows selects them; a query that selects all is refused, and Limit has no
+	// meaning.
+	Flows FlowQuery `json:"flows"`
+	// DryRun changes nothing.
+	DryRun bool `json:"dry_run,omitempty"`
+	// Force ends the connection of whoever asks, too.
+	Force bool `json:"force,omitempty"`
+	// Caller is SSH_CONNECTION of whoever asks, empty for none.
+	Caller string `json:"caller,omitempty"`
+}
+
+// RevokeReply says which flows were ended, or would be.
+type RevokeReply struct {
+	Schema  string  `json:"schema"`
+	DryRun  bool    `json:"dry_run"`
+	Revoked Revoked `json:"revoked"`
+}
+
+// Revoked are flows that were ended.
+type Revoked struct {
+	Count int `json:"count"`
+	// Permitted counts those among them that the rules still permit: they can
+	// come back as new connections.
+	Permitted int `json:"still_permitted"`
+	// Flows are the first MaxListed of them.
+	Flows []Flow `json:"flows"`
+}
+
+// MaxListed is how many flows a document lists that is not about the flows.
+const MaxListed = 1000

@@ -1,0 +1,281 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/state"
+)
+
+const (
+	// trialTick is how long the clock of a trial goes unread at most: the machine
+	// may have slept.
+	trialTick = time.Second
+	// trialRetry is the pause after a roll-back, or a write, that failed.
+	trialRetry = 2 * time.Second
+)
+
+// begin chooses the policy to start with: the file's, unless the record says that
+// it is on trial or was rolled back. restored is true for a policy that was in
+// force before the daemon ended.
+func (d *daemon) begin() (restored bool, err error) {
+	path, err := filepath.Abs(d.cfg.PolicyFile)
+	if err != nil {
+		return false, err
+	}
+	source, readErr := readPolicy(d.cfg.PolicyFile)
+	d.tried = source.Sum
+	if last := d.recall(path); last != nil {
+		if restored, err = d.resume(*last, source); restored || err != nil {
+			return restored, err
+		}
+	}
+	if readErr != nil {
+		return false, readErr
+	}
+	d.record = state.Record{File: path, Confirmed: source}
+	d.current, err = load(d.cfg.PolicyFile, source, d.compiler, d.facts)
+	return false, err
+}
+
+// recall returns the record of an earlier daemon, nil if there is none of this file.
+func (d *daemon) recall(path string) *state.Record {
+	if d.store == nil {
+		return nil
+	}
+	last, err := d.store.Load()
+	if err != nil {
+		d.log.Error("what an earlier daemon left to roll back to cannot be used: the policy file is", "error", err)
+		return nil
+	}
+	if last == nil || last.File != path {
+		return nil
+	}
+	return last
+}
+
+// resume goes on where an earlier daemon was: with the policy on trial for the
+// rest of its time, or with the confirmed one if that is over, or if the file
+// still says what was rolled back.
+func (d *daemon) resume(last state.Record, file state.Policy) (restored bool, err error) {
+	if last.Trial == nil && (last.Rejected == nil || last.Rejected.Sum != file.Sum) {
+		return false, nil
+	}
+	if last.Trial != nil {
+		now, err := state.Now()
+		if err != nil {
+			return false, err
+		}
+		why := "it was not confirmed in time; no daemon ran when the time was over"
+		if left := last.Trial.Deadline.Left(now); left > 0 {
+			if d.current, err = load(d.nameOf(last.Trial.Policy, file), last.Trial.Policy, d.compiler, d.facts); err == nil {
+				d.record = last
+				d.log.Warn("the policy is still on trial", "left", left.Round(time.Second).String())
+				return true, nil
+			}
+			why = "it does not load any more: " + err.Error()
+		}
+		last = last.Reject(why, now.Wall)
+	}
+	d.record = last
+	d.log.Warn("starting with the confirmed policy: the one in the file was rolled back",
+		"policy", d.cfg.PolicyFile, "why", last.Rejected.Why)
+	d.current, err = load(d.nameOf(last.Confirmed, file), last.Confirmed, d.compiler, d.facts)
+	if err != nil {
+		return false, fmt.Errorf("the confirmed policy: %w", err)
+	}
+	return true, nil
+}
+
+// nameOf is what the positions of a policy are called: the file, unless it says
+// something else now.
+func (d *daemon) nameOf(p, file state.Policy) string {
+	if p.Same(file) {
+		return d.cfg.PolicyFile
+	}
+	return d.cfg.PolicyFile + " (as confirmed)"
+}
+
+// keep makes a record the daemon's own and writes it down; the caller holds mu,
+// once there are tasks. Where that fails, unkept says so and trials tries again.
+func (d *daemon) keep(r state.Record) {
+	d.record, d.unkept = r, ""
+	wake(d.trialChanged)
+	if d.store == nil {
+		return
+	}
+	if err := d.store.Save(r); err != nil {
+		d.unkept = err.Error()
+		d.log.Warn("what to roll back to is not on disk", "error", err)
+	}
+}
+
+// trials rolls back what is not confirmed in time, and writes down what could
+// not be written at once.
+func (d *daemon) trials(ctx context.Context) error {
+	t := time.NewTimer(0)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-d.trialChanged:
+		case <-t.C:
+		}
+		t.Reset(d.watchClock())
+	}
+}
+
+// watchClock does what is due and returns when to look again.
+func (d *daemon) watchClock() time.Duration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.stopping {
+		return time.Hour
+	}
+	if d.unkept != "" {
+		if err := d.store.Save(d.record); err == nil {
+			d.unkept = ""
+			d.log.Info("what to roll back to is on disk again")
+			d.logNotify(d.notify.status(d.line()))
+		}
+	}
+	if d.record.Trial == nil {
+		if d.unkept != "" {
+			return trialRetry
+		}
+		return time.Hour
+	}
+	now, err := state.Now()
+	if err != nil {
+		d.log.Error("the clock of the trial cannot be read", "error", err)
+		return trialRetry
+	}
+	left := d.record.Trial.Deadline.Left(now)
+	if left > 0 {
+		return min(left, trialTick)
+	}
+	if _, err := d.rollBack("it was not confirmed in time"); err != nil {
+		return trialRetry
+	}
+	return time.Hour
+}
+
+// rollBack puts the confirmed policy in force again. It is a reload like any
+// other: flows that only the policy on trial permits go on, as orphans. The caller
+// holds mu.
+func (d *daemon) rollBack(why string) (control.RollbackReply, error) {
+	d.logNotify(d.notify.reloading())
+	defer func() { d.logNotify(d.notify.ready(d.line())) }()
+	reply, err := d.restore(why)
+	d.report(byTrial, err)
+	if err == nil {
+		d.log.Warn("rolled back to the confirmed policy", "why", why, "generation", reply.Generation, "orphans", reply.Orphans.Count)
+	}
+	return reply, err
+}
+
+func (d *daemon) restore(why string) (control.RollbackReply, error) {
+	var reply control.RollbackReply
+	facts, err := d.links.Read()
+	if err != nil {
+		return reply, err
+	}
+	// An unreadable file differs from everything.
+	file, _ := readPolicy(d.cfg.PolicyFile)
+	next, err := load(d.nameOf(d.record.Confirmed, file), d.record.Confirmed, d.compiler, facts)
+	if err != nil {
+		return reply, fmt.Errorf("the confirmed policy: %w", err)
+	}
+	before, from := d.record, d.current.policy
+	d.keep(before.Reject(why, time.Now()))
+	if err := d.enforce(next, facts); err != nil {
+		d.keep(before)
+		return reply, err
+	}
+	d.facts, d.loaded = facts, time.Now()
+	reply.Generation = next.rs.Generation()
+	reply.Changes = changes(from, next.policy)
+	reply.Orphans = d.orphans(next.rs)
+	return reply, nil
+}
+
+// Confirm implements [control.Backend].
+func (d *daemon) Confirm(_ context.Context, req control.EndTrialRequest) (control.ConfirmReply, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var reply control.ConfirmReply
+	if err := d.onTrial(); err != nil {
+		return reply, err
+	}
+	before := d.record
+	if d.keep(before.Confirm()); d.unkept != "" {
+		err := fmt.Errorf("still on trial, since a restart would roll it back: %s", d.unkept)
+		d.keep(before)
+		return reply, err
+	}
+	d.log.Info("the policy is confirmed", "policy", d.cfg.PolicyFile, "generation", d.current.rs.Generation())
+	d.logNotify(d.notify.status(d.line()))
+	reply.Generation = d.current.rs.Generation()
+	reply.Orphans = d.orphans(d.current.rs)
+	if req.Revoke {
+		reply.Revoked = d.revokeOrphans()
+	}
+	return reply, nil
+}
+
+// Rollback implements [control.Backend].
+func (d *daemon) Rollback(_ context.Context, req control.EndTrialRequest) (control.RollbackReply, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.onTrial(); err != nil {
+		return control.RollbackReply{}, err
+	}
+	reply, err := d.rollBack("by order")
+	if err != nil {
+		return reply, failure(err)
+	}
+	if req.Revoke {
+		reply.Revoked = d.revokeOrphans()
+	}
+	return reply, nil
+}
+
+// onTrial is an error that says why there is nothing to confirm or roll back.
+func (d *daemon) onTrial() error {
+	switch {
+	case d.stopping:
+		return errStopping
+	case d.record.Trial != nil:
+		return nil
+	case d.record.Rejected != nil:
+		r := d.record.Rejected
+		return fmt.Errorf("no policy is on trial: the last one was rolled back at %s (%s)", r.At.Local().Format(time.DateTime), r.Why)
+	}
+	return errors.New("no policy is on trial")
+}
+
+// trial is the trial under way as a document, nil for none; the caller holds mu.
+func (d *daemon) trial() *control.Trial {
+	if d.record.Trial == nil {
+		return nil
+	}
+	now, err := state.Now()
+	if err != nil {
+		return &control.Trial{Deadline: d.record.Trial.Deadline.Wall.UTC()}
+	}
+	left := d.record.Trial.Deadline.Left(now)
+	return &control.Trial{Deadline: now.Wall.Add(left).UTC().Round(time.Second), Left: int64((left + time.Second - 1) / time.Second)}
+}
+
+// rolledBack is the last roll-back as a document, nil for none; the caller holds mu.
+func (d *daemon) rolledBack() *control.RolledBack {
+	if r := d.record.Rejected; r != nil {
+		return &control.RolledBack{At: r.At.UTC(), Why: r.Why}
+	}
+	return nil
+}

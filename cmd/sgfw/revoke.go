@@ -1,0 +1,86 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/sshguard"
+)
+
+func (p *program) revokeCommand() *cobra.Command {
+	var req control.RevokeRequest
+	c := &cobra.Command{
+		Use:   "revoke",
+		Short: "Cut live flows",
+		Long: `Cut the live flows that are selected; several selectors all have to hold, and one
+is needed. It is effective with the next packet. A connection that was cut does
+not come back mid-stream, even where rules would permit its segments: what begins
+anew, a SYN or another packet from the side that opened the flow, is for the
+rules. So the flows of a rule that is gone are over for good; those that the
+rules still permit can be opened again, and the answer says how many these are.
+
+What is remembered of a flow that was cut is listed in state "revoked" until
+the flow would have ended by itself. The SSH connection that you use yourself is
+not cut (exit code 5) unless you say --force.`,
+		Example: `  sudo sgfw flows revoke --orphans
+  sudo sgfw flows revoke --address 203.0.113.0/24 --dry-run
+  sudo sgfw flows revoke --rule web/ingress/0
+  sudo sgfw flows revoke --proto tcp --from 203.0.113.9:50000 --to 192.0.2.1:443`,
+		Args: cobra.NoArgs,
+	}
+	out := outputFlag(c)
+	f := c.Flags()
+	selectors(f, &req.Flows)
+	f.BoolVar(&req.DryRun, "dry-run", false, "say what would be cut, change nothing")
+	f.BoolVar(&req.Force, "force", false, "cut the SSH connection that you use yourself, too")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		if req.Flows.All() {
+			return &usageError{errors.New("which flows? say at least one thing about them, such as --orphans")}
+		}
+		req.Caller = sshguard.Caller()
+		r, err := control.NewClient(p.socket).Revoke(c.Context(), req)
+		if err != nil {
+			return err
+		}
+		if *out == formatJSON {
+			return p.printJSON(r)
+		}
+		return p.printRevoked(r)
+	}
+	return c
+}
+
+func (p *program) printRevoked(r control.RevokeReply) error {
+	if len(r.Revoked.Flows) > 0 {
+		w := bufio.NewWriter(p.out)
+		begin, each, end := flowTable(w)
+		if err := begin(control.FlowsHeader{}); err != nil {
+			return err
+		}
+		for _, f := range r.Revoked.Flows {
+			if err := each(f); err != nil {
+				return err
+			}
+		}
+		if err := errors.Join(end(), w.Flush()); err != nil {
+			return err
+		}
+	}
+	if more := r.Revoked.Count - len(r.Revoked.Flows); more > 0 {
+		fmt.Fprintf(p.out, "and %d more\n", more)
+	}
+	text := "%s revoked"
+	if r.DryRun {
+		text = "dry run: %s would be revoked"
+	}
+	text = fmt.Sprintf(text, count(r.Revoked.Count, "flow"))
+	if n := r.Revoked.Permitted; n > 0 {
+		text += fmt.Sprintf("; rules still permit %d of them: they can be opened anew", n)
+	}
+	_, err := fmt.Fprintln(p.out, text)
+	return err
+}
