@@ -186,6 +186,16 @@ var mutants = []mutant{
 		old: "		w.waitForBoundary()\n", new: "		_ = w\n",
 	},
 	{
+		name: "revoked-is-picked-up", what: "a revoked flow is picked up mid-stream by what rules permit (T22)",
+		file: "conntrack/flow.go", packages: table,
+		old: "	if f.state == StateRevoked {\n", new: "	if f.state == StateRevoked && s.Bytes == 1<<31 {\n",
+	},
+	{
+		name: "orphans-are-none", what: "a flow without a rule is no orphan",
+		file: "filter/standing.go", packages: engine,
+		old: "opening(f)) == NoRule {\n", new: "opening(f)) == NoRule+1<<31 {\n",
+	},
+	{
 		name: "one-interface-of-two", what: "a forwarded packet is judged where it enters only (D7)",
 		file: "filter/worker.go", packages: engine,
 		old: "			return w.cross(out.attachment, out.attachment.inward.Reverse())\n", new: "			if v.Reason == ReasonNone {\n				return w.cross(out.attachment, out.attachment.inward.Reverse())\n			}\n",
