@@ -176,11 +176,18 @@ func (in *inbox) send(t testing.TB, to netip.AddrPort) []byte {
 	return b
 }
 
-// pings reports whether an echo request is answered.
+// pings reports whether an echo request is answered. It asks again after a
+// while: the kernel sends all ICMP of a CPU through one socket, whatever the
+// namespace, so replies that wait in a queue elsewhere on the machine can use up
+// its buffer (icmp_xmit_lock and ip_append_data in net/ipv4).
 func pings(t testing.TB, h *netlab.Host, from, to netip.Addr, wait time.Duration) bool {
 	t.Helper()
-	_, err := h.Ping(labtest.Within(t, wait), netlab.Ping{From: from, To: to})
-	return err == nil
+	for deadline := time.Now().Add(wait); ; {
+		_, err := h.Ping(labtest.Within(t, min(time.Until(deadline), 2*silence)), netlab.Ping{From: from, To: to})
+		if err == nil || time.Until(deadline) < silence {
+			return err == nil
+		}
+	}
 }
 
 // attempt is one line of a table of traffic: what is tried and whether it must
