@@ -1,6 +1,7 @@
 # sgfw: AWS security groups on any Linux machine.
 #   make demo   see it work between two throw-away namespaces (root)
 #   make test   run every test; those on real packets need root
+#   make packages   build deb and rpm
 
 GO      ?= go
 BIN     := bin/sgfw
@@ -11,7 +12,7 @@ LDFLAGS := -X main.version=$(VERSION)
 # except those that want a comment form which the code does not use.
 CHECKS := all,-ST1000,-ST1020,-ST1021,-ST1022
 
-.PHONY: all build demo test test-race test-mutants fuzz bench lint clean
+.PHONY: all build demo test test-race test-mutants fuzz bench lint packages test-packages clean
 
 all: build
 
@@ -42,6 +43,18 @@ test-race:
 # Build seeded faults of the engine and show that the suite kills each.
 test-mutants: build
 	$(GO) run ./test/mutants
+
+# deb and rpm of this commit, in build/packages.
+packages:
+	packaging/build build/packages deb rpm
+
+# Their life on a throw-away copy of this machine: install, upgrade, remove.
+# Needs root and dpkg; rpm is tested where it is installed.
+test-packages:
+	rm -rf build/test-packages
+	PACKAGE_VERSION=1.0.0 packaging/build build/test-packages/old deb rpm
+	PACKAGE_VERSION=1.0.1 packaging/build build/test-packages/new deb rpm
+	SGFW_PACKAGES=$(CURDIR)/build/test-packages $(GO) test -count=1 -v ./test/packages
 
 FUZZTIME ?= 2m
 fuzz:
