@@ -2,6 +2,7 @@ package test
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/google/nftables"
 
+	"sgfw/test/netlab"
 	"sgfw/test/sandbox"
 )
 
@@ -148,6 +150,38 @@ func TestServiceConfines(t *testing.T) {
 		if (err == nil) != c.works {
 			t.Errorf("%s: %v, works %v wanted\n%s", c.command, err, c.works, out)
 		}
+	}
+}
+
+// TestShippedPolicy: what packages install filters nothing until its own
+// instructions are followed.
+func TestShippedPolicy(t *testing.T) {
+	t.Parallel()
+	client, server, _ := newPair(t)
+	text, err := os.ReadFile("../packaging/sgfw.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := enforce(t, server.Host(), string(text))
+	reaches := func(from, to *netlab.Device, port int) bool {
+		t.Helper()
+		at := netip.AddrPortFrom(to.IPv4(), uint16(port))
+		defer echoTCP(t, to.Host(), at).Close()
+		return connects(t, from.Host(), netip.AddrPort{}, at, silence)
+	}
+	if !reaches(client, server, 7001) || !reaches(server, client, 7001) {
+		t.Error("the policy as it is shipped filters")
+	}
+	before, after, ok := strings.Cut(string(text), "\ninterfaces: []\n")
+	if !ok {
+		t.Fatal("the policy as it is shipped has interfaces")
+	}
+	d.reload(before + "\n" + strings.ReplaceAll(after, "# ", ""))
+	if reaches(client, server, 7002) {
+		t.Error("the policy filters nothing when its instructions were followed")
+	}
+	if !reaches(server, client, 7002) {
+		t.Error("the policy keeps the machine from going out")
 	}
 }
 
