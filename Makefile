@@ -46,6 +46,7 @@ test-mutants: build
 
 # deb and rpm of this commit, in build/packages.
 packages:
+	rm -rf build/packages
 	packaging/build build/packages deb rpm
 
 # Their life on a throw-away copy of this machine: install, upgrade, remove.
