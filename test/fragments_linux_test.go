@@ -178,8 +178,21 @@ func TestFragmentsToHost(t *testing.T) {
 }
 
 // TestFragmentsThroughRouter: the protected host is a router between sender and
-// receiver, which cuts datagrams up again behind its hooks.
+// receiver, which cuts datagrams up again behind its hooks; or either end is a
+// guest of that router.
 func TestFragmentsThroughRouter(t *testing.T) {
+	t.Parallel()
+	admitted := []string{allow("udp", inward)}
+	for what, policy := range map[string]string{
+		"router":         policyWith(admitted, nil),
+		"from its guest": asGuest(policyWith(nil, admitted), ip("192.0.2.10"), ip("2001:db8:1::10")),
+		"to its guest":   asGuest(policyOn("eth1", admitted, nil), ip("198.51.100.10"), ip("2001:db8:2::10")),
+	} {
+		t.Run(what, func(t *testing.T) { fragmentsThroughRouter(t, policy) })
+	}
+}
+
+func fragmentsThroughRouter(t *testing.T, policy string) {
 	t.Parallel()
 	router := netlab.Router()
 	for i := range router.Links {
@@ -187,7 +200,7 @@ func TestFragmentsThroughRouter(t *testing.T) {
 	}
 	lab := labtest.New(t, router)
 	client, server := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")
-	enforce(t, lab.Host("fw"), policyWith([]string{allow("udp", inward)}, nil))
+	enforce(t, lab.Host("fw"), policy)
 	both(t, client, server, func(t *testing.T, from, to netip.Addr) {
 		capture := labtest.Capture(t, server.Host(), "eth0", netlab.CaptureOptions{})
 		p := fragmentPath{

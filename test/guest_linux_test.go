@@ -186,7 +186,7 @@ func TestSpoofedGuest(t *testing.T) {
 func TestGuestWithoutRules(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
-	enforce(t, h.fw, asGuest(policyOn("veth-app", nil, nil, "queues: { count: 1 }"), h.appIPs...))
+	d := enforce(t, h.fw, asGuest(policyOn("veth-app", nil, nil, "queues: { count: 1 }"), h.appIPs...))
 	guest, device := h.app.Device("eth0"), h.fw.Device("veth-app")
 
 	// Each finds the other's link-layer address, after both forgot it.
@@ -220,6 +220,11 @@ func TestGuestWithoutRules(t *testing.T) {
 		udp("link-local", server6, port(gLL, 4000), port(dLL, 4001), false),
 		datagram(t, "DHCP answer of the router", dhcp, client, port(h.appIPs[0], 68), true),
 		datagram(t, "from that port to another", dhcp, other, port(h.appIPs[0], 69), false),
+	}, false)
+	d.reload(asGuest(policyOn("veth-app", nil, []string{allow("udp", 4001)}), h.appIPs...))
+	barrage(t, "with a rule", []shot{
+		udp("what it permits", server4, port(h.appIPs[0], 4000), port(h.fwApp[0], 4001), true),
+		udp("DHCP offer of a rogue server", server4, port(h.appIPs[0], 67), port(broadcast, 68), false),
 	}, false)
 }
 

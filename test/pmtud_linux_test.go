@@ -5,12 +5,14 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"sgfw/test/netlab"
 	"sgfw/test/netlab/labtest"
+	"sgfw/test/wire"
 )
 
 // bottleneck is client — r1 — r2 — server with a link between the routers that
@@ -65,6 +67,8 @@ func TestPathMTU(t *testing.T) {
 		{"sender that was called, by default", "server", false, policyWith(in, nil, rules), policyWith(in, nil)},
 		{"sender that was called, without rules any more", "server", false, policyWith(in, nil, rules), closed},
 		{"router that reports", "r1", true, policyWith(in, nil, rules), policyWith(in, nil)},
+		{"guest of the router that reports", "r1", true, asGuest(policyWith(nil, out, rules)), asGuest(policyWith(nil, out), ip("192.0.2.10"), ip("2001:db8:1::10"))},
+		{"guest of a router that passes the report on", "r2", false, asGuest(policyOn("eth1", in, nil, rules)), asGuest(policyOn("eth1", in, nil))},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			t.Parallel()
@@ -101,6 +105,59 @@ func TestPathMTU(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestICMPExample runs examples/icmp-pmtud.yaml, where rules decide about every
+// ICMP message: a large answer finds its way through the bottleneck, and gets
+// stuck once the rules about the router's report are gone.
+func TestICMPExample(t *testing.T) {
+	t.Parallel()
+	lab := labtest.New(t, bottleneck())
+	client, server := lab.Host("client"), lab.Host("server").Device("eth0")
+	text := example(t, "icmp-pmtud.yaml")
+	var lines []string
+	for line := range strings.Lines(text) {
+		if !strings.Contains(line, "Fragmentation needed,") && !strings.Contains(line, "Packet too big,") {
+			lines = append(lines, line)
+		}
+	}
+	without := strings.Join(lines, "")
+	d := enforce(t, server.Host(), without)
+	for _, a := range families(server) {
+		d.reload(without)
+		conns := accepted(t, server.Host(), port(a, 443))
+		near := dialTCP(t, client, netip.AddrPort{}, port(a, 443), patience)
+		if near == nil {
+			t.Fatalf("%s: no session", family(a))
+		}
+		defer near.Close()
+		far := take(t, conns)
+		bulk := make([]byte, 200_000)
+		go far.Write(bulk)
+		near.SetReadDeadline(time.Now().Add(silence))
+		n, err := io.ReadFull(near, bulk)
+		if err == nil {
+			t.Errorf("%s: the answer arrived without the rules about packets too big", family(a))
+			continue
+		}
+		d.reload(text)
+		near.SetReadDeadline(time.Now().Add(patience))
+		if m, err := io.ReadFull(near, bulk[n:]); err != nil {
+			t.Errorf("%s: %d of %d bytes arrived: %v", family(a), n+m, len(bulk), err)
+		}
+		run(t, []attempt{
+			ping(t, "as the rules permit", client, netip.Addr{}, a, true),
+			exchange(t, "no rule", client, "tcp", netip.Addr{}, port(a, 80), false),
+		})
+	}
+	// A message that no rule names, about nothing.
+	in := newRawInbox(t, server.Host(), wire.ProtoICMP, server.IPv4())
+	dev, from, to := client.Device("eth0"), client.Device("eth0").IPv4(), server.IPv4()
+	volley(t, []shot{
+		message(t, "timestamp request", dev, in, from, to, 13, 0, false),
+		message(t, "protocol unreachable", dev, in, from, to, 3, 2, false),
+		message(t, "echo request", dev, in, from, to, 8, 0, true),
+	})
 }
 
 // TestPortUnreachable: the error about a datagram of a live flow passes, in to

@@ -165,6 +165,11 @@ func TestPolicyThatManagesASlave(t *testing.T) {
 		t.Errorf("it does not name the bridge:\n%s", said)
 	}
 	g.expect(t, "refused", open)
+	// A guest's port of a bridge is no better: its packets are switched.
+	d.write(asGuest(gatePolicy()))
+	if said := d.refuses(3); !strings.Contains(said, "eth0 belongs to br0") {
+		t.Errorf("a guest: it does not name the bridge:\n%s", said)
+	}
 	d.write(gateOn([]string{"br0"}))
 	d.start()
 	g.expect(t, "the bridge managed", filtered)
