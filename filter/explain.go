@@ -190,6 +190,28 @@ func (q *Query) reply() Query {
 	return r
 }
 
+// Nearest returns the rules that came nearest to permitting a recorded packet that
+// no rule permitted, under rs; nil for any other packet.
+func Nearest(rs *Ruleset, r *Record) []Miss {
+	if r.Verdict.Reason != ReasonNoRule && r.Verdict.Reason != ReasonNotAFlow {
+		return nil
+	}
+	a := rs.Device(r.Device)
+	if a == nil {
+		return nil
+	}
+	t := &r.Tuple
+	p := packet.Packet{
+		Src: t.Remote, Dst: t.Local, SrcPort: t.RemotePort, DstPort: t.LocalPort,
+		Proto: t.Proto(), Kind: r.Kind, ICMPType: r.ICMPType, ICMPCode: r.ICMPCode,
+	}
+	if r.Verdict.Direction == conntrack.Egress {
+		p.Src, p.Dst, p.SrcPort, p.DstPort = t.Local, t.Remote, t.LocalPort, t.RemotePort
+	}
+	_, misses := try(rs, a, r.Verdict.Direction, &p)
+	return misses
+}
+
 // distance orders misses: few differences before many, and a rule about the
 // packet's own service that wants another peer before one about another service.
 func (m *Miss) distance() (n int) {

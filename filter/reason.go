@@ -49,6 +49,20 @@ const reasonCount = 64
 // FaultReason is the Reason of a packet that the parser refused.
 func FaultReason(f packet.Fault) Reason { return reasonFault + Reason(f) }
 
+// Reasons lists every reason that a verdict can have.
+func Reasons() []Reason {
+	var out []Reason
+	for r := ReasonFlow; r < reasonFault+Reason(packet.NumFaults); r++ {
+		if r != FaultReason(packet.NoFault) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// IsFault reports whether the packet's headers could not be read.
+func (r Reason) IsFault() bool { return r >= reasonFault }
+
 // Accepts reports whether packets with this reason pass.
 func (r Reason) Accepts() bool { return ReasonFlow <= r && r <= ReasonLifeLine }
 

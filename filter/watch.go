@@ -36,7 +36,7 @@ type Record struct {
 }
 
 // Parsed reports whether the packet's headers could be read.
-func (r *Record) Parsed() bool { return r.Verdict.Reason < reasonFault }
+func (r *Record) Parsed() bool { return !r.Verdict.Reason.IsFault() }
 
 // ReasonSet is a set of reasons.
 type ReasonSet uint64

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/explain"
 	"sgfw/filter/nfqueue"
 	"sgfw/policy/file"
 )
@@ -28,6 +29,7 @@ func (p *program) completions() map[string]cobra.CompletionFunc {
 		"output":       words("table", "json"),
 		"proto":        words("tcp", "udp", "icmp", "icmpv6"),
 		"queue-driver": drivers,
+		"reason":       words(explain.ReasonNames()...),
 		"segment":      words("syn", "syn-ack", "ack", "fin", "rst"),
 	}
 }

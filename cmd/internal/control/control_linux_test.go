@@ -21,6 +21,8 @@ import (
 
 // fake is a backend whose answers the test sets.
 type fake struct {
+	rules   func(RulesQuery) (RulesReply, error)
+	log     func(context.Context, LogQuery, func() error, func([]LogRecord) error) error
 	status  Status
 	flows   []Flow
 	broken  error // returned by Flows after the flows
@@ -66,6 +68,12 @@ func (f *fake) Rollback(_ context.Context, q EndTrialRequest) (RollbackReply, er
 func (f *fake) Revoke(_ context.Context, q RevokeRequest) (RevokeReply, error) {
 	f.revoke = q
 	return RevokeReply{DryRun: q.DryRun, Revoked: Revoked{Count: 2, Permitted: 1}}, nil
+}
+
+func (f *fake) Rules(_ context.Context, q RulesQuery) (RulesReply, error) { return f.rules(q) }
+
+func (f *fake) Log(ctx context.Context, q LogQuery, begin func() error, send func([]LogRecord) error) error {
+	return f.log(ctx, q, begin, send)
 }
 
 // serve runs a server on a socket of its own until the test ends.

@@ -38,13 +38,17 @@ type Backend interface {
 	Confirm(context.Context, EndTrialRequest) (ConfirmReply, error)
 	Rollback(context.Context, EndTrialRequest) (RollbackReply, error)
 	Revoke(context.Context, RevokeRequest) (RevokeReply, error)
+	Rules(context.Context, RulesQuery) (RulesReply, error)
+	// Log calls begin once the query is understood and then send with verdicts,
+	// until ctx ends if the query says Follow.
+	Log(ctx context.Context, q LogQuery, begin func() error, send func([]LogRecord) error) error
 }
 
 // Serve answers on l until ctx ends, then lets running requests finish for a
 // short while. It returns nil after an ordered end.
 func Serve(ctx context.Context, l net.Listener, b Backend) error {
 	srv := &http.Server{
-		Handler:           handler(b),
+		Handler:           handler(ctx, b),
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       requestTimeout,
 		WriteTimeout:      answerTimeout,
@@ -73,8 +77,8 @@ func Serve(ctx context.Context, l net.Listener, b Backend) error {
 	return fmt.Errorf("control: serve: %w", err)
 }
 
-// handler is the API, version 1.
-func handler(b Backend) http.Handler {
+// handler is the API, version 1. What would go on for ever ends with ctx.
+func handler(ctx context.Context, b Backend) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
 		doc, err := b.Status(r.Context())
@@ -94,6 +98,8 @@ func handler(b Backend) http.Handler {
 	post(mux, "confirm", b.Confirm, func(d *ConfirmReply) *string { return &d.Schema })
 	post(mux, "rollback", b.Rollback, func(d *RollbackReply) *string { return &d.Schema })
 	post(mux, "revoke", b.Revoke, func(d *RevokeReply) *string { return &d.Schema })
+	post(mux, "rules", b.Rules, func(d *RulesReply) *string { return &d.Schema })
+	mux.HandleFunc("POST /v1/log", streamLog(ctx, b))
 	return bounded(guarded(mux))
 }
 
@@ -114,7 +120,7 @@ func post[Q, D any](mux *http.ServeMux, name string, do func(context.Context, Q)
 
 // lookingPosts are the paths whose POST changes nothing: their question does
 // not fit into a URL.
-var lookingPosts = []string{"/v1/explain"}
+var lookingPosts = []string{"/v1/explain", "/v1/rules", "/v1/log"}
 
 // guarded lets those who may only look do no more. What is not known to look
 // counts as a change.

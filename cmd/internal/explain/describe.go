@@ -39,11 +39,7 @@ func Run(rs *filter.Ruleset, flows *conntrack.Table, now conntrack.Time, q filte
 		doc.Rule = Rule(*x.Rule)
 	}
 	for _, m := range x.Misses {
-		miss := control.Miss{Rule: *Rule(m.Rule), Fields: []control.Difference{}}
-		for _, f := range m.Fields {
-			miss.Fields = append(miss.Fields, control.Difference(f))
-		}
-		doc.Misses = append(doc.Misses, miss)
+		doc.Misses = append(doc.Misses, miss(m))
 	}
 	doc.Code = string(x.Code)
 	doc.Detail = detail(x)

@@ -96,6 +96,18 @@ func (s *Selection) byState(name string) error {
 }
 
 func (s *Selection) byAddress(text string) error {
+	prefix, err := parsePrefix(text)
+	if err != nil {
+		return err
+	}
+	s.where(func(f *conntrack.FlowInfo) bool {
+		return prefix.Contains(f.Tuple.Local.Netip()) || prefix.Contains(f.Tuple.Remote.Netip())
+	})
+	return nil
+}
+
+// parsePrefix reads an address or a CIDR.
+func parsePrefix(text string) (netip.Prefix, error) {
 	prefix, err := netip.ParsePrefix(text)
 	if err != nil {
 		a, err := netip.ParseAddr(text)
@@ -103,17 +115,14 @@ func (s *Selection) byAddress(text string) error {
 			a, err = plain(a)
 		}
 		if err != nil {
-			return fmt.Errorf("address %q is neither an address nor a CIDR", text)
+			return prefix, fmt.Errorf("address %q is neither an address nor a CIDR", text)
 		}
 		prefix = netip.PrefixFrom(a, a.BitLen())
 	}
 	if prefix.Addr().Is4In6() {
-		return fmt.Errorf("address %q: write it as an IPv4 CIDR", text)
+		return prefix, fmt.Errorf("address %q: write it as an IPv4 CIDR", text)
 	}
-	s.where(func(f *conntrack.FlowInfo) bool {
-		return prefix.Contains(f.Tuple.Local.Netip()) || prefix.Contains(f.Tuple.Remote.Netip())
-	})
-	return nil
+	return prefix, nil
 }
 
 func (s *Selection) byPort(text string) error {

@@ -1,0 +1,165 @@
+package daemon
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/explain"
+	"sgfw/conntrack"
+	"sgfw/filter"
+)
+
+const (
+	// logBuffer is how many verdicts wait for a follower of the log.
+	logBuffer = 4096
+	// logPause lets verdicts collect, so that a flood costs few wake-ups.
+	logPause = 10 * time.Millisecond
+	// logLossEvery is how often a follower hears what it misses.
+	logLossEvery = time.Second
+)
+
+// Rules implements [control.Backend].
+func (d *daemon) Rules(_ context.Context, q control.RulesQuery) (control.RulesReply, error) {
+	// The rules first: hits of what is published meanwhile have no name yet.
+	rs := d.engine.Ruleset()
+	hits := d.engine.Hits()
+	now, wall := d.engine.Now(), time.Now()
+	flows := make(map[filter.RuleID]int)
+	d.engine.Flows().Range(now, func(f conntrack.FlowInfo) bool {
+		if f.State != conntrack.StateRevoked {
+			flows[filter.RuleID(f.Rule)]++
+		}
+		return true
+	})
+	p := rs.Policy()
+	attached := make(map[string]bool)
+	for i := range p.Interfaces {
+		for _, name := range p.Interfaces[i].Groups {
+			attached[name] = true
+		}
+	}
+	place := make(map[string]int)
+	for i := range p.Groups {
+		place[p.Groups[i].Name] = i
+	}
+
+	reply := control.RulesReply{Generation: rs.Generation(), Since: d.started.UTC(), Rules: []control.RuleHits{}}
+	for id, info := range rs.Rules() {
+		switch {
+		case q.Group != "" && info.Group != q.Group,
+			q.Unused && (info.Gone || hits[id].Packets > 0),
+			info.Gone && flows[id] == 0:
+			continue
+		}
+		r := control.RuleHits{
+			RuleRef: *explain.Rule(info), Attached: !info.Gone && attached[info.Group],
+			Hits: hits[id].Packets, Flows: flows[id],
+		}
+		if r.Hits > 0 {
+			at := wall.Add(-now.Sub(hits[id].Last)).UTC()
+			r.LastHit = &at
+		}
+		reply.Rules = append(reply.Rules, r)
+	}
+	// As the file has them, and behind them what is gone.
+	slices.SortStableFunc(reply.Rules, func(a, b control.RuleHits) int {
+		gone := func(r *control.RuleHits) int {
+			if r.Gone {
+				return 1
+			}
+			return 0
+		}
+		return cmp.Or(gone(&a)-gone(&b), cmp.Compare(place[a.Group], place[b.Group]), strings.Compare(a.Group, b.Group),
+			-strings.Compare(a.Direction, b.Direction), cmp.Compare(a.Index, b.Index))
+	})
+	return reply, nil
+}
+
+// Log implements [control.Backend].
+func (d *daemon) Log(ctx context.Context, q control.LogQuery, begin func() error, send func([]control.LogRecord) error) error {
+	sel, err := explain.SelectVerdicts(q)
+	if err != nil {
+		return failure(err)
+	}
+	var lines []control.LogRecord
+	add := func(r *filter.Record) {
+		lines = append(lines, explain.Record(d.engine.Ruleset(), r, time.Now().Add(-d.engine.Now().Sub(r.Time))))
+	}
+	if !q.Follow {
+		records := d.engine.Recent(cmp.Or(q.Limit, len(d.queues)*filter.RecentDrops), sel)
+		for i := range records {
+			add(&records[i])
+		}
+		if err := begin(); err != nil {
+			return err
+		}
+		return send(lines)
+	}
+
+	w := d.engine.Watch(logBuffer, sel)
+	defer w.Close()
+	if err := begin(); err != nil {
+		return err
+	}
+	t := time.NewTicker(logLossEvery)
+	defer t.Stop()
+	var records []filter.Record
+	var lost control.LogLoss
+	allowed := newAllowance(q.Rate, time.Now())
+	for {
+		lines = lines[:0]
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+			if lost != (control.LogLoss{}) {
+				now := lost
+				lines = append(lines, control.LogRecord{Type: control.LogLost, Time: time.Now().UTC(), Lost: &now})
+				lost = control.LogLoss{}
+			}
+		case <-w.Ready():
+			time.Sleep(logPause)
+			var overflow uint64
+			records, overflow = w.Take(records[:0])
+			lost.Buffer += overflow
+			n := allowed.take(len(records), time.Now())
+			lost.Rate += uint64(len(records) - n)
+			for i := range records[:n] {
+				add(&records[i])
+			}
+		}
+		if len(lines) == 0 {
+			continue
+		}
+		if err := send(lines); err != nil {
+			return err
+		}
+	}
+}
+
+// allowance grants so many items a second, and at most as many at once.
+type allowance struct {
+	rate  float64 // 0: no bound
+	saved float64
+	last  time.Time
+}
+
+func newAllowance(rate int, now time.Time) *allowance {
+	return &allowance{rate: float64(rate), saved: float64(rate), last: now}
+}
+
+// take returns how many of n items are granted now.
+func (a *allowance) take(n int, now time.Time) int {
+	if a.rate == 0 {
+		return n
+	}
+	a.saved = min(a.rate, a.saved+a.rate*now.Sub(a.last).Seconds())
+	a.last = now
+	n = min(n, int(a.saved))
+	a.saved -= float64(n)
+	return n
+}

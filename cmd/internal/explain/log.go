@@ -1,0 +1,162 @@
+package explain
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"sgfw/cmd/internal/control"
+	"sgfw/conntrack"
+	"sgfw/filter"
+	"sgfw/filter/packet"
+	"sgfw/policy"
+)
+
+// established are the reasons of packets that go on with what was permitted before.
+var established = filter.ReasonsOf(filter.ReasonFlow, filter.ReasonRelated)
+
+// unreadable is the word for all faults of the parser.
+const unreadable = "packet"
+
+// SelectVerdicts understands a query for verdicts. Errors match [ErrQuestion].
+func SelectVerdicts(q control.LogQuery) (filter.Selection, error) {
+	s := filter.Selection{Reasons: filter.Everything, Device: q.Interface, Group: q.Group, Protocol: -1, Port: -1}
+	wrong := func(err error) (filter.Selection, error) { return s, fmt.Errorf("%w: %w", ErrQuestion, err) }
+	switch q.Verdict {
+	case "":
+	case control.VerdictDrop:
+		s.Reasons = filter.Dropping
+	case control.VerdictAccept:
+		s.Reasons &^= filter.Dropping
+	default:
+		return wrong(fmt.Errorf("verdict %q is neither %s nor %s", q.Verdict, control.VerdictAccept, control.VerdictDrop))
+	}
+	if len(q.Reasons) > 0 {
+		var named filter.ReasonSet
+		for _, name := range q.Reasons {
+			set := reasonsNamed(name)
+			if set == 0 {
+				return wrong(fmt.Errorf("reason %q is none of %s", name, strings.Join(ReasonNames(), ", ")))
+			}
+			named |= set
+		}
+		s.Reasons &= named
+	} else if !q.Established {
+		s.Reasons &^= established
+	}
+	if !q.Follow && s.Reasons&^filter.Dropping != 0 {
+		s.Reasons &= filter.Dropping
+		if s.Reasons == 0 {
+			return wrong(fmt.Errorf("what passes is not remembered: follow the log to see it"))
+		}
+	}
+	if s.Reasons == 0 {
+		return wrong(fmt.Errorf("no verdict can be of this kind"))
+	}
+	if q.Protocol != "" {
+		p, problem := policy.ParseProtocol(q.Protocol)
+		if problem != nil {
+			return wrong(*problem)
+		}
+		s.Protocol = int(p)
+	}
+	if q.Port != 0 {
+		s.Port = int(q.Port)
+	}
+	if q.Address != "" {
+		var err error
+		if s.Prefix, err = parsePrefix(q.Address); err != nil {
+			return wrong(err)
+		}
+	}
+	if q.Rate < 0 || q.Limit < 0 {
+		return wrong(fmt.Errorf("a number of verdicts is negative"))
+	}
+	return s, nil
+}
+
+// ReasonNames are the words for reasons that a query knows.
+func ReasonNames() []string {
+	var out []string
+	for _, r := range filter.Reasons() {
+		if !r.IsFault() {
+			out = append(out, r.String())
+		}
+	}
+	return append(out, unreadable)
+}
+
+// reasonsNamed returns the reasons of one word, none if there is no such word.
+func reasonsNamed(name string) (set filter.ReasonSet) {
+	for _, r := range filter.Reasons() {
+		if r.String() == name || r.IsFault() && name == unreadable {
+			set |= filter.ReasonsOf(r)
+		}
+	}
+	return set
+}
+
+// Record turns a verdict that was given at a time into its document, under the
+// ruleset that gave it or a later one.
+func Record(rs *filter.Ruleset, r *filter.Record, at time.Time) control.LogRecord {
+	doc := control.LogRecord{
+		Schema: control.Schema, Type: control.LogVerdict, Time: at.UTC(),
+		Verdict: Word(r.Verdict), Reason: r.Verdict.Reason.String(),
+		Interface: r.Device, Length: r.Length,
+	}
+	if r.Verdict.Scope != 0 {
+		doc.Direction = r.Verdict.Direction.String()
+	}
+	if info, ok := rs.Rule(r.Verdict.Rule); ok {
+		doc.Rule = Rule(info)
+	}
+	if !r.Parsed() {
+		return doc
+	}
+	doc.Protocol = policy.Protocol(r.Tuple.Proto()).String()
+	from, to := r.Tuple.Remote.Netip(), r.Tuple.Local.Netip()
+	fromPort, toPort := r.Tuple.RemotePort, r.Tuple.LocalPort
+	if r.Verdict.Direction == conntrack.Egress {
+		from, to, fromPort, toPort = to, from, toPort, fromPort
+	}
+	doc.From, doc.To = from.String(), to.String()
+	switch r.Kind {
+	case packet.KindTCP:
+		doc.TCPFlags = flagNames(r.Flags)
+		fallthrough
+	case packet.KindUDP:
+		doc.From, doc.To = netip.AddrPortFrom(from, fromPort).String(), netip.AddrPortFrom(to, toPort).String()
+	case packet.KindICMP, packet.KindICMPv6:
+		doc.ICMPType, doc.ICMPCode = &r.ICMPType, &r.ICMPCode
+	}
+	if misses := filter.Nearest(rs, r); len(misses) > 0 {
+		miss := miss(misses[0])
+		doc.Nearest = &miss
+	}
+	return doc
+}
+
+// flagNames lists the flags of a TCP segment in the order of their weight.
+func flagNames(f conntrack.TCPFlags) []string {
+	var out []string
+	for _, flag := range []struct {
+		bit  conntrack.TCPFlags
+		name string
+	}{{conntrack.SYN, "syn"}, {conntrack.ACK, "ack"}, {conntrack.FIN, "fin"}, {conntrack.RST, "rst"}, {conntrack.PSH, "psh"}} {
+		if f&flag.bit != 0 {
+			out = append(out, flag.name)
+		}
+	}
+	return slices.Clip(out)
+}
+
+// miss turns a near miss into its document.
+func miss(m filter.Miss) control.Miss {
+	out := control.Miss{Rule: *Rule(m.Rule), Fields: []control.Difference{}}
+	for _, f := range m.Fields {
+		out.Fields = append(out.Fields, control.Difference(f))
+	}
+	return out
+}

@@ -1,0 +1,122 @@
+package explain
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sgfw/cmd/internal/control"
+	"sgfw/conntrack"
+	"sgfw/filter"
+	"sgfw/filter/packet"
+	"sgfw/policy/file"
+	"sgfw/policy/member"
+)
+
+func TestSelectVerdicts(t *testing.T) {
+	for _, c := range []struct {
+		q        control.LogQuery
+		has, not []filter.Reason
+	}{
+		{control.LogQuery{}, []filter.Reason{filter.ReasonNoRule, filter.FaultReason(packet.FaultVersion)}, []filter.Reason{filter.ReasonRule, filter.ReasonFlow}},
+		{control.LogQuery{Follow: true}, []filter.Reason{filter.ReasonNoRule, filter.ReasonRule}, []filter.Reason{filter.ReasonFlow, filter.ReasonRelated}},
+		{control.LogQuery{Follow: true, Established: true}, []filter.Reason{filter.ReasonNoRule, filter.ReasonRule, filter.ReasonFlow, filter.ReasonRelated}, nil},
+		{control.LogQuery{Follow: true, Verdict: "accept"}, []filter.Reason{filter.ReasonRule, filter.ReasonLifeLine}, []filter.Reason{filter.ReasonNoRule, filter.ReasonFlow}},
+		{control.LogQuery{Follow: true, Verdict: "drop", Established: true}, []filter.Reason{filter.ReasonNoRule, filter.ReasonTableFull}, []filter.Reason{filter.ReasonRule, filter.ReasonFlow}},
+		{control.LogQuery{Follow: true, Reasons: []string{"flow", "no-rule"}}, []filter.Reason{filter.ReasonFlow, filter.ReasonNoRule}, []filter.Reason{filter.ReasonRule, filter.ReasonNotAFlow}},
+		{control.LogQuery{Reasons: []string{"packet"}}, []filter.Reason{filter.FaultReason(packet.FaultTruncated), filter.FaultReason(packet.FaultUDPLength)}, []filter.Reason{filter.ReasonNoRule}},
+		{control.LogQuery{Reasons: []string{"packet: truncated"}}, []filter.Reason{filter.FaultReason(packet.FaultTruncated)}, []filter.Reason{filter.FaultReason(packet.FaultUDPLength)}},
+	} {
+		s, err := SelectVerdicts(c.q)
+		if err != nil {
+			t.Errorf("%+v: %v", c.q, err)
+			continue
+		}
+		for _, r := range c.has {
+			if !s.Reasons.Has(r) {
+				t.Errorf("%+v leaves %s out", c.q, r)
+			}
+		}
+		for _, r := range c.not {
+			if s.Reasons.Has(r) {
+				t.Errorf("%+v includes %s", c.q, r)
+			}
+		}
+	}
+	for _, q := range []control.LogQuery{
+		{Verdict: "maybe"}, {Reasons: []string{"rain"}}, {Reasons: []string{"none"}}, {Verdict: "accept"}, {Reasons: []string{"rule"}},
+		{Follow: true, Verdict: "drop", Reasons: []string{"rule"}}, {Protocol: "carrier-pigeon"}, {Address: "here"}, {Rate: -1}, {Limit: -1},
+	} {
+		if _, err := SelectVerdicts(q); !errors.Is(err, ErrQuestion) {
+			t.Errorf("%+v: %v, want ErrQuestion", q, err)
+		}
+	}
+	s, err := SelectVerdicts(control.LogQuery{Address: "192.0.2.1", Protocol: "udp", Port: 53, Interface: "eth*", Group: "web"})
+	if err != nil || s.Prefix != netip.MustParsePrefix("192.0.2.1/32") || s.Protocol != 17 || s.Port != 53 || s.Device != "eth*" || s.Group != "web" {
+		t.Errorf("%+v, %v", s, err)
+	}
+	if names := ReasonNames(); !slices.Contains(names, "no-rule") || !slices.Contains(names, "packet") || slices.Contains(names, "none") {
+		t.Errorf("names of reasons: %v", names)
+	}
+}
+
+// TestRecord: documents of packets as the engine records them.
+func TestRecord(t *testing.T) {
+	pol, _, err := file.Parse("p.yaml", []byte(`version: 1
+security_groups:
+  - name: web
+    description: web
+    ingress: [{ protocol: tcp, ports: 443, cidr_blocks: [192.0.2.0/24] }]
+    egress: []
+interfaces:
+  - { device: eth0, security_groups: [web] }
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rs := filter.Compile(pol, nil).WithLinks([]member.Link{{Name: "eth0", Index: 2}})
+	e := filter.NewEngine(filter.Config{MaxFlows: 10}, rs)
+	w := e.NewWorker()
+	watcher := e.Watch(10, filter.Selection{Reasons: filter.Everything, Protocol: -1, Port: -1})
+	defer watcher.Close()
+	syn := func(port byte) []byte {
+		b := make([]byte, 40)
+		copy(b, []byte{0x45, 0, 0, 40, 0, 0, 0, 0, 64, conntrack.ProtoTCP, 0, 0, 192, 0, 2, 9, 192, 0, 2, 1, 0x9c, 0x40, 1, port, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, byte(conntrack.SYN)})
+		return b
+	}
+	out := syn(0xbb)
+	copy(out[12:], []byte{192, 0, 2, 1, 192, 0, 2, 9})
+	w.Begin()
+	for _, ev := range []filter.Event{
+		{Frame: packet.Frame{Bytes: syn(0xbb)}, Hook: filter.HookInput, In: 2},
+		{Frame: packet.Frame{Bytes: syn(0xbc)}, Hook: filter.HookInput, In: 2},
+		{Frame: packet.Frame{Bytes: []byte{0x45}}, Hook: filter.HookInput, In: 2},
+		{Frame: packet.Frame{Bytes: out}, Hook: filter.HookOutput, Out: 2},
+	} {
+		w.Decide(&ev)
+	}
+	w.End()
+	records, _ := watcher.Take(nil)
+	if len(records) != 4 {
+		t.Fatalf("%d records", len(records))
+	}
+	at := time.Unix(1700000000, 0)
+	pass, drop, fault, leaves := Record(rs, &records[0], at), Record(rs, &records[1], at), Record(rs, &records[2], at), Record(rs, &records[3], at)
+	if pass.Verdict != "accept" || pass.From != "192.0.2.9:40000" || pass.To != "192.0.2.1:443" || pass.Rule == nil || pass.Rule.Group != "web" ||
+		pass.Nearest != nil || pass.Direction != "ingress" || strings.Join(pass.TCPFlags, " ") != "syn" || !pass.Time.Equal(at) {
+		t.Errorf("passed: %+v", pass)
+	}
+	if drop.Verdict != "drop" || drop.Reason != "no-rule" || drop.Rule != nil || drop.Nearest == nil || drop.Nearest.Rule.Index != 0 ||
+		len(drop.Nearest.Fields) != 1 || drop.Nearest.Fields[0] != (control.Difference{Field: "port", Want: "443", Got: "444"}) {
+		t.Errorf("dropped: %+v", drop)
+	}
+	if fault.Verdict != "drop" || fault.Reason != "packet: truncated" || fault.Interface != "eth0" || fault.From != "" || fault.Direction != "" {
+		t.Errorf("unreadable: %+v", fault)
+	}
+	if leaves.Direction != "egress" || leaves.From != "192.0.2.1:40000" || leaves.To != "192.0.2.9:443" || leaves.Nearest != nil {
+		t.Errorf("dropped on its way out: %+v", leaves)
+	}
+}
