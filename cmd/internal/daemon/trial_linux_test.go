@@ -1,0 +1,209 @@
+package daemon
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/sshguard"
+	"sgfw/cmd/internal/state"
+)
+
+// ports are policies that differ in one port.
+func onPort(port string) string { return strings.Replace(text, "443", port, 1) }
+
+// allows asks whether a policy for that port is in force.
+func (r *running) allows(t *testing.T, port string) bool {
+	t.Helper()
+	x, err := r.Explain(t.Context(), control.Query{Interface: "eth0", Direction: "ingress", Protocol: "tcp", From: "203.0.113.9", To: ":" + port})
+	must(t, err)
+	return x.Verdict == control.VerdictAccept
+}
+
+func TestStartsWithWhatTheRecordSays(t *testing.T) {
+	link(t, "eth0")
+	now, err := state.Now()
+	must(t, err)
+	past := now
+	past.Steady, past.Wall = past.Steady-time.Hour, past.Wall.Add(-time.Hour)
+	policyOf := func(port string) state.Policy { return state.NewPolicy([]byte(onPort(port))) }
+	trial := func(port string, d state.Deadline) *state.Trial { return &state.Trial{Policy: policyOf(port), Deadline: d} }
+	otherBoot := past.In(time.Minute)
+	otherBoot.Boot = "another"
+	for _, tc := range []struct {
+		what   string
+		record *state.Record // of the file unless it says another one
+		file   string        // the port in the file
+		want   string        // the port in force
+		// onTrial, rolledBack and differs are what status says.
+		onTrial, rolledBack, differs bool
+	}{
+		{"nothing kept", nil, "1", "1", false, false, false},
+		{"confirmed long ago", &state.Record{Confirmed: policyOf("2")}, "1", "1", false, false, false},
+		{"on trial", &state.Record{Confirmed: policyOf("2"), Trial: trial("1", now.In(time.Hour))}, "1", "1", true, false, false},
+		{"on trial, file edited", &state.Record{Confirmed: policyOf("2"), Trial: trial("3", now.In(time.Hour))}, "1", "3", true, false, true},
+		{"trial over", &state.Record{Confirmed: policyOf("2"), Trial: trial("1", past.In(time.Minute))}, "1", "2", false, true, true},
+		{"trial over, another boot", &state.Record{Confirmed: policyOf("2"), Trial: trial("1", otherBoot)}, "1", "2", false, true, true},
+		{"trial over, file edited", &state.Record{Confirmed: policyOf("2"), Trial: trial("3", past.In(time.Minute))}, "1", "2", false, true, true},
+		{"trial of what does not load", &state.Record{Confirmed: policyOf("2"), Trial: trial("70000", now.In(time.Hour))}, "1", "2", false, true, true},
+		{"rolled back", &state.Record{Confirmed: policyOf("2"), Rejected: &state.Rejected{Sum: policyOf("1").Sum}}, "1", "2", false, true, true},
+		{"rolled back, file edited", &state.Record{Confirmed: policyOf("2"), Rejected: &state.Rejected{Sum: policyOf("3").Sum}}, "1", "1", false, false, false},
+		{"of another file", &state.Record{File: "/another", Confirmed: policyOf("2"), Trial: trial("3", past.In(time.Minute))}, "1", "1", false, false, false},
+		{"trial over, file invalid", &state.Record{Confirmed: policyOf("2"), Trial: trial("1", past.In(time.Minute))}, "99999", "2", false, true, true},
+	} {
+		t.Run(tc.what, func(t *testing.T) {
+			cfg, log := config(t, onPort(tc.file))
+			if tc.record != nil {
+				if tc.record.File == "" {
+					tc.record.File = cfg.PolicyFile
+				}
+				must(t, state.NewStore(cfg.StateDir).Save(*tc.record))
+			}
+			r := begin(t, cfg, log)
+			for _, port := range []string{"1", "2", "3"} {
+				if got := r.allows(t, port); got != (port == tc.want) {
+					t.Errorf("port %s permitted: %t", port, got)
+				}
+			}
+			s, err := r.Status(t.Context())
+			must(t, err)
+			p := s.Policy
+			if (p.Trial != nil) != tc.onTrial || (p.RolledBack != nil) != tc.rolledBack || p.FileDiffers != tc.differs {
+				t.Errorf("status: trial %v, rolled back %v, differs %t", p.Trial, p.RolledBack, p.FileDiffers)
+			}
+			// What a crash would start with is the same.
+			kept, err := state.NewStore(cfg.StateDir).Load()
+			must(t, err)
+			if kept == nil || kept.File != cfg.PolicyFile || (kept.Trial != nil) != tc.onTrial || (kept.Rejected != nil) != tc.rolledBack {
+				t.Errorf("kept: %+v", kept)
+			}
+			if tc.onTrial {
+				if _, err := r.Confirm(t.Context(), control.EndTrialRequest{}); err != nil {
+					t.Error(err)
+				}
+				kept, err := state.NewStore(cfg.StateDir).Load()
+				must(t, err)
+				if kept.Trial != nil || !kept.Confirmed.Same(policyOf(tc.want)) {
+					t.Errorf("kept after confirm: %+v", kept)
+				}
+			}
+		})
+	}
+}
+
+// A record that cannot be read does not keep the machine from being protected.
+func TestStartsOverADamagedRecord(t *testing.T) {
+	link(t, "eth0")
+	cfg, log := config(t, text)
+	must(t, os.Mkdir(cfg.StateDir, 0o700))
+	must(t, os.WriteFile(filepath.Join(cfg.StateDir, "state.json"), []byte("{"), 0o600))
+	r := begin(t, cfg, log)
+	if !r.allows(t, "443") || !strings.Contains(log.String(), "cannot be used") {
+		t.Errorf("log: %s", log)
+	}
+	if kept, err := state.NewStore(cfg.StateDir).Load(); err != nil || kept == nil {
+		t.Errorf("kept: %+v, %v", kept, err)
+	}
+}
+
+// Without a place that outlives the daemon there is no trial, and nothing else
+// suffers.
+func TestNoTrialWithoutAPlaceToKeepIt(t *testing.T) {
+	link(t, "eth0")
+	cfg, log := config(t, onPort("1"))
+	// A file where the directory should be.
+	must(t, os.WriteFile(cfg.StateDir, nil, 0o600))
+	r := begin(t, cfg, log)
+	s := r.await(t, "the complaint", func(s control.Status) bool { return s.State == control.StateDegraded })
+	if !strings.Contains(strings.Join(s.Degraded, " "), "state") {
+		t.Errorf("degraded: %v", s.Degraded)
+	}
+	write(t, r.file, onPort("2"))
+	if _, err := r.Reload(t.Context(), control.ReloadRequest{Confirm: 60}); err == nil {
+		t.Error("a trial that no crash would end")
+	}
+	if r.allows(t, "2") {
+		t.Error("the policy is in force although its trial was refused")
+	}
+	if _, err := r.Reload(t.Context(), control.ReloadRequest{}); err != nil || !r.allows(t, "2") {
+		t.Errorf("reload: %v", err)
+	}
+	must(t, os.Remove(cfg.StateDir))
+	r.await(t, "the record to be kept", func(s control.Status) bool { return s.State == control.StateRunning })
+	if kept, err := state.NewStore(cfg.StateDir).Load(); err != nil || kept == nil || !kept.Confirmed.Same(state.NewPolicy([]byte(onPort("2")))) {
+		t.Errorf("kept: %+v, %v", kept, err)
+	}
+	// A trial that cannot be ended on disk is not ended.
+	write(t, r.file, onPort("3"))
+	if _, err := r.Reload(t.Context(), control.ReloadRequest{Confirm: 60}); err != nil {
+		t.Fatal(err)
+	}
+	must(t, os.RemoveAll(cfg.StateDir))
+	must(t, os.WriteFile(cfg.StateDir, nil, 0o600))
+	if _, err := r.Confirm(t.Context(), control.EndTrialRequest{}); err == nil {
+		t.Error("confirmed what a restart would roll back")
+	}
+	must(t, os.Remove(cfg.StateDir))
+	if _, err := r.Confirm(t.Context(), control.EndTrialRequest{}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestRollBackIgnoresTheGuard: the way back is never barred.
+func TestRollBackIgnoresTheGuard(t *testing.T) {
+	address(t, link(t, "eth0"), "192.0.2.1/24")
+	const caller = "198.51.100.9 50000 192.0.2.1 22"
+	r := start(t, onPort("1"))
+	write(t, r.file, onPort("22"))
+	if _, err := r.Reload(t.Context(), control.ReloadRequest{Confirm: 1, Caller: caller}); err != nil {
+		t.Fatal(err)
+	}
+	r.await(t, "the roll-back", func(s control.Status) bool { return s.Policy.RolledBack != nil })
+	if !r.allows(t, "1") || r.allows(t, "22") {
+		t.Error("not rolled back")
+	}
+	// The same at a start.
+	r.stop(t)
+	t.Setenv("SSH_CONNECTION", caller)
+	if sshguard.Caller() != caller {
+		t.Fatal("the guard knows nothing of the session")
+	}
+	cfg := r.d.cfg
+	r = begin(t, cfg, r.log)
+	if !r.allows(t, "1") {
+		t.Error("did not start with the confirmed policy")
+	}
+}
+
+// The end of a trial is a reload that went well or a failure that says why.
+func TestConfirmAndRollBackNeedATrial(t *testing.T) {
+	link(t, "eth0")
+	r := start(t, text)
+	for _, end := range []func() error{
+		func() error { _, err := r.Confirm(t.Context(), control.EndTrialRequest{}); return err },
+		func() error { _, err := r.Rollback(t.Context(), control.EndTrialRequest{}); return err },
+	} {
+		if f := failureOf(t, end()); f.Kind != control.KindFailed || !strings.Contains(f.Message, "on trial") {
+			t.Errorf("%+v", f)
+		}
+	}
+	for _, req := range []control.ReloadRequest{{Confirm: -1}, {Confirm: control.MaxTrial + 1}, {Confirm: 5, Revoke: true}} {
+		_, err := r.Reload(t.Context(), req)
+		if f := failureOf(t, err); f.Kind != control.KindUsage {
+			t.Errorf("%+v: %+v", req, f)
+		}
+	}
+	// A trial of the policy that is confirmed already has nothing to go back to.
+	write(t, r.file, onPort("1"))
+	if _, err := r.Reload(t.Context(), control.ReloadRequest{Confirm: 60}); err != nil {
+		t.Fatal(err)
+	}
+	write(t, r.file, text)
+	reply, err := r.Reload(t.Context(), control.ReloadRequest{})
+	if err != nil || reply.Trial != nil {
+		t.Errorf("back to the confirmed file: %+v, %v", reply, err)
+	}
+}
