@@ -59,7 +59,8 @@ type shooter struct {
 }
 
 func (s *shooter) run() {
-	for !s.c.over.Load() {
+	// The pause leaves the processors to the program under test.
+	for ; !s.c.over.Load(); time.Sleep(time.Millisecond) {
 		epoch := s.c.epoch.Load()
 		if epoch%2 != 0 {
 			// Load on the reload itself; nothing that it lets through is judged.
