@@ -30,7 +30,9 @@ func TestStartsWithWhatTheRecordSays(t *testing.T) {
 	past := now
 	past.Steady, past.Wall = past.Steady-time.Hour, past.Wall.Add(-time.Hour)
 	policyOf := func(port string) state.Policy { return state.NewPolicy([]byte(onPort(port))) }
-	trial := func(port string, d state.Deadline) *state.Trial { return &state.Trial{Policy: policyOf(port), Deadline: d} }
+	trial := func(port string, d state.Deadline) *state.Trial {
+		return &state.Trial{Policy: policyOf(port), Deadline: d}
+	}
 	otherBoot := past.In(time.Minute)
 	otherBoot.Boot = "another"
 	for _, tc := range []struct {

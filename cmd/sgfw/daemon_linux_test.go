@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/explain"
+)
+
+// canned is a daemon whose answers are always the same, so that scripts can
+// compare what the program makes of them.
+type canned struct {
+	control.Backend
+}
+
+// liveFlows are the flows of the canned daemon: one with its rule, one whose rule
+// is gone, and a ping.
+func liveFlows() []control.Flow {
+	kind, id := uint8(8), uint16(77)
+	web := &control.RuleRef{Group: "web", Direction: "ingress", Index: 0, Protocol: "tcp", Ports: "443", Peer: "0.0.0.0/0"}
+	gone := *web
+	gone.Index, gone.Ports, gone.Gone = 2, "22", true
+	out := &control.RuleRef{Group: "web", Direction: "egress", Index: -1, Protocol: "all", Peer: "0.0.0.0/0"}
+	return []control.Flow{
+		{Interface: "eth0", Direction: "ingress", Protocol: "tcp", Local: "192.0.2.1:443", Remote: "198.51.100.7:50000", State: "established",
+			Age: 61, Expires: 432000, Packets: control.Traffic{Ingress: 3, Egress: 4}, Bytes: control.Traffic{Ingress: 500, Egress: 6000}, Rule: web},
+		{Interface: "eth0", Direction: "ingress", Protocol: "tcp", Local: "192.0.2.1:22", Remote: "198.51.100.9:50001", State: "established", Rule: &gone, Orphan: true},
+		{Interface: "eth0", Direction: "egress", Protocol: "icmp", Local: "192.0.2.1", Remote: "203.0.113.1", ICMPType: &kind, ICMPID: &id, State: "replied", Rule: out},
+	}
+}
+
+// orphan is the flow whose rule is gone.
+func orphan() control.Orphans { return control.Orphans{Count: 1, Flows: liveFlows()[1:2]} }
+
+func (canned) Status(context.Context) (control.Status, error) {
+	at := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
+	return control.Status{
+		State: control.StateRunning, PID: 1, Version: "v1", Started: at,
+		Policy: control.PolicyStatus{
+			File: "p.yaml", Generation: 7, Loaded: at, FileDiffers: true, Watch: true,
+			Trial:      &control.Trial{Deadline: at, Left: 42},
+			RolledBack: &control.RolledBack{At: at, Why: "it was not confirmed in time"},
+			Failure:    &control.ReloadFailure{At: at, By: "watch", Message: "p.yaml:1:1: bad\np.yaml:2:1: worse"},
+		},
+	}, nil
+}
+
+func (canned) Flows(_ context.Context, q control.FlowQuery, begin func(control.FlowsHeader) error, each func(control.Flow) error) error {
+	if q.State == "asleep" {
+		return &control.Failure{Kind: control.KindUsage, Message: `state "asleep" is none of established`}
+	}
+	if err := begin(control.FlowsHeader{Live: 3}); err != nil {
+		return err
+	}
+	for _, f := range liveFlows() {
+		if q.Orphans && !f.Orphan || q.Protocol != "" && q.Protocol != f.Protocol {
+			continue
+		}
+		if err := each(f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (canned) Explain(context.Context, control.Query) (control.Explanation, error) {
+	return control.Explanation{}, explain.ErrQuestion
+}
+
+func (canned) Reload(_ context.Context, q control.ReloadRequest) (control.ReloadReply, error) {
+	r := control.ReloadReply{
+		DryRun: q.DryRun, Generation: 8,
+		Changes:  []control.Change{{Op: "-", Part: "group web", What: "ingress tcp 22 0.0.0.0/0"}, {Op: "+", Part: "group new"}},
+		Orphans:  orphan(),
+		SSHGuard: control.SSHGuard{Sessions: 1, Lockouts: []string{"SSH from 198.51.100.9 to port 22 on eth0"}, Refuses: !q.Force},
+		Notices:  []control.Problem{{File: "p.yaml", Line: 3, Col: 5, Severity: "notice", Message: "host bits"}},
+	}
+	switch {
+	case !q.Force && !q.DryRun:
+		return r, &control.Failure{Kind: control.KindRefused, Message: "the policy would lock out a live SSH session"}
+	case q.Confirm > 0:
+		r.Trial = &control.Trial{Deadline: time.Now().Add(time.Minute), Left: q.Confirm}
+	case q.Revoke:
+		r.Revoked = &control.Revoked{Count: 1, Flows: r.Orphans.Flows}
+	}
+	return r, nil
+}
+
+func (canned) Confirm(_ context.Context, q control.EndTrialRequest) (control.ConfirmReply, error) {
+	if q.Revoke {
+		return control.ConfirmReply{}, errors.New("no policy is on trial")
+	}
+	return control.ConfirmReply{Generation: 8, Orphans: control.Orphans{Flows: []control.Flow{}}}, nil
+}
+
+func (canned) Rollback(_ context.Context, q control.EndTrialRequest) (control.RollbackReply, error) {
+	r := control.RollbackReply{Generation: 9, Changes: []control.Change{}, Orphans: orphan()}
+	if q.Revoke {
+		r.Revoked = &control.Revoked{Count: 1, Flows: r.Orphans.Flows}
+	}
+	return r, nil
+}
+
+func (canned) Revoke(_ context.Context, q control.RevokeRequest) (control.RevokeReply, error) {
+	r := control.RevokeReply{DryRun: q.DryRun, Revoked: control.Revoked{Flows: []control.Flow{}}}
+	switch {
+	case q.Flows.Orphans:
+		r.Revoked = control.Revoked{Count: 1, Flows: liveFlows()[1:2]}
+	case q.Flows.Protocol == "tcp":
+		r.Revoked = control.Revoked{Count: 2, Permitted: 1, Flows: liveFlows()[:2]}
+	case q.Flows.Address != "" && !q.Force:
+		return r, &control.Failure{Kind: control.KindRefused, Message: "the connection which you use yourself is among them"}
+	}
+	return r, nil
+}
+
+// TestScriptsWithADaemon runs the command lines of testdata/daemon against the
+// canned daemon.
+func TestScriptsWithADaemon(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("testdata", "daemon"),
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(e *testscript.Env) error {
+			socket := filepath.Join(e.WorkDir, "sgfw.sock")
+			e.Setenv("SOCKET", socket)
+			ctx, cancel := context.WithCancel(context.Background())
+			s, err := control.Listen(ctx, socket, control.NoGroup)
+			if err != nil {
+				cancel()
+				return err
+			}
+			ended := make(chan error, 1)
+			go func() { ended <- control.Serve(ctx, s.Listener, canned{}) }()
+			e.Defer(func() {
+				cancel()
+				<-ended
+				s.Close()
+			})
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status},
+	})
+}
