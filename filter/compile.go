@@ -99,6 +99,14 @@ func (c *Compiler) Compile(p *policy.Policy, m *member.Membership) *Ruleset {
 	return rs
 }
 
+// Discard takes back the number of a ruleset that is not going to be published,
+// if it was compiled last, so that generations count those that were.
+func (c *Compiler) Discard(rs *Ruleset) {
+	if rs.generation == c.generation {
+		c.generation--
+	}
+}
+
 // compilation is one run of Compile.
 type compilation struct {
 	*Compiler

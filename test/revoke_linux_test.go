@@ -152,7 +152,13 @@ func TestOrphansAreListedAndCut(t *testing.T) {
 			t.Errorf("orphans %v after they were cut", got)
 		}
 		d.revoke(t, 0, 0, "--orphans")
-		d.inState(t, "revoked", "tcp", goes.callee.LocalAddr().String(), goes.callee.RemoteAddr().String())
+		var list struct{ Flows []listedFlow }
+		if d.document(&list, "flows", "--state", "revoked", "--to", port(far, gone).String(), "--proto", "tcp"); len(list.Flows) != 1 {
+			t.Errorf("%d revoked sessions are listed, want 1", len(list.Flows))
+		}
+		if f, ok := d.flow("tcp", goes.callee.LocalAddr().String(), goes.callee.RemoteAddr().String()); ok {
+			t.Errorf("the revoked session is listed among the live flows: %+v", f)
+		}
 		// Many retransmissions later.
 		if !goes.cut() {
 			t.Error("the session came back")

@@ -324,6 +324,9 @@ func TestReloadDryRun(t *testing.T) {
 	ssh := port(server.IPv4(), 22)
 	echoOn(t, server.Host(), ssh)
 	d.reload(sshPolicy(`cidr_blocks: [0.0.0.0/0]`))
+	if now := d.trial().Policy.Generation; now != before+1 {
+		t.Errorf("generation %d after dry runs and a reload, want %d", now, before+1)
+	}
 	s := dialTCP(t, client.Host(), anywhere, ssh, patience)
 	if s == nil || !talks(s) {
 		t.Fatal("no SSH session")

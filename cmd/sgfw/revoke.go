@@ -23,9 +23,9 @@ anew, a SYN or another packet from the side that opened the flow, is for the
 rules. So the flows of a rule that is gone are over for good; those that the
 rules still permit can be opened again, and the answer says how many these are.
 
-What is remembered of a flow that was cut is listed in state "revoked" until
-the flow would have ended by itself. The SSH connection that you use yourself is
-not cut (exit code 5) unless you say --force.`,
+What is remembered of a flow that was cut is listed by "sgfw flows --state
+revoked" until the flow would have ended by itself. The SSH connection that you
+use yourself is not cut (exit code 5) unless you say --force.`,
 		Example: `  sudo sgfw flows revoke --orphans
   sudo sgfw flows revoke --address 203.0.113.0/24 --dry-run
   sudo sgfw flows revoke --rule web/ingress/0

@@ -53,7 +53,8 @@ type FlowQuery struct {
 	Address string `json:"address,omitempty"`
 	// Port is a port, or a range such as 8000-9000, of either end.
 	Port string `json:"port,omitempty"`
-	// State is a State of the flow.
+	// State is a State of the flow. Flows that were revoked carry nothing and are
+	// selected by their state alone.
 	State string `json:"state,omitempty"`
 	// Group is that of the rule that admitted the flow.
 	Group string `json:"group,omitempty"`

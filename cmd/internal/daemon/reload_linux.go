@@ -128,22 +128,21 @@ func (d *daemon) preview(req control.ReloadRequest) (control.ReloadReply, *candi
 			reply.SSHGuard.Lockouts = append(reply.SSHGuard.Lockouts, l.String())
 		}
 	}
-	if err != nil {
-		if !req.Force && !req.DryRun {
-			return reply, nil, err
-		}
-		if !errors.Is(err, sshguard.ErrLockout) && req.DryRun {
-			return reply, nil, err
-		}
+	switch {
+	case err == nil:
+	case req.DryRun && errors.Is(err, sshguard.ErrLockout):
 		reply.SSHGuard.Refuses = !req.Force
-		if !req.DryRun {
-			d.log.Warn("enforcing although the SSH guard objects", "reason", err.Error())
-		}
+	case req.Force && !req.DryRun:
+		d.log.Warn("enforcing although the SSH guard objects", "reason", err.Error())
+	default:
+		d.compiler.Discard(next.base)
+		return reply, nil, err
 	}
 	reply.Changes = changes(d.current.policy, next.policy)
 	reply.Notices = control.Problems(append(slices.Clone(next.problems), d.fixed(next.policy)...))
 	if req.DryRun {
 		reply.Orphans = d.orphans(next.rs)
+		d.compiler.Discard(next.base)
 	}
 	return reply, next, nil
 }
@@ -156,6 +155,7 @@ func (d *daemon) reload(req control.ReloadRequest) (control.ReloadReply, error) 
 	}
 	record, err := d.recordOf(next.source, time.Duration(req.Confirm)*time.Second)
 	if err != nil {
+		d.compiler.Discard(next.base)
 		return reply, err
 	}
 	// On disk first: a daemon that is killed between the two steps starts with a
@@ -163,6 +163,7 @@ func (d *daemon) reload(req control.ReloadRequest) (control.ReloadReply, error) 
 	before := d.record
 	if d.keep(record); d.unkept != "" && record.Trial != nil {
 		d.keep(before)
+		d.compiler.Discard(next.base)
 		return reply, fmt.Errorf("a trial needs a record that outlives the daemon: %s", d.unkept)
 	}
 	if err := d.enforce(next, next.facts); err != nil {

@@ -105,13 +105,21 @@ func (d *daemon) nameOf(p, file state.Policy) string {
 func (d *daemon) keep(r state.Record) {
 	d.record, d.unkept = r, ""
 	wake(d.trialChanged)
-	if d.store == nil {
-		return
-	}
-	if err := d.store.Save(r); err != nil {
+	if err := d.write(r); err != nil {
 		d.unkept = err.Error()
-		d.log.Warn("what to roll back to is not on disk", "error", err)
+		d.log.Warn("what to roll back to is not as it should be on disk", "error", err)
 	}
+}
+
+// write brings the state directory in line with a record.
+func (d *daemon) write(r state.Record) error {
+	switch {
+	case d.store == nil:
+		return nil
+	case r.Plain():
+		return d.store.Clear()
+	}
+	return d.store.Save(r)
 }
 
 // trials rolls back what is not confirmed in time, and writes down what could
@@ -138,9 +146,9 @@ func (d *daemon) watchClock() time.Duration {
 		return time.Hour
 	}
 	if d.unkept != "" {
-		if err := d.store.Save(d.record); err == nil {
+		if err := d.write(d.record); err == nil {
 			d.unkept = ""
-			d.log.Info("what to roll back to is on disk again")
+			d.log.Info("the state directory is as it should be again")
 			d.logNotify(d.notify.status(d.line()))
 		}
 	}

@@ -40,6 +40,9 @@ func Select(q control.FlowQuery, rs *filter.Ruleset) (*Selection, error) {
 			return nil, fmt.Errorf("%w: %w", ErrQuestion, err)
 		}
 	}
+	if q.State == "" {
+		s.where(func(f *conntrack.FlowInfo) bool { return f.State != conntrack.StateRevoked })
+	}
 	if q.Orphans {
 		s.where(func(f *conntrack.FlowInfo) bool { return s.review.Standing(f) == filter.StandingOrphan })
 	}
@@ -206,10 +209,10 @@ func (s *Selection) byRule(text string) error {
 
 // anyRule asks about the rules in force and those of before.
 func (s *Selection) anyRule(is func(filter.RuleInfo) bool) bool {
-	for id := filter.NoRule + 1; ; id++ {
-		info, ok := s.rs.Rule(id)
-		if !ok || is(info) {
-			return ok
+	for _, info := range s.rs.Rules() {
+		if is(info) {
+			return true
 		}
 	}
+	return false
 }

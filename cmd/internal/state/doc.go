@@ -1,7 +1,8 @@
 // Package state is what the daemon keeps on disk so that a policy under trial is
 // rolled back even if the daemon is killed meanwhile: the last policy that nobody
 // doubts, the one on trial, and when the trial ends. There is one [Record] in one
-// file, which is replaced as a whole: a crash leaves the old one or the new one.
+// file, which is replaced as a whole: a crash leaves the old one or the new one. A
+// daemon that enforces what its policy file says, for good, keeps none.
 package state
 
 import (
@@ -80,3 +81,6 @@ func (r Record) Confirm() Record {
 func (r Record) Reject(why string, at time.Time) Record {
 	return Record{File: r.File, Confirmed: r.Confirmed, Rejected: &Rejected{Sum: r.Trial.Policy.Sum, At: at.Round(0), Why: why}}
 }
+
+// Plain reports whether a start without the record would come to the same.
+func (r Record) Plain() bool { return r.Trial == nil && r.Rejected == nil }

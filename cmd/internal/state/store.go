@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // Store is a state directory. Its methods are not for concurrent use.
@@ -83,10 +84,28 @@ func (s *Store) Save(r Record) (err error) {
 	if err := os.Rename(f.Name(), s.path()); err != nil {
 		return err
 	}
-	// The rename lasts once the directory does.
+	return s.sync()
+}
+
+// sync makes what changed in the directory last.
+func (s *Store) sync() error {
 	d, err := os.Open(s.dir)
 	if err != nil {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
+}
+
+// Clear removes the record. Where there is none it needs no right to write.
+func (s *Store) Clear() error {
+	if _, err := os.Lstat(s.path()); errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return nil
+	}
+	if err := os.Remove(s.path()); err != nil {
+		return fmt.Errorf("state: %w", err)
+	}
+	if err := s.sync(); err != nil {
+		return fmt.Errorf("state: %w", err)
+	}
+	return nil
 }

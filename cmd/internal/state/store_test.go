@@ -47,6 +47,34 @@ func TestSaveAndLoad(t *testing.T) {
 	if files, err := os.ReadDir(dir); err != nil || len(files) != 1 {
 		t.Errorf("the directory holds %v, %v", files, err)
 	}
+	for range 2 {
+		if err := s.Clear(); err != nil {
+			t.Fatal(err)
+		}
+		if r, err := s.Load(); r != nil || err != nil {
+			t.Errorf("after Clear: %v, %v", r, err)
+		}
+	}
+}
+
+// Where nothing is kept there is nothing to clear, whatever is in the way.
+func TestClearNothing(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{file, filepath.Join(file, "below"), filepath.Join(t.TempDir(), "nowhere")} {
+		if err := NewStore(dir).Clear(); err != nil {
+			t.Errorf("%s: %v", dir, err)
+		}
+	}
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, fileName, "in the way"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := NewStore(dir).Clear(); err == nil {
+		t.Error("cleared what it cannot remove")
+	}
 }
 
 // A file that is cut short, changed or of another version is refused.
