@@ -145,6 +145,11 @@ func (t *Table) fill(name string, chains []chain) error {
 		t.s.AddChain(c.of(table))
 	}
 	for _, c := range chains {
+		for _, m := range c.maps {
+			if err := m.add(t.s, table); err != nil {
+				return fmt.Errorf("map of devices: %w", err)
+			}
+		}
 		for _, r := range c.rules {
 			t.s.AddRule(&nftables.Rule{Table: table, Chain: &nftables.Chain{Name: c.name}, Exprs: r})
 		}

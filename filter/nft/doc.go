@@ -4,10 +4,10 @@
 //
 // The table:
 //
-//	chain input    iifname DEVICE goto host-in        priority 0, policy accept
-//	chain forward  iifname DEVICE goto verdict
-//	               oifname DEVICE goto verdict
-//	chain output   oifname DEVICE goto host-out
+//	chain input    iifname vmap { DEVICE: goto host-in, … }   priority 0, policy accept
+//	               iifname PREFIX* goto host-in
+//	chain forward  iifname, and then oifname, the same: goto verdict
+//	chain output   oifname, the same: goto host-out
 //	chain host-in  life lines accept, everything else goto verdict
 //	chain host-out life lines accept, everything else goto verdict
 //	chain guest-in, guest-out  the same for devices with a guest behind them,

@@ -17,12 +17,12 @@ import (
 
 // lab is a throw-away network namespace. It vanishes with its descriptor.
 type lab struct {
-	t  *testing.T
+	t  testing.TB
 	fd int
 }
 
 // newLab makes a namespace with lo up, or skips without root.
-func newLab(t *testing.T) *lab {
+func newLab(t testing.TB) *lab {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		if os.Getenv("SGFW_REQUIRE_ROOT") == "1" {

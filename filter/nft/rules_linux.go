@@ -30,6 +30,7 @@ type chain struct {
 	name  string
 	hook  *nftables.ChainHook // nil: reached by goto only
 	rules [][]expr.Any
+	maps  []deviceMap // that the rules use
 }
 
 // features is what the kernel was found to understand.
@@ -45,24 +46,18 @@ type features struct {
 // chain that stands before it. It is a pure function.
 func layout(p Plan, f features) []chain {
 	lo := Device{Name: "lo"}
-	input := [][]expr.Any{rule(deviceName(expr.MetaKeyIIFNAME, lo), accept())}
-	output := [][]expr.Any{rule(deviceName(expr.MetaKeyOIFNAME, lo), accept())}
-	var forward [][]expr.Any
-	devices := p.byPrecedence()
-	for _, d := range devices {
-		in, out := chainHostIn, chainHostOut
-		if d.Mode == ModeGuest {
-			in, out = chainGuestIn, chainGuestOut
-		}
-		input = append(input, rule(deviceName(expr.MetaKeyIIFNAME, d), goTo(in)))
-		output = append(output, rule(deviceName(expr.MetaKeyOIFNAME, d), goTo(out)))
-	}
+	input := chain{name: chainInput, hook: nftables.ChainHookInput,
+		rules: [][]expr.Any{rule(deviceName(expr.MetaKeyIIFNAME, lo), accept())}}
+	output := chain{name: chainOutput, hook: nftables.ChainHookOutput,
+		rules: [][]expr.Any{rule(deviceName(expr.MetaKeyOIFNAME, lo), accept())}}
+	forward := chain{name: chainForward, hook: nftables.ChainHookForward}
+	var d dispatch
+	d.to(&input, expr.MetaKeyIIFNAME, p, func(m Mode) string { return [...]string{chainHostIn, chainGuestIn}[m] })
+	d.to(&output, expr.MetaKeyOIFNAME, p, func(m Mode) string { return [...]string{chainHostOut, chainGuestOut}[m] })
 	// The first match queues the packet and ends the chain, so one that crosses two
 	// managed devices is queued once.
 	for _, key := range []expr.MetaKey{expr.MetaKeyIIFNAME, expr.MetaKeyOIFNAME} {
-		for _, d := range devices {
-			forward = append(forward, rule(deviceName(key, d), goTo(chainVerdict)))
-		}
+		d.to(&forward, key, p, func(Mode) string { return chainVerdict })
 	}
 	var reassembly [][]expr.Any
 	if hold := holdReassembly(f.reassembly); hold != nil {
@@ -78,9 +73,32 @@ func layout(p Plan, f features) []chain {
 		{name: chainGuestIn, rules: judged(slices.Concat(outOfProtected(p), ourMulticast(p, f)))},
 		{name: chainGuestOut, rules: judged(intoProtected(p))},
 		{name: chainReassembly, rules: reassembly},
-		{name: chainInput, hook: nftables.ChainHookInput, rules: input},
-		{name: chainForward, hook: nftables.ChainHookForward, rules: forward},
-		{name: chainOutput, hook: nftables.ChainHookOutput, rules: output},
+		input, forward, output,
+	}
+}
+
+// dispatch makes the rules that send packets on by the name of a device.
+type dispatch struct{ maps uint32 }
+
+// to adds rules to a chain: whole names by maps, which go first as they
+// have precedence, and a rule for each prefix.
+func (d *dispatch) to(c *chain, key expr.MetaKey, p Plan, where func(Mode) string) {
+	devices := p.byPrecedence()
+	exact := slices.IndexFunc(devices, func(d Device) bool { _, glob := d.prefix(); return glob })
+	if exact < 0 {
+		exact = len(devices)
+	}
+	for part := range slices.Chunk(devices[:exact], mapLength) {
+		d.maps++
+		m := deviceMap{id: d.maps, chains: make(map[string]string, len(part))}
+		for _, v := range part {
+			m.chains[v.Name] = where(v.Mode)
+		}
+		c.maps = append(c.maps, m)
+		c.rules = append(c.rules, []expr.Any{meta(key), m.lookup()})
+	}
+	for _, v := range devices[exact:] {
+		c.rules = append(c.rules, rule(deviceName(key, v), goTo(where(v.Mode))))
 	}
 }
 

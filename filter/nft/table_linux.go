@@ -103,7 +103,7 @@ func (t *Table) Flush() error {
 	for i, c := range chains {
 		if c.hook != nil {
 			t.s.FlushChain(c.of(table))
-			chains[i].rules = nil
+			chains[i].rules, chains[i].maps = nil, nil
 		}
 	}
 	if err := t.s.commit(); err != nil {

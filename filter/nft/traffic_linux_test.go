@@ -74,7 +74,7 @@ func gets(c *net.UDPConn, payload string, wait time.Duration) bool {
 
 // packetSocket sends raw frames of one device.
 type packetSocket struct {
-	t  *testing.T
+	t  testing.TB
 	fd int
 	to unix.SockaddrLinklayer
 }

@@ -24,11 +24,15 @@ type snapshot struct {
 	table      []byte
 	chains     map[string][]byte
 	rules      map[string][]installedRule
+	maps       map[string]map[string]string // the maps that the rules use, by name
 }
 
 // installedRule is a rule of a chain: the whole message, handle and position
-// included, and its expressions.
-type installedRule struct{ message, exprs []byte }
+// included, its expressions, and the map that it uses, "" for none.
+type installedRule struct {
+	message, exprs []byte
+	uses           string
+}
 
 // read takes a snapshot that lies between two transactions.
 func (s *socket) read(names []string) (*snapshot, error) {
@@ -62,7 +66,8 @@ func (s *socket) readOnce(names []string) (*snapshot, error) {
 	if !st.exists {
 		return nil, ErrMissing
 	}
-	snap := &snapshot{table: st.raw, chains: make(map[string][]byte), rules: make(map[string][]installedRule)}
+	snap := &snapshot{table: st.raw, chains: make(map[string][]byte), rules: make(map[string][]installedRule),
+		maps: make(map[string]map[string]string)}
 	for _, n := range names {
 		answers, err := s.raw.Execute(message(unix.NFT_MSG_GETCHAIN, 0, []netlink.Attribute{
 			name(unix.NFTA_CHAIN_TABLE, TableName), name(unix.NFTA_CHAIN_NAME, n)}))
@@ -106,7 +111,20 @@ func (s *socket) readOnce(names []string) (*snapshot, error) {
 		}
 		// Kernels before 4.9 do not filter the dump.
 		if table == TableName {
+			if r.uses, err = usedMap(r.exprs); err != nil {
+				return nil, err
+			}
 			snap.rules[chain] = append(snap.rules[chain], r)
+		}
+	}
+	for _, chain := range snap.rules {
+		for _, r := range chain {
+			if r.uses == "" {
+				continue
+			}
+			if snap.maps[r.uses], err = s.readMap(r.uses); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return snap, nil
@@ -142,6 +160,15 @@ func (s *snapshot) holds(chains []chain) error {
 		if len(have) != len(c.rules) {
 			return fmt.Errorf("%w: chain %s has %d rules, not %d", ErrAltered, c.name, len(have), len(c.rules))
 		}
+		var used []map[string]string
+		for _, r := range have {
+			if r.uses != "" {
+				used = append(used, s.maps[r.uses])
+			}
+		}
+		if !slices.EqualFunc(c.maps, used, deviceMap.equal) {
+			return fmt.Errorf("%w: devices of chain %s", ErrAltered, c.name)
+		}
 		for i, r := range c.rules {
 			if ok, err := sameRule(r, have[i].exprs); err != nil {
 				return err
@@ -163,7 +190,7 @@ func sameRule(want []expr.Any, have []byte) (bool, error) {
 		return false, nil
 	}
 	for i, e := range want {
-		b, err := expr.Marshal(unix.NFPROTO_INET, e)
+		b, err := marshal(e)
 		if err != nil {
 			return false, fmt.Errorf("expression %T: %w", e, err)
 		}
@@ -243,6 +270,9 @@ func (s *snapshot) differs(now *snapshot) error {
 		}) {
 			return fmt.Errorf("%w: rules of chain %s", ErrAltered, n)
 		}
+	}
+	if !maps.EqualFunc(s.maps, now.maps, maps.Equal) {
+		return fmt.Errorf("%w: maps of devices", ErrAltered)
 	}
 	for n, c := range s.chains {
 		if !bytes.Equal(c, now.chains[n]) {

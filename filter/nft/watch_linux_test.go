@@ -35,8 +35,8 @@ var alterations = []struct {
 		if err != nil {
 			return err
 		}
-		err = c.DelRule(rules[len(rules)-1])
-		c.AddRule(&nftables.Rule{Table: ourTable, Chain: &nftables.Chain{Name: chainOutput}, Exprs: rules[len(rules)-1].Exprs})
+		err = c.DelRule(rules[0])
+		c.InsertRule(&nftables.Rule{Table: ourTable, Chain: &nftables.Chain{Name: chainOutput}, Exprs: rules[0].Exprs})
 		return err
 	}, ErrAltered},
 	{"policy drop", func(c *nftables.Conn) error {
@@ -173,17 +173,19 @@ func TestReadBackTellsPlansApart(t *testing.T) {
 		t.Error(err)
 	}
 	for name, change := range map[string]func(*Plan, *features){
-		"device":    func(p *Plan, _ *features) { p.Devices[0].Name = "eth1" },
-		"mode":      func(p *Plan, _ *features) { p.Devices[1].Mode = ModeGuest },
-		"prefix":    func(p *Plan, _ *features) { p.Devices[0].Name = "eth0*" },
-		"base":      func(p *Plan, _ *features) { p.QueueBase++ },
-		"count":     func(p *Plan, _ *features) { p.QueueCount++ },
-		"more":      func(p *Plan, _ *features) { p.Devices = append(p.Devices, Device{Name: "eth7"}) },
-		"fewer":     func(p *Plan, _ *features) { p.Devices = p.Devices[:1] },
-		"life line": func(p *Plan, _ *features) { p.Without = []LifeLine{LifeDHCPv4} },
-		"bypass":    func(p *Plan, f *features) { p.Gone, f.owner = GoneAccept, false },
-		"holder":    func(_ *Plan, f *features) { f.reassembly = ReassemblyConntrack },
-		"no fib":    func(_ *Plan, f *features) { f.fib = false },
+		"device":           func(p *Plan, _ *features) { p.Devices[0].Name = "eth1" },
+		"mode":             func(p *Plan, _ *features) { p.Devices[0].Mode = ModeGuest },
+		"mode of a prefix": func(p *Plan, _ *features) { p.Devices[1].Mode = ModeGuest },
+		"prefix":           func(p *Plan, _ *features) { p.Devices[0].Name = "eth0*" },
+		"base":             func(p *Plan, _ *features) { p.QueueBase++ },
+		"count":            func(p *Plan, _ *features) { p.QueueCount++ },
+		"name more":        func(p *Plan, _ *features) { p.Devices = append(p.Devices, Device{Name: "eth7*"}) },
+		"more":             func(p *Plan, _ *features) { p.Devices = append(p.Devices, Device{Name: "eth7"}) },
+		"fewer":            func(p *Plan, _ *features) { p.Devices = p.Devices[:1] },
+		"life line":        func(p *Plan, _ *features) { p.Without = []LifeLine{LifeDHCPv4} },
+		"bypass":           func(p *Plan, f *features) { p.Gone, f.owner = GoneAccept, false },
+		"holder":           func(_ *Plan, f *features) { f.reassembly = ReassemblyConntrack },
+		"no fib":           func(_ *Plan, f *features) { f.fib = false },
 	} {
 		p, f := base.clone(), table.features
 		change(&p, &f)

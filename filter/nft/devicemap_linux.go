@@ -1,0 +1,174 @@
+package nft
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// mapLength bounds the devices of one map, because all its elements travel in
+// one netlink attribute of at most 64 KiB.
+const mapLength = 512
+
+// deviceMap leads packets to a chain by the name of their device, in one lookup
+// however many devices there are; a rule for each would cost every packet of the
+// machine some 50 ns. It is an anonymous constant map: it belongs to the rule
+// that uses it and goes with it, and the kernel lets nobody change it.
+type deviceMap struct {
+	// id tells the maps of one transaction apart; the kernel gives the names.
+	id     uint32
+	chains map[string]string // by device
+}
+
+// mapName asks the kernel for the first name that is free.
+const mapName = "__map%d"
+
+// lookup is the expression that uses the map.
+func (m deviceMap) lookup() expr.Any {
+	return &expr.Lookup{SourceRegister: reg, DestRegister: unix.NFT_REG_VERDICT, IsDestRegSet: true, SetName: mapName, SetID: m.id}
+}
+
+// add creates the map in the transaction that is being filled.
+func (m deviceMap) add(s *socket, table *nftables.Table) error {
+	var elements []nftables.SetElement
+	for device, chain := range m.chains {
+		key := make([]byte, unix.IFNAMSIZ)
+		copy(key, device)
+		elements = append(elements, nftables.SetElement{Key: key, VerdictData: goTo(chain).(*expr.Verdict)})
+	}
+	return s.AddSet(&nftables.Set{
+		Table: table, ID: m.id, Name: mapName, Anonymous: true, Constant: true, IsMap: true,
+		KeyType: nftables.TypeIFName, DataType: nftables.TypeVerdict,
+	}, elements)
+}
+
+// equal compares with what the kernel shows.
+func (m deviceMap) equal(have map[string]string) bool { return maps.Equal(m.chains, have) }
+
+// marshal is an expression as the kernel shows it, without what it chooses
+// itself: the name of a map.
+func marshal(e expr.Any) ([]byte, error) {
+	l, ok := e.(*expr.Lookup)
+	if !ok {
+		return expr.Marshal(unix.NFPROTO_INET, e)
+	}
+	data, err := netlink.MarshalAttributes([]netlink.Attribute{
+		{Type: unix.NFTA_LOOKUP_SREG, Data: binary.BigEndian.AppendUint32(nil, l.SourceRegister)},
+		{Type: unix.NFTA_LOOKUP_DREG, Data: binary.BigEndian.AppendUint32(nil, l.DestRegister)},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return netlink.MarshalAttributes([]netlink.Attribute{
+		name(unix.NFTA_EXPR_NAME, "lookup"), {Type: unix.NLA_F_NESTED | unix.NFTA_EXPR_DATA, Data: data},
+	})
+}
+
+// usedMap returns the name of the map that a rule uses, "" for none.
+func usedMap(exprs []byte) (string, error) {
+	list, err := netlink.UnmarshalAttributes(exprs)
+	if err != nil {
+		return "", fmt.Errorf("expressions of a rule: %w", err)
+	}
+	for _, e := range list {
+		parts, err := nested(e.Data, unix.NFTA_EXPR_NAME, unix.NFTA_EXPR_DATA)
+		if err != nil {
+			return "", err
+		}
+		if text(parts[0]) != "lookup" {
+			continue
+		}
+		used, err := nested(parts[1], unix.NFTA_LOOKUP_SET)
+		if err != nil {
+			return "", err
+		}
+		return text(used[0]), nil
+	}
+	return "", nil
+}
+
+// readMap reads a map of our table: chains by device.
+func (s *socket) readMap(set string) (map[string]string, error) {
+	answers, err := s.raw.Execute(message(unix.NFT_MSG_GETSETELEM, netlink.Dump, []netlink.Attribute{
+		name(unix.NFTA_SET_ELEM_LIST_TABLE, TableName), name(unix.NFTA_SET_ELEM_LIST_SET, set)}))
+	if errors.Is(err, unix.ENOENT) {
+		return nil, fmt.Errorf("%w: map %s", ErrMissing, set)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read map %s: %w", set, err)
+	}
+	chains := make(map[string]string)
+	for _, m := range answers {
+		if m.Header.Type != unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_NEWSETELEM {
+			continue
+		}
+		lists, err := nested(body(m), unix.NFTA_SET_ELEM_LIST_ELEMENTS)
+		if err != nil {
+			return nil, err
+		}
+		elements, err := netlink.UnmarshalAttributes(lists[0])
+		if err != nil {
+			return nil, fmt.Errorf("read map %s: %w", set, err)
+		}
+		for _, e := range elements {
+			device, chain, err := mapElement(e.Data)
+			if err != nil {
+				return nil, fmt.Errorf("read map %s: %w", set, err)
+			}
+			chains[device] = chain
+		}
+	}
+	return chains, nil
+}
+
+// mapElement decodes one element: the device and where it leads. A verdict that is
+// no goto has no chain of ours, and so is none that was meant.
+func mapElement(b []byte) (device, chain string, err error) {
+	parts, err := nested(b, unix.NFTA_SET_ELEM_KEY, unix.NFTA_SET_ELEM_DATA)
+	if err != nil {
+		return "", "", err
+	}
+	key, err := nested(parts[0], unix.NFTA_DATA_VALUE)
+	if err != nil {
+		return "", "", err
+	}
+	data, err := nested(parts[1], unix.NFTA_DATA_VERDICT)
+	if err != nil {
+		return "", "", err
+	}
+	verdict, err := nested(data[0], unix.NFTA_VERDICT_CODE, unix.NFTA_VERDICT_CHAIN)
+	if err != nil {
+		return "", "", err
+	}
+	if code := verdict[0]; len(code) != 4 || int32(binary.BigEndian.Uint32(code)) != unix.NFT_GOTO {
+		return text(key[0]), "", nil
+	}
+	return text(key[0]), text(verdict[1]), nil
+}
+
+// nested returns the values of attributes by kind, nil for those that are not there.
+func nested(b []byte, kinds ...uint16) ([][]byte, error) {
+	list, err := netlink.UnmarshalAttributes(b)
+	if err != nil {
+		return nil, fmt.Errorf("nftables attributes: %w", err)
+	}
+	out := make([][]byte, len(kinds))
+	for _, a := range list {
+		for i, k := range kinds {
+			if a.Type&^(unix.NLA_F_NESTED|unix.NLA_F_NET_BYTEORDER) == k {
+				out[i] = a.Data
+			}
+		}
+	}
+	return out, nil
+}
+
+// text is a name without what fills it up.
+func text(b []byte) string { return string(bytes.TrimRight(b, "\x00")) }
