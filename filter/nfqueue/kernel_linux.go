@@ -82,6 +82,9 @@ func owner(number uint16) *OwnedError {
 	return e
 }
 
+// Holder finds the process that owns a queue, 0 and "" if /proc does not tell.
+func (k KernelQueue) Holder() (pid int, command string) { return netlinkHolder(k.PortID) }
+
 // netlinkHolder finds the process that has the netfilter socket with the given
 // port id open. The port id alone does not tell: only the first socket of a
 // process gets its PID, and in another PID namespace that means somebody else.

@@ -22,6 +22,12 @@ func Open(...Option) (*Table, error) { return nil, errors.ErrUnsupported }
 // Cleanup fails with errors.ErrUnsupported.
 func Cleanup(...Option) ([]string, error) { return nil, errors.ErrUnsupported }
 
+// Probe fails with errors.ErrUnsupported.
+func Probe(...Option) (Facts, error) { return Facts{}, errors.ErrUnsupported }
+
+// Look fails with errors.ErrUnsupported.
+func Look(...Option) (Survey, error) { return Survey{}, errors.ErrUnsupported }
+
 // Apply fails with errors.ErrUnsupported.
 func (*Table) Apply(Plan) error { return errors.ErrUnsupported }
 

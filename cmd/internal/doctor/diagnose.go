@@ -1,0 +1,289 @@
+package doctor
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"errors"
+
+	"sgfw/cmd/internal/control"
+	"sgfw/filter/nft"
+	"sgfw/policy"
+)
+
+// Diagnose judges a machine. The findings are in the order in which a packet, and
+// the reader, needs them: kernel, daemon, other programs, ports.
+func Diagnose(m *Machine) control.Diagnosis {
+	j := &judge{Machine: m}
+	j.privileges()
+	j.kernel()
+	j.daemon()
+	j.queues()
+	j.others()
+	j.forwarding()
+	if j.policy() {
+		j.ports()
+	}
+	doc := control.Diagnosis{Schema: control.Schema, Healthy: true, Findings: j.out}
+	if m.Policy != nil {
+		doc.Policy = m.PolicyFile
+	}
+	for _, f := range j.out {
+		doc.Healthy = doc.Healthy && f.Level != control.LevelProblem
+	}
+	return doc
+}
+
+type judge struct {
+	*Machine
+	out []control.Finding
+}
+
+func (j *judge) add(check, level, hint, format string, a ...any) {
+	j.out = append(j.out, control.Finding{Check: check, Level: level, Message: fmt.Sprintf(format, a...), Hint: hint})
+}
+
+func (j *judge) privileges() {
+	switch {
+	case j.Privileged:
+		j.add("privileges", control.LevelOK, "", "CAP_NET_ADMIN is there")
+	case j.Daemon != nil:
+		j.add("privileges", control.LevelNote, "run it as root", "without CAP_NET_ADMIN other programs' tables and queues cannot be looked at")
+	default:
+		j.add("privileges", control.LevelProblem, "run it as root", "CAP_NET_ADMIN is missing: neither can packets be judged nor the kernel be asked")
+	}
+}
+
+// kernel is about features, as far as they were looked at.
+func (j *judge) kernel() {
+	loadable := "load the modules nft_queue, or xt_NFQUEUE and nft_compat"
+	if j.ModulesLocked {
+		loadable = "modules cannot be loaded any more (kernel.modules_disabled); load them at boot, see modules-load.d(5)"
+	}
+	f := j.Features
+	switch {
+	case errors.Is(j.FeaturesErr, nft.ErrNoQueue):
+		j.add("queue-expression", control.LevelProblem, loadable, "kernel %s: %v", j.Kernel, j.FeaturesErr)
+	case errors.Is(j.FeaturesErr, os.ErrPermission):
+		return // privileges has said so
+	case j.FeaturesErr != nil:
+		j.add("queue-expression", control.LevelProblem, "is nf_tables there?", "kernel %s: nftables cannot be asked: %v", j.Kernel, j.FeaturesErr)
+		return
+	case f.Queue == nft.QueueXT:
+		j.add("queue-expression", control.LevelNote, "", "kernel %s lacks the native queue expression of nftables: the xtables target NFQUEUE does the same", j.Kernel)
+	default:
+		j.add("queue-expression", control.LevelOK, "", "kernel %s has the native queue expression", j.Kernel)
+	}
+	if j.QueueErr != nil {
+		j.add("queue-socket", control.LevelProblem, "load the module nfnetlink_queue", "no queue can be bound: %v", j.QueueErr)
+	} else {
+		j.add("queue-socket", control.LevelOK, "", "queues can be bound, and large packets come whole (GSO)")
+	}
+	switch {
+	case f.CanPersist:
+		j.add("table-owner", control.LevelOK, "", "the table can be owned, and stays closed if the daemon dies")
+	case f.CanOwn:
+		j.add("table-owner", control.LevelNote, "kernel 6.9 has both", "owned tables cannot outlive their owner here: with gone: drop the table is left unowned, and a flush of all rules opens it until it is repaired")
+	default:
+		j.add("table-owner", control.LevelNote, "kernel 5.12 has owned tables", "tables cannot be owned here: a flush of all rules by another program opens the devices until the table is repaired")
+	}
+	switch f.Reassembly {
+	case nft.ReassemblyTProxy:
+		j.add("reassembly", control.LevelOK, "", "fragments are put together before they are judged, by a tproxy expression")
+	case nft.ReassemblyConntrack:
+		j.add("reassembly", control.LevelNote, "the module nft_tproxy would do it for less", "fragments are put together by a ct expression: the kernel tracks every connection besides")
+	default:
+		j.add("reassembly", control.LevelWarning, "load nft_tproxy or nft_ct", "nothing puts fragments together: later fragments have no ports, and only rules for all protocols permit them")
+	}
+	if len(f.Missing) > 0 {
+		var names []string
+		for _, l := range f.Missing {
+			names = append(names, string(l))
+		}
+		j.add("life-lines", control.LevelWarning, "load the module nft_fib_inet", "this kernel cannot express the life lines %s: such packets wait for a verdict", strings.Join(names, ", "))
+	} else {
+		j.add("life-lines", control.LevelOK, "", "all life lines pass in the kernel, whatever becomes of the daemon")
+	}
+	switch j.QueueCT {
+	case "y", "m":
+		j.add("queue-conntrack", control.LevelOK, "", "the kernel could attach its conntrack state to packets; sgfw does not need it")
+	case "n":
+		j.add("queue-conntrack", control.LevelOK, "", "the kernel attaches no conntrack state to packets (NFQA_CT); sgfw does not need it")
+	}
+}
+
+func (j *judge) daemon() {
+	s := j.Daemon
+	switch {
+	case s == nil && j.Survey.Ours:
+		j.add("daemon", control.LevelProblem, "start sgfw run, or remove the table with sgfw cleanup",
+			"no daemon answers, but its table is there: the managed devices are closed, or open if another one holds it")
+		return
+	case s == nil:
+		j.add("daemon", control.LevelNote, "", "no daemon is running: nothing is filtered")
+		return
+	case len(s.Degraded) > 0:
+		for _, why := range s.Degraded {
+			j.add("daemon", control.LevelProblem, "", "the daemon (PID %d) is degraded: %s", s.PID, why)
+		}
+	default:
+		j.add("daemon", control.LevelOK, "", "the daemon (PID %d) enforces generation %d", s.PID, s.Policy.Generation)
+	}
+	if n := s.Table.Repaired; n > 0 {
+		j.add("table-repairs", control.LevelWarning, "the daemon's log names the culprits", "another program damaged the table %d times; it was repaired", n)
+	}
+	for _, q := range s.Queues {
+		if lost := q.KernelDropped + q.UserDropped; lost > 0 {
+			j.add("queue-drops", control.LevelWarning, "more queues (settings.queues.count) spread the load",
+				"queue %d: the kernel dropped %d packets because the queue was full and %d because the socket was", q.Number, q.KernelDropped, q.UserDropped)
+		}
+	}
+	if f := s.Flows; f.RefusedFull > 0 {
+		j.add("flow-table", control.LevelWarning, "raise settings.max_flows", "%d new flows found no room in the table of %d", f.RefusedFull, f.Max)
+	}
+}
+
+// queues is about other programs on NFQUEUE.
+func (j *judge) queues() {
+	if j.QueuesErr != nil {
+		return
+	}
+	var settings policy.Settings
+	if j.Policy != nil {
+		settings = j.Policy.Settings
+	}
+	for _, q := range j.Queues {
+		if j.Daemon != nil && q.PID == j.Daemon.PID {
+			continue
+		}
+		who := "another program"
+		if q.PID != 0 {
+			who = fmt.Sprintf("%s (PID %d)", q.Process, q.PID)
+		}
+		most := uint16(max(settings.QueueCount, 1))
+		if j.Policy != nil && j.Daemon == nil && q.Number >= settings.QueueBase && q.Number-settings.QueueBase < most {
+			j.add("queue-owners", control.LevelProblem, "stop it, or set settings.queues.base to a free number", "queue %d, which the policy wants, belongs to %s", q.Number, who)
+		} else {
+			j.add("queue-owners", control.LevelNote, "", "queue %d belongs to %s", q.Number, who)
+		}
+	}
+}
+
+// others is about what meets packets before sgfw does.
+func (j *judge) others() {
+	if j.SurveyErr != nil {
+		if !errors.Is(j.SurveyErr, os.ErrPermission) {
+			j.add("other-chains", control.LevelWarning, "", "other programs' tables cannot be listed: %v", j.SurveyErr)
+		}
+		return
+	}
+	quiet := true
+	for _, c := range j.Survey.Chains {
+		if !c.Before() {
+			continue
+		}
+		what := fmt.Sprintf("chain %s %s %s (hook %s, priority %d)", c.Family, c.Table, c.Name, c.Hook, c.Priority)
+		when := "before sgfw"
+		if c.Priority == 0 && c.Hook != "prerouting" {
+			when = "before sgfw if it was made later"
+		}
+		switch {
+		case c.Queues:
+			quiet = false
+			j.add("other-chains", control.LevelWarning, "two programs that answer packets must agree", "%s sees packets %s and hands some to an NFQUEUE", what, when)
+		case c.Redirects:
+			quiet = false
+			j.add("other-chains", control.LevelWarning, "", "%s sees packets %s and takes some for local sockets (tproxy)", what, when)
+		case c.Drops:
+			quiet = false
+			j.add("other-chains", control.LevelNote, "", "%s sees packets %s and drops some: what it drops sgfw neither sees nor counts", what, when)
+		}
+	}
+	for _, f := range j.Survey.Flowtables {
+		if managed := slices.DeleteFunc(slices.Clone(f.Devices), func(d string) bool { return !j.managed(d) }); len(managed) > 0 {
+			quiet = false
+			j.add("flowtables", control.LevelProblem, "take these devices out of the flowtable", "flowtable %s %s %s takes over forwarded flows of %s: once it has one, sgfw sees no more of its packets",
+				f.Family, f.Table, f.Name, strings.Join(managed, ", "))
+		} else {
+			quiet = false
+			j.add("flowtables", control.LevelNote, "", "flowtable %s %s %s takes over forwarded flows of %s, which the policy does not manage", f.Family, f.Table, f.Name, strings.Join(f.Devices, ", "))
+		}
+	}
+	if len(j.Legacy) > 0 {
+		quiet = false
+		j.add("legacy-iptables", control.LevelNote, "iptables-legacy-save shows them", "legacy iptables tables are loaded, whose rules cannot be looked at from here: %s", strings.Join(j.Legacy, ", "))
+	}
+	for _, u := range j.Survey.Unread {
+		quiet = false
+		j.add("other-chains", control.LevelNote, "", "not understood: %s", u)
+	}
+	if quiet {
+		j.add("other-chains", control.LevelOK, "", "no other program drops, queues or steals packets before sgfw sees them")
+	}
+	if j.BridgeCalls {
+		j.add("bridges", control.LevelNote, "net.bridge.bridge-nf-call-iptables", "packets between the ports of a bridge go through the IP hooks, too: a managed bridge device sees them")
+	}
+}
+
+// managed reports whether the policy names a device.
+func (j *judge) managed(device string) bool {
+	if j.Policy == nil {
+		return false
+	}
+	_, ok := j.Policy.Match(device)
+	return ok
+}
+
+func (j *judge) forwarding() {
+	guests := j.Policy != nil && slices.ContainsFunc(j.Policy.Interfaces, func(n policy.Interface) bool { return n.Mode == policy.ModeGuest })
+	for i, family := range []string{"IPv4", "IPv6"} {
+		key := []string{"net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"}[i]
+		if guests && !j.Forwarding[i] {
+			level := control.LevelWarning
+			if i == 1 {
+				level = control.LevelNote
+			}
+			j.add("forwarding", level, "sysctl -w "+key+"=1", "the policy protects guests, but this machine does not forward %s: they reach nothing but it", family)
+		}
+	}
+}
+
+// policy reports whether there is one to compare ports with.
+func (j *judge) policy() bool {
+	switch {
+	case j.PolicyErr == nil && j.Policy == nil:
+		return false
+	case errors.Is(j.PolicyErr, os.ErrNotExist):
+		j.add("policy", control.LevelNote, "-c FILE names another one", "there is no policy %s: ports are not compared with one", j.PolicyFile)
+		return false
+	case j.PolicyErr != nil:
+		level, hint := control.LevelProblem, "sgfw check "+j.PolicyFile
+		if errors.Is(j.PolicyErr, os.ErrPermission) {
+			level, hint = control.LevelNote, "run it as root"
+		}
+		message, _, _ := strings.Cut(j.PolicyErr.Error(), "\n")
+		j.add("policy", level, hint, "the policy cannot be used: %s", message)
+		return false
+	}
+	if j.LinksErr != nil {
+		j.add("devices", control.LevelWarning, "", "the network devices cannot be listed: %v", j.LinksErr)
+		return false
+	}
+	for i := range j.Policy.Interfaces {
+		n, found := &j.Policy.Interfaces[i], false
+		for _, l := range j.Links.Facts.Links {
+			found = found || n.Matches(l.Name)
+		}
+		if !found {
+			j.add("devices", control.LevelNote, "", "no device %s exists now; it is covered as soon as it appears", n.Device)
+		}
+	}
+	for _, l := range j.Links.Facts.Links {
+		if m, ok := j.Links.Masters[l.Name]; ok && j.managed(l.Name) {
+			j.add("devices", control.LevelProblem, "manage "+m.Name, "%s belongs to %s (%s): its packets appear there, and sgfw refuses to manage it", l.Name, m.Name, m.Kind)
+		}
+	}
+	return true
+}

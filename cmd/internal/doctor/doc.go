@@ -1,0 +1,79 @@
+// Package doctor looks at a machine and says in words what sgfw finds there: what
+// the kernel offers and what falls back, what other programs do to packets before
+// sgfw sees them, which ports no hook covers or the policy opens to the world.
+//
+// [Examine] gathers a [Machine], which needs no daemon and changes nothing that
+// stays; [Diagnose] judges it and is pure.
+package doctor
+
+import (
+	"net/netip"
+
+	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/netwatch"
+	"sgfw/filter/nft"
+	"sgfw/policy"
+)
+
+// Machine is what Examine found. What could not be looked at has an error.
+type Machine struct {
+	// Kernel is the kernel's release.
+	Kernel string
+	// Privileged is true with CAP_NET_ADMIN, without which most is out of reach.
+	Privileged bool
+	// ModulesLocked is true when no module can be loaded any more.
+	ModulesLocked bool
+	// Features are what nftables offers.
+	Features    nft.Facts
+	FeaturesErr error
+	// QueueErr is why no queue could be bound for a moment; nil also when a daemon's
+	// own queues show that it can be done.
+	QueueErr error
+	// QueueCT says whether the kernel can send its conntrack state along with a
+	// packet: "y", "m", "n", or "" if it does not tell.
+	QueueCT string
+
+	// Daemon is the running one's status, nil for none.
+	Daemon *control.Status
+
+	// Survey is what others have in nftables, Legacy the legacy iptables tables
+	// that are loaded, such as "ip nat".
+	Survey    nft.Survey
+	SurveyErr error
+	Legacy    []string
+	Queues    []Queue
+	QueuesErr error
+
+	Links     netwatch.Snapshot
+	LinksErr  error
+	Listeners []Listener
+	// Toward is the device through which a published address is reached.
+	Toward map[netip.Addr]string
+	// Forwarding is by family, IPv4 first.
+	Forwarding [2]bool
+	// BridgeCalls is true when bridged packets go through the IP hooks.
+	BridgeCalls bool
+
+	// Policy is the one in PolicyFile, nil if there is none or it cannot be read.
+	PolicyFile string
+	Policy     *policy.Policy
+	PolicyErr  error
+}
+
+// Queue is a bound NFQUEUE and who holds it.
+type Queue struct {
+	Number  uint16
+	PID     int
+	Process string
+	// Dropped counts packets that the kernel dropped since the queue or the
+	// socket's buffer was full.
+	Dropped uint32
+}
+
+// Listener is a socket that waits for strangers.
+type Listener struct {
+	Protocol string // "tcp" or "udp"
+	Address  netip.AddrPort
+	// Process is the name of a process that has it open, "" if /proc does not tell.
+	Process string
+}

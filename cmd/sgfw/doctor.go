@@ -1,0 +1,72 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/doctor"
+)
+
+// errUnhealthy says that doctor found problems, which it has printed.
+var errUnhealthy = errors.New("the doctor found problems")
+
+func (p *program) doctorCommand() *cobra.Command {
+	var policyFile string
+	c := &cobra.Command{
+		Use:   "doctor",
+		Short: "Look for what keeps sgfw from protecting this machine",
+		Long: `Look at the kernel, at other programs and at the policy, and say what is found:
+which features the kernel has and what falls back; chains and flowtables of other
+programs that drop, queue or take packets before sgfw sees them; who else holds
+queues; ports that wait for strangers, published container ports among them, on
+devices that the policy does not manage, and those that it opens to the world.
+
+It works without a daemon and says more with one, and as root. Nothing stays
+changed: features are tried in transactions that are undone.
+
+Levels are ok, note, warning and problem. Exit code 1 says that there is a
+problem: packets are not judged as the policy says, or cannot be.`,
+		Example: `  sudo sgfw doctor
+  sudo sgfw doctor -c my.yaml
+  sudo sgfw doctor -o json | jq '.findings[] | select(.level == "problem")'`,
+		Args: cobra.NoArgs,
+	}
+	out := outputFlag(c)
+	c.Flags().StringVarP(&policyFile, "config", "c", "", "compare with this policy (default: the daemon's, or "+defaultPolicy+")")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		if policyFile != "" {
+			// Asked for by name, it has to be there.
+			if _, err := os.Stat(policyFile); err != nil {
+				return err
+			}
+		}
+		d := doctor.Diagnose(doctor.Examine(c.Context(), p.socket, policyFile, defaultPolicy))
+		if err := p.printDiagnosis(d, *out); err != nil {
+			return err
+		}
+		if !d.Healthy {
+			return errUnhealthy
+		}
+		return nil
+	}
+	return c
+}
+
+func (p *program) printDiagnosis(d control.Diagnosis, f format) error {
+	if f == formatJSON {
+		return p.printJSON(d)
+	}
+	t := newTable(p.out)
+	for _, f := range d.Findings {
+		message := f.Message
+		if f.Hint != "" {
+			message += fmt.Sprintf(" (hint: %s)", f.Hint)
+		}
+		t.row(f.Level, f.Check, message)
+	}
+	return t.flush()
+}

@@ -1,0 +1,56 @@
+package nft
+
+import "net/netip"
+
+// Survey is what others have in the nftables of a namespace, as far as it concerns
+// packets on their way to our chains.
+type Survey struct {
+	// Chains are the base chains at prerouting, input, forward and output.
+	Chains     []ForeignChain
+	Flowtables []Flowtable
+	Published  []PublishedPort
+	// Ours is true if our own table is there, whoever owns it.
+	Ours bool
+	// Unread are chains whose rules could not be understood.
+	Unread []string
+}
+
+// ForeignChain is a base chain of somebody else.
+type ForeignChain struct {
+	Family, Table, Name string
+	// Hook is prerouting, input, forward or output.
+	Hook     string
+	Priority int
+	// Drops, Queues and Redirects say what a rule of the chain, or of one that it
+	// leads to, may do to a packet: drop or reject it (its policy, too), hand it to
+	// an NFQUEUE, or steal it for a local socket (tproxy).
+	Drops, Queues, Redirects bool
+}
+
+// Before reports whether packets may meet the chain before ours. At equal
+// priority the chain that was registered last comes first
+// (nf_hook_entries_grow, net/netfilter/core.c).
+func (c ForeignChain) Before() bool { return c.Hook == "prerouting" || c.Priority <= basePriority }
+
+// Flowtable takes flows over at ingress: their packets then meet no hook of
+// forwarding, and so none of ours.
+type Flowtable struct {
+	Family, Table, Name string
+	Devices             []string
+}
+
+// PublishedPort is a port of this machine whose packets a NAT rule sends elsewhere,
+// as container engines publish ports.
+type PublishedPort struct {
+	// Protocol is "tcp" or "udp".
+	Protocol string
+	Port     uint16
+	// To is the destination behind NAT: what rules of security groups see. Its
+	// address is not valid where the packet stays on this machine.
+	To netip.AddrPort
+	// Table is the family and name of the table that has the rule.
+	Table string
+}
+
+// basePriority is that of all our base chains: behind DNAT, before SNAT.
+const basePriority = 0

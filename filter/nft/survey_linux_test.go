@@ -1,0 +1,97 @@
+package nft
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+	"testing"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
+	"golang.org/x/sys/unix"
+)
+
+// TestLook finds what another program does to packets before us, through its own
+// chains, too, and leaves out what only counts, or comes later.
+func TestLook(t *testing.T) {
+	l := newLab(t)
+	table := l.open()
+	l.apply(table, Plan{Devices: []Device{{Name: "eth0"}}, QueueBase: 4270, QueueCount: 1})
+	c := l.foreign()
+	ours := func(family nftables.TableFamily, name string) *nftables.Table {
+		return c.AddTable(&nftables.Table{Family: family, Name: name})
+	}
+	base := func(t *nftables.Table, name string, hook *nftables.ChainHook, priority nftables.ChainPriority, kind nftables.ChainType) *nftables.Chain {
+		return c.AddChain(&nftables.Chain{Name: name, Table: t, Type: kind, Hooknum: hook, Priority: &priority})
+	}
+	rule := func(chain *nftables.Chain, exprs ...expr.Any) {
+		c.AddRule(&nftables.Rule{Table: chain.Table, Chain: chain, Exprs: exprs})
+	}
+	fw := ours(nftables.TableFamilyINet, "fw")
+	early := base(fw, "early", nftables.ChainHookInput, -10, nftables.ChainTypeFilter)
+	helper := c.AddChain(&nftables.Chain{Name: "helper", Table: fw})
+	rule(early, &expr.Verdict{Kind: expr.VerdictJump, Chain: "helper"})
+	rule(helper, &expr.Verdict{Kind: expr.VerdictDrop})
+	rule(base(fw, "harmless", nftables.ChainHookOutput, -10, nftables.ChainTypeFilter), &expr.Counter{}, &expr.Verdict{Kind: expr.VerdictAccept})
+	closed := nftables.ChainPolicyDrop
+	same, later := nftables.ChainPriority(0), nftables.ChainPriority(5)
+	c.AddChain(&nftables.Chain{Name: "same", Table: fw, Type: nftables.ChainTypeFilter, Hooknum: nftables.ChainHookForward, Priority: &same, Policy: &closed})
+	c.AddChain(&nftables.Chain{Name: "later", Table: fw, Type: nftables.ChainTypeFilter, Hooknum: nftables.ChainHookForward, Priority: &later, Policy: &closed})
+	nat := ours(nftables.TableFamilyIPv4, "nat")
+	publish := base(nat, "publish", nftables.ChainHookPrerouting, -100, nftables.ChainTypeNAT)
+	rule(publish,
+		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1}, &expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{unix.IPPROTO_TCP}},
+		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2}, &expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{8080 >> 8, 8080 & 0xff}},
+		&expr.Immediate{Register: 1, Data: []byte{172, 17, 0, 2}}, &expr.Immediate{Register: 2, Data: []byte{0, 80}},
+		&expr.NAT{Type: expr.NATTypeDestNAT, Family: unix.NFPROTO_IPV4, RegAddrMin: 1, RegProtoMin: 2})
+	if err := c.Flush(); err != nil {
+		t.Fatal(err)
+	}
+
+	s, err := Look(InNamespace(l.fd))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []ForeignChain{
+		{Family: "inet", Table: "fw", Name: "same", Hook: "forward", Priority: 0, Drops: true},
+		{Family: "inet", Table: "fw", Name: "later", Hook: "forward", Priority: 5, Drops: true},
+		{Family: "inet", Table: "fw", Name: "early", Hook: "input", Priority: -10, Drops: true},
+		{Family: "inet", Table: "fw", Name: "harmless", Hook: "output", Priority: -10},
+		{Family: "ip", Table: "nat", Name: "publish", Hook: "prerouting", Priority: -100},
+	}
+	if !slices.Equal(s.Chains, want) {
+		t.Errorf("chains\n%+v, want\n%+v", s.Chains, want)
+	}
+	for i, before := range []bool{true, false, true, true, true} {
+		if want[i].Before() != before {
+			t.Errorf("%s before us: %t", want[i].Name, !before)
+		}
+	}
+	published := []PublishedPort{{Protocol: "tcp", Port: 8080, To: netip.MustParseAddrPort("172.17.0.2:80"), Table: "ip nat"}}
+	if !slices.Equal(s.Published, published) || !s.Ours || len(s.Unread) != 0 || len(s.Flowtables) != 0 {
+		t.Errorf("survey %+v, want published %+v", s, published)
+	}
+	if err := table.Remove(); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := Look(InNamespace(l.fd)); err != nil || s.Ours {
+		t.Errorf("without our table: %+v, %v", s, err)
+	}
+}
+
+// TestProbe asks while somebody else owns the table.
+func TestProbe(t *testing.T) {
+	l := newLab(t)
+	table := l.open()
+	l.apply(table, Plan{Devices: []Device{{Name: "eth0"}}, QueueBase: 4270, QueueCount: 1})
+	if _, err := Open(InNamespace(l.fd)); !errors.Is(err, ErrOwned) {
+		t.Errorf("Open beside an owner: %v", err)
+	}
+	f, err := Probe(InNamespace(l.fd))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if have := table.Facts(); f.Queue != have.Queue || f.Reassembly != have.Reassembly || f.CanOwn != have.CanOwn || f.CanPersist != have.CanPersist || f.Owner {
+		t.Errorf("probed %+v, the owner knows %+v", f, have)
+	}
+}
