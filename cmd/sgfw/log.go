@@ -56,9 +56,10 @@ Reasons: %s.`, strings.Join(explain.ReasonNames(), ", ")),
 	f.Uint16Var(&q.Port, "port", 0, "from or to this port")
 	f.IntVar(&q.Rate, "rate", defaultLogRate, "with -f: show at most so many a second (0: all)")
 	f.IntVarP(&q.Limit, "lines", "n", 0, "without -f: show the last so many (0: all that are remembered)")
-	c.MarkFlagsMutuallyExclusive("drop", "accept")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		switch {
+		case drop && accept:
+			return &usageError{errors.New("--drop and --accept exclude each other; without them both are shown")}
 		case drop:
 			q.Verdict = control.VerdictDrop
 		case accept:
