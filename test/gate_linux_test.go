@@ -128,10 +128,7 @@ func (g *gate) expect(t testing.TB, when string, want passage) {
 			}
 		}
 	}
-	wait := patience
-	if t.Failed() {
-		wait = silence
-	}
+	wait := enough(t)
 	for _, passes := range []bool{true, false} {
 		if want == shut && !passes {
 			time.Sleep(silence)
@@ -156,10 +153,7 @@ func (g *gate) expect(t testing.TB, when string, want passage) {
 // until the allowed lanes pass. Only then it judges.
 func (g *gate) soon(t testing.TB, when string, want passage) {
 	t.Helper()
-	deadline := time.Now().Add(patience)
-	if t.Failed() {
-		deadline = time.Now().Add(silence)
-	}
+	deadline := time.Now().Add(enough(t))
 	for _, l := range g.lanes() {
 		for l.allowed && time.Now().Before(deadline) {
 			if _, ok := g.at[l.to].receives(g.shoot(t, l), 50*time.Millisecond); ok {

@@ -82,7 +82,7 @@ func (p *pump) receive() {
 func (p *pump) goOn(more int64) {
 	p.t.Helper()
 	until := p.back.Load() + more
-	for deadline := time.Now().Add(patience); p.back.Load() < until; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(enough(p.t)); p.back.Load() < until; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			p.t.Errorf("%s: stuck, %d of %d datagrams came back", p.what, p.back.Load(), p.sent.Load())
 			return
@@ -90,11 +90,19 @@ func (p *pump) goOn(more int64) {
 	}
 }
 
+// enough is patience, but little of it once the test has failed.
+func enough(t testing.TB) time.Duration {
+	if t.Failed() {
+		return silence
+	}
+	return patience
+}
+
 // finish ends the sending, waits for what is under way and tells what was lost.
 func (p *pump) finish() {
 	p.t.Helper()
 	p.over.Store(true)
-	for deadline := time.Now().Add(patience); p.back.Load() < p.sent.Load() && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(enough(p.t)); p.back.Load() < p.sent.Load() && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
 	}
 	// A datagram that was being written while the numbers were compared.
