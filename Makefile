@@ -12,7 +12,7 @@ LDFLAGS := -X main.version=$(VERSION)
 # except those that want a comment form which the code does not use.
 CHECKS := all,-ST1000,-ST1020,-ST1021,-ST1022
 
-.PHONY: all build demo test test-race test-mutants fuzz bench lint packages test-packages clean
+.PHONY: all build demo test test-race test-mutants fuzz bench bench-decision lint packages test-packages clean
 
 all: build
 
@@ -66,8 +66,14 @@ fuzz:
 		done; \
 	done
 
+# Real packets between namespaces through sgfw and what it is compared with, in
+# one run: root, about ten minutes, and a machine that does nothing else. Say
+# BENCH='-only sgfw,nftables -repetitions 3' for less.
+bench: build
+	$(GO) run ./test/bench -docs docs $(BENCH)
+
 # Decision benchmarks, beside a control loop in the same run.
-bench:
+bench-decision:
 	$(GO) test -run='^$$' -bench=. -cpu=1 ./filter/... ./conntrack/...
 
 lint:

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"sgfw/test/netlab"
+)
+
+// Ports of the server. All loads stay inside servicePorts.
+const (
+	portStream  = 5001
+	portUDP     = 5002
+	portTrip    = 5003
+	portConnect = 5100 // and the next connectThreads-1
+	portMemory  = 5200 // and the next
+	firstPort   = 5000
+	lastPort    = 5999
+)
+
+// ends are the two sides of a load.
+type ends struct {
+	client, server *netlab.Host
+	// at is the server's address.
+	at netip.Addr
+}
+
+func (e ends) port(n int) netip.AddrPort { return netip.AddrPortFrom(e.at, uint16(n)) }
+
+// better says which way a load's number should go.
+type better uint8
+
+const (
+	higher better = iota
+	lower
+)
+
+// load is one way to burden a firewall.
+type load struct {
+	name, unit string
+	better     better
+	// scale divides what run returns for the table.
+	scale float64
+	run   func(ctx context.Context, e ends, window time.Duration) ([]float64, error)
+	// parts name what run returns, one row each.
+	parts []string
+}
+
+var errNothing = errors.New("nothing came through")
+
+func loads() []load {
+	return []load{
+		{name: "TCP, 1 stream", unit: "Gbit/s", scale: 1e9, run: streams(1)},
+		{name: "TCP, 8 streams", unit: "Gbit/s", scale: 1e9, run: streams(8)},
+		{name: "UDP 64 B, overload", unit: "kpps", scale: 1e3, run: overload},
+		{name: "UDP 64 B, 256 in flight", unit: "kpps", scale: 1e3, run: closedLoop},
+		{name: "TCP connect/close", unit: "conn/s", scale: 1, run: connections},
+		{name: "round trip, two CPUs", unit: "µs", better: lower, scale: 1e3, run: roundTrips(0, 1), parts: []string{"p50", "p99"}},
+		{name: "round trip, one CPU", unit: "µs", better: lower, scale: 1e3, run: roundTrips(0, 0), parts: []string{"p50", "p99"}},
+	}
+}
+
+// row is one number of a load.
+type row struct {
+	name, unit string
+	better     better
+	scale      float64
+}
+
+// rows are what a load's run returns.
+func (l *load) rows() []row {
+	if l.parts == nil {
+		return []row{{l.name, l.unit, l.better, l.scale}}
+	}
+	var out []row
+	for _, p := range l.parts {
+		out = append(out, row{fmt.Sprintf("%s, %s", l.name, p), l.unit, l.better, l.scale})
+	}
+	return out
+}
+
+// rate is how fast total grows during window, per second, once it has grown
+// at all, for which there are 20 windows, and warmed up.
+func rate(ctx context.Context, c *crew, window time.Duration, total func() int64) (float64, error) {
+	for deadline := time.Now().Add(20*window + 100*time.Millisecond); total() == 0; time.Sleep(time.Millisecond) {
+		if c.failed() {
+			return 0, nil // end says why
+		}
+		if time.Now().After(deadline) {
+			return 0, errNothing
+		}
+	}
+	if err := sleep(ctx, window/5); err != nil {
+		return 0, err
+	}
+	from, start := total(), time.Now()
+	if err := sleep(ctx, window); err != nil {
+		return 0, err
+	}
+	return float64(total()-from) / time.Since(start).Seconds(), nil
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
+
+// one makes the result of a load with one number.
+func one(v float64, errs ...error) ([]float64, error) {
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return []float64{v}, nil
+}

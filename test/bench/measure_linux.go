@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// cell names one number: a position, a firewall and a row.
+type cell struct {
+	pos      position
+	firewall string
+	row      string
+}
+
+// results is what one run found.
+type results struct {
+	machine     machine
+	repetitions int
+	window      time.Duration
+	positions   []position
+	firewalls   []string
+	rows        []row
+	absent      []firewall
+	samples     map[cell]sample
+	// memory is bytes per flow, by firewall.
+	memory map[string]memoryUse
+	failed []string
+}
+
+// measureAll runs every firewall under every load, in interleaved repetitions.
+func measureAll(ctx context.Context, o options) error {
+	dir, err := os.MkdirTemp("", "sgfw-bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	res := &results{
+		machine: thisMachine(), repetitions: o.repetitions, window: o.window,
+		samples: make(map[cell]sample), memory: make(map[string]memoryUse),
+	}
+	fws := choose(o.only, firewalls(o, dir), func(f firewall) string { return f.name })
+	fws = slices.DeleteFunc(fws, func(f firewall) bool {
+		if f.absent != "" {
+			res.absent = append(res.absent, f)
+		}
+		return f.absent != ""
+	})
+	ls := choose(o.only, loads(), func(l load) string { return l.name })
+	res.positions = choose(o.only, positions(), func(p position) string { return string(p) })
+	for _, f := range fws {
+		res.firewalls = append(res.firewalls, f.name)
+	}
+	for i := range ls {
+		res.rows = append(res.rows, ls[i].rows()...)
+	}
+
+	for rep := range o.repetitions {
+		for _, pos := range res.positions {
+			for i := range fws {
+				// Each repetition begins with another firewall: no one is always first.
+				f := fws[(i+rep)%len(fws)]
+				fmt.Fprintf(os.Stderr, "\r\033[K%d/%d %s: %s", rep+1, o.repetitions, pos, f.name)
+				if err := res.measure(ctx, pos, f, ls, o.window); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	for _, f := range fws {
+		fmt.Fprintf(os.Stderr, "\r\033[Kmemory: %s", f.name)
+		if err := res.measureMemory(ctx, f, o); err != nil {
+			return err
+		}
+	}
+	fmt.Fprint(os.Stderr, "\r\033[K")
+	return report(res, o)
+}
+
+// choose keeps what contains one of the words, or everything where none does.
+func choose[T any](only string, all []T, name func(T) string) []T {
+	if only == "" {
+		return all
+	}
+	var kept []T
+	for _, t := range all {
+		if slices.ContainsFunc(strings.Split(only, ","), func(w string) bool {
+			return w != "" && strings.Contains(strings.ToLower(name(t)), strings.ToLower(strings.TrimSpace(w)))
+		}) {
+			kept = append(kept, t)
+		}
+	}
+	if len(kept) == 0 {
+		return all
+	}
+	return kept
+}
+
+// measure runs all loads once through one firewall.
+func (r *results) measure(ctx context.Context, pos position, f firewall, ls []load, window time.Duration) (err error) {
+	p, err := pos.build()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.lab.Close()) }()
+	fw, err := f.start(ctx, p)
+	if err != nil {
+		return fmt.Errorf("%s: %w", f.name, err)
+	}
+	defer func() { err = errors.Join(err, fw.stop()) }()
+	for i := range ls {
+		l := &ls[i]
+		values, err := l.run(ctx, p.ends, window)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			r.failed = append(r.failed, fmt.Sprintf("%s, %s, %s: %v", pos, f.name, l.name, err))
+			continue
+		}
+		for j, row := range l.rows() {
+			k := cell{pos, f.name, row.name}
+			r.samples[k] = append(r.samples[k], values[j]/row.scale)
+		}
+		runtime.GC() // nothing runs meanwhile
+	}
+	return nil
+}

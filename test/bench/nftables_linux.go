@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/binaryutil"
+	"github.com/google/nftables/expr"
+	"github.com/google/nftables/xt"
+	"golang.org/x/sys/unix"
+)
+
+// hook is a base chain of a position.
+type hook struct {
+	name string
+	hook *nftables.ChainHook
+	// in: what the server is asked crosses it; otherwise only answers do.
+	in bool
+}
+
+func (p position) hooks() []hook {
+	if p == host {
+		return []hook{{"input", nftables.ChainHookInput, true}, {"output", nftables.ChainHookOutput, false}}
+	}
+	return []hook{{"forward", nftables.ChainHookForward, true}}
+}
+
+// startNFTables installs what a stateful nftables firewall of a small server
+// looks like:
+//
+//	ct state established,related accept
+//	ct state invalid drop
+//	iifname "lo" accept
+//	tcp dport 22 accept
+//	tcp dport 5000-5999 accept
+//	udp dport 5000-5999 accept
+//	drop
+//
+// Towards the client only the first and, on a host, a last accept.
+func startNFTables(_ context.Context, p *place) (*running, error) {
+	return install(p, func(h hook) [][]expr.Any {
+		state := func(bits uint32, then ...expr.Any) []expr.Any {
+			return append([]expr.Any{
+				&expr.Ct{Key: expr.CtKeySTATE, Register: 1},
+				&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 4,
+					Mask: binaryutil.NativeEndian.PutUint32(bits), Xor: make([]byte, 4)},
+				&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: make([]byte, 4)},
+			}, then...)
+		}
+		rules := [][]expr.Any{state(expr.CtStateBitESTABLISHED|expr.CtStateBitRELATED, verdict(expr.VerdictAccept))}
+		if !h.in {
+			return append(rules, []expr.Any{verdict(expr.VerdictAccept)})
+		}
+		return append(rules,
+			state(expr.CtStateBitINVALID, verdict(expr.VerdictDrop)),
+			[]expr.Any{
+				&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: 1},
+				&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte("lo\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00")},
+				verdict(expr.VerdictAccept),
+			},
+			dport(unix.IPPROTO_TCP, 22, 22),
+			dport(unix.IPPROTO_TCP, firstPort, lastPort),
+			dport(unix.IPPROTO_UDP, firstPort, lastPort),
+			[]expr.Any{verdict(expr.VerdictDrop)},
+		)
+	})
+}
+
+func verdict(kind expr.VerdictKind) expr.Any { return &expr.Verdict{Kind: kind} }
+
+// dport accepts a protocol's destination ports.
+func dport(proto byte, from, to uint16) []expr.Any {
+	return []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{proto}},
+		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2},
+		&expr.Cmp{Op: expr.CmpOpGte, Register: 1, Data: binary.BigEndian.AppendUint16(nil, from)},
+		&expr.Cmp{Op: expr.CmpOpLte, Register: 1, Data: binary.BigEndian.AppendUint16(nil, to)},
+		verdict(expr.VerdictAccept),
+	}
+}
+
+// install puts one table with a chain for each hook in force. It goes with the
+// namespace.
+func install(p *place, rules func(hook) [][]expr.Any) (*running, error) {
+	c, err := nftables.New(nftables.WithNetNSFd(p.fw.NetNS()))
+	if err != nil {
+		return nil, fmt.Errorf("nftables: %w", err)
+	}
+	t := c.AddTable(&nftables.Table{Family: nftables.TableFamilyINet, Name: "bench"})
+	for _, h := range p.pos.hooks() {
+		chain := c.AddChain(&nftables.Chain{
+			Table: t, Name: h.name, Type: nftables.ChainTypeFilter, Hooknum: h.hook, Priority: nftables.ChainPriorityFilter,
+		})
+		for _, r := range rules(h) {
+			c.AddRule(&nftables.Rule{Table: t, Chain: chain, Exprs: r})
+		}
+	}
+	if err := c.Flush(); err != nil {
+		return nil, fmt.Errorf("nftables: %w", err)
+	}
+	return &running{stop: func() error { return nil }}, nil
+}
+
+// queueAll sends every packet of a position to queue number 0.
+func queueAll(p *place) error {
+	native := func(hook) [][]expr.Any { return [][]expr.Any{{&expr.Queue{Num: 0, Total: 1}}} }
+	_, err := install(p, native)
+	if !errors.Is(err, unix.ENOENT) {
+		return err
+	}
+	// This kernel has no queue expression: struct xt_NFQ_info_v3 {queue number,
+	// queues, flags}, u16 each in host order, padded to 8 bytes.
+	_, err = install(p, func(hook) [][]expr.Any {
+		info := make(xt.Unknown, 8)
+		binary.NativeEndian.PutUint16(info[2:], 1)
+		return [][]expr.Any{{&expr.Target{Name: "NFQUEUE", Rev: 3, Info: &info}}}
+	})
+	return err
+}

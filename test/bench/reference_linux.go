@@ -1,0 +1,113 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/florianl/go-nfqueue/v2"
+)
+
+// goNFQueueCommand makes this program the accept-all firewall on go-nfqueue.
+const goNFQueueCommand = "serve-go-nfqueue"
+
+// serveGoNFQueue accepts everything, as the library's documentation shows it,
+// until it is killed.
+func serveGoNFQueue() error {
+	nf, err := nfqueue.Open(&nfqueue.Config{
+		NfQueue: 0, MaxPacketLen: 0xffff, MaxQueueLen: 0xff,
+		Copymode: nfqueue.NfQnlCopyPacket, WriteTimeout: 15 * time.Millisecond,
+	})
+	if err != nil {
+		return err
+	}
+	defer nf.Close()
+	ctx := context.Background()
+	err = nf.RegisterWithErrorFunc(ctx, func(a nfqueue.Attribute) int {
+		nf.SetVerdict(*a.PacketID, nfqueue.NfAccept)
+		return 0
+	}, func(err error) int { return 0 })
+	if err != nil {
+		return err
+	}
+	fmt.Println("ready")
+	select {}
+}
+
+func goNFQueue() firewall {
+	return firewall{name: "go-nfqueue as documented, accept all", start: func(ctx context.Context, p *place) (*running, error) {
+		self, err := os.Executable()
+		if err != nil {
+			return nil, err
+		}
+		r, err := launch(ctx, p, self, goNFQueueCommand)
+		if err != nil {
+			return nil, err
+		}
+		return r, queueAll(p)
+	}}
+}
+
+// acceptSource is built where the compiler and the library are there: Debian has
+// the latter in libnetfilter-queue-dev.
+//
+//go:embed reference/accept.c
+var acceptSource []byte
+
+func libnetfilterQueue(dir string) firewall {
+	f := firewall{name: "C on libnetfilter_queue, accept all"}
+	program := filepath.Join(dir, "accept")
+	cc := exec.Command("cc", "-O2", "-x", "c", "-o", program, "-", "-lnetfilter_queue")
+	cc.Stdin = bytes.NewReader(acceptSource)
+	if out, err := cc.CombinedOutput(); err != nil {
+		first, _, _ := strings.Cut(string(out), "\n")
+		f.absent = strings.TrimSpace(fmt.Sprintf("not built: %v %s", err, first))
+		return f
+	}
+	f.start = func(ctx context.Context, p *place) (*running, error) {
+		r, err := launch(ctx, p, program)
+		if err != nil {
+			return nil, err
+		}
+		return r, queueAll(p)
+	}
+	return f
+}
+
+// suricata accepts all in NFQ mode, without rules to look for.
+func suricata(dir string) firewall {
+	f := firewall{name: "Suricata, NFQ mode, no rules"}
+	program, err := exec.LookPath("suricata")
+	if err != nil {
+		f.absent = "not installed"
+		return f
+	}
+	rules := filepath.Join(dir, "no.rules")
+	f.start = func(ctx context.Context, p *place) (*running, error) {
+		if err := os.WriteFile(rules, nil, 0o600); err != nil {
+			return nil, err
+		}
+		cmd := p.fw.CommandContext(ctx, program, "-q", "0", "-S", rules, "-l", dir)
+		cmd.Stderr = os.Stderr
+		if err := cmd.Start(); err != nil {
+			return nil, err
+		}
+		r := &running{pid: cmd.Process.Pid, stop: func() error { return kill(cmd) }}
+		for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+			b, err := p.fw.ReadFile("/proc/thread-self/net/netfilter/nfnetlink_queue")
+			if err == nil && len(bytes.TrimSpace(b)) > 0 {
+				return r, queueAll(p)
+			}
+			if time.Now().After(deadline) {
+				return nil, fmt.Errorf("suricata binds no queue: %w", r.stop())
+			}
+		}
+	}
+	return f
+}
