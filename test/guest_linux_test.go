@@ -1,6 +1,7 @@
 package test
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 	"strings"
@@ -79,7 +80,7 @@ func asGuest(policy string, addresses ...netip.Addr) string {
 func TestRouterWithGuests(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
-	enforce(t, h.fw, example(t, "router-with-guests.yaml"))
+	d := enforce(t, h.fw, example(t, "router-with-guests.yaml"))
 	var attempts []attempt
 	for i := range 2 {
 		app, db, out, fwApp, fwDB := h.appIPs[i], h.dbIPs[i], h.outsideIPs[i], h.fwApp[i], h.fwDB[i]
@@ -120,6 +121,42 @@ func TestRouterWithGuests(t *testing.T) {
 		try("a visitor at the router", h.outside, "udp", out, fwApp, 53, true)
 	}
 	run(t, attempts)
+
+	// What the program says of it is seen from the guests, too.
+	var status statusDocument
+	d.document(&status, "status")
+	if got := fmt.Sprint(status.Interfaces); got != "[{veth-app [{veth-app [10.0.1.10 2001:db8:1::10]}]} {veth-db [{veth-db [10.0.2.10 2001:db8:2::10]}]}]" {
+		t.Errorf("status: %s", got)
+	}
+	for _, c := range []struct{ device, from, to, direction, verdict, code string }{
+		{"veth-app", "10.0.1.10", "10.0.2.10:5432", "egress", "accept", ""},
+		{"veth-db", "10.0.1.10", "10.0.2.10:5432", "ingress", "accept", ""},
+		{"veth-db", "10.0.2.10", "203.0.113.10:443", "egress", "drop", "SG_HAS_NO_RULES"},
+		{"veth-app", "203.0.113.10", "10.0.1.10:22", "ingress", "drop", "ENI_SG_RULES_MISMATCH"},
+	} {
+		var x struct {
+			Verdict, Code string
+			Query         struct{ Direction string }
+		}
+		d.document(&x, "explain", "--interface", c.device, "--proto", "tcp", "--from", c.from, "--to", c.to)
+		if x.Verdict != c.verdict || x.Code != c.code || x.Query.Direction != c.direction {
+			t.Errorf("explain %s to %s at %s: %+v", c.from, c.to, c.device, x)
+		}
+	}
+	var spoofed struct{ Verdict, Code string }
+	d.document(&spoofed, "explain", "--interface", "veth-db", "--egress", "--proto", "tcp", "--from", "10.0.1.10", "--to", "203.0.113.10:443")
+	if spoofed.Verdict != "drop" || spoofed.Code != "ENI_SOURCE_DEST_CHECK_RESTRICTION" {
+		t.Errorf("explain of a spoofed source: %+v", spoofed)
+	}
+	for _, f := range d.flows() {
+		if f.Interface != "veth-app" && f.Interface != "veth-db" {
+			t.Errorf("a flow of %q", f.Interface)
+		}
+	}
+	d.reload(strings.Replace(example(t, "router-with-guests.yaml"), "addresses: [10.0.1.10,", "addresses: [10.0.1.1,", 1))
+	if !strings.Contains(d.log.String(), "10.0.1.1 is this machine's own address on veth-app") {
+		t.Error("nothing is said of a guest that has the router's address")
+	}
 }
 
 // TestSpoofedGuest: with rules that permit everything, a guest still sends from

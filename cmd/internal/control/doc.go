@@ -77,7 +77,9 @@ type InterfaceStatus struct {
 	Covered []Device `json:"covered"`
 }
 
-// Device is a network device of the machine.
+// Device is a network device of the machine. Addresses are those of the machine
+// that is protected: this one, or the guest behind the device as far as the policy
+// says.
 type Device struct {
 	Name      string   `json:"name"`
 	Index     uint32   `json:"index"`

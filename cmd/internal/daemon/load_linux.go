@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"sgfw/cmd/internal/netwatch"
@@ -46,7 +47,7 @@ func load(name string, source state.Policy, c *filter.Compiler, facts netwatch.S
 	if err := enslaved(p, facts); err != nil {
 		return nil, err
 	}
-	n := &candidate{source: source, facts: facts, policy: p, problems: append(problems, absent(p, facts)...)}
+	n := &candidate{source: source, facts: facts, policy: p, problems: slices.Concat(problems, absent(p, facts), mistaken(p, facts))}
 	n.members = member.Resolve(p, facts.Facts)
 	n.base = c.Compile(p, n.members)
 	n.rs = n.base.WithLinks(facts.Facts.Links)
@@ -101,6 +102,28 @@ func absent(p *policy.Policy, facts netwatch.Snapshot) policy.Problems {
 				Pos: in.Pos, Field: "device", Severity: policy.SeverityNotice,
 				Message: fmt.Sprintf("no device %s exists now; it is covered as soon as it appears", in.Device),
 			})
+		}
+	}
+	return out
+}
+
+// mistaken warns of guests that are said to have this machine's own addresses,
+// such as that of their gateway.
+func mistaken(p *policy.Policy, facts netwatch.Snapshot) policy.Problems {
+	var out policy.Problems
+	for i := range p.Interfaces {
+		in := &p.Interfaces[i]
+		if in.Mode != policy.ModeGuest {
+			continue
+		}
+		for _, a := range in.Addresses {
+			if device, ours := facts.Device(a); ours {
+				out = append(out, policy.Problem{
+					Pos: in.Pos, Field: "addresses", Severity: policy.SeverityWarning,
+					Message: fmt.Sprintf("%s is this machine's own address on %s, not one of the guest behind %s", a, device, in.Device),
+					Hint:    "list the addresses of the guest",
+				})
+			}
 		}
 	}
 	return out

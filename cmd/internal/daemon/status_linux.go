@@ -69,7 +69,11 @@ func (d *daemon) interfaces() []control.InterfaceStatus {
 				continue
 			}
 			dev := control.Device{Name: l.Name, Index: l.Index, Addresses: []string{}}
-			for _, a := range l.Addresses {
+			addresses := l.Addresses
+			if in.Mode == policy.ModeGuest {
+				addresses = in.Addresses // the device's own are this machine's
+			}
+			for _, a := range addresses {
 				dev.Addresses = append(dev.Addresses, a.String())
 			}
 			s.Covered = append(s.Covered, dev)

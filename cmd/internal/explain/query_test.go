@@ -120,6 +120,68 @@ func TestParseFillsIn(t *testing.T) {
 	}
 }
 
+// guests is a policy of two guests, one of which has no address that is known.
+const guests = `version: 1
+security_groups:
+  - name: app
+    description: app
+    ingress: [{ protocol: tcp, ports: 443, cidr_blocks: [0.0.0.0/0] }]
+interfaces:
+  - { device: veth7, mode: guest, security_groups: [app], addresses: [10.0.1.10] }
+  - { device: veth8, mode: guest, security_groups: [app] }
+`
+
+// TestParseGuest: the addresses of a guest are those of the policy, not those
+// that this machine has on the guest's device.
+func TestParseGuest(t *testing.T) {
+	p := load(t, guests)
+	facts := member.Facts{Links: []member.Link{
+		{Name: "veth7", Index: 3, Addresses: []netip.Addr{netip.MustParseAddr("10.0.1.1")}},
+		{Name: "veth8", Index: 4, Addresses: []netip.Addr{netip.MustParseAddr("10.0.2.1")}},
+	}}
+	for _, tc := range []struct {
+		in, want      control.Query
+		notices       int
+		verdict, code string
+		said          string
+	}{
+		{control.Query{Interface: "veth7", Protocol: "tcp", From: "198.51.100.9", To: "10.0.1.10:443"},
+			control.Query{Interface: "veth7", Direction: "ingress", Protocol: "tcp", From: "198.51.100.9:0", To: "10.0.1.10:443"},
+			0, control.VerdictAccept, "", "a rule of group app"},
+		{control.Query{Interface: "veth7", Protocol: "tcp", From: "10.0.1.10", To: "10.0.1.1:443"},
+			control.Query{Interface: "veth7", Direction: "egress", Protocol: "tcp", From: "10.0.1.10:0", To: "10.0.1.1:443"},
+			0, control.VerdictAccept, "", "a rule of group app"},
+		{control.Query{Interface: "veth7", Direction: "egress", Protocol: "tcp", From: "10.0.1.11", To: "198.51.100.9:443"},
+			control.Query{Interface: "veth7", Direction: "egress", Protocol: "tcp", From: "10.0.1.11:0", To: "198.51.100.9:443"},
+			0, control.VerdictDrop, "ENI_SOURCE_DEST_CHECK_RESTRICTION", "its source is no address"},
+		{control.Query{Interface: "veth7", Direction: "ingress", Protocol: "tcp", From: "198.51.100.9", To: "10.0.1.11:443"},
+			control.Query{Interface: "veth7", Direction: "ingress", Protocol: "tcp", From: "198.51.100.9:0", To: "10.0.1.11:443"},
+			0, control.VerdictDrop, "ENI_SOURCE_DEST_CHECK_RESTRICTION", "its destination is no address"},
+		{control.Query{Interface: "veth7", Direction: "egress", Protocol: "tcp", To: "[2001:db8::9]:443"},
+			control.Query{Interface: "veth7", Direction: "egress", Protocol: "tcp", From: "[::]:0", To: "[2001:db8::9]:443"},
+			1, control.VerdictDrop, "ENI_SOURCE_DEST_CHECK_RESTRICTION", "its source is no address"},
+		{control.Query{Interface: "veth8", Direction: "egress", Protocol: "tcp", To: "198.51.100.9:443"},
+			control.Query{Interface: "veth8", Direction: "egress", Protocol: "tcp", From: "0.0.0.0:0", To: "198.51.100.9:443"},
+			1, control.VerdictAccept, "", "a rule of group app"},
+	} {
+		q, full, notices, err := Parse(tc.in, p, facts)
+		if err != nil {
+			t.Errorf("%+v: %v", tc.in, err)
+			continue
+		}
+		if d := cmp.Diff(tc.want, full); d != "" {
+			t.Error(d)
+		}
+		x := Run(filter.Compile(p, nil), nil, 0, q, full)
+		if len(notices) != tc.notices || x.Verdict != tc.verdict || x.Code != tc.code || !strings.Contains(x.Detail, tc.said) {
+			t.Errorf("%+v: %s, code %s, %q, notices %q", tc.in, x.Verdict, x.Code, x.Detail, notices)
+		}
+	}
+	if _, _, _, err := Parse(control.Query{Interface: "veth8", Protocol: "tcp", From: "10.0.2.1", To: "198.51.100.9:443"}, p, facts); err == nil {
+		t.Error("this machine's address on the guest's device says the direction")
+	}
+}
+
 func TestParseRefuses(t *testing.T) {
 	one, two := load(t, text), load(t, several)
 	ok := control.Query{Interface: "eth0", Direction: "ingress", Protocol: "tcp", From: "198.51.100.9", To: ":443"}

@@ -51,7 +51,7 @@ func Find(caller string) ([]Session, error) {
 		}) {
 			continue
 		}
-		if s.Devices = devices(s); len(s.Devices) > 0 {
+		if s.Devices, s.Toward = devices(s); len(s.Devices) > 0 {
 			out = append(out, s)
 		}
 	}
@@ -170,21 +170,21 @@ func parent(dir string) int {
 	return pid
 }
 
-// devices names the devices that may carry a session.
-func devices(s Session) []string {
-	var out []string
-	add := func(index int) {
+// devices names the devices that may carry a session, and those of them that the
+// client is behind.
+func devices(s Session) (out, toward []string) {
+	add := func(list *[]string, index int) {
 		l, err := netlink.LinkByIndex(index)
 		if err != nil || l.Attrs().Flags&net.FlagLoopback != 0 {
 			return
 		}
-		if n := l.Attrs().Name; !slices.Contains(out, n) {
-			out = append(out, n)
+		if n := l.Attrs().Name; !slices.Contains(*list, n) {
+			*list = append(*list, n)
 		}
 	}
 	addrs, err := netlink.AddrList(nil, netlink.FAMILY_ALL)
 	if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
-		return nil
+		return nil, nil
 	}
 	server, client := s.Server.Addr().WithZone(""), s.Client.Addr().WithZone("")
 	own := false
@@ -194,23 +194,27 @@ func devices(s Session) []string {
 		case !ok:
 		case ip == client:
 			// The machine talks to itself, over lo.
-			return nil
+			return nil, nil
 		case ip == server:
 			// A link-local address may be on several devices; each is asked.
 			own = true
-			add(a.LinkIndex)
+			add(&out, a.LinkIndex)
 		}
 	}
+	if server.IsLinkLocalUnicast() {
+		return out, out
+	}
 	// SSH_CONNECTION may speak of another network namespace.
-	if !own || server.IsLinkLocalUnicast() {
-		return out
+	if !own {
+		return out, nil
 	}
 	routes, err := netlink.RouteGet(client.AsSlice())
 	if err != nil {
-		return out
+		return out, nil
 	}
 	for _, r := range routes {
-		add(r.LinkIndex)
+		add(&out, r.LinkIndex)
+		add(&toward, r.LinkIndex)
 	}
-	return out
+	return out, toward
 }

@@ -78,7 +78,9 @@ func TestFind(t *testing.T) {
 	}
 	for _, a := range []netip.Addr{dev.IPv4(), dev.IPv6()} {
 		c := dial(client, a)
-		want = append(want, session(c.LocalAddr().String(), c.RemoteAddr().String(), "eth0"))
+		s := session(c.LocalAddr().String(), c.RemoteAddr().String(), "eth0")
+		s.Toward = s.Devices
+		want = append(want, s)
 		dial(server, a) // the machine's own session, over lo
 	}
 
@@ -99,7 +101,7 @@ func TestFind(t *testing.T) {
 	own := netip.AddrPortFrom(client.Device("eth0").IPv4(), 999)
 	caller = own.Addr().String() + " 999 " + dev.IPv4().String() + " 2022"
 	if !slices.ContainsFunc(find(), func(s Session) bool {
-		return s.Client == own && s.Server.Port() == 2022 && slices.Equal(s.Devices, []string{"eth0"})
+		return s.Client == own && s.Server.Port() == 2022 && slices.Equal(s.Devices, []string{"eth0"}) && slices.Equal(s.Toward, []string{"eth0"})
 	}) {
 		t.Errorf("the session of the caller is missing from %v", find())
 	}

@@ -24,6 +24,8 @@ type Session struct {
 	// Devices are those that may carry the session: the one with the server's
 	// address and the one that routes to the client.
 	Devices []string
+	// Toward are those of them that lead to the client.
+	Toward []string
 }
 
 // Lockout is a session whose client could no longer connect.
@@ -95,7 +97,9 @@ func Check(rs *filter.Ruleset, sessions []Session) error {
 	for _, s := range sessions {
 		for _, dev := range s.Devices {
 			a := rs.Device(dev)
-			if a == nil {
+			// A guest's device carries sessions of that guest only, though this
+			// machine's address may be on it.
+			if a == nil || a.Inward() == conntrack.Egress && !slices.Contains(s.Toward, dev) {
 				continue
 			}
 			x := filter.Explain(rs, nil, 0, filter.Query{

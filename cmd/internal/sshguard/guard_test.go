@@ -101,6 +101,44 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// TestCheckGuests: a client that is a guest of this machine needs an egress rule
+// of the guest. Who is not behind the guest's device has nothing to do with it,
+// though this machine's address may be on it.
+func TestCheckGuests(t *testing.T) {
+	p, _, err := file.Parse("p.yaml", []byte(`version: 1
+security_groups:
+  - name: quiet
+    description: asks nobody
+    egress: []
+  - name: loud
+    description: asks everyone
+interfaces:
+  - { device: veth-q, mode: guest, security_groups: [quiet] }
+  - { device: veth-l, mode: guest, security_groups: [loud], addresses: [10.0.1.10] }
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rs := filter.Compile(p, nil)
+	for _, tc := range []struct {
+		client, device string
+		toward         []string
+		want           string // "" for no lockout
+	}{
+		{"10.0.2.10:50000", "veth-q", []string{"veth-q"}, "on veth-q: no egress rule of quiet permits it"},
+		{"10.0.1.10:50000", "veth-l", []string{"veth-l"}, ""},
+		{"10.0.1.99:50000", "veth-l", []string{"veth-l"}, "source_dest_check"},
+		{"198.51.100.9:50000", "veth-q", nil, ""},
+		{"198.51.100.9:50000", "veth-l", []string{"eth0"}, ""},
+	} {
+		s := session(tc.client, "10.0.1.1:22", tc.device)
+		s.Toward = tc.toward
+		if err := Check(rs, []Session{s}); (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s on %s: %v, want %q", tc.client, tc.device, err, tc.want)
+		}
+	}
+}
+
 func TestParseConnection(t *testing.T) {
 	for _, tc := range []struct{ in, client, server string }{
 		{"198.51.100.9 50000 192.0.2.1 22", "198.51.100.9:50000", "192.0.2.1:22"},
