@@ -293,9 +293,7 @@ func TestGuestSession(t *testing.T) {
 				}
 				t.Cleanup(func() { c.Close() })
 				s := sessionOf(network+" from "+way.from.Name()+" to "+way.to.String(), c)
-				if !s.alive() || !s.alive() {
-					t.Fatalf("%s: does not come about", s.what)
-				}
+				s.begin(t)
 				open = append(open, s)
 			}
 		}

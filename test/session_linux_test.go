@@ -25,6 +25,17 @@ type session struct {
 	dead  func() bool
 }
 
+// begin uses the session twice, so that UDP is a stream and TCP beyond its
+// handshake for sure.
+func (s session) begin(t *testing.T) {
+	t.Helper()
+	for range 2 {
+		if !s.alive() {
+			t.Fatalf("%s: does not come about", s.what)
+		}
+	}
+}
+
 func sessionOf(what string, c net.Conn) session {
 	return session{what, func() bool { return talks(c) }, func() bool { return mute(c) }}
 }
@@ -62,12 +73,7 @@ func openSessions(t *testing.T, client, server *netlab.Device) (open []session) 
 		}
 	}
 	for _, s := range open {
-		// Twice, so that UDP is a stream and TCP beyond its handshake for sure.
-		for range 2 {
-			if !s.alive() {
-				t.Fatalf("%s: does not come about", s.what)
-			}
-		}
+		s.begin(t)
 	}
 	return open
 }
