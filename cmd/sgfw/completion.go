@@ -30,6 +30,8 @@ func (p *program) completions() map[string]cobra.CompletionFunc {
 		"proto":        words("tcp", "udp", "icmp", "icmpv6"),
 		"queue-driver": drivers,
 		"reason":       words(explain.ReasonNames()...),
+		"state":        words(explain.StateNames()...),
+		"state-dir":    directories,
 		"segment":      words("syn", "syn-ack", "ack", "fin", "rst"),
 	}
 }
@@ -78,6 +80,11 @@ func drivers(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellC
 // policyFiles has the shell offer files that may be policies.
 func policyFiles(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	return []cobra.Completion{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
+}
+
+// directories has the shell offer directories.
+func directories(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return nil, cobra.ShellCompDirectiveFilterDirs
 }
 
 // devices completes the network devices of this machine.

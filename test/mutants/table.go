@@ -23,6 +23,7 @@ var withoutPackets = map[string]bool{
 var (
 	engine = []string{"./filter"}
 	table  = []string{"./conntrack", "./filter"}
+	daemon = []string{"./cmd/internal/daemon"}
 	parser = []string{"./filter/packet", "./filter"}
 )
 
@@ -196,6 +197,31 @@ var mutants = []mutant{
 		name: "orphans-are-none", what: "a flow without a rule is no orphan",
 		file: "filter/standing.go", packages: engine,
 		old: "opening(f)) == NoRule {\n", new: "opening(f)) == NoRule+1<<31 {\n",
+	},
+	{
+		name: "trial-never-ends", what: "what is not confirmed in time stays",
+		file: "cmd/internal/daemon/trial_linux.go", packages: daemon,
+		old: "	if left > 0 {\n		return min(left, trialTick)\n", new: "	if left >= 0 {\n		return trialTick\n",
+	},
+	{
+		name: "trial-forgets-its-target", what: "a second reload during a trial changes what to go back to",
+		file: "cmd/internal/daemon/reload_linux.go", packages: daemon,
+		old: "r := state.Record{File: d.record.File, Confirmed: d.record.Confirmed}", new: "r := state.Record{File: d.record.File, Confirmed: d.current.source}",
+	},
+	{
+		name: "trial-not-kept", what: "a crash during a trial makes the policy final",
+		file: "cmd/internal/daemon/trial_linux.go", packages: daemon,
+		old: "	return d.store.Save(r)\n", new: "	return nil\n",
+	},
+	{
+		name: "restart-takes-the-rejected", what: "a restart puts in force what was rolled back",
+		file: "cmd/internal/daemon/trial_linux.go", packages: daemon,
+		old: "last.Rejected.Sum != file.Sum", new: "last.Rejected.Sum == file.Sum",
+	},
+	{
+		name: "revoke-takes-any", what: "one selector of several is enough",
+		file: "cmd/internal/explain/select.go", packages: []string{"./cmd/internal/explain"},
+		old: "return !test(f) })\n", new: "return !test(f) }) || len(s.tests) > 2\n",
 	},
 	{
 		name: "one-interface-of-two", what: "a forwarded packet is judged where it enters only (D7)",

@@ -87,15 +87,21 @@ func (s *Selection) byProtocol(text string) error {
 }
 
 func (s *Selection) byState(name string) error {
-	var names []string
+	i := slices.Index(StateNames(), name)
+	if i < 0 {
+		return fmt.Errorf("state %q is none of %s", name, strings.Join(StateNames(), ", "))
+	}
+	state := conntrack.StateSynSent + conntrack.State(i)
+	s.where(func(f *conntrack.FlowInfo) bool { return f.State == state })
+	return nil
+}
+
+// StateNames are the states of flows, in their order.
+func StateNames() (names []string) {
 	for state := conntrack.StateSynSent; state <= conntrack.StateRevoked; state++ {
-		if state.String() == name {
-			s.where(func(f *conntrack.FlowInfo) bool { return f.State == state })
-			return nil
-		}
 		names = append(names, state.String())
 	}
-	return fmt.Errorf("state %q is none of %s", name, strings.Join(names, ", "))
+	return names
 }
 
 func (s *Selection) byAddress(text string) error {
