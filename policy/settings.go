@@ -54,6 +54,41 @@ func (f FailAction) String() string {
 	return "drop"
 }
 
+// Balance says which queue takes a packet.
+type Balance uint8
+
+const (
+	// BalanceCPU: the CPU that handles the packet chooses. Connections spread
+	// over the queues, those between two addresses too.
+	BalanceCPU Balance = iota
+	// BalanceHash: a hash of addresses and protocol chooses, so that all packets
+	// between two addresses meet one queue, in their order.
+	BalanceHash
+	// BalancePinned: as BalanceCPU, and each queue's loop stays on its CPU. A
+	// packet then waits for no other CPU to wake up, but one busy flow has the
+	// loop compete with what feeds it.
+	BalancePinned
+)
+
+var balanceNames = [...]string{"cpu", "hash", "pinned"}
+
+// String is the value in the policy file.
+func (b Balance) String() string { return balanceNames[b] }
+
+// Balances are the values in the policy file, the default first.
+func Balances() []string { return balanceNames[:] }
+
+// QueueDriver names how packets are read from a queue; see filter/nfqueue.
+type QueueDriver string
+
+const (
+	// QueueDriverBatch reads and answers many packets at a time. The default.
+	QueueDriverBatch QueueDriver = "batch"
+	// QueueDriverGoNFQueue is the library's own loop, slow and simple: the
+	// reference that the other is measured and tested against.
+	QueueDriverGoNFQueue QueueDriver = "go-nfqueue"
+)
+
 // Settings are the values under `settings:`, defaults filled in.
 type Settings struct {
 	ICMPErrors ICMPErrors
@@ -63,7 +98,9 @@ type Settings struct {
 	// QueueBase is the first queue number, 1 to 65535.
 	QueueBase uint16
 	// QueueCount is the number of queues, 0 for one per CPU, at most 8.
-	QueueCount int
+	QueueCount   int
+	QueueBalance Balance
+	QueueDriver  QueueDriver
 	// MaxFlows is the hard cap of the flow table, 1 to MaxMaxFlows.
 	MaxFlows int
 	// Watch reloads the policy by itself when its file has settled.
@@ -71,7 +108,7 @@ type Settings struct {
 }
 
 // DefaultSettings are the settings of a file that has none.
-var DefaultSettings = Settings{QueueBase: 4270, MaxFlows: 262144}
+var DefaultSettings = Settings{QueueBase: 4270, QueueDriver: QueueDriverBatch, MaxFlows: 262144}
 
 const (
 	// MaxQueues bounds Settings.QueueCount.

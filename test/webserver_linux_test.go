@@ -40,18 +40,22 @@ func example(t testing.TB, name string) string {
 
 // TestWebServer runs examples/web-server.yaml: pages for everyone, ping and SSH
 // for the office, and of its own the server begins only what egress names. It
-// does so with each of the two ways to read the queue.
+// does so with each of the two ways to read the queue and each way to choose
+// among several.
 func TestWebServer(t *testing.T) {
 	for _, driver := range []string{"batch", "go-nfqueue"} {
-		t.Run(driver, func(t *testing.T) { webServer(t, "--queue-driver", driver) })
+		t.Run(driver, func(t *testing.T) { webServer(t, "settings: { queue_driver: "+driver+" }") })
+	}
+	for _, balance := range []string{"cpu", "hash", "pinned"} {
+		t.Run(balance, func(t *testing.T) { webServer(t, "settings: { queues: { count: 2, balance: "+balance+" } }") })
 	}
 }
 
-func webServer(t *testing.T, args ...string) {
+func webServer(t *testing.T, settings string) {
 	t.Parallel()
 	lab := labtest.New(t, office())
 	client, server := lab.Host("client"), lab.Host("server")
-	enforce(t, server, example(t, "web-server.yaml"), args...)
+	enforce(t, server, example(t, "web-server.yaml")+"\n"+settings+"\n")
 	for _, p := range []int{22, 80, 443, 8080} {
 		echoTCP(t, server, netlab.Any(uint16(p)))
 	}

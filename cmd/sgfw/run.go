@@ -58,7 +58,7 @@ up. If the policy would lock one out, run refuses with exit code 5.`,
 	c.Flags().BoolVar(&cfg.Force, "force", false, "enforce even if a live SSH session would be locked out")
 	c.Flags().StringVar(&group, "socket-group", "", "group whose members may look at the daemon, not change it")
 	c.Flags().StringVar(&logFormat, "log-format", "text", "text or json")
-	c.Flags().StringVar(&driver, "queue-driver", string(nfqueue.DriverBatch), "how packets are read: batch or go-nfqueue")
+	c.Flags().StringVar(&driver, "queue-driver", "", "how packets are read: batch or go-nfqueue (default: settings.queue_driver)")
 	return c
 }
 

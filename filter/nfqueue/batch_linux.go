@@ -147,6 +147,11 @@ func (q *batchQueue) Drain(ctx context.Context) error {
 func (q *batchQueue) serve(t *turn) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	release, err := q.cfg.Affinity.take()
+	if err != nil {
+		return err
+	}
+	defer release()
 	return q.loop.serve(t)
 }
 

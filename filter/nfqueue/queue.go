@@ -88,7 +88,17 @@ type Config struct {
 	// ReadBuffer is the socket's receive buffer in bytes. 0 means room for
 	// MaxLen messages within 1 to 64 MiB.
 	ReadBuffer int
+	// Affinity keeps the loop of DriverBatch on one CPU while it runs; the
+	// driver go-nfqueue has no thread of its own and ignores it.
+	Affinity Affinity
 }
+
+// Affinity is a CPU, or none: the zero value leaves the choice to the
+// scheduler.
+type Affinity struct{ cpu int }
+
+// OnCPU is the affinity to a CPU, counted from 0.
+func OnCPU(cpu int) Affinity { return Affinity{cpu + 1} }
 
 func (c Config) withDefaults() (Config, error) {
 	if c.CopyRange == 0 {

@@ -117,11 +117,14 @@ func count(name string) expr.Any {
 	return &expr.Objref{Type: int(nftables.ObjTypeCounter), Name: name}
 }
 
-// Flags of both queue expressions (NFT_QUEUE_FLAG_BYPASS, NFQ_FLAG_BYPASS).
-const queueBypass = 1
+// Flags of both queue expressions (NFT_QUEUE_FLAG_BYPASS and _CPU_FANOUT,
+// NFQ_FLAG_BYPASS and _CPU_FANOUT).
+const (
+	queueBypass = 1
+	queueFanout = 2
+)
 
-// queueTo sends to queues first..first+total-1, balanced by the hash of
-// addresses: the fanout flag, which balances by CPU, stays off.
+// queueTo sends to queues first..first+total-1.
 func queueTo(kind QueueKind, first, total, flags uint16) expr.Any {
 	if kind == QueueNative {
 		return &expr.Queue{Num: first, Total: total, Flag: expr.QueueFlag(flags)}

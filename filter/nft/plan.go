@@ -75,6 +75,18 @@ func (d Device) Validate() error {
 	return nil
 }
 
+// Balance says how packets are spread over the queues.
+type Balance uint8
+
+const (
+	// BalanceHash uses a symmetric hash of addresses and protocol, so that both
+	// directions of a flow meet one queue (nfqueue_hash,
+	// include/net/netfilter/nf_queue.h). The zero value.
+	BalanceHash Balance = iota
+	// BalanceCPU uses the number of the CPU that handles the packet.
+	BalanceCPU
+)
+
 // Plan is what the table shall do. The zero value queues nothing and is refused.
 type Plan struct {
 	// Devices in any order; none is legal and queues nothing.
@@ -82,10 +94,9 @@ type Plan struct {
 	// QueueBase is the first queue; 0 is refused, because programs that never
 	// chose a number use it.
 	QueueBase uint16
-	// QueueCount is the number of queues, at least 1. Packets are spread by a
-	// symmetric hash of addresses and protocol, so that both directions of a flow
-	// meet one queue (nfqueue_hash, include/net/netfilter/nf_queue.h).
+	// QueueCount is the number of queues, at least 1.
 	QueueCount uint16
+	Balance    Balance
 	Gone       Gone
 	// Without lists the life lines that are switched off.
 	Without []LifeLine
@@ -112,6 +123,9 @@ func (p Plan) Validate() error {
 		errs = append(errs, errors.New("at least one queue is needed"))
 	case int(p.QueueBase)+int(p.QueueCount)-1 > 65535:
 		errs = append(errs, fmt.Errorf("queues %d to %d: the last number is 65535", p.QueueBase, int(p.QueueBase)+int(p.QueueCount)-1))
+	}
+	if p.Balance > BalanceCPU {
+		errs = append(errs, fmt.Errorf("unknown balance %d", p.Balance))
 	}
 	if p.Gone > GoneAccept {
 		errs = append(errs, fmt.Errorf("unknown answer %d to a dead daemon", p.Gone))

@@ -113,11 +113,14 @@ func judged(exemptions [][]expr.Any) [][]expr.Any {
 // queueFlags are those of the queue expression. Bypass would also open the
 // machine while the daemon lives but has no queue bound, so it stands in only
 // where no owned table can vanish with the daemon.
-func queueFlags(p Plan, f features) uint16 {
+func queueFlags(p Plan, f features) (flags uint16) {
 	if p.Gone == GoneAccept && !f.owner {
-		return queueBypass
+		flags |= queueBypass
 	}
-	return 0
+	if p.Balance == BalanceCPU && p.QueueCount > 1 {
+		flags |= queueFanout
+	}
+	return flags
 }
 
 func rule(match []expr.Any, then ...expr.Any) []expr.Any {

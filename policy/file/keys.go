@@ -17,9 +17,9 @@ var (
 	interfaceKeys = []string{"device", "mode", "security_groups", "addresses", "source_dest_check", "connection_tracking"}
 	trackingKeys  = []string{"tcp_established_timeout", "udp_timeout", "udp_stream_timeout"}
 	peerKeys      = []string{"name", "addresses", "security_groups"}
-	settingsKeys  = []string{"tracking", "icmp_errors", "datapath", "on_stop", "on_failure", "queues", "max_flows", "watch"}
+	settingsKeys  = []string{"tracking", "icmp_errors", "datapath", "on_stop", "on_failure", "queues", "queue_driver", "max_flows", "watch"}
 	failureKeys   = []string{"gone"}
-	queuesKeys    = []string{"base", "count"}
+	queuesKeys    = []string{"base", "count", "balance"}
 )
 
 // partLists are the keys of lists whose items are parts, not text. The groups of

@@ -100,6 +100,7 @@ func Reference() []Part {
 			{"on_stop", "remove or keep", d.OnStop.String(), "What an ordered stop leaves. remove: nothing is filtered any more. keep: nothing passes."},
 			{"on_failure", "mapping", "see below", "What holds when the daemon ends without order."},
 			{"queues", "mapping", "see below", "The queues between kernel and daemon. A running daemon cannot change them."},
+			{"queue_driver", "batch or go-nfqueue", string(d.QueueDriver), "How packets are read. go-nfqueue is the slow and simple reference. A running daemon cannot change it."},
 			{"max_flows", fmt.Sprintf("1 to %d", policy.MaxMaxFlows), fmt.Sprint(d.MaxFlows), "How many flows are tracked at once. A running daemon cannot change it."},
 			{"watch", "true or false", "false", "Reload by itself when the file has changed and settled."},
 		}},
@@ -109,6 +110,7 @@ func Reference() []Part {
 		{"settings.queues", "", []Key{
 			{"base", "1 to 65535", fmt.Sprint(d.QueueBase), "The number of the first queue. No other program may use the numbers."},
 			{"count", fmt.Sprintf("0 to %d", policy.MaxQueues), fmt.Sprint(d.QueueCount), fmt.Sprintf("How many queues, each with a loop of its own. 0: one per CPU, at most %d.", policy.MaxQueues)},
+			{"balance", "cpu, hash or pinned", d.QueueBalance.String(), "Which queue takes a packet. cpu: the CPU that handles it chooses. hash: its addresses choose, so that two machines always meet one queue. pinned: as cpu, with each loop on a CPU of its own: the lowest latency, and less throughput for a single flow."},
 		}},
 	}
 }

@@ -37,6 +37,12 @@ func (d *decoder) settings(n *node, s *policy.Settings) {
 		if count, ok := d.number(q["count"], "queues.count"); ok {
 			s.QueueCount = count
 		}
+		if i := slices.Index(policy.Balances(), d.oneOf(q["balance"], "queues.balance", policy.Balances()...)); i >= 0 {
+			s.QueueBalance = policy.Balance(i)
+		}
+	}
+	if driver := d.oneOf(f["queue_driver"], "queue_driver", string(policy.QueueDriverBatch), string(policy.QueueDriverGoNFQueue)); driver != "" {
+		s.QueueDriver = policy.QueueDriver(driver)
 	}
 	if flows, ok := d.number(f["max_flows"], "max_flows"); ok {
 		s.MaxFlows = flows

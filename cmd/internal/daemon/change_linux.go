@@ -35,7 +35,7 @@ var errStopping = errors.New("the daemon is stopping")
 // until those that wait have their verdict.
 func (d *daemon) enforce(next *candidate, facts netwatch.Snapshot) error {
 	old, oldPlan := d.current, d.plan
-	newPlan := plan(next.policy, d.queueBase, len(d.queues))
+	newPlan := d.tablePlan(next.policy)
 	if changed := !samePlan(oldPlan, newPlan); changed || d.broken != "" {
 		if changed {
 			d.engine.Publish(next.rs.Keeping(old.rs, facts.Facts.Links))
@@ -79,7 +79,7 @@ func (d *daemon) settle() {
 
 // samePlan reports whether two plans ask for the same table.
 func samePlan(a, b nft.Plan) bool {
-	return a.QueueBase == b.QueueBase && a.QueueCount == b.QueueCount && a.Gone == b.Gone &&
+	return a.QueueBase == b.QueueBase && a.QueueCount == b.QueueCount && a.Balance == b.Balance && a.Gone == b.Gone &&
 		slices.Equal(a.Devices, b.Devices) && slices.Equal(a.Without, b.Without)
 }
 
@@ -98,6 +98,12 @@ func (d *daemon) fixed(p *policy.Policy) policy.Problems {
 	}
 	if n := queueCount(s); n != len(d.queues) {
 		warn("queues.count", len(d.queues), n)
+	}
+	if s.QueueBalance != d.balance {
+		warn("queues.balance", d.balance, s.QueueBalance)
+	}
+	if n := d.cfg.driver(s); n != d.driver {
+		warn("queue_driver", d.driver, n)
 	}
 	if s.MaxFlows != d.maxFlows {
 		warn("max_flows", d.maxFlows, s.MaxFlows)

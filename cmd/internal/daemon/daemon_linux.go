@@ -45,8 +45,10 @@ type daemon struct {
 	table  *nft.Table
 	engine *filter.Engine
 	queues []nfqueue.Queue
-	// queueBase and maxFlows are those of the start: they cannot change later.
+	// These are those of the start: they cannot change later.
 	queueBase uint16
+	balance   policy.Balance
+	driver    nfqueue.Driver
 	maxFlows  int
 
 	// failed takes the first error that ends the run.
@@ -88,11 +90,15 @@ type daemon struct {
 func Run(ctx context.Context, cfg Config) error { return newDaemon(cfg).run(ctx) }
 
 func newDaemon(cfg Config) *daemon {
-	return &daemon{
+	d := &daemon{
 		cfg: cfg, log: cfg.Log, notify: newNotifier(), patience: watchdogPatience(), started: time.Now(),
 		failed: make(chan error, 1), compiler: filter.NewCompiler(),
 		trialChanged: make(chan struct{}, 1), watchChanged: make(chan struct{}, 1),
 	}
+	if cfg.StateDir != "" {
+		d.store = state.NewStore(cfg.StateDir)
+	}
+	return d
 }
 
 // wake makes the task behind a channel look again.
@@ -143,12 +149,12 @@ func (d *daemon) start(ctx context.Context) error {
 		d.log.Warn("enforcing although the SSH guard objects", "reason", err.Error())
 	}
 	s := d.current.policy.Settings
-	d.maxFlows, d.queueBase = s.MaxFlows, s.QueueBase
+	d.maxFlows, d.queueBase, d.balance, d.driver = s.MaxFlows, s.QueueBase, s.QueueBalance, d.cfg.driver(s)
 	d.engine = filter.NewEngine(filter.Config{MaxFlows: s.MaxFlows}, d.current.rs)
 	if err := d.bind(queueCount(s)); err != nil {
 		return err
 	}
-	d.plan = plan(d.current.policy, d.queueBase, len(d.queues))
+	d.plan = d.tablePlan(d.current.policy)
 	if err := d.table.Apply(d.plan); err != nil {
 		return fmt.Errorf("install table inet %s: %w", nft.TableName, err)
 	}
@@ -164,15 +170,24 @@ func queueCount(s policy.Settings) int {
 	return min(runtime.NumCPU(), maxQueues)
 }
 
+// driver is how the queues are read: as the command line says, or the settings.
+func (c *Config) driver(s policy.Settings) nfqueue.Driver {
+	if c.Driver != "" {
+		return c.Driver
+	}
+	return nfqueue.Driver(s.QueueDriver)
+}
+
 // bind opens the queues, each with a worker, and starts their loops. Rules come
 // later, so nothing arrives yet.
 func (d *daemon) bind(count int) error {
-	driver := d.cfg.Driver
-	if driver == "" {
-		driver = nfqueue.DriverBatch
-	}
 	for i := range count {
-		q, err := nfqueue.Open(driver, nfqueue.Config{Queue: d.queueBase + uint16(i)}, d.engine.NewWorker())
+		cfg := nfqueue.Config{Queue: d.queueBase + uint16(i)}
+		if d.balance == policy.BalancePinned {
+			// The kernel sends packets of CPU n to queue n modulo count.
+			cfg.Affinity = nfqueue.OnCPU(i % runtime.NumCPU())
+		}
+		q, err := nfqueue.Open(d.driver, cfg, d.engine.NewWorker())
 		if err != nil {
 			return err
 		}

@@ -33,7 +33,7 @@ type Config struct {
 	StateDir string
 	// Force starts although the SSH guard objects.
 	Force bool
-	// Driver is the implementation of the queues; the zero value is the default.
+	// Driver is the implementation of the queues; empty for the policy's choice.
 	Driver nfqueue.Driver
 	// Version is what status reports.
 	Version string

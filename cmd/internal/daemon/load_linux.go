@@ -129,18 +129,21 @@ func mistaken(p *policy.Policy, facts netwatch.Snapshot) policy.Problems {
 	return out
 }
 
-// plan is the table that the policy asks for, over the queues that are bound.
-func plan(p *policy.Policy, base uint16, count int) nft.Plan {
-	out := nft.Plan{QueueBase: base, QueueCount: uint16(count)}
+// tablePlan is the table that the policy asks for, over the queues that are bound.
+func (d *daemon) tablePlan(p *policy.Policy) nft.Plan {
+	out := nft.Plan{QueueBase: d.queueBase, QueueCount: uint16(len(d.queues)), Balance: nft.BalanceCPU}
+	if d.balance == policy.BalanceHash {
+		out.Balance = nft.BalanceHash
+	}
 	if p.Settings.OnGone == policy.FailAccept {
 		out.Gone = nft.GoneAccept
 	}
 	for i := range p.Interfaces {
-		d := nft.Device{Name: p.Interfaces[i].Device}
+		device := nft.Device{Name: p.Interfaces[i].Device}
 		if p.Interfaces[i].Mode == policy.ModeGuest {
-			d.Mode = nft.ModeGuest
+			device.Mode = nft.ModeGuest
 		}
-		out.Devices = append(out.Devices, d)
+		out.Devices = append(out.Devices, device)
 	}
 	return out
 }

@@ -171,7 +171,7 @@ func (d *daemon) reload(req control.ReloadRequest) (control.ReloadReply, error) 
 		return reply, err
 	}
 	d.facts, d.loaded = next.facts, time.Now()
-	d.logProblems(append(slices.Clone(next.problems), d.fixed(next.policy)...))
+	d.logProblems(next.problems)
 	reply.Generation = next.rs.Generation()
 	reply.Orphans = d.orphans(next.rs)
 	if req.Revoke {

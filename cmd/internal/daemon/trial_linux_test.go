@@ -23,8 +23,6 @@ func (r *running) allows(t *testing.T, port string) bool {
 	return x.Verdict == control.VerdictAccept
 }
 
-func storeOf(cfg Config) *state.Store { return state.NewStore(cfg.StateDir, cfg.PolicyFile) }
-
 func TestStartsWithWhatTheRecordSays(t *testing.T) {
 	link(t, "eth0")
 	now, err := state.Now()
@@ -64,7 +62,7 @@ func TestStartsWithWhatTheRecordSays(t *testing.T) {
 				if tc.record.File == "" {
 					tc.record.File = cfg.PolicyFile
 				}
-				must(t, storeOf(cfg).Save(*tc.record))
+				must(t, state.NewStore(cfg.StateDir).Save(*tc.record))
 			}
 			r := begin(t, cfg, log)
 			for _, port := range []string{"1", "2", "3"} {
@@ -79,7 +77,7 @@ func TestStartsWithWhatTheRecordSays(t *testing.T) {
 				t.Errorf("status: trial %v, rolled back %v, differs %t", p.Trial, p.RolledBack, p.FileDiffers)
 			}
 			// What a crash would start with is the same.
-			kept, err := storeOf(cfg).Load()
+			kept, err := state.NewStore(cfg.StateDir).Load()
 			must(t, err)
 			if (kept != nil) != (tc.onTrial || tc.rolledBack) {
 				t.Errorf("kept: %+v", kept)
@@ -91,7 +89,7 @@ func TestStartsWithWhatTheRecordSays(t *testing.T) {
 				if _, err := r.Confirm(t.Context(), control.EndTrialRequest{}); err != nil {
 					t.Error(err)
 				}
-				if kept, err := storeOf(cfg).Load(); err != nil || kept != nil {
+				if kept, err := state.NewStore(cfg.StateDir).Load(); err != nil || kept != nil {
 					t.Errorf("kept after confirm: %+v, %v", kept, err)
 				}
 			}
@@ -104,12 +102,12 @@ func TestStartsOverADamagedRecord(t *testing.T) {
 	link(t, "eth0")
 	cfg, log := config(t, text)
 	must(t, os.Mkdir(cfg.StateDir, 0o700))
-	must(t, os.WriteFile(storeOf(cfg).Path(), []byte("{"), 0o600))
+	must(t, os.WriteFile(filepath.Join(cfg.StateDir, "state.json"), []byte("{"), 0o600))
 	r := begin(t, cfg, log)
 	if !r.allows(t, "443") || !strings.Contains(log.String(), "cannot be used") {
 		t.Errorf("log: %s", log)
 	}
-	if kept, err := storeOf(cfg).Load(); err != nil || kept != nil {
+	if kept, err := state.NewStore(cfg.StateDir).Load(); err != nil || kept != nil {
 		t.Errorf("kept: %+v, %v", kept, err)
 	}
 }
@@ -143,7 +141,7 @@ func TestNoTrialWithoutAPlaceToKeepIt(t *testing.T) {
 	if _, err := r.Reload(t.Context(), control.ReloadRequest{Confirm: 60}); err != nil {
 		t.Fatal(err)
 	}
-	record := storeOf(cfg).Path()
+	record := filepath.Join(cfg.StateDir, "state.json")
 	must(t, os.Rename(record, record+".old"))
 	must(t, os.MkdirAll(filepath.Join(record, "in the way"), 0o700))
 	if _, err := r.Confirm(t.Context(), control.EndTrialRequest{}); err == nil {
@@ -154,7 +152,7 @@ func TestNoTrialWithoutAPlaceToKeepIt(t *testing.T) {
 	}
 	must(t, os.RemoveAll(record))
 	r.await(t, "the record to be kept", func(s control.Status) bool { return s.State == control.StateRunning })
-	if kept, err := storeOf(cfg).Load(); err != nil || kept == nil || kept.Trial == nil {
+	if kept, err := state.NewStore(cfg.StateDir).Load(); err != nil || kept == nil || kept.Trial == nil {
 		t.Errorf("kept: %+v, %v", kept, err)
 	}
 	if _, err := r.Confirm(t.Context(), control.EndTrialRequest{}); err != nil {
