@@ -73,7 +73,7 @@ func (c *Compiler) Compile(p *policy.Policy, m *member.Membership) *Ruleset {
 	for i := range p.Groups {
 		job.read(&p.Groups[i])
 	}
-	rs := &Ruleset{generation: c.generation, policy: p, members: m, scopes: c.scopes}
+	rs := &Ruleset{generation: c.generation, policy: p, devices: p.Devices(), members: m, scopes: c.scopes}
 	rs.attachments = make([]attachmentTemplate, len(p.Interfaces))
 	for i := range p.Interfaces {
 		in := &p.Interfaces[i]

@@ -15,6 +15,7 @@ import (
 type Ruleset struct {
 	generation  uint64
 	policy      *policy.Policy
+	devices     policy.Devices
 	attachments []attachmentTemplate // as policy.Interfaces
 	members     *member.Membership
 	rules       []RuleInfo // by RuleID
@@ -138,7 +139,7 @@ func (rs *Ruleset) Keeping(old *Ruleset, list []member.Link) *Ruleset {
 // attach returns the attachment of a device by name, without its scope; nil if
 // it is unmanaged.
 func (rs *Ruleset) attach(device string) *Attachment {
-	i, ok := rs.policy.Match(device)
+	i, ok := rs.devices.Match(device)
 	if !ok {
 		return nil
 	}

@@ -47,6 +47,47 @@ func (p *Policy) Match(device string) (index int, ok bool) {
 	return index, ok
 }
 
+// Devices answers what [Policy.Match] answers, for those who ask about many
+// devices: it takes no longer with more interfaces. It is immutable.
+type Devices struct {
+	exact    map[string]int
+	prefixes map[string]int // without the asterisk
+}
+
+// Devices indexes the interfaces of the policy by their devices.
+func (p *Policy) Devices() Devices {
+	d := Devices{exact: make(map[string]int), prefixes: make(map[string]int)}
+	for i := range p.Interfaces {
+		names, name := d.exact, p.Interfaces[i].Device
+		if stem, glob := strings.CutSuffix(name, "*"); glob {
+			names, name = d.prefixes, stem
+		}
+		if _, dup := names[name]; !dup {
+			names[name] = i
+		}
+	}
+	return d
+}
+
+// Match is [Policy.Match].
+func (d Devices) Match(device string) (index int, ok bool) {
+	if device == Loopback {
+		return 0, false
+	}
+	if index, ok = d.exact[device]; ok {
+		return index, true
+	}
+	if len(d.prefixes) == 0 {
+		return 0, false
+	}
+	for n := len(device); n >= 0; n-- {
+		if index, ok = d.prefixes[device[:n]]; ok {
+			return index, true
+		}
+	}
+	return 0, false
+}
+
 // checkDevice says why a pattern cannot name a device (dev_valid_name,
 // net/core/dev.c), nil when it can.
 func checkDevice(pattern string) *Problem {

@@ -41,6 +41,9 @@ func TestMatch(t *testing.T) {
 			if ok != wantOK || ok && got != want {
 				t.Fatalf("%q among %v: %d %v, want %d %v", d, pool[:len(p.Interfaces)], got, ok, want, wantOK)
 			}
+			if indexed, same := p.Devices().Match(d); same != ok || ok && indexed != got {
+				t.Fatalf("%q among %v: by the index %d %v, want %d %v", d, pool[:len(p.Interfaces)], indexed, same, got, ok)
+			}
 			if ok {
 				found++
 			}

@@ -42,8 +42,9 @@ func Resolve(p *policy.Policy, f Facts) *Membership {
 	for i := range p.Interfaces {
 		m.add(p.Interfaces[i].Groups, p.Interfaces[i].Addresses)
 	}
+	devices := p.Devices()
 	for _, link := range f.Links {
-		i, ok := p.Match(link.Name)
+		i, ok := devices.Match(link.Name)
 		if !ok {
 			continue
 		}

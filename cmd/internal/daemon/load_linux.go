@@ -68,12 +68,13 @@ func guard(rs *filter.Ruleset, caller string) (sessions int, err error) {
 // slaves says of every managed device that it belongs to another one.
 func slaves(p *policy.Policy, facts netwatch.Snapshot) []string {
 	var out []string
+	devices := p.Devices()
 	for _, l := range facts.Facts.Links {
 		m, ok := facts.Masters[l.Name]
 		if !ok {
 			continue
 		}
-		if _, managed := p.Match(l.Name); managed {
+		if _, managed := devices.Match(l.Name); managed {
 			out = append(out, fmt.Sprintf("%s belongs to %s (%s): its packets appear on %s, manage that instead", l.Name, m.Name, m.Kind, m.Name))
 		}
 	}

@@ -60,25 +60,27 @@ func rules(p *policy.Policy) int {
 }
 
 func (d *daemon) interfaces() []control.InterfaceStatus {
-	out := []control.InterfaceStatus{}
-	for i := range d.current.policy.Interfaces {
-		in := &d.current.policy.Interfaces[i]
-		s := control.InterfaceStatus{Device: in.Device, Mode: in.Mode.String(), Groups: in.Groups, Covered: []control.Device{}}
-		for _, l := range d.facts.Facts.Links {
-			if j, ok := d.current.policy.Match(l.Name); !ok || j != i {
-				continue
-			}
-			dev := control.Device{Name: l.Name, Index: l.Index, Addresses: []string{}}
-			addresses := l.Addresses
-			if in.Mode == policy.ModeGuest {
-				addresses = in.Addresses // the device's own are this machine's
-			}
-			for _, a := range addresses {
-				dev.Addresses = append(dev.Addresses, a.String())
-			}
-			s.Covered = append(s.Covered, dev)
+	p := d.current.policy
+	out := make([]control.InterfaceStatus, len(p.Interfaces))
+	for i := range p.Interfaces {
+		in := &p.Interfaces[i]
+		out[i] = control.InterfaceStatus{Device: in.Device, Mode: in.Mode.String(), Groups: in.Groups, Covered: []control.Device{}}
+	}
+	devices := p.Devices()
+	for _, l := range d.facts.Facts.Links {
+		i, ok := devices.Match(l.Name)
+		if !ok {
+			continue
 		}
-		out = append(out, s)
+		dev := control.Device{Name: l.Name, Index: l.Index, Addresses: []string{}}
+		addresses := l.Addresses
+		if in := &p.Interfaces[i]; in.Mode == policy.ModeGuest {
+			addresses = in.Addresses // the device's own are this machine's
+		}
+		for _, a := range addresses {
+			dev.Addresses = append(dev.Addresses, a.String())
+		}
+		out[i].Covered = append(out[i].Covered, dev)
 	}
 	return out
 }
