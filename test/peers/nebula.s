@@ -1,0 +1,1 @@
+// A function without body, as nebulaParse is, asks for an assembly file.

@@ -1,0 +1,407 @@
+package peers
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"github.com/slackhq/nebula/firewall"
+
+	"sgfw/conntrack"
+	"sgfw/filter"
+)
+
+// ip4 is a packet of 40 bytes.
+func ip4(proto byte, src, dst netip.Addr, sport, dport uint16) []byte {
+	b := make([]byte, 40)
+	b[0] = 0x45                           // version 4, IHL 5
+	binary.BigEndian.PutUint16(b[2:], 40) // total length
+	b[8], b[9] = 64, proto                // TTL, protocol
+	s, d := src.As4(), dst.As4()
+	copy(b[12:], s[:])
+	copy(b[16:], d[:])
+	binary.BigEndian.PutUint16(b[20:], sport)
+	binary.BigEndian.PutUint16(b[22:], dport)
+	if proto == conntrack.ProtoUDP {
+		binary.BigEndian.PutUint16(b[24:], 20) // UDP length
+	}
+	return b
+}
+
+// segment is TCP.
+func segment(src, dst netip.Addr, sport, dport uint16, seq, ack uint32, flags conntrack.TCPFlags) []byte {
+	b := ip4(conntrack.ProtoTCP, src, dst, sport, dport)
+	binary.BigEndian.PutUint32(b[24:], seq)
+	binary.BigEndian.PutUint32(b[28:], ack)
+	b[32], b[33] = 5<<4, byte(flags) // data offset, control bits
+	binary.BigEndian.PutUint16(b[34:], 65535)
+	return b
+}
+
+// client is who flow i comes from, of n rules.
+func client(i, rules int) (addr netip.Addr, sport, dport uint16) {
+	r := i % rules
+	port, source := ruleOf(r)
+	a := source.Addr().As4()
+	a[3] = byte(1 + i/rules%250)
+	return netip.AddrFrom4(a), uint16(1024 + i/rules/250), port
+}
+
+func syn(i, rules int) []byte {
+	a, sport, dport := client(i, rules)
+	return segment(a, server, sport, dport, 99, 0, conntrack.SYN)
+}
+
+// foreign is a SYN to an open port from where no rule permits it.
+func foreign(i int) []byte {
+	return segment(netip.AddrFrom4([4]byte{172, 16, byte(i >> 8), byte(i)}), server, 40000, 1001, 99, 0, conntrack.SYN)
+}
+
+// TestSameAnswers: what is compared decides the same.
+func TestSameAnswers(t *testing.T) {
+	const rules = 1000
+	s := newSGFW(rules, 100_000)
+	n, err := newNebula(rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ts, err := newTailscale(rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	judge := func(what string, b []byte, want bool) {
+		t.Helper()
+		s.worker.Begin()
+		got := s.decide(filter.HookInput, b)
+		s.worker.End()
+		if got != want {
+			t.Errorf("sgfw, %s: pass=%t", what, got)
+		}
+		if got := n.decide(b, nil); got != want {
+			t.Errorf("nebula, %s: pass=%t", what, got)
+		}
+		if got := ts.decide(b); got != want {
+			t.Errorf("tailscale, %s: pass=%t", what, got)
+		}
+	}
+	for i := range 5000 {
+		judge(fmt.Sprint("flow ", i), syn(i, rules), true)
+		judge(fmt.Sprint("foreign ", i), foreign(i), false)
+		a, sport, dport := client(i, rules)
+		judge(fmt.Sprint("wrong port ", i), segment(a, server, sport, dport+64, 99, 0, conntrack.SYN), false)
+	}
+}
+
+// processor reports the processor's time for each packet beside the clock's: it
+// is moved less by what else the machine does.
+func processor(b *testing.B) (end func()) {
+	used := func() int64 {
+		var u syscall.Rusage
+		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+			b.Fatal(err)
+		}
+		return u.Utime.Nano() + u.Stime.Nano()
+	}
+	from := used()
+	return func() { b.ReportMetric(float64(used()-from)/float64(b.N), "cpu-ns/op") }
+}
+
+// inBatches is the way of sgfw's queue loop: one Begin and End for 16 packets.
+func inBatches(b *testing.B, s *sgfwEngine, one func(i int) bool) {
+	defer processor(b)()
+	for i := 0; i < b.N; {
+		s.worker.Begin()
+		for range min(16, b.N-i) {
+			if !one(i) {
+				b.Fatal("decided wrongly: ", s.worker.Last().Reason)
+			}
+			i++
+		}
+		s.worker.End()
+	}
+}
+
+// each is the way of those that know no batches.
+func each(b *testing.B, one func(i int) bool) {
+	defer processor(b)()
+	for i := range b.N {
+		if !one(i) {
+			b.Fatal("decided wrongly")
+		}
+	}
+}
+
+// established opens flow i of an engine and returns its next segment.
+func established(s *sgfwEngine, i, rules int) []byte {
+	a, sport, dport := client(i, rules)
+	s.worker.Begin()
+	s.decide(filter.HookInput, syn(i, rules))
+	s.decide(filter.HookOutput, segment(server, a, dport, sport, 499, 100, conntrack.SYN|conntrack.ACK))
+	next := segment(a, server, sport, dport, 100, 500, conntrack.ACK)
+	s.decide(filter.HookInput, next)
+	s.worker.End()
+	return next
+}
+
+// BenchmarkEstablished meets flows in pseudo-random order.
+func BenchmarkEstablished(b *testing.B) {
+	const rules = 1000
+	for _, flows := range []int{1, 1000, 100_000} {
+		order := rand.New(rand.NewPCG(7, 8)).Perm(flows)
+		at := func(i int) int { return order[i%flows] }
+		segments := make([][]byte, flows)
+		buf := make([]byte, 40)
+		b.Run(fmt.Sprintf("flows=%d/sgfw", flows), func(b *testing.B) {
+			s := newSGFW(rules, 2*flows)
+			for i := range segments {
+				segments[i] = established(s, i, rules)
+			}
+			b.ReportAllocs()
+			b.ResetTimer()
+			inBatches(b, s, func(i int) bool {
+				copy(buf, segments[at(i)])
+				return s.decide(filter.HookInput, buf)
+			})
+		})
+		for _, cached := range []bool{false, true} {
+			name := "nebula"
+			if cached {
+				name = "nebula-cached"
+			}
+			b.Run(fmt.Sprintf("flows=%d/%s", flows, name), func(b *testing.B) {
+				n, err := newNebula(rules)
+				if err != nil {
+					b.Fatal(err)
+				}
+				for i := range segments {
+					segments[i] = syn(i, rules) // it does not look at flags
+					if !n.decide(segments[i], nil) {
+						b.Fatal("dropped")
+					}
+				}
+				var cache firewall.ConntrackCache
+				if cached { // it empties it every second; here it stays
+					cache = make(firewall.ConntrackCache, flows)
+				}
+				b.ReportAllocs()
+				b.ResetTimer()
+				each(b, func(i int) bool {
+					copy(buf, segments[at(i)])
+					return n.decide(buf, cache)
+				})
+			})
+		}
+		if flows > 1000 {
+			continue
+		}
+		b.Run(fmt.Sprintf("flows=%d/tailscale", min(flows, 500)), func(b *testing.B) {
+			flows := min(flows, 500) // it remembers 512
+			f, err := newTailscale(rules)
+			if err != nil {
+				b.Fatal(err)
+			}
+			for i := range flows {
+				a, sport, _ := client(i, rules)
+				if !f.sent(ip4(conntrack.ProtoUDP, server, a, 53, sport)) {
+					b.Fatal("dropped")
+				}
+				segments[i] = ip4(conntrack.ProtoUDP, a, server, sport, 53)
+			}
+			b.ReportAllocs()
+			b.ResetTimer()
+			each(b, func(i int) bool {
+				copy(buf, segments[i%flows])
+				return f.decide(buf)
+			})
+		})
+	}
+}
+
+// fresh writes the SYN of a flow that was not there before, by a rule met in no
+// order.
+func fresh(buf []byte, i, rules int) {
+	r := i * 7919 % rules
+	buf[13], buf[14], buf[15] = byte(r>>8), byte(r), byte(i>>16)
+	binary.BigEndian.PutUint16(buf[20:], uint16(i))
+	binary.BigEndian.PutUint16(buf[22:], uint16(1000+r%64))
+}
+
+// BenchmarkNew includes the insert where there is one.
+func BenchmarkNew(b *testing.B) {
+	for _, rules := range []int{10, 100, 1000, 10_000} {
+		buf := syn(0, rules)
+		b.Run(fmt.Sprintf("rules=%d/sgfw", rules), func(b *testing.B) {
+			s := newSGFW(rules, 100_000)
+			b.ReportAllocs()
+			b.ResetTimer()
+			inBatches(b, s, func(i int) bool {
+				fresh(buf, i, rules)
+				return s.decide(filter.HookInput, buf)
+			})
+		})
+		b.Run(fmt.Sprintf("rules=%d/nebula", rules), func(b *testing.B) {
+			n, err := newNebula(rules)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			b.ResetTimer()
+			each(b, func(i int) bool {
+				fresh(buf, i, rules)
+				return n.decide(buf, nil)
+			})
+		})
+		b.Run(fmt.Sprintf("rules=%d/tailscale", rules), func(b *testing.B) {
+			f, err := newTailscale(rules)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			b.ResetTimer()
+			each(b, func(i int) bool {
+				fresh(buf, i, rules)
+				return f.decide(buf)
+			})
+		})
+	}
+}
+
+// BenchmarkDeny is a SYN to an open port from a source that no rule names.
+func BenchmarkDeny(b *testing.B) {
+	for _, rules := range []int{10, 100, 1000, 10_000} {
+		buf := foreign(0)
+		vary := func(i int) { binary.BigEndian.PutUint16(buf[14:], uint16(i)) }
+		b.Run(fmt.Sprintf("rules=%d/sgfw", rules), func(b *testing.B) {
+			s := newSGFW(rules, 1000)
+			b.ReportAllocs()
+			b.ResetTimer()
+			inBatches(b, s, func(i int) bool { vary(i); return !s.decide(filter.HookInput, buf) })
+		})
+		b.Run(fmt.Sprintf("rules=%d/nebula", rules), func(b *testing.B) {
+			n, err := newNebula(rules)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			b.ResetTimer()
+			each(b, func(i int) bool { vary(i); return !n.decide(buf, nil) })
+		})
+		b.Run(fmt.Sprintf("rules=%d/tailscale", rules), func(b *testing.B) {
+			f, err := newTailscale(rules)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			b.ResetTimer()
+			each(b, func(i int) bool { vary(i); return !f.decide(buf) })
+		})
+	}
+}
+
+// BenchmarkCores is the established path with a thousand flows for each core: -cpu
+// 1,2 shows what the second core adds.
+func BenchmarkCores(b *testing.B) {
+	const rules, flows, workers = 1000, 1000, 16
+	next := new(atomic.Int64)
+	b.Run("sgfw", func(b *testing.B) {
+		s := newSGFW(rules, 100_000)
+		engines, segments := make([]*sgfwEngine, workers), make([][][]byte, workers)
+		for w := range engines {
+			engines[w] = newWorker(s.engine)
+			for i := range flows {
+				segments[w] = append(segments[w], established(engines[w], w*flows+i, rules))
+			}
+		}
+		b.ResetTimer()
+		b.RunParallel(func(pb *testing.PB) {
+			w := int(next.Add(1)) % workers
+			s, mine, buf := engines[w], segments[w], make([]byte, 40)
+			s.worker.Begin()
+			for i := 0; pb.Next(); i++ {
+				if i%16 == 15 {
+					s.worker.End()
+					s.worker.Begin()
+				}
+				copy(buf, mine[i%flows])
+				if !s.decide(filter.HookInput, buf) {
+					panic("decided wrongly")
+				}
+			}
+			s.worker.End()
+		})
+	})
+	b.Run("nebula", func(b *testing.B) {
+		n, err := newNebula(rules)
+		if err != nil {
+			b.Fatal(err)
+		}
+		segments := make([][][]byte, workers)
+		for w := range segments {
+			for i := range flows {
+				segments[w] = append(segments[w], syn(w*flows+i, rules))
+				n.decide(segments[w][i], nil)
+			}
+		}
+		b.ResetTimer()
+		b.RunParallel(func(pb *testing.PB) {
+			n := &nebulaFirewall{fw: n.fw, host: n.host, cas: n.cas}
+			mine, buf := segments[int(next.Add(1))%workers], make([]byte, 40)
+			for i := 0; pb.Next(); i++ {
+				copy(buf, mine[i%flows])
+				if !n.decide(buf, nil) {
+					panic("decided wrongly")
+				}
+			}
+		})
+	})
+	b.Run("tailscale", func(b *testing.B) {
+		f, err := newTailscale(rules)
+		if err != nil {
+			b.Fatal(err)
+		}
+		var segments [][]byte
+		for i := range 500 {
+			a, sport, _ := client(i, rules)
+			f.sent(ip4(conntrack.ProtoUDP, server, a, 53, sport))
+			segments = append(segments, ip4(conntrack.ProtoUDP, a, server, sport, 53))
+		}
+		b.ResetTimer()
+		b.RunParallel(func(pb *testing.PB) {
+			f, buf := &tailscaleFilter{f: f.f}, make([]byte, 40)
+			for i := 0; pb.Next(); i++ {
+				copy(buf, segments[i%len(segments)])
+				if !f.decide(buf) {
+					panic("decided wrongly")
+				}
+			}
+		})
+	})
+}
+
+// BenchmarkLoad turns rules into what decides.
+func BenchmarkLoad(b *testing.B) {
+	const rules = 10_000
+	b.Run("sgfw", func(b *testing.B) {
+		for b.Loop() {
+			newSGFW(rules, 1000)
+		}
+	})
+	b.Run("nebula", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := newNebula(rules); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("tailscale", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := newTailscale(rules); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
