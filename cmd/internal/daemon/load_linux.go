@@ -88,10 +88,14 @@ func enslaved(p *policy.Policy, facts netwatch.Snapshot) error {
 	return nil
 }
 
+// maxAbsent bounds the devices that absent names.
+const maxAbsent = 5
+
 // absent notes the devices that do not exist yet: they are covered as soon as
 // they do.
 func absent(p *policy.Policy, facts netwatch.Snapshot) policy.Problems {
 	var out policy.Problems
+	var names []string
 	for i := range p.Interfaces {
 		in := &p.Interfaces[i]
 		found := false
@@ -99,13 +103,21 @@ func absent(p *policy.Policy, facts netwatch.Snapshot) policy.Problems {
 			found = found || in.Matches(l.Name)
 		}
 		if !found {
+			names = append(names, in.Device)
 			out = append(out, policy.Problem{
 				Pos: in.Pos, Field: "device", Severity: policy.SeverityNotice,
 				Message: fmt.Sprintf("no device %s exists now; it is covered as soon as it appears", in.Device),
 			})
 		}
 	}
-	return out
+	if len(out) <= maxAbsent {
+		return out
+	}
+	return policy.Problems{{
+		Pos: policy.Pos{File: out[0].Pos.File}, Field: "device", Severity: policy.SeverityNotice,
+		Message: fmt.Sprintf("no devices %s and %d others exist now; each is covered as soon as it appears",
+			strings.Join(names[:maxAbsent], ", "), len(names)-maxAbsent),
+	}}
 }
 
 // mistaken warns of guests that are said to have this machine's own addresses,
