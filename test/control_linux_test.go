@@ -172,9 +172,17 @@ type statusDocument struct {
 			Addresses []string
 		}
 	}
+	Groups []struct {
+		Name     string
+		Attached bool
+		Ingress  struct{ IPv4, IPv6 int }
+		Quota    int
+	}
 	Table struct {
-		Owner    bool
-		Repaired uint64
+		Hooks           []string
+		QueueExpression string `json:"queue_expression"`
+		Owner           bool
+		Repaired        uint64
 	}
 	Queues []struct {
 		Accepted, Dropped uint64
@@ -215,6 +223,12 @@ func TestStatusTellsWhatHappens(t *testing.T) {
 	q := after.Queues[0]
 	if after.State != "running" || after.PID != d.cmd.Process.Pid || !after.Table.Owner || len(after.Queues) != 1 || q.Accepted != 4 || q.Dropped != 4 {
 		t.Errorf("status: %+v", after)
+	}
+	if len(after.Table.Hooks) != 3 || after.Table.QueueExpression != "xt" && after.Table.QueueExpression != "native" {
+		t.Errorf("table: %+v", after.Table)
+	}
+	if g := after.Groups; len(g) == 0 || !g[0].Attached || g[0].Quota != 60 || g[0].Ingress.IPv4 < 1 || g[0].Ingress.IPv6 < 1 {
+		t.Errorf("groups: %+v", g)
 	}
 	covered := after.Interfaces[0].Covered
 	if len(covered) != 1 || covered[0].Name != "eth0" || !strings.Contains(fmt.Sprint(covered[0].Addresses), server.IPv4().String()) {

@@ -61,8 +61,10 @@ func (p *program) printStatus(s control.Status) error {
 		t.row("refused", fmt.Sprintf("%s, by %s: %s", f.At.Local().Format(time.DateTime), f.By, strings.ReplaceAll(f.Message, "\n", "; ")))
 	}
 	t.row("generation", fmt.Sprintf("%d, file loaded %s", s.Policy.Generation, s.Policy.Loaded.Local().Format(time.DateTime)))
-	t.row("table", fmt.Sprintf("%s, queue by %s, owned %s, persistent %s, reassembly by %s, repaired %d times",
-		s.Table.Name, s.Table.QueueExpression, yesNo(s.Table.Owner), yesNo(s.Table.Persist), s.Table.Reassembly, s.Table.Repaired))
+	t.row("table", fmt.Sprintf("%s, owned %s, persistent %s, reassembly by %s, repaired %d times",
+		s.Table.Name, yesNo(s.Table.Owner), yesNo(s.Table.Persist), s.Table.Reassembly, s.Table.Repaired))
+	t.row("hooks", fmt.Sprintf("%s at priority %d, to queues %s by the %s expression",
+		strings.Join(s.Table.Hooks, ", "), s.Table.Priority, queueRange(s.Queues), s.Table.QueueExpression))
 	if len(s.Table.MissingLifeLines) > 0 {
 		t.row("", "life lines that this kernel cannot express: "+strings.Join(s.Table.MissingLifeLines, ", "))
 	}
@@ -89,6 +91,14 @@ func (p *program) printStatus(s control.Status) error {
 		return err
 	}
 
+	t = p.section("GROUP", "ATTACHED", "INGRESS-IPV4", "INGRESS-IPV6", "EGRESS-IPV4", "EGRESS-IPV6", "QUOTA")
+	for _, g := range s.Groups {
+		t.row(g.Name, yesNo(g.Attached), g.Ingress.IPv4, g.Ingress.IPv6, g.Egress.IPv4, g.Egress.IPv6, g.Quota)
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+
 	t = p.section("QUEUE", "PACKETS", "ACCEPTED", "DROPPED", "MALFORMED", "WAITING", "LOST-FULL", "LOST-SOCKET", "OVERRUNS")
 	for _, q := range s.Queues {
 		t.row(q.Number, q.Packets, q.Accepted, q.Dropped, q.Malformed, q.Waiting, q.KernelDropped, q.UserDropped, q.Overruns)
@@ -107,6 +117,18 @@ func (p *program) printStatus(s control.Status) error {
 		}
 	}
 	return t.flush()
+}
+
+// queueRange is the first and the last number of consecutive queues.
+func queueRange(q []control.QueueStatus) string {
+	if len(q) == 0 {
+		return "none"
+	}
+	first, last := q[0].Number, q[len(q)-1].Number
+	if first == last {
+		return fmt.Sprint(first)
+	}
+	return fmt.Sprintf("%d-%d", first, last)
 }
 
 // section begins a table with a heading, after an empty line.

@@ -16,6 +16,12 @@ const (
 	QueueXT QueueKind = "xt"
 )
 
+// Hooks are where our base chains are registered.
+var Hooks = []string{"input", "forward", "output"}
+
+// Priority is that of our base chains: behind DNAT, before SNAT.
+const Priority = 0
+
 // Reassembly is what keeps the kernel putting fragments together before our
 // chains see them.
 type Reassembly string

@@ -30,7 +30,7 @@ type ForeignChain struct {
 // Before reports whether packets may meet the chain before ours. At equal
 // priority the chain that was registered last comes first
 // (nf_hook_entries_grow, net/netfilter/core.c).
-func (c ForeignChain) Before() bool { return c.Hook == "prerouting" || c.Priority <= basePriority }
+func (c ForeignChain) Before() bool { return c.Hook == "prerouting" || c.Priority <= Priority }
 
 // Flowtable takes flows over at ingress: their packets then meet no hook of
 // forwarding, and so none of ours.
@@ -51,6 +51,3 @@ type PublishedPort struct {
 	// Table is the family and name of the table that has the rule.
 	Table string
 }
-
-// basePriority is that of all our base chains: behind DNAT, before SNAT.
-const basePriority = 0

@@ -32,6 +32,7 @@ type Status struct {
 	Started    time.Time         `json:"started"`
 	Policy     PolicyStatus      `json:"policy"`
 	Interfaces []InterfaceStatus `json:"interfaces"`
+	Groups     []GroupStatus     `json:"groups"`
 	Table      TableStatus       `json:"table"`
 	Queues     []QueueStatus     `json:"queues"`
 	Flows      FlowStatus        `json:"flows"`
@@ -77,6 +78,24 @@ type InterfaceStatus struct {
 	Covered []Device `json:"covered"`
 }
 
+// GroupStatus is a group and how much of AWS's quota it uses (aws-semantics Q2): a
+// CIDR counts 1 in its family, a group 1 in each, a prefix list what it may hold.
+type GroupStatus struct {
+	Name string `json:"name"`
+	// Attached is true if an interface of the policy has the group.
+	Attached bool  `json:"attached"`
+	Ingress  Usage `json:"ingress"`
+	Egress   Usage `json:"egress"`
+	// Quota bounds each of the four numbers.
+	Quota int `json:"quota"`
+}
+
+// Usage counts rules by family.
+type Usage struct {
+	IPv4 int `json:"ipv4"`
+	IPv6 int `json:"ipv6"`
+}
+
 // Device is a network device of the machine. Addresses are those of the machine
 // that is protected: this one, or the guest behind the device as far as the policy
 // says.
@@ -89,6 +108,9 @@ type Device struct {
 // TableStatus says how packets come to the daemon.
 type TableStatus struct {
 	Name string `json:"name"`
+	// Hooks are those of our base chains, all at Priority.
+	Hooks    []string `json:"hooks"`
+	Priority int      `json:"priority"`
 	// QueueExpression is "native" or "xt".
 	QueueExpression string `json:"queue_expression"`
 	// Owner and Persist are the flags that the kernel granted to the table,

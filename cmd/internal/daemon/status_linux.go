@@ -37,6 +37,7 @@ func (d *daemon) Status(context.Context) (control.Status, error) {
 			Failure:    d.refused,
 		},
 		Interfaces: d.interfaces(),
+		Groups:     groups(d.current.policy),
 		Table:      d.tableStatus(),
 		Queues:     d.queueStatus(),
 		Flows:      flowStatus(d.engine.Flows().Stats()),
@@ -85,10 +86,28 @@ func (d *daemon) interfaces() []control.InterfaceStatus {
 	return out
 }
 
+// groups lists the groups with what they use of their quotas.
+func groups(p *policy.Policy) []control.GroupStatus {
+	out := []control.GroupStatus{}
+	for i := range p.Groups {
+		g := &p.Groups[i]
+		u := p.Usage(g)
+		out = append(out, control.GroupStatus{
+			Name: g.Name, Quota: policy.DefaultQuotas.RulesPerGroup,
+			Ingress:  control.Usage{IPv4: u.IngressIPv4, IPv6: u.IngressIPv6},
+			Egress:   control.Usage{IPv4: u.EgressIPv4, IPv6: u.EgressIPv6},
+			Attached: slices.ContainsFunc(p.Interfaces, func(n policy.Interface) bool { return slices.Contains(n.Groups, g.Name) }),
+		})
+	}
+	return out
+}
+
 func (d *daemon) tableStatus() control.TableStatus {
 	f := d.table.Facts()
 	s := control.TableStatus{
 		Name:            "inet " + nft.TableName,
+		Hooks:           nft.Hooks,
+		Priority:        nft.Priority,
 		QueueExpression: string(f.Queue),
 		Owner:           f.Owner,
 		Persist:         f.Persist,
