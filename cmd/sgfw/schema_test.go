@@ -1,0 +1,243 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"sgfw/cmd/internal/control"
+)
+
+var update = flag.Bool("update", false, "write docs/schema from the Go types")
+
+// schemaDir has a JSON Schema for what each command prints with -o json.
+const schemaDir = "../../docs/schema"
+
+// flowsDocument is what flowJSON prints piece by piece.
+type flowsDocument struct {
+	control.FlowsHeader
+	Flows []control.Flow `json:"flows"`
+}
+
+// documents are what the commands print with -o json; log prints one on each line.
+var documents = map[string]any{
+	"check":        checkDocument{},
+	"cleanup":      cleanupDocument{},
+	"confirm":      control.ConfirmReply{},
+	"doctor":       control.Diagnosis{},
+	"explain":      control.Explanation{},
+	"flows":        flowsDocument{},
+	"flows revoke": control.RevokeReply{},
+	"log":          control.LogRecord{},
+	"reload":       control.ReloadReply{},
+	"rollback":     control.RollbackReply{},
+	"rules":        control.RulesReply{},
+	"status":       control.Status{},
+	"version":      versionDocument{},
+}
+
+// fieldWords are the values of fields that take a few only.
+var fieldWords = map[string][]string{
+	"Finding.Level":          {control.LevelOK, control.LevelNote, control.LevelWarning, control.LevelProblem},
+	"Status.State":           {control.StateRunning, control.StateDegraded},
+	"LogRecord.Type":         {control.LogVerdict, control.LogLost},
+	"LogRecord.Verdict":      {control.VerdictAccept, control.VerdictDrop},
+	"LogRecord.Direction":    {"ingress", "egress"},
+	"VerdictCount.Verdict":   {control.VerdictAccept, control.VerdictDrop},
+	"Explanation.Verdict":    {control.VerdictAccept, control.VerdictDrop},
+	"RuleRef.Direction":      {"ingress", "egress"},
+	"Flow.Direction":         {"ingress", "egress"},
+	"InterfaceStatus.Mode":   {"host", "guest"},
+	"TableStatus.Reassembly": {"tproxy", "ct", "none"},
+	"Change.Op":              {"+", "-", "~"},
+	"Problem.Severity":       {"error", "warning", "notice"},
+}
+
+// generator makes JSON Schemas of Go types and their comments.
+type generator struct {
+	comments map[string]string // by Type and Type.Field
+	defs     map[string]any
+}
+
+func newGenerator(t *testing.T) *generator {
+	t.Helper()
+	g := &generator{comments: make(map[string]string)}
+	for _, dir := range []string{".", "../internal/control"} {
+		paths, err := filepath.Glob(filepath.Join(dir, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range paths {
+			f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ast.Inspect(f, g.collect)
+		}
+	}
+	return g
+}
+
+// collect remembers what is said of a type and its fields.
+func (g *generator) collect(n ast.Node) bool {
+	d, ok := n.(*ast.GenDecl)
+	if !ok || d.Tok != token.TYPE {
+		return true
+	}
+	for _, spec := range d.Specs {
+		s := spec.(*ast.TypeSpec)
+		g.comments[s.Name.Name] = oneLine(d.Doc)
+		if st, ok := s.Type.(*ast.StructType); ok {
+			for _, f := range st.Fields.List {
+				for _, name := range f.Names {
+					g.comments[s.Name.Name+"."+name.Name] = oneLine(f.Doc)
+				}
+			}
+		}
+	}
+	return true
+}
+
+func oneLine(c *ast.CommentGroup) string { return strings.Join(strings.Fields(c.Text()), " ") }
+
+// document is the schema of one command's output.
+func (g *generator) document(name string, v any) map[string]any {
+	g.defs = make(map[string]any)
+	out := g.object(reflect.TypeOf(v))
+	out["$schema"], out["title"] = "https://json-schema.org/draft/2020-12/schema", "sgfw "+name+" -o json"
+	if len(g.defs) > 0 {
+		out["$defs"] = g.defs
+	}
+	return out
+}
+
+// object is the schema of a struct. Keys that it does not name are allowed: they
+// are how later versions say more.
+func (g *generator) object(t reflect.Type) map[string]any {
+	out := map[string]any{"type": "object"}
+	if c := g.comments[t.Name()]; c != "" {
+		out["description"] = c
+	}
+	properties, required := map[string]any{}, []string{}
+	g.fields(t, properties, &required)
+	out["properties"] = properties
+	if len(required) > 0 {
+		out["required"] = required
+	}
+	return out
+}
+
+func (g *generator) fields(t reflect.Type, properties map[string]any, required *[]string) {
+	for f := range t.Fields() {
+		tag, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if f.Anonymous && tag == "" {
+			g.fields(f.Type, properties, required)
+			continue
+		}
+		s := g.value(f.Type)
+		if tag == "schema" {
+			s = map[string]any{"const": control.Schema}
+		}
+		if list := fieldWords[t.Name()+"."+f.Name]; list != nil {
+			s["enum"] = list
+		}
+		if c := g.comments[t.Name()+"."+f.Name]; c != "" {
+			s["description"] = c
+		}
+		properties[tag] = s
+		if !strings.Contains(options, "omitempty") {
+			*required = append(*required, tag)
+		}
+	}
+}
+
+func (g *generator) value(t reflect.Type) map[string]any {
+	switch t.Kind() {
+	case reflect.Pointer:
+		return g.value(t.Elem())
+	case reflect.Slice:
+		return map[string]any{"type": "array", "items": g.value(t.Elem())}
+	case reflect.Map:
+		return map[string]any{"type": "object", "additionalProperties": g.value(t.Elem())}
+	case reflect.String:
+		return map[string]any{"type": "string"}
+	case reflect.Bool:
+		return map[string]any{"type": "boolean"}
+	case reflect.Struct:
+		if t == reflect.TypeFor[time.Time]() {
+			return map[string]any{"type": "string", "format": "date-time"}
+		}
+		if _, done := g.defs[t.Name()]; !done {
+			g.defs[t.Name()] = nil // a type may hold itself
+			g.defs[t.Name()] = g.object(t)
+		}
+		return map[string]any{"$ref": "#/$defs/" + t.Name()}
+	case reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uint:
+		return map[string]any{"type": "integer", "minimum": 0}
+	case reflect.Int, reflect.Int64, reflect.Int32:
+		return map[string]any{"type": "integer"}
+	}
+	panic("no schema for " + t.String())
+}
+
+// TestSchemasAreCurrent compares the checked-in schemas with the Go types;
+// `go test ./cmd/sgfw -run Schemas -update` writes them.
+func TestSchemasAreCurrent(t *testing.T) {
+	g := newGenerator(t)
+	for name, doc := range documents {
+		path := filepath.Join(schemaDir, strings.ReplaceAll(name, " ", "-")+".json")
+		want, err := json.MarshalIndent(g.document(name, doc), "", "  ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, '\n')
+		if *update {
+			if err := os.WriteFile(path, want, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s is not what the types say (%v): go test ./cmd/sgfw -run Schemas -update", path, err)
+		}
+	}
+	for name := range fieldWords {
+		if _, ok := g.comments[strings.Split(name, ".")[0]]; !ok {
+			t.Errorf("words of %s: there is no such type", name)
+		}
+	}
+}
+
+// TestSchemasAreComplete: every command that prints documents has a schema, and
+// every schema a command.
+func TestSchemasAreComplete(t *testing.T) {
+	have := map[string]bool{"policy.json": true} // checked beside the reader
+	for _, c := range commands((&program{out: io.Discard, err: io.Discard}).rootCommand()) {
+		if c.Flags().Lookup("output") == nil {
+			continue
+		}
+		name := strings.TrimPrefix(c.CommandPath(), "sgfw ")
+		if documents[name] == nil {
+			t.Errorf("sgfw %s -o json has no schema", name)
+		}
+		have[strings.ReplaceAll(name, " ", "-")+".json"] = true
+	}
+	files, err := os.ReadDir(schemaDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if !have[f.Name()] {
+			t.Errorf("docs/schema/%s is of no command", f.Name())
+		}
+	}
+}

@@ -1,0 +1,343 @@
+package file
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"gopkg.in/yaml.v3"
+
+	"sgfw/policy"
+)
+
+// schemaPath is the JSON Schema of the policy file that editors use.
+const schemaPath = "../../docs/schema/policy.json"
+
+type object = map[string]any
+
+// rulePath is the part that stands at two places.
+const rulePath = "security_groups[].ingress[] and egress[]"
+
+// schema makes the JSON Schema of the policy file of its reference. It knows less
+// than the reader: types, words, ranges and which keys there are.
+func schema(t *testing.T) object {
+	t.Helper()
+	parts := make(map[string]Part)
+	for _, p := range Reference() {
+		parts[p.Path] = p
+	}
+	used := make(map[string]bool)
+	var part func(path string) object
+	part = func(path string) object {
+		p, ok := parts[path]
+		if !ok {
+			t.Fatalf("the reference has no part %q", path)
+		}
+		used[path] = true
+		properties, required := object{}, []string{}
+		for _, k := range p.Keys {
+			s := value(t, path, k, part)
+			s["description"] = k.Text
+			properties[k.Name] = s
+			if strings.Contains(k.Text, "Required") {
+				required = append(required, k.Name)
+			}
+		}
+		out := object{"type": "object", "properties": properties, "additionalProperties": false}
+		if p.Text != "" {
+			out["description"] = p.Text
+		}
+		if len(required) > 0 {
+			out["required"] = required
+		}
+		if path == rulePath {
+			var peers []object
+			for _, k := range []string{"cidr_blocks", "ipv6_cidr_blocks", "prefix_lists", "security_groups", "self"} {
+				peers = append(peers, object{"required": []string{k}})
+			}
+			out["anyOf"] = peers
+			out["dependentRequired"] = object{"from_port": []string{"to_port"}, "to_port": []string{"from_port"}}
+			out["not"] = object{"required": []string{"ports", "from_port"}}
+		}
+		return out
+	}
+	root := part("")
+	root["$schema"], root["title"] = "https://json-schema.org/draft/2020-12/schema", "Policy file of sgfw"
+	for path := range parts {
+		if !used[path] {
+			t.Errorf("no key leads to the part %q", path)
+		}
+	}
+	return root
+}
+
+// span finds a range such as "1 to 65535".
+var span = regexp.MustCompile(`^(\d+) to (\d+)$`)
+
+// value is the schema of what a key takes, told by the words of the reference.
+func value(t *testing.T, path string, k Key, part func(string) object) object {
+	t.Helper()
+	list := func(of object) object { return object{"type": "array", "items": of} }
+	text := object{"type": "string", "minLength": 1}
+	cidr := object{"type": "string", "pattern": `^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$`}
+	below := k.Name
+	if path != "" {
+		below = path + "." + k.Name
+	}
+	switch k.Value {
+	case "text":
+		if k.Name == "description" {
+			return object{"type": "string"}
+		}
+		return text
+	case "number":
+		s := object{"type": "integer", "minimum": 1}
+		if path == rulePath {
+			s = object{"type": "integer", "minimum": -1, "maximum": 65535}
+		}
+		return s
+	case "true or false":
+		return object{"type": "boolean"}
+	case "1":
+		return object{"const": 1}
+	case "word or number":
+		return object{"anyOf": []object{
+			{"enum": []any{"tcp", "udp", "icmp", "icmpv6", -1}},
+			{"type": "integer", "minimum": -1, "maximum": 255},
+			{"type": "string", "pattern": `^([Tt][Cc][Pp]|[Uu][Dd][Pp]|[Ii][Cc][Mm][Pp]([Vv]6)?|-1|[0-9]{1,3})$`},
+		}}
+	case "number or range":
+		return object{"anyOf": []object{
+			{"type": "integer", "minimum": 0, "maximum": 65535},
+			{"type": "string", "pattern": `^[0-9]{1,5}(-[0-9]{1,5})?$`},
+		}}
+	case "CIDR":
+		return cidr
+	case "list of IPv4 CIDRs", "list of IPv6 CIDRs":
+		return list(cidr)
+	case "list of names":
+		return list(text)
+	case "list of addresses":
+		return list(object{"type": "string", "pattern": `^[0-9A-Fa-f:.]+$`})
+	case "list of rules":
+		return list(part(rulePath))
+	case "list":
+		return list(part(below + "[]"))
+	case "mapping":
+		if k.Name == "tags" {
+			return object{"type": "object", "additionalProperties": object{"type": "string"}, "maxProperties": policy.MaxTags}
+		}
+		return part(below)
+	}
+	if m := span.FindStringSubmatch(k.Value); m != nil {
+		low, _ := strconv.Atoi(m[1])
+		high, _ := strconv.Atoi(m[2])
+		return object{"type": "integer", "minimum": low, "maximum": high}
+	}
+	words := strings.Split(k.Value, " or ")
+	if slices.ContainsFunc(words, func(w string) bool { return strings.Contains(w, " ") }) {
+		t.Fatalf("%s takes %q, for which there is no schema", below, k.Value)
+	}
+	return object{"enum": words}
+}
+
+// TestSchemaIsCurrent compares the checked-in schema with the reference;
+// `go test ./policy/file -run Schema -update` writes it.
+func TestSchemaIsCurrent(t *testing.T) {
+	want, err := json.MarshalIndent(schema(t), "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want = append(want, '\n')
+	if *update {
+		if err := os.MkdirAll(filepath.Dir(schemaPath), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(schemaPath, want, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := os.ReadFile(schemaPath); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("docs/schema/policy.json is not what the reference says (%v): go test ./policy/file -run Schema -update", err)
+	}
+}
+
+// TestSchemaHasEveryKey: the keys of the reference are those of the reader.
+func TestSchemaHasEveryKey(t *testing.T) {
+	for path, keys := range map[string][]string{
+		"": policyKeys, "prefix_lists[]": listKeys, "prefix_lists[].entries[]": entryKeys, "security_groups[]": groupKeys, rulePath: ruleKeys,
+		"interfaces[]": interfaceKeys, "interfaces[].connection_tracking": trackingKeys, "peers[]": peerKeys,
+		"settings": settingsKeys, "settings.on_failure": failureKeys, "settings.queues": queuesKeys,
+	} {
+		for _, p := range Reference() {
+			if p.Path != path {
+				continue
+			}
+			var have []string
+			for _, k := range p.Keys {
+				have = append(have, k.Name)
+			}
+			if !slices.Equal(slices.Sorted(slices.Values(have)), slices.Sorted(slices.Values(keys))) {
+				t.Errorf("%s: the reference has %v, the reader %v", path, have, keys)
+			}
+		}
+	}
+}
+
+// checked is the schema as editors read it.
+func checked(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	data, err := os.ReadFile(schemaPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource("policy.json", doc); err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.Compile("policy.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// conforms validates YAML text.
+func conforms(s *jsonschema.Schema, text []byte) error {
+	var doc any
+	if err := yaml.Unmarshal(text, &doc); err != nil {
+		return err
+	}
+	data, err := json.Marshal(doc)
+	if err != nil {
+		return err
+	}
+	if doc, err = jsonschema.UnmarshalJSON(bytes.NewReader(data)); err != nil {
+		return err
+	}
+	return s.Validate(doc)
+}
+
+// TestSchemaTakesWhatIsValid: what the reader takes the schema takes, in all the
+// examples and in all cases of testdata/problems.
+func TestSchemaTakesWhatIsValid(t *testing.T) {
+	s := checked(t)
+	taken := 0
+	try := func(name string, text []byte) {
+		if _, _, err := Parse("", text); err != nil {
+			return
+		}
+		taken++
+		if err := conforms(s, text); err != nil {
+			t.Errorf("%s: the reader takes it, the schema says %v\n%s", name, err, text)
+		}
+	}
+	var examples []string
+	for _, pattern := range []string{"../../examples/*.yaml", "../../examples/*/*.yaml"} {
+		paths, _ := filepath.Glob(pattern)
+		examples = append(examples, paths...)
+	}
+	if len(examples) < 4 {
+		t.Fatalf("examples: %v", examples)
+	}
+	for _, path := range examples {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := Parse(path, text); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+		try(path, text)
+	}
+	cases, _ := filepath.Glob("testdata/problems/*.txt")
+	for _, path := range cases {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts := strings.Split(string(data), "### ")
+		for _, c := range parts[1:] {
+			title, rest, _ := strings.Cut(c, "\n")
+			body, _, _ := strings.Cut(rest, ">>> ")
+			try(path+": "+title, []byte(parts[0]+body))
+		}
+	}
+	if taken < 30 {
+		t.Errorf("only %d policies were taken", taken)
+	}
+}
+
+// TestSchemaRefuses: an editor marks mistakes of form.
+func TestSchemaRefuses(t *testing.T) {
+	s := checked(t)
+	const good = `version: 1
+security_groups:
+  - name: web
+    description: web
+    ingress:
+      - { protocol: tcp, ports: 443, cidr_blocks: [0.0.0.0/0] }
+interfaces:
+  - device: eth0
+    security_groups: [web]
+settings:
+  on_stop: remove
+`
+	if err := conforms(s, []byte(good)); err != nil {
+		t.Fatal(err)
+	}
+	for what, change := range map[string][2]string{
+		"another version":        {"version: 1", "version: 2"},
+		"no version":             {"version: 1\n", ""},
+		"a key of the future":    {"on_stop: remove", "on_start: remove"},
+		"a misspelt key":         {"cidr_blocks:", "cidr_block:"},
+		"a deny":                 {"{ protocol: tcp,", "{ action: deny, protocol: tcp,"},
+		"a word that is none":    {"on_stop: remove", "on_stop: forget"},
+		"no protocol":            {"{ protocol: tcp, ", "{ "},
+		"an unknown protocol":    {"protocol: tcp", "protocol: carrier-pigeon"},
+		"no peer":                {", cidr_blocks: [0.0.0.0/0]", ""},
+		"a port too many":        {"ports: 443", "ports: 65536"},
+		"a list of ports":        {"ports: 443", "ports: [80, 443]"},
+		"both forms of ports":    {"ports: 443", "ports: 443, from_port: 443, to_port: 443"},
+		"half of a range":        {"ports: 443", "from_port: 443"},
+		"text for a list":        {"[0.0.0.0/0]", "0.0.0.0/0"},
+		"a name for a CIDR":      {"[0.0.0.0/0]", "[everyone]"},
+		"an empty key":           {"ingress:\n", "ingress:\n    egress:\n"},
+		"no groups":              {"    security_groups: [web]\n", ""},
+		"no description":         {"    description: web\n", ""},
+		"a timeout out of range": {"    security_groups: [web]\n", "    security_groups: [web]\n    connection_tracking: { udp_timeout: 5 }\n"},
+		"text for truth":         {"on_stop: remove", "watch: 'yes'"},
+		"too many queues":        {"on_stop: remove", fmt.Sprintf("queues: { count: %d }", policy.MaxQueues+1)},
+		"a later value":          {"on_stop: remove", "datapath: offload"},
+	} {
+		text := strings.Replace(good, change[0], change[1], 1)
+		if what == "an empty key" {
+			text = strings.Replace(text, "      - { protocol: tcp, ports: 443, cidr_blocks: [0.0.0.0/0] }\n", "", 1)
+		}
+		if text == good {
+			t.Fatalf("%s changes nothing", what)
+		}
+		if err := conforms(s, []byte(text)); err == nil {
+			t.Errorf("%s: taken\n%s", what, text)
+		}
+		if _, _, err := Parse("", []byte(text)); err == nil {
+			t.Errorf("%s: the reader takes it\n%s", what, text)
+		}
+	}
+	if keys := slices.Collect(maps.Keys(schema(t)["properties"].(object))); len(keys) != len(policyKeys) {
+		t.Errorf("keys at the top: %v", keys)
+	}
+}
