@@ -83,6 +83,9 @@ func schema(t *testing.T) object {
 // span finds a range such as "1 to 65535".
 var span = regexp.MustCompile(`^(\d+) to (\d+)$`)
 
+// wordList parts "cpu, hash or pinned".
+var wordList = regexp.MustCompile(`, | or `)
+
 // value is the schema of what a key takes, told by the words of the reference.
 func value(t *testing.T, path string, k Key, part func(string) object) object {
 	t.Helper()
@@ -143,7 +146,7 @@ func value(t *testing.T, path string, k Key, part func(string) object) object {
 		high, _ := strconv.Atoi(m[2])
 		return object{"type": "integer", "minimum": low, "maximum": high}
 	}
-	words := strings.Split(k.Value, " or ")
+	words := wordList.Split(k.Value, -1)
 	if slices.ContainsFunc(words, func(w string) bool { return strings.Contains(w, " ") }) {
 		t.Fatalf("%s takes %q, for which there is no schema", below, k.Value)
 	}
