@@ -76,14 +76,14 @@ func trying(t *testing.T, seconds string) (*daemon, *gate) {
 
 func TestTrialIsConfirmed(t *testing.T) {
 	t.Parallel()
-	d, g := trying(t, "2s")
+	d, g := trying(t, "3s")
 	begun := time.Now()
 	g.expect(t, "on trial", filtered)
-	if s := d.trial().Policy; s.Trial == nil || s.Trial.Left > 2 || s.FileDiffers {
+	if s := d.trial().Policy; s.Trial == nil || s.Trial.Left > 3 || s.FileDiffers {
 		t.Errorf("on trial: %+v", s)
 	}
 	d.must(t, 0, "confirm")
-	time.Sleep(time.Until(begun.Add(2500 * time.Millisecond)))
+	time.Sleep(time.Until(begun.Add(3500 * time.Millisecond)))
 	g.expect(t, "confirmed", filtered)
 	if s := d.trial().Policy; s.Trial != nil || s.RolledBack != nil || s.FileDiffers {
 		t.Errorf("confirmed: %+v", s)
@@ -97,7 +97,7 @@ func TestTrialIsConfirmed(t *testing.T) {
 
 func TestTrialExpires(t *testing.T) {
 	t.Parallel()
-	d, g := trying(t, "1s")
+	d, g := trying(t, "3s")
 	g.expect(t, "on trial", filtered)
 	d.rolledBack(t)
 	g.turn()
@@ -134,7 +134,7 @@ func TestTrialOfAClientThatIsGone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const body = `{"force":false,"confirm_seconds":2}`
+	const body = `{"force":false,"confirm_seconds":3}`
 	fmt.Fprintf(c, "POST /v1/reload HTTP/1.1\r\nHost: sgfw\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 	c.Close()
 	g.turn()
@@ -173,10 +173,10 @@ func TestTrialOutlivesTheDaemon(t *testing.T) {
 // policy in force from its first packet on.
 func TestTrialEndsWhileNoDaemonRuns(t *testing.T) {
 	t.Parallel()
-	d, g := trying(t, "1s")
+	d, g := trying(t, "2s")
 	g.expect(t, "on trial", filtered)
 	d.kill()
-	time.Sleep(1200 * time.Millisecond)
+	time.Sleep(2200 * time.Millisecond)
 	g.turn() // what the siege tries is what the policy on trial allows
 	lift := g.besiege(t)
 	d.start()
@@ -213,7 +213,7 @@ func TestSecondReloadDuringATrial(t *testing.T) {
 	d.write("version: 2\n")
 	d.must(t, 3, "reload", "--confirm", "1s")
 	d.write(everything)
-	d.must(t, 0, "reload", "--confirm", "1s")
+	d.must(t, 0, "reload", "--confirm", "3s")
 	g.expect(t, "a third one, with a new time", open)
 	d.rolledBack(t)
 	g.turn()
