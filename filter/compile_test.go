@@ -242,7 +242,7 @@ func TestFragmentHasNoPorts(t *testing.T) {
 
 // byRules judges a packet that belongs to no flow.
 func byRules(a *Attachment, d conntrack.Direction, p *packet.Packet) Verdict {
-	v, _ := judgeOnly(a, d, p, nil, 0)
+	v, _ := judgeOnly(a, 0, d, p, nil, 0)
 	return v.Verdict
 }
 

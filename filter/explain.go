@@ -29,6 +29,9 @@ type Query struct {
 	ICMPID             uint16
 	// HopLimit matters for life lines; 0 means 64.
 	HopLimit uint8
+	// Hook matters for life lines: nothing that HookForward sees is one. 0 means
+	// that the packet is not forwarded.
+	Hook Hook
 }
 
 // Code is an explanation in the words of the VPC Reachability Analyzer
@@ -99,9 +102,9 @@ func Explain(rs *Ruleset, flows *conntrack.Table, now conntrack.Time, q Query) E
 	}
 	x.Managed = true
 	p := q.packet()
-	d, info := judgeOnly(a, q.Direction, &p, flows, now)
+	d, info := judgeOnly(a, q.Hook, q.Direction, &p, flows, now)
 	x.Verdict, x.Flow = d.Verdict, info
-	x.LifeLine = LifeLineOf(&p, q.Direction)
+	x.LifeLine = lifeLineAt(q.Hook, &p, q.Direction)
 	if rule, ok := rs.Rule(d.Verdict.Rule); ok {
 		x.Rule = &rule
 	}
@@ -119,35 +122,35 @@ func Explain(rs *Ruleset, flows *conntrack.Table, now conntrack.Time, q Query) E
 
 	back := q.reply()
 	answer := back.packet()
-	alone, _ := judgeOnly(a, back.Direction, &answer, nil, now)
+	alone, _ := judgeOnly(a, q.Hook, back.Direction, &answer, nil, now)
 	x.ReplyAlone = alone.Verdict
 	if d.Verdict.Accept() && d.tracked() {
 		x.Reply = Verdict{Reason: ReasonFlow, Direction: back.Direction, Rule: d.Verdict.Rule, Scope: a.Scope}
 	} else {
-		reply, _ := judgeOnly(a, back.Direction, &answer, flows, now)
+		reply, _ := judgeOnly(a, q.Hook, back.Direction, &answer, flows, now)
 		x.Reply = reply.Verdict
 	}
 	return x
 }
 
 // judgeOnly is a Judge without a Commit.
-func judgeOnly(a *Attachment, d conntrack.Direction, p *packet.Packet, flows *conntrack.Table, now conntrack.Time) (Decision, *conntrack.FlowInfo) {
+func judgeOnly(a *Attachment, h Hook, d conntrack.Direction, p *packet.Packet, flows *conntrack.Table, now conntrack.Time) (Decision, *conntrack.FlowInfo) {
 	var (
 		t conntrack.Tuple
 		s conntrack.Sample
 	)
 	fillSample(&s, p, d)
 	if flows == nil || !flowTuple(&t, a, d, p) {
-		return Judge(a, p, &s, nil), nil
+		return Judge(a, h, p, &s, nil), nil
 	}
 	c := flows.Lock(&t, now)
 	defer c.Unlock()
 	f := c.Flow()
 	if f == nil {
-		return Judge(a, p, &s, nil), nil
+		return Judge(a, h, p, &s, nil), nil
 	}
 	info := f.Info()
-	return Judge(a, p, &s, f), &info
+	return Judge(a, h, p, &s, f), &info
 }
 
 func (q *Query) packet() packet.Packet {

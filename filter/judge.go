@@ -28,15 +28,15 @@ const (
 // tracked reports whether the packet belongs to a flow once it has passed.
 func (d *Decision) tracked() bool { return d.commit != commitNothing }
 
-// Judge decides about one packet that crosses the device a in direction d. The
-// flow is the live one that flowTuple names, or nil. It reads the flow and
-// changes nothing: the queue, explain and tests all call it.
+// Judge decides about one packet that crosses the device a, in the hook, as the
+// sample describes it. The flow is the live one that flowTuple names, or nil. It
+// reads the flow and changes nothing: the queue, explain and tests all call it.
 //
 // The order is that of aws-semantics §10: the source/destination check, which
 // holds for flows, too; the flow before the rules, because a packet of a live flow
 // passes whatever the rules say (T1); then the pooled rules of the packet's own
 // direction and family.
-func Judge(a *Attachment, p *packet.Packet, s *conntrack.Sample, flow *conntrack.Flow) Decision {
+func Judge(a *Attachment, hook Hook, p *packet.Packet, s *conntrack.Sample, flow *conntrack.Flow) Decision {
 	d := s.Dir
 	dec := Decision{Verdict: Verdict{Direction: d, Scope: a.Scope}}
 	opens := false
@@ -58,7 +58,7 @@ func Judge(a *Attachment, p *packet.Packet, s *conntrack.Sample, flow *conntrack
 			opens = true
 		case conntrack.OutcomeRevoked:
 			dec.Reason = ReasonRevoked
-			if LifeLineOf(p, d) != NoLifeLine {
+			if lifeLineAt(hook, p, d) != NoLifeLine {
 				dec.Reason = ReasonLifeLine
 			}
 			return dec
@@ -73,7 +73,7 @@ func Judge(a *Attachment, p *packet.Packet, s *conntrack.Sample, flow *conntrack
 	switch {
 	case dec.Rule == NoRule:
 		dec.Reason = ReasonNoRule
-		if LifeLineOf(p, d) != NoLifeLine {
+		if lifeLineAt(hook, p, d) != NoLifeLine {
 			dec.Reason = ReasonLifeLine
 		} else if midStream(p) {
 			dec.Reason = ReasonNotAFlow

@@ -30,7 +30,18 @@ var lifeLineNames = [...]string{"", "neighbour-discovery", "multicast-listener",
 // String returns the name that outputs show, "" for NoLifeLine.
 func (l LifeLine) String() string { return lifeLineNames[l] }
 
-// LifeLineOf says which life line a packet is, seen from the protected machine.
+// lifeLineAt is LifeLineOf in a hook. Life lines are a machine's traffic with its
+// link: what is routed is none. Otherwise those ports would be a way through every
+// policy, in both directions, for the machines behind this one.
+func lifeLineAt(h Hook, p *packet.Packet, d conntrack.Direction) LifeLine {
+	if h == HookForward {
+		return NoLifeLine
+	}
+	return LifeLineOf(p, d)
+}
+
+// LifeLineOf says which life line a packet is that is not forwarded, seen from the
+// protected machine.
 func LifeLineOf(p *packet.Packet, d conntrack.Direction) LifeLine {
 	switch p.Kind {
 	case packet.KindICMPv6:

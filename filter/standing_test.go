@@ -116,7 +116,7 @@ func TestStandingIsWhatJudgeSays(t *testing.T) {
 			t.Fatalf("no flow of %+v", q)
 		}
 		cell := b.Flows().Lock(&k, b.now)
-		d := Judge(a, &pkt, &s, nil)
+		d := Judge(a, HookInput, &pkt, &s, nil)
 		d.Commit(&cell, a, &s, b.now)
 		cell.Unlock()
 		b.apply(half)

@@ -103,7 +103,7 @@ func (w *Worker) decide(ev *Event) Verdict {
 			return Verdict{Reason: ReasonUnknownLink}
 		}
 		if in.attachment != nil {
-			if v = w.cross(in.attachment, in.attachment.inward); !v.Accept() {
+			if v = w.cross(in.attachment, ev.Hook, in.attachment.inward); !v.Accept() {
 				return v
 			}
 		}
@@ -114,7 +114,7 @@ func (w *Worker) decide(ev *Event) Verdict {
 			return Verdict{Reason: ReasonUnknownLink}
 		}
 		if out.attachment != nil {
-			return w.cross(out.attachment, out.attachment.inward.Reverse())
+			return w.cross(out.attachment, ev.Hook, out.attachment.inward.Reverse())
 		}
 	}
 	if v.Reason == ReasonNone {
@@ -125,10 +125,10 @@ func (w *Worker) decide(ev *Event) Verdict {
 
 // cross judges the packet at one device, under the lock of its flow, and
 // applies the decision.
-func (w *Worker) cross(a *Attachment, d conntrack.Direction) Verdict {
+func (w *Worker) cross(a *Attachment, h Hook, d conntrack.Direction) Verdict {
 	w.at = a
 	fillSample(&w.sample, &w.pkt, d)
-	v := w.judge(a, d)
+	v := w.judge(a, h, d)
 	if v.Reason == ReasonRule {
 		w.hit(v.Rule)
 	}
@@ -136,14 +136,14 @@ func (w *Worker) cross(a *Attachment, d conntrack.Direction) Verdict {
 }
 
 // judge is cross of a packet whose sample is filled.
-func (w *Worker) judge(a *Attachment, d conntrack.Direction) Verdict {
+func (w *Worker) judge(a *Attachment, h Hook, d conntrack.Direction) Verdict {
 	p := &w.pkt
 	if !flowTuple(&w.tuple, a, d, p) {
-		return Judge(a, p, &w.sample, nil).Verdict
+		return Judge(a, h, p, &w.sample, nil).Verdict
 	}
 	c := w.engine.flows.Lock(&w.tuple, w.now)
 	defer c.Unlock() // also when a decision panics: the queue loop goes on
-	dec := Judge(a, p, &w.sample, c.Flow())
+	dec := Judge(a, h, p, &w.sample, c.Flow())
 	return dec.Commit(&c, a, &w.sample, w.now)
 }
 

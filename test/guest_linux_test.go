@@ -219,7 +219,7 @@ func TestSpoofedGuest(t *testing.T) {
 
 // TestGuestWithoutRules: with groups that permit nothing, the guest still finds
 // its router and gets an address from the router's DHCP server; it cannot be
-// such a server itself (X3).
+// such a server itself, and the ports of DHCP are no way through the router (X3).
 func TestGuestWithoutRules(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
@@ -242,6 +242,8 @@ func TestGuestWithoutRules(t *testing.T) {
 	client := newInbox(t, h.app, port(zero, 68), bound(guest))
 	other := newInbox(t, h.app, port(zero, 69), bound(guest))
 	dhcp := newInbox(t, h.fw, port(h.fwApp[0], 67))
+	beyond := newRawInbox(t, h.outside, wire.ProtoUDP, h.outsideIPs[0])
+	visitor := newInbox(t, h.outside, port(h.outsideIPs[0], 67))
 	udp := func(what string, at *rawInbox, src, dst netip.AddrPort, pass bool) shot {
 		return raw(t, what, guest, at, func(b []byte) []byte { return wire.UDP(src, dst, b) }, pass)
 	}
@@ -250,6 +252,8 @@ func TestGuestWithoutRules(t *testing.T) {
 		udp("DHCP renewal", server4, port(h.appIPs[0], 68), port(h.fwApp[0], 67), true),
 		udp("DHCP offer of a rogue server", server4, port(h.appIPs[0], 67), port(broadcast, 68), false),
 		udp("from 0.0.0.0, another port", server4, port(zero, 68), port(broadcast, 69), false),
+		udp("from the ports of DHCP beyond the router", beyond, port(h.appIPs[0], 68), port(h.outsideIPs[0], 67), false),
+		datagram(t, "to the ports of DHCP from beyond the router", visitor, client, port(h.appIPs[0], 68), false),
 		udp("DHCPv6 solicit", server6, port(gLL, 546), port(dLL, 547), true),
 		udp("DHCPv6 answer of a rogue server", server6, port(gLL, 547), port(dLL, 546), false),
 		udp("anything else", server4, port(h.appIPs[0], 4000), port(h.fwApp[0], 4001), false),
@@ -261,6 +265,7 @@ func TestGuestWithoutRules(t *testing.T) {
 	d.reload(asGuest(policyOn("veth-app", nil, []string{allow("udp", 4001)}), h.appIPs...))
 	barrage(t, "with a rule", []shot{
 		udp("what it permits", server4, port(h.appIPs[0], 4000), port(h.fwApp[0], 4001), true),
+		udp("what it permits, beyond the router", beyond, port(h.appIPs[0], 4000), port(h.outsideIPs[0], 4001), true),
 		udp("DHCP offer of a rogue server", server4, port(h.appIPs[0], 67), port(broadcast, 68), false),
 	}, false)
 }

@@ -184,6 +184,11 @@ var mutants = []mutant{
 		old: "t >= 133 && t <= 137 && p.HopLimit == 255", new: "t >= 133 && t <= 137 && p.HopLimit > 0",
 	},
 	{
+		name: "routed-life-line", what: "the ports of DHCP pass through the machine (X3)",
+		file: "filter/lifeline.go", packages: engine,
+		old: "	if h == HookForward {\n", new: "	if h == HookForward+1 {\n",
+	},
+	{
 		name: "publish-does-not-wait", what: "a reload answers while old rules still decide",
 		file: "filter/engine.go", packages: engine,
 		old: "		w.waitForBoundary()\n", new: "		_ = w\n",
@@ -226,7 +231,7 @@ var mutants = []mutant{
 	{
 		name: "one-interface-of-two", what: "a forwarded packet is judged where it enters only (D7)",
 		file: "filter/worker.go", packages: engine,
-		old: "			return w.cross(out.attachment, out.attachment.inward.Reverse())\n", new: "			if v.Reason == ReasonNone {\n				return w.cross(out.attachment, out.attachment.inward.Reverse())\n			}\n",
+		old: "			return w.cross(out.attachment, ev.Hook, out.attachment.inward.Reverse())\n", new: "			if v.Reason == ReasonNone {\n				return w.cross(out.attachment, ev.Hook, out.attachment.inward.Reverse())\n			}\n",
 	},
 	{
 		name: "guest-is-host", what: "a guest's device is judged as the machine's own (X6)",
