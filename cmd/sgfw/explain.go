@@ -29,9 +29,9 @@ packet or those that came nearest with the fields that differ, and what would
 happen to the answer. No packet is sent.
 
 With -c a policy file is asked, else the running daemon with its live flows.
-The interface may be left out if the policy has only one, the direction if one
-address is the interface's own, and the machine's own address always: ":443"
-is a port of its.`,
+The interface may be left out if the policy has only one, and the machine's own
+address always: ":443" is a port of its. The direction may be left out, too, if
+the machine's own address is, or is one of the interface.`,
 		Example: `  sgfw explain --ingress --proto tcp --from 198.51.100.10 --to :22
   sgfw explain -c web.yaml --egress --proto udp --from :0 --to 192.0.2.53:53
   sgfw explain --ingress --interface eth0 --proto icmp --from 203.0.113.9 --icmp-type 8 -o json`,

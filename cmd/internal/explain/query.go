@@ -31,8 +31,9 @@ const (
 // Parse completes a question and turns it into a filter query. What is left out:
 //
 //   - the interface: the policy's only one;
-//   - the direction: egress if From is an address of the interface, ingress if
-//     To is one. The addresses of a guest are those that the policy lists;
+//   - the direction: egress if From is an address of the interface or has none,
+//     ingress if that holds for To. The addresses of a guest are those that the
+//     policy lists;
 //   - the machine's own side (To of ingress, From of egress): an address of the
 //     interface, or the unspecified address when none is known. Rules never
 //     look at it, the source/destination check of a guest does;
@@ -169,7 +170,9 @@ func (j *job) direction() error {
 	case conntrack.Egress.String():
 		j.q.Direction = conntrack.Egress
 	case "":
-		out, in := slices.Contains(j.own, j.from.addr), slices.Contains(j.own, j.to.addr)
+		// The side without an address is the machine's own, too.
+		out := slices.Contains(j.own, j.from.addr) || !j.from.addr.IsValid()
+		in := slices.Contains(j.own, j.to.addr) || !j.to.addr.IsValid()
 		if out == in {
 			return errors.New("which direction? ingress or egress")
 		}
@@ -192,7 +195,8 @@ func (j *job) ownSide() error {
 		return fmt.Errorf("%s: an address is needed, %s rules look at it", word, j.q.Direction)
 	}
 	if own.IsValid() {
-		if len(j.own) > 0 && !slices.Contains(j.own, *own) && !j.checked {
+		if len(j.own) > 0 && !slices.Contains(j.own, *own) && !j.checked && routable(*own) {
+			j.q.Hook = filter.HookForward
 			j.notices = append(j.notices, fmt.Sprintf("%s is not an address of %s: explained as a forwarded packet would be", *own, j.q.Device))
 		}
 		return nil
@@ -211,6 +215,11 @@ func (j *job) ownSide() error {
 	}
 	j.notices = append(j.notices, notice)
 	return nil
+}
+
+// routable reports whether a machine forwards packets from or to the address.
+func routable(a netip.Addr) bool {
+	return a.IsGlobalUnicast() // neither multicast nor broadcast, link-local or unspecified
 }
 
 func (j *job) ports() error {
