@@ -361,3 +361,25 @@ func replug(t testing.TB, h home) {
 		}
 	}
 }
+
+// TestModeChanges: reloads that turn a device from host to guest and back, and
+// from its name to a pattern, leave no moment in which it is open, and the
+// policy of each holds from its answer on.
+func TestModeChanges(t *testing.T) {
+	t.Parallel()
+	client, server, g := newPair(t)
+	host := gatePolicy()
+	// The same lanes with the other machine as the guest: what the gate calls in
+	// is the guest's egress.
+	guest := asGuest(policyOn("eth0", []string{allow("udp", gateOut)}, []string{allow("udp", gateIn), allow("udp", gateEcho)}, "queues: { count: 1 }"), families(client)...)
+	pattern := strings.Replace(guest, "device: eth0", `device: "eth*"`, 1)
+	d := enforce(t, server.Host(), host)
+	lift := g.besiege(t)
+	for range 3 {
+		for i, policy := range []string{guest, pattern, host, pattern, host, guest} {
+			d.reload(policy)
+			g.expect(t, fmt.Sprint("reload ", i), filtered)
+		}
+	}
+	lift()
+}
