@@ -22,6 +22,9 @@ type Compiler struct {
 	ids        map[ruleIdentity]RuleID
 	rules      []RuleInfo
 	scopes     *scopes
+	// order has the ids of each group's rules as they stood in the latest
+	// policy, by direction: most rules are where they were.
+	order map[string]*[2][]RuleID
 	// matchers of the latest ruleset by what they were built from, see
 	// compilation.matcher.
 	matchers map[string]*matcher
@@ -39,6 +42,14 @@ type ruleIdentity struct {
 	kind      policy.PeerKind
 	cidr      netip.Prefix
 	name      string
+}
+
+// identityOf returns the identity of a group's rule.
+func identityOf(group string, d conntrack.Direction, r *policy.Rule) ruleIdentity {
+	return ruleIdentity{
+		group: group, direction: d, protocol: r.Protocol, from: r.From, to: r.To,
+		kind: r.Peer.Kind, cidr: r.Peer.CIDR, name: r.Peer.Name,
+	}
 }
 
 // NewCompiler returns a Compiler that has compiled nothing yet.
@@ -67,6 +78,7 @@ func (c *Compiler) Compile(p *policy.Policy, m *member.Membership) *Ruleset {
 	job := compilation{
 		Compiler: c, policy: p, members: m,
 		groups: make(map[string]*groupGrants, len(p.Groups)),
+		stand:  make(map[string]*[2][]RuleID, len(p.Groups)),
 		pools:  make(map[string]*[2][2]*matcher),
 		kept:   make(map[string]*matcher),
 	}
@@ -95,7 +107,7 @@ func (c *Compiler) Compile(p *policy.Policy, m *member.Membership) *Ruleset {
 		}
 	}
 	rs.rules = c.rules
-	c.matchers = job.kept
+	c.matchers, c.order = job.kept, job.stand
 	return rs
 }
 
@@ -115,6 +127,7 @@ type compilation struct {
 	groups  map[string]*groupGrants
 	pools   map[string]*[2][2]*matcher // by sorted group names: interfaces share
 	kept    map[string]*matcher        // becomes Compiler.matchers
+	stand   map[string]*[2][]RuleID    // becomes Compiler.order
 }
 
 // groupGrants is what one group permits, by direction and family.
@@ -126,16 +139,26 @@ type groupGrants struct {
 // read takes the rules of a group, also of one that is attached nowhere:
 // listings show them.
 func (c *compilation) read(g *policy.Group) {
-	gg := new(groupGrants)
+	gg, ids := new(groupGrants), new([2][]RuleID)
+	was := c.order[g.Name]
+	if was == nil {
+		was = new([2][]RuleID)
+	}
 	for d, rules := range [...][]policy.Rule{conntrack.Ingress: g.Ingress, conntrack.Egress: g.Egress} {
+		ids[d] = make([]RuleID, len(rules))
 		for j := range rules {
-			c.grant(&gg.grants[d], &rules[j], c.id(g.Name, conntrack.Direction(d), &rules[j]))
+			guess := NoRule
+			if j < len(was[d]) {
+				guess = was[d][j]
+			}
+			ids[d][j] = c.id(g.Name, conntrack.Direction(d), &rules[j], guess)
+			c.grant(&gg.grants[d], &rules[j], ids[d][j])
 		}
 		for f := range gg.grants[d] {
 			gg.digests[d][f] = digest(gg.grants[d][f])
 		}
 	}
-	c.groups[g.Name] = gg
+	c.groups[g.Name], c.stand[g.Name] = gg, ids
 }
 
 // pooled returns the matchers for the union of the groups (D6); their order
@@ -210,13 +233,18 @@ func digest(grants []grant) (sum [sha256.Size]byte) {
 	return sum
 }
 
-// id returns the rule's id, a new one if its identity was never seen.
-func (c *compilation) id(group string, d conntrack.Direction, r *policy.Rule) RuleID {
-	identity := ruleIdentity{
-		group: group, direction: d, protocol: r.Protocol, from: r.From, to: r.To,
-		kind: r.Peer.Kind, cidr: r.Peer.CIDR, name: r.Peer.Name,
+// id returns the rule's id, a new one if its identity was never seen. guess is
+// the id of the rule that stood in its place before, or NoRule.
+func (c *compilation) id(group string, d conntrack.Direction, r *policy.Rule, guess RuleID) RuleID {
+	identity := identityOf(group, d, r)
+	id, ok := guess, guess != NoRule
+	if ok {
+		there := &c.rules[guess]
+		ok = identity == identityOf(there.Group, there.Direction, &there.Rule)
 	}
-	id, ok := c.ids[identity]
+	if !ok {
+		id, ok = c.ids[identity]
+	}
 	if !ok {
 		id = RuleID(len(c.rules))
 		c.ids[identity] = id
