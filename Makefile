@@ -12,7 +12,7 @@ LDFLAGS := -X main.version=$(VERSION)
 # except those that want a comment form which the code does not use.
 CHECKS := all,-ST1000,-ST1020,-ST1021,-ST1022
 
-.PHONY: all build demo test test-race test-mutants fuzz bench bench-peers bench-decision lint packages test-packages clean
+.PHONY: all build demo test test-race test-mutants fuzz bench bench-scale bench-peers bench-decision lint packages test-packages clean
 
 all: build
 
@@ -71,6 +71,10 @@ fuzz:
 # BENCH='-only sgfw,nftables -repetitions 3' for less.
 bench: build
 	$(GO) run ./test/bench -docs docs $(BENCH)
+
+# What grows with rules, flows, interfaces and queues.
+bench-scale: build
+	$(GO) run ./test/bench -scale -docs docs $(BENCH)
 
 # The decision, packet in and verdict out, beside nebula's and tailscale's. One
 # core, then what a second one adds.

@@ -83,6 +83,21 @@ func TestQuickRun(t *testing.T) {
 	}
 }
 
+// TestDecisionScale: the decisions that the scale document times are right.
+func TestDecisionScale(t *testing.T) {
+	for _, measure := range []func(options) (sheet, error){scaleRules, scaleFlows, scaleInterfaces} {
+		s, err := measure(options{quick: true})
+		if err != nil {
+			t.Error(err)
+		}
+		for _, r := range s.rows {
+			if len(r) != len(s.head) {
+				t.Errorf("%s: %d cells under %d titles", s.title, len(r), len(s.head))
+			}
+		}
+	}
+}
+
 // TestLoadsMeetTheFirewall: what drops everything lets no load through, so each
 // load crosses the hooks that the others sit at.
 func TestLoadsMeetTheFirewall(t *testing.T) {

@@ -1,5 +1,125 @@
 package main
 
-import "context"
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
 
-func measureScale(ctx context.Context, o options) error { return nil }
+// sheet is one table of the scale document.
+type sheet struct {
+	title, text string
+	head        []string
+	rows        [][]string
+}
+
+func (s *sheet) add(cells ...string) { s.rows = append(s.rows, cells) }
+
+// measureScale measures what grows with rules, flows and interfaces on the
+// decision alone, and with queues on real packets.
+func measureScale(ctx context.Context, o options) error {
+	m := thisMachine()
+	runtime.LockOSThread() // the thread's own processor time is what is measured
+	var sheets []sheet
+	for _, measure := range []func(options) (sheet, error){scaleRules, scaleFlows, scaleInterfaces} {
+		s, err := measure(o)
+		if err != nil {
+			return err
+		}
+		sheets = append(sheets, s)
+		runtime.GC()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	s, err := scaleQueues(ctx, o)
+	if err != nil {
+		return err
+	}
+	sheets = append(sheets, s)
+
+	w := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', 0)
+	var md bytes.Buffer
+	fmt.Fprintf(&md, "# Scale\n\nWritten by `make bench-scale`. %s.\n", m)
+	for _, s := range sheets {
+		fmt.Fprintf(w, "%s\n%s\n", strings.ToUpper(s.title), strings.Join(s.head, "\t"))
+		fmt.Fprintf(&md, "\n## %s\n\n%s\n\n| %s |\n|%s\n", s.title, s.text, strings.Join(s.head, " | "), strings.Repeat("---:|", len(s.head)))
+		for _, r := range s.rows {
+			fmt.Fprintln(w, strings.Join(r, "\t"))
+			fmt.Fprintf(&md, "| %s |\n", strings.Join(r, " | "))
+		}
+		fmt.Fprintln(w)
+	}
+	if err := w.Flush(); err != nil || o.docs == "" {
+		return err
+	}
+	return writeDocument(filepath.Join(o.docs, "scale.md"), md.Bytes())
+}
+
+// scaleQueues runs the loads that could gain from several queues.
+func scaleQueues(ctx context.Context, o options) (s sheet, err error) {
+	s = sheet{
+		title: "Queues",
+		text: "Real packets through a router, medians. Without `fanout` the kernel gives each pair of addresses one queue, " +
+			"and here is one pair: more queues can only cost.",
+		head: []string{"queues"},
+	}
+	ls := choose("in flight,connect,8 streams", loads(), func(l load) string { return l.name })
+	for _, l := range ls {
+		s.head = append(s.head, l.name+", "+l.unit)
+	}
+	counts := []int{1, 2, 4}
+	samples := make([][]sample, len(counts))
+	for range o.repetitions {
+		for i, n := range counts {
+			if samples[i] == nil {
+				samples[i] = make([]sample, len(ls))
+			}
+			f := sgfw(o, "", 10, fmt.Sprintf("  queues: { count: %d }", n))
+			if err := loadsOnce(ctx, f, ls, o.window, samples[i]); err != nil {
+				return s, err
+			}
+		}
+	}
+	for i, n := range counts {
+		row := []string{fmt.Sprint(n)}
+		for j := range ls {
+			row = append(row, fmt.Sprintf("%s %s", number(samples[i][j].median()/ls[j].scale), percent(samples[i][j].spread())))
+		}
+		s.add(row...)
+	}
+	return s, nil
+}
+
+func loadsOnce(ctx context.Context, f firewall, ls []load, window time.Duration, into []sample) (err error) {
+	p, err := forward.build()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.lab.Close()) }()
+	fw, err := f.start(ctx, p)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, fw.stop()) }()
+	for j := range ls {
+		v, err := ls[j].run(ctx, p.ends, window)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "%s: %v\n", ls[j].name, err)
+			continue
+		}
+		into[j] = append(into[j], v[0])
+		runtime.GC()
+	}
+	return nil
+}
