@@ -3,70 +3,14 @@ package test
 import (
 	"fmt"
 	"net/netip"
-	"os"
-	"path/filepath"
-	"runtime"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"sgfw/test/threads"
 )
-
-// threadsIn returns the threads of a process that are inside a system call.
-func threadsIn(t testing.TB, pid int, call int) []int {
-	t.Helper()
-	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/syscall", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out []int
-	for _, f := range files {
-		b, err := os.ReadFile(f)
-		if err != nil || !strings.HasPrefix(string(b), strconv.Itoa(call)+" ") {
-			continue
-		}
-		id, err := strconv.Atoi(filepath.Base(filepath.Dir(f)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		out = append(out, id)
-	}
-	return out
-}
-
-// freeze stops one thread of another process, as a debugger would, and nothing
-// else of that process, until thaw is called.
-func freeze(t testing.TB, thread int) (thaw func()) {
-	t.Helper()
-	frozen, release, thawed := make(chan error), make(chan struct{}), make(chan struct{})
-	go func() {
-		// The tracer is a thread, not a process; it ends with this goroutine.
-		runtime.LockOSThread()
-		defer close(thawed)
-		err := unix.PtraceSeize(thread)
-		if err == nil {
-			err = unix.PtraceInterrupt(thread)
-		}
-		if err == nil {
-			_, err = unix.Wait4(thread, nil, unix.WALL, nil)
-		}
-		frozen <- err
-		<-release
-		if err == nil {
-			unix.PtraceDetach(thread)
-		}
-	}()
-	if err := <-frozen; err != nil {
-		close(release)
-		t.Fatalf("stop thread %d: %v", thread, err)
-	}
-	return func() {
-		close(release)
-		<-thawed
-	}
-}
 
 // TestWatchdog: the service manager's watchdog is fed while every verdict loop
 // goes round, busy or idle, and no longer once a single one stands still though
@@ -105,11 +49,14 @@ func TestWatchdog(t *testing.T) {
 			t.Fatal("a daemon whose queues are served does not feed the watchdog")
 		}
 	}
-	loops := threadsIn(t, d.cmd.Process.Pid, unix.SYS_RECVMMSG)
-	if len(loops) != 2 {
-		t.Fatalf("%d threads read queues, want 2", len(loops))
+	loops, err := threads.In(d.cmd.Process.Pid, unix.SYS_RECVMMSG)
+	if err != nil || len(loops) != 2 {
+		t.Fatalf("%d threads read queues, want 2; %v", len(loops), err)
 	}
-	thaw := freeze(t, loops[1])
+	resume, err := threads.Stop(loops[1])
+	if err != nil {
+		t.Fatal(err)
+	}
 	// A beat of what went before may be under way.
 	beatsWithin(2 * look)
 	if beatsWithin(3 * look) {
@@ -118,7 +65,7 @@ func TestWatchdog(t *testing.T) {
 	if out, code := d.sgfw("status"); code != 0 {
 		t.Errorf("status beside a loop that stands still: exit %d\n%s", code, out)
 	}
-	thaw()
+	resume()
 	if !beatsWithin(patience) {
 		t.Error("the watchdog is not fed again")
 	}
