@@ -108,10 +108,17 @@ func enter() error {
 	if err := unix.Mount(packages, root+"/mnt/packages", "", unix.MS_BIND, ""); err != nil {
 		return fmt.Errorf("%s: %w", packages, err)
 	}
-	if err := unix.Chroot(root); err != nil {
+	// Not chroot(2): who enters the namespace would be outside of it.
+	if err := os.Mkdir(root+"/mnt/around", 0o755); err != nil {
 		return err
 	}
-	return os.Chdir("/")
+	if err := unix.PivotRoot(root, root+"/mnt/around"); err != nil {
+		return fmt.Errorf("pivot_root: %w", err)
+	}
+	if err := os.Chdir("/"); err != nil {
+		return err
+	}
+	return unix.Unmount("/mnt/around", unix.MNT_DETACH)
 }
 
 // needMachine skips a test outside the machine, and one whose tools are missing.

@@ -10,9 +10,13 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
+
+// reapEvery is how often a stopped thread is looked after.
+const reapEvery = 10 * time.Millisecond
 
 // In returns the threads of a process that are inside a system call.
 func In(pid int, call int) ([]int, error) {
@@ -51,9 +55,21 @@ func Stop(thread int) (resume func(), err error) {
 			_, err = unix.Wait4(thread, nil, unix.WALL, nil)
 		}
 		stopped <- err
-		<-release
-		if err == nil {
-			unix.PtraceDetach(thread)
+		if err != nil {
+			return
+		}
+		// Its process cannot end before its tracer has seen this thread do so.
+		for look := time.NewTicker(reapEvery); ; {
+			select {
+			case <-release:
+				unix.PtraceDetach(thread)
+				return
+			case <-look.C:
+			}
+			var ws unix.WaitStatus
+			if id, err := unix.Wait4(thread, &ws, unix.WALL|unix.WNOHANG, nil); err != nil || id == thread && (ws.Exited() || ws.Signaled()) {
+				return
+			}
 		}
 	}()
 	resume = func() {
