@@ -129,7 +129,7 @@ func TestCrossingsAgainstNaive(t *testing.T) {
 					want = ReasonSourceDestCheck
 				case naivePermits(p, m, c.iface.Groups, c.direction, q):
 					want = ReasonRule
-				case naiveLifeLine(c.direction, q):
+				case h != HookForward && naiveLifeLine(c.direction, q):
 					want = ReasonLifeLine
 				default:
 					want = ReasonNoRule
