@@ -6,8 +6,44 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 )
+
+// TestOnlookersLeaveRoom: those who may only look fill their own places.
+func TestOnlookersLeaveRoom(t *testing.T) {
+	entered, release := make(chan struct{}), make(chan struct{})
+	h := bounded(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/stay" {
+			entered <- struct{}{}
+			<-release
+		}
+	}))
+	ask := func(uid uint32, path string) int {
+		r := httptest.NewRequest("GET", path, nil)
+		r = r.WithContext(context.WithValue(r.Context(), peerKey{}, peer{uid: uid, known: true}))
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		return w.Code
+	}
+	const member = 54321
+	var wg sync.WaitGroup
+	for range maxClients {
+		wg.Go(func() { ask(member, "/stay") })
+		<-entered
+	}
+	if code := ask(member, "/"); code != http.StatusServiceUnavailable {
+		t.Errorf("one onlooker too many: HTTP %d, want 503", code)
+	}
+	if code := ask(0, "/"); code != http.StatusOK {
+		t.Errorf("root among onlookers: HTTP %d, want 200", code)
+	}
+	close(release)
+	wg.Wait()
+	if code := ask(member, "/"); code != http.StatusOK {
+		t.Errorf("afterwards: HTTP %d, want 200", code)
+	}
+}
 
 // TestWhoMayDoWhat: whatever is not known to look is a change, also what a
 // later version adds.

@@ -18,7 +18,7 @@ import (
 const (
 	maxBody        = 64 << 10 // bytes of a request body
 	maxHeader      = 16 << 10 // bytes of a request header
-	maxClients     = 16       // requests served at once
+	maxClients     = 16       // requests served at once, see bounded
 	headerTimeout  = 5 * time.Second
 	requestTimeout = 10 * time.Second
 	// answerTimeout is generous: an answer may be a quarter of a million flows.
@@ -137,10 +137,16 @@ func guarded(h http.Handler) http.Handler {
 	})
 }
 
-// bounded serves at most maxClients requests at once.
+// bounded serves at most maxClients requests at once of those who may only look,
+// and as many of the others: no crowd of onlookers keeps a change, or the
+// confirmation of one, from being heard.
 func bounded(h http.Handler) http.Handler {
-	slots := make(chan struct{}, maxClients)
+	onlookers, rulers := make(chan struct{}, maxClients), make(chan struct{}, maxClients)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		slots := onlookers
+		if peerOf(r.Context()).rules() {
+			slots = rulers
+		}
 		select {
 		case slots <- struct{}{}:
 			defer func() { <-slots }()
