@@ -43,7 +43,11 @@ func (d *daemon) enforce(next *candidate, facts netwatch.Snapshot) error {
 		if err := d.table.Apply(newPlan); err != nil {
 			d.engine.Publish(old.rs)
 			err = fmt.Errorf("adjust table inet %s: %w", nft.TableName, err)
-			return errors.Join(err, d.table.Apply(oldPlan))
+			back := d.table.Apply(oldPlan)
+			if back != nil { // repairs goes on trying
+				d.broken = fmt.Sprintf("table inet %s could not be put back after a reload failed: %v", nft.TableName, back)
+			}
+			return errors.Join(err, back)
 		}
 		if changed {
 			d.settle()

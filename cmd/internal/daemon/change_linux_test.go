@@ -164,6 +164,32 @@ func TestADamagedTableIsRepaired(t *testing.T) {
 	}
 }
 
+func TestAReloadThatCannotBeUndoneDegrades(t *testing.T) {
+	link(t, "eth0")
+	link(t, "eth1")
+	cfg, _ := config(t, text)
+	d := newDaemon(cfg)
+	t.Cleanup(func() {
+		d.release()
+		_, err := nft.Cleanup()
+		must(t, err)
+	})
+	must(t, d.start(t.Context()))
+	must(t, d.table.Close()) // no request succeeds any more
+	write(t, cfg.PolicyFile, strings.Replace(text, "eth0", "eth1", 1))
+	if _, err := d.Reload(t.Context(), control.ReloadRequest{}); err == nil {
+		t.Fatal("the reload succeeded")
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.degraded()) == 0 {
+		t.Error("nothing is degraded, so nothing is repaired")
+	}
+	if name := d.current.policy.Interfaces[0].Device; name != "eth0" {
+		t.Errorf("the policy of %s is in force, want that of eth0", name)
+	}
+}
+
 func TestAFailedRepairIsTriedAgain(t *testing.T) {
 	link(t, "eth0")
 	r := start(t, text)
