@@ -52,7 +52,9 @@ func TestServiceSandbox(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, server, g := newPair(t)
-	d := prepare(t, server.Host(), gatePolicy())
+	// With what asks the system for more than the defaults do.
+	limited := strings.Replace(gatePolicy("watch: true"), "count: 1", "count: 1, balance: pinned", 1)
+	d := prepare(t, server.Host(), limited)
 	own := filepath.Dir(d.config)
 	d.through = self
 	d.env = []string{confineEnv + "=" + own, "WATCHDOG_USEC=2000000"}
@@ -86,7 +88,7 @@ func TestServiceSandbox(t *testing.T) {
 		t.Fatalf("reload: %v\n%s", err, out)
 	}
 	g.expect(t, "reloaded", open)
-	d.write(gatePolicy())
+	d.write(limited)
 	d.sgfw("reload")
 	g.expect(t, "reloaded again", filtered)
 

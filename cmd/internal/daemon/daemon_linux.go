@@ -214,6 +214,9 @@ func (d *daemon) serve(ctx context.Context) error {
 			}
 		})
 	}
+	// Changes wait until the service manager has heard that the start is over:
+	// a reload before that would be none to it.
+	d.mu.Lock()
 	task("control socket", func(ctx context.Context) error {
 		return control.Serve(ctx, d.socket.Listener, d)
 	})
@@ -235,7 +238,6 @@ func (d *daemon) serve(ctx context.Context) error {
 
 	d.log.Info("enforcing", "policy", d.cfg.PolicyFile, "socket", d.cfg.Socket,
 		"queues", len(d.queues), "queue_base", d.queueBase, "queue_expression", string(d.table.Facts().Queue))
-	d.mu.Lock()
 	d.logNotify(d.notify.ready(d.line()))
 	d.mu.Unlock()
 
