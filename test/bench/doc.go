@@ -5,6 +5,7 @@
 //   - no firewall
 //   - nftables, stateful: ct state established accept and a handful of rules
 //   - sgfw with 10, 1,000 and 10,000 rules
+//   - sgfw with its packets spread over the queues by hash, or by loops pinned to CPUs
 //   - sgfw over go-nfqueue's own receive path
 //   - go-nfqueue as its documentation shows it, accepting everything
 //   - a C program on libnetfilter_queue, accepting everything

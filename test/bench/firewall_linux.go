@@ -46,6 +46,8 @@ func firewalls(o options, dir string) []firewall {
 		list = append(list, sgfw(o, fmt.Sprintf("sgfw, %s rules", thousands(rules)), rules, ""))
 	}
 	return append(list,
+		sgfw(o, "sgfw, balance: hash", 10, "  queues: { balance: hash }"),
+		sgfw(o, "sgfw, balance: pinned", 10, "  queues: { balance: pinned }"),
 		sgfw(o, "sgfw, queue-driver go-nfqueue", 10, "", "--queue-driver", "go-nfqueue"),
 		goNFQueue(),
 		libnetfilterQueue(dir),

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"sgfw/policy"
 )
 
 // sheet is one table of the scale document.
@@ -67,29 +69,38 @@ func measureScale(ctx context.Context, o options) error {
 func scaleQueues(ctx context.Context, o options) (s sheet, err error) {
 	s = sheet{
 		title: "Queues",
-		text: "Real packets through a router, medians. Without `fanout` the kernel gives each pair of addresses one queue, " +
-			"and here is one pair: more queues can only cost.",
-		head: []string{"queues"},
+		text: "Real packets through a router, medians. `cpu` and `pinned` let the CPU that handles a packet choose the queue; " +
+			"`hash` gives each pair of addresses one queue, and here is one pair.",
+		head: []string{"queues", "balance"},
 	}
 	ls := choose("in flight,connect,8 streams", loads(), func(l load) string { return l.name })
 	for _, l := range ls {
 		s.head = append(s.head, l.name+", "+l.unit)
 	}
-	counts := []int{1, 2, 4}
-	samples := make([][]sample, len(counts))
+	type setting struct {
+		count   int
+		balance string
+	}
+	var settings []setting
+	for _, balance := range policy.Balances() {
+		for _, n := range []int{1, 2, 4} {
+			settings = append(settings, setting{n, balance})
+		}
+	}
+	samples := make([][]sample, len(settings))
 	for range o.repetitions {
-		for i, n := range counts {
+		for i, set := range settings {
 			if samples[i] == nil {
 				samples[i] = make([]sample, len(ls))
 			}
-			f := sgfw(o, "", 10, fmt.Sprintf("  queues: { count: %d }", n))
+			f := sgfw(o, "", 10, fmt.Sprintf("  queues: { count: %d, balance: %s }", set.count, set.balance))
 			if err := loadsOnce(ctx, f, ls, o.window, samples[i]); err != nil {
 				return s, err
 			}
 		}
 	}
-	for i, n := range counts {
-		row := []string{fmt.Sprint(n)}
+	for i, set := range settings {
+		row := []string{fmt.Sprint(set.count), set.balance}
 		for j := range ls {
 			row = append(row, fmt.Sprintf("%s %s", number(samples[i][j].median()/ls[j].scale), percent(samples[i][j].spread())))
 		}
