@@ -112,10 +112,28 @@ func (s *Selection) Matches(rs *Ruleset, r *Record) bool {
 // watcher's buffer is counted as lost.
 type watch struct {
 	// wanted is the union of what the watchers select by reason.
-	wanted atomic.Uint64
+	wanted   atomic.Uint64
+	watchers atomic.Pointer[[]*Watcher] // never changed, only replaced
 
-	mu       sync.Mutex // guards watchers; taken by workers once a batch that has something for them
-	watchers map[*Watcher]struct{}
+	mu sync.Mutex // orders the replacements
+}
+
+// replace puts another list of watchers in place; the caller holds mu.
+func (h *watch) replace(list []*Watcher) {
+	var all ReasonSet
+	for _, w := range list {
+		all |= w.selection.Reasons
+	}
+	h.watchers.Store(&list)
+	h.wanted.Store(uint64(all))
+}
+
+// list returns the watchers.
+func (h *watch) list() []*Watcher {
+	if p := h.watchers.Load(); p != nil {
+		return *p
+	}
+	return nil
 }
 
 // Watcher receives verdicts until it is closed. Its methods may be called from
@@ -137,21 +155,8 @@ func (e *Engine) Watch(size int, sel Selection) *Watcher {
 	h := &e.watch
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.watchers == nil {
-		h.watchers = make(map[*Watcher]struct{})
-	}
-	h.watchers[w] = struct{}{}
-	h.update()
+	h.replace(append(slices.Clone(h.list()), w))
 	return w
-}
-
-// update says what the watchers want; the caller holds mu.
-func (h *watch) update() {
-	var all ReasonSet
-	for w := range h.watchers {
-		all |= w.selection.Reasons
-	}
-	h.wanted.Store(uint64(all))
 }
 
 // Ready has a value when there is something to take, or was.
@@ -168,43 +173,39 @@ func (w *Watcher) Take(into []Record) (records []Record, lost uint64) {
 	return into, lost
 }
 
-// Close stops the delivery. What has arrived can still be taken.
+// Close stops the delivery, but for a batch that is under way. What has arrived
+// can still be taken.
 func (w *Watcher) Close() {
 	h := &w.engine.watch
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	delete(h.watchers, w)
-	h.update()
+	h.replace(slices.DeleteFunc(slices.Clone(h.list()), func(o *Watcher) bool { return o == w }))
 }
 
-// deliver gives a batch's records to every watcher.
-func (h *watch) deliver(rs *Ruleset, records []Record) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for w := range h.watchers {
-		w.put(rs, records)
+// deliver gives the batch's records to the watchers that select them.
+func (w *Worker) deliver() {
+	for _, to := range w.engine.watch.list() {
+		w.selected = w.selected[:0]
+		for i := range w.records {
+			if to.selection.Matches(w.rs, &w.records[i]) {
+				w.selected = append(w.selected, w.records[i])
+			}
+		}
+		if len(w.selected) > 0 {
+			to.put(w.selected)
+		}
 	}
 }
 
-func (w *Watcher) put(rs *Ruleset, records []Record) {
+// put buffers records as far as there is room.
+func (w *Watcher) put(records []Record) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	some := false
-	for i := range records {
-		if !w.selection.Matches(rs, &records[i]) {
-			continue
-		}
-		some = true
-		if len(w.buf) == cap(w.buf) {
-			w.lost++
-			continue
-		}
-		w.buf = append(w.buf, records[i])
-	}
-	if some {
-		select {
-		case w.ready <- struct{}{}:
-		default:
-		}
+	room := min(cap(w.buf)-len(w.buf), len(records))
+	w.buf = append(w.buf, records[:room]...)
+	w.lost += uint64(len(records) - room)
+	w.mu.Unlock()
+	select {
+	case w.ready <- struct{}{}:
+	default:
 	}
 }

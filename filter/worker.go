@@ -36,10 +36,11 @@ type Worker struct {
 
 	// wanted is what is recorded of this batch: drops, which recent remembers, and
 	// what somebody watches. at is the attachment that decided last.
-	wanted  ReasonSet
-	records []Record
-	recent  recent
-	at      *Attachment
+	wanted   ReasonSet
+	records  []Record
+	selected []Record // of one watcher
+	recent   recent
+	at       *Attachment
 }
 
 // Begin starts a batch: it fixes the ruleset and the time for all its packets.
@@ -79,7 +80,7 @@ func (w *Worker) End() {
 	if len(w.records) > 0 {
 		w.recent.add(w.records)
 		if w.engine.watch.wanted.Load() != 0 {
-			w.engine.watch.deliver(w.rs, w.records)
+			w.deliver()
 		}
 		w.records = w.records[:0]
 	}

@@ -13,8 +13,9 @@ import (
 	"syscall"
 )
 
-// maxAnswer bounds an answer that is one document, in bytes.
-const maxAnswer = 16 << 20
+// maxAnswer bounds an answer that is one document, in bytes: the rules of the
+// largest policy file and their hits fit in.
+const maxAnswer = 64 << 20
 
 // Client talks to the daemon behind one socket. It is safe for concurrent use.
 type Client struct {

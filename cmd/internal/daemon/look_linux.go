@@ -18,6 +18,10 @@ const (
 	logBuffer = 4096
 	// logPause lets verdicts collect, so that a flood costs few wake-ups.
 	logPause = 10 * time.Millisecond
+	// nearestShare of a second, and of an answer, goes to the search for the rules
+	// that came nearest; what is beyond is shown without. The largest policies have
+	// so many rules that a flood of drops would keep a core busy.
+	nearestShare = 200 * time.Millisecond
 	// logLossEvery is how often a follower hears what it misses.
 	logLossEvery = time.Second
 )
@@ -85,14 +89,22 @@ func (d *daemon) Log(ctx context.Context, q control.LogQuery, begin func() error
 	if err != nil {
 		return failure(err)
 	}
-	var lines []control.LogRecord
-	add := func(r *filter.Record) {
-		lines = append(lines, explain.Record(d.engine.Ruleset(), r, time.Now().Add(-d.engine.Now().Sub(r.Time))))
+	searched := time.Duration(0)
+	line := func(r *filter.Record) control.LogRecord {
+		rs := d.engine.Ruleset()
+		doc := explain.Record(rs, r, time.Now().Add(-d.engine.Now().Sub(r.Time)))
+		if searched < nearestShare {
+			began := time.Now()
+			doc.Nearest = explain.Nearest(rs, r)
+			searched += time.Since(began)
+		}
+		return doc
 	}
 	if !q.Follow {
 		records := d.engine.Recent(cmp.Or(q.Limit, len(d.queues)*filter.RecentDrops), sel)
-		for i := range records {
-			add(&records[i])
+		lines := make([]control.LogRecord, len(records))
+		for i := len(records) - 1; i >= 0; i-- { // the latest first: they matter most
+			lines[i] = line(&records[i])
 		}
 		if err := begin(); err != nil {
 			return err
@@ -107,8 +119,11 @@ func (d *daemon) Log(ctx context.Context, q control.LogQuery, begin func() error
 	}
 	t := time.NewTicker(logLossEvery)
 	defer t.Stop()
-	var records []filter.Record
-	var lost control.LogLoss
+	var (
+		records []filter.Record
+		lines   []control.LogRecord
+		lost    control.LogLoss
+	)
 	allowed := newAllowance(q.Rate, time.Now())
 	for {
 		lines = lines[:0]
@@ -116,6 +131,7 @@ func (d *daemon) Log(ctx context.Context, q control.LogQuery, begin func() error
 		case <-ctx.Done():
 			return nil
 		case <-t.C:
+			searched = 0
 			if lost != (control.LogLoss{}) {
 				now := lost
 				lines = append(lines, control.LogRecord{Type: control.LogLost, Time: time.Now().UTC(), Lost: &now})
@@ -129,7 +145,7 @@ func (d *daemon) Log(ctx context.Context, q control.LogQuery, begin func() error
 			n := allowed.take(len(records), time.Now())
 			lost.Rate += uint64(len(records) - n)
 			for i := range records[:n] {
-				add(&records[i])
+				lines = append(lines, line(&records[i]))
 			}
 		}
 		if len(lines) == 0 {

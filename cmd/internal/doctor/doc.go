@@ -65,9 +65,6 @@ type Queue struct {
 	Number  uint16
 	PID     int
 	Process string
-	// Dropped counts packets that the kernel dropped since the queue or the
-	// socket's buffer was full.
-	Dropped uint32
 }
 
 // Listener is a socket that waits for strangers.

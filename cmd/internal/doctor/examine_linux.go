@@ -142,7 +142,7 @@ func (m *Machine) examineQueues() {
 	kernel, err := nfqueue.ReadKernelQueues()
 	m.QueuesErr = err
 	for _, k := range kernel {
-		q := Queue{Number: k.Queue, Dropped: k.QueueDropped + k.UserDropped}
+		q := Queue{Number: k.Queue}
 		q.PID, q.Process = k.Holder()
 		m.Queues = append(m.Queues, q)
 	}

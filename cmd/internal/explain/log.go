@@ -98,8 +98,8 @@ func reasonsNamed(name string) (set filter.ReasonSet) {
 	return set
 }
 
-// Record turns a verdict that was given at a time into its document, under the
-// ruleset that gave it or a later one.
+// Record turns a verdict that was given at a time into its document, but for
+// Nearest, under the ruleset that gave it or a later one.
 func Record(rs *filter.Ruleset, r *filter.Record, at time.Time) control.LogRecord {
 	doc := control.LogRecord{
 		Schema: control.Schema, Type: control.LogVerdict, Time: at.UTC(),
@@ -131,11 +131,19 @@ func Record(rs *filter.Ruleset, r *filter.Record, at time.Time) control.LogRecor
 	case packet.KindICMP, packet.KindICMPv6:
 		doc.ICMPType, doc.ICMPCode = &r.ICMPType, &r.ICMPCode
 	}
-	if misses := filter.Nearest(rs, r); len(misses) > 0 {
-		miss := miss(misses[0])
-		doc.Nearest = &miss
-	}
 	return doc
+}
+
+// Nearest is the rule that came nearest to permitting a dropped packet, nil if it
+// was not dropped for want of a rule. It asks every rule, which takes its time
+// where there are many.
+func Nearest(rs *filter.Ruleset, r *filter.Record) *control.Miss {
+	misses := filter.Nearest(rs, r)
+	if len(misses) == 0 {
+		return nil
+	}
+	out := miss(misses[0])
+	return &out
 }
 
 // flagNames lists the flags of a TCP segment in the order of their weight.

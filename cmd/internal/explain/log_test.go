@@ -106,17 +106,24 @@ interfaces:
 	at := time.Unix(1700000000, 0)
 	pass, drop, fault, leaves := Record(rs, &records[0], at), Record(rs, &records[1], at), Record(rs, &records[2], at), Record(rs, &records[3], at)
 	if pass.Verdict != "accept" || pass.From != "192.0.2.9:40000" || pass.To != "192.0.2.1:443" || pass.Rule == nil || pass.Rule.Group != "web" ||
-		pass.Nearest != nil || pass.Direction != "ingress" || strings.Join(pass.TCPFlags, " ") != "syn" || !pass.Time.Equal(at) {
+		pass.Direction != "ingress" || strings.Join(pass.TCPFlags, " ") != "syn" || !pass.Time.Equal(at) {
 		t.Errorf("passed: %+v", pass)
 	}
-	if drop.Verdict != "drop" || drop.Reason != "no-rule" || drop.Rule != nil || drop.Nearest == nil || drop.Nearest.Rule.Index != 0 ||
-		len(drop.Nearest.Fields) != 1 || drop.Nearest.Fields[0] != (control.Difference{Field: "port", Want: "443", Got: "444"}) {
+	if drop.Verdict != "drop" || drop.Reason != "no-rule" || drop.Rule != nil {
 		t.Errorf("dropped: %+v", drop)
 	}
 	if fault.Verdict != "drop" || fault.Reason != "packet: truncated" || fault.Interface != "eth0" || fault.From != "" || fault.Direction != "" {
 		t.Errorf("unreadable: %+v", fault)
 	}
-	if leaves.Direction != "egress" || leaves.From != "192.0.2.1:40000" || leaves.To != "192.0.2.9:443" || leaves.Nearest != nil {
+	if leaves.Direction != "egress" || leaves.From != "192.0.2.1:40000" || leaves.To != "192.0.2.9:443" {
 		t.Errorf("dropped on its way out: %+v", leaves)
+	}
+	if n := Nearest(rs, &records[1]); n == nil || n.Rule.Index != 0 || len(n.Fields) != 1 || n.Fields[0] != (control.Difference{Field: "port", Want: "443", Got: "444"}) {
+		t.Errorf("nearest to the drop: %+v", n)
+	}
+	for _, i := range []int{0, 2, 3} {
+		if n := Nearest(rs, &records[i]); n != nil {
+			t.Errorf("nearest to %+v: %+v", records[i], n)
+		}
 	}
 }
