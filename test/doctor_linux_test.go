@@ -90,6 +90,14 @@ func TestDoctor(t *testing.T) {
 		}
 	}
 	expect("with a daemon", with, "daemon", "ok", "enforces")
+	// Looking has cut nothing and opened nothing.
+	client := lab.Host("client")
+	if !connects(t, client, port(ip("198.51.100.10"), 0), at("198.51.100.1:22"), patience) {
+		t.Error("the office cannot connect to the port that the policy opens to it")
+	}
+	if connects(t, client, port(ip("203.0.113.10"), 0), at("198.51.100.1:22"), silence) {
+		t.Error("a stranger can connect to a port that the policy opens to the office")
+	}
 
 	d.kill()
 	dead := d.examined(t, "-c", d.config)

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -13,6 +16,9 @@ import (
 
 // errUnhealthy says that doctor found problems, which it has printed.
 var errUnhealthy = errors.New("the doctor found problems")
+
+// doctorPatience bounds the question to a daemon.
+const doctorPatience = 3 * time.Second
 
 func (p *program) doctorCommand() *cobra.Command {
 	var policyFile string
@@ -44,7 +50,7 @@ problem: packets are not judged as the policy says, or cannot be.`,
 				return err
 			}
 		}
-		d := doctor.Diagnose(doctor.Examine(c.Context(), p.socket, policyFile, defaultPolicy))
+		d := doctor.Diagnose(doctor.Examine(p.known(c.Context(), policyFile)))
 		if err := p.printDiagnosis(d, *out); err != nil {
 			return err
 		}
@@ -54,6 +60,21 @@ problem: packets are not judged as the policy says, or cannot be.`,
 		return nil
 	}
 	return c
+}
+
+// known is what the doctor learns from the daemon and of the devices. The policy is
+// the one asked for, else the daemon's, else the default.
+func (p *program) known(ctx context.Context, policyFile string) doctor.Known {
+	k := doctor.Known{PolicyFile: policyFile}
+	ctx, cancel := context.WithTimeout(ctx, doctorPatience)
+	defer cancel()
+	if s, err := control.NewClient(p.socket).Status(ctx); err == nil {
+		k.Daemon = &s
+		k.PolicyFile = cmp.Or(k.PolicyFile, s.Policy.File)
+	}
+	k.PolicyFile = cmp.Or(k.PolicyFile, defaultPolicy)
+	k.Links, k.Masters, k.LinksErr = liveLinks()
+	return k
 }
 
 func (p *program) printDiagnosis(d control.Diagnosis, f format) error {

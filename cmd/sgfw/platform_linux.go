@@ -2,6 +2,7 @@ package main
 
 import (
 	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/doctor"
 	"sgfw/cmd/internal/netwatch"
 	"sgfw/policy/member"
 )
@@ -15,6 +16,21 @@ func liveFacts() (member.Facts, error) {
 	defer w.Close()
 	s, err := w.Read()
 	return s.Facts, err
+}
+
+// liveLinks reads the links of this machine, and which of them belong to others.
+func liveLinks() ([]member.Link, map[string]doctor.Master, error) {
+	w, err := netwatch.Open()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer w.Close()
+	s, err := w.Read()
+	masters := make(map[string]doctor.Master, len(s.Masters))
+	for name, m := range s.Masters {
+		masters[name] = doctor.Master(m)
+	}
+	return s.Facts.Links, masters, err
 }
 
 // daemonHolds says whether a daemon lives behind the control socket.

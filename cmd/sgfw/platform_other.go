@@ -5,9 +5,14 @@ package main
 import (
 	"errors"
 
+	"sgfw/cmd/internal/doctor"
 	"sgfw/policy/member"
 )
 
 func liveFacts() (member.Facts, error) { return member.Facts{}, errors.ErrUnsupported }
+
+func liveLinks() ([]member.Link, map[string]doctor.Master, error) {
+	return nil, nil, errors.ErrUnsupported
+}
 
 func daemonHolds(string) (pid int, held bool) { return 0, false }

@@ -258,4 +258,29 @@ var mutants = []mutant{
 		file: "filter/packet/ip4.go", packages: parser,
 		old: "	case protoUDP:\n", new: "	case protoUDP, 47, 136:\n",
 	},
+	{
+		name: "hits-of-flows", what: "every packet of a flow is a hit of its rule",
+		file: "filter/worker.go", packages: engine,
+		old: "	if v.Reason == ReasonRule {\n		w.hit(v.Rule)", new: "	if v.Reason == ReasonRule || v.Reason == ReasonFlow {\n		w.hit(v.Rule)",
+	},
+	{
+		name: "log-hides-losses", what: "verdicts beyond the rate of the log are not counted",
+		file: "cmd/internal/daemon/look_linux.go", packages: daemon,
+		old: "			lost.Rate += uint64(len(records) - n)\n", new: "",
+	},
+	{
+		name: "log-without-bound", what: "the log shows more than it was asked for",
+		file: "cmd/internal/daemon/look_linux.go", packages: daemon,
+		old: "	n = min(n, int(a.saved))\n", new: "",
+	},
+	{
+		name: "log-of-another", what: "the log shows packets of other ports than asked for",
+		file: "filter/watch.go", packages: engine,
+		old: "	if s.Port >= 0 &&", new: "	if s.Port > 65535 &&",
+	},
+	{
+		name: "drops-forgotten", what: "the last drops are not remembered",
+		file: "filter/recent.go", packages: engine,
+		old: "		if !Dropping.Has(", new: "		if Dropping.Has(",
+	},
 }

@@ -273,15 +273,15 @@ func (j *judge) policy() bool {
 	}
 	for i := range j.Policy.Interfaces {
 		n, found := &j.Policy.Interfaces[i], false
-		for _, l := range j.Links.Facts.Links {
+		for _, l := range j.Links {
 			found = found || n.Matches(l.Name)
 		}
 		if !found {
 			j.add("devices", control.LevelNote, "", "no device %s exists now; it is covered as soon as it appears", n.Device)
 		}
 	}
-	for _, l := range j.Links.Facts.Links {
-		if m, ok := j.Links.Masters[l.Name]; ok && j.managed(l.Name) {
+	for _, l := range j.Links {
+		if m, ok := j.Masters[l.Name]; ok && j.managed(l.Name) {
 			j.add("devices", control.LevelProblem, "manage "+m.Name, "%s belongs to %s (%s): its packets appear there, and sgfw refuses to manage it", l.Name, m.Name, m.Kind)
 		}
 	}

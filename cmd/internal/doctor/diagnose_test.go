@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"sgfw/cmd/internal/control"
-	"sgfw/cmd/internal/netwatch"
 	"sgfw/filter/nft"
 	"sgfw/policy"
 	"sgfw/policy/file"
@@ -37,12 +36,12 @@ func healthy(t *testing.T) *Machine {
 		t.Fatal(err)
 	}
 	return &Machine{
-		Kernel: "6.18", Privileged: true, QueueCT: "n", PolicyFile: "p.yaml", Policy: p, Forwarding: [2]bool{true, true},
+		Kernel: "6.18", Privileged: true, QueueCT: "n", Policy: p, Forwarding: [2]bool{true, true},
 		Features: nft.Facts{Queue: nft.QueueNative, Reassembly: nft.ReassemblyTProxy, CanOwn: true, CanPersist: true},
-		Links: netwatch.Snapshot{Facts: member.Facts{Links: []member.Link{
+		Known: Known{PolicyFile: "p.yaml", Links: []member.Link{
 			{Name: "eth0", Index: 2, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}},
 			{Name: "docker0", Index: 3, Addresses: []netip.Addr{netip.MustParseAddr("172.17.0.1")}},
-		}}},
+		}},
 		Listeners: []Listener{{Protocol: "tcp", Address: netip.MustParseAddrPort("192.0.2.1:22"), Process: "sshd"}, {Protocol: "tcp", Address: netip.MustParseAddrPort("127.0.0.1:6000")}},
 	}
 }
@@ -99,7 +98,7 @@ func TestDiagnose(t *testing.T) {
 		"no policy":          {func(m *Machine) { m.Policy, m.PolicyErr = nil, fs.ErrNotExist }, "note", "policy", "p.yaml"},
 		"a bad policy":       {func(m *Machine) { m.Policy, m.PolicyErr = nil, errors.New("p.yaml:1:1: what") }, "problem", "policy", "what"},
 		"a missing device":   {func(m *Machine) { m.Policy.Interfaces[0].Device = "eth9" }, "note", "devices", "eth9"},
-		"an enslaved device": {func(m *Machine) { m.Links.Masters = map[string]netwatch.Master{"eth0": {Name: "br0", Kind: "bridge"}} }, "problem", "devices", "eth0 belongs to br0"},
+		"an enslaved device": {func(m *Machine) { m.Masters = map[string]Master{"eth0": {Name: "br0", Kind: "bridge"}} }, "problem", "devices", "eth0 belongs to br0"},
 		"guests": {func(m *Machine) {
 			m.Policy.Interfaces[0].Mode, m.Forwarding = policy.ModeGuest, [2]bool{false, true}
 		}, "warning", "forwarding", "IPv4"},

@@ -10,13 +10,15 @@ import (
 	"net/netip"
 
 	"sgfw/cmd/internal/control"
-	"sgfw/cmd/internal/netwatch"
 	"sgfw/filter/nft"
 	"sgfw/policy"
+	"sgfw/policy/member"
 )
 
 // Machine is what Examine found. What could not be looked at has an error.
 type Machine struct {
+	Known
+
 	// Kernel is the kernel's release.
 	Kernel string
 	// Privileged is true with CAP_NET_ADMIN, without which most is out of reach.
@@ -33,9 +35,6 @@ type Machine struct {
 	// packet: "y", "m", "n", or "" if it does not tell.
 	QueueCT string
 
-	// Daemon is the running one's status, nil for none.
-	Daemon *control.Status
-
 	// Survey is what others have in nftables, Legacy the legacy iptables tables
 	// that are loaded, such as "ip nat".
 	Survey    nft.Survey
@@ -44,8 +43,6 @@ type Machine struct {
 	Queues    []Queue
 	QueuesErr error
 
-	Links     netwatch.Snapshot
-	LinksErr  error
 	Listeners []Listener
 	// Toward is the device through which a published address is reached.
 	Toward map[netip.Addr]string
@@ -55,10 +52,25 @@ type Machine struct {
 	BridgeCalls bool
 
 	// Policy is the one in PolicyFile, nil if there is none or it cannot be read.
-	PolicyFile string
-	Policy     *policy.Policy
-	PolicyErr  error
+	Policy    *policy.Policy
+	PolicyErr error
 }
+
+// Known is what Examine does not find out itself.
+type Known struct {
+	// Daemon is the running one's status, nil for none.
+	Daemon *control.Status
+	// PolicyFile is what the machine is compared with.
+	PolicyFile string
+	// Links are the network devices, and Masters says by name which of them belong
+	// to another one.
+	Links    []member.Link
+	Masters  map[string]Master
+	LinksErr error
+}
+
+// Master is a bridge, bond or VRF that another device belongs to.
+type Master struct{ Name, Kind string }
 
 // Queue is a bound NFQUEUE and who holds it.
 type Queue struct {

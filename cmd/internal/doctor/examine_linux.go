@@ -3,7 +3,6 @@ package doctor
 import (
 	"bufio"
 	"compress/gzip"
-	"context"
 	"encoding/hex"
 	"io"
 	"net/netip"
@@ -12,47 +11,25 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
-	"sgfw/cmd/internal/control"
-	"sgfw/cmd/internal/netwatch"
 	"sgfw/filter"
 	"sgfw/filter/nfqueue"
 	"sgfw/filter/nft"
 	"sgfw/policy/file"
 )
 
-// patience bounds the question to a daemon.
-const patience = 3 * time.Second
-
-// Examine looks at the network namespace of the calling thread and at the daemon
-// behind the socket, if there is one. The policy is policyFile if that is not
-// empty, else the daemon's, else fallback.
-func Examine(ctx context.Context, socket, policyFile, fallback string) *Machine {
-	m := &Machine{Kernel: release(), Privileged: netAdmin(), ModulesLocked: sysctl("kernel/modules_disabled")}
-	asking, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	if s, err := control.NewClient(socket).Status(asking); err == nil {
-		m.Daemon = &s
-	}
-	m.PolicyFile = policyFile
-	if m.PolicyFile == "" && m.Daemon != nil {
-		m.PolicyFile = m.Daemon.Policy.File
-	}
-	if m.PolicyFile == "" {
-		m.PolicyFile = fallback
-	}
+// Examine looks at the network namespace of the calling thread.
+func Examine(known Known) *Machine {
+	m := &Machine{Known: known, Kernel: release(), Privileged: netAdmin(), ModulesLocked: sysctl("kernel/modules_disabled")}
 	m.Policy, _, m.PolicyErr = file.Load(m.PolicyFile)
-
 	m.Features, m.FeaturesErr = nft.Probe()
 	m.QueueCT = kernelConfig("CONFIG_NETFILTER_NETLINK_GLUE_CT")
 	m.Survey, m.SurveyErr = nft.Look()
 	m.Legacy = legacyTables()
 	m.examineQueues()
-	m.Links, m.LinksErr = links()
 	m.Listeners = listeners()
 	m.Toward = make(map[netip.Addr]string)
 	for _, p := range m.Survey.Published {
@@ -160,15 +137,6 @@ func (m *Machine) examineQueues() {
 	}
 	// It has shown what it can.
 	_ = q.Close()
-}
-
-func links() (netwatch.Snapshot, error) {
-	w, err := netwatch.Open()
-	if err != nil {
-		return netwatch.Snapshot{}, err
-	}
-	defer w.Close()
-	return w.Read()
 }
 
 func deviceToward(a netip.Addr) string {

@@ -2,12 +2,9 @@
 
 package doctor
 
-import (
-	"context"
-	"errors"
-)
+import "errors"
 
 // Examine finds nothing that sgfw could work with.
-func Examine(context.Context, string, string, string) *Machine {
-	return &Machine{Kernel: "(not Linux)", FeaturesErr: errors.ErrUnsupported, SurveyErr: errors.ErrUnsupported, QueuesErr: errors.ErrUnsupported}
+func Examine(known Known) *Machine {
+	return &Machine{Known: known, Kernel: "(not Linux)", FeaturesErr: errors.ErrUnsupported, SurveyErr: errors.ErrUnsupported, QueuesErr: errors.ErrUnsupported}
 }

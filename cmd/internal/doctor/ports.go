@@ -35,7 +35,7 @@ func (j *judge) ports() {
 			what += " for " + p.To.String()
 		}
 		var devices []string
-		for _, l := range j.Links.Facts.Links {
+		for _, l := range j.Links {
 			// The device behind which the published machine is does not count.
 			if len(l.Addresses) > 0 && l.Name != j.Toward[p.To.Addr()] {
 				devices = append(devices, l.Name)
@@ -95,7 +95,7 @@ func merge(listeners []Listener) []service {
 // reachable lists the devices whose addresses a socket is bound to.
 func (j *judge) reachable(bound []netip.Addr) []string {
 	var out []string
-	for _, l := range j.Links.Facts.Links {
+	for _, l := range j.Links {
 		if slices.ContainsFunc(l.Addresses, func(a netip.Addr) bool {
 			return slices.ContainsFunc(bound, func(b netip.Addr) bool {
 				// A socket bound to :: takes IPv4, too, unless it says otherwise.
