@@ -6,8 +6,10 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"sgfw/test/netlab"
 	"sgfw/test/netlab/labtest"
@@ -236,6 +238,23 @@ func TestGuestWithoutRules(t *testing.T) {
 		}
 	}
 
+	// Its question, from ::, whether the router's address is taken gets there, and
+	// so does the answer to everybody (RFC 4862 §5.4).
+	for key, value := range map[string]string{"accept_dad": "1", "dad_transmits": "1"} {
+		if err := h.app.SetSysctl("net/ipv6/conf/eth0/"+key, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := h.app.Netlink().AddrAdd(link(t, h.app, "eth0"), &netlink.Addr{
+		IPNet: &net.IPNet{IP: h.fwApp[1].AsSlice(), Mask: net.CIDRMask(64, 128)},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if !duplicate(t, h.app, h.fwApp[1]) {
+		t.Error("the guest took the router's address: duplicate address detection did not work")
+	}
+	removeAddr(t, h.app, "eth0", h.fwApp[1].String()+"/64")
+
 	broadcast, zero := ip("255.255.255.255"), netip.IPv4Unspecified()
 	gLL, dLL := linkLocal(t, guest).WithZone(""), linkLocal(t, device).WithZone("")
 	server4, server6 := newRawInbox(t, h.fw, wire.ProtoUDP, zero), newRawInbox(t, h.fw, wire.ProtoUDP, netip.IPv6Unspecified())
@@ -247,7 +266,12 @@ func TestGuestWithoutRules(t *testing.T) {
 	udp := func(what string, at *rawInbox, src, dst netip.AddrPort, pass bool) shot {
 		return raw(t, what, guest, at, func(b []byte) []byte { return wire.UDP(src, dst, b) }, pass)
 	}
+	outside := newRawInbox(t, h.outside, wire.ProtoUDP, h.outsideIPs[0])
+	far := newInbox(t, h.outside, port(h.outsideIPs[0], 67))
 	barrage(t, "to the router", []shot{
+		// Through the router, the ports of DHCP are ports like any others.
+		udp("DHCP renewal with a server elsewhere", outside, port(h.appIPs[0], 68), port(h.outsideIPs[0], 67), false),
+		datagram(t, "DHCP answer from elsewhere", far, client, port(h.appIPs[0], 68), false),
 		udp("DHCP discover", server4, port(zero, 68), port(broadcast, 67), true),
 		udp("DHCP renewal", server4, port(h.appIPs[0], 68), port(h.fwApp[0], 67), true),
 		udp("DHCP offer of a rogue server", server4, port(h.appIPs[0], 67), port(broadcast, 68), false),
@@ -268,6 +292,26 @@ func TestGuestWithoutRules(t *testing.T) {
 		udp("what it permits, beyond the router", beyond, port(h.appIPs[0], 4000), port(h.outsideIPs[0], 4001), true),
 		udp("DHCP offer of a rogue server", server4, port(h.appIPs[0], 67), port(broadcast, 68), false),
 	}, false)
+}
+
+// duplicate reports whether a host's eth0 soon finds its address taken.
+func duplicate(t testing.TB, h *netlab.Host, a netip.Addr) bool {
+	t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		addrs, err := h.Netlink().AddrList(link(t, h, "eth0"), netlink.FAMILY_V6)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, has := range addrs {
+			if has.IP.Equal(a.AsSlice()) && has.Flags&unix.IFA_F_TENTATIVE == 0 {
+				return false
+			}
+			if has.IP.Equal(a.AsSlice()) && has.Flags&unix.IFA_F_DADFAILED != 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // TestGuestSession: a live session of a guest outlives its rule, and its device,
