@@ -62,7 +62,7 @@ func TestWatchdog(t *testing.T) {
 	if beatsWithin(3 * look) {
 		t.Error("one of two loops stands still, and the watchdog is fed")
 	}
-	if out, code := d.sgfw("status"); code != 0 {
+	if out, code := d.sgfw("status"); code != 0 || !strings.Contains(out, "degraded") || !strings.Contains(out, "stand still") {
 		t.Errorf("status beside a loop that stands still: exit %d\n%s", code, out)
 	}
 	resume()
@@ -70,7 +70,10 @@ func TestWatchdog(t *testing.T) {
 		t.Error("the watchdog is not fed again")
 	}
 	enforced("when every loop goes round again")
-	if log := d.log.String(); !strings.Contains(log, "is not served") || !strings.Contains(log, "served again") {
+	if out, _ := d.sgfw("status"); strings.Contains(out, "degraded") {
+		t.Errorf("status when every loop goes round again:\n%s", out)
+	}
+	if log := d.log.String(); !strings.Contains(log, "stands still") || !strings.Contains(log, "served again") {
 		t.Errorf("the log does not tell of it:\n%s", log)
 	}
 }

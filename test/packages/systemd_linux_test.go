@@ -252,7 +252,7 @@ func TestSystemd(t *testing.T) {
 	}
 	s.restarted(2, "one verdict loop hangs")
 	resume()
-	if log := s.must("journalctl", "--no-pager", "-u", "sgfw"); !strings.Contains(log, "Watchdog timeout") || !strings.Contains(log, "is not served") {
+	if log := s.must("journalctl", "--no-pager", "-u", "sgfw"); !strings.Contains(log, "Watchdog timeout") || !strings.Contains(log, "stands still") {
 		t.Errorf("the journal does not tell of the watchdog:\n%s", log)
 	}
 

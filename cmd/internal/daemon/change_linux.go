@@ -217,6 +217,9 @@ func (d *daemon) degraded() []string {
 			out = append(out, what)
 		}
 	}
+	if queues := d.unserved.Load(); queues != nil {
+		out = append(out, fmt.Sprintf("the verdict loops of queues %v stand still", *queues))
+	}
 	return out
 }
 

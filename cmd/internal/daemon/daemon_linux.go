@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sgfw/cmd/internal/control"
@@ -38,6 +39,8 @@ type daemon struct {
 	notify notifier
 	// patience is the service manager's watchdog, 0 for none.
 	patience time.Duration
+	// unserved are the numbers of queues whose loops stand still, nil for none.
+	unserved atomic.Pointer[[]uint16]
 	started  time.Time
 
 	socket *control.Socket

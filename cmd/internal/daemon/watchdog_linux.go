@@ -64,19 +64,24 @@ func watchdogPatience() time.Duration {
 	return time.Duration(n) * time.Microsecond
 }
 
-// watchdog feeds the service manager's watchdog while every queue is served. A
-// queue that stands still is logged when it begins and when it ends; what
+// unattended is how long a queue may stand still where no service manager waits.
+const unattended = 10 * time.Second
+
+// watchdog looks after the queues. While every one is served it feeds the
+// service manager's watchdog, if there is one. A queue that stands still is
+// logged when it begins and when it ends, and makes the state degraded; what
 // becomes of it is up to the service manager.
 func (d *daemon) watchdog(ctx context.Context) error {
-	if d.patience == 0 {
-		return nil
+	patience, feed := d.patience, d.notify.alive
+	if patience == 0 {
+		patience, feed = unattended, func() error { return nil }
 	}
-	if d.patience < 4*nfqueue.IdleInterval {
+	if patience < 4*nfqueue.IdleInterval {
 		d.log.Warn("the service manager's watchdog is shorter than an idle queue needs",
-			"watchdog", d.patience, "least", 4*nfqueue.IdleInterval)
+			"watchdog", patience, "least", 4*nfqueue.IdleInterval)
 	}
-	p, ill := newPulse(d.queues), false
-	t := time.NewTicker(d.patience / beatsPerDeadline)
+	p := newPulse(d.queues)
+	t := time.NewTicker(patience / beatsPerDeadline)
 	defer t.Stop()
 	for missed := 0; ; {
 		select {
@@ -86,18 +91,20 @@ func (d *daemon) watchdog(ctx context.Context) error {
 		}
 		still := p.beat()
 		if len(still) == 0 {
-			if ill {
+			if missed = 0; d.unserved.Swap(nil) != nil {
 				d.log.Info("every queue is served again")
 			}
-			missed, ill = 0, false
-			d.logNotify(d.notify.alive())
+			d.logNotify(feed())
 			continue
 		}
-		if missed++; missed == beatsPerDeadline/2 {
-			ill = true
-			for _, i := range still {
-				d.log.Error("a queue is not served: the watchdog is not fed", "queue", d.queueBase+uint16(i))
-			}
+		if missed++; missed != beatsPerDeadline/2 {
+			continue
 		}
+		numbers := make([]uint16, len(still))
+		for i, q := range still {
+			numbers[i] = d.queueBase + uint16(q)
+		}
+		d.unserved.Store(&numbers)
+		d.log.Error("a verdict loop stands still: packets wait", "queues", numbers)
 	}
 }
