@@ -77,7 +77,7 @@ const (
 
 // Config describes one queue. The zero value is queue 0 with the defaults.
 type Config struct {
-	// Queue is the number that rules queue to. For OpenSet it is the first.
+	// Queue is the number that rules queue to.
 	Queue uint16
 	// CopyRange is how many bytes of each packet the kernel copies, from
 	// MinCopyRange to MaxCopyRange. 0 means DefaultCopyRange.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"os"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -36,7 +35,6 @@ func TestReal(t *testing.T) {
 			{"close drops", testCloseDrops},
 			{"rules before queue", testRulesFirst},
 			{"owned", testOwned},
-			{"set", testSet},
 			{"without privilege", testUnprivileged},
 		} {
 			t.Run(string(d)+"/"+tt.name, func(t *testing.T) {
@@ -427,78 +425,6 @@ func testOwned(t *testing.T, d Driver) {
 	}
 	if _, err := Open("none", Config{Queue: testQueue}, &recorder{}); err == nil {
 		t.Error("opened with a driver that does not exist")
-	}
-}
-
-// A set serves a range; it is bound as a whole or not at all.
-func testSet(t *testing.T, d Driver) {
-	const n = 3
-	handlers := make([]Handler, n)
-	seen := make([]*recorder, n)
-	for i := range handlers {
-		seen[i] = &recorder{}
-		handlers[i] = seen[i]
-	}
-	obstacle := mustOpen(t, d, Config{Queue: testQueue + 2}, &recorder{})
-	if s, err := OpenSet(d, Config{Queue: testQueue}, handlers...); !errors.Is(err, ErrOwned) {
-		t.Fatalf("%v, %v; want ErrOwned", s, err)
-	}
-	if err := obstacle.Close(); err != nil {
-		t.Fatal(err)
-	}
-	s, err := OpenSet(d, Config{Queue: testQueue}, handlers...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	queueUDP(t, testQueue, n)
-	wait := run(t, s)
-	// The kernel spreads by addresses, so use many.
-	const packets = 30
-	for i := range packets {
-		p := newUDPPair(t, "127.0.0."+strconv.Itoa(i+1))
-		p.send('a')
-		p.want('a')
-	}
-	used := 0
-	for _, h := range seen {
-		if len(h.seen()) > 0 {
-			used++
-		}
-	}
-	if used < 2 {
-		t.Errorf("%d of %d queues saw packets", used, n)
-	}
-	flushRules(t)
-	if err := errors.Join(s.Drain(t.Context()), wait()); err != nil {
-		t.Error(err)
-	}
-	if got := s.Stats(); got.Packets != packets || got.Accepted != packets {
-		t.Errorf("stats %+v", got)
-	}
-
-	// One queue that fails ends the others.
-	wait = run(t, s)
-	m, err := configMessage(testQueue+1, 0, commandAttr(2)) // NFQNL_CFG_CMD_UNBIND
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := marshal(m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sendRequest(t, s.Queues()[1], b)
-	if err := wait(); !errors.Is(err, ErrGone) {
-		t.Errorf("Run: %v, want ErrGone", err)
-	}
-	if err := s.Close(); err != nil {
-		t.Error(err)
-	}
-	if _, err := OpenSet(d, Config{Queue: 65535}, handlers...); err == nil {
-		t.Error("opened queue 65536")
-	}
-	if _, err := OpenSet(d, Config{Queue: 1}); err == nil {
-		t.Error("opened a set of no queues")
 	}
 }
 
