@@ -25,9 +25,10 @@ const (
 	DHCPv6Client
 )
 
-var lifeLineNames = [...]string{"", "neighbour-discovery", "multicast-listener", "dhcp-client", "dhcpv6-client"}
+var lifeLineNames = [...]string{"", "neighbour-discovery", "multicast-listener-discovery", "dhcpv4-client", "dhcpv6-client"}
 
-// String returns the name that outputs show, "" for NoLifeLine.
+// String returns the name that outputs show, "" for NoLifeLine: that of the kernel
+// rule's counter in filter/nft.
 func (l LifeLine) String() string { return lifeLineNames[l] }
 
 // lifeLineAt is LifeLineOf in a hook. Life lines are a machine's traffic with its

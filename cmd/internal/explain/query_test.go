@@ -292,7 +292,7 @@ func TestRunWithoutRules(t *testing.T) {
 
 func TestRunLifeLine(t *testing.T) {
 	x := explainOne(t, control.Query{Direction: "egress", Protocol: "udp", From: "0.0.0.0:68", To: "255.255.255.255:67"})
-	if x.Verdict != control.VerdictAccept || x.Exemption != "dhcp-client" {
+	if x.Verdict != control.VerdictAccept || x.Exemption != "dhcpv4-client" {
 		t.Errorf("explanation %+v", x)
 	}
 }
