@@ -188,7 +188,7 @@ func (s *system) restarted(times int, why string) {
 
 // TestSystemd has the real systemd run the real unit of the installed package.
 func TestSystemd(t *testing.T) {
-	needMachine(t, "dpkg", "systemctl", "nsenter")
+	needMachine(t, "dpkg", "systemctl", "nsenter", "setpriv")
 	if !exists(systemdProgram) {
 		t.Skip("systemd is not installed")
 	}
@@ -235,6 +235,36 @@ func TestSystemd(t *testing.T) {
 	enforce(mine)
 	if state := s.property("ActiveState"); state != "active" {
 		t.Errorf("after a refused reload the service is %s", state)
+	}
+
+	// A policy on trial is kept where the sandbox lets the daemon write.
+	kept := func() int {
+		files, err := filepath.Glob("/var/lib/sgfw/*")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(files)
+	}
+	if n := kept(); n > 0 {
+		t.Errorf("%d files of state before any trial", n)
+	}
+	enforce(strings.Replace(mine, "ports: 22", "ports: 2222", 1))
+	s.must("sgfw", "reload", "--confirm", "60s")
+	if kept() == 0 {
+		t.Error("a trial leaves no state that would outlive the daemon")
+	}
+	s.must("sgfw", "rollback")
+	enforce(mine)
+	s.must("systemctl", "reload", "sgfw")
+
+	// Members of the group look and do not change, others do not even look.
+	member := []string{"setpriv", "--reuid=65534", "--regid=sgfw", "--clear-groups", "sgfw"}
+	stranger := []string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "sgfw"}
+	s.must(append(member, "status")...)
+	for _, argv := range [][]string{append(member, "reload"), append(stranger, "status")} {
+		if out, err := s.command(argv...); err == nil || !strings.Contains(out, "permission denied") {
+			t.Errorf("%v: %v, want permission denied\n%s", argv, err, out)
+		}
 	}
 
 	// However it ends, it is started anew, and nothing passes in between.
