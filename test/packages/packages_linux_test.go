@@ -28,7 +28,7 @@ var installed = []string{
 	"/usr/lib/modules-load.d/sgfw.conf", "/usr/lib/sysusers.d/sgfw.conf",
 	"/usr/share/man/man8/sgfw.8.gz", "/usr/share/man/man5/sgfw.yaml.5.gz",
 	"/usr/share/bash-completion/completions/sgfw", "/usr/share/fish/vendor_completions.d/sgfw.fish",
-	"/usr/share/doc/sgfw/examples/host.yaml",
+	"/usr/share/doc/sgfw/examples/host.yaml", "/usr/share/sgfw/schema/policy.json",
 }
 
 // TestDeb takes the package through its life on Debian.
@@ -157,6 +157,15 @@ func checkInstalled(t *testing.T) {
 	t.Helper()
 	sh(t, "sgfw", "check", policyFile)
 	sh(t, "getent", "group", "sgfw")
+	first, err := os.ReadFile(policyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Editors read it off the first line.
+	line, _, _ := strings.Cut(string(first), "\n")
+	if _, schema, ok := strings.Cut(line, "$schema="); !ok || !exists(schema) {
+		t.Errorf("the policy begins with %q, not with a schema that is installed", line)
+	}
 	sh(t, "bash", "-n", "/usr/share/bash-completion/completions/sgfw")
 	for _, page := range []string{"/usr/share/man/man8/sgfw.8.gz", "/usr/share/man/man5/sgfw.yaml.5.gz"} {
 		if !strings.Contains(sh(t, "gzip", "-dc", page), ".SH") {
