@@ -150,7 +150,10 @@ func (w *Worker) judge(a *Attachment, h Hook, d conntrack.Direction) Verdict {
 
 // record notes the verdict for those who look on.
 func (w *Worker) record(ev *Event) {
-	r := Record{Time: w.now, Verdict: w.verdict, Length: w.pkt.Length, Index: ev.In}
+	// In place: a flood of drops makes a record for each packet.
+	w.records = append(w.records, Record{})
+	r := &w.records[len(w.records)-1]
+	r.Time, r.Verdict, r.Length, r.Index = w.now, w.verdict, w.pkt.Length, ev.In
 	a := w.at
 	switch {
 	case w.verdict.Scope == 0: // decided before any device was asked
@@ -169,7 +172,7 @@ func (w *Worker) record(ev *Event) {
 	if r.Parsed() {
 		p := &w.pkt
 		r.Kind = p.Kind
-		r.Tuple = p.Tuple(w.verdict.Scope, w.verdict.Direction)
+		p.FillTuple(&r.Tuple, w.verdict.Scope, w.verdict.Direction)
 		switch p.Kind {
 		case packet.KindICMP, packet.KindICMPv6:
 			r.ICMPType, r.ICMPCode = p.ICMPType, p.ICMPCode
@@ -177,5 +180,4 @@ func (w *Worker) record(ev *Event) {
 			r.Flags = p.TCP.Flags
 		}
 	}
-	w.records = append(w.records, r)
 }
