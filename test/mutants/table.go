@@ -249,6 +249,21 @@ var mutants = []mutant{
 		old: "	return t.own.has(p.Dst) || ", new: "	return true || ",
 	},
 	{
+		name: "guest-life-lines", what: "a guest's life lines pass in the direction of a host's (X3)",
+		file: "filter/nft/rules_linux.go", packages: []string{"./filter/nft"},
+		old: "judged(slices.Concat(outOfProtected(p), ourMulticast(p, f)))", new: "judged(slices.Concat(intoProtected(p), ourMulticast(p, f)))",
+	},
+	{
+		name: "pattern-before-name", what: "the first entry that covers a device decides, not the closest",
+		file: "filter/nft/plan.go", packages: []string{"./filter/nft"},
+		old: "		if aGlob != bGlob {\n			if bGlob {\n", new: "		if aGlob != bGlob {\n			if !bGlob {\n",
+	},
+	{
+		name: "scope-reused-with-flows", what: "a device gets the number of one that is gone, and its flows (T26)",
+		file: "filter/scopes.go", packages: engine,
+		old: "		if dead[f.Tuple.Scope()] && e", new: "		if dead[0] && e",
+	},
+	{
 		name: "spoofed-dhcp", what: "DHCP exempts any source from the check (D9)",
 		file: "filter/address.go", packages: engine,
 		old: "(unspecified(p.Src) || linkLocal(p.Src)) && ", new: "",
