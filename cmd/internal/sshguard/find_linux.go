@@ -69,15 +69,16 @@ func established() ([]Session, error) {
 		}
 		socks = append(socks, list...)
 	}
-	return sessions(socks, serverSockets()), nil
+	return sessions(socks, serverSockets(), configuredPorts("/etc/ssh")), nil
 }
 
 // sessions picks, from all TCP sockets, the connections to ports on which one of
-// the server's sockets (by inode) listens, or to sshPort.
-func sessions(socks []*netlink.Socket, serving map[uint32]bool) []Session {
+// the server's sockets (by inode) listens, or anybody on sshPort or a
+// configured port.
+func sessions(socks []*netlink.Socket, serving map[uint32]bool, configured []uint16) []Session {
 	ports := make(map[uint16]bool)
 	for _, s := range socks {
-		if s.State == tcpListen && (serving[s.INode] || s.ID.SourcePort == sshPort) {
+		if s.State == tcpListen && (serving[s.INode] || s.ID.SourcePort == sshPort || slices.Contains(configured, s.ID.SourcePort)) {
 			ports[s.ID.SourcePort] = true
 		}
 	}
@@ -100,7 +101,9 @@ func endpoint(ip net.IP, port uint16) netip.AddrPort {
 }
 
 // serverSockets returns the inodes of all sockets that SSH servers hold open.
-// What /proc does not show is not found; sshPort is covered without it.
+// What /proc does not show is not found: without CAP_SYS_PTRACE, as in a
+// service's sandbox, that is everything. sshPort and configured ports are
+// covered without it.
 func serverSockets() map[uint32]bool {
 	out := make(map[uint32]bool)
 	comms, _ := filepath.Glob("/proc/[0-9]*/comm")

@@ -29,7 +29,8 @@ func TestSessionsAreThoseOfSSHPorts(t *testing.T) {
 	const sshd, other = 7, 8
 	got := sessions([]*netlink.Socket{
 		socket(tcpListen, sshd, "0.0.0.0:2222", "0.0.0.0:0"),
-		socket(tcpListen, other, "0.0.0.0:22", "0.0.0.0:0"), // socket activation: port 22 counts
+		socket(tcpListen, other, "0.0.0.0:22", "0.0.0.0:0"),   // socket activation: port 22 counts
+		socket(tcpListen, other, "0.0.0.0:2200", "0.0.0.0:0"), // configured: whose it is does not matter
 		socket(tcpListen, other, "0.0.0.0:80", "0.0.0.0:0"),
 		socket(tcpEstablished, 100, "192.0.2.1:2222", "198.51.100.9:50000"),
 		socket(tcpEstablished, 101, "192.0.2.1:22", "198.51.100.9:50001"),
@@ -37,11 +38,14 @@ func TestSessionsAreThoseOfSSHPorts(t *testing.T) {
 		socket(tcpEstablished, 103, "192.0.2.1:80", "198.51.100.9:50003"), // not SSH
 		socket(tcpEstablished, 104, "192.0.2.1:50004", "198.51.100.9:22"), // out of the machine
 		socket(2, 105, "192.0.2.1:22", "198.51.100.9:50005"),              // SYN_SENT
-	}, map[uint32]bool{sshd: true})
+		socket(tcpEstablished, 106, "192.0.2.1:2200", "198.51.100.9:50006"),
+		socket(tcpEstablished, 107, "192.0.2.1:2201", "198.51.100.9:50007"), // configured, and nobody listens
+	}, map[uint32]bool{sshd: true}, []uint16{2200, 2201})
 	want := []Session{
 		session("198.51.100.9:50000", "192.0.2.1:2222"),
 		session("198.51.100.9:50001", "192.0.2.1:22"),
 		session("198.51.100.9:50002", "192.0.2.1:22"),
+		session("198.51.100.9:50006", "192.0.2.1:2200"),
 	}
 	if d := cmp.Diff(want, got, cmpopts.EquateComparable(netip.AddrPort{})); d != "" {
 		t.Error(d)
@@ -49,7 +53,7 @@ func TestSessionsAreThoseOfSSHPorts(t *testing.T) {
 }
 
 func TestNobodyListens(t *testing.T) {
-	got := sessions([]*netlink.Socket{socket(tcpEstablished, 1, "192.0.2.1:22", "198.51.100.9:50000")}, nil)
+	got := sessions([]*netlink.Socket{socket(tcpEstablished, 1, "192.0.2.1:22", "198.51.100.9:50000")}, nil, nil)
 	if got != nil {
 		t.Errorf("sessions = %v, want none", got)
 	}
