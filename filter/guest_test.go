@@ -260,6 +260,42 @@ func TestSourceDestCheckBeforeFlows(t *testing.T) {
 	expect(t, "an error about it", b.cross(HookOutput, 0, 5, icmp4(client, gateway, 3, 4, 1280, sent)), ReasonSourceDestCheck)
 }
 
+// TestGuestStanding: flows that the check or another mode has left behind are
+// orphans, whatever the rules say.
+func TestGuestStanding(t *testing.T) {
+	p := guestPolicy()
+	b := newGuestBench(t, unchecked(p))
+	own := tcp4(appAddr, client, 40000, 443, 1, 0, conntrack.SYN)
+	spoofed := tcp4(gateway, client, 40000, 443, 1, 0, conntrack.SYN)
+	expect(t, "own", b.cross(HookForward, 5, 2, own), ReasonRule)
+	expect(t, "spoofed", b.cross(HookForward, 5, 2, spoofed), ReasonRule)
+	standings := func() map[netip.Addr]Standing {
+		out := make(map[netip.Addr]Standing)
+		review := b.Ruleset().Review()
+		b.Flows().Range(b.now, func(f conntrack.FlowInfo) bool {
+			out[f.Tuple.Local.Netip()] = review.Standing(&f)
+			return true
+		})
+		return out
+	}
+	check := func(when string, own, spoofed Standing) {
+		t.Helper()
+		if got := standings(); got[netip.AddrFrom4(appAddr)] != own || got[netip.AddrFrom4(gateway)] != spoofed || len(got) != 2 {
+			t.Errorf("%s: %v", when, got)
+		}
+	}
+	publish := func(p *policy.Policy) {
+		b.Publish(b.compiler.Compile(p, member.Resolve(p, member.Facts{})).WithLinks(guestLinks))
+	}
+	check("without the check", StandingPermitted, StandingPermitted)
+	publish(p)
+	check("with the check", StandingPermitted, StandingOrphan)
+	host := unchecked(p)
+	host.Interfaces[0].Mode = policy.ModeHost
+	publish(host)
+	check("as a host", StandingOrphan, StandingOrphan)
+}
+
 // TestGuestMembers: the addresses of guests are members of their groups, those
 // that their devices have on this machine are not.
 func TestGuestMembers(t *testing.T) {

@@ -10,8 +10,9 @@ const (
 	// zero value.
 	StandingPermitted Standing = iota
 	// StandingOrphan: no rule would; the flow goes on as T15 of the AWS semantics
-	// has it. So is a flow from before its device changed its mode, which no packet
-	// meets any more.
+	// has it. So are flows that no packet can belong to any more: those from before
+	// their device changed its mode, and those of addresses that the
+	// source/destination check refuses now.
 	StandingOrphan
 	// StandingUnmanaged: the policy no longer manages the flow's device, whose
 	// packets pass unseen.
@@ -49,7 +50,8 @@ func (r *Review) Standing(f *conntrack.FlowInfo) Standing {
 	if a == nil {
 		return StandingUnmanaged
 	}
-	if a.key() != r.rs.scopes.key(scope) {
+	local := f.Tuple.Local
+	if a.key() != r.rs.scopes.key(scope) || a.own != nil && !a.own.has(local) && !toGroup(local) {
 		return StandingOrphan
 	}
 	if a.matchers[f.Opener][family(f.Tuple.Remote)].match(f.Tuple.Remote, opening(f)) == NoRule {
