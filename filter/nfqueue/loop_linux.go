@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"sgfw/filter"
 )
 
 const (
@@ -34,13 +36,17 @@ type loop struct {
 	ring     *ring
 	verdicts []byte
 	msg      message
-	batch    Stats
-	gone     unix.Errno
+	// ahead are the packets of a batch, for a handler that wants to see them.
+	ahead []filter.Event
+	batch Stats
+	gone  unix.Errno
 }
 
 // newLoop allocates everything that a loop will need.
 func newLoop(copyRange uint32) *loop {
-	return &loop{ring: newRing(copyRange), verdicts: make([]byte, 0, ringLen*verdictLen)}
+	return &loop{
+		ring: newRing(copyRange), verdicts: make([]byte, 0, ringLen*verdictLen), ahead: make([]filter.Event, 0, ringLen),
+	}
 }
 
 // serve answers packets until the turn is over or the queue fails.
@@ -112,6 +118,9 @@ func (l *loop) serveBatch(n int) error {
 }
 
 func (l *loop) decideBatch(n int, ready bool) error {
+	if p, ok := l.handler.(Previewer); ok && ready && n > 1 {
+		l.preview(p, n)
+	}
 	for i := range n {
 		b, ok := l.ring.take(i, l.port)
 		if !ok {
@@ -123,6 +132,26 @@ func (l *loop) decideBatch(n int, ready bool) error {
 		}
 	}
 	return nil
+}
+
+// preview shows the handler the packets of the first n messages, if it wants to
+// see them. What is wrong with a message, decideBatch finds out.
+func (l *loop) preview(p Previewer, n int) {
+	defer l.survive()
+	if !p.WantsPreview() {
+		return
+	}
+	l.ahead = l.ahead[:0]
+	for i := range n {
+		b := l.ring.look(i)
+		if len(b) < messageHeaderLen || binary.NativeEndian.Uint16(b[4:]) != typePacket {
+			continue
+		}
+		if decode(b[messageHeaderLen:], &l.msg) == faultNone {
+			l.ahead = append(l.ahead, l.msg.ev)
+		}
+	}
+	p.Preview(l.ahead)
 }
 
 // datagram takes the netlink messages of one datagram. The kernel sends one

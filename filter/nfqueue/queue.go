@@ -24,6 +24,19 @@ type Handler interface {
 	End()
 }
 
+// Previewer is a [Handler] that gains from a look at a batch before it decides
+// the first packet of it. The batch driver offers one.
+type Previewer interface {
+	Handler
+	// WantsPreview is asked after Begin.
+	WantsPreview() bool
+	// Preview gets the packets of the batch, or most of them, under the same terms
+	// as Decide, which follows for each. A panic in it is survived and counted.
+	Preview(evs []filter.Event)
+}
+
+var _ Previewer = (*filter.Worker)(nil)
+
 // Queue is one bound kernel queue. Its methods may be called from any
 // goroutine.
 type Queue interface {

@@ -57,6 +57,12 @@ func (r *ring) receive(fd int) (int, unix.Errno) {
 	return int(n), 0
 }
 
+// look returns message i, whoever sent it, without taking it.
+func (r *ring) look(i int) []byte {
+	n := min(int(r.messages[i].length), r.size)
+	return r.buffers[i*r.size : i*r.size+n]
+}
+
 // take returns message i and whether port sent it. It is called once for each
 // message: the kernel has overwritten the length of the sender's address, which has
 // to be restored for the next read.
