@@ -21,6 +21,7 @@ type Compiler struct {
 	generation uint64
 	ids        map[ruleIdentity]RuleID
 	rules      []RuleInfo
+	free       []RuleID // of rules that were forgotten, see Engine.ForgetRules
 	scopes     *scopes
 	// order has the ids of each group's rules as they stood in the latest
 	// policy, by direction: most rules are where they were.
@@ -246,9 +247,13 @@ func (c *compilation) id(group string, d conntrack.Direction, r *policy.Rule, gu
 		id, ok = c.ids[identity]
 	}
 	if !ok {
-		id = RuleID(len(c.rules))
+		if last := len(c.free) - 1; last >= 0 {
+			id, c.free = c.free[last], c.free[:last]
+		} else {
+			id = RuleID(len(c.rules))
+			c.rules = append(c.rules, RuleInfo{})
+		}
 		c.ids[identity] = id
-		c.rules = append(c.rules, RuleInfo{})
 	}
 	c.rules[id] = RuleInfo{Group: group, Direction: d, Rule: *r}
 	return id

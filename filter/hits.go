@@ -74,6 +74,15 @@ func (w *Worker) hit(id RuleID) {
 	w.runs++
 }
 
+// forget sets the counters of a rule to zero that the worker's ruleset does not have.
+func (w *Worker) forget(id RuleID) {
+	if counters := *w.hits.Load(); int(id) < len(counters)*hitChunk {
+		c := counters.at(id)
+		c.packets.Store(0)
+		c.last.Store(0)
+	}
+}
+
 // countHits adds what was noted to the counters.
 func (w *Worker) countHits() {
 	counters := *w.hits.Load()

@@ -116,6 +116,7 @@ func (d *daemon) preview(req control.ReloadRequest) (control.ReloadReply, *candi
 	if !req.DryRun {
 		d.tried = source.Sum
 	}
+	d.engine.ForgetRules(d.compiler)
 	next, err := load(d.cfg.PolicyFile, source, d.compiler, facts)
 	if err != nil {
 		return reply, nil, err
