@@ -250,7 +250,7 @@ func (d *decoder) syntax(data []byte, err error) {
 				continue
 			}
 			if m := bareColon.FindSubmatchIndex(text); m != nil {
-				d.errorAt(d.pos(i+1, utf8.RuneCount(text[:m[2]])+1), "", `put it in quotes, such as ["::/0"]`, "between brackets a value cannot begin with a colon")
+				d.errorAt(d.pos(i+1, utf8.RuneCount(text[:m[2]])+1), "", `put it in quotes, such as "::/0"`, "between brackets or braces a value cannot begin with a colon")
 				return
 			}
 		}
@@ -262,8 +262,9 @@ func (d *decoder) syntax(data []byte, err error) {
 	d.errorAt(d.pos(line, 0), "", hint, "not YAML: %s", message)
 }
 
-// bareColon finds an IPv6 CIDR such as ::/0 in a list between brackets.
-var bareColon = regexp.MustCompile(`^[^#"']*[\[,]\s*(::[^"']*)`)
+// bareColon finds an IPv6 CIDR such as ::/0 in a list between brackets, or as a
+// value between braces.
+var bareColon = regexp.MustCompile(`^[^#"']*(?:[\[,]\s*|\{[^#"']*:\s+)(::[^"']*)`)
 
 // find returns the position of the first line that has s outside a comment, the
 // first line when none has.
