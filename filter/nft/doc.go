@@ -12,7 +12,7 @@
 //	chain host-out life lines accept, everything else goto verdict
 //	chain guest-in, guest-out  the same for devices with a guest behind them,
 //	               whose life lines run the other way
-//	chain verdict  queue BASE..BASE+COUNT-1
+//	chain verdict  queue BASE..BASE+COUNT-1, or drop while the queues cannot be had
 //	chain reassembly  never reached; its one rule holds kernel defragmentation
 //
 // Three rules govern it. A device is matched by name, so devices that appear

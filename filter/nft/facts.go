@@ -101,9 +101,11 @@ type Change struct {
 	// Err is ErrMissing or ErrAltered with detail, or the failure to find out.
 	Err error
 	// Generation is the transaction that did it; PID is the process of its sender,
-	// Process the name of the thread that sent it. All are zero when notifications were lost and the change was found
-	// by looking.
+	// Process the name of the thread that sent it, Port the netlink port id of the
+	// socket that it used. All are zero when notifications were lost and the change
+	// was found by looking.
 	Generation uint32
 	PID        int
 	Process    string
+	Port       uint32
 }

@@ -98,6 +98,8 @@ type Plan struct {
 	QueueCount uint16
 	Balance    Balance
 	Gone       Gone
+	// Closed drops what would be queued, for as long as the queues cannot be had.
+	Closed bool
 	// Without lists the life lines that are switched off.
 	Without []LifeLine
 }

@@ -22,8 +22,12 @@ const (
 	chainReassembly = "reassembly"
 )
 
-// counterQueued counts what was sent to the queues.
-const counterQueued = "queued"
+// Counters of the verdict chain: what was sent to the queues, and what a closed
+// plan dropped instead.
+const (
+	counterQueued = "queued"
+	counterClosed = "closed"
+)
 
 // chain is a chain as it shall be.
 type chain struct {
@@ -63,9 +67,12 @@ func layout(p Plan, f features) []chain {
 	if hold := holdReassembly(f.reassembly); hold != nil {
 		reassembly = append(reassembly, hold)
 	}
-	queue := queueTo(f.queue, p.QueueBase, p.QueueCount, queueFlags(p, f))
+	decide := []expr.Any{count(counterQueued), queueTo(f.queue, p.QueueBase, p.QueueCount, queueFlags(p, f))}
+	if p.Closed {
+		decide = []expr.Any{count(counterClosed), drop()}
+	}
 	return []chain{
-		{name: chainVerdict, rules: [][]expr.Any{{count(counterQueued), queue}}},
+		{name: chainVerdict, rules: [][]expr.Any{decide}},
 		{name: chainHostIn, rules: judged(slices.Concat(intoProtected(p), ourMulticast(p, f)))},
 		{name: chainHostOut, rules: judged(outOfProtected(p))},
 		// What comes in through a guest's device leaves the guest, but for our own
@@ -225,7 +232,7 @@ func (p Plan) has(l LifeLine) bool { return !slices.Contains(p.Without, l) }
 
 // counters are the named counters of the table.
 func counters() []string {
-	names := []string{counterQueued}
+	names := []string{counterQueued, counterClosed}
 	for _, l := range lifeLines {
 		names = append(names, string(l.Name))
 	}

@@ -220,10 +220,11 @@ type commitInfo struct {
 	id     uint32
 	thread int    // that sent it, as this process numbers threads
 	comm   string // of that thread
+	port   uint32 // of the socket that it used
 }
 
 func parseGeneration(m netlink.Message) (commitInfo, error) {
-	var c commitInfo
+	c := commitInfo{port: m.Header.PID}
 	ad, err := attributes(m)
 	if err != nil {
 		return c, err

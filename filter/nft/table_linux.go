@@ -167,8 +167,9 @@ func (t *Table) Facts() Facts {
 	return f
 }
 
-// Counters reads the named counters: one for each life line, by its name, and
-// "queued", what was sent to the queues. They count from the creation of the
+// Counters reads the named counters: one for each life line, by its name,
+// "queued", what was sent to the queues, and "closed", what a closed plan dropped
+// instead. They count from the creation of the
 // table, over any number of Apply calls; without a table there are none.
 func (t *Table) Counters() (map[string]Count, error) {
 	t.mu.Lock()

@@ -28,7 +28,7 @@ func (t *Table) Watch(ctx context.Context, changed func(Change)) error {
 
 	look := func(c commitInfo) {
 		if err := t.Verify(); err != nil && ctx.Err() == nil {
-			changed(Change{Err: err, Generation: c.id, PID: process(c.thread), Process: c.comm})
+			changed(Change{Err: err, Generation: c.id, PID: process(c.thread), Process: c.comm, Port: c.port})
 		}
 	}
 	// What happened before the group was joined.

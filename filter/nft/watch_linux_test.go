@@ -113,7 +113,7 @@ func TestWatch(t *testing.T) {
 		}
 		select {
 		case got := <-changes:
-			if !errors.Is(got.Err, c.want) || got.PID != os.Getpid() || got.Process == "" || got.Generation == 0 {
+			if !errors.Is(got.Err, c.want) || got.PID != os.Getpid() || got.Process == "" || got.Generation == 0 || got.Port == 0 {
 				t.Errorf("%s: told of %+v", c.name, got)
 			}
 		case <-time.After(arrives):
@@ -184,6 +184,7 @@ func TestReadBackTellsPlansApart(t *testing.T) {
 		"fewer":            func(p *Plan, _ *features) { p.Devices = p.Devices[:1] },
 		"life line":        func(p *Plan, _ *features) { p.Without = []LifeLine{LifeDHCPv4} },
 		"bypass":           func(p *Plan, f *features) { p.Gone, f.owner = GoneAccept, false },
+		"closed":           func(p *Plan, _ *features) { p.Closed = true },
 		"holder":           func(_ *Plan, f *features) { f.reassembly = ReassemblyConntrack },
 		"no fib":           func(_ *Plan, f *features) { f.fib = false },
 	} {
