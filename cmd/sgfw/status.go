@@ -68,6 +68,13 @@ func (p *program) printStatus(s control.Status) error {
 	if len(s.Table.MissingLifeLines) > 0 {
 		t.row("", "life lines that this kernel cannot express: "+strings.Join(s.Table.MissingLifeLines, ", "))
 	}
+	for i, n := range s.Interference {
+		label := ""
+		if i == 0 {
+			label = "interfered"
+		}
+		t.row(label, interferenceText(n))
+	}
 	f := s.Flows
 	t.row("flows", fmt.Sprintf("%d of %d, half-open %d of %d, created %d, expired %d",
 		f.Live, f.Max, f.HalfOpen, f.MaxHalfOpen, f.Created, f.Expired))
@@ -99,9 +106,9 @@ func (p *program) printStatus(s control.Status) error {
 		return err
 	}
 
-	t = p.section("QUEUE", "PACKETS", "ACCEPTED", "DROPPED", "MALFORMED", "WAITING", "LOST-FULL", "LOST-SOCKET", "OVERRUNS")
+	t = p.section("QUEUE", "PACKETS", "ACCEPTED", "DROPPED", "MALFORMED", "WAITING", "LOST-FULL", "LOST-SOCKET", "OVERRUNS", "LOST-QUEUE")
 	for _, q := range s.Queues {
-		t.row(q.Number, q.Packets, q.Accepted, q.Dropped, q.Malformed, q.Waiting, q.KernelDropped, q.UserDropped, q.Overruns)
+		t.row(q.Number, q.Packets, q.Accepted, q.Dropped, q.Malformed, q.Waiting, q.KernelDropped, q.UserDropped, q.Overruns, q.Lost)
 	}
 	if err := t.flush(); err != nil {
 		return err
@@ -129,6 +136,25 @@ func queueRange(q []control.QueueStatus) string {
 		return fmt.Sprint(first)
 	}
 	return fmt.Sprintf("%d-%d", first, last)
+}
+
+// interferenceText is one line about another program.
+func interferenceText(n control.Interference) string {
+	by := "nobody known"
+	if n.PID != 0 {
+		by = fmt.Sprintf("PID %d", n.PID)
+		if n.Process != "" {
+			by += fmt.Sprintf(" (%s)", n.Process)
+		}
+		if n.Port != 0 {
+			by += fmt.Sprintf(", netlink port %d", n.Port)
+		}
+	}
+	text := fmt.Sprintf("%s: %s, by %s", n.Last.Local().Format(time.DateTime), n.What, by)
+	if n.Count > 1 {
+		text += fmt.Sprintf(", %d times", n.Count)
+	}
+	return text
 }
 
 // section begins a table with a heading, after an empty line.

@@ -38,6 +38,24 @@ type Status struct {
 	Flows      FlowStatus        `json:"flows"`
 	// Verdicts counts packets by verdict and reason since the start.
 	Verdicts []VerdictCount `json:"verdicts"`
+	// Interference is what other programs did lately to the table and the queues,
+	// the latest first.
+	Interference []Interference `json:"interference,omitempty"`
+}
+
+// Interference is what another program did to the table or to a queue. The same
+// done again by a program of the same name is one entry.
+type Interference struct {
+	// What was found, in words.
+	What  string    `json:"what"`
+	Count uint64    `json:"count"`
+	First time.Time `json:"first"`
+	Last  time.Time `json:"last"`
+	// PID, Process and Port are those of the last time, as far as the kernel tells:
+	// the process, the name of its thread, and the netlink port id of its socket.
+	PID     int    `json:"pid,omitempty"`
+	Process string `json:"process,omitempty"`
+	Port    uint32 `json:"netlink_port,omitempty"`
 }
 
 // States of the daemon.
@@ -124,8 +142,8 @@ type TableStatus struct {
 	MissingLifeLines []string `json:"missing_life_lines,omitempty"`
 	// Repaired counts how often another program damaged the table.
 	Repaired uint64 `json:"repaired"`
-	// Counters are the table's own: packets passed by each life line, and
-	// those that were queued.
+	// Counters are the table's own: packets passed by each life line, those that
+	// were queued, and those dropped while the queues could not be had.
 	Counters map[string]uint64 `json:"counters"`
 }
 
@@ -145,6 +163,9 @@ type QueueStatus struct {
 	Panics        uint64 `json:"panics"`
 	// Overruns counts messages lost between kernel and daemon (ENOBUFS).
 	Overruns uint64 `json:"overruns"`
+	// Lost counts how often the queue was taken away. It is bound again at once, or
+	// as soon as that is possible.
+	Lost uint64 `json:"lost"`
 	// Waiting is the number of packets that have no verdict yet.
 	Waiting uint64 `json:"kernel_waiting"`
 	// KernelDropped counts packets dropped since the queue was full;

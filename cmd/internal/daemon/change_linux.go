@@ -36,6 +36,7 @@ var errStopping = errors.New("the daemon is stopping")
 func (d *daemon) enforce(next *candidate, facts netwatch.Snapshot) error {
 	old, oldPlan := d.current, d.plan
 	newPlan := d.tablePlan(next.policy)
+	newPlan.Closed = oldPlan.Closed
 	if changed := !samePlan(oldPlan, newPlan); changed || d.broken != "" {
 		if changed {
 			d.engine.Publish(next.rs.Keeping(old.rs, facts.Facts.Links))
@@ -83,7 +84,7 @@ func (d *daemon) settle() {
 
 // samePlan reports whether two plans ask for the same table.
 func samePlan(a, b nft.Plan) bool {
-	return a.QueueBase == b.QueueBase && a.QueueCount == b.QueueCount && a.Balance == b.Balance && a.Gone == b.Gone &&
+	return a.QueueBase == b.QueueBase && a.QueueCount == b.QueueCount && a.Balance == b.Balance && a.Gone == b.Gone && a.Closed == b.Closed &&
 		slices.Equal(a.Devices, b.Devices) && slices.Equal(a.Without, b.Without)
 }
 
@@ -163,47 +164,49 @@ func (d *daemon) factsChanged(s netwatch.Snapshot) {
 	d.logNotify(d.notify.status(d.line()))
 }
 
-// tableChanged repairs the table that somebody else altered or removed.
-func (d *daemon) tableChanged(c nft.Change) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.stopping {
-		return
-	}
-	log := d.log.With("damage", c.Err, "pid", c.PID, "process", c.Process)
-	if err := d.repair(); err != nil {
-		log.Error("table damaged by another program, repair failed", "error", err)
-	} else {
-		log.Warn("table damaged by another program and repaired")
-	}
-	d.logNotify(d.notify.status(d.line()))
-}
-
-// repair installs the table as it should be; the caller holds mu.
-func (d *daemon) repair() error {
+// install makes the table as it should be; the caller holds mu.
+func (d *daemon) install() error {
 	if err := d.table.Apply(d.plan); err != nil {
-		d.broken = fmt.Sprintf("table inet %s was damaged and could not be repaired: %v", nft.TableName, err)
+		d.broken = fmt.Sprintf("table inet %s is not as it should be and could not be repaired: %v", nft.TableName, err)
 		return err
 	}
 	d.broken = ""
-	d.repaired++
 	return nil
 }
 
-// repairs tries again, now and then, what tableChanged could not do.
+// repair is install, counted; the caller holds mu.
+func (d *daemon) repair() error {
+	err := d.install()
+	if err == nil {
+		d.repaired++
+	}
+	return err
+}
+
+// repairs tries again, now and then, what tableChanged could not do, and looks
+// for what its watch did not tell.
 func (d *daemon) repairs(ctx context.Context) error {
 	t := time.NewTicker(repairEvery)
 	defer t.Stop()
-	for {
+	for damaged := false; ; {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-t.C:
 		}
+		// The watch is told at once: what is there for longer it does not see.
+		err := d.table.Verify()
+		if err != nil && damaged {
+			d.tableChanged(nft.Change{Err: err})
+		}
+		damaged = err != nil
 		d.mu.Lock()
 		if d.broken != "" && !d.stopping && d.repair() == nil {
 			d.log.Info("the table is whole again")
 			d.logNotify(d.notify.status(d.line()))
+		}
+		if hidden := d.muffled.over(time.Now()); hidden > 0 {
+			d.log.Warn("more was done by other programs than is logged", "unlogged_before", hidden)
 		}
 		d.mu.Unlock()
 	}
@@ -211,7 +214,7 @@ func (d *daemon) repairs(ctx context.Context) error {
 
 // degraded says what is not as the policy wants it; the caller holds mu.
 func (d *daemon) degraded() []string {
-	out := slaves(d.current.policy, d.facts)
+	out := append(slaves(d.current.policy, d.facts), d.missing()...)
 	for _, what := range []string{d.broken, d.unkept, d.unwatched} {
 		if what != "" {
 			out = append(out, what)

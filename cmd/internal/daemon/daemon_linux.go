@@ -26,8 +26,9 @@ const (
 	// expireEvery is the pause between two slices of the flow table's expiry.
 	// Traffic expires flows too; the ticker is for a quiet machine.
 	expireEvery = 250 * time.Millisecond
-	// repairEvery is the pause between two tries to repair the table.
-	repairEvery = 2 * time.Second
+	// repairEvery is the pause between two looks at the table, and two tries to
+	// repair it.
+	repairEvery = 300 * time.Millisecond
 	// drainTimeout bounds how long an ordered stop waits for verdicts.
 	drainTimeout = 3 * time.Second
 )
@@ -47,7 +48,7 @@ type daemon struct {
 	links  *netwatch.Watcher
 	table  *nft.Table
 	engine *filter.Engine
-	queues []nfqueue.Queue
+	queues []*queue
 	// These are those of the start: they cannot change later.
 	queueBase uint16
 	balance   policy.Balance
@@ -73,6 +74,10 @@ type daemon struct {
 	stopping bool
 	broken   string // why the table could not be repaired, "" if it is whole
 	repaired uint64
+	// interference is what other programs did, the latest first; muffled bounds what
+	// is logged of it.
+	interference []control.Interference
+	muffled      muffler
 	// record is what is in force and what to roll back to; unkept says why the
 	// state directory does not have it, "" if it has.
 	record state.Record
@@ -157,7 +162,11 @@ func (d *daemon) start(ctx context.Context) error {
 	if err := d.bind(queueCount(s)); err != nil {
 		return err
 	}
+	// From here on the queues may call back.
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.plan = d.tablePlan(d.current.policy)
+	d.plan.Closed = d.missing() != nil
 	if err := d.table.Apply(d.plan); err != nil {
 		return fmt.Errorf("install table inet %s: %w", nft.TableName, err)
 	}
@@ -190,16 +199,17 @@ func (d *daemon) bind(count int) error {
 			// The kernel sends packets of CPU n to queue n modulo count.
 			cfg.Affinity = nfqueue.OnCPU(i % runtime.NumCPU())
 		}
-		q, err := nfqueue.Open(d.driver, cfg, d.engine.NewWorker())
+		w := d.engine.NewWorker()
+		q, err := newQueue(cfg.Queue, func() (nfqueue.Queue, error) { return nfqueue.Open(d.driver, cfg, w) }, d.queueChanged)
 		if err != nil {
 			return err
 		}
 		d.queues = append(d.queues, q)
 	}
-	for i, q := range d.queues {
+	for _, q := range d.queues {
 		go func() {
 			if err := q.Run(context.Background()); err != nil {
-				d.fail(fmt.Errorf("queue %d: %w", d.queueBase+uint16(i), err))
+				d.fail(fmt.Errorf("queue %d: %w", q.number, err))
 			}
 		}()
 	}

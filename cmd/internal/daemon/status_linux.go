@@ -42,6 +42,8 @@ func (d *daemon) Status(context.Context) (control.Status, error) {
 		Queues:     d.queueStatus(),
 		Flows:      flowStatus(d.engine.Flows().Stats()),
 		Verdicts:   verdicts(d.engine.Counts()),
+
+		Interference: slices.Clone(d.interference),
 	}
 	file, err := readPolicy(d.cfg.PolicyFile)
 	doc.Policy.FileDiffers = err != nil || !file.Same(d.current.source)
@@ -136,10 +138,11 @@ func (d *daemon) queueStatus() []control.QueueStatus {
 		s := control.QueueStatus{
 			Number: d.queueBase + uint16(i), Packets: st.Packets, Accepted: st.Accepted, Dropped: st.Dropped,
 			Malformed: st.Malformed, Foreign: st.Foreign, VerdictErrors: st.VerdictErrors,
-			Panics: st.Panics, Overruns: st.Overruns,
+			Panics: st.Panics, Overruns: st.Overruns, Lost: q.lossCount(),
 		}
 		for _, k := range kernel {
-			if k.Queue == s.Number {
+			// Whose number it is does not matter to the one that has it.
+			if k.Queue == s.Number && q.unbindable() == nil {
 				s.Waiting, s.KernelDropped, s.UserDropped = uint64(k.Waiting), uint64(k.QueueDropped), uint64(k.UserDropped)
 			}
 		}

@@ -80,7 +80,11 @@ func (d *daemon) watchdog(ctx context.Context) error {
 		d.log.Warn("the service manager's watchdog is shorter than an idle queue needs",
 			"watchdog", patience, "least", 4*nfqueue.IdleInterval)
 	}
-	p := newPulse(d.queues)
+	queues := make([]nfqueue.Queue, len(d.queues))
+	for i, q := range d.queues {
+		queues[i] = q
+	}
+	p := newPulse(queues)
 	t := time.NewTicker(patience / beatsPerDeadline)
 	defer t.Stop()
 	for missed := 0; ; {

@@ -132,9 +132,12 @@ func (j *judge) daemon() {
 		j.add("daemon", control.LevelOK, "", "the daemon (PID %d) enforces generation %d", s.PID, s.Policy.Generation)
 	}
 	if n := s.Table.Repaired; n > 0 {
-		j.add("table-repairs", control.LevelWarning, "the daemon's log names the culprits", "another program damaged the table %d times; it was repaired", n)
+		j.add("table-repairs", control.LevelWarning, "sgfw status names the culprits", "another program damaged the table %d times; it was repaired", n)
 	}
 	for _, q := range s.Queues {
+		if q.Lost > 0 {
+			j.add("queue-losses", control.LevelWarning, "sgfw status says how it was lost", "queue %d was taken away %d times", q.Number, q.Lost)
+		}
 		if lost := q.KernelDropped + q.UserDropped; lost > 0 {
 			j.add("queue-drops", control.LevelWarning, "more queues (settings.queues.count) spread the load",
 				"queue %d: the kernel dropped %d packets because the queue was full and %d because the socket was", q.Number, q.KernelDropped, q.UserDropped)

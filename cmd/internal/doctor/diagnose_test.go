@@ -70,6 +70,7 @@ func TestDiagnose(t *testing.T) {
 		"a leftover":      {func(m *Machine) { m.Survey.Ours = true }, "problem", "daemon", "its table is there"},
 		"degraded":        {func(m *Machine) { m.Daemon = &control.Status{Degraded: []string{"eth0 belongs to br0"}} }, "problem", "daemon", "br0"},
 		"repaired":        {func(m *Machine) { m.Daemon = &control.Status{Table: control.TableStatus{Repaired: 2}} }, "warning", "table-repairs", "2 times"},
+		"taken away":      {func(m *Machine) { m.Daemon = &control.Status{Queues: []control.QueueStatus{{Number: 7, Lost: 2}}} }, "warning", "queue-losses", "2 times"},
 		"losses": {func(m *Machine) {
 			m.Daemon = &control.Status{Queues: []control.QueueStatus{{Number: 7, KernelDropped: 3}}}
 		}, "warning", "queue-drops", "queue 7"},

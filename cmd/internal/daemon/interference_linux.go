@@ -1,0 +1,149 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"sgfw/cmd/internal/control"
+	"sgfw/filter/nfqueue"
+	"sgfw/filter/nft"
+)
+
+const (
+	// mostRemembered bounds the memory of what other programs did.
+	mostRemembered = 16
+	// Of what another program does in a loop, so many lines are logged in a period;
+	// the others are counted.
+	linesPerPeriod = 5
+	logPeriod      = 10 * time.Second
+)
+
+// remember notes what another program did. The same again by a program of the
+// same name is one entry. The caller holds mu.
+func (d *daemon) remember(what control.Interference) {
+	what.First, what.Last, what.Count = time.Now().UTC(), time.Now().UTC(), 1
+	i := slices.IndexFunc(d.interference, func(o control.Interference) bool {
+		return o.What == what.What && o.Process == what.Process
+	})
+	if i >= 0 {
+		what.First, what.Count = d.interference[i].First, d.interference[i].Count+1
+		d.interference = slices.Delete(d.interference, i, i+1)
+	}
+	d.interference = slices.Insert(d.interference, 0, what)
+	d.interference = d.interference[:min(len(d.interference), mostRemembered)]
+}
+
+// muffler lets through so many lines a period and counts the others.
+type muffler struct {
+	began  time.Time
+	lines  int
+	hidden uint64
+}
+
+// allows tells whether one more line may be logged. The last period's count of
+// those that were not comes with the first line of the next one.
+func (m *muffler) allows(now time.Time) (ok bool, hidden uint64) {
+	if now.Sub(m.began) >= logPeriod {
+		hidden = m.over(now)
+		m.began, m.lines = now, 0
+	}
+	if m.lines >= linesPerPeriod {
+		m.hidden++
+		return false, 0
+	}
+	m.lines++
+	return true, hidden
+}
+
+// over returns how many lines a period that has ended did not log, once.
+func (m *muffler) over(now time.Time) (hidden uint64) {
+	if now.Sub(m.began) < logPeriod {
+		return 0
+	}
+	hidden, m.hidden = m.hidden, 0
+	return hidden
+}
+
+// tableChanged repairs the table that somebody else altered or removed.
+func (d *daemon) tableChanged(c nft.Change) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.stopping {
+		return
+	}
+	before := d.broken
+	err := d.repair()
+	d.remember(control.Interference{
+		What: c.Err.Error(), PID: c.PID, Process: c.Process, Port: c.Port,
+	})
+	if ok, hidden := d.muffled.allows(time.Now()); ok {
+		log := d.log.With("damage", c.Err, "pid", c.PID, "process", c.Process, "netlink_port", c.Port)
+		if hidden > 0 {
+			log = log.With("unlogged_before", hidden)
+		}
+		if err != nil {
+			log.Error("table damaged by another program, repair failed", "error", err)
+		} else {
+			log.Warn("table damaged by another program and repaired")
+		}
+	}
+	if d.broken != before {
+		d.logNotify(d.notify.status(d.line()))
+	}
+}
+
+// queueChanged closes the table while a queue cannot be had: whoever has bound its
+// number gets the packets that the rules send there.
+func (d *daemon) queueChanged(q *queue, what queueChange, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.stopping || d.plan.QueueCount == 0 { // not started yet, or ended
+		return
+	}
+	log := d.log.With("queue", q.number)
+	if err != nil {
+		log = log.With("error", err)
+	}
+	ok, hidden := d.muffled.allows(time.Now())
+	if hidden > 0 {
+		log = log.With("unlogged_before", hidden)
+	}
+	switch what {
+	case queueLost:
+		d.remember(control.Interference{What: err.Error()})
+		if ok {
+			log.Warn("a queue was taken away; binding it again")
+		}
+		return // a moment at most, during which its packets are dropped
+	case queueMissing:
+		culprit := control.Interference{What: err.Error()}
+		if o, ok := errors.AsType[*nfqueue.OwnedError](err); ok {
+			culprit.PID, culprit.Process, culprit.Port = o.PID, o.Command, o.PortID
+		}
+		d.remember(culprit)
+		log.Error("a queue cannot be bound again: the devices are closed until it can")
+	case queueBound:
+		if ok || d.plan.Closed {
+			log.Info("the queue is bound again")
+		}
+	}
+	if closed := d.missing() != nil; closed != d.plan.Closed {
+		d.plan.Closed = closed
+		if err := d.install(); err != nil {
+			d.log.Error("the table could not be adjusted", "error", err)
+		}
+	}
+	d.logNotify(d.notify.status(d.line()))
+}
+
+// missing says of each queue that could not be bound again why not.
+func (d *daemon) missing() (out []string) {
+	for _, q := range d.queues {
+		if why := q.unbindable(); why != nil {
+			out = append(out, fmt.Sprintf("queue %d was lost and cannot be bound: the devices are closed: %v", q.number, why))
+		}
+	}
+	return out
+}
