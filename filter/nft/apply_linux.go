@@ -30,8 +30,8 @@ func (f features) flags(g Gone) uint32 {
 // Apply makes the kernel hold the plan: the first time by creating the table or
 // adopting the one that a dead daemon left, later by replacing the rules inside
 // the living chains, in one transaction: no packet meets a part of them. The
-// table is read back and compared. Repairing a table that was altered or deleted
-// is done the same way.
+// table is read back and compared. A table that was altered or deleted is made
+// good the same way; Repair does it with less of a gap.
 //
 // A change of Gone needs a table with other flags, which the kernel only gives
 // to a new one: managed devices are then closed, but for the life lines, for
@@ -46,10 +46,53 @@ func (t *Table) Apply(p Plan) error {
 	if err := p.Validate(); err != nil {
 		return err
 	}
-	p = p.clone()
-	chains := layout(p, t.features)
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	return t.apply(p.clone())
+}
+
+// Repair is Apply to a table that somebody else has altered or deleted. It closes
+// the devices first, but for the life lines: a rule that drops is in force within a
+// millisecond or two, while one that queues by an xtables target waits for the
+// kernel to be done with the rules that were deleted before
+// (nft_compat_wait_for_destructors, net/netfilter/nft_compat.c), some ten
+// milliseconds.
+func (t *Table) Repair(p Plan) error {
+	if err := p.Validate(); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p = p.clone()
+	shutErr := t.shut(p)
+	if err := t.apply(p); err != nil {
+		return errors.Join(err, shutErr)
+	}
+	return nil
+}
+
+// shut closes the devices in the table, where its chains are as they should be.
+// Where they are not, apply begins by closing them in a table beside it.
+func (t *Table) shut(p Plan) error {
+	p.Closed = true
+	chains, want := layout(p, t.features), t.features.flags(p.Gone)
+	st, err := t.state()
+	if err != nil {
+		return err
+	}
+	if !st.exists {
+		if err := t.s.transact(newTable(TableName, want)); err != nil {
+			return fmt.Errorf("create table inet %s: %w", TableName, err)
+		}
+	} else if sound, err := t.soundChains(st, chains); err != nil || !sound || st.flags != want {
+		return err
+	}
+	return t.fill(TableName, chains)
+}
+
+// apply is Apply of a valid plan that is the table's own; the caller holds the lock.
+func (t *Table) apply(p Plan) error {
+	chains := layout(p, t.features)
 	st, err := t.state()
 	if err != nil {
 		return err

@@ -31,6 +31,9 @@ func Look(...Option) (Survey, error) { return Survey{}, errors.ErrUnsupported }
 // Apply fails with errors.ErrUnsupported.
 func (*Table) Apply(Plan) error { return errors.ErrUnsupported }
 
+// Repair fails with errors.ErrUnsupported.
+func (*Table) Repair(Plan) error { return errors.ErrUnsupported }
+
 // Flush fails with errors.ErrUnsupported.
 func (*Table) Flush() error { return errors.ErrUnsupported }
 

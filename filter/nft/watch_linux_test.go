@@ -13,12 +13,14 @@ import (
 
 var ourTable = &nftables.Table{Name: TableName, Family: nftables.TableFamilyINet}
 
-// alterations are what another program can do to a table without owner.
-var alterations = []struct {
+// alteration is something that another program can do to a table without owner.
+type alteration struct {
 	name string
 	do   func(*nftables.Conn) error
 	want error
-}{
+}
+
+var alterations = []alteration{
 	{"table deleted", func(c *nftables.Conn) error { c.DelTable(ourTable); return nil }, ErrMissing},
 	{"ruleset flushed", func(c *nftables.Conn) error { c.FlushRuleset(); return nil }, ErrMissing},
 	{"rules flushed", func(c *nftables.Conn) error { c.FlushTable(ourTable); return nil }, ErrAltered},
@@ -48,6 +50,14 @@ var alterations = []struct {
 	{"chain added", func(c *nftables.Conn) error {
 		c.AddChain(&nftables.Chain{Name: "theirs", Table: ourTable})
 		return nil
+	}, ErrAltered},
+	{"table put to sleep", func(c *nftables.Conn) error {
+		s, err := dial(c.NetNS)
+		if err != nil {
+			return err
+		}
+		defer s.CloseLasting()
+		return s.transact(newTable(TableName, 1)) // NFT_TABLE_F_DORMANT
 	}, ErrAltered},
 	{"base chain deleted", func(c *nftables.Conn) error {
 		chain := &nftables.Chain{Name: chainForward, Table: ourTable}
@@ -208,5 +218,49 @@ func TestWithoutFib(t *testing.T) {
 	host.apply(table, plan(GoneDrop, "eth0"))
 	if got := table.Facts().Missing; len(got) != 1 || got[0] != LifeOwnMulticast {
 		t.Errorf("missing: %v", got)
+	}
+}
+
+// TestRepairClosesAtOnce damages the table under a flood, in every way, and lets
+// the watch repair it: what passes before the repair is little, and nothing does
+// after it. On kernels with owned tables none of this can happen from outside.
+func TestRepairClosesAtOnce(t *testing.T) {
+	for _, c := range alterations {
+		t.Run(c.name, func(t *testing.T) {
+			host, peer := pair(t)
+			table := host.open()
+			table.features.owner, table.features.persist = false, false
+			p := plan(GoneDrop, "eth0")
+			host.apply(table, p)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			repaired := make(chan error, 16)
+			go func() { _ = table.Watch(ctx, func(Change) { repaired <- table.Repair(p) }) }()
+			time.Sleep(20 * time.Millisecond) // the watch joins its group
+			other := host.foreign()
+			leaked, sent := flood(t, host, peer, func() {
+				if err := errors.Join(c.do(other), other.Flush()); err != nil {
+					t.Fatal(err)
+				}
+				select {
+				case err := <-repaired:
+					if err != nil {
+						t.Error(err)
+					}
+				case <-time.After(arrives):
+					t.Error("not repaired")
+				}
+			})
+			t.Logf("%d of %d packets passed", leaked, sent)
+			if err := table.Verify(); err != nil {
+				t.Error(err)
+			}
+			if got := host.flagsOf(TableName); got.flags != 0 {
+				t.Errorf("flags %#x", got.flags)
+			}
+			if leaked, sent := flood(t, host, peer, func() { time.Sleep(silence) }); leaked != 0 || sent < 100 {
+				t.Errorf("after the repair %d of %d packets passed", leaked, sent)
+			}
+		})
 	}
 }

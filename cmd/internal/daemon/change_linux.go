@@ -164,23 +164,15 @@ func (d *daemon) factsChanged(s netwatch.Snapshot) {
 	d.logNotify(d.notify.status(d.line()))
 }
 
-// install makes the table as it should be; the caller holds mu.
-func (d *daemon) install() error {
-	if err := d.table.Apply(d.plan); err != nil {
-		d.broken = fmt.Sprintf("table inet %s is not as it should be and could not be repaired: %v", nft.TableName, err)
+// repair puts the table right that somebody else altered; the caller holds mu.
+func (d *daemon) repair() error {
+	if err := d.table.Repair(d.plan); err != nil {
+		d.broken = fmt.Sprintf("table inet %s was damaged and could not be repaired: %v", nft.TableName, err)
 		return err
 	}
 	d.broken = ""
+	d.repaired++
 	return nil
-}
-
-// repair is install, counted; the caller holds mu.
-func (d *daemon) repair() error {
-	err := d.install()
-	if err == nil {
-		d.repaired++
-	}
-	return err
 }
 
 // repairs tries again, now and then, what tableChanged could not do, and looks

@@ -131,7 +131,8 @@ func (d *daemon) queueChanged(q *queue, what queueChange, err error) {
 	}
 	if closed := d.missing() != nil; closed != d.plan.Closed {
 		d.plan.Closed = closed
-		if err := d.install(); err != nil {
+		if err := d.table.Apply(d.plan); err != nil {
+			d.broken = fmt.Sprintf("table inet %s could not be adjusted: %v", nft.TableName, err)
 			d.log.Error("the table could not be adjusted", "error", err)
 		}
 	}
