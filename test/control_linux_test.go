@@ -185,7 +185,14 @@ type statusDocument struct {
 		Repaired        uint64
 	}
 	Queues []struct {
-		Accepted, Dropped uint64
+		Number                  uint16
+		Accepted, Dropped, Lost uint64
+	}
+	Interference []struct {
+		What, Process string
+		Count         uint64
+		PID           int
+		NetlinkPort   uint32 `json:"netlink_port"`
 	}
 	Verdicts []struct {
 		Verdict, Reason string

@@ -121,10 +121,46 @@ func (t *Table) apply(p Plan) error {
 	if err := t.remember(p, chains); err != nil {
 		return err
 	}
+	if t.barred {
+		return nil
+	}
 	if st, err := t.s.table(closedTable); err != nil || !st.exists {
 		return err
 	}
 	grace()
+	return t.removeTable(closedTable)
+}
+
+// Bar closes the devices of a plan, but for the life lines, in a table beside ours,
+// until Unbar: against whoever alters ours again as soon as it is repaired. It does
+// nothing if that table stands already.
+func (t *Table) Bar(p Plan) error {
+	if err := p.Validate(); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, err := t.state(); err != nil {
+		return err
+	}
+	if st, err := t.s.table(closedTable); err != nil || st.exists && t.barred {
+		return err
+	}
+	t.barred = true
+	if err := t.closeDevices(t.features.flags(p.Gone), layout(p, t.features)); err != nil {
+		return fmt.Errorf("close devices: %w", err)
+	}
+	return nil
+}
+
+// Unbar takes away what Bar has made.
+func (t *Table) Unbar() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, err := t.state(); err != nil {
+		return err
+	}
+	t.barred = false
 	return t.removeTable(closedTable)
 }
 

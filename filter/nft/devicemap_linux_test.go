@@ -47,7 +47,7 @@ func TestMapsAreOurs(t *testing.T) {
 	table := host.open()
 	table.features.owner, table.features.persist = false, false
 	host.apply(table, plan(GoneDrop, "eth0", "eth1"))
-	snap, err := table.s.read(chainNames(table.chains))
+	snap, err := table.s.read(chainNames(table.chains), func(s *snapshot) error { return s.holds(table.chains) })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -158,7 +158,7 @@ func (l *lab) handles() map[string]uint64 {
 	defer s.CloseLasting()
 	out := make(map[string]uint64)
 	for _, c := range layout(plan(GoneDrop), features{}) {
-		snap, err := s.read([]string{c.name})
+		snap, err := s.read([]string{c.name}, func(*snapshot) error { return nil })
 		if err != nil {
 			l.t.Fatal(err)
 		}

@@ -35,6 +35,8 @@ type Table struct {
 	plan      Plan
 	chains    []chain   // what was last installed, nil for nothing
 	installed *snapshot // how the kernel shows it
+	looked    uint32    // the generation at which Verify began last
+	barred    bool      // the closed table stands until Unbar
 }
 
 // Open finds out what the kernel offers and that nobody else owns our table. It
@@ -121,7 +123,7 @@ func (t *Table) Remove() error {
 	if _, err := t.state(); err != nil {
 		return err
 	}
-	t.chains, t.installed = nil, nil
+	t.chains, t.installed, t.barred = nil, nil, false
 	return errors.Join(t.removeTable(TableName), t.removeTable(closedTable))
 }
 

@@ -34,6 +34,12 @@ func (*Table) Apply(Plan) error { return errors.ErrUnsupported }
 // Repair fails with errors.ErrUnsupported.
 func (*Table) Repair(Plan) error { return errors.ErrUnsupported }
 
+// Bar fails with errors.ErrUnsupported.
+func (*Table) Bar(Plan) error { return errors.ErrUnsupported }
+
+// Unbar fails with errors.ErrUnsupported.
+func (*Table) Unbar() error { return errors.ErrUnsupported }
+
 // Flush fails with errors.ErrUnsupported.
 func (*Table) Flush() error { return errors.ErrUnsupported }
 

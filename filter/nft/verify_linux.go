@@ -34,14 +34,22 @@ type installedRule struct {
 	uses           string
 }
 
-// read takes a snapshot that lies between two transactions.
-func (s *socket) read(names []string) (*snapshot, error) {
+// read takes a snapshot that lies between two transactions and is sound. What is
+// not sound fails at once: only a transaction that changes our table can make it
+// look so, and whoever alters it in a loop must not keep us reading.
+func (s *socket) read(names []string, sound func(*snapshot) error) (*snapshot, error) {
 	for range readTries {
 		before, _, err := s.generation()
 		if err != nil {
 			return nil, err
 		}
 		snap, err := s.readOnce(names)
+		if err == nil {
+			err = sound(snap)
+		}
+		if errors.Is(err, ErrMissing) || errors.Is(err, ErrAltered) {
+			return nil, err
+		}
 		after, _, genErr := s.generation()
 		if genErr != nil {
 			return nil, genErr
@@ -134,11 +142,8 @@ func (s *socket) readOnce(names []string) (*snapshot, error) {
 // for Verify. The caller holds the lock.
 func (t *Table) remember(p Plan, chains []chain) error {
 	t.plan, t.chains, t.installed = p, chains, nil
-	snap, err := t.s.read(chainNames(chains))
+	snap, err := t.s.read(chainNames(chains), func(s *snapshot) error { return s.holds(chains) })
 	if err != nil {
-		return fmt.Errorf("read back: %w", err)
-	}
-	if err := snap.holds(chains); err != nil {
 		return fmt.Errorf("read back: %w", err)
 	}
 	t.installed = snap
@@ -245,17 +250,15 @@ func (t *Table) Verify() error {
 	if err != nil {
 		return err
 	}
+	t.looked = generation
 	if t.installed != nil && t.installed.generation == generation {
 		return nil
 	}
-	now, err := t.s.read(chainNames(t.chains))
-	if err != nil {
-		return err
-	}
 	if t.installed == nil {
-		return fmt.Errorf("%w: it was never read back", ErrAltered)
+		return fmt.Errorf("%w: it was never as it should be since", ErrAltered)
 	}
-	if err := t.installed.differs(now); err != nil {
+	now, err := t.s.read(chainNames(t.chains), t.installed.differs)
+	if err != nil {
 		return err
 	}
 	t.installed = now

@@ -11,8 +11,10 @@ import (
 
 // Watch calls back, from one goroutine at a time, for each transaction of
 // somebody else that left the table other than it was installed, until ctx is
-// done; then it returns nil. Lost notifications are made good by looking. It
-// returns an error when it can watch no longer. The callback may call Apply.
+// done; then it returns nil. Transactions that follow each other faster than
+// they can be looked at are told once. Lost notifications are made good by
+// looking. It returns an error when it can watch no longer. The callback may call
+// Apply.
 func (t *Table) Watch(ctx context.Context, changed func(Change)) error {
 	t.mu.Lock()
 	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, &netlink.Config{NetNS: t.ns})
@@ -55,12 +57,19 @@ func (t *Table) Watch(ctx context.Context, changed func(Change)) error {
 				continue
 			}
 			// A transaction ends with its generation; only then is there something to see.
-			if c, err := parseGeneration(m); err == nil && ours {
+			if c, err := parseGeneration(m); err == nil && ours && t.unseen(c.id) {
 				look(c)
 			}
 			ours = false
 		}
 	}
+}
+
+// unseen tells whether the ruleset was not looked at since a generation began.
+func (t *Table) unseen(generation uint32) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return int32(generation-t.looked) > 0
 }
 
 // concerns tells whether a notification is about our table: attribute 1 of all

@@ -188,12 +188,20 @@ func (d *daemon) repairs(ctx context.Context) error {
 		}
 		// The watch is told at once: what is there for longer it does not see.
 		err := d.table.Verify()
-		if err != nil && damaged {
-			d.tableChanged(nft.Change{Err: err})
+		if err != nil && damaged && !d.raging() {
+			d.damaged(nft.Change{Err: err})
 		}
 		damaged = err != nil
 		d.mu.Lock()
-		if d.broken != "" && !d.stopping && d.repair() == nil {
+		if d.stopping {
+			d.mu.Unlock()
+			return nil
+		}
+		if d.storm.rages {
+			if err := d.endure(); err != nil {
+				d.log.Error("closing the devices failed", "error", err)
+			}
+		} else if d.broken != "" && d.repair() == nil {
 			d.log.Info("the table is whole again")
 			d.logNotify(d.notify.status(d.line()))
 		}
@@ -207,7 +215,11 @@ func (d *daemon) repairs(ctx context.Context) error {
 // degraded says what is not as the policy wants it; the caller holds mu.
 func (d *daemon) degraded() []string {
 	out := append(slaves(d.current.policy, d.facts), d.missing()...)
-	for _, what := range []string{d.broken, d.unkept, d.unwatched} {
+	stormy := ""
+	if d.storm.rages {
+		stormy = "another program damages the table again and again: the devices are closed until it stops"
+	}
+	for _, what := range []string{stormy, d.broken, d.unkept, d.unwatched} {
 		if what != "" {
 			out = append(out, what)
 		}

@@ -78,6 +78,7 @@ type daemon struct {
 	// is logged of it.
 	interference []control.Interference
 	muffled      muffler
+	storm        storm
 	// record is what is in force and what to roll back to; unkept says why the
 	// state directory does not have it, "" if it has.
 	record state.Record

@@ -18,6 +18,12 @@ const (
 	// the others are counted.
 	linesPerPeriod = 5
 	logPeriod      = 10 * time.Second
+	// A program that damages the table so often in stormPeriod does it in a loop: no
+	// repair lasts, so the devices are closed until the table was left alone for as
+	// long. Meanwhile it is looked at every stormPause.
+	stormDamages = 5
+	stormPeriod  = time.Second
+	stormPause   = 20 * time.Millisecond
 )
 
 // remember notes what another program did. The same again by a program of the
@@ -66,15 +72,74 @@ func (m *muffler) over(now time.Time) (hidden uint64) {
 	return hidden
 }
 
+// storm is a loop of damages.
+type storm struct {
+	latest []time.Time // the last stormDamages, oldest first
+	rages  bool        // the devices are closed because of it
+}
+
+// damaged notes a damage and tells whether it is one of a storm.
+func (s *storm) damaged(now time.Time) bool {
+	s.latest = append(s.latest, now)
+	if excess := len(s.latest) - stormDamages; excess > 0 {
+		s.latest = slices.Delete(s.latest, 0, excess)
+	}
+	s.rages = s.rages || len(s.latest) == stormDamages && now.Sub(s.latest[0]) < stormPeriod
+	return s.rages
+}
+
+// calm tells whether a storm that raged has passed.
+func (s *storm) calm(now time.Time) bool {
+	return s.rages && now.Sub(s.latest[len(s.latest)-1]) >= stormPeriod
+}
+
+// endure closes the devices in a storm, and opens them again behind it. The caller
+// holds mu.
+func (d *daemon) endure() error {
+	if !d.storm.calm(time.Now()) {
+		return d.table.Bar(d.plan)
+	}
+	err := d.repair()
+	if err == nil {
+		err = d.table.Unbar()
+	}
+	if err == nil {
+		d.storm = storm{}
+		d.log.Info("the table was left alone: the devices are open again")
+		d.logNotify(d.notify.status(d.line()))
+	}
+	return err
+}
+
+func (d *daemon) raging() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.storm.rages
+}
+
 // tableChanged repairs the table that somebody else altered or removed.
 func (d *daemon) tableChanged(c nft.Change) {
+	if d.damaged(c) {
+		// The next look can wait: the devices are closed.
+		time.Sleep(stormPause)
+	}
+}
+
+func (d *daemon) damaged(c nft.Change) (stormy bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.stopping {
-		return
+		return false
 	}
-	before := d.broken
-	err := d.repair()
+	before := d.line()
+	var err error
+	if raged := d.storm.rages; d.storm.damaged(time.Now()) {
+		if err = d.endure(); !raged {
+			d.log.Error("another program damages the table again and again: the devices are closed until it stops", "pid", c.PID, "process", c.Process)
+		}
+	} else {
+		err = d.repair()
+	}
 	d.remember(control.Interference{
 		What: c.Err.Error(), PID: c.PID, Process: c.Process, Port: c.Port,
 	})
@@ -83,15 +148,19 @@ func (d *daemon) tableChanged(c nft.Change) {
 		if hidden > 0 {
 			log = log.With("unlogged_before", hidden)
 		}
-		if err != nil {
+		switch {
+		case err != nil:
 			log.Error("table damaged by another program, repair failed", "error", err)
-		} else {
+		case d.storm.rages:
+			log.Warn("table damaged by another program")
+		default:
 			log.Warn("table damaged by another program and repaired")
 		}
 	}
-	if d.broken != before {
-		d.logNotify(d.notify.status(d.line()))
+	if line := d.line(); line != before {
+		d.logNotify(d.notify.status(line))
 	}
+	return d.storm.rages
 }
 
 // queueChanged closes the table while a queue cannot be had: whoever has bound its

@@ -1,0 +1,121 @@
+package test
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// siege sends along the forbidden lanes of a gate and knows when it sent what, so
+// that it can tell for how long something passed.
+type siege struct {
+	t    testing.TB
+	g    *gate
+	mark string
+	over atomic.Bool
+	wg   sync.WaitGroup
+	to   []*inbox
+	// sent is when each datagram of a lane was sent; its number is its content.
+	sent [][]time.Time
+}
+
+// siege begins one. It is to be lifted before it is asked anything.
+func (g *gate) siege(t testing.TB) *siege {
+	t.Helper()
+	s := &siege{t: t, g: g, mark: "siege " + string(nonce())}
+	for _, l := range g.lanes() {
+		if l.allowed {
+			continue
+		}
+		c, err := l.host.ListenPacket(t.Context(), "udp", port(l.from, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		i, to := len(s.sent), net.UDPAddrFromAddrPort(l.to)
+		s.to, s.sent = append(s.to, g.at[l.to]), append(s.sent, nil)
+		s.wg.Go(func() {
+			defer c.Close()
+			for n := 0; !s.over.Load(); n++ {
+				// Written by this goroutine alone until the siege is lifted.
+				s.sent[i] = append(s.sent[i], time.Now())
+				_, _ = c.WriteTo(s.content(i, n), to)
+				time.Sleep(200 * time.Microsecond)
+			}
+		})
+	}
+	t.Cleanup(s.lift)
+	return s
+}
+
+func (s *siege) content(lane, n int) []byte { return fmt.Appendf(nil, "%s/%d/%d", s.mark, lane, n) }
+
+// lift ends the siege.
+func (s *siege) lift() {
+	s.over.Store(true)
+	s.wg.Wait()
+}
+
+// passed tells of what was sent from a moment until another, how much of it
+// arrived, and when the last of that was sent.
+func (s *siege) passed(from, until time.Time) (arrived, sent int, last time.Time) {
+	s.lift()
+	for i, times := range s.sent {
+		for n, at := range times {
+			if at.Before(from) || !at.Before(until) {
+				continue
+			}
+			sent++
+			if _, ok := s.to[i].has(s.content(i, n)); ok {
+				arrived++
+				if at.After(last) {
+					last = at
+				}
+			}
+		}
+	}
+	return arrived, sent, last
+}
+
+// held fails the test if anything passed that was sent from a moment until another,
+// or if nothing was sent.
+func (s *siege) held(what string, from, until time.Time) {
+	s.t.Helper()
+	if n, sent, last := s.passed(from, until); n > 0 {
+		s.t.Errorf("%s: %d of %d datagrams that no rule allows passed, the last after %v", what, n, sent, last.Sub(from))
+	} else if sent < 10 {
+		s.t.Errorf("%s: the siege sent %d datagrams only", what, sent)
+	}
+}
+
+// broke tells for how long something passed from a moment on, and fails the test
+// if that was longer than within.
+func (s *siege) broke(what string, from, until time.Time, within time.Duration) {
+	s.t.Helper()
+	n, sent, last := s.passed(from, until)
+	if n == 0 {
+		s.t.Logf("%s: nothing of %d datagrams passed", what, sent)
+		return
+	}
+	s.t.Logf("%s: %d of %d datagrams passed, the last after %v", what, n, sent, last.Sub(from))
+	if last.Sub(from) > within {
+		s.t.Errorf("%s: it took longer than %v to close again", what, within)
+	}
+}
+
+// mentions tells whether a line of a log has all the words.
+func mentions(log string, words ...string) bool {
+	for line := range strings.Lines(log) {
+		all := true
+		for _, w := range words {
+			all = all && strings.Contains(line, w)
+		}
+		if all {
+			return true
+		}
+	}
+	return false
+}
