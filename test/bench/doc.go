@@ -9,7 +9,7 @@
 //   - sgfw over go-nfqueue's own receive path
 //   - go-nfqueue as its documentation shows it, accepting everything
 //   - a C program on libnetfilter_queue, accepting everything
-//   - Suricata in NFQ mode, where it is installed
+//   - Suricata in NFQ mode, and OpenSnitch, where they are installed
 //
 // It needs root and Linux. `make bench` runs it and writes docs/benchmarks.md and
 // docs/benchmarks.svg; with -scale it measures what grows with rules, flows,

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"time"
 
 	"sgfw/test/netlab"
@@ -52,18 +51,8 @@ func firewalls(o options, dir string) []firewall {
 		goNFQueue(),
 		libnetfilterQueue(dir),
 		suricata(dir),
-		firewall{name: "OpenSnitch", absent: openSnitchAbsent()},
+		openSnitch(dir),
 	)
-}
-
-// openSnitchAbsent: OpenSnitch asks for the first packet of a connection which
-// process it belongs to and lets the kernel pass the rest; it has no mode that
-// judges packets, so its numbers would be those of the kernel.
-func openSnitchAbsent() string {
-	if _, err := exec.LookPath("opensnitchd"); err != nil {
-		return "not installed"
-	}
-	return "judges only the first packet of connections of local processes: not comparable packet by packet"
 }
 
 // launch starts a program at the firewall's host that says on its standard

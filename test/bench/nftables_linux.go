@@ -42,20 +42,13 @@ func (p position) hooks() []hook {
 // Towards the client only the first and, on a host, a last accept.
 func startNFTables(_ context.Context, p *place) (*running, error) {
 	return install(p, func(h hook) [][]expr.Any {
-		state := func(bits uint32, then ...expr.Any) []expr.Any {
-			return append([]expr.Any{
-				&expr.Ct{Key: expr.CtKeySTATE, Register: 1},
-				&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 4,
-					Mask: binaryutil.NativeEndian.PutUint32(bits), Xor: make([]byte, 4)},
-				&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: make([]byte, 4)},
-			}, then...)
-		}
-		rules := [][]expr.Any{state(expr.CtStateBitESTABLISHED|expr.CtStateBitRELATED, verdict(expr.VerdictAccept))}
+		state := func(bits uint32, kind expr.VerdictKind) []expr.Any { return append(inState(bits), verdict(kind)) }
+		rules := [][]expr.Any{state(expr.CtStateBitESTABLISHED|expr.CtStateBitRELATED, expr.VerdictAccept)}
 		if !h.in {
 			return append(rules, []expr.Any{verdict(expr.VerdictAccept)})
 		}
 		return append(rules,
-			state(expr.CtStateBitINVALID, verdict(expr.VerdictDrop)),
+			state(expr.CtStateBitINVALID, expr.VerdictDrop),
 			[]expr.Any{
 				&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: 1},
 				&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte("lo\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00")},
@@ -107,17 +100,46 @@ func install(p *place, rules func(hook) [][]expr.Any) (*running, error) {
 
 // queueAll sends every packet of a position to queue number 0.
 func queueAll(p *place) error {
-	native := func(hook) [][]expr.Any { return [][]expr.Any{{&expr.Queue{Num: 0, Total: 1}}} }
-	_, err := install(p, native)
+	return queueWhere(p, func(hook) ([]expr.Any, bool) { return nil, true })
+}
+
+// queueNew sends the first packets of the connections that go out to queue
+// number 0.
+func queueNew(p *place) error {
+	return queueWhere(p, func(h hook) ([]expr.Any, bool) {
+		return inState(expr.CtStateBitNEW | expr.CtStateBitRELATED), !h.in
+	})
+}
+
+// queueWhere has a rule in each hook that match wants one in.
+func queueWhere(p *place, match func(hook) ([]expr.Any, bool)) error {
+	to := func(queue expr.Any) error {
+		_, err := install(p, func(h hook) [][]expr.Any {
+			if m, ok := match(h); ok {
+				return [][]expr.Any{append(m, queue)}
+			}
+			return nil
+		})
+		return err
+	}
+	err := to(&expr.Queue{Num: 0, Total: 1})
 	if !errors.Is(err, unix.ENOENT) {
 		return err
 	}
 	// This kernel has no queue expression: struct xt_NFQ_info_v3 {queue number,
 	// queues, flags}, u16 each in host order, padded to 8 bytes.
-	_, err = install(p, func(hook) [][]expr.Any {
-		info := make(xt.Unknown, 8)
-		binary.NativeEndian.PutUint16(info[2:], 1)
-		return [][]expr.Any{{&expr.Target{Name: "NFQUEUE", Rev: 3, Info: &info}}}
-	})
-	return err
+	info := make(xt.Unknown, 8)
+	binary.NativeEndian.PutUint16(info[2:], 1)
+	return to(&expr.Target{Name: "NFQUEUE", Rev: 3, Info: &info})
+}
+
+// inState keeps packets that the kernel's connection tracking puts into one of
+// the states.
+func inState(bits uint32) []expr.Any {
+	return []expr.Any{
+		&expr.Ct{Key: expr.CtKeySTATE, Register: 1},
+		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 4,
+			Mask: binaryutil.NativeEndian.PutUint32(bits), Xor: make([]byte, 4)},
+		&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: make([]byte, 4)},
+	}
 }

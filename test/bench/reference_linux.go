@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"github.com/florianl/go-nfqueue/v2"
+
+	"sgfw/test/netlab"
 )
 
 // goNFQueueCommand makes this program the accept-all firewall on go-nfqueue.
@@ -99,15 +102,53 @@ func suricata(dir string) firewall {
 			return nil, err
 		}
 		r := &running{pid: cmd.Process.Pid, stop: func() error { return kill(cmd) }}
-		for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) {
-			b, err := p.fw.ReadFile("/proc/thread-self/net/netfilter/nfnetlink_queue")
-			if err == nil && len(bytes.TrimSpace(b)) > 0 {
-				return r, queueAll(p)
-			}
-			if time.Now().After(deadline) {
-				return nil, fmt.Errorf("suricata binds no queue: %w", r.stop())
-			}
+		if err := awaitQueue(p.fw); err != nil {
+			return nil, errors.Join(err, r.stop())
 		}
+		return r, queueAll(p)
+	}
+	return f
+}
+
+// awaitQueue waits until a program has bound a queue.
+func awaitQueue(h *netlab.Host) error {
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		b, err := h.ReadFile("/proc/thread-self/net/netfilter/nfnetlink_queue")
+		if err == nil && len(bytes.TrimSpace(b)) > 0 {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return errors.Join(errors.New("no queue was bound within 30 s"), err)
+		}
+	}
+}
+
+// openSnitch allows everything without a rule. It judges the connections that the
+// processes of its own machine begin, by their first packet, and leaves the rest
+// to the kernel's connection tracking: it stands on the client, and what lasts
+// costs nothing. One-way datagrams are new to the kernel each time.
+func openSnitch(dir string) firewall {
+	f := firewall{name: "OpenSnitch on the client, no rules"}
+	program, err := exec.LookPath("opensnitchd")
+	if err != nil {
+		f.absent = "not installed"
+		return f
+	}
+	f.start = func(ctx context.Context, p *place) (*running, error) {
+		client := p.ends.client
+		cmd := client.CommandContext(ctx, program, "-queue-num", "0", "-rules-path", dir,
+			"-process-monitor-method", "proc", "-log-file", filepath.Join(dir, "opensnitch.log"))
+		if err := cmd.Start(); err != nil {
+			return nil, err
+		}
+		r := &running{pid: cmd.Process.Pid, stop: func() error { return kill(cmd) }}
+		if err := awaitQueue(client); err != nil {
+			return nil, errors.Join(err, r.stop())
+		}
+		// Its own rules want iptables; these say the same.
+		at := *p
+		at.fw, at.pos = client, host
+		return r, queueNew(&at)
 	}
 	return f
 }
