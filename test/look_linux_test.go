@@ -52,7 +52,9 @@ func TestRuleHits(t *testing.T) {
 	lab := labtest.New(t, netlab.Pair())
 	client, server := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")
 	d := enforce(t, server.Host(), policyWith([]string{allow("tcp", inward), allow("tcp", inward+1)}, nil))
-	echoOn(t, server.Host(), port(server.IPv4(), inward), port(server.IPv6(), inward))
+	for _, far := range []netip.Addr{server.IPv4(), server.IPv6()} {
+		echoOn(t, server.Host(), port(far, inward), port(far, inward+2))
+	}
 	began := time.Now()
 	const times4, times6 = 7, 3
 	for i := range times4 + times6 {
@@ -216,7 +218,7 @@ func TestLogShowsWhatHappened(t *testing.T) {
 	client, server := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")
 	d := enforce(t, server.Host(), policyWith([]string{allow("tcp", inward)}, nil))
 	both(t, client, server, func(t *testing.T, near, far netip.Addr) {
-		echoOn(t, server.Host(), port(far, inward))
+		echoOn(t, server.Host(), port(far, inward), port(far, inward+1))
 		all, drops, others := d.follow(t, "--all"), d.follow(t, "--drop", "--proto", "tcp"), d.follow(t, "--port", "9", "--interface", "eth0")
 		usual := d.follow(t)
 		from, refused := port(near, freshPort()), port(near, freshPort())
@@ -286,10 +288,12 @@ func TestLogUnderFlood(t *testing.T) {
 	client, server := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")
 	d := enforce(t, server.Host(), policyWith([]string{allow("tcp", inward)}, nil))
 	echoOn(t, server.Host(), port(server.IPv4(), inward))
+	forbidden := newInbox(t, server.Host(), port(server.IPv4(), inward+1))
 	const rate = 20
 	f := d.follow(t, "--rate", fmt.Sprint(rate))
 	narrow := d.follow(t, "--proto", "tcp", "--accept", "--rate", "0")
 	began := time.Now()
+	flooded := []byte("forbidden datagram, one of many")
 	var sent atomic.Uint64
 	var stop atomic.Bool
 	var flood sync.WaitGroup
@@ -300,10 +304,10 @@ func TestLogUnderFlood(t *testing.T) {
 			return
 		}
 		defer c.Close()
-		to, b := net.UDPAddrFromAddrPort(port(server.IPv4(), inward)), make([]byte, 20)
+		to := net.UDPAddrFromAddrPort(port(server.IPv4(), inward+1))
 		for !stop.Load() {
 			for range 100 {
-				if _, err := c.WriteTo(b, to); err == nil {
+				if _, err := c.WriteTo(flooded, to); err == nil {
 					sent.Add(1)
 				}
 			}
@@ -321,6 +325,9 @@ func TestLogUnderFlood(t *testing.T) {
 	}
 	stop.Store(true)
 	flood.Wait()
+	if _, arrived := forbidden.has(flooded); arrived {
+		t.Error("a forbidden datagram arrived")
+	}
 	isVerdict := func(v loggedVerdict) bool { return v.Type == "verdict" }
 	isLoss := func(v loggedVerdict) bool { return v.Type == "lost" }
 	// Beside those lost in the kernel, of which there should be none, all packets were

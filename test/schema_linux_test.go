@@ -62,7 +62,7 @@ func TestDocumentsConform(t *testing.T) {
 	client, server := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")
 	d := enforce(t, server.Host(), policyWith(append(allowPing(), allow("tcp", inward), allow("udp", inward)), nil), "--state-dir", t.TempDir())
 	far := server.IPv4()
-	echoOn(t, server.Host(), port(far, inward))
+	echoOn(t, server.Host(), port(far, inward), port(far, inward+1))
 	c := dialTCP(t, client.Host(), netip.AddrPort{}, port(far, inward), patience)
 	if c == nil || !talks(c) {
 		t.Fatal("no connection")
