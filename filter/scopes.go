@@ -52,9 +52,7 @@ func (s *scopes) of(k scopeKey) conntrack.Scope {
 	return s.lookup(k)
 }
 
-// bind returns the scopes of the devices that exist now, which are all there
-// are, and forgets of the others as many as are too many. Those of the latest
-// binding but one are kept: a ruleset that is in force may name them.
+// bind returns the scopes of the devices that exist now, which are all there are.
 func (s *scopes) bind(present []scopeKey) []conntrack.Scope {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -63,9 +61,6 @@ func (s *scopes) bind(present []scopeKey) []conntrack.Scope {
 	for i, k := range present {
 		out[i] = s.lookup(k)
 		s.uses[out[i]].seen = s.bindings
-	}
-	if excess := len(s.byDevice) - len(present) - maxAbsent; excess > 0 {
-		s.forget(excess)
 	}
 	return out
 }
@@ -86,11 +81,13 @@ func (s *scopes) lookup(k scopeKey) conntrack.Scope {
 	return n
 }
 
-// forget retires up to n devices, those that vanished first.
-func (s *scopes) forget(n int) {
+// forget retires up to n devices that no ruleset in force names, those that
+// vanished first. Those of the latest binding but one are kept: they may be about
+// to come into force.
+func (s *scopes) forget(n int, inForce map[conntrack.Scope]bool) {
 	var old []conntrack.Scope
 	for _, scope := range s.byDevice {
-		if s.uses[scope].seen+1 < s.bindings {
+		if !inForce[scope] && s.uses[scope].seen+1 < s.bindings {
 			old = append(old, scope)
 		}
 	}
@@ -103,13 +100,35 @@ func (s *scopes) forget(n int) {
 	}
 }
 
-// take hands over the retired scopes that no attachment of the list has.
+// take forgets of the devices that are gone as many as are too many, and hands
+// over the retired scopes that no attachment of the list has, which is that of the
+// ruleset in force. What was bound and never published, for a dry run, is no reason
+// to forget a device.
 func (s *scopes) take(attached []link) []conntrack.Scope {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	managed := 0
+	for i := range attached {
+		if attached[i].attachment != nil {
+			managed++
+		}
+	}
+	excess := len(s.byDevice) - managed - maxAbsent
+	if excess <= 0 && len(s.retired) == 0 {
+		return nil
+	}
+	inForce := make(map[conntrack.Scope]bool, managed)
+	for i := range attached {
+		if a := attached[i].attachment; a != nil {
+			inForce[a.Scope] = true
+		}
+	}
+	if excess > 0 {
+		s.forget(excess, inForce)
+	}
 	var keep, out []conntrack.Scope
 	for _, n := range s.retired {
-		if slices.ContainsFunc(attached, func(l link) bool { return l.attachment != nil && l.attachment.Scope == n }) {
+		if inForce[n] {
 			keep = append(keep, n)
 		} else {
 			out = append(out, n)

@@ -111,7 +111,13 @@ func TestScopesOfTheRulesetInForce(t *testing.T) {
 	if n := b.Engine.Sweep(); n != 0 {
 		t.Errorf("%d flows removed", n)
 	}
-	expect(t, "the answer", b.cross(HookForward, 2, 5, tcp4(client, appAddr, 443, 40000, 9, 2, conntrack.SYN|conntrack.ACK)), ReasonFlow)
+	answer := tcp4(client, appAddr, 443, 40000, 9, 2, conntrack.SYN|conntrack.ACK)
+	expect(t, "the answer", b.cross(HookForward, 2, 5, answer), ReasonFlow)
+	b.Publish(base.WithLinks([]member.Link{{Name: "eth0", Index: 2}, {Name: "veth-a", Index: 5}}))
+	expect(t, "the answer, once the same devices are bound again", b.cross(HookForward, 2, 5, answer), ReasonFlow)
+	for i := range 2 * maxAbsent {
+		base.WithLinks([]member.Link{{Name: fmt.Sprint("veth", i), Index: 100}})
+	}
 	b.Publish(base.WithLinks([]member.Link{{Name: "eth0", Index: 2}}))
 	if n := b.Engine.Sweep(); n != 1 {
 		t.Errorf("%d flows removed, want the one", n)
