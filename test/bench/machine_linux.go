@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,6 +19,12 @@ type machine struct {
 	date                time.Time
 	// load is the machine's load average of the last minute before the run.
 	load string
+}
+
+// busy reports whether other work was there before the run.
+func (m machine) busy() bool {
+	v, err := strconv.ParseFloat(m.load, 64)
+	return err == nil && v >= 1
 }
 
 func thisMachine() machine {

@@ -44,7 +44,7 @@ func serveGoNFQueue() error {
 }
 
 func goNFQueue() firewall {
-	return firewall{name: "go-nfqueue as documented, accept all", start: func(ctx context.Context, p *place) (*running, error) {
+	return firewall{name: nameGoNFQueue, start: func(ctx context.Context, p *place) (*running, error) {
 		self, err := os.Executable()
 		if err != nil {
 			return nil, err
@@ -64,7 +64,7 @@ func goNFQueue() firewall {
 var acceptSource []byte
 
 func libnetfilterQueue(dir string) firewall {
-	f := firewall{name: "C on libnetfilter_queue, accept all"}
+	f := firewall{name: nameNetfilterQ}
 	program := filepath.Join(dir, "accept")
 	cc := exec.Command("cc", "-O2", "-x", "c", "-o", program, "-", "-lnetfilter_queue")
 	cc.Stdin = bytes.NewReader(acceptSource)

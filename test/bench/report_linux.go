@@ -90,6 +90,9 @@ func (r *results) ratio(pos position, f string, row row) float64 {
 // markdown writes ratios first, then medians.
 func (r *results) markdown(w *bytes.Buffer) {
 	fmt.Fprintf(w, "# Benchmarks\n\nWritten by `make bench`. %s. Medians of %d interleaved repetitions, %v each.\n\n", r.machine, r.repetitions, r.window)
+	if r.machine.busy() {
+		fmt.Fprint(w, "**The machine did other work at the time: take the numbers as rough.**\n\n")
+	}
 	fmt.Fprint(w, "Client, firewall and server are namespaces of this one machine and share its CPUs, so what a firewall costs is taken from the load's own makers too.\n")
 	fmt.Fprint(w, "Compare within one run, never across machines. *forward*: the firewall is a router between client and server; *host*: it is on the server.\n\n")
 	fmt.Fprint(w, "![Ratios to nftables](benchmarks.svg)\n")
@@ -114,6 +117,7 @@ func (r *results) markdown(w *bytes.Buffer) {
 		}
 		fmt.Fprint(w, "\nResident memory that the process gained (sgfw), or the kernel's slab of connections (nftables).\n")
 	}
+	r.markdownBars(w)
 	for i, f := range r.absent {
 		if i == 0 {
 			fmt.Fprint(w, "\n## Not measured\n\n")

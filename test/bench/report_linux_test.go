@@ -108,3 +108,58 @@ func TestNumber(t *testing.T) {
 		}
 	}
 }
+
+// TestBars: more is better but for round trips, and what was not measured is not
+// judged.
+func TestBars(t *testing.T) {
+	r := &results{rows: []row{{name: "TCP, 1 stream"}, {name: "round trip, two CPUs, p50", better: lower}}}
+	set := func(pos position, f string, row int, v float64) {
+		r.samples[cell{pos, f, r.rows[row].name}] = sample{v}
+	}
+	r.samples = make(map[cell]sample)
+	set(forward, nameNFTables, 0, 10)
+	set(forward, nameSGFW, 0, 9)
+	set(forward, nameSGFWMany, 0, 8)
+	set(host, nameNFTables, 1, 10)
+	set(host, nameSGFW, 1, 12)
+	set(host, nameSGFWMany, 1, 12)
+	var b bytes.Buffer
+	r.markdownBars(&b)
+	for _, want := range []string{
+		"| forward | TCP, 1 stream | sgfw, 10 rules | nftables, stateful | ≥ 0.80 | 0.90 | met |",
+		"| forward | TCP, 1 stream | sgfw, 10,000 rules | sgfw, 10 rules | ≥ 0.95 | 0.89 | missed |",
+		"| host | round trip, two CPUs, p50 | sgfw, 10 rules | nftables, stateful | ≤ 1.15 | 1.20 | missed |",
+		"| host | round trip, two CPUs, p50 | sgfw, 10,000 rules | sgfw, 10 rules | ≤ 1.05 | 1.00 | met |",
+	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("%q is missing in\n%s", want, &b)
+		}
+	}
+	if n := strings.Count(b.String(), "\n"); n != 9 {
+		t.Errorf("%d lines, want 9: what was not measured is judged\n%s", n, &b)
+	}
+}
+
+// TestBarsNameRows: bars are about loads and firewalls that exist.
+func TestBarsNameRows(t *testing.T) {
+	var rows []row
+	for _, l := range loads() {
+		rows = append(rows, l.rows()...)
+	}
+	names := map[string]bool{}
+	for _, f := range firewalls(options{}, t.TempDir()) {
+		names[f.name] = true
+	}
+	for _, b := range bars(rows) {
+		if !names[b.firewall] || !names[b.against] {
+			t.Errorf("%+v names no firewall", b)
+		}
+		found := false
+		for _, r := range rows {
+			found = found || r.name == b.row
+		}
+		if !found {
+			t.Errorf("%+v names no load", b)
+		}
+	}
+}

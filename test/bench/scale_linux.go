@@ -50,6 +50,9 @@ func measureScale(ctx context.Context, o options) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', 0)
 	var md bytes.Buffer
 	fmt.Fprintf(&md, "# Scale\n\nWritten by `make bench-scale`. %s.\n", m)
+	if m.busy() {
+		fmt.Fprint(&md, "\n**The machine did other work at the time: take the numbers as rough.**\n")
+	}
 	for _, s := range sheets {
 		fmt.Fprintf(w, "%s\n%s\n", strings.ToUpper(s.title), strings.Join(s.head, "\t"))
 		fmt.Fprintf(&md, "\n## %s\n\n%s\n\n| %s |\n|%s\n", s.title, s.text, strings.Join(s.head, " | "), strings.Repeat("---:|", len(s.head)))
