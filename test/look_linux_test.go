@@ -2,6 +2,7 @@ package test
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -12,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"sgfw/test/netlab"
 	"sgfw/test/netlab/labtest"
@@ -126,6 +129,7 @@ type follower struct {
 
 	mu    sync.Mutex
 	lines []loggedVerdict
+	raw   []json.RawMessage
 	ended chan error
 }
 
@@ -156,12 +160,16 @@ func (d *daemon) follow(t *testing.T, args ...string) *follower {
 	})
 	readers.Go(func() {
 		for dec := json.NewDecoder(out); ; {
-			var v loggedVerdict
-			if dec.Decode(&v) != nil {
+			var raw json.RawMessage
+			if dec.Decode(&raw) != nil {
 				return
 			}
+			var v loggedVerdict
+			if err := json.Unmarshal(raw, &v); err != nil {
+				t.Errorf("the log says %s: %v", raw, err)
+			}
 			f.mu.Lock()
-			f.lines = append(f.lines, v)
+			f.lines, f.raw = append(f.lines, v), append(f.raw, raw)
 			f.mu.Unlock()
 		}
 	})
@@ -199,6 +207,23 @@ func (f *follower) await(what string, n int, is func(loggedVerdict) bool) []logg
 		} else if time.Now().After(deadline) {
 			f.t.Errorf("%s: %d in the log, want %d", what, len(got), n)
 			return got
+		}
+	}
+}
+
+// conforms compares every line with the schema.
+func (f *follower) conforms() {
+	f.t.Helper()
+	s := documentSchema(f.t, "log")
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, raw := range f.raw {
+		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
+		if err == nil {
+			err = s.Validate(doc)
+		}
+		if err != nil {
+			f.t.Errorf("%v\n%s", err, raw)
 		}
 	}
 }
@@ -251,10 +276,17 @@ func TestLogShowsWhatHappened(t *testing.T) {
 			t.Errorf("the new connection is logged as %+v", got)
 		}
 		// Its handshake and a round trip are more packets of the flow.
-		for _, v := range all.await("packets of the connection", 5, of(from))[1:] {
-			if v.Verdict != "accept" || v.Reason != "flow" || v.Rule == nil {
+		// Queues tell of their packets each for itself, so the order is not quite theirs.
+		opening := 0
+		for _, v := range all.await("packets of the connection", 5, of(from)) {
+			if v.Reason == "rule" {
+				opening++
+			} else if v.Verdict != "accept" || v.Reason != "flow" || v.Rule == nil {
 				t.Errorf("a packet of the connection is logged as %+v", v)
 			}
+		}
+		if opening != 1 {
+			t.Errorf("%d packets opened the connection", opening)
 		}
 		if got := drops.seen(of(from)); len(got) != 0 {
 			t.Errorf("accepted, and among the drops: %+v", got)
@@ -262,6 +294,8 @@ func TestLogShowsWhatHappened(t *testing.T) {
 		if got := others.seen(func(loggedVerdict) bool { return true }); len(got) != 0 {
 			t.Errorf("of another port: %+v", got)
 		}
+
+		all.conforms()
 
 		// What nobody watched is remembered if it was dropped.
 		out, code := d.sgfw("log", "-o", "json", "--address", refused.Addr().String(), "--port", fmt.Sprint(refused.Port()))
@@ -361,6 +395,7 @@ func TestLogUnderFlood(t *testing.T) {
 	if got := narrow.await("new connections", connections, isVerdict); len(got) != connections || len(narrow.seen(isLoss)) != 0 {
 		t.Errorf("%d new connections in the log, and losses %+v", len(got), narrow.seen(isLoss))
 	}
+	f.conforms()
 	if err := f.stop(); err == nil {
 		t.Error("a follower ended by a signal says that all is well")
 	}

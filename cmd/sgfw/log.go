@@ -31,7 +31,8 @@ packets of flows; --all includes the packets of live flows. Several filters all
 have to hold.
 
 No packet ever waits for the log. What comes faster than --rate, or than it can
-be read, is not shown but counted, and how much was lost is said.
+be read, is not shown but counted, and how much was lost is said. Verdicts of
+different queues may be a little out of order; each has its time.
 
 With -o json each line is a document of its own.
 

@@ -98,9 +98,17 @@ func (p *program) printStatus(s control.Status) error {
 		return err
 	}
 
-	t = p.section("GROUP", "ATTACHED", "INGRESS-IPV4", "INGRESS-IPV6", "EGRESS-IPV4", "EGRESS-IPV6", "QUOTA")
+	t = p.section("GROUP", "INGRESS-IPV4", "INGRESS-IPV6", "EGRESS-IPV4", "EGRESS-IPV6", "QUOTA")
+	idle := 0
 	for _, g := range s.Groups {
-		t.row(g.Name, yesNo(g.Attached), g.Ingress.IPv4, g.Ingress.IPv6, g.Egress.IPv4, g.Egress.IPv6, g.Quota)
+		if !g.Attached {
+			idle++
+			continue
+		}
+		t.row(g.Name, g.Ingress.IPv4, g.Ingress.IPv6, g.Egress.IPv4, g.Egress.IPv6, g.Quota)
+	}
+	if idle > 0 {
+		t.row(fmt.Sprintf("(%s attached nowhere)", count(idle, "group")))
 	}
 	if err := t.flush(); err != nil {
 		return err

@@ -142,6 +142,7 @@ func (d *daemon) Log(ctx context.Context, q control.LogQuery, begin func() error
 			var overflow uint64
 			records, overflow = w.Take(records[:0])
 			lost.Buffer += overflow
+			slices.SortStableFunc(records, func(a, b filter.Record) int { return cmp.Compare(a.Time, b.Time) })
 			n := allowed.take(len(records), time.Now())
 			lost.Rate += uint64(len(records) - n)
 			for i := range records[:n] {
