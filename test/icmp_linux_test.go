@@ -232,18 +232,17 @@ interfaces:
 `)
 	both(t, client.Device("eth0"), server.Device("eth0"), func(t *testing.T, c, s netip.Addr) {
 		const id = 77
-		asks := func(from netip.Addr, seq uint16, wait time.Duration) bool {
-			_, err := client.Ping(labtest.Within(t, wait), netlab.Ping{From: from, To: s, ID: id, Seq: seq, Payload: nonce()})
-			return err == nil
+		answered := func(from netip.Addr, seq uint16, wait time.Duration) bool {
+			return asks(t, client, &netlab.Ping{From: from, To: s, ID: id, Seq: seq, Payload: nonce()}, wait)
 		}
 		for seq := range uint16(3) {
 			for _, from := range []netip.Addr{c, beside(c, 0x11)} {
-				if !asks(from, seq, patience) {
+				if !answered(from, seq, patience) {
 					t.Fatalf("ping %d from %s was not answered", seq, from)
 				}
 			}
 		}
-		if asks(beside(c, 0x12), 0, silence) {
+		if answered(beside(c, 0x12), 0, silence) {
 			t.Error("a ping from the host that no rule names was answered")
 		}
 	})

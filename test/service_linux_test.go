@@ -165,13 +165,13 @@ func TestShippedPolicy(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := enforce(t, server.Host(), string(text))
-	reaches := func(from, to *netlab.Device, port int) bool {
+	reaches := func(from, to *netlab.Device, port int, wait time.Duration) bool {
 		t.Helper()
 		at := netip.AddrPortFrom(to.IPv4(), uint16(port))
 		defer echoTCP(t, to.Host(), at).Close()
-		return connects(t, from.Host(), netip.AddrPort{}, at, silence)
+		return connects(t, from.Host(), netip.AddrPort{}, at, wait)
 	}
-	if !reaches(client, server, 7001) || !reaches(server, client, 7001) {
+	if !reaches(client, server, 7001, patience) || !reaches(server, client, 7001, patience) {
 		t.Error("the policy as it is shipped filters")
 	}
 	before, after, ok := strings.Cut(string(text), "\ninterfaces: []\n")
@@ -179,10 +179,10 @@ func TestShippedPolicy(t *testing.T) {
 		t.Fatal("the policy as it is shipped has interfaces")
 	}
 	d.reload(before + "\n" + strings.ReplaceAll(after, "# ", ""))
-	if reaches(client, server, 7002) {
+	if reaches(client, server, 7002, silence) {
 		t.Error("the policy filters nothing when its instructions were followed")
 	}
-	if !reaches(server, client, 7002) {
+	if !reaches(server, client, 7002, patience) {
 		t.Error("the policy keeps the machine from going out")
 	}
 }

@@ -63,11 +63,7 @@ func openSessions(t *testing.T, client, server *netlab.Device) (open []session) 
 				open = append(open, sessionOf(name+" "+network, c))
 			}
 			ping := netlab.Ping{To: a, ID: w.id}
-			answered := func(wait time.Duration) bool {
-				ping.Seq++
-				_, err := h.Ping(labtest.Within(t, wait), ping)
-				return err == nil
-			}
+			answered := func(wait time.Duration) bool { return asks(t, h, &ping, wait) }
 			open = append(open, session{name + " ping",
 				func() bool { return answered(patience) }, func() bool { return !answered(silence) }})
 		}

@@ -21,7 +21,7 @@ import (
 // is only for traffic that nothing can be sent behind; see sentinel in
 // datagrams.
 const (
-	patience = 5 * time.Second
+	patience = 10 * time.Second
 	silence  = 400 * time.Millisecond
 )
 
@@ -182,8 +182,16 @@ func (in *inbox) send(t testing.TB, to netip.AddrPort) []byte {
 // its buffer (icmp_xmit_lock and ip_append_data in net/ipv4).
 func pings(t testing.TB, h *netlab.Host, from, to netip.Addr, wait time.Duration) bool {
 	t.Helper()
+	return asks(t, h, &netlab.Ping{From: from, To: to}, wait)
+}
+
+// asks is pings with an echo request of the caller's. Each has the next sequence
+// number.
+func asks(t testing.TB, h *netlab.Host, p *netlab.Ping, wait time.Duration) bool {
+	t.Helper()
 	for deadline := time.Now().Add(wait); ; {
-		_, err := h.Ping(labtest.Within(t, min(time.Until(deadline), 2*silence)), netlab.Ping{From: from, To: to})
+		p.Seq++
+		_, err := h.Ping(labtest.Within(t, min(time.Until(deadline), 2*silence)), *p)
 		if err == nil || time.Until(deadline) < silence {
 			return err == nil
 		}

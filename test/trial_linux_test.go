@@ -61,29 +61,31 @@ func (d *daemon) must(t testing.TB, code int, args ...string) string {
 }
 
 // trying starts a daemon with the gate's policy and puts the opposite on trial.
-func trying(t *testing.T, seconds string) (*daemon, *gate) {
+// The trial begins between asked and the return.
+func trying(t *testing.T, seconds string) (d *daemon, g *gate, asked time.Time) {
 	t.Helper()
 	_, server, g := newPair(t)
-	d := enforce(t, server.Host(), gatePolicy())
+	d = enforce(t, server.Host(), gatePolicy())
 	g.expect(t, "the policy of before", filtered)
 	d.write(turned)
+	asked = time.Now()
 	if out := d.must(t, 0, "reload", "--confirm", seconds); !strings.Contains(out, "sgfw confirm") {
 		t.Errorf("reload --confirm does not tell how to confirm:\n%s", out)
 	}
 	g.turn()
-	return d, g
+	return d, g, asked
 }
 
 func TestTrialIsConfirmed(t *testing.T) {
 	t.Parallel()
-	d, g := trying(t, "3s")
+	d, g, _ := trying(t, "6s")
 	begun := time.Now()
 	g.expect(t, "on trial", filtered)
-	if s := d.trial().Policy; s.Trial == nil || s.Trial.Left > 3 || s.FileDiffers {
+	if s := d.trial().Policy; s.Trial == nil || s.Trial.Left > 6 || s.FileDiffers {
 		t.Errorf("on trial: %+v", s)
 	}
 	d.must(t, 0, "confirm")
-	time.Sleep(time.Until(begun.Add(3500 * time.Millisecond)))
+	time.Sleep(time.Until(begun.Add(6500 * time.Millisecond)))
 	g.expect(t, "confirmed", filtered)
 	if s := d.trial().Policy; s.Trial != nil || s.RolledBack != nil || s.FileDiffers {
 		t.Errorf("confirmed: %+v", s)
@@ -97,7 +99,7 @@ func TestTrialIsConfirmed(t *testing.T) {
 
 func TestTrialExpires(t *testing.T) {
 	t.Parallel()
-	d, g := trying(t, "3s")
+	d, g, _ := trying(t, "5s")
 	g.expect(t, "on trial", filtered)
 	d.rolledBack(t)
 	g.turn()
@@ -134,7 +136,7 @@ func TestTrialOfAClientThatIsGone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const body = `{"force":false,"confirm_seconds":3}`
+	const body = `{"force":false,"confirm_seconds":5}`
 	fmt.Fprintf(c, "POST /v1/reload HTTP/1.1\r\nHost: sgfw\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 	c.Close()
 	g.turn()
@@ -148,22 +150,21 @@ func TestTrialOfAClientThatIsGone(t *testing.T) {
 // goes on with the trial for the rest of its time.
 func TestTrialOutlivesTheDaemon(t *testing.T) {
 	t.Parallel()
-	d, g := trying(t, "4s")
-	begun := time.Now()
+	d, g, asked := trying(t, "7s")
 	g.expect(t, "on trial", filtered)
 	d.kill()
 	// Nobody takes what the file says by now for what is on trial.
 	d.write(everything)
 	d.start()
-	if s := d.trial().Policy; s.Trial == nil || s.Trial.Left > 4 || !s.FileDiffers {
+	if s := d.trial().Policy; s.Trial == nil || s.Trial.Left > 7 || !s.FileDiffers {
 		t.Errorf("started anew: %+v", s)
 	}
-	if time.Since(begun) < 3*time.Second {
+	if time.Since(asked) < 4*time.Second {
 		g.expect(t, "still on trial", filtered)
 	}
 	d.rolledBack(t)
-	if took := time.Since(begun); took < 3900*time.Millisecond {
-		t.Errorf("rolled back %v after the trial began, want 4s", took)
+	if took := time.Since(asked); took < 6900*time.Millisecond {
+		t.Errorf("rolled back %v after the trial was asked for, want 7s", took)
 	}
 	g.turn()
 	g.expect(t, "rolled back", filtered)
@@ -173,10 +174,11 @@ func TestTrialOutlivesTheDaemon(t *testing.T) {
 // policy in force from its first packet on.
 func TestTrialEndsWhileNoDaemonRuns(t *testing.T) {
 	t.Parallel()
-	d, g := trying(t, "2s")
+	d, g, _ := trying(t, "4s")
+	begun := time.Now()
 	g.expect(t, "on trial", filtered)
 	d.kill()
-	time.Sleep(2200 * time.Millisecond)
+	time.Sleep(time.Until(begun.Add(4200 * time.Millisecond)))
 	g.turn() // what the siege tries is what the policy on trial allows
 	lift := g.besiege(t)
 	d.start()
@@ -201,7 +203,7 @@ func TestTrialEndsWhileNoDaemonRuns(t *testing.T) {
 // is the one of before the trial.
 func TestSecondReloadDuringATrial(t *testing.T) {
 	t.Parallel()
-	d, g := trying(t, "60s")
+	d, g, _ := trying(t, "60s")
 	g.expect(t, "on trial", filtered)
 	d.write(closed)
 	d.must(t, 0, "reload")
@@ -213,7 +215,7 @@ func TestSecondReloadDuringATrial(t *testing.T) {
 	d.write("version: 2\n")
 	d.must(t, 3, "reload", "--confirm", "1s")
 	d.write(everything)
-	d.must(t, 0, "reload", "--confirm", "3s")
+	d.must(t, 0, "reload", "--confirm", "5s")
 	g.expect(t, "a third one, with a new time", open)
 	d.rolledBack(t)
 	g.turn()

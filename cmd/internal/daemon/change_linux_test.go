@@ -197,7 +197,8 @@ func TestAFailedRepairIsTriedAgain(t *testing.T) {
 	r.d.mu.Lock()
 	r.d.broken = "the table is missing"
 	r.d.mu.Unlock()
-	if s, err := r.Status(t.Context()); err != nil || s.State != control.StateDegraded {
+	// Unless the next try was due in this very moment.
+	if s, err := r.Status(t.Context()); err != nil || s.State != control.StateDegraded && s.Table.Repaired == 0 {
 		t.Errorf("state %v, %v with a broken table, want degraded", s.State, err)
 	}
 	r.await(t, "the repair", func(s control.Status) bool { return s.State == control.StateRunning && s.Table.Repaired == 1 })

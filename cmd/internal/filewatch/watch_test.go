@@ -11,8 +11,9 @@ import (
 	"time"
 )
 
-// quick are delays that a test can wait for.
-var quick = Delays{Quiet: 50 * time.Millisecond, Most: 10 * time.Second, Again: 100 * time.Millisecond}
+// quick are delays that a test can wait for. Between two steps that a test means
+// as one change a busy machine may put a pause, which Quiet has to outlast.
+var quick = Delays{Quiet: 200 * time.Millisecond, Most: 10 * time.Second, Again: 100 * time.Millisecond}
 
 // watched follows a path and remembers what the file said each time that it
 // settled, and said something new.
@@ -73,7 +74,7 @@ func (w *watched) expect(what string, want ...string) {
 	select {
 	case s := <-w.news:
 		got = append(got, s)
-	case <-time.After(4 * quick.Quiet):
+	case <-time.After(2 * quick.Quiet):
 	}
 	if !slices.Equal(got, want) {
 		w.Errorf("%s: %q settled, want %q", what, got, want)
@@ -95,6 +96,7 @@ func must(t *testing.T, err error) {
 }
 
 func TestInPlaceAndRename(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "p.yaml")
 	write(t, path, "0")
@@ -106,7 +108,7 @@ func TestInPlaceAndRename(t *testing.T) {
 	for i := range 10 {
 		_, err := fmt.Fprint(f, i)
 		must(t, err)
-		time.Sleep(quick.Quiet / 10)
+		time.Sleep(quick.Quiet / 40)
 	}
 	must(t, f.Close())
 	w.expect("written in place, in ten pieces", "0123456789")
@@ -128,6 +130,7 @@ func TestInPlaceAndRename(t *testing.T) {
 
 // TestConfigMap swaps the link ..data as the kubelet does.
 func TestConfigMap(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "p.yaml")
 	swap := func(name, text string) {
@@ -150,6 +153,7 @@ func TestConfigMap(t *testing.T) {
 }
 
 func TestLinkToAnotherDirectory(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	must(t, os.Mkdir(filepath.Join(dir, "etc"), 0o700))
 	must(t, os.Mkdir(filepath.Join(dir, "srv"), 0o700))
@@ -171,6 +175,7 @@ func TestDirectoryComesBack(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("relies on inotify")
 	}
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "etc")
 	path := filepath.Join(dir, "p.yaml")
 	must(t, os.Mkdir(dir, 0o700))
@@ -188,11 +193,12 @@ func TestDirectoryComesBack(t *testing.T) {
 // TestBusyDirectory: what others do beside the file puts off the call for a
 // bounded time.
 func TestBusyDirectory(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "p.yaml")
 	write(t, path, "0")
 	d := quick
-	d.Most = 300 * time.Millisecond
+	d.Most = 800 * time.Millisecond
 	w := watch(t, path, d)
 	write(t, path, "1")
 	deadline := time.After(10 * time.Second)
@@ -205,7 +211,7 @@ func TestBusyDirectory(t *testing.T) {
 			return
 		case <-deadline:
 			t.Fatal("never told")
-		case <-time.After(d.Quiet / 5):
+		case <-time.After(d.Quiet / 10):
 			write(t, filepath.Join(dir, "other"), fmt.Sprint(i))
 		}
 	}
