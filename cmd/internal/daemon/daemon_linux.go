@@ -99,15 +99,11 @@ type daemon struct {
 func Run(ctx context.Context, cfg Config) error { return newDaemon(cfg).run(ctx) }
 
 func newDaemon(cfg Config) *daemon {
-	d := &daemon{
+	return &daemon{
 		cfg: cfg, log: cfg.Log, notify: newNotifier(), patience: watchdogPatience(), started: time.Now(),
 		failed: make(chan error, 1), compiler: filter.NewCompiler(),
 		trialChanged: make(chan struct{}, 1), watchChanged: make(chan struct{}, 1),
 	}
-	if cfg.StateDir != "" {
-		d.store = state.NewStore(cfg.StateDir)
-	}
-	return d
 }
 
 // wake makes the task behind a channel look again.

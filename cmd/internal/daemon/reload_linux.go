@@ -172,7 +172,7 @@ func (d *daemon) reload(req control.ReloadRequest) (control.ReloadReply, error) 
 		return reply, err
 	}
 	d.facts, d.loaded = next.facts, time.Now()
-	d.logProblems(next.problems)
+	d.logProblems(append(slices.Clone(next.problems), d.fixed(next.policy)...))
 	reply.Generation = next.rs.Generation()
 	reply.Orphans = d.orphans(next.rs)
 	if req.Revoke {

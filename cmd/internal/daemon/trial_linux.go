@@ -27,6 +27,9 @@ func (d *daemon) begin() (restored bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	if d.cfg.StateDir != "" {
+		d.store = state.NewStore(d.cfg.StateDir, path)
+	}
 	source, readErr := readPolicy(d.cfg.PolicyFile)
 	d.tried = source.Sum
 	if last := d.recall(path); last != nil {

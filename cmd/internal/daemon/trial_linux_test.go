@@ -23,6 +23,8 @@ func (r *running) allows(t *testing.T, port string) bool {
 	return x.Verdict == control.VerdictAccept
 }
 
+func storeOf(cfg Config) *state.Store { return state.NewStore(cfg.StateDir, cfg.PolicyFile) }
+
 func TestStartsWithWhatTheRecordSays(t *testing.T) {
 	link(t, "eth0")
 	now, err := state.Now()
@@ -62,7 +64,7 @@ func TestStartsWithWhatTheRecordSays(t *testing.T) {
 				if tc.record.File == "" {
 					tc.record.File = cfg.PolicyFile
 				}
-				must(t, state.NewStore(cfg.StateDir).Save(*tc.record))
+				must(t, storeOf(cfg).Save(*tc.record))
 			}
 			r := begin(t, cfg, log)
 			for _, port := range []string{"1", "2", "3"} {
@@ -77,7 +79,7 @@ func TestStartsWithWhatTheRecordSays(t *testing.T) {
 				t.Errorf("status: trial %v, rolled back %v, differs %t", p.Trial, p.RolledBack, p.FileDiffers)
 			}
 			// What a crash would start with is the same.
-			kept, err := state.NewStore(cfg.StateDir).Load()
+			kept, err := storeOf(cfg).Load()
 			must(t, err)
 			if (kept != nil) != (tc.onTrial || tc.rolledBack) {
 				t.Errorf("kept: %+v", kept)
@@ -89,7 +91,7 @@ func TestStartsWithWhatTheRecordSays(t *testing.T) {
 				if _, err := r.Confirm(t.Context(), control.EndTrialRequest{}); err != nil {
 					t.Error(err)
 				}
-				if kept, err := state.NewStore(cfg.StateDir).Load(); err != nil || kept != nil {
+				if kept, err := storeOf(cfg).Load(); err != nil || kept != nil {
 					t.Errorf("kept after confirm: %+v, %v", kept, err)
 				}
 			}
@@ -102,12 +104,12 @@ func TestStartsOverADamagedRecord(t *testing.T) {
 	link(t, "eth0")
 	cfg, log := config(t, text)
 	must(t, os.Mkdir(cfg.StateDir, 0o700))
-	must(t, os.WriteFile(filepath.Join(cfg.StateDir, "state.json"), []byte("{"), 0o600))
+	must(t, os.WriteFile(storeOf(cfg).Path(), []byte("{"), 0o600))
 	r := begin(t, cfg, log)
 	if !r.allows(t, "443") || !strings.Contains(log.String(), "cannot be used") {
 		t.Errorf("log: %s", log)
 	}
-	if kept, err := state.NewStore(cfg.StateDir).Load(); err != nil || kept != nil {
+	if kept, err := storeOf(cfg).Load(); err != nil || kept != nil {
 		t.Errorf("kept: %+v, %v", kept, err)
 	}
 }
@@ -141,7 +143,7 @@ func TestNoTrialWithoutAPlaceToKeepIt(t *testing.T) {
 	if _, err := r.Reload(t.Context(), control.ReloadRequest{Confirm: 60}); err != nil {
 		t.Fatal(err)
 	}
-	record := filepath.Join(cfg.StateDir, "state.json")
+	record := storeOf(cfg).Path()
 	must(t, os.Rename(record, record+".old"))
 	must(t, os.MkdirAll(filepath.Join(record, "in the way"), 0o700))
 	if _, err := r.Confirm(t.Context(), control.EndTrialRequest{}); err == nil {
@@ -152,7 +154,7 @@ func TestNoTrialWithoutAPlaceToKeepIt(t *testing.T) {
 	}
 	must(t, os.RemoveAll(record))
 	r.await(t, "the record to be kept", func(s control.Status) bool { return s.State == control.StateRunning })
-	if kept, err := state.NewStore(cfg.StateDir).Load(); err != nil || kept == nil || kept.Trial == nil {
+	if kept, err := storeOf(cfg).Load(); err != nil || kept == nil || kept.Trial == nil {
 		t.Errorf("kept: %+v, %v", kept, err)
 	}
 	if _, err := r.Confirm(t.Context(), control.EndTrialRequest{}); err != nil {

@@ -16,9 +16,7 @@ import (
 const DefaultDir = "/var/lib/sgfw"
 
 const (
-	// fileName is the record's file in the state directory.
-	fileName = "state.json"
-	dirMode  = 0o700
+	dirMode = 0o700
 	// version is the format of the file. A daemon refuses one that it does not
 	// know rather than guess what it was to roll back to.
 	version = 1

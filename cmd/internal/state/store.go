@@ -1,6 +1,7 @@
 package state
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,11 +11,17 @@ import (
 	"syscall"
 )
 
-// Store is a state directory. Its methods are not for concurrent use.
-type Store struct{ dir string }
+// Store keeps the record of one policy file in a state directory. Its methods are
+// not for concurrent use.
+type Store struct{ dir, name string }
 
-// NewStore returns the store in dir, which [Store.Save] makes if need be.
-func NewStore(dir string) *Store { return &Store{dir: dir} }
+// NewStore returns the store for a policy file, by its absolute path, in dir, which
+// [Store.Save] makes if need be. Daemons of other policy files may use the same
+// directory; those of the same file, in other network namespaces, must not.
+func NewStore(dir, policyFile string) *Store {
+	sum := sha256.Sum256([]byte(policyFile))
+	return &Store{dir: dir, name: fmt.Sprintf("trial-%x.json", sum[:6])}
+}
 
 // document is the file.
 type document struct {
@@ -22,13 +29,13 @@ type document struct {
 	Record  *Record `json:"record"`
 }
 
-// path is the record's file.
-func (s *Store) path() string { return filepath.Join(s.dir, fileName) }
+// Path is the record's file.
+func (s *Store) Path() string { return filepath.Join(s.dir, s.name) }
 
 // Load returns the record, nil if there is none. A file that holds anything
 // else is ErrCorrupt.
 func (s *Store) Load() (*Record, error) {
-	b, err := os.ReadFile(s.path())
+	b, err := os.ReadFile(s.Path())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -37,11 +44,11 @@ func (s *Store) Load() (*Record, error) {
 	}
 	var doc document
 	if err := json.Unmarshal(b, &doc); err != nil {
-		return nil, fmt.Errorf("state: %s: %w: %w", s.path(), ErrCorrupt, err)
+		return nil, fmt.Errorf("state: %s: %w: %w", s.Path(), ErrCorrupt, err)
 	}
 	r := doc.Record
 	if doc.Version != version || r == nil || !r.Confirmed.whole() || r.Trial != nil && !r.Trial.Policy.whole() {
-		return nil, fmt.Errorf("state: %s: %w", s.path(), ErrCorrupt)
+		return nil, fmt.Errorf("state: %s: %w", s.Path(), ErrCorrupt)
 	}
 	return r, nil
 }
@@ -65,7 +72,7 @@ func (s *Store) Save(r Record) (err error) {
 		return err
 	}
 	// Made with mode 0600.
-	f, err := os.CreateTemp(s.dir, fileName+".*")
+	f, err := os.CreateTemp(s.dir, s.name+".*")
 	if err != nil {
 		return err
 	}
@@ -81,7 +88,7 @@ func (s *Store) Save(r Record) (err error) {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	if err := os.Rename(f.Name(), s.path()); err != nil {
+	if err := os.Rename(f.Name(), s.Path()); err != nil {
 		return err
 	}
 	return s.sync()
@@ -98,10 +105,10 @@ func (s *Store) sync() error {
 
 // Clear removes the record. Where there is none it needs no right to write.
 func (s *Store) Clear() error {
-	if _, err := os.Lstat(s.path()); errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+	if _, err := os.Lstat(s.Path()); errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return nil
 	}
-	if err := os.Remove(s.path()); err != nil {
+	if err := os.Remove(s.Path()); err != nil {
 		return fmt.Errorf("state: %w", err)
 	}
 	if err := s.sync(); err != nil {

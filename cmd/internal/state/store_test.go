@@ -23,7 +23,7 @@ func record() Record {
 
 func TestSaveAndLoad(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "deep", "state")
-	s := NewStore(dir)
+	s := NewStore(dir, "/etc/sgfw/sgfw.yaml")
 	if r, err := s.Load(); r != nil || err != nil {
 		t.Fatalf("an empty store: %v, %v", r, err)
 	}
@@ -31,7 +31,7 @@ func TestSaveAndLoad(t *testing.T) {
 		if err := s.Save(r); err != nil {
 			t.Fatal(err)
 		}
-		got, err := NewStore(dir).Load()
+		got, err := NewStore(dir, "/etc/sgfw/sgfw.yaml").Load()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -39,13 +39,23 @@ func TestSaveAndLoad(t *testing.T) {
 			t.Errorf("loaded %+v, saved %+v\n%s", got, r, diff)
 		}
 	}
-	for path, mode := range map[string]os.FileMode{dir: 0o700, filepath.Join(dir, fileName): 0o600} {
+	for path, mode := range map[string]os.FileMode{dir: 0o700, s.Path(): 0o600} {
 		if fi, err := os.Stat(path); err != nil || fi.Mode().Perm() != mode {
 			t.Errorf("%s: mode %v, %v, want %v", path, fi.Mode(), err, mode)
 		}
 	}
 	if files, err := os.ReadDir(dir); err != nil || len(files) != 1 {
 		t.Errorf("the directory holds %v, %v", files, err)
+	}
+	other := NewStore(dir, "/etc/sgfw/other.yaml")
+	if err := other.Clear(); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := other.Load(); r != nil || err != nil {
+		t.Errorf("another policy file has %v, %v", r, err)
+	}
+	if r, err := s.Load(); r == nil || err != nil {
+		t.Errorf("clearing the other one's record left %v, %v", r, err)
 	}
 	for range 2 {
 		if err := s.Clear(); err != nil {
@@ -64,15 +74,15 @@ func TestClearNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, dir := range []string{file, filepath.Join(file, "below"), filepath.Join(t.TempDir(), "nowhere")} {
-		if err := NewStore(dir).Clear(); err != nil {
+		if err := NewStore(dir, "/etc/sgfw/sgfw.yaml").Clear(); err != nil {
 			t.Errorf("%s: %v", dir, err)
 		}
 	}
 	dir := t.TempDir()
-	if err := os.MkdirAll(filepath.Join(dir, fileName, "in the way"), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(NewStore(dir, "/etc/sgfw/sgfw.yaml").Path(), "in the way"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := NewStore(dir).Clear(); err == nil {
+	if err := NewStore(dir, "/etc/sgfw/sgfw.yaml").Clear(); err == nil {
 		t.Error("cleared what it cannot remove")
 	}
 }
@@ -80,11 +90,11 @@ func TestClearNothing(t *testing.T) {
 // A file that is cut short, changed or of another version is refused.
 func TestLoadRefuses(t *testing.T) {
 	dir := t.TempDir()
-	s := NewStore(dir)
+	s := NewStore(dir, "/etc/sgfw/sgfw.yaml")
 	if err := s.Save(record()); err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(dir, fileName)
+	path := s.Path()
 	good, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -113,7 +123,7 @@ func TestLoadRefuses(t *testing.T) {
 // Where the new record cannot be written the old one stays.
 func TestSaveFails(t *testing.T) {
 	dir := t.TempDir()
-	s := NewStore(filepath.Join(dir, "state"))
+	s := NewStore(filepath.Join(dir, "state"), "/etc/sgfw/sgfw.yaml")
 	if err := os.WriteFile(filepath.Join(dir, "state"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
