@@ -25,6 +25,10 @@ const (
 // ErrCorrupt says that the file is there and holds no record of this version.
 var ErrCorrupt = errors.New("no record that this version understands")
 
+// ErrUntrusted says that somebody other than root and the daemon's own user may
+// have written the record, or could replace it: it names the policy to enforce.
+var ErrUntrusted = errors.New("others could have written it")
+
 // Policy is the text of a policy file at some moment.
 type Policy struct {
 	Text []byte `json:"text"`

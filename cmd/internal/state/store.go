@@ -33,9 +33,9 @@ type document struct {
 func (s *Store) Path() string { return filepath.Join(s.dir, s.name) }
 
 // Load returns the record, nil if there is none. A file that holds anything
-// else is ErrCorrupt.
+// else is ErrCorrupt, one that somebody else may have written ErrUntrusted.
 func (s *Store) Load() (*Record, error) {
-	b, err := os.ReadFile(s.Path())
+	b, err := s.read()
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -69,6 +69,9 @@ func (s *Store) Save(r Record) (err error) {
 		return err
 	}
 	if err := os.MkdirAll(s.dir, dirMode); err != nil {
+		return err
+	}
+	if err := s.trustDir(); err != nil {
 		return err
 	}
 	// Made with mode 0600.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -117,6 +118,66 @@ func TestLoadRefuses(t *testing.T) {
 		if r, err := s.Load(); !errors.Is(err, ErrCorrupt) {
 			t.Errorf("%s: %v, %v, want ErrCorrupt", name, r, err)
 		}
+	}
+}
+
+// TestTrust: a record tells which policy to enforce, so only what nobody else can
+// have written is read, and nothing is written where others could replace it.
+func TestTrust(t *testing.T) {
+	const stranger = 54321
+	for name, tc := range map[string]struct {
+		spoil      func(dir, path string) error
+		root       bool // who alone can give files away
+		saves, fit bool
+	}{
+		"as it was": {spoil: func(string, string) error { return nil }, saves: true, fit: true},
+		"everybody may write the file": {saves: true,
+			spoil: func(_, path string) error { return os.Chmod(path, 0o606) }},
+		"a group may write the file": {saves: true,
+			spoil: func(_, path string) error { return os.Chmod(path, 0o620) }},
+		"everybody may replace it": {
+			spoil: func(dir, _ string) error { return os.Chmod(dir, 0o777) }},
+		"everybody may add files beside it": {saves: true, fit: true,
+			spoil: func(dir, _ string) error { return os.Chmod(dir, 0o777|os.ModeSticky) }},
+		"a link": {saves: true, spoil: func(_, path string) error {
+			return errors.Join(os.Rename(path, path+".real"), os.Symlink(path+".real", path))
+		}},
+		"a pipe": {saves: true, spoil: func(_, path string) error {
+			return errors.Join(os.Remove(path), syscall.Mkfifo(path, 0o600))
+		}},
+		"a stranger's file": {root: true, saves: true,
+			spoil: func(_, path string) error { return os.Chown(path, stranger, stranger) }},
+		"a stranger's directory": {root: true,
+			spoil: func(dir, _ string) error { return os.Chown(dir, stranger, stranger) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if tc.root && os.Geteuid() != 0 {
+				t.Skip("needs root")
+			}
+			dir := filepath.Join(t.TempDir(), "state")
+			s := NewStore(dir, "/etc/sgfw/sgfw.yaml")
+			if err := s.Save(record()); err != nil {
+				t.Fatal(err)
+			}
+			if err := tc.spoil(dir, s.Path()); err != nil {
+				t.Fatal(err)
+			}
+			if r, err := s.Load(); (r != nil) != tc.fit || (err == nil) != tc.fit {
+				t.Errorf("loaded %v, %v", r, err)
+			} else if err != nil && name != "a link" && !errors.Is(err, ErrUntrusted) {
+				t.Errorf("%v, want ErrUntrusted", err)
+			}
+			if err := s.Save(record()); (err == nil) != tc.saves {
+				t.Errorf("saved: %v", err)
+			}
+			if !tc.saves {
+				return
+			}
+			// What is written over is ours again.
+			if r, err := s.Load(); r == nil || err != nil {
+				t.Errorf("written over: %v, %v", r, err)
+			}
+		})
 	}
 }
 
