@@ -32,7 +32,11 @@ type peerKey struct{}
 
 // withPeer keeps who made the connection for its requests.
 func withPeer(ctx context.Context, c net.Conn) context.Context {
-	return context.WithValue(ctx, peerKey{}, lookUp(c))
+	who := peer{}
+	if c, ok := c.(*counted); ok {
+		who = c.peer
+	}
+	return context.WithValue(ctx, peerKey{}, who)
 }
 
 // peerOf is the peer of a request, nobody if none was kept.

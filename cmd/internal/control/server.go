@@ -70,7 +70,7 @@ func Serve(ctx context.Context, l net.Listener, b Backend) error {
 		stopped <- err
 	})
 	defer stop()
-	err := srv.Serve(l)
+	err := srv.Serve(newLimited(l))
 	if errors.Is(err, http.ErrServerClosed) && ctx.Err() != nil {
 		return <-stopped
 	}
