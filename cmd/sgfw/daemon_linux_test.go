@@ -10,7 +10,6 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"sgfw/cmd/internal/control"
-	"sgfw/cmd/internal/explain"
 )
 
 // canned is a daemon whose answers are always the same, so that scripts can
@@ -41,7 +40,12 @@ func orphan() control.Orphans { return control.Orphans{Count: 1, Flows: liveFlow
 func (canned) Status(context.Context) (control.Status, error) {
 	at := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
 	return control.Status{
-		State: control.StateRunning, PID: 1, Version: "v1", Started: at,
+		State: control.StateDegraded, PID: 1, Version: "v1", Started: at, Degraded: []string{"eth1 belongs to br0"},
+		Queues: []control.QueueStatus{{Number: 4270, Packets: 10, Accepted: 7, Dropped: 3, KernelDropped: 2}},
+		Interfaces: []control.InterfaceStatus{
+			{Device: "eth*", Mode: "host", Groups: []string{"web"}, Covered: []control.Device{{Name: "eth\x1b[31m", Addresses: []string{"192.0.2.1"}}}},
+			{Device: "vm1", Mode: "guest", Groups: []string{"web"}, Covered: []control.Device{}},
+		},
 		Policy: control.PolicyStatus{
 			File: "p.yaml", Generation: 7, Loaded: at, FileDiffers: true, Watch: true,
 			Trial:      &control.Trial{Deadline: at, Left: 42},
@@ -69,8 +73,45 @@ func (canned) Flows(_ context.Context, q control.FlowQuery, begin func(control.F
 	return nil
 }
 
-func (canned) Explain(context.Context, control.Query) (control.Explanation, error) {
-	return control.Explanation{}, explain.ErrQuestion
+func (canned) Explain(_ context.Context, q control.Query) (control.Explanation, error) {
+	if q.From == "" {
+		return control.Explanation{}, &control.Failure{Kind: control.KindUsage, Message: "from where?"}
+	}
+	return control.Explanation{
+		Query: q, Verdict: control.VerdictDrop, Reason: "no-rule", Detail: "no ingress rule of any attached group permits it",
+		Groups: []control.GroupTried{}, FlowsKnown: true,
+	}, nil
+}
+
+func (canned) Rules(_ context.Context, q control.RulesQuery) (control.RulesReply, error) {
+	at := time.Now().Add(-3 * time.Minute)
+	r := control.RulesReply{Generation: 8, Since: at, Rules: []control.RuleHits{}}
+	if q.Group == "web" || q.Group == "" {
+		flows := liveFlows()
+		if !q.Unused {
+			r.Rules = append(r.Rules, control.RuleHits{RuleRef: *flows[0].Rule, Attached: true, Hits: 12, LastHit: &at, Flows: 1})
+			r.Rules = append(r.Rules, control.RuleHits{RuleRef: *flows[1].Rule, Flows: 1})
+		}
+		r.Rules = append(r.Rules, control.RuleHits{RuleRef: *flows[2].Rule})
+	}
+	return r, nil
+}
+
+// Log tells of a drop, and of what was lost to those who follow; then it ends, as
+// a daemon that stops.
+func (canned) Log(_ context.Context, q control.LogQuery, begin func() error, send func([]control.LogRecord) error) error {
+	if err := begin(); err != nil {
+		return err
+	}
+	list := []control.LogRecord{{
+		Type: control.LogVerdict, Time: time.Unix(1900000000, 0), Verdict: control.VerdictDrop, Reason: "no-rule", Interface: "eth\x1b[31m",
+		Direction: "ingress", Protocol: "tcp", From: "203.0.113.9:50000", To: "192.0.2.1:22", TCPFlags: []string{"syn"}, Length: 60,
+		Nearest: &control.Miss{Rule: *liveFlows()[0].Rule, Fields: []control.Difference{{Field: "ports", Want: "443", Got: "22"}}},
+	}}
+	if q.Follow {
+		list = append(list, control.LogRecord{Type: control.LogLost, Time: time.Unix(1900000001, 0), Lost: &control.LogLoss{Rate: 5, Buffer: 2}})
+	}
+	return send(list)
 }
 
 func (canned) Reload(_ context.Context, q control.ReloadRequest) (control.ReloadReply, error) {

@@ -145,5 +145,5 @@ func verdictLine(r control.LogRecord) string {
 			put(fmt.Sprintf("%s %s %s", word, d.Field, d.Want))
 		}
 	}
-	return b.String()
+	return plain(b.String())
 }

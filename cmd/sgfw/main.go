@@ -48,7 +48,7 @@ rules per network interface, in one YAML file whose words are those of
 Terraform's aws_security_group.
 
 Exit codes: 0 fine, 1 failed, 2 usage, 3 policy invalid, 4 no daemon,
-5 refused by a safety guard, 10 audit findings.`,
+5 refused by a safety guard.`,
 		Example: `  sgfw check examples/web-server.yaml
   sudo sgfw run -c examples/host.yaml
   sgfw explain --ingress --proto tcp --from 198.51.100.10 --to :22`,
@@ -91,7 +91,7 @@ func (p *program) report(err error) {
 		return
 	}
 	if ps := policy.AsProblems(err); ps != nil {
-		fmt.Fprintln(p.err, ps.Error())
+		fmt.Fprintln(p.err, plainLines(ps.Error()))
 		fmt.Fprintf(p.err, "sgfw: the policy is invalid: %s\n", count(len(ps.Of(policy.SeverityError)), "error"))
 		return
 	}
@@ -100,7 +100,7 @@ func (p *program) report(err error) {
 		fmt.Fprintf(p.err, "sgfw: the daemon refused the policy: %s; the old one stays in force\n", count(severe(f.Problems), "error"))
 		return
 	}
-	fmt.Fprintf(p.err, "sgfw: %v\n", err)
+	fmt.Fprintf(p.err, "sgfw: %s\n", plainLines(err.Error()))
 	if errors.Is(err, os.ErrPermission) {
 		fmt.Fprintln(p.err, "(hint: this needs root, or the capability CAP_NET_ADMIN and access to the files named)")
 	}

@@ -4,8 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"text/tabwriter"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -55,17 +58,50 @@ type table struct{ w *tabwriter.Writer }
 
 func newTable(w io.Writer) table { return table{tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)} }
 
-// row adds a row.
+// row adds a row; what has several lines becomes one.
 func (t table) row(cells ...any) {
 	text := make([]string, len(cells))
 	for i, c := range cells {
-		text[i] = fmt.Sprint(c)
+		text[i] = plain(strings.ReplaceAll(fmt.Sprint(c), "\n", "; "))
 	}
 	fmt.Fprintln(t.w, strings.TrimRight(strings.Join(text, "\t"), "\t"))
 }
 
 // flush prints the table.
 func (t table) flush() error { return t.w.Flush() }
+
+// plain is text from outside as a terminal may show it: names of processes and
+// devices are up to others, and control characters in them could move the cursor,
+// hide lines or worse. These are written as Go writes them in a string.
+func plain(s string) string {
+	control := func(r rune) bool {
+		return r == utf8.RuneError || unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)
+	}
+	if !strings.ContainsFunc(s, control) {
+		return s
+	}
+	var b strings.Builder
+	for len(s) > 0 {
+		r, n := utf8.DecodeRuneInString(s)
+		if control(r) {
+			quoted := strconv.QuoteToASCII(s[:n])
+			b.WriteString(quoted[1 : len(quoted)-1])
+		} else {
+			b.WriteString(s[:n])
+		}
+		s = s[n:]
+	}
+	return b.String()
+}
+
+// plainLines is plain for text of several lines.
+func plainLines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, line := range lines {
+		lines[i] = plain(line)
+	}
+	return strings.Join(lines, "\n")
+}
 
 // printProblems writes findings as compilers do.
 func (p *program) printProblems(ps []control.Problem) {
@@ -91,7 +127,7 @@ func problemLine(q control.Problem) string {
 	if q.Hint != "" {
 		b.WriteString(" (hint: " + q.Hint + ")")
 	}
-	return b.String()
+	return plainLines(b.String())
 }
 
 // severe counts the problems that refuse a policy.

@@ -78,7 +78,7 @@ func (p *program) printReload(r control.ReloadReply, trial time.Duration) error 
 	case len(g.Lockouts) > 0:
 		fmt.Fprintln(p.out, "SSH guard: these live sessions could not connect anew:")
 		for _, l := range g.Lockouts {
-			fmt.Fprintln(p.out, "  "+l)
+			fmt.Fprintln(p.out, "  "+plain(l))
 		}
 	case g.Sessions > 0:
 		fmt.Fprintf(p.out, "SSH guard: %s could connect anew\n", count(g.Sessions, "live session"))
@@ -120,7 +120,7 @@ func (p *program) printChanges(changes []control.Change) {
 		if c.What != "" {
 			line += ": " + c.What
 		}
-		fmt.Fprintln(p.out, "  "+line)
+		fmt.Fprintln(p.out, "  "+plain(line))
 	}
 }
 

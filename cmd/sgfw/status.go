@@ -58,7 +58,7 @@ func (p *program) printStatus(s control.Status) error {
 		t.row("rolled back", fmt.Sprintf("%s: %s", r.At.Local().Format(time.DateTime), r.Why))
 	}
 	if f := s.Policy.Failure; f != nil {
-		t.row("refused", fmt.Sprintf("%s, by %s: %s", f.At.Local().Format(time.DateTime), f.By, strings.ReplaceAll(f.Message, "\n", "; ")))
+		t.row("refused", fmt.Sprintf("%s, by %s: %s", f.At.Local().Format(time.DateTime), f.By, f.Message))
 	}
 	t.row("generation", fmt.Sprintf("%d, file loaded %s", s.Policy.Generation, s.Policy.Loaded.Local().Format(time.DateTime)))
 	t.row("table", fmt.Sprintf("%s, owned %s, persistent %s, reassembly by %s, repaired %d times",

@@ -66,6 +66,10 @@ func (n notifier) send(lines ...string) error {
 	if err := c.SetWriteDeadline(time.Now().Add(notifyPatience)); err != nil {
 		return fmt.Errorf("sd_notify: %w", err)
 	}
+	for i, line := range lines {
+		// What comes behind a line feed would be an assignment of its own.
+		lines[i] = strings.ReplaceAll(line, "\n", "; ")
+	}
 	if _, err := c.Write([]byte(strings.Join(lines, "\n"))); err != nil {
 		return fmt.Errorf("sd_notify: %w", err)
 	}
