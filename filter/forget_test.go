@@ -50,7 +50,7 @@ func TestForgetRules(t *testing.T) {
 			return true
 		})
 		total := uint64(0)
-		for id, h := range b.Hits() {
+		for id, h := range b.Hits(b.Ruleset()) {
 			info, _ := rs.Rule(RuleID(id))
 			switch want := fmt.Sprintf("198.51.%d.0/24", 100+round); {
 			case info.Gone || h.Packets == 0:

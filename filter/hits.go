@@ -94,17 +94,17 @@ func (w *Worker) countHits() {
 	w.runs = 0
 }
 
-// Hits adds up what the rules admitted since the engine was made, by RuleID.
+// Hits adds up what the rules of rs admitted since the engine was made, by RuleID.
 // They belong to a rule's identity: a rule that leaves the policy and comes
 // back goes on where it was. Where several rules permit a packet one of them is
 // counted, always the same for the same ruleset.
-func (e *Engine) Hits() []Hits {
+func (e *Engine) Hits(rs *Ruleset) []Hits {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	out := make([]Hits, len(e.ruleset.Load().rules))
+	out := make([]Hits, len(rs.rules))
 	for _, w := range e.workers {
 		counters := *w.hits.Load()
-		for id := range out {
+		for id := range min(len(out), hitChunk*len(counters)) {
 			c := counters.at(RuleID(id))
 			if n := c.packets.Load(); n > 0 {
 				out[id].Packets += n

@@ -12,7 +12,7 @@ import (
 // hitsOf returns the hits of the rule for a port.
 func hitsOf(t *testing.T, e *Engine, port int) (Hits, RuleInfo) {
 	t.Helper()
-	hits := e.Hits()
+	hits := e.Hits(e.Ruleset())
 	for id, info := range e.Ruleset().Rules() {
 		if info.Rule.From == port {
 			return hits[id], info
@@ -69,6 +69,12 @@ func TestHits(t *testing.T) {
 	connect(4000)
 	at(80, 4, false)
 	at(81, 1, true)
+
+	// A ruleset that was compiled and is not published yet, or no more.
+	next := b.compiler.Compile(onePolicy(append(many, tcpRule(9000, "0.0.0.0/0"))...), nil)
+	if hits := b.Hits(next); len(hits) != len(next.rules) || hits[len(hits)-1].Packets != 0 {
+		t.Errorf("%d hits for %d rules", len(hits), len(next.rules))
+	}
 }
 
 // TestHitsOfOneBatch: more rules in a batch than it has room for, from two workers.

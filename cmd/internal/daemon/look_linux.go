@@ -28,9 +28,8 @@ const (
 
 // Rules implements [control.Backend].
 func (d *daemon) Rules(_ context.Context, q control.RulesQuery) (control.RulesReply, error) {
-	// The rules first: hits of what is published meanwhile have no name yet.
 	rs := d.engine.Ruleset()
-	hits := d.engine.Hits()
+	hits := d.engine.Hits(rs)
 	now, wall := d.engine.Now(), time.Now()
 	flows := make(map[filter.RuleID]int)
 	d.engine.Flows().Range(now, func(f conntrack.FlowInfo) bool {
