@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
+	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -29,8 +30,8 @@ func (f features) flags(g Gone) uint32 {
 
 // Apply makes the kernel hold the plan: the first time by creating the table or
 // adopting the one that a dead daemon left, later by replacing the rules inside
-// the living chains, in one transaction: no packet meets a part of them. The
-// table is read back and compared. A table that was altered or deleted is made
+// the living chains: between the old plan and the new one the devices of both are
+// managed, and no packet meets neither. The table is read back and compared. A table that was altered or deleted is made
 // good the same way; Repair does it with less of a gap.
 //
 // A change of Gone needs a table with other flags, which the kernel only gives
@@ -38,9 +39,9 @@ func (f features) flags(g Gone) uint32 {
 // some milliseconds, and packets that wait in queues are dropped. The same holds
 // for the first Apply over a table left with other flags.
 //
-// On error the earlier rules stand, with two exceptions. ErrAltered and
-// ErrMissing say that the reading back found other rules than the planned ones.
-// And when a replacement for the whole table failed, managed devices stay closed
+// On error the earlier rules stand, with three exceptions. ErrAltered and
+// ErrMissing say that the reading back found other rules than the planned ones. The
+// new rules may stand behind the old ones. And when a replacement for the whole table failed, managed devices stay closed
 // until Apply or Remove succeeds.
 func (t *Table) Apply(p Plan) error {
 	if err := p.Validate(); err != nil {
@@ -105,12 +106,12 @@ func (t *Table) apply(p Plan) error {
 	orphan := st.flags == tablePersist && want == tableOwner|tablePersist
 	switch {
 	case st.exists && sound && st.flags == want:
-		err = t.fill(TableName, chains)
+		err = t.exchange(chains)
 	case st.exists && sound && orphan:
 		// The owner flag on a persistent table without owner adopts it
 		// (nf_tables_updtable, nft_table_is_orphan); its chains live on.
 		if err = t.s.transact(newTable(TableName, want)); err == nil {
-			err = t.fill(TableName, chains)
+			err = t.exchange(chains)
 		}
 	default:
 		err = t.replace(st.exists, want, chains)
@@ -211,11 +212,66 @@ func (t *Table) soundChains(st tableState, want []chain) (bool, error) {
 	return true, nil
 }
 
+// exchange replaces the rules of our table without a gap. Other than rules, of which
+// a packet sees one generation to the end of its way, a map is read as it is at the
+// moment of the look-up, and the elements of one that is about to go are gone then
+// (nft_map_deactivate, net/netfilter/nf_tables_api.c): a packet between the two
+// would find no device and pass. So the new rules of base chains come behind the old
+// ones, and only when every packet meets them the old ones go.
+func (t *Table) exchange(chains []chain) error {
+	old, err := t.s.baseRules(chains)
+	if err != nil {
+		return err
+	}
+	table := &nftables.Table{Name: TableName, Family: nftables.TableFamilyINet}
+	t.addChains(table, chains)
+	for _, c := range chains {
+		if c.hook == nil {
+			t.s.FlushChain(c.of(table))
+		}
+	}
+	if err := t.addRules(table, chains); err != nil || len(old) == 0 {
+		return err
+	}
+	grace()
+	return t.s.transact(old...)
+}
+
+// baseRules returns the requests that delete the rules that are in the base chains.
+func (s *socket) baseRules(chains []chain) (remove []netlink.Message, err error) {
+	rules, err := s.raw.Execute(message(unix.NFT_MSG_GETRULE, netlink.Dump, []netlink.Attribute{
+		name(unix.NFTA_RULE_TABLE, TableName)}))
+	if err != nil {
+		return nil, fmt.Errorf("read rules: %w", err)
+	}
+	for _, m := range rules {
+		if m.Header.Type != unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_NEWRULE {
+			continue
+		}
+		parts, err := nested(body(m), unix.NFTA_RULE_TABLE, unix.NFTA_RULE_CHAIN, unix.NFTA_RULE_HANDLE)
+		if err != nil {
+			return nil, err
+		}
+		of := text(parts[1])
+		if text(parts[0]) == TableName && slices.ContainsFunc(chains, func(c chain) bool { return c.hook != nil && c.name == of }) {
+			remove = append(remove, message(unix.NFT_MSG_DELRULE, netlink.Acknowledge, []netlink.Attribute{
+				name(unix.NFTA_RULE_TABLE, TableName), name(unix.NFTA_RULE_CHAIN, of), {Type: unix.NFTA_RULE_HANDLE, Data: parts[2]}}))
+		}
+	}
+	return remove, nil
+}
+
 // fill replaces every rule of a table in one transaction and adds the chains
 // and counters that are missing.
 func (t *Table) fill(name string, chains []chain) error {
 	table := &nftables.Table{Name: name, Family: nftables.TableFamilyINet}
 	t.s.FlushTable(table)
+	t.addChains(table, chains)
+	return t.addRules(table, chains)
+}
+
+// addChains puts the counters and chains that are missing into the transaction.
+func (t *Table) addChains(table *nftables.Table, chains []chain) {
 	for _, n := range counters() {
 		t.s.AddObj(&nftables.NamedObj{Table: table, Name: n, Type: nftables.ObjTypeCounter, Obj: &expr.Counter{}})
 	}
@@ -223,6 +279,11 @@ func (t *Table) fill(name string, chains []chain) error {
 	for _, c := range chains {
 		t.s.AddChain(c.of(table))
 	}
+}
+
+// addRules puts the rules into the transaction, at the end of their chains, and
+// commits it.
+func (t *Table) addRules(table *nftables.Table, chains []chain) error {
 	for _, c := range chains {
 		for _, m := range c.maps {
 			if err := m.add(t.s, table); err != nil {

@@ -19,8 +19,8 @@
 // later are covered. Its base chains live from the first [Table.Apply] to
 // [Table.Remove], because unregistering any base chain of a network namespace
 // drops every packet that waits in any queue (nf_queue_nf_hook_drop,
-// net/netfilter/nf_queue.c); changes replace the rules inside them in one
-// transaction. The exception is a change of [Gone]. And no other table is touched.
+// net/netfilter/nf_queue.c); changes replace the rules inside them, the
+// new ones first. The exception is a change of [Gone]. And no other table is touched.
 //
 // Where the kernel has no owned tables, another program can alter ours. [Table.Watch]
 // tells at once and [Table.Repair] closes the devices again; between the foreign

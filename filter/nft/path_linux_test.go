@@ -212,7 +212,7 @@ func TestApplyLeavesNoGap(t *testing.T) {
 	host.apply(table, plan(GoneDrop, "eth0"))
 	before := host.handles()
 	start := time.Now()
-	const rounds = 200
+	const rounds = 100
 	leaked, sent := flood(t, host, peer, func() {
 		for i := range rounds {
 			p := plan(GoneDrop, "eth0", fmt.Sprintf("dummy%d", i), "veth-*")
@@ -301,7 +301,7 @@ func TestFlush(t *testing.T) {
 	knock(t, host, peer, true, "after Remove")
 }
 
-// TestManyDevices: a plan of a thousand devices is still one transaction.
+// TestManyDevices: a plan of a thousand devices, whose rules are one transaction.
 func TestManyDevices(t *testing.T) {
 	host, peer := pair(t)
 	table := host.open()

@@ -28,8 +28,8 @@ const (
 var errStopping = errors.New("the daemon is stopping")
 
 // enforce publishes the ruleset and adjusts the table. The table goes from the
-// old devices to the new ones in one transaction: a device that only changes
-// the entry that covers it is never open. A queued packet always finds its
+// old devices by way of both to the new ones: a device that only changes the entry
+// that covers it is never open. A queued packet always finds its
 // device in the ruleset: one that is newly managed is known before its packets
 // are queued, and one that is managed no longer stays, under its old rules,
 // until those that wait have their verdict.
