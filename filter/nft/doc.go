@@ -24,7 +24,7 @@
 //
 // Where the kernel has no owned tables, another program can alter ours. [Table.Watch]
 // tells at once and [Table.Repair] closes the devices again; between the foreign
-// transaction and the repair packets may pass, for one to four milliseconds as
+// transaction and the repair packets may pass, for one to eight milliseconds as
 // measured under load on kernel 6.18. Against a program that does it in a loop
 // [Table.Bar] closes the devices in a second table.
 //
