@@ -127,3 +127,33 @@ interfaces:
 		}
 	}
 }
+
+// TestSelectDefaultRule: the egress rules that a group has because its file names
+// none are selected by the word that listings have for them.
+func TestSelectDefaultRule(t *testing.T) {
+	pol, _, err := file.Parse("p.yaml", []byte(`version: 1
+security_groups:
+  - name: web
+    description: web
+    ingress: [{ protocol: tcp, ports: 443, cidr_blocks: [192.0.2.0/24] }]
+interfaces:
+  - { device: eth0, security_groups: [web] }
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rs := filter.Compile(pol, nil)
+	s, err := Select(control.FlowQuery{Rule: "web/egress/default"}, rs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, info := range rs.Rules() {
+		f := conntrack.FlowInfo{Rule: uint32(id)}
+		if got, want := s.Has(&f), info.Direction == conntrack.Egress; got != want {
+			t.Errorf("rule %+v: selected %t, want %t", info, got, want)
+		}
+	}
+	if _, err := Select(control.FlowQuery{Rule: "web/ingress/default"}, rs); !errors.Is(err, ErrQuestion) {
+		t.Errorf("there is no default for ingress: %v", err)
+	}
+}

@@ -183,6 +183,9 @@ func (s *Selection) byGroup(name string) error {
 	return nil
 }
 
+// defaultRule stands for the index of the egress rules of a group that names none.
+const defaultRule = "default"
+
 // byRule selects by a place in the policy. Where no rule stands there any more,
 // the one that did last is meant.
 func (s *Selection) byRule(text string) error {
@@ -192,7 +195,9 @@ func (s *Selection) byRule(text string) error {
 	if n := len(parts); n >= 3 { // names of groups may have slashes
 		var err error
 		group, direction = strings.Join(parts[:n-2], "/"), parts[n-2]
-		if index, err = strconv.Atoi(parts[n-1]); err != nil {
+		if parts[n-1] == defaultRule {
+			index = -1
+		} else if index, err = strconv.Atoi(parts[n-1]); err != nil {
 			direction = ""
 		}
 	}
