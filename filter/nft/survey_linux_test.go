@@ -2,6 +2,7 @@ package nft
 
 import (
 	"errors"
+	"net"
 	"net/netip"
 	"slices"
 	"testing"
@@ -93,5 +94,42 @@ func TestProbe(t *testing.T) {
 	}
 	if have := table.Facts(); f.Queue != have.Queue || f.Reassembly != have.Reassembly || f.CanOwn != have.CanOwn || f.CanPersist != have.CanPersist || f.Owner {
 		t.Errorf("probed %+v, the owner knows %+v", f, have)
+	}
+}
+
+// TestEqualPriority: of two chains at one hook and priority the one that was made
+// later sees a packet first.
+func TestEqualPriority(t *testing.T) {
+	l := newLab(t)
+	c := l.foreign()
+	counting := func(table string, more ...expr.Any) {
+		tb := c.AddTable(&nftables.Table{Family: nftables.TableFamilyINet, Name: table})
+		chain := c.AddChain(&nftables.Chain{Name: "out", Table: tb, Type: nftables.ChainTypeFilter, Hooknum: nftables.ChainHookOutput, Priority: nftables.ChainPriorityFilter})
+		c.AddRule(&nftables.Rule{Table: tb, Chain: chain, Exprs: append([]expr.Any{&expr.Counter{}}, more...)})
+		if err := c.Flush(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen := func(table string) uint64 {
+		tb := &nftables.Table{Family: nftables.TableFamilyINet, Name: table}
+		rules, err := c.GetRules(tb, &nftables.Chain{Name: "out", Table: tb})
+		if err != nil || len(rules) != 1 {
+			t.Fatalf("%d rules, %v", len(rules), err)
+		}
+		return rules[0].Exprs[0].(*expr.Counter).Packets
+	}
+	counting("earlier")
+	counting("later", &expr.Verdict{Kind: expr.VerdictDrop})
+	l.do(func() error {
+		conn, err := net.Dial("udp", "127.0.0.1:9")
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		_, _ = conn.Write([]byte("dropped")) // its sender hears of it
+		return nil
+	})
+	if a, b := seen("earlier"), seen("later"); a != 0 || b != 1 {
+		t.Errorf("the earlier chain saw %d packets, the later one %d; want 0 and 1", a, b)
 	}
 }
