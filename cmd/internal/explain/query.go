@@ -20,7 +20,7 @@ import (
 )
 
 // ErrQuestion is matched by the errors of [Parse]: the question makes no sense.
-var ErrQuestion = errors.New("explain")
+var ErrQuestion = errors.New("not understood")
 
 // Types of an echo request, the default of ICMP questions (RFC 792, RFC 4443).
 const (

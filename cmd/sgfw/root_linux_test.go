@@ -1,0 +1,71 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// inNamespace marks the process that runs scripts in a network namespace of its own.
+const inNamespace = "SGFW_TEST_IN_NAMESPACE"
+
+// TestScriptsAsRoot runs the command lines of testdata/root, which start daemons
+// and change tables, in a network namespace that ends with them.
+func TestScriptsAsRoot(t *testing.T) {
+	if os.Geteuid() != 0 {
+		if os.Getenv("SGFW_REQUIRE_ROOT") == "1" {
+			t.Fatal("needs root: nftables and queues")
+		}
+		t.Skip("needs root: nftables and queues")
+	}
+	if os.Getenv(inNamespace) == "" {
+		c := exec.CommandContext(t.Context(), "/proc/self/exe", "-test.run=^TestScriptsAsRoot$", "-test.v")
+		c.Env = append(os.Environ(), inNamespace+"=1")
+		c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET}
+		if out, err := c.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return
+	}
+	port := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "port0"}, PeerName: "far0"}
+	bridge := &netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: "bridge0"}}
+	for _, l := range []netlink.Link{port, bridge} {
+		if err := netlink.LinkAdd(l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := netlink.LinkSetMaster(port, bridge); err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("testdata", "root"),
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("SOCKET", filepath.Join(e.WorkDir, "sgfw.sock"))
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status, "await": await},
+	})
+}
+
+// await COMMAND...: the command ends with exit code 0 before long.
+func await(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: await COMMAND [ARG...]")
+	}
+	var err error
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if err = ts.Exec(args[0], args[1:]...); err == nil {
+			return
+		}
+	}
+	ts.Fatalf("%v: %v", args, err)
+}
