@@ -261,3 +261,43 @@ func TestRepairClosesAtOnce(t *testing.T) {
 		})
 	}
 }
+
+// TestBarHolds: beside the closed table it does not matter what becomes of ours.
+func TestBarHolds(t *testing.T) {
+	host, peer := pair(t)
+	table := host.open()
+	table.features.owner, table.features.persist = false, false
+	p := plan(GoneDrop, "eth0")
+	host.apply(table, p)
+	for _, step := range []func() error{
+		func() error { return table.Bar(p) },
+		func() error { return table.Bar(p) },
+		func() error { return table.Repair(p) },
+		func() error { return table.Apply(plan(GoneDrop, "eth0", "eth1")) },
+	} {
+		if err := step(); err != nil {
+			t.Fatal(err)
+		}
+		other := host.foreign()
+		other.DelTable(ourTable)
+		if err := other.Flush(); err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.Fatal(err)
+		}
+		knock(t, host, peer, false, "barred, our table deleted")
+	}
+	if err := errors.Join(table.Repair(p), table.Unbar()); err != nil {
+		t.Fatal(err)
+	}
+	if got := host.tables(); len(got) != 1 || got[0] != TableName {
+		t.Errorf("tables: %v", got)
+	}
+	knock(t, host, peer, false, "repaired and no longer barred")
+	host.apply(table, plan(GoneDrop))
+	knock(t, host, peer, true, "device no longer managed")
+	if err := errors.Join(table.Bar(p), table.Remove()); err != nil {
+		t.Fatal(err)
+	}
+	if got := host.tables(); len(got) != 0 {
+		t.Errorf("left behind: %v", got)
+	}
+}

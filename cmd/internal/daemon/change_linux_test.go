@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -203,4 +204,24 @@ func TestAFailedRepairIsTriedAgain(t *testing.T) {
 	}
 	r.await(t, "the repair", func(s control.Status) bool { return s.State == control.StateRunning && s.Table.Repaired == 1 })
 	must(t, r.d.table.Verify())
+}
+
+// What others did is remembered once for each kind, and not for ever.
+func TestInterferenceIsBounded(t *testing.T) {
+	link(t, "eth0")
+	r := start(t, text)
+	r.d.mu.Lock()
+	for i := range 3 * mostRemembered {
+		r.d.remember(control.Interference{What: fmt.Sprint("what ", i), PID: i, Process: "other"})
+		r.d.remember(control.Interference{What: "the same", PID: i, Process: "other"})
+	}
+	r.d.mu.Unlock()
+	s, err := r.Status(t.Context())
+	must(t, err)
+	if len(s.Interference) != mostRemembered {
+		t.Fatalf("%d entries, want %d", len(s.Interference), mostRemembered)
+	}
+	if first := s.Interference[0]; first.What != "the same" || first.Count != 3*mostRemembered || first.PID != 3*mostRemembered-1 {
+		t.Errorf("the latest: %+v", first)
+	}
 }
