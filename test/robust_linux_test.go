@@ -16,8 +16,12 @@ import (
 )
 
 // noticed is how long the daemon may take to notice what others did, and to put it
-// right.
-const noticed = time.Second
+// right. On a machine that is busy with others it gets its turn late: then it has
+// busy, but not always.
+const (
+	noticed = time.Second
+	busy    = 5 * noticed
+)
 
 // forever ends no siege.
 var forever = time.Now().Add(time.Hour)
@@ -114,7 +118,7 @@ func TestAlteredTableIsRestored(t *testing.T) {
 		restored := time.Now()
 		time.Sleep(50 * time.Millisecond)
 		s.held("before "+a.what, began.Add(-time.Minute), began)
-		s.broke(a.what, began, restored, noticed)
+		s.broke(a.what, began, restored, busy)
 		s.held("after "+a.what, restored, forever)
 		if by := after.Interference; len(by) == 0 || by[0].PID != pid || by[0].Process == "" || by[0].NetlinkPort == 0 {
 			t.Errorf("%s: by %+v, it was PID %d", a.what, by, pid)
@@ -227,23 +231,29 @@ func TestQueueTakenAway(t *testing.T) {
 	g.expect(t, "enforced", filtered)
 
 	s, began := g.siege(t), time.Now()
+	soonest := busy
 	for range 2 {
 		for _, queue := range []uint16{4310, 4311} {
 			before := d.queuePort(t, queue)
 			if before == 0 {
 				t.Fatalf("the daemon has no queue %d", queue)
 			}
+			unbound := time.Now()
 			d.unbind(t, queue)
-			for end := time.Now().Add(noticed); ; time.Sleep(5 * time.Millisecond) {
+			for ; ; time.Sleep(5 * time.Millisecond) {
 				if now := d.queuePort(t, queue); now != 0 && now != before {
+					soonest = min(soonest, time.Since(unbound))
 					break
 				}
-				if time.Now().After(end) {
-					t.Fatalf("queue %d was not bound again within %v", queue, noticed)
+				if time.Since(unbound) > busy {
+					t.Fatalf("queue %d was not bound again within %v", queue, busy)
 				}
 			}
 		}
 		g.soon(t, "bound again", filtered)
+	}
+	if soonest > noticed {
+		t.Errorf("no queue was bound again within %v: it took at least %v", noticed, soonest)
 	}
 	s.held("unbound", began, forever)
 	status := d.status()
@@ -263,7 +273,7 @@ func TestQueueTakenAway(t *testing.T) {
 		t.Errorf("reload: exit %d\n%s", code, out)
 	}
 	g.expect(t, "stolen, reloaded", shut)
-	s.broke("stolen", began, closed, noticed)
+	s.broke("stolen", began, closed, busy)
 	s.held("stolen", closed, forever)
 	s, began = g.siege(t), time.Now()
 	release()

@@ -20,8 +20,11 @@ type siege struct {
 	wg   sync.WaitGroup
 	to   []*inbox
 	// sent is when each datagram of a lane was sent; its number is its content.
-	sent [][]time.Time
+	sent [][]sending
 }
+
+// sending is the time around the sending of a datagram, which others may interrupt.
+type sending struct{ begun, done time.Time }
 
 // siege begins one. It is to be lifted before it is asked anything.
 func (g *gate) siege(t testing.TB) *siege {
@@ -40,9 +43,10 @@ func (g *gate) siege(t testing.TB) *siege {
 		s.wg.Go(func() {
 			defer c.Close()
 			for n := 0; !s.over.Load(); n++ {
-				// Written by this goroutine alone until the siege is lifted.
-				s.sent[i] = append(s.sent[i], time.Now())
+				begun := time.Now()
 				_, _ = c.WriteTo(s.content(i, n), to)
+				// Written by this goroutine alone until the siege is lifted.
+				s.sent[i] = append(s.sent[i], sending{begun, time.Now()})
 				time.Sleep(200 * time.Microsecond)
 			}
 		})
@@ -65,14 +69,14 @@ func (s *siege) passed(from, until time.Time) (arrived, sent int, last time.Time
 	s.lift()
 	for i, times := range s.sent {
 		for n, at := range times {
-			if at.Before(from) || !at.Before(until) {
+			if at.begun.Before(from) || !at.done.Before(until) {
 				continue
 			}
 			sent++
 			if _, ok := s.to[i].has(s.content(i, n)); ok {
 				arrived++
-				if at.After(last) {
-					last = at
+				if at.begun.After(last) {
+					last = at.begun
 				}
 			}
 		}
