@@ -123,7 +123,8 @@ type logHeader struct {
 }
 
 const (
-	// maxFollowers leaves most of maxClients to others.
+	// maxFollowers leaves most of maxClients to others. Onlookers and those who rule
+	// have as many each.
 	maxFollowers = 8
 	// logTimeout is how long a follower may take to read what was sent.
 	logTimeout = 10 * time.Second
@@ -177,7 +178,7 @@ func (c *Client) Log(ctx context.Context, q LogQuery, begin func() error, each f
 // streamLog serves one log; stop ends it with the server. Every call of the
 // backend with records is sent at once.
 func streamLog(stop context.Context, b Backend) http.HandlerFunc {
-	followers := make(chan struct{}, maxFollowers)
+	onlookers, rulers := make(chan struct{}, maxFollowers), make(chan struct{}, maxFollowers)
 	return func(w http.ResponseWriter, r *http.Request) {
 		var q LogQuery
 		if err := decode(w, r, &q); err != nil {
@@ -185,6 +186,10 @@ func streamLog(stop context.Context, b Backend) http.HandlerFunc {
 			return
 		}
 		if q.Follow {
+			followers := onlookers
+			if peerOf(r.Context()).rules() {
+				followers = rulers
+			}
 			select {
 			case followers <- struct{}{}:
 				defer func() { <-followers }()

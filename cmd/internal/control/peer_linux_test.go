@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // TestOnlookersLeaveRoom: those who may only look fill their own places.
@@ -43,6 +44,43 @@ func TestOnlookersLeaveRoom(t *testing.T) {
 	if code := ask(member, "/"); code != http.StatusOK {
 		t.Errorf("afterwards: HTTP %d, want 200", code)
 	}
+}
+
+// TestFollowersLeaveRoom: onlookers who follow the log do not keep root from it.
+func TestFollowersLeaveRoom(t *testing.T) {
+	entered, release := make(chan struct{}), make(chan struct{})
+	h := streamLog(t.Context(), &fake{log: func(context.Context, LogQuery, func() error, func([]LogRecord) error) error {
+		entered <- struct{}{}
+		<-release
+		return nil
+	}})
+	follow := func(uid uint32) int {
+		r := httptest.NewRequest("POST", "/v1/log", strings.NewReader(`{"follow":true}`))
+		w := httptest.NewRecorder()
+		h(w, r.WithContext(context.WithValue(r.Context(), peerKey{}, peer{uid: uid, known: true})))
+		return w.Code
+	}
+	const member = 54321
+	var wg sync.WaitGroup
+	for range maxFollowers {
+		wg.Go(func() { follow(member) })
+		<-entered
+	}
+	if code := follow(member); code != http.StatusServiceUnavailable {
+		t.Errorf("one follower too many: HTTP %d, want 503", code)
+	}
+	wg.Go(func() {
+		if code := follow(0); code != http.StatusOK {
+			t.Errorf("root among followers: HTTP %d, want 200", code)
+		}
+	})
+	select {
+	case <-entered:
+	case <-time.After(10 * time.Second):
+		t.Error("root does not get to the log")
+	}
+	close(release)
+	wg.Wait()
 }
 
 // TestWhoMayDoWhat: whatever is not known to look is a change, also what a
