@@ -80,7 +80,7 @@ func Reference() []Part {
 			{"mode", "host or guest", "host", "Which side is protected. host: this machine; ingress comes in through the device, egress leaves through it. guest: the machine behind the device, the other way round."},
 			{"security_groups", "list of names", "", "The attached groups, at least one. Required."},
 			{"addresses", "list of addresses", "followed live", "The addresses that stand for this interface where rules refer to its groups. Those of a host are followed live when left out; those of a guest, the machine behind the device, are only known when they are listed."},
-			{"source_dest_check", "true or false", "see text", "For guests: drop what the guest sends from addresses that are not its own, and what is for other addresses than its own. The default is true where addresses are given, else false; for hosts it is false."},
+			{"source_dest_check", "true or false", "see text", "For guests: drop what the guest sends from addresses that are not its own, and what is for other addresses than its own. Life lines between the guest and this machine (neighbour discovery, MLD, DHCP) are not checked. The default is true where addresses are given, else false; for hosts it is false."},
 			{"connection_tracking", "mapping", "see below", "How long idle flows live."},
 		}},
 		{"interfaces[].connection_tracking", "Idle timeouts in seconds, with the names, defaults and ranges of AWS.", []Key{
