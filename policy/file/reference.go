@@ -80,7 +80,7 @@ func Reference() []Part {
 			{"mode", "host or guest", "host", "Which side is protected. host: this machine; ingress comes in through the device, egress leaves through it. guest: the machine behind the device, the other way round."},
 			{"security_groups", "list of names", "", "The attached groups, at least one. Required."},
 			{"addresses", "list of addresses", "followed live", "The addresses that stand for this interface where rules refer to its groups. Those of a host are followed live when left out; those of a guest, the machine behind the device, are only known when they are listed."},
-			{"source_dest_check", "true or false", "see text", "For guests: drop what the guest sends from addresses that are not its own, and what is for other addresses than its own. Life lines between the guest and this machine (neighbour discovery, MLD, DHCP) are not checked. The default is true where addresses are given, else false; for hosts it is false."},
+			{"source_dest_check", "true or false", "see text", "For guests: drop what the guest sends from addresses that are not its own, and what is for other addresses than its own. Without it a guest can send in the name of others, and so reach what only they may. Life lines between the guest and this machine (neighbour discovery, MLD, DHCP) are not checked. The default is true where addresses are given, else false; for hosts it is false."},
 			{"connection_tracking", "mapping", "see below", "How long idle flows live."},
 		}},
 		{"interfaces[].connection_tracking", "Idle timeouts in seconds, with the names, defaults and ranges of AWS.", []Key{
@@ -101,7 +101,7 @@ func Reference() []Part {
 			{"on_failure", "mapping", "see below", "What holds when the daemon ends without order."},
 			{"queues", "mapping", "see below", "The queues between kernel and daemon. A running daemon cannot change them."},
 			{"queue_driver", "batch or go-nfqueue", string(d.QueueDriver), "How packets are read. go-nfqueue is the slow and simple reference. A running daemon cannot change it."},
-			{"max_flows", fmt.Sprintf("1 to %d", policy.MaxMaxFlows), fmt.Sprint(d.MaxFlows), "How many flows are tracked at once. A running daemon cannot change it."},
+			{"max_flows", fmt.Sprintf("1 to %d", policy.MaxMaxFlows), fmt.Sprint(d.MaxFlows), "How many flows are tracked at once, by all devices together: a guest can take them all, and sgfw flows revoke --interface gives them back. A running daemon cannot change it."},
 			{"watch", "true or false", "false", "Reload by itself when the file has changed and settled."},
 		}},
 		{"settings.on_failure", "", []Key{
