@@ -60,7 +60,7 @@ func TestRenamedUnderTraffic(t *testing.T) {
 
 	for _, from := range []string{"any0", "away0"} {
 		s := g.siege(t)
-		time.Sleep(20 * time.Millisecond)
+		s.arrives()
 		renamed := renameLive(t, near, from, "late0")
 		g.soon(t, from+" renamed to the name of an entry", filtered)
 		if n, _, _ := s.passed(renamed.Add(-time.Second), renamed); n == 0 {
@@ -77,12 +77,12 @@ func TestRenamedUnderTraffic(t *testing.T) {
 	d.becomes(t, "the new name", func(s statusDocument) bool { return s.covers("open0") })
 	g.soon(t, "renamed to the name of the open entry", open)
 	s := g.siege(t)
-	time.Sleep(20 * time.Millisecond)
+	s.goOn()
 	renamed := renameLive(t, near, "open0", "late0")
 	d.becomes(t, "the new name", func(s statusDocument) bool { return s.covers("late0") })
 	known := time.Now()
 	g.soon(t, "renamed from entry to entry", filtered)
-	s.broke("renamed from entry to entry", renamed, known, noticed)
+	s.broke("renamed from entry to entry", renamed, known, busy)
 	s.held("renamed from entry to entry", known, forever)
 
 	// Removed and made again with the same index, under the name of either entry.
@@ -121,7 +121,7 @@ func TestEnslavedUnderTraffic(t *testing.T) {
 			t.Fatal(err)
 		}
 		status := d.becomes(t, "state degraded", func(s statusDocument) bool { return s.State == "degraded" })
-		if took := time.Since(began); took > noticed {
+		if took := time.Since(began); took > busy {
 			t.Errorf("it took %v to notice", took)
 		}
 		if len(status.Degraded) != 1 || !strings.Contains(status.Degraded[0], "late0 belongs to br0") {

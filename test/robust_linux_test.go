@@ -107,7 +107,7 @@ func TestAlteredTableIsRestored(t *testing.T) {
 	g.expect(t, "enforced", filtered)
 	for _, a := range alterations(t, server.Host()) {
 		before, c, s := d.status(), d.intruder(t), g.siege(t)
-		time.Sleep(20 * time.Millisecond)
+		s.goOn()
 		began := time.Now()
 		if a.do(c); c.Flush() != nil {
 			t.Fatalf("%s did not happen", a.what)
@@ -116,7 +116,7 @@ func TestAlteredTableIsRestored(t *testing.T) {
 			return s.Table.Repaired > before.Table.Repaired && s.State == "running"
 		})
 		restored := time.Now()
-		time.Sleep(50 * time.Millisecond)
+		s.goOn()
 		s.held("before "+a.what, began.Add(-time.Minute), began)
 		s.broke(a.what, began, restored, busy)
 		s.held("after "+a.what, restored, forever)
@@ -194,7 +194,7 @@ func TestAlteringInALoop(t *testing.T) {
 	}
 	s = g.siege(t)
 	began = time.Now()
-	time.Sleep(50 * time.Millisecond)
+	s.goOn()
 	s.held("after the loop", began, forever)
 }
 

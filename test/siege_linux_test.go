@@ -21,6 +21,8 @@ type siege struct {
 	to   []*inbox
 	// sent is when each datagram of a lane was sent; its number is its content.
 	sent [][]sending
+	// count is how many were sent on all lanes.
+	count atomic.Int64
 }
 
 // sending is the time around the sending of a datagram, which others may interrupt.
@@ -47,6 +49,7 @@ func (g *gate) siege(t testing.TB) *siege {
 				_, _ = c.WriteTo(s.content(i, n), to)
 				// Written by this goroutine alone until the siege is lifted.
 				s.sent[i] = append(s.sent[i], sending{begun, time.Now()})
+				s.count.Add(1)
 				time.Sleep(200 * time.Microsecond)
 			}
 		})
@@ -56,6 +59,32 @@ func (g *gate) siege(t testing.TB) *siege {
 }
 
 func (s *siege) content(lane, n int) []byte { return fmt.Appendf(nil, "%s/%d/%d", s.mark, lane, n) }
+
+// goOn waits until enough more was sent for held to tell something.
+func (s *siege) goOn() {
+	s.t.Helper()
+	until := s.count.Load() + 40
+	for deadline := time.Now().Add(patience); s.count.Load() < until; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			s.t.Fatal("the siege does not go on")
+		}
+	}
+}
+
+// arrives waits until something of the siege has arrived.
+func (s *siege) arrives() {
+	s.t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		for _, in := range s.to {
+			if in.hasPrefix(s.mark) {
+				return
+			}
+		}
+		if time.Now().After(deadline) {
+			s.t.Fatal("nothing of the siege arrives where everything may")
+		}
+	}
+}
 
 // lift ends the siege.
 func (s *siege) lift() {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -148,6 +149,18 @@ func (in *inbox) has(payload []byte) (from netip.AddrPort, ok bool) {
 	defer in.mu.Unlock()
 	from, ok = in.got[string(payload)]
 	return from, ok
+}
+
+// hasPrefix reports whether any datagram that begins so has arrived.
+func (in *inbox) hasPrefix(prefix string) bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for content := range in.got {
+		if strings.HasPrefix(content, prefix) {
+			return true
+		}
+	}
+	return false
 }
 
 // receives waits for the datagram.

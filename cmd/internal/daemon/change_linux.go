@@ -180,18 +180,23 @@ func (d *daemon) repair() error {
 func (d *daemon) repairs(ctx context.Context) error {
 	t := time.NewTicker(repairEvery)
 	defer t.Stop()
-	for damaged := false; ; {
+	damaged, repaired := false, uint64(0) // of the look before
+	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-t.C:
 		}
-		// The watch is told at once: what is there for longer it does not see.
+		// The watch is told at once: what is there for longer it does not see. What was
+		// repaired since the last look is another damage.
 		err := d.table.Verify()
-		if err != nil && damaged && !d.raging() {
+		d.mu.Lock()
+		same := damaged && repaired == d.repaired
+		damaged, repaired = err != nil, d.repaired
+		d.mu.Unlock()
+		if damaged && same && !d.raging() {
 			d.damaged(nft.Change{Err: err})
 		}
-		damaged = err != nil
 		d.mu.Lock()
 		if d.stopping {
 			d.mu.Unlock()
