@@ -35,7 +35,6 @@ type Table struct {
 	plan      Plan
 	chains    []chain   // what was last installed, nil for nothing
 	installed *snapshot // how the kernel shows it
-	looked    uint32    // the generation at which Verify began last
 	barred    bool      // the closed table stands until Unbar
 }
 

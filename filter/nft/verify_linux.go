@@ -238,31 +238,36 @@ func contains(have, want []byte) bool {
 // ErrMissing or ErrAltered with detail. Nothing installed is nil. It costs one
 // message while nobody changed any ruleset since, so it may be polled.
 func (t *Table) Verify() error {
+	_, err := t.verify()
+	return err
+}
+
+// verify is Verify, and the generation of the ruleset at which it began, 0 if it
+// did not look.
+func (t *Table) verify() (generation uint32, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
-		return fmt.Errorf("table inet %s: %w", TableName, os.ErrClosed)
+		return 0, fmt.Errorf("table inet %s: %w", TableName, os.ErrClosed)
 	}
 	if t.chains == nil {
-		return nil
+		return 0, nil
 	}
-	generation, _, err := t.s.generation()
-	if err != nil {
-		return err
+	if generation, _, err = t.s.generation(); err != nil {
+		return 0, err
 	}
-	t.looked = generation
 	if t.installed != nil && t.installed.generation == generation {
-		return nil
+		return generation, nil
 	}
 	if t.installed == nil {
-		return fmt.Errorf("%w: it was never as it should be since", ErrAltered)
+		return generation, fmt.Errorf("%w: it was never as it should be since", ErrAltered)
 	}
 	now, err := t.s.read(chainNames(t.chains), t.installed.differs)
 	if err != nil {
-		return err
+		return generation, err
 	}
 	t.installed = now
-	return nil
+	return generation, nil
 }
 
 // differs names the first difference between two snapshots.

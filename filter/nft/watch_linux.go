@@ -28,8 +28,12 @@ func (t *Table) Watch(ctx context.Context, changed func(Change)) error {
 	}
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
 
+	// The generation at the last look of this watch. What others looked at by
+	// Verify they keep to themselves.
+	var looked uint32
 	look := func(c commitInfo) {
-		if err := t.Verify(); err != nil && ctx.Err() == nil {
+		var err error
+		if looked, err = t.verify(); err != nil && ctx.Err() == nil {
 			changed(Change{Err: err, Generation: c.id, PID: process(c.thread), Process: c.comm, Port: c.port})
 		}
 	}
@@ -57,19 +61,12 @@ func (t *Table) Watch(ctx context.Context, changed func(Change)) error {
 				continue
 			}
 			// A transaction ends with its generation; only then is there something to see.
-			if c, err := parseGeneration(m); err == nil && ours && t.unseen(c.id) {
+			if c, err := parseGeneration(m); err == nil && ours && (looked == 0 || int32(c.id-looked) > 0) {
 				look(c)
 			}
 			ours = false
 		}
 	}
-}
-
-// unseen tells whether the ruleset was not looked at since a generation began.
-func (t *Table) unseen(generation uint32) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return int32(generation-t.looked) > 0
 }
 
 // concerns tells whether a notification is about our table: attribute 1 of all

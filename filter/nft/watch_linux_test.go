@@ -136,6 +136,48 @@ func TestWatch(t *testing.T) {
 	}
 }
 
+// TestWatchTellsWhatVerifySaw: a look by somebody else does not take a change away
+// from the watch.
+func TestWatchTellsWhatVerifySaw(t *testing.T) {
+	host, _ := pair(t)
+	table := host.open()
+	table.features.owner, table.features.persist = false, false
+	host.apply(table, plan(GoneDrop, "eth0"))
+	ctx, cancel := context.WithCancel(t.Context())
+	told, goOn, ended := make(chan Change), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = table.Watch(ctx, func(c Change) {
+			select {
+			case told <- c:
+				<-goOn
+			case <-ctx.Done():
+			}
+		})
+	}()
+	other := host.foreign()
+	for i, chain := range []string{chainInput, chainOutput} {
+		other.InsertRule(&nftables.Rule{Table: ourTable, Chain: &nftables.Chain{Name: chain}, Exprs: []expr.Any{accept()}})
+		if err := other.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		if i > 0 { // while the watch is still busy with the first
+			if err := table.Verify(); !errors.Is(err, ErrAltered) {
+				t.Errorf("Verify: %v, want ErrAltered", err)
+			}
+			goOn <- struct{}{}
+		}
+		select {
+		case <-told:
+		case <-time.After(arrives):
+			t.Fatalf("change %d was not told", i)
+		}
+	}
+	close(goOn)
+	cancel()
+	<-ended
+}
+
 // TestWatchRepairs: the callback may put the table back.
 func TestWatchRepairs(t *testing.T) {
 	host, peer := pair(t)
