@@ -17,6 +17,9 @@ import (
 
 // Status implements [control.Backend].
 func (d *daemon) Status(context.Context) (control.Status, error) {
+	// Before the lock: a file may be large, or on a disk that does not answer, and
+	// whoever may look must not hold up a repair or a roll-back.
+	file, err := readPolicy(d.cfg.PolicyFile)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	doc := control.Status{
@@ -45,7 +48,6 @@ func (d *daemon) Status(context.Context) (control.Status, error) {
 
 		Interference: slices.Clone(d.interference),
 	}
-	file, err := readPolicy(d.cfg.PolicyFile)
 	doc.Policy.FileDiffers = err != nil || !file.Same(d.current.source)
 	if len(doc.Degraded) > 0 {
 		doc.State = control.StateDegraded

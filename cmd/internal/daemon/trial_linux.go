@@ -196,9 +196,9 @@ func (d *daemon) restore(why string) (control.RollbackReply, error) {
 	if err != nil {
 		return reply, err
 	}
-	// An unreadable file differs from everything.
-	file, _ := readPolicy(d.cfg.PolicyFile)
-	next, err := load(d.nameOf(d.record.Confirmed, file), d.record.Confirmed, d.compiler, facts)
+	// The file is not read: a roll-back may not wait for a disk. What was tried last
+	// is what it said then.
+	next, err := load(d.nameOf(d.record.Confirmed, state.Policy{Sum: d.tried}), d.record.Confirmed, d.compiler, facts)
 	if err != nil {
 		return reply, fmt.Errorf("the confirmed policy: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -186,6 +187,39 @@ func TestRollBackIgnoresTheGuard(t *testing.T) {
 	if !r.allows(t, "1") {
 		t.Error("did not start with the confirmed policy")
 	}
+}
+
+// TestRollBackWaitsForNoDisk: neither a file that cannot be read to its end nor
+// somebody who asks for the status meanwhile keeps a trial from ending.
+func TestRollBackWaitsForNoDisk(t *testing.T) {
+	link(t, "eth0")
+	r := start(t, onPort("1"))
+	write(t, r.file, onPort("2"))
+	if _, err := r.Reload(t.Context(), control.ReloadRequest{Confirm: 1}); err != nil {
+		t.Fatal(err)
+	}
+	must(t, os.Remove(r.file))
+	must(t, syscall.Mkfifo(r.file, 0o600))
+	asked := make(chan error, 1)
+	go func() {
+		_, err := r.d.Status(t.Context())
+		asked <- err
+	}()
+	for end := time.Now().Add(20 * time.Second); !r.allows(t, "1"); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Error("not rolled back")
+			break
+		}
+	}
+	select {
+	case err := <-asked:
+		t.Errorf("a status without the file: %v", err) // or this test does not test
+	default:
+	}
+	f, err := os.OpenFile(r.file, os.O_WRONLY, 0)
+	must(t, err)
+	must(t, f.Close())
+	must(t, <-asked)
 }
 
 // The end of a trial is a reload that went well or a failure that says why.
