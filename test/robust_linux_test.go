@@ -226,8 +226,17 @@ func (d *daemon) steal(t testing.TB, queue uint16) (release func()) {
 // take one that lets everything pass.
 func TestQueueTakenAway(t *testing.T) {
 	t.Parallel()
+	for _, driver := range []string{"batch", "go-nfqueue"} {
+		t.Run(driver, func(t *testing.T) {
+			t.Parallel()
+			queueTakenAway(t, driver)
+		})
+	}
+}
+
+func queueTakenAway(t *testing.T, driver string) {
 	_, server, g := newPair(t)
-	d := enforce(t, server.Host(), strings.Replace(gatePolicy(), "count: 1", "base: 4310, count: 2", 1))
+	d := enforce(t, server.Host(), strings.Replace(gatePolicy("queue_driver: "+driver), "count: 1", "base: 4310, count: 2", 1))
 	g.expect(t, "enforced", filtered)
 
 	s, began := g.siege(t), time.Now()

@@ -298,4 +298,14 @@ var mutants = []mutant{
 		file: "filter/recent.go", packages: engine,
 		old: "		if !Dropping.Has(", new: "		if Dropping.Has(",
 	},
+	{
+		name: "stolen-queue-open", what: "another program that has our queue gets our packets",
+		file: "cmd/internal/daemon/interference_linux.go",
+		old:  "closed := d.missing() != nil", new: "closed := d.missing() == nil && d.plan.Closed",
+	},
+	{
+		name: "storm-unmuffled", what: "every damage of the table in a loop is logged",
+		file: "cmd/internal/daemon/interference_linux.go", packages: daemon,
+		old: "m.lines >= linesPerPeriod", new: "m.lines < 0",
+	},
 }
