@@ -270,6 +270,13 @@ func (j *judge) policy() bool {
 		j.add("policy", level, hint, "the policy cannot be used: %s", message)
 		return false
 	}
+	switch j.Writable {
+	case "":
+	case "everybody":
+		j.add("policy", control.LevelWarning, "chmod o-w", "everybody can change %s, and so what is enforced after the next reload", j.PolicyFile)
+	default:
+		j.add("policy", control.LevelNote, "", "%s can change %s, and so what is enforced after the next reload", j.Writable, j.PolicyFile)
+	}
 	if j.LinksErr != nil {
 		j.add("devices", control.LevelWarning, "", "the network devices cannot be listed: %v", j.LinksErr)
 		return false

@@ -54,6 +54,9 @@ type Machine struct {
 	// Policy is the one in PolicyFile, nil if there is none or it cannot be read.
 	Policy    *policy.Policy
 	PolicyErr error
+	// Writable says who besides root can change PolicyFile: "everybody", a user such
+	// as "user 1000", or "".
+	Writable string
 }
 
 // Known is what Examine does not find out itself.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"compress/gzip"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"net/netip"
 	"os"
@@ -25,6 +26,7 @@ import (
 func Examine(known Known) *Machine {
 	m := &Machine{Known: known, Kernel: release(), Privileged: netAdmin(), ModulesLocked: sysctl("kernel/modules_disabled")}
 	m.Policy, _, m.PolicyErr = file.Load(m.PolicyFile)
+	m.Writable = writable(m.PolicyFile)
 	m.Features, m.FeaturesErr = nft.Probe()
 	m.QueueCT = kernelConfig("CONFIG_NETFILTER_NETLINK_GLUE_CT")
 	m.Survey, m.SurveyErr = nft.Look()
@@ -48,6 +50,24 @@ func release() string {
 		return "(unknown)"
 	}
 	return unix.ByteSliceToString(u.Release[:])
+}
+
+// writable says who besides root can change a file, or put another one in its place.
+func writable(path string) (who string) {
+	for _, p := range []string{path, filepath.Dir(path)} {
+		var st unix.Stat_t
+		if unix.Stat(p, &st) != nil {
+			continue
+		}
+		// In a sticky directory only the owner of a file can replace it.
+		if st.Mode&unix.S_IWOTH != 0 && st.Mode&unix.S_ISVTX == 0 {
+			return "everybody"
+		}
+		if st.Uid != 0 && who == "" {
+			who = fmt.Sprintf("user %d", st.Uid)
+		}
+	}
+	return who
 }
 
 // netAdmin looks for CAP_NET_ADMIN among the effective capabilities.
