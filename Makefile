@@ -77,10 +77,10 @@ bench-scale: build
 	$(GO) run ./test/bench -scale -docs docs $(BENCH)
 
 # The decision, packet in and verdict out, beside nebula's and tailscale's. One
-# core, then what a second one adds.
+# core, then what a second one adds. Its go.mod follows that of sgfw.
 bench-peers:
-	cd test/peers && $(GO) test -run='^$$' -bench='Established|New|Deny|Load' -cpu=1 -count=$(COUNT) .
-	cd test/peers && $(GO) test -run='^$$' -bench=Cores -cpu=1,2 -count=$(COUNT) .
+	cd test/peers && $(GO) test -mod=mod -run='^$$' -bench='Established|New|Deny|Load' -cpu=1 -count=$(COUNT) .
+	cd test/peers && $(GO) test -mod=mod -run='^$$' -bench=Cores -cpu=1,2 -count=$(COUNT) .
 COUNT ?= 3
 
 # Decision benchmarks, beside a control loop in the same run.

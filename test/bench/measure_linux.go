@@ -112,7 +112,13 @@ func (r *results) measure(ctx context.Context, pos position, f firewall, ls []lo
 	if err != nil {
 		return fmt.Errorf("%s: %w", f.name, err)
 	}
-	defer func() { err = errors.Join(err, fw.stop()) }()
+	defer func() {
+		// A firewall that does not end well is worth knowing, not the end of the run.
+		if stopErr := fw.stop(); stopErr != nil {
+			fmt.Fprintln(os.Stderr, stopErr)
+			r.failed = append(r.failed, fmt.Sprintf("%s, %s: its end: %v", pos, f.name, firstLine(stopErr)))
+		}
+	}()
 	for i := range ls {
 		l := &ls[i]
 		values, err := l.run(ctx, p.ends, window)
@@ -130,4 +136,9 @@ func (r *results) measure(ctx context.Context, pos position, f firewall, ls []lo
 		runtime.GC() // nothing runs meanwhile
 	}
 	return nil
+}
+
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
 }
