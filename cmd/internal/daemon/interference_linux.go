@@ -133,12 +133,16 @@ func (d *daemon) damaged(c nft.Change) (stormy bool) {
 	}
 	before := d.line()
 	var err error
-	if raged := d.storm.rages; d.storm.damaged(time.Now()) {
-		if err = d.endure(); !raged {
-			d.log.Error("another program damages the table again and again: the devices are closed until it stops", "pid", c.PID, "process", c.Process)
-		}
-	} else {
-		err = d.repair()
+	raged := d.storm.rages
+	if d.storm.damaged(time.Now()) {
+		err = d.endure()
+	} else if err = d.repair(); errors.Is(err, nft.ErrAltered) || errors.Is(err, nft.ErrMissing) {
+		// It was damaged again while it was being repaired.
+		d.storm.rages = true
+		err = d.endure()
+	}
+	if d.storm.rages && !raged {
+		d.log.Error("another program damages the table again and again: the devices are closed until it stops", "pid", c.PID, "process", c.Process)
 	}
 	d.remember(control.Interference{
 		What: c.Err.Error(), PID: c.PID, Process: c.Process, Port: c.Port,
