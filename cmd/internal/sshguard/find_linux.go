@@ -74,11 +74,12 @@ func established() ([]Session, error) {
 
 // sessions picks, from all TCP sockets, the connections to ports on which one of
 // the server's sockets (by inode) listens, or anybody on sshPort or a
-// configured port.
+// configured port. A server's socket is root's: anybody can give a process the
+// name of a server, and would bar every stricter policy with a connection to it.
 func sessions(socks []*netlink.Socket, serving map[uint32]bool, configured []uint16) []Session {
 	ports := make(map[uint16]bool)
 	for _, s := range socks {
-		if s.State == tcpListen && (serving[s.INode] || s.ID.SourcePort == sshPort || slices.Contains(configured, s.ID.SourcePort)) {
+		if s.State == tcpListen && (serving[s.INode] && s.UID == 0 || s.ID.SourcePort == sshPort || slices.Contains(configured, s.ID.SourcePort)) {
 			ports[s.ID.SourcePort] = true
 		}
 	}

@@ -26,7 +26,9 @@ func socket(state uint8, inode uint32, local, remote string) *netlink.Socket {
 }
 
 func TestSessionsAreThoseOfSSHPorts(t *testing.T) {
-	const sshd, other = 7, 8
+	const sshd, other, feigned = 7, 8, 9
+	stranger := socket(tcpListen, feigned, "0.0.0.0:3333", "0.0.0.0:0")
+	stranger.UID = 1000
 	got := sessions([]*netlink.Socket{
 		socket(tcpListen, sshd, "0.0.0.0:2222", "0.0.0.0:0"),
 		socket(tcpListen, other, "0.0.0.0:22", "0.0.0.0:0"),   // socket activation: port 22 counts
@@ -39,8 +41,10 @@ func TestSessionsAreThoseOfSSHPorts(t *testing.T) {
 		socket(tcpEstablished, 104, "192.0.2.1:50004", "198.51.100.9:22"), // out of the machine
 		socket(2, 105, "192.0.2.1:22", "198.51.100.9:50005"),              // SYN_SENT
 		socket(tcpEstablished, 106, "192.0.2.1:2200", "198.51.100.9:50006"),
+		stranger, // an ordinary user's process that is called sshd
+		socket(tcpEstablished, 108, "192.0.2.1:3333", "198.51.100.9:50008"),
 		socket(tcpEstablished, 107, "192.0.2.1:2201", "198.51.100.9:50007"), // configured, and nobody listens
-	}, map[uint32]bool{sshd: true}, []uint16{2200, 2201})
+	}, map[uint32]bool{sshd: true, feigned: true}, []uint16{2200, 2201})
 	want := []Session{
 		session("198.51.100.9:50000", "192.0.2.1:2222"),
 		session("198.51.100.9:50001", "192.0.2.1:22"),
