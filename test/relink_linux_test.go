@@ -82,6 +82,7 @@ func TestRenamedUnderTraffic(t *testing.T) {
 	d.becomes(t, "the new name", func(s statusDocument) bool { return s.covers("late0") })
 	known := time.Now()
 	g.soon(t, "renamed from entry to entry", filtered)
+	s.goOn()
 	s.broke("renamed from entry to entry", renamed, known, busy)
 	s.held("renamed from entry to entry", known, forever)
 

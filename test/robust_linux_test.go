@@ -282,6 +282,7 @@ func queueTakenAway(t *testing.T, driver string) {
 		t.Errorf("reload: exit %d\n%s", code, out)
 	}
 	g.expect(t, "stolen, reloaded", shut)
+	s.goOn()
 	s.broke("stolen", began, closed, busy)
 	s.held("stolen", closed, forever)
 	s, began = g.siege(t), time.Now()
