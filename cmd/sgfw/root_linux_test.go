@@ -1,3 +1,8 @@
+//go:build !race
+
+// Each command of a script starts this binary anew, which the race detector makes
+// slow, and finds nothing in: the daemon has tests of its own for that.
+
 package main
 
 import (
