@@ -30,7 +30,7 @@ const (
 	// repair it.
 	repairEvery = 300 * time.Millisecond
 	// drainTimeout bounds how long an ordered stop waits for verdicts.
-	drainTimeout = 3 * time.Second
+	drainTimeout = 10 * time.Second
 )
 
 // daemon is one run.
