@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/nftables"
 	mdnetlink "github.com/mdlayher/netlink"
@@ -18,6 +19,16 @@ import (
 // owned table can be altered as one without owner can by anybody, and a queue be
 // unbound.
 func (d *daemon) hijack(t testing.TB, port uint32) int {
+	t.Helper()
+	fd, ok := d.duplicate(t, port)
+	if !ok {
+		t.Fatalf("no descriptor of the daemon has port id %d", port)
+	}
+	return fd
+}
+
+// duplicate is hijack where the daemon may have closed the socket.
+func (d *daemon) duplicate(t testing.TB, port uint32) (fd int, ok bool) {
 	t.Helper()
 	inode := ""
 	b, err := d.host.ReadFile("/proc/thread-self/net/netlink")
@@ -46,20 +57,31 @@ func (d *daemon) hijack(t testing.TB, port uint32) int {
 		var number int
 		fmt.Sscan(e.Name(), &number)
 		fd, err := unix.PidfdGetfd(process, number, 0)
+		if errors.Is(err, unix.EBADF) {
+			return -1, false
+		}
 		if err != nil {
 			t.Fatalf("duplicate the daemon's descriptor %d: %v", number, err)
 		}
 		t.Cleanup(func() { unix.Close(fd) })
-		return fd
+		return fd, true
 	}
-	t.Fatalf("no descriptor of the daemon has port id %d", port)
-	return -1
+	return -1, false
 }
 
 // unbind takes a queue from the daemon: by NFQNL_CFG_CMD_UNBIND over its own socket.
+// It waits while the daemon has not got it.
 func (d *daemon) unbind(t testing.TB, queue uint16) {
 	t.Helper()
-	fd := d.hijack(t, d.queuePort(t, queue))
+	fd, ok := -1, false
+	for deadline := time.Now().Add(patience); !ok; {
+		if port := d.queuePort(t, queue); port != 0 {
+			fd, ok = d.duplicate(t, port)
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the daemon has no queue %d", queue)
+		}
+	}
 	const config, command, unbind = unix.NFNL_SUBSYS_QUEUE<<8 | 2, 1, 2
 	attr, err := mdnetlink.MarshalAttributes([]mdnetlink.Attribute{{Type: command, Data: []byte{unbind, 0, 0, 0}}})
 	if err != nil {
