@@ -47,7 +47,7 @@ type churn struct {
 	judged, total, mixed atomic.Int64
 	// late counts datagrams that arrived behind the last one of their volley.
 	late atomic.Int64
-	over                 atomic.Bool
+	over atomic.Bool
 }
 
 // shooter sends volleys of three datagrams, each with a source port of its own:
