@@ -31,13 +31,14 @@ func watch(t *testing.T, path string, d Delays) *watched {
 	ended, begun := make(chan error), make(chan struct{}, 1)
 	go func() {
 		ended <- Follow(ctx, path, d, func() {
-			select {
-			case begun <- struct{}{}:
-			default:
-			}
 			if now := w.read(); now != last {
 				last = now
 				w.news <- now
+			}
+			// Only now: what the test writes next must not be read half done.
+			select {
+			case begun <- struct{}{}:
+			default:
 			}
 		})
 	}()
