@@ -76,12 +76,19 @@ func newTable(cfg Config, logShards int) *Table {
 
 // Lock returns the place of a tuple, locked, as it is at now. The tuple must
 // stay unchanged until Unlock. A flow whose timer has run out counts as none.
-func (t *Table) Lock(k *Tuple, now Time) Cell {
+func (t *Table) Lock(k *Tuple, now Time) (c Cell) {
+	t.LockCell(&c, k, now)
+	return c
+}
+
+// LockCell is [Table.Lock] in place, for the way of every packet. The cell holds
+// nothing before.
+func (t *Table) LockCell(c *Cell, k *Tuple, now Time) {
 	h := t.hash.hash(k)
 	s := &t.shards[h>>t.shardShift]
-	c := Cell{shard: s, key: k, hash: h}
+	c.shard, c.key, c.hash, c.exclusive = s, k, h, false
 	if c.index, c.flow = s.find(h, k, now.tick()); c.flow != nil {
-		return c
+		return
 	}
 	for {
 		s.mu.Lock()
@@ -89,7 +96,7 @@ func (t *Table) Lock(k *Tuple, now Time) Cell {
 		switch {
 		case f == nil:
 			c.exclusive = true
-			return c
+			return
 		case !f.tryHold(): // in use: it may need this shard to be released
 			s.mu.Unlock()
 			runtime.Gosched()
@@ -97,11 +104,11 @@ func (t *Table) Lock(k *Tuple, now Time) Cell {
 		case f.expired(now):
 			s.expire(i, f)
 			c.exclusive = true
-			return c
+			return
 		}
 		s.mu.Unlock()
 		c.index, c.flow = i, f
-		return c
+		return
 	}
 }
 

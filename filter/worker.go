@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"math"
 	"math/bits"
 	"sync/atomic"
 
@@ -37,6 +38,7 @@ type Worker struct {
 	// wanted is what is recorded of this batch: drops, which recent remembers, and
 	// what somebody watches. at is the attachment that decided last.
 	wanted   ReasonSet
+	room     int // for records in this batch
 	records  []Record
 	selected []Record // of one watcher
 	recent   recent
@@ -48,7 +50,10 @@ func (w *Worker) Begin() {
 	w.enter()
 	w.rs = w.engine.ruleset.Load()
 	w.now = w.engine.clock()
-	w.wanted = Dropping | ReasonSet(w.engine.watch.wanted.Load())
+	w.wanted, w.room = Dropping, recentOfBatch
+	if watched := ReasonSet(w.engine.watch.wanted.Load()); watched != 0 {
+		w.wanted, w.room = w.wanted|watched, math.MaxInt
+	}
 }
 
 // Decide reports whether the packet passes. Event bytes are not kept.
@@ -57,7 +62,7 @@ func (w *Worker) Decide(ev *Event) bool {
 	r := w.verdict.Reason
 	w.pending[r]++
 	w.touched |= 1 << r
-	if w.wanted.Has(r) {
+	if w.wanted.Has(r) && len(w.records) < w.room {
 		w.record(ev)
 	}
 	return r.Accepts()
@@ -142,7 +147,8 @@ func (w *Worker) judge(a *Attachment, h Hook, d conntrack.Direction) Verdict {
 	if !flowTuple(&w.tuple, a, d, p) {
 		return Judge(a, h, p, &w.sample, nil).Verdict
 	}
-	c := w.engine.flows.Lock(&w.tuple, w.now)
+	var c conntrack.Cell
+	w.engine.flows.LockCell(&c, &w.tuple, w.now)
 	defer c.Unlock() // also when a decision panics: the queue loop goes on
 	dec := Judge(a, h, p, &w.sample, c.Flow())
 	return dec.Commit(&c, a, &w.sample, w.now)
