@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"sync/atomic"
 	"testing"
 
 	"sgfw/conntrack"
@@ -209,10 +210,11 @@ func BenchmarkCores(b *testing.B) {
 	for i := range segments {
 		segments[i] = open(setup, i, 1000)
 	}
+	var next atomic.Int32
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		w := e.NewWorker()
-		mine := segments[rand.IntN(2)*flows:][:flows]
+		mine := segments[int(next.Add(1)-1)%2*flows:][:flows]
 		buf := make([]byte, 40)
 		ev := Event{Frame: packet.Frame{Bytes: buf}, Hook: HookInput, In: benchLink}
 		for i := 0; ; {
