@@ -275,7 +275,8 @@ func (c *compilation) grant(grants *[2][]grant, r *policy.Rule, id RuleID) {
 	}
 }
 
-// peerPrefixes returns the addresses that a peer stands for now.
+// peerPrefixes returns the addresses that a peer stands for under the policy and
+// its current members.
 func peerPrefixes(p *policy.Policy, m *member.Membership, peer *policy.Peer) []netip.Prefix {
 	switch peer.Kind {
 	case policy.PeerCIDR:
