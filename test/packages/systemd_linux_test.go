@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -77,10 +78,14 @@ func bootSystem(t *testing.T) *system {
 	}
 	var log strings.Builder
 	c.Stdout, c.Stderr = &log, &log
+	// The death signal comes when the thread that started the child ends, not
+	// the process (prctl(2), PR_SET_PDEATHSIG), and threads.Stop ends threads.
+	runtime.LockOSThread()
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		defer runtime.UnlockOSThread()
 		c.Process.Kill() // and with process 1 everything that it started
 		c.Wait()
 		removeGroups(t, own)

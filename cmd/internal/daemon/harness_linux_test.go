@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"syscall"
 	"testing"
@@ -30,6 +31,7 @@ func TestMain(m *testing.M) {
 	if os.Geteuid() != 0 || os.Getenv(inNamespace) != "" {
 		os.Exit(m.Run())
 	}
+	runtime.LockOSThread() // the child dies with the thread that started it
 	c := exec.Command("/proc/self/exe", os.Args[1:]...)
 	c.Stdin, c.Stdout, c.Stderr = os.Stdin, os.Stdout, os.Stderr
 	c.Env = append(os.Environ(), inNamespace+"=1")
