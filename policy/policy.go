@@ -35,8 +35,10 @@ func (p Pos) String() string {
 // Policy is everything that one policy file says, defaults filled in.
 type Policy struct {
 	PrefixLists []PrefixList
-	Groups      []Group
-	Interfaces  []Interface
+	// Groups has the default group if something names it or changes its rules: where
+	// nothing does, nothing tells whether it is there.
+	Groups     []Group
+	Interfaces []Interface
 	// Remotes are the interfaces on other machines (`peers:` in the file), so
 	// that group references have members there.
 	Remotes  []Remote

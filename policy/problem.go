@@ -46,6 +46,7 @@ const (
 	DuplicateGroup              Code = "InvalidGroup.Duplicate"
 	ReservedGroup               Code = "InvalidGroup.Reserved"
 	GroupNotFound               Code = "InvalidGroup.NotFound"
+	CannotDelete                Code = "CannotDelete"
 	PrefixListNotFound          Code = "InvalidPrefixListID.NotFound"
 	RulesLimitExceeded          Code = "RulesPerSecurityGroupLimitExceeded"
 	InterfaceGroupsExceeded     Code = "SecurityGroupsPerInterfaceLimitExceeded"

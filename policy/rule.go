@@ -9,7 +9,7 @@ import (
 // several peers becomes as many Rules, with the same Index (R8).
 type Rule struct {
 	// Index is the block's place in its list of the file, from 0; -1 for the
-	// default egress rules of a group whose file does not say egress.
+	// rules of a group whose file does not say them, see [DefaultIndex].
 	Index       int
 	Description string
 	Protocol    Protocol

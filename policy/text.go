@@ -83,7 +83,7 @@ func checkGroupName(name string) *Problem {
 	case strings.EqualFold(name, "default"):
 		return &Problem{Field: "name", Code: ReservedGroup,
 			Message: fmt.Sprintf("group name %s is reserved", quote(name)),
-			Hint:    "AWS makes the default group itself; choose another name"}
+			Hint:    "every policy has it: its rules go under default_security_group, and an interface without security_groups has it"}
 	}
 	return checkName("group", name)
 }

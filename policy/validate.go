@@ -25,6 +25,9 @@ func Validate(p *Policy, q Quotas) Problems {
 		v.groups[p.Groups[i].Name] = true
 		v.groupNames = append(v.groupNames, p.Groups[i].Name)
 	}
+	if !v.groups[DefaultName] { // it is there once somebody spells it so
+		v.groupNames = append(v.groupNames, DefaultName)
+	}
 	v.prefixLists()
 	v.allGroups()
 	v.interfaces()
@@ -136,7 +139,9 @@ func (v *validator) allGroups() {
 	seen := make(map[string]Pos)
 	for i := range v.p.Groups {
 		g := &v.p.Groups[i]
-		v.report(g.Pos, checkGroupName(g.Name))
+		if !g.Default {
+			v.report(g.Pos, checkGroupName(g.Name))
+		}
 		v.unique(seen, "group", g.Name, DuplicateGroup, g.Pos)
 		if g.Description == "" {
 			v.errorf(g.Pos, "description", MissingParameter, "AWS demands one; say what the group is for",

@@ -19,6 +19,9 @@ func (d *decoder) iface(n *node) (i policy.Interface, ok bool) {
 		i.Mode = policy.ModeGuest
 	}
 	groups, ok := d.texts(f["security_groups"], "security_groups")
+	if f["security_groups"] == nil {
+		groups = []string{policy.DefaultName} // D2
+	}
 	addresses, known := d.addresses(f["addresses"])
 	device, named := d.name(f["device"], "device")
 	i.Groups, i.Addresses, i.Device = groups, addresses, device

@@ -9,10 +9,11 @@ import (
 
 // The keys of each part, in the order in which the documentation shows them.
 var (
-	policyKeys    = []string{"version", "prefix_lists", "security_groups", "interfaces", "peers", "settings"}
+	policyKeys    = []string{"version", "prefix_lists", "security_groups", "default_security_group", "interfaces", "peers", "settings"}
 	listKeys      = []string{"name", "max_entries", "entries"}
 	entryKeys     = []string{"cidr", "description"}
 	groupKeys     = []string{"name", "description", "tags", "ingress", "egress"}
+	defaultKeys   = []string{"ingress", "egress", "tags"}
 	ruleKeys      = []string{"description", "protocol", "ports", "from_port", "to_port", "cidr_blocks", "ipv6_cidr_blocks", "prefix_lists", "security_groups", "self"}
 	interfaceKeys = []string{"device", "mode", "security_groups", "addresses", "source_dest_check", "connection_tracking"}
 	trackingKeys  = []string{"tcp_established_timeout", "udp_timeout", "udp_stream_timeout"}
@@ -40,6 +41,7 @@ var otherNames = map[string]string{
 	"inbound": "ingress", "outbound": "egress", "inbound_rules": "ingress", "outbound_rules": "egress",
 	"comment": "description", "group_name": "name", "group_description": "description",
 	"interface": "device", "ifname": "device", "remotes": "peers",
+	"aws_default_security_group": "default_security_group", "default": "default_security_group", "default_group": "default_security_group",
 }
 
 // neverKeys are what security groups do not have, and why.

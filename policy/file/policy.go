@@ -1,6 +1,8 @@
 package file
 
 import (
+	"slices"
+
 	"sgfw/policy"
 )
 
@@ -31,6 +33,7 @@ func (d *decoder) policy(root *node) *policy.Policy {
 			p.Groups = append(p.Groups, group)
 		}
 	}
+	edited := d.defaultGroup(p, f["default_security_group"])
 	for _, n := range d.items(f["interfaces"], "interfaces") {
 		if i, ok := d.iface(n); ok {
 			p.Interfaces = append(p.Interfaces, i)
@@ -44,7 +47,50 @@ func (d *decoder) policy(root *node) *policy.Policy {
 	if n := f["settings"]; n != nil {
 		d.settings(n, &p.Settings)
 	}
+	if !edited && p.Group(policy.DefaultName) == nil && names(p, policy.DefaultName) {
+		p.Groups = append(p.Groups, policy.DefaultGroup())
+	}
 	return p
+}
+
+// defaultGroup reads what the file says of the default group, of which each half
+// that it leaves out is as AWS creates it. It is false if the file says nothing.
+func (d *decoder) defaultGroup(p *policy.Policy, n *node) bool {
+	if n == nil || unusable(n) {
+		return false
+	}
+	if n.Kind != mappingNode {
+		// [], false and none ask for the same impossible thing.
+		d.errorAt(d.at(n), policy.CannotDelete, "ingress: [] and egress: [] leave it without rules",
+			"the default group cannot be deleted")
+		return false
+	}
+	f, ok := d.mapping(n, "the default group", defaultKeys)
+	if !ok {
+		return false
+	}
+	g := policy.DefaultGroup()
+	g.Pos, g.Tags = d.part(n), d.tags(f["tags"])
+	if f["ingress"] != nil {
+		g.Ingress = d.rules(f["ingress"], g.Name, policy.Ingress)
+	}
+	if f["egress"] != nil {
+		g.Egress = d.rules(f["egress"], g.Name, policy.Egress)
+	}
+	p.Groups = append(p.Groups, g)
+	return true
+}
+
+// names reports whether anything in the policy refers to a group.
+func names(p *policy.Policy, group string) bool {
+	refers := func(rules []policy.Rule) bool {
+		return slices.ContainsFunc(rules, func(r policy.Rule) bool {
+			return r.Peer.Kind == policy.PeerGroup && r.Peer.Name == group
+		})
+	}
+	return slices.ContainsFunc(p.Groups, func(g policy.Group) bool { return refers(g.Ingress) || refers(g.Egress) }) ||
+		slices.ContainsFunc(p.Interfaces, func(i policy.Interface) bool { return slices.Contains(i.Groups, group) }) ||
+		slices.ContainsFunc(p.Remotes, func(r policy.Remote) bool { return slices.Contains(r.Groups, group) })
 }
 
 // items is list for those who do not care why there is nothing.

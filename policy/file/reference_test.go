@@ -14,12 +14,13 @@ func TestReference(t *testing.T) {
 		"prefix_lists[].entries[]": entryKeys,
 		"security_groups[]":        groupKeys,
 		"security_groups[].ingress[] and egress[]": ruleKeys,
-		"interfaces[]":                     interfaceKeys,
-		"interfaces[].connection_tracking": trackingKeys,
-		"peers[]":                          peerKeys,
-		"settings":                         settingsKeys,
-		"settings.on_failure":              failureKeys,
-		"settings.queues":                  queuesKeys,
+		"default_security_group":                   defaultKeys,
+		"interfaces[]":                             interfaceKeys,
+		"interfaces[].connection_tracking":         trackingKeys,
+		"peers[]":                                  peerKeys,
+		"settings":                                 settingsKeys,
+		"settings.on_failure":                      failureKeys,
+		"settings.queues":                          queuesKeys,
 	}
 	for _, p := range Reference() {
 		want, ok := keys[p.Path]

@@ -178,7 +178,8 @@ func TestSchemaIsCurrent(t *testing.T) {
 func TestSchemaHasEveryKey(t *testing.T) {
 	for path, keys := range map[string][]string{
 		"": policyKeys, "prefix_lists[]": listKeys, "prefix_lists[].entries[]": entryKeys, "security_groups[]": groupKeys, rulePath: ruleKeys,
-		"interfaces[]": interfaceKeys, "interfaces[].connection_tracking": trackingKeys, "peers[]": peerKeys,
+		"default_security_group": defaultKeys,
+		"interfaces[]":           interfaceKeys, "interfaces[].connection_tracking": trackingKeys, "peers[]": peerKeys,
 		"settings": settingsKeys, "settings.on_failure": failureKeys, "settings.queues": queuesKeys,
 	} {
 		for _, p := range Reference() {
@@ -303,28 +304,29 @@ settings:
 		t.Fatal(err)
 	}
 	for what, change := range map[string][2]string{
-		"another version":        {"version: 1", "version: 2"},
-		"no version":             {"version: 1\n", ""},
-		"a key of the future":    {"on_stop: remove", "on_start: remove"},
-		"a misspelt key":         {"cidr_blocks:", "cidr_block:"},
-		"a deny":                 {"{ protocol: tcp,", "{ action: deny, protocol: tcp,"},
-		"a word that is none":    {"on_stop: remove", "on_stop: forget"},
-		"no protocol":            {"{ protocol: tcp, ", "{ "},
-		"an unknown protocol":    {"protocol: tcp", "protocol: carrier-pigeon"},
-		"no peer":                {", cidr_blocks: [0.0.0.0/0]", ""},
-		"a port too many":        {"ports: 443", "ports: 65536"},
-		"a list of ports":        {"ports: 443", "ports: [80, 443]"},
-		"both forms of ports":    {"ports: 443", "ports: 443, from_port: 443, to_port: 443"},
-		"half of a range":        {"ports: 443", "from_port: 443"},
-		"text for a list":        {"[0.0.0.0/0]", "0.0.0.0/0"},
-		"a name for a CIDR":      {"[0.0.0.0/0]", "[everyone]"},
-		"an empty key":           {"ingress:\n", "ingress:\n    egress:\n"},
-		"no groups":              {"    security_groups: [web]\n", ""},
-		"no description":         {"    description: web\n", ""},
-		"a timeout out of range": {"    security_groups: [web]\n", "    security_groups: [web]\n    connection_tracking: { udp_timeout: 5 }\n"},
-		"text for truth":         {"on_stop: remove", "watch: 'yes'"},
-		"too many queues":        {"on_stop: remove", fmt.Sprintf("queues: { count: %d }", policy.MaxQueues+1)},
-		"a later value":          {"on_stop: remove", "datapath: offload"},
+		"another version":         {"version: 1", "version: 2"},
+		"no version":              {"version: 1\n", ""},
+		"a key of the future":     {"on_stop: remove", "on_start: remove"},
+		"a misspelt key":          {"cidr_blocks:", "cidr_block:"},
+		"a deny":                  {"{ protocol: tcp,", "{ action: deny, protocol: tcp,"},
+		"a word that is none":     {"on_stop: remove", "on_stop: forget"},
+		"no protocol":             {"{ protocol: tcp, ", "{ "},
+		"an unknown protocol":     {"protocol: tcp", "protocol: carrier-pigeon"},
+		"no peer":                 {", cidr_blocks: [0.0.0.0/0]", ""},
+		"a port too many":         {"ports: 443", "ports: 65536"},
+		"a list of ports":         {"ports: 443", "ports: [80, 443]"},
+		"both forms of ports":     {"ports: 443", "ports: 443, from_port: 443, to_port: 443"},
+		"half of a range":         {"ports: 443", "from_port: 443"},
+		"text for a list":         {"[0.0.0.0/0]", "0.0.0.0/0"},
+		"a name for a CIDR":       {"[0.0.0.0/0]", "[everyone]"},
+		"an empty key":            {"ingress:\n", "ingress:\n    egress:\n"},
+		"a default group by list": {"interfaces:", "default_security_group: []\ninterfaces:"},
+		"a default group's name":  {"interfaces:", "default_security_group: { name: web }\ninterfaces:"},
+		"no description":          {"    description: web\n", ""},
+		"a timeout out of range":  {"    security_groups: [web]\n", "    security_groups: [web]\n    connection_tracking: { udp_timeout: 5 }\n"},
+		"text for truth":          {"on_stop: remove", "watch: 'yes'"},
+		"too many queues":         {"on_stop: remove", fmt.Sprintf("queues: { count: %d }", policy.MaxQueues+1)},
+		"a later value":           {"on_stop: remove", "datapath: offload"},
 	} {
 		text := strings.Replace(good, change[0], change[1], 1)
 		if what == "an empty key" {

@@ -141,6 +141,8 @@ func (d *decoder) plain(n *node, key string, text *cursor, depth int) bool {
 				return true
 			case "ingress", "egress":
 				hint = "write [] for no rules"
+			case "default_security_group":
+				hint = "leave the key out for the rules that AWS creates; the group cannot be deleted"
 			}
 			d.errorAt(at, policy.MissingParameter, hint, "%s has no value", short(key))
 		}

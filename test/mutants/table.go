@@ -60,6 +60,16 @@ var mutants = []mutant{
 		old: "r.Protocol == policy.ICMP && f == 1 || ", new: "",
 	},
 	{
+		name: "no-default-egress", what: "members of the default group send nothing (D1)",
+		file: "policy/group.go", packages: []string{"./policy/file"},
+		old: "		Ingress: DefaultIngress(), Egress: DefaultEgress(),\n", new: "		Ingress: DefaultIngress(),\n",
+	},
+	{
+		name: "default-group-open", what: "the default group lets everybody in (D2)",
+		file: "policy/group.go", packages: []string{"./policy/file"},
+		old: "Peer: Peer{Kind: PeerGroup, Name: DefaultName, Self: true}", new: "Peer: Peer{Kind: PeerCIDR, CIDR: AnyIPv4}",
+	},
+	{
 		name: "port-off-by-one-high", what: "the port above a range passes",
 		file: "filter/selector.go", packages: engine,
 		old: "base | selector(r.From), base | selector(r.To)", new: "base | selector(r.From), (base | selector(r.To)) + 1",
