@@ -77,6 +77,7 @@ func Diff(from, to *Policy) []Change {
 	d.value("queues.base", a.QueueBase, b.QueueBase)
 	d.value("queues.count", a.QueueCount, b.QueueCount)
 	d.value("queues.balance", a.QueueBalance, b.QueueBalance)
+	d.value("queues.busy_poll", a.QueueBusyPoll, b.QueueBusyPoll)
 	d.value("queue_driver", a.QueueDriver, b.QueueDriver)
 	d.value("max_flows", a.MaxFlows, b.MaxFlows)
 	d.value("watch", a.Watch, b.Watch)

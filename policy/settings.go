@@ -1,6 +1,9 @@
 package policy
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // ICMPErrors says what decides about ICMP errors (T24).
 type ICMPErrors uint8
@@ -100,7 +103,10 @@ type Settings struct {
 	// QueueCount is the number of queues, 0 for one per CPU, at most 8.
 	QueueCount   int
 	QueueBalance Balance
-	QueueDriver  QueueDriver
+	// QueueBusyPoll is how long a queue's loop looks for further packets before
+	// it sleeps, while that pays; 0 for not at all, at most MaxBusyPoll.
+	QueueBusyPoll time.Duration
+	QueueDriver   QueueDriver
 	// MaxFlows is the hard cap of the flow table, 1 to MaxMaxFlows.
 	MaxFlows int
 	// Watch reloads the policy by itself when its file has settled.
@@ -108,11 +114,13 @@ type Settings struct {
 }
 
 // DefaultSettings are the settings of a file that has none.
-var DefaultSettings = Settings{QueueBase: 4270, QueueDriver: QueueDriverBatch, MaxFlows: 262144}
+var DefaultSettings = Settings{QueueBase: 4270, QueueBusyPoll: 50 * time.Microsecond, QueueDriver: QueueDriverBatch, MaxFlows: 262144}
 
 const (
 	// MaxQueues bounds Settings.QueueCount.
 	MaxQueues = 8
+	// MaxBusyPoll bounds Settings.QueueBusyPoll.
+	MaxBusyPoll = time.Millisecond
 	// MaxMaxFlows bounds Settings.MaxFlows: 2 GiB at 128 bytes a flow.
 	MaxMaxFlows = 1 << 24
 )
@@ -131,6 +139,10 @@ func (s Settings) check(report func(Problem)) {
 		invalid("settings.queues.base", "the last queue number is at most 65535", "%d queues from %d on do not fit", s.QueueCount, s.QueueBase)
 	} else if s.QueueCount == 0 && int(s.QueueBase)+MaxQueues-1 > 65535 {
 		invalid("settings.queues.base", "leave room for 8 queues, or set queues.count", "one queue per CPU may not fit from %d on", s.QueueBase)
+	}
+	if s.QueueBusyPoll < 0 || s.QueueBusyPoll > MaxBusyPoll {
+		invalid("settings.queues.busy_poll", fmt.Sprintf("0 to %d microseconds; 0 is not at all", MaxBusyPoll.Microseconds()),
+			"queues.busy_poll %d is out of range", s.QueueBusyPoll.Microseconds())
 	}
 	if s.MaxFlows < 1 || s.MaxFlows > MaxMaxFlows {
 		invalid("settings.max_flows", fmt.Sprintf("1 to %d", MaxMaxFlows), "max_flows %d is out of range", s.MaxFlows)

@@ -3,11 +3,17 @@ package test
 import (
 	"fmt"
 	"net/netip"
+	"os"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"sgfw/test/netlab"
 	"sgfw/test/netlab/labtest"
+	"sgfw/test/threads"
 )
 
 // TestParallelFirstPackets: several first packets of one flow, sent at once on
@@ -89,6 +95,62 @@ func parallelFirstPackets(t *testing.T, balance string) {
 			far.conn.Close()
 		}
 	})
+}
+
+// TestBusyPoll: loops that look for packets before they sleep sleep less often,
+// and decide the same.
+func TestBusyPoll(t *testing.T) {
+	t.Parallel()
+	const trips = 500
+	sleeps := func(microseconds int) int {
+		lab := labtest.New(t, netlab.Pair())
+		client, server := lab.Host("client"), lab.Host("server")
+		at := server.Device("eth0").IPv4()
+		echoes(t, server, at, inward, inward+1)
+		d := enforce(t, server, policyWith([]string{allow("udp", inward)}, nil)+
+			fmt.Sprintf("settings: { queues: { count: 1, busy_poll: %d } }\n", microseconds))
+		run(t, []attempt{
+			exchange(t, "permitted", client, "udp", netip.Addr{}, port(at, inward), true),
+			exchange(t, "not permitted", client, "udp", netip.Addr{}, port(at, inward+1), false),
+		})
+		loops, err := threads.In(d.cmd.Process.Pid, unix.SYS_RECVMMSG)
+		if err != nil || len(loops) != 1 {
+			t.Fatalf("threads that read queues: %v, %v, want one", loops, err)
+		}
+		c, err := client.Dial(labtest.Within(t, patience), "udp", port(at, inward))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		before := switches(t, d.cmd.Process.Pid, loops[0])
+		for range trips {
+			if !talks(c) {
+				t.Fatal("a question or its answer is lost")
+			}
+		}
+		return switches(t, d.cmd.Process.Pid, loops[0]) - before
+	}
+	// Each trip is two packets that wait for each other.
+	lazy, busy := sleeps(0), sleeps(1000)
+	if lazy < trips || busy > lazy/2 {
+		t.Errorf("in %d round trips the loop slept %d times, and with a busy poll %d times", trips, lazy, busy)
+	}
+}
+
+// switches is how often a thread gave its CPU away because it had nothing to do.
+func switches(t *testing.T, pid, thread int) int {
+	t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/status", pid, thread))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(b), "\nvoluntary_ctxt_switches:")
+	line, _, _ := strings.Cut(rest, "\n")
+	n, err := strconv.Atoi(strings.TrimSpace(line))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // flowsBetween counts the live flows of a protocol between two endpoints.

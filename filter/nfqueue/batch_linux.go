@@ -31,6 +31,7 @@ func openBatch(cfg Config, h Handler) (Queue, error) {
 	q.loop.fd = fd
 	q.loop.queue = cfg.Queue
 	q.loop.handler = h
+	q.loop.busy.budget = cfg.BusyPoll
 	q.loop.total = &q.total
 	q.loop.waiting = func() uint32 { return q.view.waiting(cfg.Queue) }
 	if err := q.start(); err != nil {

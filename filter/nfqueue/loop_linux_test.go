@@ -3,6 +3,7 @@ package nfqueue
 import (
 	"bytes"
 	"testing"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -101,6 +102,50 @@ func TestBatchAllocs(t *testing.T) {
 		l.total.publish(&l.batch)
 	}); n != 0 {
 		t.Errorf("%v allocations for five messages, want 0", n)
+	}
+}
+
+// A loop whose packets come close together polls, one whose packets do not
+// sleeps, and both read the same.
+func TestBusyLoop(t *testing.T) {
+	const batch = 2
+	l, send, _ := selfLoop(t, acceptAll{}, batch)
+	if err := l.setTimeout(5 * time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	read := func(want int, wantErr unix.Errno) {
+		t.Helper()
+		if n, errno := l.receive(); n != want || errno != wantErr {
+			t.Fatalf("read %d, %v, want %d, %v", n, errno, want, wantErr)
+		}
+	}
+	send()
+	read(batch, 0)
+	read(0, unix.EAGAIN)
+	if l.busy.patience != 0 {
+		t.Fatal("a loop without a budget is ready to poll")
+	}
+	l.busy.budget = time.Millisecond
+	read(0, unix.EAGAIN)
+	if l.busy.patience != 0 {
+		t.Fatal("ready to poll after a long sleep")
+	}
+	// Whether a sleep was short is the scheduler's to say: begin behind one.
+	l.busy.slept(0)
+	send()
+	read(batch, 0)
+	if l.busy.patience != l.busy.budget {
+		t.Fatalf("patience %v after a find, want all of %v", l.busy.patience, l.busy.budget)
+	}
+	read(0, unix.EAGAIN)
+	if l.busy.patience != l.busy.budget/2 {
+		t.Fatalf("patience %v after a look in vain, want half of %v", l.busy.patience, l.busy.budget)
+	}
+	if n := testing.AllocsPerRun(10, func() {
+		send()
+		read(batch, 0)
+	}); n != 0 {
+		t.Errorf("%v allocations for a read, want 0", n)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"sgfw/filter"
 )
@@ -81,6 +82,9 @@ const (
 	DefaultCopyRange = MinCopyRange
 	DefaultMaxLen    = 4096
 
+	// MaxBusyPoll bounds how long a loop holds a CPU without work.
+	MaxBusyPoll = time.Millisecond
+
 	// Each waiting message costs its bytes and about this much bookkeeping
 	// (struct sk_buff and rounding) of the receive buffer.
 	messageOverhead = 1024
@@ -101,6 +105,9 @@ type Config struct {
 	// ReadBuffer is the socket's receive buffer in bytes. 0 means room for
 	// MaxLen messages within 1 to 64 MiB.
 	ReadBuffer int
+	// BusyPoll is how long the loop of DriverBatch looks for further packets
+	// before it sleeps, while that pays; 0 for not at all, at most MaxBusyPoll.
+	BusyPoll time.Duration
 	// Affinity keeps the loop of DriverBatch on one CPU while it runs; the
 	// driver go-nfqueue has no thread of its own and ignores it.
 	Affinity Affinity
@@ -122,6 +129,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.MaxLen == 0 {
 		c.MaxLen = DefaultMaxLen
+	}
+	if c.BusyPoll < 0 || c.BusyPoll > MaxBusyPoll {
+		return c, fmt.Errorf("busy poll of %v is not within 0 to %v", c.BusyPoll, MaxBusyPoll)
 	}
 	if c.ReadBuffer < 0 {
 		return c, fmt.Errorf("read buffer of %d bytes", c.ReadBuffer)

@@ -57,6 +57,17 @@ func (r *ring) receive(fd int) (int, unix.Errno) {
 	return int(n), 0
 }
 
+// poll takes what is there. It returns EAGAIN when that is nothing. The call
+// cannot sleep, so the scheduler need not know of it.
+func (r *ring) poll(fd int) (int, unix.Errno) {
+	n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd),
+		uintptr(unsafe.Pointer(&r.messages)), ringLen, unix.MSG_DONTWAIT, 0, 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), 0
+}
+
 // look returns message i, whoever sent it, without taking it.
 func (r *ring) look(i int) []byte {
 	n := min(int(r.messages[i].length), r.size)

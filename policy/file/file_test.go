@@ -147,7 +147,7 @@ func TestDefaults(t *testing.T) {
 			Device: "eth0", Groups: []string{"web"}, Pos: policy.Pos{File: "f", Line: 6, Col: 5},
 			Timeouts: policy.Timeouts{TCPEstablished: 432000 * time.Second, UDP: 30 * time.Second, UDPStream: 180 * time.Second},
 		}},
-		Settings: policy.Settings{QueueBase: 4270, QueueDriver: policy.QueueDriverBatch, MaxFlows: 262144},
+		Settings: policy.Settings{QueueBase: 4270, QueueBusyPoll: 50 * time.Microsecond, QueueDriver: policy.QueueDriverBatch, MaxFlows: 262144},
 	}
 	if diff := cmp.Diff(want, p, cmpopts.EquateComparable(netip.Prefix{}), cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
@@ -192,7 +192,7 @@ settings:
   icmp_errors: rules
   on_stop: keep
   on_failure: { gone: accept }
-  queues: { base: 5000, count: 2 }
+  queues: { base: 5000, count: 2, busy_poll: 20 }
   max_flows: 1000
   watch: true
 `))
@@ -233,7 +233,7 @@ settings:
 		Remotes: []policy.Remote{{Name: "db-1", Addresses: []netip.Addr{addr("10.0.1.7")}, Groups: []string{"app"}, Pos: at(32, 5)}},
 		Settings: policy.Settings{
 			ICMPErrors: policy.ICMPErrorsRules, OnStop: policy.OnStopKeep, OnGone: policy.FailAccept,
-			QueueBase: 5000, QueueCount: 2, QueueDriver: policy.QueueDriverBatch, MaxFlows: 1000, Watch: true,
+			QueueBase: 5000, QueueCount: 2, QueueBusyPoll: 20 * time.Microsecond, QueueDriver: policy.QueueDriverBatch, MaxFlows: 1000, Watch: true,
 		},
 	}
 	if diff := cmp.Diff(want, p, cmpopts.EquateComparable(netip.Prefix{}, netip.Addr{}), cmpopts.EquateEmpty()); diff != "" {

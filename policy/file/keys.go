@@ -20,7 +20,7 @@ var (
 	peerKeys      = []string{"name", "addresses", "security_groups"}
 	settingsKeys  = []string{"tracking", "icmp_errors", "datapath", "on_stop", "on_failure", "queues", "queue_driver", "max_flows", "watch"}
 	failureKeys   = []string{"gone"}
-	queuesKeys    = []string{"base", "count", "balance"}
+	queuesKeys    = []string{"base", "count", "balance", "busy_poll"}
 )
 
 // partLists are the keys of lists whose items are parts, not text. The groups of

@@ -117,6 +117,7 @@ func Reference() []Part {
 			{"base", "1 to 65535", fmt.Sprint(d.QueueBase), "The number of the first queue. No other program may use the numbers."},
 			{"count", fmt.Sprintf("0 to %d", policy.MaxQueues), fmt.Sprint(d.QueueCount), fmt.Sprintf("How many queues, each with a loop of its own. 0: one per CPU, at most %d.", policy.MaxQueues)},
 			{"balance", "cpu, hash or pinned", d.QueueBalance.String(), "Which queue takes a packet. cpu: the CPU that handles it chooses. hash: its addresses choose, so that two machines always meet one queue. pinned: as cpu, with each loop on a CPU of its own: the lowest latency, and less throughput for a single flow."},
+			{"busy_poll", fmt.Sprintf("0 to %d", policy.MaxBusyPoll.Microseconds()), fmt.Sprint(d.QueueBusyPoll.Microseconds()), "For how many microseconds a loop looks for further packets before it sleeps. It does so only while packets come that close to each other, and leaves the CPU to whoever wants it. 0: it sleeps at once."},
 		}},
 	}
 }

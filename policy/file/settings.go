@@ -3,6 +3,7 @@ package file
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"gopkg.in/yaml.v3"
 
@@ -36,6 +37,10 @@ func (d *decoder) settings(n *node, s *policy.Settings) {
 		}
 		if count, ok := d.number(q["count"], "queues.count"); ok {
 			s.QueueCount = count
+		}
+		if n, ok := d.number(q["busy_poll"], "queues.busy_poll"); ok {
+			// Far out of range is out of range, not an overflow.
+			s.QueueBusyPoll = time.Duration(max(-1, min(n, 1e9))) * time.Microsecond
 		}
 		if i := slices.Index(policy.Balances(), d.oneOf(q["balance"], "queues.balance", policy.Balances()...)); i >= 0 {
 			s.QueueBalance = policy.Balance(i)

@@ -47,6 +47,7 @@ func firewalls(o options, dir string) []firewall {
 	return append(list,
 		sgfw(o, "sgfw, balance: hash", 10, "  queues: { balance: hash }"),
 		sgfw(o, "sgfw, balance: pinned", 10, "  queues: { balance: pinned }"),
+		sgfw(o, "sgfw, busy_poll: 0", 10, "  queues: { busy_poll: 0 }"),
 		sgfw(o, "sgfw, queue-driver go-nfqueue", 10, "", "--queue-driver", "go-nfqueue"),
 		goNFQueue(),
 		libnetfilterQueue(dir),

@@ -107,6 +107,9 @@ func (d *daemon) fixed(p *policy.Policy) policy.Problems {
 	if s.QueueBalance != d.balance {
 		warn("queues.balance", d.balance, s.QueueBalance)
 	}
+	if s.QueueBusyPoll != d.busyPoll {
+		warn("queues.busy_poll", d.busyPoll, s.QueueBusyPoll)
+	}
 	if n := d.cfg.driver(s); n != d.driver {
 		warn("queue_driver", d.driver, n)
 	}

@@ -52,6 +52,7 @@ type daemon struct {
 	// These are those of the start: they cannot change later.
 	queueBase uint16
 	balance   policy.Balance
+	busyPoll  time.Duration
 	driver    nfqueue.Driver
 	maxFlows  int
 
@@ -154,7 +155,7 @@ func (d *daemon) start(ctx context.Context) error {
 		d.log.Warn("enforcing although the SSH guard objects", "reason", err.Error())
 	}
 	s := d.current.policy.Settings
-	d.maxFlows, d.queueBase, d.balance, d.driver = s.MaxFlows, s.QueueBase, s.QueueBalance, d.cfg.driver(s)
+	d.maxFlows, d.queueBase, d.balance, d.busyPoll, d.driver = s.MaxFlows, s.QueueBase, s.QueueBalance, s.QueueBusyPoll, d.cfg.driver(s)
 	d.engine = filter.NewEngine(filter.Config{MaxFlows: s.MaxFlows}, d.current.rs)
 	if err := d.bind(queueCount(s)); err != nil {
 		return err
@@ -191,7 +192,7 @@ func (c *Config) driver(s policy.Settings) nfqueue.Driver {
 // later, so nothing arrives yet.
 func (d *daemon) bind(count int) error {
 	for i := range count {
-		cfg := nfqueue.Config{Queue: d.queueBase + uint16(i)}
+		cfg := nfqueue.Config{Queue: d.queueBase + uint16(i), BusyPoll: d.busyPoll}
 		if d.balance == policy.BalancePinned {
 			// The kernel sends packets of CPU n to queue n modulo count.
 			cfg.Affinity = nfqueue.OnCPU(i % runtime.NumCPU())
