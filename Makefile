@@ -1,6 +1,7 @@
 # sgfw: AWS security groups on any Linux machine.
 #   make demo   see it work between two throw-away namespaces (root)
 #   make test   run every test; those on real packets need root
+#   make parity   write docs/aws-parity.md from what the tests proved
 #   make packages   build deb and rpm
 
 GO      ?= go
@@ -12,7 +13,7 @@ LDFLAGS := -X main.version=$(VERSION)
 # except those that want a comment form which the code does not use.
 CHECKS := all,-ST1000,-ST1020,-ST1021,-ST1022
 
-.PHONY: all build demo test test-race test-mutants fuzz bench bench-scale bench-peers bench-decision lint packages test-packages clean
+.PHONY: all build demo test parity test-race test-mutants fuzz bench bench-scale bench-peers bench-decision lint packages test-packages clean
 
 all: build
 
@@ -26,23 +27,35 @@ demo: build
 # namespace fills the per-CPU backlog that all namespaces share.
 REAL := ./cmd/... ./filter/nft ./filter/nfqueue ./test/...
 
+# What the tests prove about AWS. Only a run of all of them can be held against
+# docs/aws-parity.md: one without root leaves out those on real packets.
+test: export SGFW_PARITY := $(CURDIR)/build/parity.tsv
+
 test: build
+	@mkdir -p build && rm -f $(SGFW_PARITY)
 	@$(GO) vet ./...
 	@$(GO) test -count=1 ./conntrack/... ./examples/... ./filter ./filter/packet ./policy/...
 	@$(GO) test -count=1 -p 1 $(REAL)
 	@if $(GO) test -count=1 -v -run '^TestAvailable$$' ./test/netlab/labtest | grep -q '^--- SKIP'; then \
-		echo "make test: tests on real packets were SKIPPED: they need root (sudo make test)"; \
+		echo "make test: tests on real packets were SKIPPED, and docs/aws-parity.md was not checked: they need root (sudo make test)"; \
 	else \
+		$(GO) run ./test/parity/table || echo "make test: docs/aws-parity.md is not complete yet"; \
 		echo "make test: all tests ran, those on real packets included"; \
 	fi
+
+# docs/aws-parity.md, from what the last make test proved.
+parity:
+	$(GO) run ./test/parity/table -write
 
 # The packages that hold state shared between goroutines, under the race detector.
 test-race:
 	$(GO) test -race -count=1 -p 1 ./conntrack/... ./filter/... ./policy/... ./cmd/...
 
-# Build seeded faults of the engine and show that the suite kills each.
+# Build seeded faults of the engine and show that the suite kills each, and that
+# the tests of claims about AWS fail when just their claim is made false.
 test-mutants: build
 	$(GO) run ./test/mutants
+	$(GO) run ./test/mutants -claims
 
 # deb and rpm of this commit, in build/packages.
 packages:

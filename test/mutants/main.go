@@ -4,9 +4,13 @@
 // that accepts every packet, and against one that drops every packet, every
 // single black-box test must fail.
 //
+// Claims about AWS have faults that make just them false. With -claims each of
+// these is tried against the very test that the table of docs/aws-parity.md names
+// for the claim, which must fail.
+//
 // The tree is not touched: faults go through go's -overlay.
 //
-//	go run ./test/mutants [-run REGEXP] [-list]
+//	go run ./test/mutants [-run REGEXP] [-list | -claims]
 package main
 
 import (
@@ -24,8 +28,13 @@ import (
 func main() {
 	pattern := flag.String("run", ".", "only mutants whose name matches")
 	list := flag.Bool("list", false, "list the mutants and run nothing")
+	inverted := flag.Bool("claims", false, "try the claims that are said to fail when they are inverted")
 	flag.Parse()
-	if err := run(regexp.MustCompile(*pattern), *list); err != nil {
+	examine := func(p *regexp.Regexp) error { return run(p, *list) }
+	if *inverted {
+		examine = invert
+	}
+	if err := examine(regexp.MustCompile(*pattern)); err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 		os.Exit(1)
 	}
@@ -39,9 +48,8 @@ func run(pattern *regexp.Regexp, list bool) error {
 	defer os.RemoveAll(dir)
 	suite := filepath.Join(dir, "suite.test")
 	if !list {
-		// The black-box tests do not change with the program: built once.
-		if out, err := exec.Command("go", "test", "-c", "-o", suite, "./test").CombinedOutput(); err != nil {
-			return fmt.Errorf("building the black-box tests: %w\n%s", err, out)
+		if err := buildSuite(suite); err != nil {
+			return err
 		}
 	}
 	var killed, alive int
@@ -77,6 +85,14 @@ func run(pattern *regexp.Regexp, list bool) error {
 	return nil
 }
 
+// buildSuite builds the black-box tests, which do not change with the program.
+func buildSuite(suite string) error {
+	if out, err := exec.Command("go", "test", "-c", "-o", suite, "./test").CombinedOutput(); err != nil {
+		return fmt.Errorf("building the black-box tests: %w\n%s", err, out)
+	}
+	return nil
+}
+
 // overlay writes the mutated file and returns go's overlay description of it.
 func (m *mutant) overlay(dir string) (string, error) {
 	source, err := os.ReadFile(m.file)
@@ -102,16 +118,26 @@ func (m *mutant) overlay(dir string) (string, error) {
 	return name, os.WriteFile(name, b, 0o644)
 }
 
+// build builds the program with the fault in it; the overlay is for tests that
+// hold the code themselves.
+func (m *mutant) build(dir string) (overlay, program string, err error) {
+	overlay, err = m.overlay(dir)
+	if err != nil {
+		return "", "", err
+	}
+	program = filepath.Join(dir, "sgfw")
+	if out, err := exec.Command("go", "build", "-overlay", overlay, "-o", program, "./cmd/sgfw").CombinedOutput(); err != nil {
+		return "", "", fmt.Errorf("the mutant does not build: %w\n%s", err, out)
+	}
+	return overlay, program, nil
+}
+
 // try runs the tests against the mutant and says what killed it, "" for
 // nothing.
 func (m *mutant) try(dir, suite string) (by string, err error) {
-	overlay, err := m.overlay(dir)
+	overlay, program, err := m.build(dir)
 	if err != nil {
 		return "", err
-	}
-	program := filepath.Join(dir, "sgfw")
-	if out, err := exec.Command("go", "build", "-overlay", overlay, "-o", program, "./cmd/sgfw").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("the mutant does not build: %w\n%s", err, out)
 	}
 	if m.total {
 		return m.tryAll(suite, program)

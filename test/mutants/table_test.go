@@ -4,6 +4,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"sgfw/test/parity/claims"
 )
 
 // TestAnchors: each mutant's text stands in its file exactly once, so that a
@@ -26,6 +28,20 @@ func TestAnchors(t *testing.T) {
 		}
 		if m.old == m.new {
 			t.Errorf("%s changes nothing", m.name)
+		}
+	}
+}
+
+// TestClaimsHaveTheirMutants: each fault that is said to invert a claim is in the
+// table.
+func TestClaimsHaveTheirMutants(t *testing.T) {
+	names := make(map[string]bool)
+	for _, m := range mutants {
+		names[m.name] = true
+	}
+	for _, i := range claims.Inverted {
+		if !names[i.Mutant] {
+			t.Errorf("%s: no mutant is called %s", i.Handle, i.Mutant)
 		}
 	}
 }

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"sgfw/test/parity/claims"
+)
+
+// invert tries each inversion of a claim whose mutant, handle or test matches
+// against the test that proves the claim, and fails unless each of them fails.
+func invert(pattern *regexp.Regexp) error {
+	dir, err := os.MkdirTemp("", "sgfw-claims")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	suite := filepath.Join(dir, "suite.test")
+	if err := buildSuite(suite); err != nil {
+		return err
+	}
+	byName := make(map[string]*mutant, len(mutants))
+	for i := range mutants {
+		byName[mutants[i].name] = &mutants[i]
+	}
+	var shown, not int
+	for _, i := range claims.Inverted {
+		if !pattern.MatchString(i.Handle + " " + i.Mutant + " " + i.Test) {
+			continue
+		}
+		m := byName[i.Mutant]
+		if m == nil {
+			return fmt.Errorf("%s: no mutant is called %s", i.Handle, i.Mutant)
+		}
+		fails, err := m.fails(dir, suite, i.Test)
+		switch {
+		case err != nil:
+			return fmt.Errorf("%s: %w", i.Mutant, err)
+		case fails:
+			shown++
+			fmt.Printf("fails   %-8s %s with %s\n", i.Handle, i.Test, i.Mutant)
+		default:
+			not++
+			fmt.Printf("PASSES  %-8s %s with %s\n", i.Handle, i.Test, i.Mutant)
+		}
+	}
+	fmt.Printf("%d tests fail when their claim is inverted, %d do not\n", shown, not)
+	if not > 0 {
+		return fmt.Errorf("%d tests do not prove what they claim", not)
+	}
+	return nil
+}
+
+// fails reports whether a test, named as in the table, fails with the fault.
+func (m *mutant) fails(dir, suite, test string) (bool, error) {
+	overlay, program, err := m.build(dir)
+	if err != nil {
+		return false, err
+	}
+	dot := strings.LastIndex(test, ".Test")
+	if dot < 0 {
+		return false, fmt.Errorf("%q is no test", test)
+	}
+	pkg, only := test[:dot], "-test.run="+exactly(test[dot+1:])
+	var out []byte
+	if pkg == "test" {
+		out, err = blackBox(suite, program, only)
+	} else {
+		out, err = exec.Command("go", "test", "-count=1", "-overlay", overlay, "./"+pkg, only).CombinedOutput()
+	}
+	if err != nil && !strings.Contains(string(out), "--- FAIL: ") {
+		return false, fmt.Errorf("%s: %w\n%s", test, err, out)
+	}
+	return err != nil, nil
+}
+
+// exactly is the pattern for one test or subtest.
+func exactly(test string) string {
+	parts := strings.Split(test, "/")
+	for i, p := range parts {
+		parts[i] = "^" + regexp.QuoteMeta(p) + "$"
+	}
+	return strings.Join(parts, "/")
+}

@@ -1,0 +1,99 @@
+// Package claims lists what AWS documents about security groups, fact by fact, in
+// our words, and says of each how sgfw stands to it. Tests name the facts by
+// their handles (package parity); the table of docs/aws-parity.md is made of
+// both.
+package claims
+
+import "slices"
+
+// Verdict is how sgfw stands to a claim. The zero value is Same.
+type Verdict uint8
+
+const (
+	// Same: sgfw does what AWS documents; a test proves it.
+	Same Verdict = iota
+	// Ours: AWS does not say; a test proves what sgfw does.
+	Ours
+	// Partly: a test proves what the claim says as far as it concerns a host; Why
+	// names the rest.
+	Partly
+	// Differs: sgfw does something else on purpose, which Why gives the reason
+	// for. There may be a test.
+	Differs
+	// Absent: there is nothing on a host that the claim could be about, as Why says.
+	Absent
+	// Waits: what it is about is not built; Why names what is missing. Only claims
+	// of the seeds wait.
+	Waits
+)
+
+// String is the word in the table.
+func (v Verdict) String() string {
+	return [...]string{"same", "our choice", "partly", "differs", "does not apply", "waits"}[v]
+}
+
+// Proven reports whether a claim of this verdict needs a test.
+func (v Verdict) Proven() bool { return v <= Partly }
+
+// Claim is one fact.
+type Claim struct {
+	Handle  string
+	Verdict Verdict
+	// Says is what AWS does, for Ours what sgfw does where AWS is silent.
+	Says string
+	// Why is the reason of a verdict other than Same and Ours.
+	Why string
+}
+
+// Chapter is a part of the table.
+type Chapter struct {
+	Title  string
+	Claims []Claim
+}
+
+func same(handle, says string) Claim         { return Claim{handle, Same, says, ""} }
+func ours(handle, says string) Claim         { return Claim{handle, Ours, says, ""} }
+func partly(handle, says, why string) Claim  { return Claim{handle, Partly, says, why} }
+func differs(handle, says, why string) Claim { return Claim{handle, Differs, says, why} }
+func absent(handle, says, why string) Claim  { return Claim{handle, Absent, says, why} }
+func waits(handle, says, why string) Claim   { return Claim{handle, Waits, says, why} }
+
+// AWS is what AWS documents, in the order of the table.
+func AWS() []Chapter {
+	return []Chapter{
+		{"Rules and groups", model},
+		{"Protocols, ports, types", protocols},
+		{"Names, descriptions, tags", texts},
+		{"Defaults and evaluation", evaluation},
+		{"Tracking", tracking},
+		{"Idle timers", timers},
+		{"What is never filtered", exemptions},
+		{"Quotas", quotas},
+		{"Expected outcomes", outcomes},
+	}
+}
+
+// Seeds is what the five documents say that the project came from, as far as a
+// test can tell: articles about security groups, a damaged copy among them.
+// Where two disagree, the claim is what is true.
+func Seeds() []Chapter {
+	return []Chapter{
+		{"An introduction, with rules in Terraform", seed0},
+		{"The same, damaged", seed1},
+		{"Six best practices", seed2},
+		{"A walk through what state means", seed3},
+		{"Doors of a building", seed4},
+	}
+}
+
+// Find returns the claim with a handle.
+func Find(handle string) (Claim, bool) {
+	for _, ch := range slices.Concat(AWS(), Seeds()) {
+		for _, c := range ch.Claims {
+			if c.Handle == handle {
+				return c, true
+			}
+		}
+	}
+	return Claim{}, false
+}

@@ -1,0 +1,22 @@
+package claims
+
+// exemptions is about what no group ever filters.
+var exemptions = []Claim{
+	differs("exempt dns", "Queries to the resolver of the network are not filtered.",
+		"Outside AWS nobody expects that hole: it is opened by `exempt: [resolvers]`, for the machine's own resolvers and port 53."),
+	same("exempt dhcp", "DHCP is not filtered. sgfw: exchanges of a client with its link, which keep the lease."),
+	differs("exempt metadata", "Instance metadata is not filtered.",
+		"Opened by `exempt: [metadata]`: on most machines nothing trustworthy has that address."),
+	differs("exempt ecs metadata", "Neither is the metadata of container tasks.", "Opened by `exempt: [metadata]`, too."),
+	absent("exempt activation", "Nor is the activation of Windows.", "sgfw runs on Linux."),
+	differs("exempt time", "Nor is Amazon's time service.", "Opened by `exempt: [time]`; other time servers need a rule."),
+	absent("exempt router", "Nor are the addresses of the network's router.",
+		"They are the fabric's own. What a host needs of its router, neighbour discovery and advertisements, is X3."),
+	waits("X1", "What is exempt does not appear in flow logs either.", "Flow logs."),
+	ours("X2", "Each exemption has a name, is listed by `status`, named by `explain`, and can be switched."),
+	ours("X3", "ARP, IPv6 neighbour discovery with hop limit 255 and MLD on the link pass without rules: AWS's fabric does what they are for, a real link does not."),
+	ours("X4", "Loopback, and what a host sends to its own addresses, is not filtered."),
+	ours("X5", "Multicast and broadcast are for the rules; an answer to a question by multicast comes from another address and is none to a flow."),
+	ours("X6", "Forwarded packets count like the host's own: inbound is what enters through the device, outbound what leaves through it."),
+	ours("X7", "Not to lock oneself out is a need of hosts: `run` and `reload` refuse a policy that would cut off a session of SSH, and a reload can be on trial."),
+}
