@@ -69,7 +69,11 @@ func Diff(from, to *Policy) []Change {
 		d.sets(each("group", a.Groups), each("group", b.Groups))
 		d.sets(each("address", a.Addresses), each("address", b.Addresses))
 	})
-	d.part, d.whole = "settings", false
+	d.part, d.whole = "quotas", false
+	for _, k := range quotaKeys {
+		d.value(k.key, *k.get(&from.Quotas), *k.get(&to.Quotas))
+	}
+	d.part = "settings"
 	a, b := from.Settings, to.Settings
 	d.value("icmp_errors", a.ICMPErrors, b.ICMPErrors)
 	d.value("on_stop", a.OnStop, b.OnStop)

@@ -28,6 +28,7 @@ func TestDiff(t *testing.T) {
 		},
 		Interfaces: []Interface{{Device: "eth0", Groups: []string{"web", "old"}, Timeouts: DefaultTimeouts}},
 		Remotes:    []Remote{{Name: "db-1", Addresses: []netip.Addr{netip.MustParseAddr("10.0.1.7")}, Groups: []string{"web"}}},
+		Quotas:     DefaultQuotas,
 		Settings:   DefaultSettings,
 	}
 	described := rule(TCP, 443, 443, anyPeer4)
@@ -36,6 +37,8 @@ func TestDiff(t *testing.T) {
 	office.MaxEntries = 3
 	timers := DefaultTimeouts
 	timers.UDP = 60 * time.Second
+	quotas := DefaultQuotas
+	quotas.RulesPerGroup, quotas.PrefixListEntries = 200, 50
 	settings := DefaultSettings
 	settings.OnStop, settings.OnGone, settings.MaxFlows, settings.Watch = OnStopKeep, FailAccept, 7, true
 	to := &Policy{
@@ -46,6 +49,7 @@ func TestDiff(t *testing.T) {
 		},
 		Interfaces: []Interface{{Device: "eth0", Groups: []string{"new", "web"}, Timeouts: timers, Mode: ModeGuest}},
 		Remotes:    []Remote{{Name: "db-1", Addresses: []netip.Addr{netip.MustParseAddr("10.0.1.8")}, Groups: []string{"web"}}},
+		Quotas:     quotas,
 		Settings:   settings,
 	}
 	want := `+ prefix list office: 192.0.2.0/24
@@ -66,6 +70,8 @@ func TestDiff(t *testing.T) {
 ~ device eth0: udp_timeout 30s → 1m0s
 - peer db-1: address 10.0.1.7
 + peer db-1: address 10.0.1.8
+~ quotas: rules_per_security_group 60 → 200
+~ quotas: prefix_list_entries 1000 → 50
 ~ settings: on_stop remove → keep
 ~ settings: on_failure.gone drop → accept
 ~ settings: max_flows 262144 → 7

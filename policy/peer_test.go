@@ -5,9 +5,12 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+
+	"sgfw/test/parity"
 )
 
 func TestParseCIDR(t *testing.T) {
+	parity.Proves(t, "R16", "R17", "R18", "R21")
 	for s, want := range map[string]string{
 		"10.0.0.0/8":               "10.0.0.0/8",
 		"100.68.0.18/18":           "100.68.0.0/18", // R16
@@ -37,6 +40,7 @@ func TestParseCIDR(t *testing.T) {
 
 // TestParseCIDRMasks compares with clearing bits one by one.
 func TestParseCIDRMasks(t *testing.T) {
+	parity.Proves(t, "R16")
 	rnd := rand.New(rand.NewPCG(1, 1))
 	for range 2000 {
 		raw := make([]byte, 4+12*rnd.IntN(2))

@@ -42,6 +42,7 @@ type Policy struct {
 	// Remotes are the interfaces on other machines (`peers:` in the file), so
 	// that group references have members there.
 	Remotes  []Remote
+	Quotas   Quotas
 	Settings Settings
 }
 

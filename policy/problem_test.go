@@ -77,13 +77,16 @@ func TestCollector(t *testing.T) {
 		t.Errorf("kept %d problems", len(c.Problems()))
 	}
 	// The same for a whole policy: more warnings than are kept, and one error.
-	icmp := Group{Name: "a", Description: "x"}
+	groups := []Group{{Name: "a"}, {Name: "b"}, {Name: "c"}}
 	for i, r := range many(MaxCollected+5, IPv6) {
 		r.Protocol, r.From, r.To, r.Index = ICMP, -1, -1, i
-		icmp.Ingress = append(icmp.Ingress, r)
+		g := &groups[i%len(groups)]
+		g.Ingress = append(g.Ingress, r)
 	}
-	icmp.Egress = []Rule{rule(TCP, 2, 1, cidr("::/0"))}
-	if got := codes(Validate(attachedTo(icmp), Quotas{1 << 20, 5, 10, 10, 10})); got != "InvalidParameterValue" {
+	groups[2].Egress = []Rule{rule(TCP, 2, 1, cidr("::/0"))}
+	p := attachedTo(groups...)
+	p.Quotas.RulesPerGroup, p.Quotas.GroupsPerInterface = 1000, 1
+	if got := codes(Validate(p)); got != "InvalidParameterValue" {
 		t.Errorf("errors %q behind many warnings", got)
 	}
 }

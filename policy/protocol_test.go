@@ -4,11 +4,14 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"sgfw/test/parity"
 )
 
 // TestProtocols: every number reads back from what it prints, names take any
 // case, and numbers with a name become it (R10).
 func TestProtocols(t *testing.T) {
+	parity.Proves(t, "R10")
 	names := map[Protocol]string{ICMP: "icmp", TCP: "tcp", UDP: "udp", ICMPv6: "icmpv6"}
 	for p := AllProtocols; p <= MaxProtocol; p++ {
 		want, named := names[p]
@@ -39,6 +42,7 @@ func TestProtocols(t *testing.T) {
 
 // TestCheckRange is the table of protocols, ports, types and codes.
 func TestCheckRange(t *testing.T) {
+	parity.Proves(t, "ports given", "ports outside", "ports reversed", "icmp given", "icmp half", "icmp any code", "icmp outside", "R13")
 	for _, tt := range []struct {
 		p        Protocol
 		from, to int

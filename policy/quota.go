@@ -1,9 +1,13 @@
 package policy
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // Quotas are AWS's limits on how much a policy may hold. All are adjustable
-// there and here (Q9); [DefaultQuotas] are what a new account has.
+// there and here (Q9); [DefaultQuotas] are what a new account has. The zero value
+// is refused: a policy without quotas of its own has the defaults.
 type Quotas struct {
 	// RulesPerGroup holds for each of four counters of a group: direction by
 	// family (Q1, Q2).
@@ -33,79 +37,57 @@ const (
 	MaxRulesPerInterface = 1000
 )
 
-// Err says why AWS would not grant the quotas, nil when it would.
-func (q Quotas) Err() error {
-	switch {
-	case q.RulesPerGroup < 1 || q.GroupsPerInterface < 1 || q.Groups < 1 || q.PrefixLists < 1 || q.PrefixListEntries < 1:
-		return fmt.Errorf("quotas begin at 1")
-	case q.GroupsPerInterface > MaxGroupsPerInterface:
-		return fmt.Errorf("%d groups per interface: at most %d", q.GroupsPerInterface, MaxGroupsPerInterface)
-	case q.RulesPerGroup > MaxRulesPerInterface/q.GroupsPerInterface:
-		return fmt.Errorf("%d rules per group × %d groups per interface: at most %d",
-			q.RulesPerGroup, q.GroupsPerInterface, MaxRulesPerInterface)
+// unlimited stands in for quotas that AWS would not grant: a mistake there says
+// nothing about the rest of the policy.
+var unlimited = Quotas{math.MaxInt, math.MaxInt, math.MaxInt, math.MaxInt, math.MaxInt}
+
+// quotaKeys are the quotas by their key under `quotas:`, with the ceiling of
+// each; 0 is none.
+var quotaKeys = []struct {
+	key     string
+	get     func(*Quotas) *int
+	ceiling int
+}{
+	{"rules_per_security_group", func(q *Quotas) *int { return &q.RulesPerGroup }, MaxRulesPerInterface},
+	{"security_groups_per_interface", func(q *Quotas) *int { return &q.GroupsPerInterface }, MaxGroupsPerInterface},
+	{"security_groups", func(q *Quotas) *int { return &q.Groups }, 0},
+	{"prefix_lists", func(q *Quotas) *int { return &q.PrefixLists }, 0},
+	{"prefix_list_entries", func(q *Quotas) *int { return &q.PrefixListEntries }, 0},
+}
+
+// Field returns the quota of a key of the policy file, nil when there is no such
+// key.
+func (q *Quotas) Field(key string) *int {
+	for _, k := range quotaKeys {
+		if k.key == key {
+			return k.get(q)
+		}
 	}
 	return nil
 }
 
-// Usage is what a group costs, in the four counters that AWS keeps (Q2).
-type Usage struct {
-	IngressIPv4, IngressIPv6, EgressIPv4, EgressIPv6 int
-}
-
-// Of returns the counter of one direction and family.
-func (u Usage) Of(d Direction, f Family) int {
-	switch {
-	case d == Ingress && f == IPv4:
-		return u.IngressIPv4
-	case d == Ingress:
-		return u.IngressIPv6
-	case f == IPv4:
-		return u.EgressIPv4
+// check reports quotas that AWS would not grant (Q6), and whether there are none.
+func (q Quotas) check(report func(Problem)) bool {
+	sound := true
+	invalid := func(code Code, key, hint, format string, a ...any) {
+		sound = false
+		report(Problem{Field: "quotas." + key, Code: code, Message: fmt.Sprintf(format, a...), Hint: hint})
 	}
-	return u.EgressIPv6
-}
-
-// Usage counts a group's rules as AWS does (Q3): a CIDR 1 in its family, a group
-// 1 in each family, a prefix list its MaxEntries in its family. A list that is
-// not there costs nothing; one without entries counts in both families, since
-// it may become either.
-func (p *Policy) Usage(g *Group) Usage {
-	lists := make(map[string]*PrefixList, len(p.PrefixLists))
-	for i := range p.PrefixLists {
-		lists[p.PrefixLists[i].Name] = &p.PrefixLists[i]
-	}
-	return usage(g, lists)
-}
-
-func usage(g *Group, lists map[string]*PrefixList) Usage {
-	count := func(rules []Rule) (v4, v6 int) {
-		for i := range rules {
-			switch peer := &rules[i].Peer; peer.Kind {
-			case PeerCIDR:
-				if FamilyOf(peer.CIDR) == IPv4 {
-					v4++
-				} else {
-					v6++
-				}
-			case PeerGroup:
-				v4++
-				v6++
-			case PeerPrefixList:
-				if list := lists[peer.Name]; list != nil {
-					in4, in6 := list.families()
-					if in4 {
-						v4 += list.MaxEntries
-					}
-					if in6 {
-						v6 += list.MaxEntries
-					}
-				}
-			}
+	for _, k := range quotaKeys {
+		switch n := *k.get(&q); {
+		case n >= 1 && (k.ceiling == 0 || n <= k.ceiling):
+		case k.ceiling == 0:
+			invalid(InvalidParameterValue, k.key, "at least 1", "quotas.%s %d is out of range", k.key, n)
+		default:
+			invalid(InvalidParameterValue, k.key, fmt.Sprintf("1 to %d", k.ceiling), "quotas.%s %d is out of range", k.key, n)
 		}
-		return v4, v6
 	}
-	var u Usage
-	u.IngressIPv4, u.IngressIPv6 = count(g.Ingress)
-	u.EgressIPv4, u.EgressIPv6 = count(g.Egress)
-	return u
+	if sound && q.RulesPerGroup > MaxRulesPerInterface/q.GroupsPerInterface {
+		invalid(InvalidParameterCombination, "rules_per_security_group",
+			fmt.Sprintf("with %d groups on an interface at most %d rules in each; raising one quota lowers the ceiling of the other",
+				q.GroupsPerInterface, MaxRulesPerInterface/q.GroupsPerInterface),
+			"%d rules in each of %d groups are more than the %d that AWS grants an interface",
+			q.RulesPerGroup, q.GroupsPerInterface, MaxRulesPerInterface)
+	}
+	return sound
 }

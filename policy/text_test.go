@@ -4,10 +4,13 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"sgfw/test/parity"
 )
 
 // TestCharacters goes through all of ASCII and a little beyond (R36, R37).
 func TestCharacters(t *testing.T) {
+	parity.Proves(t, "R36", "R37", "text group name", "text group description", "text rule description", "text reference description")
 	const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ._-:/()#,@[]+=&;{}!$*"
 	for c := range rune(0x180) {
 		want := strings.ContainsRune(allowed, c)
@@ -24,6 +27,7 @@ func TestCharacters(t *testing.T) {
 }
 
 func TestLengths(t *testing.T) {
+	parity.Proves(t, "R23", "R25", "R38", "text group name", "text group description", "text rule description", "text reference description")
 	long := strings.Repeat("a", 255)
 	for _, check := range []func(string) *Problem{
 		checkGroupName, checkListName, checkNote,
@@ -44,6 +48,7 @@ func TestLengths(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
+	parity.Proves(t, "R25", "R35", "text group name")
 	for name, want := range map[string]Code{
 		"web": "", "sgx": "", "defaults": "", "my default": "", "s g-1": "",
 		"": MissingParameter, "sg-1": InvalidParameterValue, "Sg-1": InvalidParameterValue,
@@ -61,6 +66,7 @@ func TestNames(t *testing.T) {
 }
 
 func TestTags(t *testing.T) {
+	parity.Proves(t, "R35", "text tag")
 	full := make(map[string]string)
 	for i := range 50 {
 		full[fmt.Sprint(i)] = ""

@@ -9,9 +9,9 @@ import (
 // Validate says everything that is wrong with a policy, or worth knowing, in
 // order of position; of each severity it stops at MaxCollected. It needs no file: a policy from anywhere can be checked.
 // The policy is acceptable when the answer's Err is nil.
-func Validate(p *Policy, q Quotas) Problems {
+func Validate(p *Policy) Problems {
 	v := validator{
-		p: p, q: q,
+		p: p, q: p.Quotas,
 		lists:      make(map[string]*PrefixList, len(p.PrefixLists)),
 		groups:     make(map[string]bool, len(p.Groups)),
 		groupNames: make([]string, 0, len(p.Groups)),
@@ -27,6 +27,9 @@ func Validate(p *Policy, q Quotas) Problems {
 	}
 	if !v.groups[DefaultName] { // it is there once somebody spells it so
 		v.groupNames = append(v.groupNames, DefaultName)
+	}
+	if !p.Quotas.check(v.found.Add) {
+		v.q = unlimited
 	}
 	v.prefixLists()
 	v.allGroups()
@@ -84,9 +87,7 @@ func see(pos Pos) string {
 }
 
 func (v *validator) prefixLists() {
-	if n := len(v.p.PrefixLists); n > v.q.PrefixLists {
-		v.errorf(v.p.PrefixLists[v.q.PrefixLists].Pos, "", "", fmt.Sprintf("at most %d", v.q.PrefixLists), "%d prefix lists", n)
-	}
+	v.totals()
 	seen := make(map[string]Pos)
 	for i := range v.p.PrefixLists {
 		list := &v.p.PrefixLists[i]
@@ -97,7 +98,7 @@ func (v *validator) prefixLists() {
 			v.errorf(list.Pos, "max_entries", InvalidParameterValue, "raise max_entries, or leave it out",
 				"prefix list %s has %d entries, more than its max_entries %d", quote(list.Name), len(list.Entries), list.MaxEntries)
 		case list.MaxEntries > v.q.PrefixListEntries:
-			v.errorf(list.Pos, "max_entries", InvalidParameterValue, fmt.Sprintf("at most %d", v.q.PrefixListEntries),
+			v.errorf(list.Pos, "max_entries", InvalidParameterValue, fmt.Sprintf("at most %d, see quotas.prefix_list_entries", v.q.PrefixListEntries),
 				"prefix list %s is sized for %d entries", quote(list.Name), list.MaxEntries)
 		}
 		cidrs := make(map[netip.Prefix]Pos, len(list.Entries))
@@ -133,9 +134,6 @@ func (v *validator) cidr(pos Pos, c netip.Prefix) bool {
 }
 
 func (v *validator) allGroups() {
-	if n := len(v.p.Groups); n > v.q.Groups {
-		v.errorf(v.p.Groups[v.q.Groups].Pos, "", GroupLimitExceeded, fmt.Sprintf("at most %d", v.q.Groups), "%d security groups", n)
-	}
 	seen := make(map[string]Pos)
 	for i := range v.p.Groups {
 		g := &v.p.Groups[i]
@@ -152,16 +150,8 @@ func (v *validator) allGroups() {
 		v.report(g.Pos, checkTags(g.Tags))
 		v.rules(g, Ingress)
 		v.rules(g, Egress)
-		used := usage(g, v.lists)
-		for _, d := range []Direction{Ingress, Egress} {
-			for _, f := range []Family{IPv4, IPv6} {
-				if n := used.Of(d, f); n > v.q.RulesPerGroup {
-					v.errorf(g.Pos, d.String(), RulesLimitExceeded,
-						"a CIDR counts 1, a group 1 in each family, a prefix list its max_entries; split the group",
-						"group %s has %d %s rules for %s, at most %d", quote(g.Name), n, d, f, v.q.RulesPerGroup)
-				}
-			}
-		}
+		v.counters(g, Ingress)
+		v.counters(g, Egress)
 	}
 }
 
@@ -267,7 +257,8 @@ func (v *validator) attached(pos Pos, what string, groups []string) {
 			"%s has no security groups", what)
 	}
 	if len(groups) > v.q.GroupsPerInterface {
-		v.errorf(pos, "security_groups", InterfaceGroupsExceeded, fmt.Sprintf("at most %d", v.q.GroupsPerInterface),
+		v.errorf(pos, fmt.Sprintf("security_groups[%d]", v.q.GroupsPerInterface), InterfaceGroupsExceeded,
+			fmt.Sprintf("at most %d, see quotas.security_groups_per_interface", v.q.GroupsPerInterface),
 			"%s has %d security groups", what, len(groups))
 	}
 	seen := make(map[string]bool, len(groups))

@@ -7,11 +7,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"sgfw/test/parity"
 )
 
 // TestValidateValues: a policy that no file wrote is checked as well; what a file
 // cannot say is refused too.
 func TestValidateValues(t *testing.T) {
+	parity.Proves(t, "R2", "R3", "R19", "R32", "Q7", "Q8")
 	in := func(rules ...Rule) *Policy {
 		for i := range rules {
 			rules[i].Index = i
@@ -52,9 +55,9 @@ func TestValidateValues(t *testing.T) {
 		{"guest", changed(func(p *Policy) { p.Interfaces[0].Mode = ModeGuest }), ""},
 		{"D9, a host", changed(func(p *Policy) { p.Interfaces[0].SourceDestCheck = true }), "InvalidParameterCombination"},
 		{"D9, no addresses", changed(func(p *Policy) { p.Interfaces[0].Mode, p.Interfaces[0].SourceDestCheck = ModeGuest, true }), "InvalidParameterCombination"},
-		{"Q7", &Policy{Groups: slices.Repeat([]Group{{}}, 2501), Settings: DefaultSettings}, "SecurityGroupLimitExceeded" + strings.Repeat(" MissingParameter MissingParameter", 999) + " MissingParameter"},
+		{"Q7", &Policy{Groups: slices.Repeat([]Group{{}}, 2501), Quotas: DefaultQuotas, Settings: DefaultSettings}, "SecurityGroupLimitExceeded" + strings.Repeat(" MissingParameter MissingParameter", 999) + " MissingParameter"},
 	} {
-		if got := codes(Validate(tt.p, DefaultQuotas)); got != tt.want {
+		if got := codes(Validate(tt.p)); got != tt.want {
 			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
 		}
 	}
@@ -63,11 +66,12 @@ func TestValidateValues(t *testing.T) {
 // TestValidateDoesNotCareAboutOrder: groups, rules, lists and interfaces in
 // another order are as good or bad, for the same reasons (R4, D6).
 func TestValidateDoesNotCareAboutOrder(t *testing.T) {
+	parity.Proves(t, "R4")
 	good, bad := 0, 0
 	for seed := range uint64(2000) {
 		rnd := rand.New(rand.NewPCG(seed, 9))
 		p := randomPolicy(rnd)
-		before := reasons(Validate(p, DefaultQuotas))
+		before := reasons(Validate(p))
 		shuffle(rnd, p.Groups)
 		shuffle(rnd, p.PrefixLists)
 		shuffle(rnd, p.Interfaces)
@@ -76,7 +80,7 @@ func TestValidateDoesNotCareAboutOrder(t *testing.T) {
 			shuffle(rnd, p.Groups[i].Ingress)
 			shuffle(rnd, p.Groups[i].Egress)
 		}
-		if after := reasons(Validate(p, DefaultQuotas)); !slices.Equal(before, after) {
+		if after := reasons(Validate(p)); !slices.Equal(before, after) {
 			t.Fatalf("seed %d: %q, in another order %q", seed, before, after)
 		}
 		if len(before) == 0 {
@@ -106,7 +110,7 @@ func reasons(ps Problems) []string {
 
 // randomPolicy is small, so that names and rules meet.
 func randomPolicy(rnd *rand.Rand) *Policy {
-	p := &Policy{Settings: DefaultSettings}
+	p := &Policy{Quotas: DefaultQuotas, Settings: DefaultSettings}
 	names := []string{"a", "b", "c", "d"}
 	pick := func(s []string) string { return s[rnd.IntN(len(s))] }
 	for _, n := range names[:1+rnd.IntN(4)] {
@@ -159,6 +163,7 @@ func TestRuleString(t *testing.T) {
 
 // TestICMPTables: R11 warns about what no packet has and about nothing else.
 func TestICMPTables(t *testing.T) {
+	parity.Proves(t, "R11")
 	for _, tt := range []struct {
 		p    Protocol
 		typ  int

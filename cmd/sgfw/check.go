@@ -16,8 +16,10 @@ type checkDocument struct {
 	File     string            `json:"file"`
 	Valid    bool              `json:"valid"`
 	Problems []control.Problem `json:"problems"`
-	// Summary is left out for an invalid policy.
-	Summary *checkSummary `json:"summary,omitempty"`
+	// Summary is left out for an invalid policy, and so is what follows.
+	Summary *checkSummary         `json:"summary,omitempty"`
+	Groups  []control.GroupStatus `json:"groups,omitempty"`
+	Quotas  *control.Quotas       `json:"quotas,omitempty"`
 }
 
 type checkSummary struct {
@@ -34,8 +36,10 @@ func (p *program) checkCommand() *cobra.Command {
 		Short: "Validate a policy file",
 		Long: `Validate a policy file and report everything that is wrong with it at once,
 as file:line:col: message, with a hint. Nothing on the machine is looked at or
-changed. Exit code 3 says that the policy is invalid.`,
+changed. Exit code 3 says that the policy is invalid; warnings, and notices such
+as that a quota is nearly used up, do not change it.`,
 		Example: `  sgfw check sgfw.yaml
+  sgfw check sgfw.yaml -o json | jq '.groups[] | {name, ingress, egress, quota}'
   sgfw check sgfw.yaml -o json | jq '.problems[].message'`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: policyFiles,
@@ -51,6 +55,10 @@ changed. Exit code 3 says that the policy is invalid.`,
 		doc := checkDocument{
 			Schema: control.Schema, File: args[0], Valid: err == nil,
 			Problems: control.Problems(problems), Summary: summarise(pol),
+		}
+		if pol != nil {
+			quotas := control.QuotasOf(pol)
+			doc.Groups, doc.Quotas = control.Groups(pol), &quotas
 		}
 		if *out == formatJSON {
 			if err := p.printJSON(doc); err != nil {

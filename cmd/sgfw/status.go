@@ -45,6 +45,12 @@ func (p *program) printStatus(s control.Status) error {
 	}
 	t.row("daemon", fmt.Sprintf("PID %d, version %s, since %s", s.PID, s.Version, s.Started.Local().Format(time.DateTime)))
 	t.row("policy", fmt.Sprintf("%s: %s, %s", s.Policy.File, count(s.Policy.Groups, "group"), count(s.Policy.Rules, "rule")))
+	q := s.Quotas
+	t.row("quotas", fmt.Sprintf("groups %s, on an interface %s, rules in a group %s",
+		used(q.SecurityGroups), used(q.SecurityGroupsPerInterface), used(q.RulesPerSecurityGroup)))
+	if q.PrefixLists.Used > 0 {
+		t.row("", fmt.Sprintf("prefix lists %s, entries in a list %s", used(q.PrefixLists), used(q.PrefixListEntries)))
+	}
 	if s.Policy.FileDiffers {
 		t.row("", "the file says something else than what is in force: see sgfw reload --dry-run")
 	}
@@ -133,6 +139,9 @@ func (p *program) printStatus(s control.Status) error {
 	}
 	return t.flush()
 }
+
+// used is how much of a quota is used.
+func used(q control.QuotaStatus) string { return fmt.Sprintf("%d of %d", q.Used, q.Quota) }
 
 // queueRange is the first and the last number of consecutive queues.
 func queueRange(q []control.QueueStatus) string {

@@ -61,7 +61,7 @@ func Parse(name string, data []byte) (*policy.Policy, policy.Problems, error) {
 	if root := d.read(data); root != nil {
 		p = d.policy(root)
 		failed := d.found.Failed()
-		for _, problem := range policy.Validate(p, policy.DefaultQuotas) {
+		for _, problem := range policy.Validate(p) {
 			// What is missing may be what could not be read.
 			if !failed || problem.Field != "interfaces" {
 				d.found.Add(d.placed(problem))

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"sgfw/policy"
+	"sgfw/test/parity"
 )
 
 func TestTooBig(t *testing.T) {
@@ -131,6 +132,7 @@ func TestSourceDestCheckDefault(t *testing.T) {
 
 // TestDefaults: what the file leaves out is AWS's default, or ours.
 func TestDefaults(t *testing.T) {
+	parity.Proves(t, "D1", "Q1", "Q6", "Q7", "R26")
 	p, problems, err := Parse("f", []byte("version: 1\nsecurity_groups:\n  - { name: web, description: x }\n  - { name: shut, description: x, egress: [] }\ninterfaces:\n  - device: eth0\n    security_groups: [web]\n"))
 	if err != nil || len(problems) > 0 {
 		t.Fatal(problems)
@@ -147,6 +149,9 @@ func TestDefaults(t *testing.T) {
 			Device: "eth0", Groups: []string{"web"}, Pos: policy.Pos{File: "f", Line: 6, Col: 5},
 			Timeouts: policy.Timeouts{TCPEstablished: 432000 * time.Second, UDP: 30 * time.Second, UDPStream: 180 * time.Second},
 		}},
+		Quotas: policy.Quotas{ // Q1, Q6, Q7, R26
+			RulesPerGroup: 60, GroupsPerInterface: 5, Groups: 2500, PrefixLists: 100, PrefixListEntries: 1000,
+		},
 		Settings: policy.Settings{QueueBase: 4270, QueueBusyPoll: 50 * time.Microsecond, QueueDriver: policy.QueueDriverBatch, MaxFlows: 262144},
 	}
 	if diff := cmp.Diff(want, p, cmpopts.EquateComparable(netip.Prefix{}), cmpopts.EquateEmpty()); diff != "" {
@@ -154,8 +159,11 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// TestReads: every key of the format lands in its place.
+// TestReads: every key of the format lands in its place. A rule is direction,
+// protocol, ports and one peer (R1); a block with several peers is as many rules
+// (R8), and one without ports has none (R9).
 func TestReads(t *testing.T) {
+	parity.Proves(t, "R1", "R8", "R9")
 	p, problems, err := Parse("f", []byte(`version: 1
 prefix_lists:
   - name: office
@@ -188,6 +196,12 @@ interfaces:
     connection_tracking: { tcp_established_timeout: 60, udp_timeout: 31, udp_stream_timeout: 61 }
 peers:
   - { name: db-1, addresses: [10.0.1.7], security_groups: [app] }
+quotas:
+  rules_per_security_group: 61
+  security_groups_per_interface: 6
+  security_groups: 7
+  prefix_lists: 8
+  prefix_list_entries: 11
 settings:
   icmp_errors: rules
   on_stop: keep
@@ -231,6 +245,7 @@ settings:
 			Timeouts: policy.Timeouts{TCPEstablished: time.Minute, UDP: 31 * time.Second, UDPStream: 61 * time.Second}, Pos: at(27, 5),
 		}},
 		Remotes: []policy.Remote{{Name: "db-1", Addresses: []netip.Addr{addr("10.0.1.7")}, Groups: []string{"app"}, Pos: at(32, 5)}},
+		Quotas:  policy.Quotas{RulesPerGroup: 61, GroupsPerInterface: 6, Groups: 7, PrefixLists: 8, PrefixListEntries: 11},
 		Settings: policy.Settings{
 			ICMPErrors: policy.ICMPErrorsRules, OnStop: policy.OnStopKeep, OnGone: policy.FailAccept,
 			QueueBase: 5000, QueueCount: 2, QueueBusyPoll: 20 * time.Microsecond, QueueDriver: policy.QueueDriverBatch, MaxFlows: 1000, Watch: true,
@@ -238,5 +253,44 @@ settings:
 	}
 	if diff := cmp.Diff(want, p, cmpopts.EquateComparable(netip.Prefix{}, netip.Addr{}), cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// TestSpellings: what AWS normalises is one and the same rule here, and so no
+// change: numbers with a name (R10), host bits (R16), an empty description (R39),
+// ports where there are none (§1.2); one block with many peers and many blocks
+// with one (R8).
+func TestSpellings(t *testing.T) {
+	parity.Proves(t, "R8", "R10", "R16", "R39", "icmpv6 missing", "protocol all", "protocol number")
+	in := func(rules string) *policy.Policy {
+		p, _, err := Parse("", []byte("version: 1\nsecurity_groups:\n  - name: web\n    description: x\n    ingress: ["+rules+"]\n"))
+		if err != nil {
+			t.Fatalf("%s: %v", rules, err)
+		}
+		return p
+	}
+	for _, tt := range []struct{ one, other string }{
+		{`{ protocol: TCP, ports: 22, self: true }`, `{ protocol: 6, from_port: 22, to_port: 22, self: true }`},
+		{`{ protocol: Udp, ports: 22, self: true }`, `{ protocol: 17, ports: 22-22, security_groups: [web] }`},
+		{`{ protocol: icmp, from_port: -1, to_port: -1, self: true }`, `{ protocol: "1", from_port: -1, to_port: -1, self: true }`},
+		{`{ protocol: icmpv6, self: true }`, `{ protocol: 58, from_port: -1, to_port: -1, self: true }`},
+		{`{ protocol: -1, self: true }`, `{ protocol: "-1", ports: 80, self: true }`},
+		{`{ protocol: 50, self: true }`, `{ protocol: 50, from_port: 1, to_port: 2, self: true }`},
+		{`{ protocol: 50, cidr_blocks: [100.68.0.18/18] }`, `{ protocol: 50, cidr_blocks: [100.68.0.0/18] }`},
+		{`{ protocol: 50, ipv6_cidr_blocks: ["2001:DB8::1/32"] }`, `{ protocol: 50, ipv6_cidr_blocks: ["2001:db8::/32"] }`},
+		{`{ protocol: 50, self: true, description: "" }`, `{ protocol: 50, self: true }`},
+		{`{ protocol: tcp, ports: 22, self: true, cidr_blocks: [10.0.0.0/8, 11.0.0.0/8] }`,
+			`{ protocol: tcp, ports: 22, cidr_blocks: [11.0.0.0/8] }, { protocol: tcp, ports: 22, self: true }, { protocol: tcp, ports: 22, cidr_blocks: [10.0.0.0/8] }`},
+	} {
+		if changes := policy.Diff(in(tt.one), in(tt.other)); len(changes) > 0 {
+			t.Errorf("%s\n%s\nare not the same: %v", tt.one, tt.other, changes)
+		}
+		// A rule that differs is one that is new: nothing above is blind.
+		if changes := policy.Diff(in(tt.one), in(`{ protocol: 51, self: true }`)); len(changes) < 2 {
+			t.Errorf("%s is the same as protocol 51: %v", tt.one, changes)
+		}
+	}
+	if changes := policy.Diff(in(`{ protocol: 50, self: true, description: "a" }`), in(`{ protocol: 50, self: true }`)); len(changes) != 1 || changes[0].Op != policy.Changed {
+		t.Errorf("a description that goes: %v, want one change and no other rule", changes)
 	}
 }

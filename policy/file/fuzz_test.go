@@ -40,7 +40,7 @@ func check(t *testing.T, data []byte) (taken bool) {
 	if p == nil {
 		return false
 	}
-	if err := policy.Validate(p, policy.DefaultQuotas).Err(); err != nil {
+	if err := policy.Validate(p).Err(); err != nil {
 		t.Fatalf("taken, but not valid: %v", err)
 	}
 	return true

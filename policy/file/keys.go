@@ -9,7 +9,7 @@ import (
 
 // The keys of each part, in the order in which the documentation shows them.
 var (
-	policyKeys    = []string{"version", "prefix_lists", "security_groups", "default_security_group", "interfaces", "peers", "settings"}
+	policyKeys    = []string{"version", "prefix_lists", "security_groups", "default_security_group", "interfaces", "peers", "quotas", "settings"}
 	listKeys      = []string{"name", "max_entries", "entries"}
 	entryKeys     = []string{"cidr", "description"}
 	groupKeys     = []string{"name", "description", "tags", "ingress", "egress"}
@@ -18,6 +18,7 @@ var (
 	interfaceKeys = []string{"device", "mode", "security_groups", "addresses", "source_dest_check", "connection_tracking"}
 	trackingKeys  = []string{"tcp_established_timeout", "udp_timeout", "udp_stream_timeout"}
 	peerKeys      = []string{"name", "addresses", "security_groups"}
+	quotasKeys    = []string{"rules_per_security_group", "security_groups_per_interface", "security_groups", "prefix_lists", "prefix_list_entries"}
 	settingsKeys  = []string{"tracking", "icmp_errors", "datapath", "on_stop", "on_failure", "queues", "queue_driver", "max_flows", "watch"}
 	failureKeys   = []string{"gone"}
 	queuesKeys    = []string{"base", "count", "balance", "busy_poll"}

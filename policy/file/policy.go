@@ -11,12 +11,12 @@ const version = 1
 
 // policy reads the whole file. What cannot be read is reported and left out.
 func (d *decoder) policy(root *node) *policy.Policy {
-	p := &policy.Policy{Settings: policy.DefaultSettings}
+	p := &policy.Policy{Quotas: policy.DefaultQuotas, Settings: policy.DefaultSettings}
 	f, ok := d.mapping(root, "the policy", policyKeys)
 	if !ok {
 		return p
 	}
-	// Settings have no position of their own: theirs is the zero one.
+	// Settings and quotas have no position of their own: theirs is the zero one.
 	d.parts[place{}] = root
 	if n := f["version"]; n == nil {
 		d.errorAt(d.at(root), policy.MissingParameter, "begin with: version: 1", "the policy has no version")
@@ -43,6 +43,9 @@ func (d *decoder) policy(root *node) *policy.Policy {
 		if r, ok := d.remote(n); ok {
 			p.Remotes = append(p.Remotes, r)
 		}
+	}
+	if n := f["quotas"]; n != nil {
+		d.quotas(n, &p.Quotas)
 	}
 	if n := f["settings"]; n != nil {
 		d.settings(n, &p.Settings)
@@ -168,6 +171,16 @@ func (d *decoder) group(n *node) (g policy.Group, ok bool) {
 		g.Egress = d.rules(f["egress"], g.Name, policy.Egress)
 	}
 	return g, ok
+}
+
+// quotas reads what is under `quotas:` over the defaults in q.
+func (d *decoder) quotas(n *node, q *policy.Quotas) {
+	f, _ := d.mapping(n, "quotas", quotasKeys)
+	for _, key := range quotasKeys {
+		if most, ok := d.number(f[key], "quotas."+key); ok {
+			*q.Field(key) = most
+		}
+	}
 }
 
 // tags reads a mapping from any text to text.

@@ -4,12 +4,14 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"sgfw/policy"
+	"sgfw/test/parity"
 )
 
 var update = flag.Bool("update", false, "write what the reader says into testdata/problems")
@@ -30,11 +32,28 @@ func listed(problems policy.Problems) string {
 	return strings.Join(lines, "\n")
 }
 
+// handle is one of a claim about AWS: a letter and a number, or words for a row
+// of the tables of protocols and of texts.
+var handle = regexp.MustCompile(`\b[A-Z][0-9]+\b|\b(ports|icmp|icmpv6|protocol|text) [a-z ]+`)
+
+// claims are what a case proves: the handles before the colon of its title, or
+// those that are letter and number in one without.
+func claims(title string) (handles []string) {
+	before, _, colon := strings.Cut(title, ": ")
+	for _, h := range handle.FindAllString(before, -1) {
+		if colon || !strings.Contains(h, " ") {
+			handles = append(handles, h)
+		}
+	}
+	return handles
+}
+
 // TestProblems reads the cases of testdata/problems. Each file begins with the
 // lines that all of its policies begin with; a case begins with "###", goes on
 // with the rest of the policy, and ends with the problems, each after ">>>", or
 // with ">>> ok" where the policy is taken without a word. Positions count from
-// the first line of the file's beginning; AWS's code, if any, stands in front.
+// the first line of the file's beginning; AWS's code, if any, stands in front. A
+// case proves the claims that its title names.
 func TestProblems(t *testing.T) {
 	paths, err := filepath.Glob("testdata/problems/*.txt")
 	if err != nil || len(paths) == 0 {
@@ -62,6 +81,7 @@ func TestProblems(t *testing.T) {
 					continue
 				}
 				t.Run(title, func(t *testing.T) {
+					parity.Proves(t, claims(title)...)
 					if diff := cmp.Diff(want, got); diff != "" {
 						t.Errorf("problems (-want +got):\n%s", diff)
 					}

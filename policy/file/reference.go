@@ -31,7 +31,7 @@ type Key struct {
 // Reference describes every part and key of the policy file, in the order in
 // which documentation shows them. The result is the caller's own.
 func Reference() []Part {
-	d, t := policy.DefaultSettings, policy.DefaultTimeouts
+	d, t, q := policy.DefaultSettings, policy.DefaultTimeouts, policy.DefaultQuotas
 	seconds := func(n float64) string { return fmt.Sprintf("%.0f", n) }
 	rule := Part{
 		Path: "security_groups[].ingress[] and egress[]",
@@ -57,11 +57,12 @@ func Reference() []Part {
 			{"default_security_group", "mapping", "see below", "Other rules for the default group."},
 			{"interfaces", "list", "none", "The network devices that groups are attached to. Devices that no entry covers are not filtered."},
 			{"peers", "list", "none", "Interfaces on other machines, so that rules that refer to groups know their addresses."},
+			{"quotas", "mapping", "see below", "How much the policy may hold."},
 			{"settings", "mapping", "see below", "How the daemon works."},
 		}},
 		{"prefix_lists[]", "A prefix list names CIDRs of one address family.", []Key{
 			{"name", "text", "", "Required, and unique."},
-			{"max_entries", "number", "number of entries", "How many rules a reference to the list counts as, as in AWS."},
+			{"max_entries", "number", "number of entries", "How many rules a reference to the list counts as, as in AWS; see quotas."},
 			{"entries", "list", "", "What the list holds."},
 		}},
 		{"prefix_lists[].entries[]", "", []Key{
@@ -98,6 +99,13 @@ func Reference() []Part {
 			{"name", "text", "", "Required, and unique."},
 			{"addresses", "list of addresses", "", "Its addresses, at least one. Required."},
 			{"security_groups", "list of names", "", "The groups that it has there."},
+		}},
+		{"quotas", "AWS's quotas, which it raises on request: rules_per_security_group times security_groups_per_interface is at most 1000. A policy beyond one of them is refused; from four fifths of one on check and reload say so.", []Key{
+			{"rules_per_security_group", fmt.Sprintf("1 to %d", policy.MaxRulesPerInterface), fmt.Sprint(q.RulesPerGroup), "How many rules a group has at most, in each direction and for each family. A CIDR counts 1 in its family, a group 1 in each, a prefix list its max_entries in its family."},
+			{"security_groups_per_interface", fmt.Sprintf("1 to %d", policy.MaxGroupsPerInterface), fmt.Sprint(q.GroupsPerInterface), "How many groups an interface or a peer has at most."},
+			{"security_groups", "number", fmt.Sprint(q.Groups), "How many groups there are at most."},
+			{"prefix_lists", "number", fmt.Sprint(q.PrefixLists), "How many prefix lists there are at most."},
+			{"prefix_list_entries", "number", fmt.Sprint(q.PrefixListEntries), "How large max_entries of a prefix list is at most."},
 		}},
 		{"settings", "", []Key{
 			{"tracking", "always", "always", "Flows are always tracked. (aws is not yet supported.)"},

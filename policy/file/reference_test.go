@@ -18,6 +18,7 @@ func TestReference(t *testing.T) {
 		"interfaces[]":                             interfaceKeys,
 		"interfaces[].connection_tracking":         trackingKeys,
 		"peers[]":                                  peerKeys,
+		"quotas":                                   quotasKeys,
 		"settings":                                 settingsKeys,
 		"settings.on_failure":                      failureKeys,
 		"settings.queues":                          queuesKeys,

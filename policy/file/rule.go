@@ -32,7 +32,7 @@ func (d *decoder) block(rules []policy.Rule, n *node, group string, index int) [
 	protocol := f["protocol"]
 	switch {
 	case protocol == nil:
-		d.errorAt(shared.Pos, policy.MissingParameter, "tcp, udp, icmp, icmpv6, a number 0 to 255, or -1 for all", "the rule has no protocol")
+		d.errorAt(shared.Pos, policy.InvalidParameterValue, "tcp, udp, icmp, icmpv6, a number 0 to 255, or -1 for all", "the rule has no protocol")
 		ok = false
 	case unusable(protocol):
 		ok = false
@@ -63,7 +63,8 @@ func (d *decoder) block(rules []policy.Rule, n *node, group string, index int) [
 }
 
 // span reads what a rule says about ports, or type and code; their ranges are for
-// validation to check.
+// validation to check. What is left out has the code that AWS gives, which is not
+// MissingParameter.
 func (d *decoder) span(f fields, p policy.Protocol, pos policy.Pos) (from, to int, ok bool) {
 	ports, fromNode, toNode := f["ports"], f["from_port"], f["to_port"]
 	if ports != nil && (fromNode != nil || toNode != nil) {
@@ -87,10 +88,10 @@ func (d *decoder) span(f fields, p policy.Protocol, pos policy.Pos) (from, to in
 	none, both := ports == nil && fromNode == nil && toNode == nil, ports != nil || fromNode != nil && toNode != nil
 	switch {
 	case none && p.HasPorts():
-		d.errorAt(pos, policy.MissingParameter, "such as ports: 443 or ports: 8000-9000; all ports are 0-65535", "%s needs ports", p)
+		d.errorAt(pos, policy.InvalidParameterValue, "such as ports: 443 or ports: 8000-9000; all ports are 0-65535", "%s needs ports", p)
 		return 0, 0, false
 	case none && p == policy.ICMP:
-		d.errorAt(pos, policy.MissingParameter, "from_port: 8 and to_port: -1 is echo request; -1 and -1 is everything",
+		d.errorAt(pos, policy.InvalidParameterValue, "from_port: 8 and to_port: -1 is echo request; -1 and -1 is everything",
 			"icmp needs from_port (the type) and to_port (the code)")
 		return 0, 0, false
 	case none:
@@ -100,7 +101,7 @@ func (d *decoder) span(f fields, p policy.Protocol, pos policy.Pos) (from, to in
 		if fromNode != nil {
 			missing = "to_port"
 		}
-		d.errorAt(pos, policy.MissingParameter, "from_port and to_port go together", "the rule has no %s", missing)
+		d.errorAt(pos, policy.InvalidParameterValue, "from_port and to_port go together", "the rule has no %s", missing)
 		return 0, 0, false
 	case p.HasPorts() || p.IsICMP():
 		return given()

@@ -180,7 +180,7 @@ func TestSchemaHasEveryKey(t *testing.T) {
 		"": policyKeys, "prefix_lists[]": listKeys, "prefix_lists[].entries[]": entryKeys, "security_groups[]": groupKeys, rulePath: ruleKeys,
 		"default_security_group": defaultKeys,
 		"interfaces[]":           interfaceKeys, "interfaces[].connection_tracking": trackingKeys, "peers[]": peerKeys,
-		"settings": settingsKeys, "settings.on_failure": failureKeys, "settings.queues": queuesKeys,
+		"quotas": quotasKeys, "settings": settingsKeys, "settings.on_failure": failureKeys, "settings.queues": queuesKeys,
 	} {
 		for _, p := range Reference() {
 			if p.Path != path {

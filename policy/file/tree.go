@@ -134,7 +134,7 @@ func (d *decoder) plain(n *node, key string, text *cursor, depth int) bool {
 	switch n.Kind {
 	case yaml.ScalarNode:
 		if isNull(n) {
-			hint := "write a value, or leave the key out"
+			hint, code := "write a value, or leave the key out", policy.MissingParameter
 			switch key {
 			case "":
 				d.errorAt(at, "", "", "a list item has no value")
@@ -143,8 +143,10 @@ func (d *decoder) plain(n *node, key string, text *cursor, depth int) bool {
 				hint = "write [] for no rules"
 			case "default_security_group":
 				hint = "leave the key out for the rules that AWS creates; the group cannot be deleted"
+			case "protocol": // as AWS has it
+				hint, code = "write a value; -1 is all protocols", policy.InvalidParameterValue
 			}
-			d.errorAt(at, policy.MissingParameter, hint, "%s has no value", short(key))
+			d.errorAt(at, code, hint, "%s has no value", short(key))
 		}
 	case yaml.SequenceNode:
 		for _, item := range n.Content {

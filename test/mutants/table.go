@@ -25,6 +25,7 @@ var (
 	table  = []string{"./conntrack", "./filter"}
 	daemon = []string{"./cmd/internal/daemon"}
 	parser = []string{"./filter/packet", "./filter"}
+	rules  = []string{"./policy", "./policy/file"}
 )
 
 var mutants = []mutant{
@@ -317,5 +318,20 @@ var mutants = []mutant{
 		name: "storm-unmuffled", what: "every damage of the table in a loop is logged",
 		file: "cmd/internal/daemon/interference_linux.go", packages: daemon,
 		old: "m.lines >= linesPerPeriod", new: "m.lines < 0",
+	},
+	{
+		name: "list-costs-entries", what: "a prefix list costs what it holds, not what it may hold (Q3)",
+		file: "policy/usage.go", packages: rules,
+		old: "				v4 = list.MaxEntries\n", new: "				v4 = len(list.Entries)\n",
+	},
+	{
+		name: "group-costs-once", what: "a group peer counts in one family only (Q3)",
+		file: "policy/usage.go", packages: rules,
+		old: "	case PeerGroup:\n		return 1, 1\n", new: "	case PeerGroup:\n		return 1, 0\n",
+	},
+	{
+		name: "one-counter", what: "both families share one counter (Q2)",
+		file: "policy/usage.go", packages: rules,
+		old: "			used[f] += n\n", new: "			used[0] += n\n			used[1] = used[0]\n",
 	},
 }

@@ -33,6 +33,7 @@ type Status struct {
 	Policy     PolicyStatus      `json:"policy"`
 	Interfaces []InterfaceStatus `json:"interfaces"`
 	Groups     []GroupStatus     `json:"groups"`
+	Quotas     Quotas            `json:"quotas"`
 	Table      TableStatus       `json:"table"`
 	Queues     []QueueStatus     `json:"queues"`
 	Flows      FlowStatus        `json:"flows"`
@@ -96,8 +97,9 @@ type InterfaceStatus struct {
 	Covered []Device `json:"covered"`
 }
 
-// GroupStatus is a group and how much of AWS's quota it uses (aws-semantics Q2): a
-// CIDR counts 1 in its family, a group 1 in each, a prefix list what it may hold.
+// GroupStatus is a group and how much of its quota it uses, in four counters as AWS
+// keeps them (aws-semantics Q2): a CIDR counts 1 in its family, a group 1 in each, a
+// prefix list what it may hold.
 type GroupStatus struct {
 	Name string `json:"name"`
 	// Attached is true if an interface of the policy has the group.

@@ -40,7 +40,8 @@ func (d *daemon) Status(context.Context) (control.Status, error) {
 			Failure:    d.refused,
 		},
 		Interfaces: d.interfaces(),
-		Groups:     groups(d.current.policy),
+		Groups:     control.Groups(d.current.policy),
+		Quotas:     control.QuotasOf(d.current.policy),
 		Table:      d.tableStatus(),
 		Queues:     d.queueStatus(),
 		Flows:      flowStatus(d.engine.Flows().Stats()),
@@ -86,22 +87,6 @@ func (d *daemon) interfaces() []control.InterfaceStatus {
 			dev.Addresses = append(dev.Addresses, a.String())
 		}
 		out[i].Covered = append(out[i].Covered, dev)
-	}
-	return out
-}
-
-// groups lists the groups with what they use of their quotas.
-func groups(p *policy.Policy) []control.GroupStatus {
-	out := []control.GroupStatus{}
-	for i := range p.Groups {
-		g := &p.Groups[i]
-		u := p.Usage(g)
-		out = append(out, control.GroupStatus{
-			Name: g.Name, Quota: policy.DefaultQuotas.RulesPerGroup,
-			Ingress:  control.Usage{IPv4: u.IngressIPv4, IPv6: u.IngressIPv6},
-			Egress:   control.Usage{IPv4: u.EgressIPv4, IPv6: u.EgressIPv6},
-			Attached: slices.ContainsFunc(p.Interfaces, func(n policy.Interface) bool { return slices.Contains(n.Groups, g.Name) }),
-		})
 	}
 	return out
 }

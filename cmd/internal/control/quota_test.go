@@ -1,0 +1,53 @@
+package control
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"sgfw/policy/file"
+	"sgfw/test/parity"
+)
+
+// TestQuotas: four counters for each group (Q2), a group in both families and a
+// list by what it may hold (Q3, Q4), and the fullest where a quota holds for many.
+func TestQuotas(t *testing.T) {
+	parity.Proves(t, "Q2", "Q3", "Q4", "Q9")
+	p, _, err := file.Parse("", []byte(`version: 1
+prefix_lists:
+  - { name: four, max_entries: 20, entries: [{ cidr: 10.0.0.0/8 }, { cidr: 11.0.0.0/8 }, { cidr: 12.0.0.0/8 }] }
+  - { name: empty, max_entries: 30, entries: [] }
+security_groups:
+  - name: web
+    description: x
+    ingress:
+      - { protocol: tcp, ports: 80, cidr_blocks: [0.0.0.0/0], ipv6_cidr_blocks: ["::/0"] }
+      - { protocol: tcp, ports: 443, cidr_blocks: [0.0.0.0/0] }
+      - { protocol: tcp, ports: 22, prefix_lists: [four], security_groups: [db] }
+    egress: []
+  - { name: db, description: x, ingress: [{ protocol: -1, prefix_lists: [empty] }] }
+interfaces: [{ device: eth0, security_groups: [web] }]
+peers: [{ name: far, addresses: [192.0.2.1], security_groups: [web, db] }]
+quotas: { rules_per_security_group: 100 }
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	groups := []GroupStatus{
+		{Name: "web", Attached: true, Ingress: Usage{IPv4: 23, IPv6: 2}, Quota: 100},
+		{Name: "db", Ingress: Usage{IPv4: 30, IPv6: 30}, Egress: Usage{IPv4: 1, IPv6: 1}, Quota: 100},
+	}
+	if diff := cmp.Diff(groups, Groups(p)); diff != "" {
+		t.Errorf("groups (-want +got):\n%s", diff)
+	}
+	quotas := Quotas{
+		RulesPerSecurityGroup:      QuotaStatus{30, 100},
+		SecurityGroupsPerInterface: QuotaStatus{2, 5},
+		SecurityGroups:             QuotaStatus{2, 2500},
+		PrefixLists:                QuotaStatus{2, 100},
+		PrefixListEntries:          QuotaStatus{30, 1000},
+	}
+	if diff := cmp.Diff(quotas, QuotasOf(p)); diff != "" {
+		t.Errorf("quotas (-want +got):\n%s", diff)
+	}
+}
