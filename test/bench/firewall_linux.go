@@ -24,6 +24,8 @@ type running struct {
 	// pid is its process, 0 for one inside the kernel.
 	pid  int
 	stop func() error
+	// flows is how many sgfw has in its table; nil for others.
+	flows func() (int, error)
 }
 
 // The firewalls that others are compared with.

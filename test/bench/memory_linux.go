@@ -83,6 +83,63 @@ func (r *results) measureMemory(ctx context.Context, f firewall, o options) (err
 	return nil
 }
 
+// scaleMemory weighs the whole process with flows of real packets in its table.
+func scaleMemory(ctx context.Context, o options) (sheet, error) {
+	s := sheet{
+		title: "Memory",
+		text:  "Resident memory of the daemon that judged one datagram of each flow, with room for a million (`max_flows`).",
+		head:  []string{"flows", "resident", "more than without flows, each"},
+	}
+	sizes := []int{0, 1000, 100_000, 1_000_000}
+	if o.quick {
+		sizes = []int{0, 1000}
+	}
+	var empty int64
+	for _, n := range sizes {
+		bytes, err := weigh(ctx, o, n)
+		if err != nil {
+			return s, fmt.Errorf("%d flows: %w", n, err)
+		}
+		each := "–"
+		if n == 0 {
+			empty = bytes
+		} else {
+			each = number(float64(bytes-empty) / float64(n))
+		}
+		s.add(thousands(n), fmt.Sprintf("%s MB", number(float64(bytes)/1e6)), each)
+	}
+	return s, nil
+}
+
+// weigh is the resident memory of a fresh daemon that has n flows.
+func weigh(ctx context.Context, o options, n int) (bytes int64, err error) {
+	p, err := host.build()
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, p.lab.Close()) }()
+	fw, err := sgfw(o, "", 10, "  max_flows: 1100000").start(ctx, p)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, fw.stop()) }()
+	if err := openFlows(p.ends.client, p, n); err != nil {
+		return 0, err
+	}
+	if err := sleep(ctx, 200*time.Millisecond); err != nil {
+		return 0, err
+	}
+	if bytes, err = resident(fw.pid); err != nil {
+		return 0, err
+	}
+	if have, err := fw.flows(); err != nil {
+		return 0, err
+	} else if have < n {
+		return 0, fmt.Errorf("only %d came about", have)
+	}
+	return bytes, nil
+}
+
 // openFlows sends one datagram for each of n pairs of ports, in steps small
 // enough for every queue.
 func openFlows(client *netlab.Host, p *place, n int) error {
@@ -95,6 +152,7 @@ func openFlows(client *netlab.Host, p *place, n int) error {
 		}
 	}
 	err := client.Do(func() error {
+		const step = 64
 		left := n
 		for source := 10_000; left > 0; source++ {
 			fd, err := socketIn(unix.SOCK_DGRAM)
@@ -104,14 +162,13 @@ func openFlows(client *netlab.Host, p *place, n int) error {
 			err = unix.Bind(fd, &unix.SockaddrInet4{Port: source})
 			for i := 0; err == nil && i < sinks && left > 0; i++ {
 				err = unix.Sendto(fd, []byte{1}, 0, sockaddr(p.ends.port(portMemory+i)))
-				left--
+				if left--; left%step == 0 {
+					nap(300 * time.Microsecond)
+				}
 			}
 			unix.Close(fd)
 			if err != nil {
 				return fmt.Errorf("flow from port %d: %w", source, err)
-			}
-			if source%64 == 0 {
-				nap(3 * time.Millisecond)
 			}
 		}
 		return nil

@@ -25,7 +25,7 @@ type sheet struct {
 func (s *sheet) add(cells ...string) { s.rows = append(s.rows, cells) }
 
 // measureScale measures what grows with rules, flows and interfaces on the
-// decision alone, and with queues on real packets.
+// decision alone, and memory and what grows with queues on real packets.
 func measureScale(ctx context.Context, o options) error {
 	m := thisMachine()
 	runtime.LockOSThread() // the thread's own processor time is what is measured
@@ -41,11 +41,13 @@ func measureScale(ctx context.Context, o options) error {
 			return ctx.Err()
 		}
 	}
-	s, err := scaleQueues(ctx, o)
-	if err != nil {
-		return err
+	for _, measure := range []func(context.Context, options) (sheet, error){scaleMemory, scaleQueues} {
+		s, err := measure(ctx, o)
+		if err != nil {
+			return err
+		}
+		sheets = append(sheets, s)
 	}
-	sheets = append(sheets, s)
 
 	w := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', 0)
 	var md bytes.Buffer

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -90,9 +91,10 @@ func startSGFW(ctx context.Context, program string, p *place, policy string, arg
 		return nil, err
 	}
 	defer notify.Close()
+	socket := filepath.Join(dir, "run", "sgfw.sock")
 	var log bytes.Buffer
 	cmd := p.fw.CommandContext(ctx, program,
-		append([]string{"--socket", filepath.Join(dir, "run", "sgfw.sock"), "run", "-c", config}, args...)...)
+		append([]string{"--socket", socket, "run", "-c", config}, args...)...)
 	cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+ready, "SSH_CONNECTION=")
 	cmd.Stdout, cmd.Stderr = &log, &log
 	if err := cmd.Start(); err != nil {
@@ -116,7 +118,18 @@ func startSGFW(ctx context.Context, program string, p *place, policy string, arg
 			return nil, errors.Join(fmt.Errorf("sgfw is not ready: %w", err), stop())
 		}
 		if strings.Contains("\n"+string(b[:n])+"\n", "\nREADY=1\n") {
-			return &running{pid: cmd.Process.Pid, stop: stop}, nil
+			return &running{pid: cmd.Process.Pid, stop: stop, flows: func() (int, error) { return liveFlows(p, program, socket) }}, nil
 		}
 	}
+}
+
+// liveFlows asks a daemon how many flows it has.
+func liveFlows(p *place, program, socket string) (int, error) {
+	out, err := p.fw.Command(program, "--socket", socket, "status", "-o", "json").Output()
+	if err != nil {
+		return 0, err
+	}
+	var status struct{ Flows struct{ Live int } }
+	err = json.Unmarshal(out, &status)
+	return status.Flows.Live, err
 }
