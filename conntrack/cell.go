@@ -41,7 +41,7 @@ func (c *Cell) Update(s *Sample, o Outcome, tmo *Timeouts, now Time) {
 		return
 	}
 	if o != OutcomeMember {
-		if o == OutcomeRules && f.class == ClassTCP && s.Class == ClassTCP &&
+		if o == OutcomeRules && f.class == ClassTCP && s.Class == ClassTCP && !f.Untracked() &&
 			s.TCP.Flags.possible() && s.TCP.Flags&(SYN|ACK) == SYN {
 			f.claimSYN(s.Dir, &s.TCP)
 		}
@@ -94,7 +94,17 @@ func (c *Cell) Insert(s *Sample, rule uint32, tmo *Timeouts, now Time) InsertRes
 	sh := c.shard
 	f := c.flow
 	halfOpen := s.Class == ClassTCP
-	if f != nil {
+	switch {
+	case f != nil && f.Untracked():
+		if !sh.admit(halfOpen, now) {
+			sh.stats.refused++
+			return TableFull
+		}
+		sh.remove(c.index, f)
+		c.index, f = sh.add(c.hash, c.key, s.Lane)
+		c.flow = f
+		sh.stats.replaced++
+	case f != nil:
 		was := f.state.queue()
 		if halfOpen && was != queueHalfOpen && !sh.admitHalfOpen(now) {
 			sh.stats.refused++
@@ -105,7 +115,7 @@ func (c *Cell) Insert(s *Sample, rule uint32, tmo *Timeouts, now Time) InsertRes
 			sh.table.halfOpen.Add(-1)
 		}
 		sh.stats.replaced++
-	} else {
+	default:
 		if !sh.admit(halfOpen, now) {
 			sh.stats.refused++
 			return TableFull
@@ -143,7 +153,7 @@ func (c *Cell) restart(s *Sample, tmo *Timeouts, now Time) {
 func (c *Cell) moved(was State) {
 	f := c.flow
 	from, to := was.queue(), f.state.queue()
-	if from == to {
+	if from == to || f.Untracked() {
 		return
 	}
 	c.lockShard()

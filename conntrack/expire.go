@@ -23,7 +23,7 @@ func (t *Table) Expire(now Time, budget int) (removed int) {
 			}
 			n := min(budget, sweepSlice)
 			s.mu.Lock()
-			looked, gone := s.sweepOn(now, n)
+			looked, gone, _ := s.sweepOn(now, n)
 			end = s.sweep == 1
 			s.mu.Unlock()
 			budget -= max(1, looked)
@@ -47,12 +47,15 @@ func (t *Table) Slots() (n int) {
 }
 
 // sweepOn looks at the next n entries and stops at the last one, where the next
-// round begins.
-func (s *shard) sweepOn(now Time, n int) (looked, removed int) {
+// round begins. tracked is how many of the removed flows were.
+func (s *shard) sweepOn(now Time, n int) (looked, removed, tracked int) {
 	i := s.sweep
 	for ; looked < n && i < s.end(); looked++ {
 		if f := s.at(i); f.deadline() != 0 && f.expired(now) && f.tryHold() {
 			if f.expired(now) { // still: another clock may be a little behind
+				if !f.Untracked() {
+					tracked++
+				}
 				s.expire(i, f)
 				removed++
 			} else {
@@ -65,13 +68,14 @@ func (s *shard) sweepOn(now Time, n int) (looked, removed int) {
 		i = 1
 	}
 	s.sweep = i
-	return looked, removed
+	return looked, removed, tracked
 }
 
-// reclaim is a slice of expiry for an insert that needs room.
-func (s *shard) reclaim(now Time, n int) (removed int) {
-	_, removed = s.sweepOn(now, n)
-	return removed
+// reclaim is a slice of expiry for an insert that needs room. It returns how many
+// places became free.
+func (s *shard) reclaim(now Time, n int) (free int) {
+	_, _, free = s.sweepOn(now, n)
+	return free
 }
 
 // expire removes a flow whose timer has run out. The caller holds its gate.

@@ -61,6 +61,8 @@ const (
 	flagFIN flowFlags = 1 << 6
 	// flagFINAcked<<d: it is acknowledged.
 	flagFINAcked flowFlags = 1 << 8
+	// flagUntracked: see [Cell.InsertUntracked].
+	flagUntracked flowFlags = 1 << 10
 
 	flagClaim     = flagClaimSYN | flagClaimFIN | flagClaimEgress
 	flagsFIN      = flagFIN<<Ingress | flagFIN<<Egress
@@ -78,6 +80,18 @@ func (f *Flow) Opener() Direction { return Direction(f.flags & flagEgress) }
 
 // Rule returns the value given to [Cell.Insert].
 func (f *Flow) Rule() uint32 { return f.rule }
+
+// Untracked reports whether the flow is only remembered, see
+// [Cell.InsertUntracked].
+func (f *Flow) Untracked() bool { return f.flags&flagUntracked != 0 }
+
+// queue returns the eviction queue that the flow waits in.
+func (f *Flow) queue() queueID {
+	if f.Untracked() {
+		return queueUntracked
+	}
+	return f.state.queue()
+}
 
 // Assess says what the flow makes of a packet of its tuple. It changes nothing.
 func (f *Flow) Assess(s *Sample) Outcome {

@@ -9,6 +9,7 @@ const (
 	queueHalfOpen  queueID = iota // TCP that is not established
 	queueUnreplied                // everything else without an answer
 	queueClosed                   // TCP that has ended
+	queueUntracked                // flows that are not tracked, in any state
 	queueCount
 	queueNone = queueCount // flows that are never evicted
 )
@@ -20,7 +21,7 @@ type queue struct {
 
 // enqueue appends the flow to the queue of its state, if it has one.
 func (s *shard) enqueue(i uint32, f *Flow) {
-	id := f.state.queue()
+	id := f.queue()
 	if id == queueNone {
 		return
 	}

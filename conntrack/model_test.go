@@ -226,6 +226,7 @@ func (m *model) check(rt *rapid.T) {
 	}
 	want := m.twin.stats
 	want.MaxFlows, want.MaxHalfOpen = m.twin.maxFlows, m.twin.maxHalfOpen
+	want.MaxUntracked = int(m.table.maxUntracked)
 	want.Flows, want.HalfOpen = len(m.twin.flows), m.twin.countHalfOpen()
 	if d := cmp.Diff(want, m.table.Stats()); d != "" {
 		rt.Fatalf("stats differ (-twin +table):\n%s", d)

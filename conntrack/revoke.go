@@ -1,7 +1,8 @@
 package conntrack
 
 // Revoke ends the flow that [Table.Range] showed and reports whether it did: not
-// if the flow has ended since, was revoked already, or gave its place to another.
+// if the flow has ended since, was revoked already, or gave its place to another,
+// and not if it is untracked: then rules decide about its packets.
 //
 // Its entry stays, in StateRevoked, for as long as the flow would have lived
 // without another packet. A table that forgot the flow would not cut it: the rules
@@ -14,7 +15,7 @@ func (t *Table) Revoke(f *FlowInfo, now Time) bool {
 	c := t.Lock(&f.Tuple, now)
 	defer c.Unlock()
 	live := c.flow
-	if live == nil || live.state == StateRevoked || live.rule != f.Rule || live.created.time() != f.Created {
+	if live == nil || live.Untracked() || live.state == StateRevoked || live.rule != f.Rule || live.created.time() != f.Created {
 		return false
 	}
 	was := live.state

@@ -39,6 +39,7 @@ type shard struct {
 	queues [queueCount]queue
 	sweep  uint32 // where the next slice of expiry begins
 	stats  counters
+	_      [104]byte
 }
 
 func (s *shard) init(t *Table, n int) {
@@ -101,13 +102,17 @@ func (s *shard) remove(i uint32, f *Flow) {
 	f.state = stateFree
 	s.recycle(i, f)
 	s.count--
-	s.table.flows.Add(-1)
+	if f.Untracked() {
+		s.table.untracked.Add(-1)
+	} else {
+		s.table.flows.Add(-1)
+	}
 	f.vacate()
 }
 
 // leave takes a flow out of its queue and out of the half-open ones.
 func (s *shard) leave(f *Flow) {
-	id := f.state.queue()
+	id := f.queue()
 	s.dequeue(f, id)
 	if id == queueHalfOpen {
 		s.table.halfOpen.Add(-1)

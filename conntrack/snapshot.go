@@ -9,6 +9,9 @@ type FlowInfo struct {
 	Class Class
 	// Opener is the direction of the packet that opened the flow.
 	Opener Direction
+	// Untracked is true for a flow that is only remembered, see
+	// [Cell.InsertUntracked].
+	Untracked bool
 	// Rule is the value given to [Cell.Insert].
 	Rule uint32
 	// Created and Expires have the resolution of [Granularity].
@@ -22,15 +25,16 @@ type FlowInfo struct {
 // Info returns a copy of the flow.
 func (f *Flow) Info() FlowInfo {
 	return FlowInfo{
-		Tuple:   f.key,
-		State:   f.state,
-		Class:   f.class,
-		Opener:  f.Opener(),
-		Rule:    f.rule,
-		Created: f.created.time(),
-		Expires: f.deadline().time(),
-		Packets: f.packets,
-		Bytes:   [2]uint64{f.total(Ingress), f.total(Egress)},
+		Tuple:     f.key,
+		State:     f.state,
+		Class:     f.class,
+		Opener:    f.Opener(),
+		Untracked: f.Untracked(),
+		Rule:      f.rule,
+		Created:   f.created.time(),
+		Expires:   f.deadline().time(),
+		Packets:   f.packets,
+		Bytes:     [2]uint64{f.total(Ingress), f.total(Egress)},
 	}
 }
 

@@ -3,6 +3,7 @@ package conntrack
 // counters are a shard's events; its lock guards them.
 type counters struct {
 	inserted  uint64
+	untracked uint64
 	replaced  uint64
 	restarted uint64
 	expired   uint64
@@ -21,10 +22,16 @@ type Stats struct {
 	// Flows and HalfOpen are the levels. MaxFlows-Flows is what AWS calls
 	// conntrack_allowance_available (aws-semantics T31).
 	Flows, HalfOpen int
+	// MaxUntracked and Untracked are limit and level of the flows that are only
+	// remembered, which Flows does not count.
+	MaxUntracked, Untracked int
 
-	// Inserted counts new flows, Replaced those among them that took the place
-	// of an ended flow with the same tuple.
+	// Inserted counts new tracked flows, Replaced those among them that took the
+	// place of an ended or untracked flow with the same tuple.
 	Inserted, Replaced uint64
+	// InsertedUntracked counts flows that began to be remembered, EvictedUntracked
+	// those that made room for others of their kind.
+	InsertedUntracked, EvictedUntracked uint64
 	// Restarted counts connections that proved themselves against a live flow
 	// with the same tuple.
 	Restarted uint64
@@ -45,8 +52,9 @@ type Stats struct {
 // Stats returns the counters. The shards are read one after another.
 func (t *Table) Stats() Stats {
 	st := Stats{
-		MaxFlows:    int(t.maxFlows),
-		MaxHalfOpen: int(t.maxHalfOpen),
+		MaxFlows:     int(t.maxFlows),
+		MaxHalfOpen:  int(t.maxHalfOpen),
+		MaxUntracked: int(t.maxUntracked),
 	}
 	for i := range t.shards {
 		s := &t.shards[i]
@@ -55,6 +63,8 @@ func (t *Table) Stats() Stats {
 		s.mu.Unlock()
 		st.Inserted += c.inserted
 		st.Replaced += c.replaced
+		st.InsertedUntracked += c.untracked
+		st.EvictedUntracked += c.evicted[queueUntracked]
 		st.Restarted += c.restarted
 		st.Expired += c.expired
 		st.Deleted += c.deleted
@@ -67,6 +77,7 @@ func (t *Table) Stats() Stats {
 		st.ClosedRST += c.closedRST
 	}
 	st.Flows = t.Len()
+	st.Untracked = t.Untracked()
 	st.HalfOpen = int(min(t.halfOpen.Load(), t.maxHalfOpen))
 	return st
 }

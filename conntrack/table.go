@@ -22,6 +22,10 @@ type Config struct {
 	// MaxHalfOpen is the limit of TCP flows that are not established; 0 means
 	// half of MaxFlows.
 	MaxHalfOpen int
+	// MaxUntracked is the limit of flows that are remembered without being
+	// tracked, which come on top of MaxFlows; 0 means a quarter of MaxFlows, but
+	// at least 1024.
+	MaxUntracked int
 	// Seed keys the hash; zero means a random seed.
 	Seed [2]uint64
 }
@@ -31,9 +35,10 @@ type Config struct {
 // while it holds one. Memory grows with the flows, about 128 bytes each, and is
 // kept for later flows.
 type Table struct {
-	hash        hashKey
-	maxFlows    int64
-	maxHalfOpen int64
+	hash         hashKey
+	maxFlows     int64
+	maxHalfOpen  int64
+	maxUntracked int64
 	// shardShift brings the shard's bits of a hash down; tests make it 64 for a
 	// single shard.
 	shardShift uint8
@@ -43,8 +48,9 @@ type Table struct {
 
 	_ [128]byte
 	// Written when flows come, go or change state, never on a hit.
-	flows    atomic.Int64
-	halfOpen atomic.Int64
+	flows     atomic.Int64
+	halfOpen  atomic.Int64
+	untracked atomic.Int64
 	// waiting has, for each eviction queue, a bit for each shard where it is
 	// not empty.
 	waiting [queueCount]atomic.Uint64
@@ -61,12 +67,16 @@ func newTable(cfg Config, logShards int) *Table {
 	if cfg.MaxHalfOpen <= 0 {
 		cfg.MaxHalfOpen = max(1, cfg.MaxFlows/2)
 	}
+	if cfg.MaxUntracked <= 0 {
+		cfg.MaxUntracked = max(1024, cfg.MaxFlows/4)
+	}
 	t := &Table{
-		hash:        newHashKey(cfg.Seed),
-		maxFlows:    int64(cfg.MaxFlows),
-		maxHalfOpen: int64(cfg.MaxHalfOpen),
-		shardShift:  uint8(64 - logShards),
-		shards:      make([]shard, 1<<logShards),
+		hash:         newHashKey(cfg.Seed),
+		maxFlows:     int64(cfg.MaxFlows),
+		maxHalfOpen:  int64(cfg.MaxHalfOpen),
+		maxUntracked: int64(cfg.MaxUntracked),
+		shardShift:   uint8(64 - logShards),
+		shards:       make([]shard, 1<<logShards),
 	}
 	for i := range t.shards {
 		t.shards[i].init(t, i)
@@ -112,9 +122,13 @@ func (t *Table) LockCell(c *Cell, k *Tuple, now Time) {
 	}
 }
 
-// Len returns the number of flows, those included that have expired and were
-// not yet removed. It never exceeds the limit.
+// Len returns the number of tracked flows, those included that have expired and
+// were not yet removed. It never exceeds the limit.
 func (t *Table) Len() int { return int(min(t.flows.Load(), t.maxFlows)) }
+
+// Untracked is Len of the flows that are only remembered, see
+// [Cell.InsertUntracked].
+func (t *Table) Untracked() int { return int(min(t.untracked.Load(), t.maxUntracked)) }
 
 // Delete removes the flow of a tuple and reports whether there was a live one.
 func (t *Table) Delete(k *Tuple, now Time) bool {

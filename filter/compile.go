@@ -81,6 +81,7 @@ func (c *Compiler) Compile(p *policy.Policy, m *member.Membership) *Ruleset {
 		groups: make(map[string]*groupGrants, len(p.Groups)),
 		stand:  make(map[string]*[2][]RuleID, len(p.Groups)),
 		pools:  make(map[string]*[2][2]*matcher),
+		wides:  make(map[string]*wideRules),
 		kept:   make(map[string]*matcher),
 	}
 	for i := range p.Groups {
@@ -106,6 +107,9 @@ func (c *Compiler) Compile(p *policy.Policy, m *member.Membership) *Ruleset {
 			related:  p.Settings.ICMPErrors == policy.ICMPErrorsRelated,
 			matchers: *job.pooled(in.Groups),
 		}
+		if p.Settings.Tracking == policy.TrackingAWS {
+			rs.attachments[i].wide = job.wide(in.Groups)
+		}
 	}
 	rs.rules = c.rules
 	c.matchers, c.order = job.kept, job.stand
@@ -127,6 +131,7 @@ type compilation struct {
 	members *member.Membership
 	groups  map[string]*groupGrants
 	pools   map[string]*[2][2]*matcher // by sorted group names: interfaces share
+	wides   map[string]*wideRules      // likewise
 	kept    map[string]*matcher        // becomes Compiler.matchers
 	stand   map[string]*[2][]RuleID    // becomes Compiler.order
 }
@@ -162,11 +167,14 @@ func (c *compilation) read(g *policy.Group) {
 	c.groups[g.Name], c.stand[g.Name] = gg, ids
 }
 
+// poolName is the same for the same groups; names are sorted.
+func poolName(names []string) string { return strings.Join(names, "\x00") }
+
 // pooled returns the matchers for the union of the groups (D6); their order
 // does not matter.
 func (c *compilation) pooled(names []string) *[2][2]*matcher {
 	names = slices.Compact(slices.Sorted(slices.Values(names)))
-	shared := strings.Join(names, "\x00")
+	shared := poolName(names)
 	if m, ok := c.pools[shared]; ok {
 		return m
 	}

@@ -58,6 +58,9 @@ type Explanation struct {
 	LifeLine LifeLine
 	// Flow is the live flow that the packet belongs to, or an ICMP error is about.
 	Flow *conntrack.FlowInfo
+	// Tracking says whether the packet's flow is tracked, or would be. Its Clause is
+	// ClauseNone if the packet belongs to no flow, or does not pass.
+	Tracking Tracking
 	// Rule permitted the packet or, for a flow, its first packet.
 	Rule *RuleInfo
 	// Misses are the rules that came nearest, when none permitted the packet.
@@ -108,6 +111,7 @@ func Explain(rs *Ruleset, flows *conntrack.Table, now conntrack.Time, q Query) E
 	if rule, ok := rs.Rule(d.Verdict.Rule); ok {
 		x.Rule = &rule
 	}
+	x.Tracking = trackingFor(a, &d, &p, info)
 	x.Groups, x.Misses = try(rs, a, q.Direction, &p)
 	switch {
 	case d.Verdict.Accept():
@@ -131,6 +135,23 @@ func Explain(rs *Ruleset, flows *conntrack.Table, now conntrack.Time, q Query) E
 		x.Reply = reply.Verdict
 	}
 	return x
+}
+
+// trackingFor says whether the flow of a packet that was judged is tracked; flow
+// is the live one, or nil.
+func trackingFor(a *Attachment, d *Decision, p *packet.Packet, flow *conntrack.FlowInfo) (out Tracking) {
+	switch {
+	case flow != nil && (d.Reason == ReasonFlow || d.Reason == ReasonRelated || d.Reason == ReasonUntracked):
+		return a.trackingOf(flow)
+	case d.Reason == ReasonUntracked:
+		if out = a.tracking(d.Direction, family(p.Src), p.Proto, p.DstPort); !out.Untracked {
+			out = a.tracking(d.Direction.Reverse(), family(p.Src), p.Proto, p.SrcPort)
+		}
+	case d.Accept() && d.tracked():
+		out = a.tracking(d.Direction, family(p.Src), p.Proto, p.DstPort)
+		out.Untracked = false
+	}
+	return out
 }
 
 // judgeOnly is a Judge without a Commit.

@@ -23,10 +23,12 @@ const (
 	commitUpdate
 	// commitInsert begins a flow, in place of a closed one if there is any.
 	commitInsert
+	// commitUntracked remembers a flow that is not tracked.
+	commitUntracked
 )
 
-// tracked reports whether the packet belongs to a flow once it has passed.
-func (d *Decision) tracked() bool { return d.commit != commitNothing }
+// tracked reports whether the packet belongs to a tracked flow once it has passed.
+func (d *Decision) tracked() bool { return d.commit != commitNothing && d.Reason != ReasonUntracked }
 
 // Judge decides about one packet that crosses the device a, in the hook, as the
 // sample describes it. The flow is the live one that flowTuple names, or nil. It
@@ -35,7 +37,7 @@ func (d *Decision) tracked() bool { return d.commit != commitNothing }
 // The order is that of aws-semantics §10: the source/destination check, which
 // holds for flows, too; the flow before the rules, because a packet of a live flow
 // passes whatever the rules say (T1); then the pooled rules of the packet's own
-// direction and family.
+// direction and family. Those decide about every packet of an untracked flow (T6).
 func Judge(a *Attachment, hook Hook, p *packet.Packet, s *conntrack.Sample, flow *conntrack.Flow) Decision {
 	d := s.Dir
 	dec := Decision{Verdict: Verdict{Direction: d, Scope: a.Scope}}
@@ -44,11 +46,13 @@ func Judge(a *Attachment, hook Hook, p *packet.Packet, s *conntrack.Sample, flow
 	case flow == nil && !a.addressed(p, d):
 		dec.Reason = ReasonSourceDestCheck
 		return dec
-	case flow == nil, p.Quoted && flow.State() == conntrack.StateRevoked:
+	case flow == nil, p.Quoted && !a.relates(flow):
 		opens = p.Trackable() && conntrack.Opens(s)
 	case p.Quoted:
 		dec.Reason, dec.Rule = ReasonRelated, RuleID(flow.Rule())
 		return dec
+	case flow.Untracked():
+		opens = conntrack.Opens(s)
 	default:
 		switch dec.outcome = flow.Assess(s); dec.outcome {
 		case conntrack.OutcomeMember:
@@ -78,6 +82,8 @@ func Judge(a *Attachment, hook Hook, p *packet.Packet, s *conntrack.Sample, flow
 		} else if midStream(p) {
 			dec.Reason = ReasonNotAFlow
 		}
+	case (a.wide != nil || flow != nil && flow.Untracked()) && dec.leaves(a, p, s, flow, opens):
+		dec.Reason = ReasonUntracked
 	case opens:
 		dec.Reason, dec.commit = ReasonRule, commitInsert
 	case flow != nil:
@@ -98,6 +104,8 @@ func (d *Decision) Commit(c *conntrack.Cell, a *Attachment, s *conntrack.Sample,
 		if c.Insert(s, uint32(d.Rule), &a.timeouts, now) == conntrack.TableFull {
 			d.Reason = ReasonTableFull
 		}
+	case commitUntracked:
+		c.InsertUntracked(s, uint32(d.Rule), &a.timeouts, now)
 	}
 	return d.Verdict
 }

@@ -14,7 +14,9 @@ const (
 )
 
 // WantsPreview reports whether a first look at this batch is worth its time.
-func (w *Worker) WantsPreview() bool { return w.engine.flows.Len() >= previewFrom }
+func (w *Worker) WantsPreview() bool {
+	return w.engine.flows.Len()+w.engine.flows.Untracked() >= previewFrom
+}
 
 // Preview takes a first look at the packets of a batch, between Begin and the
 // first Decide, so that their flows are on the way from memory when they are

@@ -15,6 +15,9 @@ const (
 	ReasonFlow
 	// ReasonRule passes: a rule of an attached group permits the packet.
 	ReasonRule
+	// ReasonUntracked passes: a rule permits the packet, which belongs to a flow
+	// that is not tracked (T2, T6).
+	ReasonUntracked
 	// ReasonRelated passes: an ICMP error about a live flow (T24).
 	ReasonRelated
 	// ReasonLifeLine passes: neighbour discovery, MLD or a DHCP client
@@ -70,6 +73,7 @@ var reasonNames = [reasonFault]string{
 	ReasonNone:            "none",
 	ReasonFlow:            "flow",
 	ReasonRule:            "rule",
+	ReasonUntracked:       "untracked",
 	ReasonRelated:         "related",
 	ReasonLifeLine:        "life-line",
 	ReasonNoRule:          "no-rule",

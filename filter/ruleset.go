@@ -51,6 +51,8 @@ type attachmentTemplate struct {
 	inward conntrack.Direction
 	// own holds the addresses of the source/destination check, nil without one.
 	own addressSet
+	// wide is what leaves flows untracked, nil if all are tracked.
+	wide *wideRules
 	// related is true when ICMP errors about live flows pass.
 	related bool
 	// matchers by direction and family (0: IPv4, 1: IPv6).

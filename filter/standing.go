@@ -19,6 +19,9 @@ const (
 	StandingUnmanaged
 	// StandingRevoked: the flow was revoked and carries nothing any more.
 	StandingRevoked
+	// StandingCut: the flow is untracked, and what would be an orphan of a tracked
+	// one: its opener's packets do not pass.
+	StandingCut
 )
 
 // Review judges live flows by the rules of one ruleset. It is for one goroutine,
@@ -39,6 +42,40 @@ func (r *Review) Standing(f *conntrack.FlowInfo) Standing {
 	if f.State == conntrack.StateRevoked {
 		return StandingRevoked
 	}
+	a := r.attachment(f)
+	switch {
+	case a == nil:
+		return StandingUnmanaged
+	case r.permits(a, f):
+		return StandingPermitted
+	case f.Untracked:
+		return StandingCut
+	}
+	return StandingOrphan
+}
+
+// permits reports whether the first packet of a flow would pass at a.
+func (r *Review) permits(a *Attachment, f *conntrack.FlowInfo) bool {
+	local := f.Tuple.Local
+	if a.key() != r.rs.scopes.key(f.Tuple.Scope()) || a.own != nil && !a.own.has(local) && !toGroup(local) {
+		return false
+	}
+	return a.matchers[f.Opener][family(f.Tuple.Remote)].match(f.Tuple.Remote, opening(f)) != NoRule
+}
+
+// Tracking says whether a live flow is tracked, and what the ruleset has to say
+// about that.
+func (r *Review) Tracking(f *conntrack.FlowInfo) Tracking {
+	a := r.attachment(f)
+	if a == nil {
+		return Tracking{Untracked: f.Untracked}
+	}
+	return a.trackingOf(f)
+}
+
+// attachment returns that of a flow's device, without its scope; nil if it is
+// not managed.
+func (r *Review) attachment(f *conntrack.FlowInfo) *Attachment {
 	scope := f.Tuple.Scope()
 	a, ok := r.known[scope]
 	if !ok {
@@ -47,17 +84,7 @@ func (r *Review) Standing(f *conntrack.FlowInfo) Standing {
 		}
 		r.known[scope] = a
 	}
-	if a == nil {
-		return StandingUnmanaged
-	}
-	local := f.Tuple.Local
-	if a.key() != r.rs.scopes.key(scope) || a.own != nil && !a.own.has(local) && !toGroup(local) {
-		return StandingOrphan
-	}
-	if a.matchers[f.Opener][family(f.Tuple.Remote)].match(f.Tuple.Remote, opening(f)) == NoRule {
-		return StandingOrphan
-	}
-	return StandingPermitted
+	return a
 }
 
 // opening is the selector of a flow's first packet. The port of the side that

@@ -135,7 +135,7 @@ func (w *Worker) cross(a *Attachment, h Hook, d conntrack.Direction) Verdict {
 	w.at = a
 	fillSample(&w.sample, &w.pkt, d)
 	v := w.judge(a, h, d)
-	if v.Reason == ReasonRule {
+	if v.Reason == ReasonRule || v.Reason == ReasonUntracked {
 		w.hit(v.Rule)
 	}
 	return v

@@ -75,6 +75,7 @@ func Diff(from, to *Policy) []Change {
 	}
 	d.part = "settings"
 	a, b := from.Settings, to.Settings
+	d.value("tracking", a.Tracking, b.Tracking)
 	d.value("icmp_errors", a.ICMPErrors, b.ICMPErrors)
 	d.value("on_stop", a.OnStop, b.OnStop)
 	d.value("on_failure.gone", a.OnGone, b.OnGone)

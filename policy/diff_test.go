@@ -40,6 +40,7 @@ func TestDiff(t *testing.T) {
 	quotas := DefaultQuotas
 	quotas.RulesPerGroup, quotas.PrefixListEntries = 200, 50
 	settings := DefaultSettings
+	settings.Tracking = TrackingAWS
 	settings.OnStop, settings.OnGone, settings.MaxFlows, settings.Watch = OnStopKeep, FailAccept, 7, true
 	to := &Policy{
 		PrefixLists: []PrefixList{office},
@@ -72,6 +73,7 @@ func TestDiff(t *testing.T) {
 + peer db-1: address 10.0.1.8
 ~ quotas: rules_per_security_group 60 → 200
 ~ quotas: prefix_list_entries 1000 → 50
+~ settings: tracking always → aws
 ~ settings: on_stop remove → keep
 ~ settings: on_failure.gone drop → accept
 ~ settings: max_flows 262144 → 7

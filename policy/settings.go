@@ -5,6 +5,25 @@ import (
 	"time"
 )
 
+// Tracking says which flows are tracked (aws-semantics T2, T8).
+type Tracking uint8
+
+const (
+	// TrackingAlways: every flow is, and outlives the rule that permitted it.
+	TrackingAlways Tracking = iota
+	// TrackingAWS: those of AWS are. A flow that rules for everybody permit both
+	// ways is not, and ends with its rule.
+	TrackingAWS
+)
+
+// String is the value in the policy file: "always" or "aws".
+func (t Tracking) String() string {
+	if t == TrackingAWS {
+		return "aws"
+	}
+	return "always"
+}
+
 // ICMPErrors says what decides about ICMP errors (T24).
 type ICMPErrors uint8
 
@@ -94,6 +113,7 @@ const (
 
 // Settings are the values under `settings:`, defaults filled in.
 type Settings struct {
+	Tracking   Tracking
 	ICMPErrors ICMPErrors
 	OnStop     OnStop
 	// OnGone is settings.on_failure.gone: the daemon died.
@@ -107,7 +127,7 @@ type Settings struct {
 	// it sleeps, while that pays; 0 for not at all, at most MaxBusyPoll.
 	QueueBusyPoll time.Duration
 	QueueDriver   QueueDriver
-	// MaxFlows is the hard cap of the flow table, 1 to MaxMaxFlows.
+	// MaxFlows is the hard cap of tracked flows, 1 to MaxMaxFlows.
 	MaxFlows int
 	// Watch reloads the policy by itself when its file has settled.
 	Watch bool

@@ -108,7 +108,7 @@ func Reference() []Part {
 			{"prefix_list_entries", "number", fmt.Sprint(q.PrefixListEntries), "How large max_entries of a prefix list is at most."},
 		}},
 		{"settings", "", []Key{
-			{"tracking", "always", "always", "Flows are always tracked. (aws is not yet supported.)"},
+			{"tracking", "always or aws", d.Tracking.String(), "Which flows are tracked, and so outlive the rule that permitted them. always: every flow. aws: as AWS does, not those of TCP and UDP that rules for everybody permit both ways, the opening one by a single rule to 0.0.0.0/0 (or ::/0), the answers by a single rule to 0.0.0.0/0 (or ::/0) for all ports. Each packet of such a flow needs a rule of its direction, and the flow is cut when its rule goes. A running daemon can change it: flows that are tracked already stay so."},
 			{"icmp_errors", "related or rules", d.ICMPErrors.String(), "related: an ICMP error about a live flow passes. rules: rules alone decide."},
 			{"datapath", "userspace", "userspace", "The daemon judges every packet. (offload is not yet supported.)"},
 			{"on_stop", "remove or keep", d.OnStop.String(), "What an ordered stop leaves. remove: nothing is filtered any more. keep: nothing passes."},

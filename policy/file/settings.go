@@ -16,7 +16,9 @@ func (d *decoder) settings(n *node, s *policy.Settings) {
 	if !ok {
 		return
 	}
-	d.choice(f["tracking"], "tracking", "always", "aws")
+	if d.oneOf(f["tracking"], "tracking", "always", "aws") == "aws" {
+		s.Tracking = policy.TrackingAWS
+	}
 	d.choice(f["datapath"], "datapath", "userspace", "offload")
 	s.Watch, _ = d.truth(f["watch"], "watch")
 	if d.oneOf(f["icmp_errors"], "icmp_errors", "related", "rules") == "rules" {

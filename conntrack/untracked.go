@@ -1,0 +1,43 @@
+package conntrack
+
+// InsertUntracked remembers a flow that is not tracked, begun by a packet that
+// the rules permitted (aws-semantics T2); rule is the caller's. It takes the place
+// of the cell's flow, if there is one.
+//
+// Such a flow is followed like others, for those who list flows or relate ICMP
+// errors to them, but the caller asks the rules about each of its packets (T6):
+// what it needs to know is who opened it. It takes no room from tracked flows
+// (T32): the table holds so many untracked ones besides, and the oldest goes when
+// there are more. Where nothing can go the flow is not remembered.
+func (c *Cell) InsertUntracked(s *Sample, rule uint32, tmo *Timeouts, now Time) {
+	if !Opens(s) {
+		return
+	}
+	c.lockShard()
+	sh := c.shard
+	if c.flow != nil {
+		sh.remove(c.index, c.flow)
+		c.flow = nil
+	}
+	if !sh.admitUntracked(now) {
+		return
+	}
+	i, f := sh.add(c.hash, c.key, s.Lane)
+	c.index, c.flow = i, f
+	f.open(s, rule, now)
+	f.flags |= flagUntracked
+	f.setDeadline(now.deadline(tmo.timer(f.class, f.state)))
+	sh.enqueue(i, f)
+	sh.stats.untracked++
+}
+
+// admitUntracked makes room for one more untracked flow and counts it.
+func (s *shard) admitUntracked(now Time) bool {
+	t := s.table
+	if t.untracked.Add(1) <= t.maxUntracked || s.evictFrom(queueUntracked, now) ||
+		t.others(s, t.waiting[queueUntracked].Load(), func(o *shard) bool { return o.evictFrom(queueUntracked, now) }) {
+		return true
+	}
+	t.untracked.Add(-1)
+	return false
+}

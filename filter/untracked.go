@@ -1,0 +1,168 @@
+package filter
+
+import (
+	"sgfw/conntrack"
+	"sgfw/filter/packet"
+)
+
+// Untracked flows live by rules alone: each of their packets needs one of its own
+// direction, and none makes another one pass (aws-semantics T6). They are
+// remembered for one thing that rules cannot tell: who opened them.
+//
+// The answers of a flow to port 80 are permitted by the wide rule for all ports.
+// Taken for themselves they would open a flow that AWS tracks, since nothing wide
+// permits its answers, and that would let the first flow go on after its rule is
+// gone. So what answers an untracked flow never opens a tracked one, for as long as
+// the flow is remembered, which is as long as either side goes on with it.
+
+// leaves reports whether a packet that a rule of its direction permits belongs to
+// a flow that is not tracked, and notes what to do about the flow. opens is what
+// [conntrack.Opens] says, and false for a packet that goes on with a tracked flow.
+func (dec *Decision) leaves(a *Attachment, p *packet.Packet, s *conntrack.Sample, flow *conntrack.Flow, opens bool) bool {
+	tcp := s.Class == conntrack.ClassTCP
+	if !tcp && s.Class != conntrack.ClassUDP || !p.Trackable() { // T4
+		return false
+	}
+	known := flow != nil && flow.Untracked()
+	if flow != nil && !known && !opens {
+		return false
+	}
+
+	d, f := s.Dir, family(p.Src)
+	opener := d
+	begins := tcp && p.TCP.Flags&(conntrack.SYN|conntrack.ACK) == conntrack.SYN
+	if known && !begins {
+		opener = flow.Opener()
+	}
+	asked := p.DstPort
+	if opener != d {
+		asked = p.SrcPort
+	}
+	opening, returning := a.wide.untracked(opener, f, p.Proto, asked)
+	left := opening != NoRule && returning != NoRule
+	if !left && flow == nil && !begins {
+		// Forgotten, or from before the daemon's time: what can be the answer of an
+		// untracked flow is one.
+		opening, returning = a.wide.untracked(d.Reverse(), f, p.Proto, p.SrcPort)
+		if left = opening != NoRule && returning != NoRule; left {
+			opener = d.Reverse()
+		}
+	}
+
+	switch {
+	case known && opener == flow.Opener() && (left || opener != d):
+		// A flow that has lost its rule is remembered, too, while it is answered.
+		if dec.outcome = flow.Assess(s); dec.outcome == conntrack.OutcomeMember {
+			dec.commit = commitUpdate
+		} else if begins {
+			dec.commit = commitUntracked
+		}
+	case !left:
+		return false
+	case opener == d:
+		dec.commit = commitUntracked
+	}
+	if opener == d {
+		dec.Rule = opening // whichever else permits it (T7)
+	}
+	return true
+}
+
+// relates reports whether an ICMP error about the flow passes. Those about an
+// untracked flow do, as long as rules leave it untracked: AWS has rules decide
+// about them, but a path MTU that is not heard of breaks TCP in ways that nobody
+// finds, and whoever wants what AWS does says icmp_errors: rules (T24).
+func (t *attachmentTemplate) relates(f *conntrack.Flow) bool {
+	if !f.Untracked() {
+		return f.State() != conntrack.StateRevoked
+	}
+	tuple := f.Tuple()
+	opening, returning := t.wide.untracked(f.Opener(), family(tuple.Remote), tuple.Proto(), askedPort(&tuple, f.Opener()))
+	return opening != NoRule && returning != NoRule
+}
+
+// askedPort is the port of the side that did not open the flow.
+func askedPort(t *conntrack.Tuple, opener conntrack.Direction) uint16 {
+	if opener == conntrack.Egress {
+		return t.RemotePort
+	}
+	return t.LocalPort
+}
+
+// Clause is what decides whether AWS would track a flow (aws-semantics T2).
+type Clause uint8
+
+const (
+	// ClauseNone: nothing, the packet does not pass. The zero value.
+	ClauseNone Clause = iota
+	// ClauseSetting: settings.tracking is always.
+	ClauseSetting
+	// ClauseProtocol: neither TCP nor UDP (T4).
+	ClauseProtocol
+	// ClauseOpening: no single rule permits the opening packet to everybody (T2a).
+	ClauseOpening
+	// ClauseReturn: no single rule of the other direction permits everybody all
+	// ports (T2b).
+	ClauseReturn
+	// ClauseEarlier: rules for everybody permit both, but the flow was tracked before
+	// and stays so.
+	ClauseEarlier
+	// ClauseBoth: rules for everybody permit both, so the flow is not tracked.
+	ClauseBoth
+)
+
+var clauseNames = [...]string{
+	ClauseNone: "", ClauseSetting: "setting", ClauseProtocol: "protocol", ClauseOpening: "opening-rule",
+	ClauseReturn: "return-rule", ClauseEarlier: "earlier", ClauseBoth: "both-rules",
+}
+
+// String returns the clause's stable word, "" for ClauseNone.
+func (c Clause) String() string { return clauseNames[c] }
+
+// Clauses lists the clauses that something can be decided by.
+func Clauses() []Clause {
+	return []Clause{ClauseSetting, ClauseProtocol, ClauseOpening, ClauseReturn, ClauseEarlier, ClauseBoth}
+}
+
+// Tracking says whether a flow is tracked and why.
+type Tracking struct {
+	Untracked bool
+	// Clause is what rules and settings say now. An untracked flow that has another
+	// one than ClauseBoth becomes tracked with the next packet of its opener, if a
+	// rule still permits that.
+	Clause Clause
+	// Opening and Return are the rules for everybody that there are, NoRule for none.
+	Opening, Return RuleID
+}
+
+// tracking judges a flow that rules permitted in the direction opener.
+func (t *attachmentTemplate) tracking(opener conntrack.Direction, family int, proto uint8, asked uint16) (out Tracking) {
+	switch {
+	case t.wide == nil:
+		out.Clause = ClauseSetting
+		return out
+	case proto != conntrack.ProtoTCP && proto != conntrack.ProtoUDP:
+		out.Clause = ClauseProtocol
+		return out
+	}
+	out.Opening, out.Return = t.wide.untracked(opener, family, proto, asked)
+	switch {
+	case out.Opening == NoRule:
+		out.Clause = ClauseOpening
+	case out.Return == NoRule:
+		out.Clause = ClauseReturn
+	default:
+		out.Clause, out.Untracked = ClauseBoth, true
+	}
+	return out
+}
+
+// trackingOf judges a live flow.
+func (t *attachmentTemplate) trackingOf(f *conntrack.FlowInfo) Tracking {
+	out := t.tracking(f.Opener, family(f.Tuple.Remote), f.Tuple.Proto(), askedPort(&f.Tuple, f.Opener))
+	if !f.Untracked && out.Untracked {
+		out.Clause = ClauseEarlier
+	}
+	out.Untracked = f.Untracked
+	return out
+}

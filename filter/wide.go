@@ -1,0 +1,85 @@
+package filter
+
+import (
+	"slices"
+
+	"sgfw/conntrack"
+	"sgfw/policy"
+)
+
+// wideRules are the rules of one interface that are for everybody, which is what
+// leaves a flow of TCP or UDP untracked as AWS has it (aws-semantics T2): a rule
+// in the opening direction permits it to 0.0.0.0/0 (or ::/0), and a rule in the
+// other direction permits 0.0.0.0/0 (or ::/0) all ports. The third clause, flows
+// that AWS tracks because of a gateway on their way (T5), does not occur here.
+//
+// A family has only its own rules (T3). Each clause needs a single rule, and one
+// whose peer is a CIDR: neither a union of rules nor a prefix list with 0.0.0.0/0
+// is wide, but a narrow rule that permits the flow, too, changes nothing (T7).
+type wideRules struct {
+	// opening are by direction and family the selectors that such rules permit.
+	opening [2][2][]span
+	// returning has by direction, family and protocol (0: TCP, 1: UDP) a rule for
+	// all ports, or NoRule.
+	returning [2][2][2]RuleID
+}
+
+// wide returns the wide rules of the groups.
+func (c *compilation) wide(names []string) *wideRules {
+	names = slices.Compact(slices.Sorted(slices.Values(names)))
+	shared := poolName(names)
+	if w, ok := c.wides[shared]; ok {
+		return w
+	}
+	w := new(wideRules)
+	for i := range c.policy.Groups {
+		g := &c.policy.Groups[i]
+		if _, ok := slices.BinarySearch(names, g.Name); !ok {
+			continue
+		}
+		ids := c.stand[g.Name]
+		for d, rules := range [...][]policy.Rule{conntrack.Ingress: g.Ingress, conntrack.Egress: g.Egress} {
+			for j := range rules {
+				w.add(conntrack.Direction(d), &rules[j], ids[d][j])
+			}
+		}
+	}
+	for d := range w.opening {
+		for f := range w.opening[d] {
+			w.opening[d][f] = flatten(w.opening[d][f])
+		}
+	}
+	c.wides[shared] = w
+	return w
+}
+
+// add adds a rule if it is for everybody.
+func (w *wideRules) add(d conntrack.Direction, r *policy.Rule, id RuleID) {
+	if r.Peer.Kind != policy.PeerCIDR || r.Peer.CIDR.Bits() != 0 {
+		return
+	}
+	f := family(conntrack.AddrFrom(r.Peer.CIDR.Addr()))
+	lo, hi := selectorRange(r)
+	w.opening[d][f] = append(w.opening[d][f], span{lo: lo, hi: hi, rule: id})
+	for i, proto := range [...]selector{conntrack.ProtoTCP, conntrack.ProtoUDP} {
+		if at := &w.returning[d][f][i]; lo <= proto<<16 && hi >= proto<<16|maxLow && (*at == NoRule || id < *at) {
+			*at = id
+		}
+	}
+}
+
+// untracked returns the rule of the opening direction and that of the other one
+// which leave a flow untracked that was opened in direction o to a port of TCP or
+// UDP; NoRule for each of them that there is not.
+func (w *wideRules) untracked(o conntrack.Direction, family int, proto uint8, asked uint16) (opening, returning RuleID) {
+	i := 0
+	switch {
+	case w == nil:
+		return NoRule, NoRule
+	case proto == conntrack.ProtoUDP:
+		i = 1
+	case proto != conntrack.ProtoTCP:
+		return NoRule, NoRule
+	}
+	return find(w.opening[o][family], selector(proto)<<16|selector(asked)), w.returning[o.Reverse()][family][i]
+}
