@@ -212,7 +212,7 @@ var mutants = []mutant{
 	{
 		name: "orphans-are-none", what: "a flow without a rule is no orphan",
 		file: "filter/standing.go", packages: engine,
-		old: "opening(f)) == NoRule {\n", new: "opening(f)) == NoRule+1<<31 {\n",
+		old: "opening(f)) != NoRule\n", new: "opening(f)) != NoRule+1<<31\n",
 	},
 	{
 		name: "trial-never-ends", what: "what is not confirmed in time stays",
@@ -287,7 +287,7 @@ var mutants = []mutant{
 	{
 		name: "hits-of-flows", what: "every packet of a flow is a hit of its rule",
 		file: "filter/worker.go", packages: engine,
-		old: "	if v.Reason == ReasonRule {\n		w.hit(v.Rule)", new: "	if v.Reason == ReasonRule || v.Reason == ReasonFlow {\n		w.hit(v.Rule)",
+		old: "	if v.Reason == ReasonRule || v.Reason == ReasonUntracked {\n		w.hit(v.Rule)", new: "	if v.Reason <= ReasonUntracked {\n		w.hit(v.Rule)",
 	},
 	{
 		name: "log-hides-losses", what: "verdicts beyond the rate of the log are not counted",
@@ -333,5 +333,45 @@ var mutants = []mutant{
 		name: "one-counter", what: "both families share one counter (Q2)",
 		file: "policy/usage.go", packages: rules,
 		old: "			used[f] += n\n", new: "			used[0] += n\n			used[1] = used[0]\n",
+	},
+	{
+		name: "untracked-never", what: "flows that rules for everybody permit both ways are tracked (T2)",
+		file: "filter/compile.go", packages: engine,
+		old: "p.Settings.Tracking == policy.TrackingAWS {", new: "p.Settings.Tracking > policy.TrackingAWS {",
+	},
+	{
+		name: "untracked-always", what: "flows are untracked under tracking: always, too (T8)",
+		file: "filter/compile.go", packages: engine,
+		old: "p.Settings.Tracking == policy.TrackingAWS {", new: "p.Settings.Tracking <= policy.TrackingAWS {",
+	},
+	{
+		name: "return-rule-needless", what: "a flow is untracked whatever its answers are permitted by (T2b)",
+		file: "filter/wide.go", packages: engine,
+		old: "w.returning[o.Reverse()][family][i]\n", new: "find(w.opening[o][family], selector(proto)<<16|selector(asked))\n",
+	},
+	{
+		name: "return-rule-for-a-port", what: "a return rule for one port leaves flows untracked (T2b)",
+		file: "filter/wide.go", packages: engine,
+		old: "hi >= proto<<16|maxLow", new: "hi >= proto<<16",
+	},
+	{
+		name: "narrow-rule-is-wide", what: "a rule for a half of all addresses leaves flows untracked (T7)",
+		file: "filter/wide.go", packages: engine,
+		old: "r.Peer.CIDR.Bits() != 0", new: "r.Peer.CIDR.Bits() > 1",
+	},
+	{
+		name: "wide-crosses-families", what: "a return rule of the other family leaves flows untracked (T3)",
+		file: "filter/wide.go", packages: engine,
+		old: "w.returning[o.Reverse()][family][i]\n", new: "max(w.returning[o.Reverse()][0][i], w.returning[o.Reverse()][1][i])\n",
+	},
+	{
+		name: "answers-open-flows", what: "the answer of a flow that was cut opens a tracked one (T15)",
+		file: "filter/untracked.go", packages: engine,
+		old: "		opener = flow.Opener()\n", new: "		opener = d\n",
+	},
+	{
+		name: "untracked-takes-room", what: "an untracked flow needs a place of a tracked one (T32)",
+		file: "conntrack/untracked.go", packages: table,
+		old: "	if !sh.admitUntracked(now) {\n", new: "	if !sh.admitUntracked(now) || sh.table.flows.Load() >= sh.table.maxFlows {\n",
 	},
 }

@@ -27,7 +27,7 @@ var tracking = []Claim{
 	ours("T22", "A packet of TCP without a flow, in mid-stream, is judged by the rules of its own direction. If they permit it the flow is picked up; if it could only have been an answer it is dropped."),
 	same("T23", "Once a timer has run out, what is left of the flow is dropped in silence, without RST."),
 	differs("T24", "An ICMP error, also the one that path MTU discovery lives on, needs an inbound rule: so AWS's latest text, the third in a row.",
-		"To drop those breaks TCP in ways that nobody finds. An error passes if it quotes a live flow, from where it may come. `icmp_errors: rules` is AWS's way."),
+		"To drop those breaks TCP in ways that nobody finds. An error passes if it quotes a live flow, be it tracked or not, from where it may come. `icmp_errors: rules` is AWS's way."),
 	ours("T25", "Fragments are put together before they are judged; a later fragment never counts as a port."),
 	ours("T26", "Flows belong to one interface. Those of several can be shared by giving them one `scope`."),
 	ours("T27", "A packet with impossible flags or a bad checksum begins no flow; it is counted."),
