@@ -48,6 +48,7 @@ const (
 	GroupNotFound               Code = "InvalidGroup.NotFound"
 	CannotDelete                Code = "CannotDelete"
 	PrefixListNotFound          Code = "InvalidPrefixListID.NotFound"
+	DependencyViolation         Code = "DependencyViolation"
 	RulesLimitExceeded          Code = "RulesPerSecurityGroupLimitExceeded"
 	InterfaceGroupsExceeded     Code = "SecurityGroupsPerInterfaceLimitExceeded"
 	GroupLimitExceeded          Code = "SecurityGroupLimitExceeded"
@@ -66,6 +67,8 @@ type Problem struct {
 	Message  string
 	// Hint says what to do about it; empty when the message says it all.
 	Hint string
+	// Missing is the name of what is not found, where the code says so.
+	Missing string
 }
 
 // Error is the problem in one line: `file:line:col: message (hint: …)`. Warnings

@@ -69,7 +69,7 @@ func checkName(kind, name string) *Problem {
 		return &Problem{Field: "name", Code: MissingParameter, Message: "the " + kind + " has no name"}
 	case strings.TrimSpace(name) != name:
 		return &Problem{Field: "name", Code: InvalidParameterValue,
-			Message: fmt.Sprintf("%s name %s begins or ends with a space", kind, quote(name)), Hint: "AWS would trim it; write it without"}
+			Message: fmt.Sprintf("%s name %s begins or ends with a space", kind, quote(name)), Hint: "write it without"}
 	}
 	return checkText("name", kind+" name "+quote(name), name, MaxName)
 }

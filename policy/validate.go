@@ -207,8 +207,7 @@ func (v *validator) peer(g *Group, r *Rule) {
 	case PeerPrefixList:
 		list := v.lists[r.Peer.Name]
 		if list == nil {
-			v.errorf(pos, "", PrefixListNotFound, v.hint(r.Peer.Name, v.listNames, "name it under prefix_lists"),
-				"no prefix list is called %s", quote(r.Peer.Name))
+			v.missing(pos, "", PrefixListNotFound, r.Peer.Name, "prefix list", v.hint(r.Peer.Name, v.listNames, "name it under prefix_lists"))
 			return
 		}
 		if len(list.Entries) > 0 && list.Entries[0].CIDR.IsValid() {
@@ -223,31 +222,6 @@ func (v *validator) peer(g *Group, r *Rule) {
 	default:
 		v.errorf(pos, "", InvalidParameterValue, "", "unknown kind of peer %d", r.Peer.Kind)
 	}
-}
-
-func (v *validator) knownGroup(pos Pos, field, name string) {
-	if v.groups[name] {
-		return
-	}
-	other := "name it under security_groups"
-	if strings.HasPrefix(name, "sg-") || strings.Contains(name, "/sg-") {
-		other = "groups go by name here, not by ID"
-	} else if _, err := netip.ParsePrefix(name); err == nil {
-		other = "CIDRs go under cidr_blocks or ipv6_cidr_blocks"
-	}
-	v.errorf(pos, field, GroupNotFound, v.hint(name, v.groupNames, other), "no group is called %s", quote(name))
-}
-
-// maxSuggestions bounds the work on misspelt names in one policy.
-const maxSuggestions = 100
-
-func (v *validator) hint(name string, names []string, other string) string {
-	if v.suggested++; v.suggested <= maxSuggestions {
-		if near := didYouMean(name, names); near != "" {
-			return near
-		}
-	}
-	return other
 }
 
 // attached checks the groups of an interface or remote (R49, Q6).

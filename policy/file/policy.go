@@ -2,6 +2,7 @@ package file
 
 import (
 	"slices"
+	"strings"
 
 	"sgfw/policy"
 )
@@ -163,7 +164,10 @@ func (d *decoder) group(n *node) (g policy.Group, ok bool) {
 	g.Pos = d.part(n)
 	g.Description = d.description(f["description"])
 	g.Tags = d.tags(f["tags"])
-	g.Name, ok = d.name(f["name"], "name")
+	if g.Name, ok = d.name(f["name"], "name"); strings.HasSuffix(g.Name, " ") {
+		g.Name = strings.TrimRight(g.Name, " ") // as AWS does
+		d.found.Add(policy.Problem{Pos: d.at(f["name"]), Severity: policy.SeverityNotice, Message: "the spaces at the end of the name are left out"})
+	}
 	g.Ingress = d.rules(f["ingress"], g.Name, policy.Ingress)
 	if f["egress"] == nil {
 		g.Egress = policy.DefaultEgress()

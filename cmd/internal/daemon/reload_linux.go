@@ -118,6 +118,9 @@ func (d *daemon) preview(req control.ReloadRequest) (control.ReloadReply, *candi
 	}
 	d.engine.ForgetRules(d.compiler)
 	next, err := load(d.cfg.PolicyFile, source, d.compiler, facts)
+	if problems := policy.AsProblems(err); problems != nil {
+		err = problems.Since(d.current.policy)
+	}
 	if err != nil {
 		return reply, nil, err
 	}
