@@ -10,6 +10,7 @@ import (
 
 	"sgfw/test/netlab"
 	"sgfw/test/netlab/labtest"
+	"sgfw/test/parity"
 	"sgfw/test/wire"
 )
 
@@ -19,6 +20,7 @@ import (
 // stands for nobody (R33). `self` means the members of the rule's own group (R28).
 func TestGroupReferences(t *testing.T) {
 	t.Parallel()
+	parity.Proves(t, "R27", "R28", "R31", "R33")
 	lab := labtest.New(t, neighbours())
 	client, server := lab.Host("client"), lab.Host("server")
 	enforce(t, server, `
@@ -89,6 +91,7 @@ peers:
 // lists the other as a peer, let each other in, and nobody else (R28).
 func TestSelfBetweenHosts(t *testing.T) {
 	t.Parallel()
+	parity.Proves(t, "R28", "R29")
 	lab := labtest.New(t, neighbours())
 	client, server := lab.Host("client"), lab.Host("server")
 	policy := func(other string) string {
@@ -132,6 +135,7 @@ peers:
 // is a member.
 func TestOwnAddressesAreMembers(t *testing.T) {
 	t.Parallel()
+	parity.Proves(t, "R31")
 	topology := netlab.Pair()
 	topology.Hosts[1].Sysctls = map[string]string{
 		"net.ipv4.conf.all.accept_local":  "1",

@@ -7,6 +7,7 @@ import (
 
 	"sgfw/test/netlab"
 	"sgfw/test/netlab/labtest"
+	"sgfw/test/parity"
 	"sgfw/test/wire"
 )
 
@@ -37,6 +38,7 @@ func failure(t *testing.T, what string, from *netlab.Device, at *rawInbox, src, 
 // (§1.2 of the AWS semantics; I7).
 func TestICMPTypes(t *testing.T) {
 	t.Parallel()
+	parity.Proves(t, "icmp given", "icmp any code")
 	lab := labtest.New(t, netlab.Pair())
 	client, server := lab.Host("client"), lab.Host("server")
 	enforce(t, server, `
@@ -96,6 +98,7 @@ interfaces:
 // admits nothing, likewise `icmpv6` with an IPv4 CIDR (R12, expected outcome 9).
 func TestICMPOfTheOtherFamily(t *testing.T) {
 	t.Parallel()
+	parity.Proves(t, "R12", "row 9")
 	lab := labtest.New(t, neighbours())
 	client, server := lab.Host("client"), lab.Host("server")
 	enforce(t, server, `

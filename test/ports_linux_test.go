@@ -8,12 +8,14 @@ import (
 
 	"sgfw/test/netlab"
 	"sgfw/test/netlab/labtest"
+	"sgfw/test/parity"
 )
 
 // TestPortEdges: a range has both its ends and nothing beside them, over TCP
 // and UDP, in and out.
 func TestPortEdges(t *testing.T) {
 	t.Parallel()
+	parity.Proves(t, "R6", "ports given")
 	lab := labtest.New(t, netlab.Pair())
 	client, server := lab.Host("client"), lab.Host("server")
 	enforce(t, server, `
@@ -61,6 +63,7 @@ interfaces:
 // a flow; from which port it comes is nobody's business (R6).
 func TestSourcePorts(t *testing.T) {
 	t.Parallel()
+	parity.Proves(t, "R6")
 	lab := labtest.New(t, netlab.Pair())
 	client, server := lab.Host("client"), lab.Host("server")
 	enforce(t, server, `

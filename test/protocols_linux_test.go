@@ -7,6 +7,7 @@ import (
 
 	"sgfw/test/netlab"
 	"sgfw/test/netlab/labtest"
+	"sgfw/test/parity"
 	"sgfw/test/wire"
 )
 
@@ -40,6 +41,7 @@ func imitation(t *testing.T, what string, from *netlab.Device, at *rawInbox, src
 // to have, ports (P8).
 func TestProtocolByNumber(t *testing.T) {
 	t.Parallel()
+	parity.Proves(t, "R13", "protocol number")
 	lab := labtest.New(t, netlab.Pair())
 	client, server := lab.Host("client"), lab.Host("server")
 	enforce(t, server, `
@@ -78,10 +80,60 @@ interfaces:
 	})
 }
 
+// TestPortsThatMeanNothing: ports given with -1 or with a protocol that has none are
+// dropped, and the rule is for the whole (§1.2 of the AWS semantics).
+func TestPortsThatMeanNothing(t *testing.T) {
+	t.Parallel()
+	lab := labtest.New(t, neighbours())
+	client, server := lab.Host("client"), lab.Host("server")
+	enforce(t, server, `
+version: 1
+security_groups:
+  - name: ported
+    description: Ports where there are none
+    ingress:
+      - { protocol: -1, from_port: 80, to_port: 80, cidr_blocks: [192.0.2.11/32], ipv6_cidr_blocks: ["2001:db8::11/128"] }
+      - { protocol: 50, from_port: 1, to_port: 2, cidr_blocks: [192.0.2.0/28], ipv6_cidr_blocks: ["2001:db8::/124"] }
+    egress: []
+interfaces:
+  - { device: eth0, security_groups: [ported] }
+`+oneQueue)
+	dev := client.Device("eth0")
+	both(t, dev, server.Device("eth0"), func(t *testing.T, c, s netip.Addr) {
+		friend := beside(c, 0x11)
+		echoes(t, server, s, 80, 81, 82)
+		esp, gre := newRawInbox(t, server, wire.ProtoESP, s), newRawInbox(t, server, wire.ProtoGRE, s)
+		udp, stranger := newInbox(t, server, port(s, 83)), newInbox(t, client, port(c, 0))
+		t.Run("row 5", func(t *testing.T) {
+			parity.Proves(t, "row 5", "protocol all")
+			run(t, []attempt{
+				exchange(t, "the port of the rule", client, "tcp", friend, port(s, 80), true),
+				exchange(t, "another port", client, "tcp", friend, port(s, 81), true),
+				exchange(t, "another protocol", client, "udp", friend, port(s, 82), true),
+				ping(t, "no ports", client, friend, s, true),
+				exchange(t, "the port of the rule, from another", client, "tcp", c, port(s, 80), false),
+				ping(t, "from another", client, c, s, false),
+			})
+		})
+		t.Run("row 6", func(t *testing.T) {
+			parity.Proves(t, "row 6", "protocol number")
+			volley(t, []shot{
+				carrier(t, "GRE", dev, gre, c, s, wire.ProtoGRE, false),
+				datagram(t, "UDP", stranger, udp, port(s, 83), false),
+				carrier(t, "ESP from another", dev, esp, beside(c, 0x21), s, wire.ProtoESP, false),
+				imitation(t, "ESP with the ports of the rule", dev, esp, c, s, wire.ProtoESP, 1, 2, true),
+				imitation(t, "ESP with others", dev, esp, c, s, wire.ProtoESP, 9, 9, true),
+				carrier(t, "ESP", dev, esp, c, s, wire.ProtoESP, true),
+			})
+		})
+	})
+}
+
 // TestEveryProtocol: -1 admits protocols that nobody has named (R15), and a rule
 // of UDP no GRE packet whose payload imitates its ports (P8).
 func TestEveryProtocol(t *testing.T) {
 	t.Parallel()
+	parity.Proves(t, "R15", "protocol all")
 	lab := labtest.New(t, neighbours())
 	client, server := lab.Host("client"), lab.Host("server")
 	enforce(t, server, `

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"sgfw/test/netlab"
+	"sgfw/test/parity"
 )
 
 // refuses starts a daemon that must not start. It returns what it said and checks
@@ -103,6 +104,7 @@ func TestForeignQueueIsRefused(t *testing.T) {
 // reloads one: everything stays as it was.
 func TestInvalidPolicyIsRefused(t *testing.T) {
 	t.Parallel()
+	parity.Proves(t, "R40")
 	_, server, g := newPair(t)
 	// Two problems, in lines 5 and 8.
 	const invalid = `version: 1

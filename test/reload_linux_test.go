@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"sgfw/test/parity"
 )
 
 // answer posts a request to the daemon's control socket and returns what it said.
@@ -58,6 +60,7 @@ func (g *gate) turn() { g.turned = !g.turned }
 // has answered: they meet the new rules, whichever way these changed.
 func TestNewRulesHoldFromTheAnswerOn(t *testing.T) {
 	t.Parallel()
+	parity.Proves(t, "R44")
 	_, server, g := newPair(t)
 	d := enforce(t, server.Host(), gatePolicy())
 	g.expect(t, "started", filtered)

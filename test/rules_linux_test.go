@@ -1,12 +1,14 @@
 package test
 
 import (
+	"fmt"
 	"net/netip"
 	"testing"
 	"time"
 
 	"sgfw/test/netlab"
 	"sgfw/test/netlab/labtest"
+	"sgfw/test/parity"
 	"sgfw/test/wire"
 )
 
@@ -106,6 +108,7 @@ interfaces:
 // narrow one takes nothing from a wide one (R5, expected outcome 1).
 func TestUnionOfGroups(t *testing.T) {
 	t.Parallel()
+	parity.Proves(t, "R4", "R5")
 	lab := labtest.New(t, neighbours())
 	client, server := lab.Host("client"), lab.Host("server")
 	policy := func(attached string) string {
@@ -165,6 +168,7 @@ interfaces:
 // neither direction and for no protocol (R20).
 func TestFamiliesApart(t *testing.T) {
 	t.Parallel()
+	parity.Proves(t, "R20")
 	lab := labtest.New(t, netlab.Pair())
 	client, server := lab.Host("client"), lab.Host("server")
 	enforce(t, server, `
@@ -230,6 +234,7 @@ interfaces:
 // directions, and what uses the list follows its changes (R22).
 func TestPrefixLists(t *testing.T) {
 	t.Parallel()
+	parity.Proves(t, "R22")
 	lab := labtest.New(t, neighbours())
 	client, server := lab.Host("client"), lab.Host("server")
 	policy := func(entries4, entries6 string) string {
@@ -275,4 +280,39 @@ interfaces:
 	listed("other entries", false, true)
 	d.reload(policy("{ cidr: 192.0.2.12/31 }, { cidr: 192.0.2.11/32 }", `{ cidr: "2001:db8::12/127" }, { cidr: "2001:db8::11/128" }`))
 	listed("one entry more", true, true)
+}
+
+// TestRuleOfAnotherFamily: AWS changes no rule from one family to another; in a
+// file that is one rule less and one more (R42, expected outcome 24).
+func TestRuleOfAnotherFamily(t *testing.T) {
+	t.Parallel()
+	parity.Proves(t, "row 24")
+	lab := labtest.New(t, netlab.Pair())
+	client, server := lab.Host("client"), lab.Host("server")
+	policy := func(peer string) string {
+		return `
+version: 1
+security_groups:
+  - { name: one, description: One rule, ingress: [{ protocol: tcp, ports: 22, ` + peer + ` }], egress: [] }
+interfaces:
+  - { device: eth0, security_groups: [one] }
+`
+	}
+	d := enforce(t, server, policy(`cidr_blocks: [192.0.2.0/24]`))
+	expect := func(when string, four bool) {
+		both(t, client.Device("eth0"), server.Device("eth0"), func(t *testing.T, c, s netip.Addr) {
+			echoes(t, server, s, 22)
+			run(t, []attempt{exchange(t, when, client, "tcp", c, port(s, 22), c.Is4() == four)})
+		})
+	}
+	expect("IPv4", true)
+	d.write(policy(`ipv6_cidr_blocks: ["2001:db8::/64"]`))
+	var reply struct {
+		Changes []struct{ Op, Part, What string }
+	}
+	d.document(&reply, "reload")
+	if got, want := fmt.Sprint(reply.Changes), "[{- group one ingress tcp 22 192.0.2.0/24} {+ group one ingress tcp 22 2001:db8::/64}]"; got != want {
+		t.Errorf("changes %s, want %s", got, want)
+	}
+	expect("IPv6", false)
 }

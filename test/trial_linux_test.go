@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sgfw/test/parity"
 )
 
 // anywhere lets the kernel choose where a connection comes from.
@@ -273,6 +275,7 @@ func TestRollBackKeepsFlows(t *testing.T) {
 // nothing.
 func TestReloadDryRun(t *testing.T) {
 	t.Parallel()
+	parity.Proves(t, "R45")
 	client, server, g := newPair(t)
 	d := enforce(t, server.Host(), gatePolicy())
 	echoOn(t, server.Host(), port(server.IPv6(), gateEcho))

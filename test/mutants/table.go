@@ -330,6 +330,16 @@ var mutants = []mutant{
 		old: "	case PeerGroup:\n		return 1, 1\n", new: "	case PeerGroup:\n		return 1, 0\n",
 	},
 	{
+		name: "deletion-unseen", what: "a group that is taken away while in use was never there (R46)",
+		file: "policy/missing.go", packages: rules,
+		old: "		p.Code = DependencyViolation\n", new: "",
+	},
+	{
+		name: "first-duplicate-wins", what: "a rule with another description is a rule of its own (R3)",
+		file: "policy/rule.go", packages: rules,
+		old: "	return RuleID{r.Protocol, r.From, r.To, r.Peer.Kind, r.Peer.CIDR, r.Peer.Name}\n", new: "	return RuleID{r.Protocol, r.From, r.To, r.Peer.Kind, r.Peer.CIDR, r.Peer.Name + r.Description}\n",
+	},
+	{
 		name: "one-counter", what: "both families share one counter (Q2)",
 		file: "policy/usage.go", packages: rules,
 		old: "			used[f] += n\n", new: "			used[0] += n\n			used[1] = used[0]\n",
