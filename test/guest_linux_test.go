@@ -13,6 +13,7 @@ import (
 
 	"sgfw/test/netlab"
 	"sgfw/test/netlab/labtest"
+	"sgfw/test/parity"
 	"sgfw/test/wire"
 )
 
@@ -80,6 +81,7 @@ func asGuest(policy string, addresses ...netip.Addr) string {
 // each other, each guest judged for itself, between guests, with the router and
 // with the world outside (D7, R27, X6).
 func TestRouterWithGuests(t *testing.T) {
+	parity.Proves(t, "D7")
 	t.Parallel()
 	h := newHome(t)
 	d := enforce(t, h.fw, example(t, "router-with-guests.yaml"))
@@ -165,6 +167,7 @@ func TestRouterWithGuests(t *testing.T) {
 // its own addresses only, and gets what is for them; without the check it does
 // as it likes (D9).
 func TestSpoofedGuest(t *testing.T) {
+	parity.Proves(t, "D9")
 	t.Parallel()
 	h := newHome(t)
 	everything := []string{`{ protocol: "-1", cidr_blocks: [0.0.0.0/0], ipv6_cidr_blocks: ["::/0"] }`}

@@ -9,6 +9,7 @@ import (
 
 	"sgfw/test/netlab"
 	"sgfw/test/netlab/labtest"
+	"sgfw/test/parity"
 )
 
 // Ports of the sessions below: what the client opens to the server, and what
@@ -167,6 +168,7 @@ prefix_lists:
 // TestSessionSurvivesReloads keeps talking while the policy is loaded again and
 // again, and stays silent for longer than the shortest timers' granularity.
 func TestSessionSurvivesReloads(t *testing.T) {
+	parity.Proves(t, "D5", "T21")
 	t.Parallel()
 	lab := labtest.New(t, netlab.Pair())
 	client, server := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")

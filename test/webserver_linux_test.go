@@ -8,6 +8,7 @@ import (
 
 	"sgfw/test/netlab"
 	"sgfw/test/netlab/labtest"
+	"sgfw/test/parity"
 )
 
 // office is a lab for the examples: one client with addresses inside and
@@ -43,6 +44,7 @@ func example(t testing.TB, name string) string {
 // does so with each of the two ways to read the queue and each way to choose
 // among several.
 func TestWebServer(t *testing.T) {
+	parity.Proves(t, "seed 0.9")
 	for _, driver := range []string{"batch", "go-nfqueue"} {
 		t.Run(driver, func(t *testing.T) { webServer(t, "settings: { queue_driver: "+driver+" }") })
 	}

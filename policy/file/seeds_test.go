@@ -1,0 +1,135 @@
+package file
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"sgfw/policy"
+	"sgfw/test/parity"
+)
+
+// sample is the web server of the documents that the project came from: in
+// Terraform there, in our words here.
+const sample = `version: 1
+security_groups:
+  - name: web-sg
+    description: Allow incoming WEB connections
+    tags: { Name: web-sg }
+    ingress:
+      - { protocol: tcp, from_port: 22, to_port: 22, cidr_blocks: [0.0.0.0/0] }
+      - { protocol: tcp, from_port: 80, to_port: 80, cidr_blocks: [0.0.0.0/0] }
+      - { protocol: tcp, from_port: 443, to_port: 443, cidr_blocks: [0.0.0.0/0] }
+      - { protocol: icmp, from_port: -1, to_port: -1, cidr_blocks: [0.0.0.0/0] }
+    egress:
+      - { protocol: "-1", from_port: 0, to_port: 0, cidr_blocks: [0.0.0.0/0] }
+interfaces:
+  - { device: eth0, security_groups: [web-sg] }
+`
+
+// TestSample reads the sample: four rules in, one out, which has no ports any
+// more and nothing of IPv6.
+func TestSample(t *testing.T) {
+	parity.Proves(t, "D5", "seed 0.12", "seed 0.14", "seed 0.15", "seed 1.5")
+	p, problems, err := Parse("f", []byte(sample))
+	if err != nil || problems.Err() != nil {
+		t.Fatal(problems)
+	}
+	g := p.Groups[0]
+	var rules []string
+	for _, d := range []policy.Direction{policy.Ingress, policy.Egress} {
+		for _, r := range g.Rules(d) {
+			rules = append(rules, d.String()+" "+r.String())
+		}
+	}
+	want := "ingress tcp 22 0.0.0.0/0, ingress tcp 80 0.0.0.0/0, ingress tcp 443 0.0.0.0/0, ingress icmp -1/-1 0.0.0.0/0, egress -1 0.0.0.0/0"
+	if got := strings.Join(rules, ", "); got != want {
+		t.Errorf("rules\n%s, want\n%s", got, want)
+	}
+	if g.Tags["Name"] != "web-sg" {
+		t.Errorf("tags %v", g.Tags)
+	}
+
+	// One block with several peers is a rule for each (D5).
+	many := strings.Replace(sample, "cidr_blocks: [0.0.0.0/0] }", `cidr_blocks: [192.0.2.0/24, 198.51.100.0/24], ipv6_cidr_blocks: ["2001:db8::/32"], self: true }`, 1)
+	p, problems, err = Parse("f", []byte(many))
+	if err != nil || problems.Err() != nil {
+		t.Fatal(problems)
+	}
+	var peers []string
+	for _, r := range p.Groups[0].Ingress[:4] {
+		if r.Index != 0 || r.Protocol != policy.TCP || r.From != 22 || r.To != 22 {
+			t.Errorf("a rule of the first block is %+v", r)
+		}
+		peers = append(peers, r.Peer.String())
+	}
+	if got, want := strings.Join(peers, ", "), "192.0.2.0/24, 198.51.100.0/24, 2001:db8::/32, group web-sg"; got != want {
+		t.Errorf("peers %s, want %s", got, want)
+	}
+}
+
+// TestDamagedSample reads what the damaged copy of the document has and where the
+// other documents draw limits: what is beyond is refused, at the place of the
+// mistake, and leaves no policy.
+func TestDamagedSample(t *testing.T) {
+	change := strings.NewReplacer
+	rules := func(n int, key, format string) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, "      - { protocol: tcp, ports: %d, %s: [%s] }\n", 1000+i, key, format)
+		}
+		return b.String()
+	}
+	described := func(s string) string {
+		return change("to_port: 22,", "to_port: 22, description: "+s+",").Replace(sample)
+	}
+	attached := func(groups int, list string) string {
+		var b strings.Builder
+		for i := range groups {
+			fmt.Fprintf(&b, "  - { name: g%d, description: x }\n", i)
+		}
+		return change("interfaces:", b.String()+"interfaces:", "[web-sg]", "["+list+"]").Replace(sample)
+	}
+	for _, c := range []struct {
+		what  string
+		claim string
+		text  string
+		// want is how the problem begins, after AWS's code if there is one; "" where
+		// the policy is taken.
+		want string
+	}{
+		{"a brace that is not closed", "seed 1.2", change("to_port: 80, cidr_blocks: [0.0.0.0/0] }", "to_port: 80, cidr_blocks: [0.0.0.0/0]").Replace(sample), "f:8: not YAML"},
+		{"tags that are not closed", "seed 1.2", change("web-sg }\n    ingress", "web-sg\n    ingress").Replace(sample), "f:5: not YAML"},
+		{"an empty CIDR", "seed 1.3", strings.Replace(sample, "[0.0.0.0/0]", `[""]`, 1), "InvalidParameterValue f:7:68: the CIDR is empty"},
+		{"an empty list of CIDRs", "seed 1.3", strings.Replace(sample, "[0.0.0.0/0]", `[]`, 1), "MissingParameter f:7:"},
+		{"a CIDR without a value", "seed 1.3", strings.Replace(sample, "[0.0.0.0/0]", "", 1), "MissingParameter f:7:"},
+		{"no group at all", "seed 0.4", attached(0, ""), "MissingParameter f:14:38: device \"eth0\" has no security groups"},
+		{"255 characters", "seed 2.15", described(strings.Repeat("x", 255)), ""},
+		{"256 characters", "seed 2.15", described(strings.Repeat("x", 256)), "InvalidParameterValue f:7:67: the description has 256 characters"},
+		{"a description", "seed 2.17", described("Monitoring server"), ""},
+		{"an apostrophe", "seed 2.17", described(`"John's home IP"`), "InvalidParameterValue f:7:67: the description has a character that AWS does not take: \"'\""},
+		{"60 rules and 60 of the other family", "seed 2.18", change("    egress:\n", rules(56, "cidr_blocks", "192.0.2.0/24")+rules(60, "ipv6_cidr_blocks", `"2001:db8::/32"`)+"    egress:\n").Replace(sample), ""},
+		{"61 rules", "seed 2.18", change("    egress:\n", rules(57, "cidr_blocks", "192.0.2.0/24")+"    egress:\n").Replace(sample), "RulesPerSecurityGroupLimitExceeded f:"},
+		{"61 rules of IPv6", "seed 2.18", change("    egress:\n", rules(61, "ipv6_cidr_blocks", `"2001:db8::/32"`)+"    egress:\n").Replace(sample), "RulesPerSecurityGroupLimitExceeded f:"},
+		{"five groups", "seed 2.19", attached(5, "web-sg, g0, g1, g2, g3"), ""},
+		{"six groups", "seed 2.19", attached(5, "web-sg, g0, g1, g2, g3, g4"), "SecurityGroupsPerInterfaceLimitExceeded f:19:38:"},
+		{"a rule that denies", "seed 3.11", change("to_port: 22,", "to_port: 22, action: deny,").Replace(sample), "UnknownParameter f:7:54: a rule has no key action (hint: security groups only allow"},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			parity.Proves(t, c.claim)
+			p, problems, err := Parse("f", []byte(c.text))
+			if c.want == "" {
+				if err != nil {
+					t.Errorf("refused: %v", problems)
+				}
+				return
+			}
+			if p != nil || err == nil {
+				t.Error("there is a policy")
+			}
+			if got := listed(problems); !strings.HasPrefix(got, c.want) || strings.Contains(got, "\n") {
+				t.Errorf("problems\n%s, want one that begins\n%s", got, c.want)
+			}
+		})
+	}
+}
