@@ -112,7 +112,7 @@ func TestDamagedSample(t *testing.T) {
 		{"61 rules", "seed 2.18", change("    egress:\n", rules(57, "cidr_blocks", "192.0.2.0/24")+"    egress:\n").Replace(sample), "RulesPerSecurityGroupLimitExceeded f:"},
 		{"61 rules of IPv6", "seed 2.18", change("    egress:\n", rules(61, "ipv6_cidr_blocks", `"2001:db8::/32"`)+"    egress:\n").Replace(sample), "RulesPerSecurityGroupLimitExceeded f:"},
 		{"five groups", "seed 2.19", attached(5, "web-sg, g0, g1, g2, g3"), ""},
-		{"six groups", "seed 2.19", attached(5, "web-sg, g0, g1, g2, g3, g4"), "SecurityGroupsPerInterfaceLimitExceeded f:19:38:"},
+		{"six groups", "seed 2.19", attached(5, "web-sg, g0, g1, g2, g3, g4"), "SecurityGroupsPerInterfaceLimitExceeded f:19:"},
 		{"a rule that denies", "seed 3.11", change("to_port: 22,", "to_port: 22, action: deny,").Replace(sample), "UnknownParameter f:7:54: a rule has no key action (hint: security groups only allow"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
