@@ -42,15 +42,16 @@ func (s addressSet) has(a conntrack.Addr) bool {
 // Exempt are the life lines of a machine that has no address yet, or uses its
 // link-local one (DHCP from 0.0.0.0, neighbour discovery, MLD and DHCPv6 from ::
 // or fe80::, and the answers to them), and what goes to a group of machines: a
-// multicast or broadcast destination is nobody's address.
+// multicast or broadcast destination is nobody's address. That holds for life lines
+// that are switched off, too: rules may permit them.
 func (t *attachmentTemplate) addressed(p *packet.Packet, d conntrack.Direction) bool {
 	if t.own == nil {
 		return true
 	}
 	if d == conntrack.Egress {
-		return t.own.has(p.Src) || (unspecified(p.Src) || linkLocal(p.Src)) && LifeLineOf(p, d) != NoLifeLine
+		return t.own.has(p.Src) || (unspecified(p.Src) || linkLocal(p.Src)) && LifeLineOf(p, d) != policy.NoLifeLine
 	}
-	return t.own.has(p.Dst) || toGroup(p.Dst) || linkLocal(p.Dst) && LifeLineOf(p, d) != NoLifeLine
+	return t.own.has(p.Dst) || toGroup(p.Dst) || linkLocal(p.Dst) && LifeLineOf(p, d) != policy.NoLifeLine
 }
 
 // unspecified reports whether a is 0.0.0.0 or ::.

@@ -23,6 +23,7 @@ type Compiler struct {
 	rules      []RuleInfo
 	free       []RuleID // of rules that were forgotten, see Engine.ForgetRules
 	scopes     *scopes
+	asked      *questions // nil until a policy exempts something
 	// order has the ids of each group's rules as they stood in the latest
 	// policy, by direction: most rules are where they were.
 	order map[string]*[2][]RuleID
@@ -105,12 +106,17 @@ func (c *Compiler) Compile(p *policy.Policy, m *member.Membership) *Ruleset {
 			inward:   inward,
 			own:      ownAddresses(in),
 			related:  p.Settings.ICMPErrors == policy.ICMPErrorsRelated,
+			cut:      p.Settings.CutLifeLines,
 			matchers: *job.pooled(in.Groups),
 		}
 		if p.Settings.Tracking == policy.TrackingAWS {
 			rs.attachments[i].wide = job.wide(in.Groups)
 		}
 	}
+	if p.Settings.Exempt != 0 && c.asked == nil {
+		c.asked = newQuestions()
+	}
+	rs.exemptions = newExemptions(p.Settings.Exempt, nil, c.asked)
 	rs.rules = c.rules
 	c.matchers, c.order = job.kept, job.stand
 	return rs

@@ -195,7 +195,7 @@ func TestCompileAgainstNaive(t *testing.T) {
 			q := randomQuery(rng, p)
 			pkt := q.packet()
 			a := rs.Device(q.Device)
-			if LifeLineOf(&pkt, q.Direction) != NoLifeLine {
+			if LifeLineOf(&pkt, q.Direction) != policy.NoLifeLine {
 				continue
 			}
 			v := byRules(a, q.Direction, &pkt)

@@ -55,7 +55,7 @@ type Explanation struct {
 	// Groups are those attached to the device; all were asked.
 	Groups   []GroupTried
 	Verdict  Verdict
-	LifeLine LifeLine
+	LifeLine policy.LifeLine
 	// Flow is the live flow that the packet belongs to, or an ICMP error is about.
 	Flow *conntrack.FlowInfo
 	// Tracking says whether the packet's flow is tracked, or would be. Its Clause is
@@ -104,10 +104,13 @@ func Explain(rs *Ruleset, flows *conntrack.Table, now conntrack.Time, q Query) E
 		return x
 	}
 	x.Managed = true
+	if rs.exemptions != nil && flows != nil {
+		rs.exemptions.asked.tick(now) // on a quiet machine nobody else does
+	}
 	p := q.packet()
 	d, info := judgeOnly(a, q.Hook, q.Direction, &p, flows, now)
 	x.Verdict, x.Flow = d.Verdict, info
-	x.LifeLine = lifeLineAt(q.Hook, &p, q.Direction)
+	x.LifeLine = a.lifeLineAt(q.Hook, &p, q.Direction)
 	if rule, ok := rs.Rule(d.Verdict.Rule); ok {
 		x.Rule = &rule
 	}
@@ -128,7 +131,9 @@ func Explain(rs *Ruleset, flows *conntrack.Table, now conntrack.Time, q Query) E
 	answer := back.packet()
 	alone, _ := judgeOnly(a, q.Hook, back.Direction, &answer, nil, now)
 	x.ReplyAlone = alone.Verdict
-	if d.Verdict.Accept() && d.tracked() {
+	if d.commit == commitAsk {
+		x.Reply = Verdict{Reason: ReasonExempt, Direction: back.Direction, Scope: a.Scope, Exemption: d.Exemption}
+	} else if d.Verdict.Accept() && d.tracked() {
 		x.Reply = Verdict{Reason: ReasonFlow, Direction: back.Direction, Rule: d.Verdict.Rule, Scope: a.Scope}
 	} else {
 		reply, _ := judgeOnly(a, q.Hook, back.Direction, &answer, flows, now)

@@ -137,11 +137,11 @@ func TestRoutedLifeLine(t *testing.T) {
 		Device: "eth0", Direction: conntrack.Ingress, Protocol: conntrack.ProtoUDP,
 		Src: netip.AddrFrom4(client), SrcPort: 67, Dst: netip.AddrFrom4(router), DstPort: 68,
 	}
-	if x := Explain(b.Ruleset(), nil, 0, q); x.LifeLine != DHCPClient || x.Verdict.Reason != ReasonLifeLine {
+	if x := Explain(b.Ruleset(), nil, 0, q); x.LifeLine != policy.DHCPClient || x.Verdict.Reason != ReasonLifeLine {
 		t.Errorf("explained at the router: %s, %s", x.LifeLine, x.Verdict.Reason)
 	}
 	q.Dst, q.Hook = netip.AddrFrom4(dbAddr), HookForward
-	if x := Explain(b.Ruleset(), nil, 0, q); x.LifeLine != NoLifeLine || x.Verdict.Reason != ReasonNoRule {
+	if x := Explain(b.Ruleset(), nil, 0, q); x.LifeLine != policy.NoLifeLine || x.Verdict.Reason != ReasonNoRule {
 		t.Errorf("explained beyond it: %s, %s", x.LifeLine, x.Verdict.Reason)
 	}
 }

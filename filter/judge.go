@@ -3,6 +3,7 @@ package filter
 import (
 	"sgfw/conntrack"
 	"sgfw/filter/packet"
+	"sgfw/policy"
 )
 
 // Decision is what Judge found: the verdict, and what Commit has to do about
@@ -12,6 +13,8 @@ type Decision struct {
 	// outcome is what the flow made of the packet, if there is one.
 	outcome conntrack.Outcome
 	commit  commit
+	// question is what commitAsk remembers.
+	question question
 }
 
 // commit is what a Decision does to the table.
@@ -25,23 +28,37 @@ const (
 	commitInsert
 	// commitUntracked remembers a flow that is not tracked.
 	commitUntracked
+	// commitAsk remembers a question to an exempt service.
+	commitAsk
 )
 
 // tracked reports whether the packet belongs to a tracked flow once it has passed.
-func (d *Decision) tracked() bool { return d.commit != commitNothing && d.Reason != ReasonUntracked }
+func (d *Decision) tracked() bool {
+	return d.commit != commitNothing && d.commit != commitAsk && d.Reason != ReasonUntracked
+}
 
 // Judge decides about one packet that crosses the device a, in the hook, as the
 // sample describes it. The flow is the live one that flowTuple names, or nil. It
 // reads the flow and changes nothing: the queue, explain and tests all call it.
 //
 // The order is that of aws-semantics §10: the source/destination check, which
-// holds for flows, too; the flow before the rules, because a packet of a live flow
-// passes whatever the rules say (T1); then the pooled rules of the packet's own
-// direction and family. Those decide about every packet of an untracked flow (T6).
+// holds for flows, too; what is exempt, which is never tracked; the flow before the
+// rules, because a packet of a live flow passes whatever the rules say (T1); then
+// the pooled rules of the packet's own direction and family. Those decide about
+// every packet of an untracked flow (T6).
 func Judge(a *Attachment, hook Hook, p *packet.Packet, s *conntrack.Sample, flow *conntrack.Flow) Decision {
 	d := s.Dir
 	dec := Decision{Verdict: Verdict{Direction: d, Scope: a.Scope}}
 	opens := false
+	if a.exemptions != nil && a.addressed(p, d) {
+		if dec.Exemption, dec.question = a.exempt(hook, p, d); dec.Exemption != policy.NoExemption {
+			dec.Reason = ReasonExempt
+			if d == conntrack.Egress {
+				dec.commit = commitAsk
+			}
+			return dec
+		}
+	}
 	switch {
 	case flow == nil && !a.addressed(p, d):
 		dec.Reason = ReasonSourceDestCheck
@@ -62,7 +79,7 @@ func Judge(a *Attachment, hook Hook, p *packet.Packet, s *conntrack.Sample, flow
 			opens = true
 		case conntrack.OutcomeRevoked:
 			dec.Reason = ReasonRevoked
-			if lifeLineAt(hook, p, d) != NoLifeLine {
+			if a.lifeLineAt(hook, p, d) != policy.NoLifeLine {
 				dec.Reason = ReasonLifeLine
 			}
 			return dec
@@ -77,7 +94,7 @@ func Judge(a *Attachment, hook Hook, p *packet.Packet, s *conntrack.Sample, flow
 	switch {
 	case dec.Rule == NoRule:
 		dec.Reason = ReasonNoRule
-		if lifeLineAt(hook, p, d) != NoLifeLine {
+		if a.lifeLineAt(hook, p, d) != policy.NoLifeLine {
 			dec.Reason = ReasonLifeLine
 		} else if midStream(p) {
 			dec.Reason = ReasonNotAFlow
@@ -106,6 +123,8 @@ func (d *Decision) Commit(c *conntrack.Cell, a *Attachment, s *conntrack.Sample,
 		}
 	case commitUntracked:
 		c.InsertUntracked(s, uint32(d.Rule), &a.timeouts, now)
+	case commitAsk:
+		a.exemptions.asked.note(d.question)
 	}
 	return d.Verdict
 }

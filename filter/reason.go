@@ -23,6 +23,10 @@ const (
 	// ReasonLifeLine passes: neighbour discovery, MLD or a DHCP client
 	// exchange, which no policy may cut (X3).
 	ReasonLifeLine
+	// ReasonExempt passes: the machine asks a service that the policy exempts, or
+	// is answered. Like life lines it is never tracked, and is for flow logs to
+	// leave out (X1).
+	ReasonExempt
 
 	// ReasonNoRule drops: no rule of any attached group permits the packet.
 	ReasonNoRule
@@ -67,7 +71,7 @@ func Reasons() []Reason {
 func (r Reason) IsFault() bool { return r >= reasonFault }
 
 // Accepts reports whether packets with this reason pass.
-func (r Reason) Accepts() bool { return ReasonFlow <= r && r <= ReasonLifeLine }
+func (r Reason) Accepts() bool { return ReasonFlow <= r && r <= ReasonExempt }
 
 var reasonNames = [reasonFault]string{
 	ReasonNone:            "none",
@@ -76,6 +80,7 @@ var reasonNames = [reasonFault]string{
 	ReasonUntracked:       "untracked",
 	ReasonRelated:         "related",
 	ReasonLifeLine:        "life-line",
+	ReasonExempt:          "exempt",
 	ReasonNoRule:          "no-rule",
 	ReasonNotAFlow:        "not-a-flow",
 	ReasonSourceDestCheck: "source-dest-check",

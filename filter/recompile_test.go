@@ -116,7 +116,7 @@ func TestRecompileAgainstFresh(t *testing.T) {
 			for range 200 {
 				q := randomQuery(rng, p)
 				pkt := q.packet()
-				if LifeLineOf(&pkt, q.Direction) != NoLifeLine {
+				if LifeLineOf(&pkt, q.Direction) != policy.NoLifeLine {
 					continue
 				}
 				a := again.Device(q.Device)

@@ -21,6 +21,7 @@ type Ruleset struct {
 	rules       []RuleInfo // by RuleID
 	scopes      *scopes
 	links       links
+	exemptions  *exemptions // nil: none
 }
 
 // RuleInfo describes a rule in the policy's own terms.
@@ -40,6 +41,7 @@ type Attachment struct {
 	// Scope keeps the flows of this device apart from others (T26).
 	Scope conntrack.Scope
 	*attachmentTemplate
+	exemptions *exemptions
 }
 
 // attachmentTemplate is what devices of one policy interface share.
@@ -55,6 +57,8 @@ type attachmentTemplate struct {
 	wide *wideRules
 	// related is true when ICMP errors about live flows pass.
 	related bool
+	// cut are the life lines that are switched off.
+	cut policy.Set[policy.LifeLine]
 	// matchers by direction and family (0: IPv4, 1: IPv6).
 	matchers [2][2]*matcher
 }
@@ -145,7 +149,7 @@ func (rs *Ruleset) attach(device string) *Attachment {
 	if !ok {
 		return nil
 	}
-	return &Attachment{Device: device, attachmentTemplate: &rs.attachments[i]}
+	return &Attachment{Device: device, attachmentTemplate: &rs.attachments[i], exemptions: rs.exemptions}
 }
 
 func (a *Attachment) key() scopeKey { return scopeKey{device: a.Device, inward: a.inward} }

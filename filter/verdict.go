@@ -1,6 +1,9 @@
 package filter
 
-import "sgfw/conntrack"
+import (
+	"sgfw/conntrack"
+	"sgfw/policy"
+)
 
 // RuleID names a rule across rulesets of one [Compiler]: a rule keeps its id
 // as long as its identity (R3) does. It indexes Ruleset.Rule.
@@ -15,6 +18,8 @@ type Verdict struct {
 	Reason Reason
 	// Direction of the crossing that decided.
 	Direction conntrack.Direction
+	// Exemption is what passed the packet, for ReasonExempt.
+	Exemption policy.Exemption
 	// Rule is what permitted the packet or, for ReasonFlow and ReasonRelated,
 	// the flow's first packet.
 	Rule RuleID

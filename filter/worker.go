@@ -7,6 +7,7 @@ import (
 
 	"sgfw/conntrack"
 	"sgfw/filter/packet"
+	"sgfw/policy"
 )
 
 // Worker decides the packets of one queue loop. Begin, Decide and End are
@@ -35,6 +36,9 @@ type Worker struct {
 	runs int
 	hits atomic.Pointer[hitCounters]
 
+	// What passed by each exemption.
+	exempted [policy.NumExemptions]atomic.Uint64
+
 	// wanted is what is recorded of this batch: drops, which recent remembers, and
 	// what somebody watches. at is the attachment that decided last.
 	wanted   ReasonSet
@@ -50,6 +54,9 @@ func (w *Worker) Begin() {
 	w.enter()
 	w.rs = w.engine.ruleset.Load()
 	w.now = w.engine.clock()
+	if e := w.rs.exemptions; e != nil {
+		e.asked.tick(w.now)
+	}
 	w.wanted, w.room = Dropping, recentOfBatch
 	if watched := ReasonSet(w.engine.watch.wanted.Load()); watched != 0 {
 		w.wanted, w.room = w.wanted|watched, math.MaxInt
@@ -137,6 +144,8 @@ func (w *Worker) cross(a *Attachment, h Hook, d conntrack.Direction) Verdict {
 	v := w.judge(a, h, d)
 	if v.Reason == ReasonRule || v.Reason == ReasonUntracked {
 		w.hit(v.Rule)
+	} else if v.Reason == ReasonExempt {
+		w.exempted[v.Exemption].Add(1)
 	}
 	return v
 }

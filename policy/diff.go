@@ -77,6 +77,10 @@ func Diff(from, to *Policy) []Change {
 	a, b := from.Settings, to.Settings
 	d.value("tracking", a.Tracking, b.Tracking)
 	d.value("icmp_errors", a.ICMPErrors, b.ICMPErrors)
+	d.value("exempt", a.Exempt, b.Exempt)
+	for _, l := range LifeLines() {
+		d.value("life_lines."+l.String(), !a.CutLifeLines.Has(l), !b.CutLifeLines.Has(l))
+	}
 	d.value("on_stop", a.OnStop, b.OnStop)
 	d.value("on_failure.gone", a.OnGone, b.OnGone)
 	d.value("queues.base", a.QueueBase, b.QueueBase)

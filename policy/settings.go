@@ -115,7 +115,11 @@ const (
 type Settings struct {
 	Tracking   Tracking
 	ICMPErrors ICMPErrors
-	OnStop     OnStop
+	// Exempt are the services that pass whatever the rules say.
+	Exempt Set[Exemption]
+	// CutLifeLines are those that are switched off: rules decide about them.
+	CutLifeLines Set[LifeLine]
+	OnStop       OnStop
 	// OnGone is settings.on_failure.gone: the daemon died.
 	OnGone FailAction
 	// QueueBase is the first queue number, 1 to 65535.
@@ -167,4 +171,5 @@ func (s Settings) check(report func(Problem)) {
 	if s.MaxFlows < 1 || s.MaxFlows > MaxMaxFlows {
 		invalid("settings.max_flows", fmt.Sprintf("1 to %d", MaxMaxFlows), "max_flows %d is out of range", s.MaxFlows)
 	}
+	s.checkLifeLines(report)
 }

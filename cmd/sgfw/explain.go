@@ -9,7 +9,9 @@ import (
 
 	"sgfw/cmd/internal/control"
 	"sgfw/cmd/internal/explain"
+	"sgfw/cmd/internal/resolvers"
 	"sgfw/filter"
+	"sgfw/policy"
 	"sgfw/policy/file"
 	"sgfw/policy/member"
 )
@@ -23,8 +25,8 @@ func (p *program) explainCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "explain --proto PROTO --from ADDR[:PORT] --to ADDR[:PORT] [flags]",
 		Short: "Say what would happen to one packet, and why",
-		Long: `Say what would happen to one packet and why: the interface and direction, life
-line and live flow, every group that was tried, the rule that permits the
+		Long: `Say what would happen to one packet and why: the interface and direction,
+exemption and live flow, every group that was tried, the rule that permits the
 packet or those that came nearest with the fields that differ, and what would
 happen to the answer. No packet is sent.
 
@@ -105,7 +107,11 @@ func explainFile(path string, in control.Query) (control.Explanation, error) {
 	if ferr != nil {
 		notices = append(notices, "the addresses of this machine are not known: "+ferr.Error())
 	}
-	doc := explain.Run(filter.Compile(pol, member.Resolve(pol, facts)), nil, 0, q, full)
+	servers, serr := resolvers.SystemFiles.Read()
+	if serr != nil && pol.Settings.Exempt.Has(policy.ExemptResolvers) {
+		notices = append(notices, "the name servers of this machine are not known: "+serr.Error())
+	}
+	doc := explain.Run(filter.Compile(pol, member.Resolve(pol, facts)).WithResolvers(servers), nil, 0, q, full)
 	doc.Source, doc.Notices = path, notices
 	return doc, nil
 }

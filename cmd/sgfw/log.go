@@ -132,6 +132,7 @@ func verdictLine(r control.LogRecord) string {
 		put(fmt.Sprintf("%d bytes", r.Length))
 	}
 	put("(" + r.Reason + ")")
+	put(r.Exemption)
 	if r.Rule != nil {
 		put(ruleName(r.Rule))
 	}

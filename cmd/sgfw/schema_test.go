@@ -49,6 +49,8 @@ var documents = map[string]any{
 // fieldWords are the values of fields that take a few only.
 var fieldWords = map[string][]string{
 	"Finding.Level":          {control.LevelOK, control.LevelNote, control.LevelWarning, control.LevelProblem},
+	"Exemption.Kind":         {control.KindLifeLine, control.KindService},
+	"Exemption.State":        {control.ExemptionOn, control.ExemptionOff, control.ExemptionAlways, control.ExemptionMissing},
 	"Status.State":           {control.StateRunning, control.StateDegraded},
 	"LogRecord.Type":         {control.LogVerdict, control.LogLost},
 	"LogRecord.Verdict":      {control.VerdictAccept, control.VerdictDrop},

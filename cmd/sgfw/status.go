@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,8 +18,8 @@ func (p *program) statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "Show what the running daemon enforces and counts",
 		Long: `Show the state of the running daemon: policy and generation, interfaces with
-the devices that they cover now, the nftables table, queues, flow table, and
-packets by verdict and reason. Every kind of loss has a counter of its own.`,
+the devices that they cover now, what is exempt from rules, the nftables table,
+queues, flow table, and packets by verdict and reason. Every kind of loss has a counter of its own.`,
 		Example: `  sgfw status
   sgfw status -o json | jq .state`,
 		Args: cobra.NoArgs,
@@ -120,6 +121,14 @@ func (p *program) printStatus(s control.Status) error {
 		return err
 	}
 
+	t = p.section("EXEMPTION", "STATE", "PACKETS", "WHAT")
+	for _, x := range s.Exemptions {
+		t.row(x.Name, x.State, packetsText(x.Packets), exemptionText(x))
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+
 	t = p.section("QUEUE", "PACKETS", "ACCEPTED", "DROPPED", "MALFORMED", "WAITING", "LOST-FULL", "LOST-SOCKET", "OVERRUNS", "LOST-QUEUE")
 	for _, q := range s.Queues {
 		t.row(q.Number, q.Packets, q.Accepted, q.Dropped, q.Malformed, q.Waiting, q.KernelDropped, q.UserDropped, q.Overruns, q.Lost)
@@ -153,6 +162,29 @@ func queueRange(q []control.QueueStatus) string {
 		return fmt.Sprint(first)
 	}
 	return fmt.Sprintf("%d-%d", first, last)
+}
+
+// packetsText is a count that may not be known.
+func packetsText(n *uint64) string {
+	if n == nil {
+		return "-"
+	}
+	return strconv.FormatUint(*n, 10)
+}
+
+// exemptionText says what passes by an exemption, and where.
+func exemptionText(x control.Exemption) string {
+	var parts []string
+	if x.In != "" {
+		parts = append(parts, "in "+x.In)
+	}
+	if x.Out != "" {
+		parts = append(parts, "out "+x.Out)
+	}
+	if x.Kind == control.KindService {
+		parts = append(parts, orNone(strings.Join(x.Addresses, " ")))
+	}
+	return strings.Join(parts, "; ")
 }
 
 // interferenceText is one line about another program.

@@ -1,6 +1,7 @@
 package file
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -19,10 +20,20 @@ var (
 	trackingKeys  = []string{"tcp_established_timeout", "udp_timeout", "udp_stream_timeout"}
 	peerKeys      = []string{"name", "addresses", "security_groups"}
 	quotasKeys    = []string{"rules_per_security_group", "security_groups_per_interface", "security_groups", "prefix_lists", "prefix_list_entries"}
-	settingsKeys  = []string{"tracking", "icmp_errors", "datapath", "on_stop", "on_failure", "queues", "queue_driver", "max_flows", "watch"}
+	settingsKeys  = []string{"tracking", "icmp_errors", "exempt", "life_lines", "datapath", "on_stop", "on_failure", "queues", "queue_driver", "max_flows", "watch"}
+	lifeLineKeys  = namesOf(policy.LifeLines())
 	failureKeys   = []string{"gone"}
 	queuesKeys    = []string{"base", "count", "balance", "busy_poll"}
 )
+
+// namesOf returns the names of life lines or exemptions.
+func namesOf[T fmt.Stringer](list []T) []string {
+	out := make([]string, len(list))
+	for i, v := range list {
+		out[i] = v.String()
+	}
+	return out
+}
 
 // partLists are the keys of lists whose items are parts, not text. The groups of
 // the policy are not among them: a rule has a list of names by the same key.

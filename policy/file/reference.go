@@ -2,6 +2,7 @@ package file
 
 import (
 	"fmt"
+	"strings"
 
 	"sgfw/policy"
 )
@@ -110,6 +111,8 @@ func Reference() []Part {
 		{"settings", "", []Key{
 			{"tracking", "always or aws", d.Tracking.String(), "Which flows are tracked, and so outlive the rule that permitted them. always: every flow. aws: as AWS does, not those of TCP and UDP that rules for everybody permit both ways, the opening one by a single rule to 0.0.0.0/0 (or ::/0), the answers by a single rule to 0.0.0.0/0 (or ::/0) for all ports. Each packet of such a flow needs a rule of its direction, and the flow is cut when its rule goes. A running daemon can change it: flows that are tracked already stay so."},
 			{"icmp_errors", "related or rules", d.ICMPErrors.String(), "related: an ICMP error about a live flow passes. rules: rules alone decide."},
+			{"exempt", "list of resolvers, metadata and time", "none", exemptText()},
+			{"life_lines", "mapping", "all on", "What passes whatever the rules say because a machine without it loses its network: its own traffic with its link, never what it routes. What is switched off is left to the rules."},
 			{"datapath", "userspace", "userspace", "The daemon judges every packet. (offload is not yet supported.)"},
 			{"on_stop", "remove or keep", d.OnStop.String(), "What an ordered stop leaves. remove: nothing is filtered any more. keep: nothing passes."},
 			{"on_failure", "mapping", "see below", "What holds when the daemon ends without order."},
@@ -117,6 +120,13 @@ func Reference() []Part {
 			{"queue_driver", "batch or go-nfqueue", string(d.QueueDriver), "How packets are read. go-nfqueue is the slow and simple reference. A running daemon cannot change it."},
 			{"max_flows", fmt.Sprintf("1 to %d", policy.MaxMaxFlows), fmt.Sprint(d.MaxFlows), "How many flows are tracked at once, by all devices together: a guest can take them all, and sgfw flows revoke --interface gives them back. A running daemon cannot change it."},
 			{"watch", "true or false", "false", "Reload by itself when the file has changed and settled."},
+		}},
+		{"settings.life_lines", "", []Key{
+			{"neighbour-discovery", "true or false", "true", "IPv6 neighbour and router discovery: ICMPv6 133-137 with hop limit 255, both ways."},
+			{"multicast-listener-discovery", "true or false", "true", "MLD, by which the link learns what IPv6 multicast the machine wants: ICMPv6 130-132 and 143 with hop limit 1 from fe80::/10 or ::, both ways."},
+			{"dhcpv4-client", "true or false", "true", "The machine as a DHCP client: UDP 68 to 67 out, 67 to 68 in. The server of a guest is this machine."},
+			{"dhcpv6-client", "true or false", "true", "The machine as a DHCPv6 client: UDP 546 to 547 out, 547 to 546 in, both from fe80::/10."},
+			{"own-multicast", "true or false", "true", "What this machine sent to a multicast or broadcast address and the kernel hands back to it. ARP and lo need no life line: they are never filtered."},
 		}},
 		{"settings.on_failure", "", []Key{
 			{"gone", "drop or accept", d.OnGone.String(), "The daemon died. drop: nothing but life lines passes until it runs again or sgfw cleanup. accept: nothing is filtered."},
@@ -128,4 +138,20 @@ func Reference() []Part {
 			{"busy_poll", fmt.Sprintf("0 to %d", policy.MaxBusyPoll.Microseconds()), fmt.Sprint(d.QueueBusyPoll.Microseconds()), "For how many microseconds a loop looks for further packets before it sleeps. It does so only while packets come that close to each other, and leaves the CPU to whoever wants it. 0: it sleeps at once."},
 		}},
 	}
+}
+
+// exemptText describes settings.exempt with the addresses that there are.
+func exemptText() string {
+	list := func(x policy.Exemption) string {
+		names := make([]string, len(x.Addresses()))
+		for i, a := range x.Addresses() {
+			names[i] = a.String()
+		}
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("Services that pass whatever the rules say, as they do in AWS: what the machine asks them, and the answers, for %d s after a UDP question. Nobody else's packets do, nor connections from there. "+
+		"resolvers: DNS (UDP and TCP %d) of the name servers in resolv.conf, followed live. metadata: the cloud's metadata service, TCP %d of %s. time: AWS's time service, UDP %d of %s. "+
+		"Of what a host forwards nothing is exempt. Guests have the same, but for metadata that another machine than this one would answer: it would hand them this machine's credentials.",
+		int(policy.AnswerTime.Seconds()),
+		policy.ExemptResolvers.Port(), policy.ExemptMetadata.Port(), list(policy.ExemptMetadata), policy.ExemptTime.Port(), list(policy.ExemptTime))
 }

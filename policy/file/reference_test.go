@@ -20,6 +20,7 @@ func TestReference(t *testing.T) {
 		"peers[]":                                  peerKeys,
 		"quotas":                                   quotasKeys,
 		"settings":                                 settingsKeys,
+		"settings.life_lines":                      lifeLineKeys,
 		"settings.on_failure":                      failureKeys,
 		"settings.queues":                          queuesKeys,
 	}

@@ -131,6 +131,8 @@ func value(t *testing.T, path string, k Key, part func(string) object) object {
 		return list(text)
 	case "list of addresses":
 		return list(object{"type": "string", "pattern": `^[0-9A-Fa-f:.]+$`})
+	case "list of resolvers, metadata and time":
+		return object{"type": "array", "uniqueItems": true, "items": object{"enum": namesOf(policy.Exemptions())}}
 	case "list of rules":
 		return list(part(rulePath))
 	case "list":
@@ -180,7 +182,7 @@ func TestSchemaHasEveryKey(t *testing.T) {
 		"": policyKeys, "prefix_lists[]": listKeys, "prefix_lists[].entries[]": entryKeys, "security_groups[]": groupKeys, rulePath: ruleKeys,
 		"default_security_group": defaultKeys,
 		"interfaces[]":           interfaceKeys, "interfaces[].connection_tracking": trackingKeys, "peers[]": peerKeys,
-		"quotas": quotasKeys, "settings": settingsKeys, "settings.on_failure": failureKeys, "settings.queues": queuesKeys,
+		"quotas": quotasKeys, "settings": settingsKeys, "settings.life_lines": lifeLineKeys, "settings.on_failure": failureKeys, "settings.queues": queuesKeys,
 	} {
 		for _, p := range Reference() {
 			if p.Path != path {

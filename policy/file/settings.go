@@ -24,6 +24,10 @@ func (d *decoder) settings(n *node, s *policy.Settings) {
 	if d.oneOf(f["icmp_errors"], "icmp_errors", "related", "rules") == "rules" {
 		s.ICMPErrors = policy.ICMPErrorsRules
 	}
+	d.exempt(f["exempt"], s)
+	if n := f["life_lines"]; n != nil {
+		d.lifeLines(n, s)
+	}
 	if d.oneOf(f["on_stop"], "on_stop", "remove", "keep") == "keep" {
 		s.OnStop = policy.OnStopKeep
 	}
@@ -68,6 +72,34 @@ func (d *decoder) onFailure(n *node, s *policy.Settings) {
 	}
 	if d.oneOf(f["gone"], "gone", "drop", "accept") == "accept" {
 		s.OnGone = policy.FailAccept
+	}
+}
+
+// exempt reads the names of exemptions.
+func (d *decoder) exempt(n *node, s *policy.Settings) {
+	items, _ := d.list(n, "exempt")
+	words := namesOf(policy.Exemptions())
+	for _, item := range items {
+		i := slices.Index(words, d.oneOf(item, "exempt", words...))
+		if i < 0 {
+			continue
+		}
+		x := policy.Exemptions()[i]
+		if s.Exempt.Has(x) {
+			d.invalid(item, "write it once", "exempt has %s twice", x)
+		}
+		s.Exempt = s.Exempt.With(x)
+	}
+}
+
+func (d *decoder) lifeLines(n *node, s *policy.Settings) {
+	f, _ := d.mapping(n, "life_lines", lifeLineKeys)
+	for _, l := range policy.LifeLines() {
+		if n := f[l.String()]; n != nil {
+			if on, ok := d.truth(n, "life_lines."+l.String()); ok && !on {
+				s.CutLifeLines = s.CutLifeLines.With(l)
+			}
+		}
 	}
 }
 

@@ -33,7 +33,7 @@ var errStopping = errors.New("the daemon is stopping")
 // device in the ruleset: one that is newly managed is known before its packets
 // are queued, and one that is managed no longer stays, under its old rules,
 // until those that wait have their verdict.
-func (d *daemon) enforce(next *candidate, facts netwatch.Snapshot) error {
+func (d *daemon) enforce(next *candidate, facts machine) error {
 	old, oldPlan := d.current, d.plan
 	newPlan := d.tablePlan(next.policy)
 	newPlan.Closed = oldPlan.Closed
@@ -145,8 +145,8 @@ func (d *daemon) factsChanged(s netwatch.Snapshot) {
 	if d.stopping {
 		return
 	}
-	before := slaves(d.current.policy, d.facts)
-	d.facts = s
+	before := slaves(d.current.policy, d.facts.Snapshot)
+	d.facts.Snapshot = s
 	next := *d.current
 	next.members = member.Resolve(next.policy, s.Facts)
 	// Most changes are devices that come and go: no rule speaks of them.
@@ -154,7 +154,7 @@ func (d *daemon) factsChanged(s netwatch.Snapshot) {
 		next.base = d.compiler.Compile(next.policy, next.members)
 		d.log.Info("group members changed", "generation", next.base.Generation())
 	}
-	next.rs = next.base.WithLinks(s.Facts.Links)
+	next.rs = d.facts.bind(next.base)
 	d.engine.Publish(next.rs)
 	d.current = &next
 	if after := slaves(next.policy, s); !slices.Equal(before, after) {
@@ -222,7 +222,7 @@ func (d *daemon) repairs(ctx context.Context) error {
 
 // degraded says what is not as the policy wants it; the caller holds mu.
 func (d *daemon) degraded() []string {
-	out := append(slaves(d.current.policy, d.facts), d.missing()...)
+	out := append(slaves(d.current.policy, d.facts.Snapshot), d.missing()...)
 	stormy := ""
 	if d.storm.rages {
 		stormy = "another program damages the table again and again: the devices are closed until it stops"
@@ -231,6 +231,9 @@ func (d *daemon) degraded() []string {
 		if what != "" {
 			out = append(out, what)
 		}
+	}
+	if d.facts.unread != "" && d.current.policy.Settings.Exempt.Has(policy.ExemptResolvers) {
+		out = append(out, "the name servers of the machine are not known: "+d.facts.unread)
 	}
 	if queues := d.unserved.Load(); queues != nil {
 		out = append(out, fmt.Sprintf("the verdict loops of queues %v stand still", *queues))

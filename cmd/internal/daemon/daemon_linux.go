@@ -70,7 +70,7 @@ type daemon struct {
 	compiler *filter.Compiler
 	current  *candidate
 	plan     nft.Plan
-	facts    netwatch.Snapshot
+	facts    machine
 	loaded   time.Time
 	stopping bool
 	broken   string // why the table could not be repaired, "" if it is whole
@@ -130,7 +130,8 @@ func (d *daemon) start(ctx context.Context) error {
 	if d.links, err = netwatch.Open(); err != nil {
 		return err
 	}
-	if d.facts, err = d.links.Read(); err != nil {
+	d.facts.resolvers, d.facts.unread = d.nameServers()
+	if d.facts, err = d.look(); err != nil {
 		return err
 	}
 	restored, err := d.begin()
@@ -231,7 +232,7 @@ func (d *daemon) serve(ctx context.Context) error {
 	task("control socket", func(ctx context.Context) error {
 		return control.Serve(ctx, d.socket.Listener, d)
 	})
-	facts := d.facts
+	facts := d.facts.Snapshot
 	task("links", func(ctx context.Context) error {
 		return d.links.Follow(ctx, facts, d.factsChanged, func(err error) {
 			d.log.Warn("reading links failed", "error", err)
@@ -241,6 +242,7 @@ func (d *daemon) serve(ctx context.Context) error {
 		return d.table.Watch(ctx, d.tableChanged)
 	})
 	task("table repair", d.repairs)
+	task("name servers", d.followResolvers)
 	task("expiry", d.expire)
 	task("signals", d.reloads)
 	task("trial", d.trials)

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"log/slog"
 
+	"sgfw/cmd/internal/resolvers"
 	"sgfw/filter/nfqueue"
 )
 
@@ -35,6 +36,9 @@ type Config struct {
 	Force bool
 	// Driver is the implementation of the queues; empty for the policy's choice.
 	Driver nfqueue.Driver
+	// Resolvers are the files that name the name servers of this machine; zero for
+	// those of the system.
+	Resolvers resolvers.Files
 	// Version is what status reports.
 	Version string
 	// Log hears what happens; nothing on the packet path logs. Required.

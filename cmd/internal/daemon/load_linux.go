@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -25,7 +26,28 @@ type candidate struct {
 	// base is the compiled policy, and rs the same bound to the devices.
 	base, rs *filter.Ruleset
 	// facts are those that it was compiled for.
-	facts netwatch.Snapshot
+	facts machine
+}
+
+// machine is what is true of this machine at one moment.
+type machine struct {
+	netwatch.Snapshot
+	// resolvers are the name servers that it uses; unread says why they are not
+	// known, "" if they are.
+	resolvers []netip.Addr
+	unread    string
+}
+
+// bind binds a compiled policy to the machine.
+func (m machine) bind(rs *filter.Ruleset) *filter.Ruleset {
+	return rs.WithResolvers(m.resolvers).WithLinks(m.Facts.Links)
+}
+
+// look reads what is true of the machine now. No file is read: the name servers
+// are those that were last heard of. The caller holds mu.
+func (d *daemon) look() (machine, error) {
+	s, err := d.links.Read()
+	return machine{Snapshot: s, resolvers: d.facts.resolvers, unread: d.facts.unread}, err
 }
 
 // readPolicy reads the policy file.
@@ -39,18 +61,18 @@ func readPolicy(path string) (state.Policy, error) {
 
 // load compiles a policy for the facts; name is what its positions call it.
 // Nothing is changed but the compiler's memory of rule ids.
-func load(name string, source state.Policy, c *filter.Compiler, facts netwatch.Snapshot) (*candidate, error) {
+func load(name string, source state.Policy, c *filter.Compiler, facts machine) (*candidate, error) {
 	p, problems, err := file.Parse(name, source.Text)
 	if err != nil {
 		return nil, err
 	}
-	if err := enslaved(p, facts); err != nil {
+	if err := enslaved(p, facts.Snapshot); err != nil {
 		return nil, err
 	}
-	n := &candidate{source: source, facts: facts, policy: p, problems: slices.Concat(problems, absent(p, facts), mistaken(p, facts))}
+	n := &candidate{source: source, facts: facts, policy: p, problems: slices.Concat(problems, absent(p, facts.Snapshot), mistaken(p, facts.Snapshot))}
 	n.members = member.Resolve(p, facts.Facts)
 	n.base = c.Compile(p, n.members)
-	n.rs = n.base.WithLinks(facts.Facts.Links)
+	n.rs = facts.bind(n.base)
 	return n, nil
 }
 
@@ -150,6 +172,9 @@ func (d *daemon) tablePlan(p *policy.Policy) nft.Plan {
 	}
 	if p.Settings.OnGone == policy.FailAccept {
 		out.Gone = nft.GoneAccept
+	}
+	for l := range p.Settings.CutLifeLines.All() {
+		out.Without = append(out.Without, nft.LifeLine(l.String()))
 	}
 	for i := range p.Interfaces {
 		device := nft.Device{Name: p.Interfaces[i].Device}

@@ -105,7 +105,7 @@ func (d *daemon) preview(req control.ReloadRequest) (control.ReloadReply, *candi
 	if d.stopping {
 		return reply, nil, errStopping
 	}
-	facts, err := d.links.Read()
+	facts, err := d.look()
 	if err != nil {
 		return reply, nil, err
 	}

@@ -46,6 +46,7 @@ func (d *daemon) Status(context.Context) (control.Status, error) {
 		Queues:     d.queueStatus(),
 		Flows:      flowStatus(d.engine.Flows().Stats()),
 		Verdicts:   verdicts(d.engine.Counts()),
+		Exemptions: d.exemptions(),
 
 		Interference: slices.Clone(d.interference),
 	}

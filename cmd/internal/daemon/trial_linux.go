@@ -192,7 +192,7 @@ func (d *daemon) rollBack(why string) (control.RollbackReply, error) {
 
 func (d *daemon) restore(why string) (control.RollbackReply, error) {
 	var reply control.RollbackReply
-	facts, err := d.links.Read()
+	facts, err := d.look()
 	if err != nil {
 		return reply, err
 	}

@@ -109,6 +109,7 @@ func Record(rs *filter.Ruleset, r *filter.Record, at time.Time) control.LogRecor
 	if r.Verdict.Scope != 0 {
 		doc.Direction = r.Verdict.Direction.String()
 	}
+	doc.Exemption = r.Verdict.Exemption.String()
 	if info, ok := rs.Rule(r.Verdict.Rule); ok {
 		doc.Rule = Rule(info)
 	}
