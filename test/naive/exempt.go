@@ -1,0 +1,49 @@
+package naive
+
+import "net/netip"
+
+// lifeLine reports whether no policy may cut the packet: neighbour discovery and
+// MLD (X3), and the exchanges of a DHCP client (§4), of the protected machine
+// itself. What is routed past it is none of these.
+func lifeLine(d Direction, h Hook, p *Packet) bool {
+	if h == Forward {
+		return false
+	}
+	return linkTalk(d, p)
+}
+
+// linkTalk is lifeLine of a packet that is not routed.
+func linkTalk(d Direction, p *Packet) bool {
+	client, server := p.SrcPort, p.DstPort
+	if d == In {
+		client, server = server, client
+	}
+	switch {
+	case p.isICMP() && !p.isV4() && 133 <= p.Type && p.Type <= 137:
+		return p.HopLimit == 255
+	case p.isICMP() && !p.isV4() && (130 <= p.Type && p.Type <= 132 || p.Type == 143):
+		return p.HopLimit == 1 && (p.Src.IsLinkLocalUnicast() || p.Src == netip.IPv6Unspecified())
+	case p.isUDP() && p.isV4():
+		return client == 68 && server == 67
+	case p.isUDP():
+		return client == 546 && server == 547 && p.Src.IsLinkLocalUnicast()
+	}
+	return false
+}
+
+// addressed is the source/destination check (D9): what leaves the machine comes
+// from one of its addresses, and what enters goes to one. A machine that has no
+// address yet, or uses its link-local one, may have its life lines; multicast and
+// broadcast are nobody's addresses.
+func addressed(n *Interface, d Direction, p *Packet) bool {
+	if !n.Check {
+		return true
+	}
+	if d == Out {
+		noneYet := p.Src.IsUnspecified() || p.Src.IsLinkLocalUnicast() && !p.isV4()
+		return has(n.Addresses, p.Src) || noneYet && linkTalk(d, p)
+	}
+	everybody := p.Dst.IsMulticast() || p.Dst == netip.AddrFrom4([4]byte{255, 255, 255, 255})
+	return has(n.Addresses, p.Dst) || everybody ||
+		p.Dst.IsLinkLocalUnicast() && !p.isV4() && linkTalk(d, p)
+}

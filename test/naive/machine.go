@@ -1,0 +1,148 @@
+package naive
+
+import "time"
+
+// Hook is where on its way through the machine a packet is judged. The values are
+// netfilter's.
+type Hook int
+
+const (
+	Input   Hook = 1
+	Forward Hook = 2
+	Output  Hook = 3
+)
+
+// Reason is why a packet passed or not, in the engine's words.
+type Reason string
+
+const (
+	// OfFlow, OfRule, Related and LifeLine pass.
+	OfFlow   Reason = "flow"
+	OfRule   Reason = "rule"
+	Related  Reason = "related"
+	LifeLine Reason = "life-line"
+	// The rest drop.
+	NoRule    Reason = "no-rule"
+	NotAFlow  Reason = "not-a-flow"
+	Misplaced Reason = "source-dest-check"
+	Unmanaged Reason = "unmanaged"
+)
+
+// Passes reports whether packets with this reason go on.
+func (r Reason) Passes() bool {
+	return r == OfFlow || r == OfRule || r == Related || r == LifeLine
+}
+
+// Verdict is what was decided about a packet.
+type Verdict struct {
+	Reason Reason
+	// By are the rules that permit the packet, for OfRule.
+	By []Match
+}
+
+// Machine is a machine with a policy in force.
+type Machine struct {
+	// Now is the time, which only its user moves.
+	Now time.Duration
+
+	devices []Device
+	policy  *Policy
+	flows   []*flow
+}
+
+// NewMachine returns a machine with these devices and a policy that has no
+// device.
+func NewMachine(devices []Device) *Machine { return &Machine{devices: devices, policy: new(Policy)} }
+
+// Apply puts another policy in force. Live flows stay (T15, T17).
+func (m *Machine) Apply(p *Policy) { m.policy = p }
+
+// Decide judges one packet: at the device through which it comes in, and then at
+// the one through which it goes out (D7). It passes only if both agree; what the
+// first remembers of it stays when the second refuses.
+func (m *Machine) Decide(h Hook, in, out string, p *Packet) Verdict {
+	verdict := Verdict{Reason: Unmanaged}
+	if h != Output {
+		if n := m.policy.Manages(in); n != nil {
+			// Through the device into this machine, or out of the guest behind it.
+			d := In
+			if n.Guest {
+				d = Out
+			}
+			if verdict = m.cross(n, in, h, d, p); !verdict.Reason.Passes() {
+				return verdict
+			}
+		}
+	}
+	if h != Input {
+		if n := m.policy.Manages(out); n != nil {
+			d := Out
+			if n.Guest {
+				d = In
+			}
+			return m.cross(n, out, h, d, p)
+		}
+	}
+	return verdict
+}
+
+// cross judges a packet at one device.
+func (m *Machine) cross(n *Interface, device string, h Hook, d Direction, p *Packet) Verdict {
+	if !addressed(n, d, p) {
+		return Verdict{Reason: Misplaced}
+	}
+	if m.tellsOf(n, device, d, p) {
+		return Verdict{Reason: Related}
+	}
+	f := m.find(n, device, d, p)
+	asks := true
+	if f != nil {
+		asks = f.leavesToRules(d, p)
+	}
+	if !asks {
+		f.goesOn(n, m.Now, d, p)
+		return Verdict{Reason: OfFlow}
+	}
+	by := m.permitting(n, d, p)
+	switch {
+	case len(by) > 0:
+		m.permitted(n, device, f, d, p)
+		return Verdict{OfRule, by}
+	case lifeLine(d, h, p):
+		return Verdict{Reason: LifeLine}
+	case p.late():
+		return Verdict{Reason: NotAFlow}
+	}
+	return Verdict{Reason: NoRule}
+}
+
+// tellsOf reports whether the packet is an ICMP error about a live flow (T24): the
+// packet that it quotes crossed the device the other way, and was sent by whom the
+// error is for.
+func (m *Machine) tellsOf(n *Interface, device string, d Direction, p *Packet) bool {
+	if m.policy.RulesForErrors || !p.isError() || p.Part != Whole || p.Quote == nil {
+		return false
+	}
+	return p.Quote.Src == p.Dst && m.find(n, device, d.reverse(), p.Quote) != nil
+}
+
+// permitted does what follows once rules let a packet through: it begins a flow,
+// in place of one that is over, or is remembered by the one that is there.
+func (m *Machine) permitted(n *Interface, device string, f *flow, d Direction, p *Packet) {
+	switch {
+	case f != nil && !f.over():
+		f.passedByRules(d, p)
+	case begins(p):
+		m.forget(f)
+		m.flows = append(m.flows, begin(n, device, m.Now, d, p))
+	}
+}
+
+func (m *Machine) forget(gone *flow) {
+	for i, f := range m.flows {
+		if f == gone {
+			m.flows = append(m.flows[:i], m.flows[i+1:]...)
+			return
+		}
+	}
+}
