@@ -70,6 +70,7 @@ test-packages:
 	PACKAGE_VERSION=1.0.1 packaging/build build/test-packages/new deb rpm
 	SGFW_PACKAGES=$(CURDIR)/build/test-packages $(GO) test -count=1 -v ./test/packages
 
+# The parsers for FUZZTIME each, then the decision against a naive one.
 FUZZTIME ?= 2m
 fuzz:
 	@for f in $$(grep -rlE '^func Fuzz' --include=*_test.go . | sort); do \
@@ -78,6 +79,8 @@ fuzz:
 			$(GO) test -run='^$$' -fuzz="^$$t$$" -fuzztime=$(FUZZTIME) -fuzzminimizetime=1x ./$$(dirname $$f) || exit 1; \
 		done; \
 	done
+	$(GO) test -count=1 -timeout=0 -v -run='^TestEngine$$' ./test/differential -packets=$(PACKETS)
+PACKETS ?= 10000000
 
 # Real packets between namespaces through sgfw and what it is compared with, in
 # one run: root, about ten minutes, and a machine that does nothing else. Say

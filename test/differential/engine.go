@@ -1,0 +1,91 @@
+package differential
+
+import (
+	"fmt"
+	"time"
+
+	"sgfw/conntrack"
+	"sgfw/filter"
+	"sgfw/filter/packet"
+	"sgfw/policy"
+	"sgfw/policy/file"
+	"sgfw/policy/member"
+	"sgfw/test/naive"
+)
+
+// epoch is when trials begin on the engine's clock. Steps of time are half seconds:
+// from here on no timer of whole seconds ends at the end of a tick.
+const epoch = time.Hour + 123*time.Millisecond
+
+// engine is the engine under a clock that moves by hand, with policies that come
+// as text, packets as bytes, and a worker in between: all but the kernel.
+type engine struct {
+	links    []member.Link
+	index    map[string]uint32
+	compiler *filter.Compiler
+	filter   *filter.Engine
+	worker   *filter.Worker
+	now      conntrack.Time
+	parsed   map[*naive.Policy]*policy.Policy
+}
+
+// newEngine returns an engine without a policy. parsed remembers what was read.
+func newEngine(w *World, parsed map[*naive.Policy]*policy.Policy) *engine {
+	e := &engine{
+		compiler: filter.NewCompiler(), now: conntrack.Time(epoch), parsed: parsed,
+		index: make(map[string]uint32),
+	}
+	for i, d := range w.Devices {
+		e.links = append(e.links, member.Link{Name: d.Name, Index: uint32(i + 1), Addresses: d.Addresses})
+		e.index[d.Name] = uint32(i + 1)
+	}
+	return e
+}
+
+// apply puts a policy in force.
+func (e *engine) apply(p *naive.Policy) error {
+	read, ok := e.parsed[p]
+	if !ok {
+		var err error
+		if read, _, err = file.Parse("trial.yaml", []byte(Text(p, ""))); err != nil {
+			return fmt.Errorf("%w\n%s", err, Text(p, ""))
+		}
+		e.parsed[p] = read
+	}
+	rs := e.compiler.Compile(read, member.Resolve(read, member.Facts{Links: e.links})).WithLinks(e.links)
+	if e.filter != nil {
+		e.filter.Publish(rs)
+		return nil
+	}
+	e.filter = filter.NewEngine(filter.Config{MaxFlows: 4096, Clock: func() conntrack.Time { return e.now }}, rs)
+	e.worker = e.filter.NewWorker()
+	return nil
+}
+
+// decide judges one packet, and says whether it passes.
+func (e *engine) decide(way Way, raw []byte) (v filter.Verdict, passes bool) {
+	e.worker.Begin()
+	defer e.worker.End()
+	passes = e.worker.Decide(&filter.Event{
+		Hook: filter.Hook(way.Hook), In: e.index[way.In], Out: e.index[way.Out], Frame: packet.Frame{Bytes: raw},
+	})
+	return e.worker.Last(), passes
+}
+
+// permits reports whether a rule of the ruleset in force is one of those.
+func (e *engine) permits(id filter.RuleID, by []naive.Match) bool {
+	info, ok := e.filter.Ruleset().Rule(id)
+	if !ok {
+		return false
+	}
+	for _, m := range by {
+		r, peer := info.Rule, info.Rule.Peer
+		same := info.Group == m.Group && int(r.Protocol) == m.Rule.Protocol && r.From == m.Rule.From && r.To == m.Rule.To
+		if same && (peer.Kind == policy.PeerCIDR && peer.CIDR == m.Rule.CIDR ||
+			peer.Kind == policy.PeerPrefixList && peer.Name == m.Rule.List ||
+			peer.Kind == policy.PeerGroup && peer.Name == m.Rule.Group) {
+			return true
+		}
+	}
+	return false
+}
