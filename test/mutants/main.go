@@ -8,9 +8,11 @@
 // these is tried against the very test that the table of docs/aws-parity.md names
 // for the claim, which must fail.
 //
+// With -by the tests of one package judge alone, which shows what they can see.
+//
 // The tree is not touched: faults go through go's -overlay.
 //
-//	go run ./test/mutants [-run REGEXP] [-list | -claims]
+//	go run ./test/mutants [-run REGEXP] [-list | -claims | -by PACKAGE]
 package main
 
 import (
@@ -29,10 +31,14 @@ func main() {
 	pattern := flag.String("run", ".", "only mutants whose name matches")
 	list := flag.Bool("list", false, "list the mutants and run nothing")
 	inverted := flag.Bool("claims", false, "try the claims that are said to fail when they are inverted")
+	judge := flag.String("by", "", "only the tests of this `package` judge")
 	flag.Parse()
 	examine := func(p *regexp.Regexp) error { return run(p, *list) }
-	if *inverted {
+	switch {
+	case *inverted:
 		examine = invert
+	case *judge != "":
+		examine = func(p *regexp.Regexp) error { return runBy(p, *judge) }
 	}
 	if err := examine(regexp.MustCompile(*pattern)); err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
@@ -143,9 +149,8 @@ func (m *mutant) try(dir, suite string) (by string, err error) {
 		return m.tryAll(suite, program)
 	}
 	for _, pkg := range m.packages {
-		out, err := exec.Command("go", "test", "-overlay", overlay, "-failfast", pkg).CombinedOutput()
-		if err != nil {
-			return firstFailure(out, pkg), nil
+		if by := testWith(overlay, pkg); by != "" {
+			return by, nil
 		}
 	}
 	out, err := blackBox(suite, program, "-test.failfast")

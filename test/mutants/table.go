@@ -25,6 +25,9 @@ var (
 	table  = []string{"./conntrack", "./filter"}
 	daemon = []string{"./cmd/internal/daemon"}
 	parser = []string{"./filter/packet", "./filter"}
+	// random are the random trials: these are faults that need the right packet at
+	// the right time.
+	random = []string{"./test/differential"}
 	rules  = []string{"./policy", "./policy/file"}
 )
 
@@ -383,5 +386,46 @@ var mutants = []mutant{
 		name: "untracked-takes-room", what: "an untracked flow needs a place of a tracked one (T32)",
 		file: "conntrack/untracked.go", packages: table,
 		old: "	if !sh.admitUntracked(now) {\n", new: "	if !sh.admitUntracked(now) || sh.table.flows.Load() >= sh.table.maxFlows {\n",
+	},
+	{
+		name: "single-address-is-a-pair", what: "a /32 admits its neighbour too",
+		file: "filter/trie.go", packages: random,
+		old: "return keyOf(conntrack.AddrFrom(p.Addr())), p.Bits() }",
+		new: "p = netip.PrefixFrom(p.Addr(), min(p.Bits(), p.Addr().BitLen()-1)).Masked(); return keyOf(conntrack.AddrFrom(p.Addr())), p.Bits() }",
+	},
+	{
+		name: "protocol-not-in-flow", what: "the flow of one protocol stands for those of others (T9, T10)",
+		file: "conntrack/tuple.go", packages: random,
+		old: "	t.meta = uint32(s)<<8 | uint32(proto)\n", new: "	t.meta = uint32(s) << 8\n",
+	},
+	{
+		name: "members-of-ipv4", what: "a group stands for no IPv6 address (R31)",
+		file: "policy/member/member.go", packages: random,
+		old: "		if !a.IsGlobalUnicast() || ", new: "		if !a.IsGlobalUnicast() || a.Is6() || ",
+	},
+	{
+		name: "others-forgotten-early", what: "a protocol without ports is forgotten after 300 s (T10)",
+		file: "conntrack/timers.go", packages: random,
+		old: "	TimeoutOther     = 600 * time.Second\n", new: "	TimeoutOther     = 300 * time.Second\n",
+	},
+	{
+		name: "list-of-one", what: "only the first entry of a prefix list counts",
+		file: "filter/compile.go", packages: random,
+		old: "					out[j] = l.Entries[j].CIDR\n", new: "					out[j] = l.Entries[0].CIDR\n",
+	},
+	{
+		name: "stream-timer-of-udp", what: "the timer of UDP streams is that of single exchanges",
+		file: "filter/compile.go", packages: random,
+		old: "				UDPStream:   in.Timeouts.UDPStream,\n", new: "				UDPStream:   in.Timeouts.UDP,\n",
+	},
+	{
+		name: "query-answers-open-flows", what: "the answer to a query that nobody saw opens a flow",
+		file: "conntrack/sample.go", packages: random,
+		old: "		return !s.Reply\n", new: "		return true\n",
+	},
+	{
+		name: "crossing-syn-left-to-rules", what: "a SYN that crosses the opener's is left to the rules",
+		file: "conntrack/tcp.go", packages: random,
+		old: "		if d != f.Opener() || seg.Seq+1 == f.half[d].end {\n", new: "		if seg.Seq+1 == f.half[d].end {\n",
 	},
 }
