@@ -143,6 +143,11 @@ func TestRejectedPolicies(t *testing.T) {
 			opening(`{ protocol: tcp, ports: 22, security_groups: [used] }`), []string{"DependencyViolation"}},
 		{"row 22: the default group goes", []string{"row 22", "R48"},
 			opening() + "default_security_group: []\n", []string{"CannotDelete"}},
+		{"R49: six groups on an interface", []string{"R49", "Q6", "Q8"},
+			strings.Replace(grouped(opening(), described("a"), described("b"), described("c"), described("d"), described("e")),
+				"security_groups: [state]", "security_groups: [a, b, c, d, e, state]", 1), []string{"SecurityGroupsPerInterfaceLimitExceeded"}},
+		{"Q7: more groups than the quota", []string{"Q7", "Q8"},
+			grouped(opening(), described("a"), described("b")) + "quotas: { security_groups: 2 }\n", []string{"SecurityGroupLimitExceeded"}},
 		{"R32: a group that never was", []string{"R32"},
 			opening(`{ protocol: tcp, ports: 22, security_groups: [never] }`), []string{"InvalidGroup.NotFound"}},
 		{"R40: one mistake among many rules", []string{"R40", "ports outside"},
@@ -231,6 +236,28 @@ func TestQuotasAreMet(t *testing.T) {
 		}
 		d.rejects(t, last(97, 97), "RulesPerSecurityGroupLimitExceeded", "RulesPerSecurityGroupLimitExceeded")
 		g.expect(t, "the quota taken back", filtered)
+	})
+	t.Run("groups on an interface", func(t *testing.T) {
+		parity.Proves(t, "Q6", "R49", "seed 2.19")
+		// The group with the gate's rules is the last of them.
+		attached := func(n int) string {
+			var groups, names []string
+			for i := range n - 1 {
+				names = append(names, fmt.Sprint("g", i))
+				groups = append(groups, fmt.Sprintf("{ name: g%d, description: A group, egress: [] }", i))
+			}
+			return strings.Replace(grouped(gateAnd(), groups...), "security_groups: [state]",
+				"security_groups: ["+strings.Join(append(names, "state"), ", ")+"]", 1)
+		}
+		d.reload(attached(5))
+		g.expect(t, "5 groups", filtered)
+		d.rejects(t, attached(6), "SecurityGroupsPerInterfaceLimitExceeded")
+		g.expect(t, "6 groups", filtered)
+		d.reload(attached(16) + "quotas: { security_groups_per_interface: 16, rules_per_security_group: 62 }\n")
+		g.expect(t, "16 groups", filtered)
+		d.rejects(t, attached(16)+"quotas: { security_groups_per_interface: 17 }\n", "InvalidParameterValue")
+		d.rejects(t, attached(16)+"quotas: { security_groups_per_interface: 16, rules_per_security_group: 63 }\n", "InvalidParameterCombination")
+		g.expect(t, "17 groups", filtered)
 	})
 	t.Run("row 19: a list sized 20 with 3 entries", func(t *testing.T) {
 		parity.Proves(t, "row 19", "Q3")

@@ -51,6 +51,12 @@ func QuotasOf(p *policy.Policy) Quotas {
 
 // Groups lists the groups of a valid policy with what they use of their quotas.
 func Groups(p *policy.Policy) []GroupStatus {
+	attached := make(map[string]bool)
+	for i := range p.Interfaces {
+		for _, name := range p.Interfaces[i].Groups {
+			attached[name] = true
+		}
+	}
 	out := []GroupStatus{}
 	for i, u := range p.Usages() {
 		name := p.Groups[i].Name
@@ -58,7 +64,7 @@ func Groups(p *policy.Policy) []GroupStatus {
 			Name: name, Quota: p.Quotas.RulesPerGroup,
 			Ingress:  Usage{IPv4: u.IngressIPv4, IPv6: u.IngressIPv6},
 			Egress:   Usage{IPv4: u.EgressIPv4, IPv6: u.EgressIPv6},
-			Attached: slices.ContainsFunc(p.Interfaces, func(n policy.Interface) bool { return slices.Contains(n.Groups, name) }),
+			Attached: attached[name],
 		})
 	}
 	return out
