@@ -34,6 +34,27 @@ func (t *Table) Expire(now Time, budget int) (removed int) {
 	return removed
 }
 
+// Shorten lets the flow that [Table.Range] showed live no longer than its idle timer
+// from now on, and reports whether it would have lived longer. A flow that was
+// revoked keeps its time.
+func (t *Table) Shorten(f *FlowInfo, tmo *Timeouts, now Time) bool {
+	if f.State == StateRevoked || f.Expires <= now.deadline(tmo.timer(f.Class, f.State)).time() {
+		return false
+	}
+	c := t.Lock(&f.Tuple, now)
+	defer c.Unlock()
+	live := c.flow
+	if live == nil || live.state == StateRevoked {
+		return false
+	}
+	end := now.deadline(tmo.timer(live.class, live.state))
+	if live.deadline() <= end {
+		return false
+	}
+	live.setDeadline(end)
+	return true
+}
+
 // Slots returns the number of entries that a complete round of [Table.Expire]
 // looks at.
 func (t *Table) Slots() (n int) {

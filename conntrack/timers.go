@@ -15,7 +15,7 @@ func (t Time) Sub(u Time) time.Duration { return time.Duration(t - u) }
 // Timeouts are the idle timers that an interface may set; the ranges that AWS
 // allows (aws-semantics §3.3) are checked by the policy, not here. They are
 // given with every packet, so a changed timer applies to a flow at its next
-// packet (T20). A zero timer lets the flow expire at once: start from
+// packet (T20), and a shorter one sooner by [Table.Shorten]. A zero timer lets the flow expire at once: start from
 // [DefaultTimeouts].
 type Timeouts struct {
 	Established time.Duration

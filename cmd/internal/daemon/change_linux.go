@@ -55,6 +55,7 @@ func (d *daemon) enforce(next *candidate, facts machine) error {
 		}
 	}
 	d.engine.Publish(next.rs)
+	d.engine.Retime()
 	if old.policy.Settings.Watch != next.policy.Settings.Watch {
 		wake(d.watchChanged)
 	}

@@ -14,6 +14,7 @@ import (
 	"sgfw/cmd/internal/netwatch"
 	"sgfw/cmd/internal/sshguard"
 	"sgfw/cmd/internal/state"
+	"sgfw/conntrack"
 	"sgfw/filter"
 	"sgfw/filter/nfqueue"
 	"sgfw/filter/nft"
@@ -43,6 +44,8 @@ type daemon struct {
 	// unserved are the numbers of queues whose loops stand still, nil for none.
 	unserved atomic.Pointer[[]uint16]
 	started  time.Time
+	// clock is what flows live by; nil for the process's own.
+	clock func() conntrack.Time
 
 	socket *control.Socket
 	links  *netwatch.Watcher
@@ -157,7 +160,7 @@ func (d *daemon) start(ctx context.Context) error {
 	}
 	s := d.current.policy.Settings
 	d.maxFlows, d.queueBase, d.balance, d.busyPoll, d.driver = s.MaxFlows, s.QueueBase, s.QueueBalance, s.QueueBusyPoll, d.cfg.driver(s)
-	d.engine = filter.NewEngine(filter.Config{MaxFlows: s.MaxFlows}, d.current.rs)
+	d.engine = filter.NewEngine(filter.Config{MaxFlows: s.MaxFlows, Clock: d.clock}, d.current.rs)
 	if err := d.bind(queueCount(s)); err != nil {
 		return err
 	}
