@@ -28,8 +28,9 @@ const (
 	ProtoICMPv6 = 58
 )
 
-// Scope names the interface whose groups judged a flow. Flows of different
-// scopes never meet (aws-semantics T26). The upper eight bits are zero.
+// Scope names the interface whose groups judged a flow, or interfaces that share
+// their flows. Flows of different scopes never meet (aws-semantics T26). The upper
+// eight bits are zero.
 type Scope uint32
 
 // Tuple identifies a flow within a scope, oriented by the protected machine

@@ -131,7 +131,8 @@ func (d *Decision) Commit(c *conntrack.Cell, a *Attachment, s *conntrack.Sample,
 
 // flowTuple puts into t the flow that decides about a packet: its own or, for an
 // ICMP error, the one that it quotes. It returns false for a packet that no
-// flow can cover, because it has no tuple or fails the source/destination check.
+// flow can cover, because it has no tuple, fails the source/destination check or is
+// its own answer.
 //
 // The quoted packet crossed the device in the other direction, and the error
 // comes back to its sender: an error that is addressed to anyone else quotes a
@@ -151,5 +152,7 @@ func flowTuple(t *conntrack.Tuple, a *Attachment, d conntrack.Direction, p *pack
 		return false
 	}
 	p.FillTuple(t, a.Scope, d)
-	return true
+	// From an end to the same end: both directions look alike, so what comes in
+	// through one device of a scope would go out through another one by its own flow.
+	return t.Local != t.Remote || t.LocalPort != t.RemotePort
 }

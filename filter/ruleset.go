@@ -3,6 +3,7 @@ package filter
 import (
 	"cmp"
 	"slices"
+	"sync/atomic"
 
 	"sgfw/conntrack"
 	"sgfw/policy"
@@ -38,8 +39,11 @@ type RuleInfo struct {
 // network interface. It belongs to one Ruleset and is immutable.
 type Attachment struct {
 	Device string
-	// Scope keeps the flows of this device apart from others (T26).
+	// Scope keeps the flows of this device apart from those of others that do not
+	// share it (T26).
 	Scope conntrack.Scope
+	// exceeded is the device's counter, see Exceeded.
+	exceeded *atomic.Uint64
 	*attachmentTemplate
 	exemptions *exemptions
 }
@@ -109,16 +113,13 @@ func (rs *Ruleset) bind(list []member.Link, find func(member.Link) *Attachment) 
 	bound.links = links{}
 	attachments := make([]*Attachment, len(list))
 	var managed []*Attachment
-	var keys []scopeKey
 	for i, l := range list {
 		if a := find(l); a != nil {
 			attachments[i] = a
-			managed, keys = append(managed, a), append(keys, a.key())
+			managed = append(managed, a)
 		}
 	}
-	for i, n := range rs.scopes.bind(keys) {
-		managed[i].Scope = n
-	}
+	rs.scopes.bind(managed)
 	for i, l := range list {
 		bound.links.add(l.Index, attachments[i])
 	}
@@ -142,8 +143,8 @@ func (rs *Ruleset) Keeping(old *Ruleset, list []member.Link) *Ruleset {
 	})
 }
 
-// attach returns the attachment of a device by name, without its scope; nil if
-// it is unmanaged.
+// attach returns the attachment of a device by name, without its scope and its
+// counter; nil if it is unmanaged.
 func (rs *Ruleset) attach(device string) *Attachment {
 	i, ok := rs.devices.Match(device)
 	if !ok {
@@ -152,14 +153,20 @@ func (rs *Ruleset) attach(device string) *Attachment {
 	return &Attachment{Device: device, attachmentTemplate: &rs.attachments[i], exemptions: rs.exemptions}
 }
 
-func (a *Attachment) key() scopeKey { return scopeKey{device: a.Device, inward: a.inward} }
+func (a *Attachment) key() scopeKey {
+	k := scopeKey{shared: a.iface.Scope, inward: a.inward}
+	if k.shared == "" {
+		k.device = a.Device
+	}
+	return k
+}
 
 // Device returns the attachment of a device, whether it exists or not; nil if
 // no interface of the policy names it.
 func (rs *Ruleset) Device(name string) *Attachment {
 	a := rs.attach(name)
 	if a != nil {
-		a.Scope = rs.scopes.of(a.key())
+		rs.scopes.complete(a)
 	}
 	return a
 }

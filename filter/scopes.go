@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"sgfw/conntrack"
 )
@@ -16,57 +17,77 @@ const maxAbsent = 1024
 // the last that vanished, while it is away: its flows survive reloads, and the
 // device may go and come back. What is forgotten has its flows removed by
 // [Engine.Sweep]; only then its number is given again, so that no device ever
-// meets the flows of another one.
+// meets the flows of another one. Devices of one shared scope have one number.
 //
 // It is shared by the rulesets of one Compiler and safe for concurrent use.
 type scopes struct {
 	mu       sync.Mutex
-	byDevice map[scopeKey]conntrack.Scope
+	byKey    map[scopeKey]conntrack.Scope
 	uses     []scopeUse        // by scope; 0 is no scope
 	retired  []conntrack.Scope // forgotten, perhaps with flows
 	free     []conntrack.Scope // without flows
 	bindings uint64
+	// exceeded has the counters of Attachment.Exceeded by device.
+	exceeded map[string]*atomic.Uint64
 }
 
-// scopeKey is what has flows of its own. A device that changes its mode changes
-// who is protected, and nothing of before holds.
+// scopeKey is what has flows of its own: a device, or the devices of a shared
+// scope together. A device that changes its mode changes who is protected, and
+// nothing of before holds; nor does it where a device joins a scope or leaves it.
 type scopeKey struct {
+	// device is "" for a shared scope.
 	device string
+	// shared is the name of the scope in the policy, "" for a single device.
+	shared string
 	inward conntrack.Direction
 }
 
 type scopeUse struct {
 	key scopeKey
-	// seen is the last binding in which the device existed.
+	// seen is the last binding in which the device, or one of them, existed.
 	seen uint64
 }
 
 func newScopes() *scopes {
-	return &scopes{byDevice: make(map[scopeKey]conntrack.Scope), uses: make([]scopeUse, 1)}
+	return &scopes{
+		byKey: make(map[scopeKey]conntrack.Scope), uses: make([]scopeUse, 1),
+		exceeded: make(map[string]*atomic.Uint64),
+	}
 }
 
-// of returns the scope of a device, whether it exists or not.
-func (s *scopes) of(k scopeKey) conntrack.Scope {
+// complete gives an attachment its scope and its counter, whether the device
+// exists or not.
+func (s *scopes) complete(a *Attachment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.lookup(k)
+	a.Scope = s.lookup(a.key())
+	if a.exceeded = s.exceeded[a.Device]; a.exceeded == nil {
+		a.exceeded = new(atomic.Uint64)
+	}
 }
 
-// bind returns the scopes of the devices that exist now, which are all there are.
-func (s *scopes) bind(present []scopeKey) []conntrack.Scope {
+// bind completes the attachments of the devices that exist now, which are all
+// there are.
+func (s *scopes) bind(present []*Attachment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.bindings++
-	out := make([]conntrack.Scope, len(present))
-	for i, k := range present {
-		out[i] = s.lookup(k)
-		s.uses[out[i]].seen = s.bindings
+	counters := s.exceeded
+	if len(counters) > len(present)+maxAbsent {
+		s.exceeded = make(map[string]*atomic.Uint64, len(present))
 	}
-	return out
+	for _, a := range present {
+		a.Scope = s.lookup(a.key())
+		s.uses[a.Scope].seen = s.bindings
+		if a.exceeded = counters[a.Device]; a.exceeded == nil {
+			a.exceeded = new(atomic.Uint64)
+		}
+		s.exceeded[a.Device] = a.exceeded
+	}
 }
 
 func (s *scopes) lookup(k scopeKey) conntrack.Scope {
-	n, ok := s.byDevice[k]
+	n, ok := s.byKey[k]
 	if ok {
 		return n
 	}
@@ -76,7 +97,7 @@ func (s *scopes) lookup(k scopeKey) conntrack.Scope {
 		n = conntrack.Scope(len(s.uses))
 		s.uses = append(s.uses, scopeUse{})
 	}
-	s.byDevice[k] = n
+	s.byKey[k] = n
 	s.uses[n] = scopeUse{key: k, seen: s.bindings}
 	return n
 }
@@ -86,7 +107,7 @@ func (s *scopes) lookup(k scopeKey) conntrack.Scope {
 // to come into force.
 func (s *scopes) forget(n int, inForce map[conntrack.Scope]bool) {
 	var old []conntrack.Scope
-	for _, scope := range s.byDevice {
+	for _, scope := range s.byKey {
 		if !inForce[scope] && s.uses[scope].seen+1 < s.bindings {
 			old = append(old, scope)
 		}
@@ -95,7 +116,7 @@ func (s *scopes) forget(n int, inForce map[conntrack.Scope]bool) {
 		return cmp.Or(cmp.Compare(s.uses[a].seen, s.uses[b].seen), cmp.Compare(a, b))
 	})
 	for _, scope := range old[:min(n, len(old))] {
-		delete(s.byDevice, s.uses[scope].key)
+		delete(s.byKey, s.uses[scope].key)
 		s.retired = append(s.retired, scope)
 	}
 }
@@ -107,23 +128,16 @@ func (s *scopes) forget(n int, inForce map[conntrack.Scope]bool) {
 func (s *scopes) take(attached []link) []conntrack.Scope {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	managed := 0
-	for i := range attached {
-		if attached[i].attachment != nil {
-			managed++
-		}
-	}
-	excess := len(s.byDevice) - managed - maxAbsent
-	if excess <= 0 && len(s.retired) == 0 {
+	if len(s.byKey) <= maxAbsent && len(s.retired) == 0 {
 		return nil
 	}
-	inForce := make(map[conntrack.Scope]bool, managed)
+	inForce := make(map[conntrack.Scope]bool, len(attached))
 	for i := range attached {
 		if a := attached[i].attachment; a != nil {
 			inForce[a.Scope] = true
 		}
 	}
-	if excess > 0 {
+	if excess := len(s.byKey) - len(inForce) - maxAbsent; excess > 0 {
 		s.forget(excess, inForce)
 	}
 	var keep, out []conntrack.Scope
@@ -159,9 +173,13 @@ func (s *scopes) key(n conntrack.Scope) scopeKey {
 }
 
 // DeviceOf returns the name of the device that a scope stands for: one that
-// exists, or one that is gone and may still have flows. It is "" for 0 and for
-// scopes that no flow has.
+// exists, or one that is gone and may still have flows. It is "" for a scope that
+// devices share, for 0 and for scopes that no flow has.
 func (rs *Ruleset) DeviceOf(n conntrack.Scope) string { return rs.scopes.key(n).device }
+
+// SharedOf returns the policy's name of a scope that devices share (aws-semantics
+// T26), "" for any other.
+func (rs *Ruleset) SharedOf(n conntrack.Scope) string { return rs.scopes.key(n).shared }
 
 // Sweep removes the flows of devices that are gone for good, and returns how
 // many. Without such devices it costs next to nothing. One goroutine calls it

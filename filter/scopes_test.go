@@ -59,7 +59,7 @@ func TestScopesStayBounded(t *testing.T) {
 	if n, most := len(base.scopes.uses), 1+maxAbsent+4*perRound; n > most {
 		t.Errorf("%d numbers for %d devices at a time, want at most %d", n, perRound+1, most)
 	}
-	if n, most := len(base.scopes.byDevice), 1+maxAbsent+perRound; n > most {
+	if n, most := len(base.scopes.byKey), 1+maxAbsent+perRound; n > most {
 		t.Errorf("%d names, want at most %d", n, most)
 	}
 	if swept == 0 {

@@ -11,11 +11,12 @@ const (
 	StandingPermitted Standing = iota
 	// StandingOrphan: no rule would; the flow goes on as T15 of the AWS semantics
 	// has it. So are flows that no packet can belong to any more: those from before
-	// their device changed its mode, and those of addresses that the
-	// source/destination check refuses now.
+	// their device changed its mode or its scope, and those of addresses that the
+	// source/destination check refuses now. A flow of a shared scope is permitted
+	// if a rule of any interface of the scope would.
 	StandingOrphan
 	// StandingUnmanaged: the policy no longer manages the flow's device, whose
-	// packets pass unseen.
+	// packets pass unseen; or no interface has the flow's scope any more.
 	StandingUnmanaged
 	// StandingRevoked: the flow was revoked and carries nothing any more.
 	StandingRevoked
@@ -28,12 +29,12 @@ const (
 // off the packet path.
 type Review struct {
 	rs    *Ruleset
-	known map[conntrack.Scope]*Attachment
+	known map[conntrack.Scope][]*Attachment
 }
 
 // Review begins a review of flows that carry the scopes of rs's Compiler.
 func (rs *Ruleset) Review() *Review {
-	return &Review{rs: rs, known: make(map[conntrack.Scope]*Attachment)}
+	return &Review{rs: rs, known: make(map[conntrack.Scope][]*Attachment)}
 }
 
 // Standing judges the first packet of a flow, as far as its tuple tells of it,
@@ -42,11 +43,11 @@ func (r *Review) Standing(f *conntrack.FlowInfo) Standing {
 	if f.State == conntrack.StateRevoked {
 		return StandingRevoked
 	}
-	a := r.attachment(f)
+	at := r.attachments(f)
 	switch {
-	case a == nil:
+	case len(at) == 0:
 		return StandingUnmanaged
-	case r.permits(a, f):
+	case r.permitting(at, f) != nil:
 		return StandingPermitted
 	case f.Untracked:
 		return StandingCut
@@ -54,37 +55,51 @@ func (r *Review) Standing(f *conntrack.FlowInfo) Standing {
 	return StandingOrphan
 }
 
-// permits reports whether the first packet of a flow would pass at a.
-func (r *Review) permits(a *Attachment, f *conntrack.FlowInfo) bool {
-	local := f.Tuple.Local
-	if a.key() != r.rs.scopes.key(f.Tuple.Scope()) || a.own != nil && !a.own.has(local) && !toGroup(local) {
-		return false
+// permitting returns the attachment at which the first packet of a flow would pass,
+// nil for none.
+func (r *Review) permitting(at []*Attachment, f *conntrack.FlowInfo) *Attachment {
+	local, key := f.Tuple.Local, r.rs.scopes.key(f.Tuple.Scope())
+	for _, a := range at {
+		if a.key() != key || a.own != nil && !a.own.has(local) && !toGroup(local) {
+			continue
+		}
+		if a.matchers[f.Opener][family(f.Tuple.Remote)].match(f.Tuple.Remote, opening(f)) != NoRule {
+			return a
+		}
 	}
-	return a.matchers[f.Opener][family(f.Tuple.Remote)].match(f.Tuple.Remote, opening(f)) != NoRule
+	return nil
 }
 
 // Tracking says whether a live flow is tracked, and what the ruleset has to say
 // about that.
 func (r *Review) Tracking(f *conntrack.FlowInfo) Tracking {
-	a := r.attachment(f)
-	if a == nil {
+	at := r.attachments(f)
+	if len(at) == 0 {
 		return Tracking{Untracked: f.Untracked}
 	}
-	return a.trackingOf(f)
+	return at[0].trackingOf(f)
 }
 
-// attachment returns that of a flow's device, without its scope; nil if it is
-// not managed.
-func (r *Review) attachment(f *conntrack.FlowInfo) *Attachment {
+// attachments returns those whose packets may belong to a flow, without their
+// scopes: that of the flow's device, or those of a shared scope. There are none if
+// no interface of the policy manages them.
+func (r *Review) attachments(f *conntrack.FlowInfo) []*Attachment {
 	scope := f.Tuple.Scope()
-	a, ok := r.known[scope]
+	at, ok := r.known[scope]
 	if !ok {
-		if name := r.rs.scopes.key(scope).device; name != "" {
-			a = r.rs.attach(name)
+		key := r.rs.scopes.key(scope)
+		if key.shared != "" {
+			for i := range r.rs.attachments {
+				if t := &r.rs.attachments[i]; t.iface.Scope == key.shared {
+					at = append(at, &Attachment{Device: t.iface.Device, attachmentTemplate: t})
+				}
+			}
+		} else if a := r.rs.attach(key.device); key.device != "" && a != nil {
+			at = append(at, a)
 		}
-		r.known[scope] = a
+		r.known[scope] = at
 	}
-	return a
+	return at
 }
 
 // opening is the selector of a flow's first packet. The port of the side that

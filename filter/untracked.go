@@ -97,6 +97,9 @@ const (
 	ClauseNone Clause = iota
 	// ClauseSetting: settings.tracking is always.
 	ClauseSetting
+	// ClauseScope: interfaces share the flow, and the rules of one do not tell
+	// whether the others permit its answers (T7).
+	ClauseScope
 	// ClauseProtocol: neither TCP nor UDP (T4).
 	ClauseProtocol
 	// ClauseOpening: no single rule permits the opening packet to everybody (T2a).
@@ -112,7 +115,7 @@ const (
 )
 
 var clauseNames = [...]string{
-	ClauseNone: "", ClauseSetting: "setting", ClauseProtocol: "protocol", ClauseOpening: "opening-rule",
+	ClauseNone: "", ClauseSetting: "setting", ClauseScope: "scope", ClauseProtocol: "protocol", ClauseOpening: "opening-rule",
 	ClauseReturn: "return-rule", ClauseEarlier: "earlier", ClauseBoth: "both-rules",
 }
 
@@ -121,7 +124,7 @@ func (c Clause) String() string { return clauseNames[c] }
 
 // Clauses lists the clauses that something can be decided by.
 func Clauses() []Clause {
-	return []Clause{ClauseSetting, ClauseProtocol, ClauseOpening, ClauseReturn, ClauseEarlier, ClauseBoth}
+	return []Clause{ClauseSetting, ClauseScope, ClauseProtocol, ClauseOpening, ClauseReturn, ClauseEarlier, ClauseBoth}
 }
 
 // Tracking says whether a flow is tracked and why.
@@ -138,6 +141,9 @@ type Tracking struct {
 // tracking judges a flow that rules permitted in the direction opener.
 func (t *attachmentTemplate) tracking(opener conntrack.Direction, family int, proto uint8, asked uint16) (out Tracking) {
 	switch {
+	case t.iface.Scope != "":
+		out.Clause = ClauseScope
+		return out
 	case t.wide == nil:
 		out.Clause = ClauseSetting
 		return out

@@ -35,6 +35,8 @@ type Worker struct {
 	run  [hitRuns]hitRun
 	runs int
 	hits atomic.Pointer[hitCounters]
+	// refused are the latest packets that the full table refused.
+	refused refusals
 
 	// What passed by each exemption.
 	exempted [policy.NumExemptions]atomic.Uint64
@@ -89,6 +91,7 @@ func (w *Worker) End() {
 	if w.runs > 0 {
 		w.countHits()
 	}
+	w.refused.count()
 	if len(w.records) > 0 {
 		w.recent.add(w.records)
 		if w.engine.watch.wanted.Load() != 0 {
@@ -142,10 +145,13 @@ func (w *Worker) cross(a *Attachment, h Hook, d conntrack.Direction) Verdict {
 	w.at = a
 	fillSample(&w.sample, &w.pkt, d)
 	v := w.judge(a, h, d)
-	if v.Reason == ReasonRule || v.Reason == ReasonUntracked {
+	switch v.Reason {
+	case ReasonRule, ReasonUntracked:
 		w.hit(v.Rule)
-	} else if v.Reason == ReasonExempt {
+	case ReasonExempt:
 		w.exempted[v.Exemption].Add(1)
+	case ReasonTableFull:
+		w.refused.refuse(a)
 	}
 	return v
 }

@@ -61,6 +61,7 @@ func Diff(from, to *Policy) []Change {
 		d.sets(each("group", a.Groups), each("group", b.Groups))
 		d.sets(each("address", a.Addresses), each("address", b.Addresses))
 		d.value("source_dest_check", a.SourceDestCheck, b.SourceDestCheck)
+		d.value("scope", scopeName(a.Scope), scopeName(b.Scope))
 		for _, t := range timeoutRanges {
 			d.value(t.key, t.get(a.Timeouts), t.get(b.Timeouts))
 		}
@@ -159,6 +160,14 @@ func diffNamed[T any](d *differ, kind string, from, to []T, name func(T) string,
 			diff(a, b)
 		}
 	}
+}
+
+// scopeName is a scope as a change shows it.
+func scopeName(name string) string {
+	if name == "" {
+		return "its own"
+	}
+	return quote(name)
 }
 
 func entries(l *PrefixList) map[string]string {

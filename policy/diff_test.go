@@ -48,7 +48,7 @@ func TestDiff(t *testing.T) {
 			{Name: "new", Description: "y", Ingress: []Rule{rule(ICMP, 8, -1, Peer{Kind: PeerPrefixList, Name: "office"})}},
 			{Name: "web", Description: "y", Ingress: []Rule{described, rule(TCP, 22, 22, Peer{Kind: PeerGroup, Name: "new"})}, Egress: DefaultEgress()},
 		},
-		Interfaces: []Interface{{Device: "eth0", Groups: []string{"new", "web"}, Timeouts: timers, Mode: ModeGuest}},
+		Interfaces: []Interface{{Device: "eth0", Groups: []string{"new", "web"}, Timeouts: timers, Mode: ModeGuest, Scope: "uplinks"}},
 		Remotes:    []Remote{{Name: "db-1", Addresses: []netip.Addr{netip.MustParseAddr("10.0.1.8")}, Groups: []string{"web"}}},
 		Quotas:     quotas,
 		Settings:   settings,
@@ -68,6 +68,7 @@ func TestDiff(t *testing.T) {
 ~ device eth0: mode host → guest
 - device eth0: group old
 + device eth0: group new
+~ device eth0: scope its own → "uplinks"
 ~ device eth0: udp_timeout 30s → 1m0s
 - peer db-1: address 10.0.1.7
 + peer db-1: address 10.0.1.8

@@ -40,8 +40,11 @@ type Interface struct {
 	// SourceDestCheck drops what leaves a guest from an address that is not its
 	// own, and what enters it for another one (D9).
 	SourceDestCheck bool
-	Timeouts        Timeouts
-	Pos             Pos
+	// Scope names the interfaces that share their flows, empty for one that has
+	// its own (T26). Only host interfaces share.
+	Scope    string
+	Timeouts Timeouts
+	Pos      Pos
 }
 
 // DefaultSourceDestCheck is SourceDestCheck where the policy does not say: on, as

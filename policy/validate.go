@@ -282,6 +282,7 @@ func (v *validator) interfaces() {
 		v.attached(n.Pos, what, n.Groups)
 		v.addresses(n.Pos, n.Addresses)
 		v.sourceDestCheck(n, what)
+		v.scope(n, what)
 		for _, t := range timeoutRanges {
 			if d := t.get(n.Timeouts); d < t.low || d > t.high {
 				v.errorf(n.Pos, "connection_tracking."+t.key, InvalidParameterValue,
@@ -309,6 +310,38 @@ func (v *validator) sourceDestCheck(n *Interface, what string) {
 			Message: fmt.Sprintf("%s shares its addresses between all guests that it names: they can take each other's", what),
 			Hint:    "one entry for each guest keeps them apart"})
 	}
+}
+
+// scope checks the name of a shared scope, and that host interfaces alone share.
+// What a guest sends through this machine leaves a guest and this machine in the
+// same direction: its one flow would speak for the groups of both devices. And what
+// one guest has opened would be open to another.
+func (v *validator) scope(n *Interface, what string) {
+	if n.Scope == "" {
+		return
+	}
+	if bad := checkName("scope", n.Scope); bad != nil {
+		bad.Field = "scope"
+		v.report(n.Pos, bad)
+		return
+	}
+	if n.Mode == ModeGuest {
+		v.errorf(n.Pos, "scope", InvalidParameterCombination,
+			"leave it out; scope is for the devices of this machine that lead to the same network",
+			"%s has mode guest: a guest shares its flows with no one", what)
+		return
+	}
+	if strings.HasSuffix(n.Device, "*") {
+		return
+	}
+	for i := range v.p.Interfaces {
+		if o := &v.p.Interfaces[i]; o != n && o.Scope == n.Scope {
+			return
+		}
+	}
+	v.report(n.Pos, &Problem{Field: "scope", Severity: SeverityNotice,
+		Message: fmt.Sprintf("%s is alone in scope %s: it shares its flows with no one", what, quote(n.Scope)),
+		Hint:    "give the other devices the same scope, or leave it out"})
 }
 
 func (v *validator) remotes() {

@@ -55,6 +55,7 @@ func TestValidateValues(t *testing.T) {
 		{"guest", changed(func(p *Policy) { p.Interfaces[0].Mode = ModeGuest }), ""},
 		{"D9, a host", changed(func(p *Policy) { p.Interfaces[0].SourceDestCheck = true }), "InvalidParameterCombination"},
 		{"D9, no addresses", changed(func(p *Policy) { p.Interfaces[0].Mode, p.Interfaces[0].SourceDestCheck = ModeGuest, true }), "InvalidParameterCombination"},
+		{"T26, a guest", changed(func(p *Policy) { p.Interfaces[0].Mode, p.Interfaces[0].Scope = ModeGuest, "uplinks" }), "InvalidParameterCombination"},
 		{"Q7", &Policy{Groups: slices.Repeat([]Group{{}}, 2501), Quotas: DefaultQuotas, Settings: DefaultSettings}, "SecurityGroupLimitExceeded" + strings.Repeat(" MissingParameter MissingParameter", 999) + " MissingParameter"},
 	} {
 		if got := codes(Validate(tt.p)); got != tt.want {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 
@@ -59,7 +60,7 @@ the flow either.`,
 
 // selectors adds the flags that select flows.
 func selectors(f *pflag.FlagSet, q *control.FlowQuery) {
-	f.StringVarP(&q.Interface, "interface", "i", "", "flows of this device")
+	f.StringVarP(&q.Interface, "interface", "i", "", "flows of this device, or of scope:NAME")
 	f.StringVarP(&q.Protocol, "proto", "p", "", "tcp, udp, icmp, icmpv6 or a number")
 	f.StringVar(&q.Address, "address", "", "an address or CIDR of either end")
 	f.StringVar(&q.Port, "port", "", "a port, or a range such as 8000-9000, of either end")
@@ -80,7 +81,7 @@ func flowTable(w *bufio.Writer) (begin func(control.FlowsHeader) error, each fun
 		return nil
 	}
 	each = func(f control.Flow) error {
-		t.row(f.Interface, f.Direction, protocolOf(f), f.Local, f.Remote, f.State, fmt.Sprintf("%ds", f.Age),
+		t.row(deviceOf(f), f.Direction, protocolOf(f), f.Local, f.Remote, f.State, fmt.Sprintf("%ds", f.Age),
 			fmt.Sprintf("%ds", f.Expires), f.Packets.Ingress, f.Packets.Egress, f.Bytes.Ingress, f.Bytes.Egress, ruleOf(f))
 		if rows++; rows%flowsPerTable == 0 {
 			return t.flush()
@@ -89,6 +90,9 @@ func flowTable(w *bufio.Writer) (begin func(control.FlowsHeader) error, each fun
 	}
 	return begin, each, t.flush
 }
+
+// deviceOf is the flow's device, or the scope of several.
+func deviceOf(f control.Flow) string { return cmp.Or(f.Interface, control.ScopePrefix+f.Scope) }
 
 // flowJSON prints one document, flow by flow.
 func flowJSON(w *bufio.Writer) (begin func(control.FlowsHeader) error, each func(control.Flow) error, end func() error) {

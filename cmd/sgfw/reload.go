@@ -145,7 +145,7 @@ func (p *program) printOrphans(o control.Orphans, revoked *control.Revoked) erro
 	}
 	t := newTable(p.out)
 	for _, f := range flows[:min(len(flows), orphansShown)] {
-		t.row("  "+f.Interface, f.Direction, protocolOf(f), f.Local, f.Remote, f.State, ruleOf(f))
+		t.row("  "+deviceOf(f), f.Direction, protocolOf(f), f.Local, f.Remote, f.State, ruleOf(f))
 	}
 	if more := max(o.Count, len(flows)) - orphansShown; more > 0 {
 		t.row(fmt.Sprintf("  and %d more", more))

@@ -93,12 +93,15 @@ func (p *program) printStatus(s control.Status) error {
 
 	t = p.section("INTERFACE", "MODE", "GROUPS", "DEVICE", "ADDRESSES")
 	for _, in := range s.Interfaces {
-		groups := strings.Join(in.Groups, ",")
+		groups, mode := strings.Join(in.Groups, ","), in.Mode
+		if in.Scope != "" {
+			mode += " " + control.ScopePrefix + in.Scope
+		}
 		if len(in.Covered) == 0 {
-			t.row(in.Device, in.Mode, groups, "-", "no such device now")
+			t.row(in.Device, mode, groups, "-", "no such device now")
 		}
 		for _, d := range in.Covered {
-			t.row(in.Device, in.Mode, groups, d.Name, strings.Join(d.Addresses, " "))
+			t.row(in.Device, mode, groups, d.Name, strings.Join(d.Addresses, " "))
 		}
 	}
 	if err := t.flush(); err != nil {

@@ -25,6 +25,12 @@ func (d *decoder) iface(n *node) (i policy.Interface, ok bool) {
 	addresses, known := d.addresses(f["addresses"])
 	device, named := d.name(f["device"], "device")
 	i.Groups, i.Addresses, i.Device = groups, addresses, device
+	if scope := f["scope"]; scope != nil {
+		var good bool
+		if i.Scope, good = d.text(scope, "scope"); good && i.Scope == "" {
+			d.invalid(scope, "leave it out where flows are not shared", "scope has no name")
+		}
+	}
 	i.SourceDestCheck = i.DefaultSourceDestCheck()
 	check, good := d.truth(f["source_dest_check"], "source_dest_check")
 	// Whether it may be set is not to be told of a mode that is none.

@@ -16,7 +16,7 @@ var (
 	groupKeys     = []string{"name", "description", "tags", "ingress", "egress"}
 	defaultKeys   = []string{"ingress", "egress", "tags"}
 	ruleKeys      = []string{"description", "protocol", "ports", "from_port", "to_port", "cidr_blocks", "ipv6_cidr_blocks", "prefix_lists", "security_groups", "self"}
-	interfaceKeys = []string{"device", "mode", "security_groups", "addresses", "source_dest_check", "connection_tracking"}
+	interfaceKeys = []string{"device", "mode", "security_groups", "addresses", "source_dest_check", "scope", "connection_tracking"}
 	trackingKeys  = []string{"tcp_established_timeout", "udp_timeout", "udp_stream_timeout"}
 	peerKeys      = []string{"name", "addresses", "security_groups"}
 	quotasKeys    = []string{"rules_per_security_group", "security_groups_per_interface", "security_groups", "prefix_lists", "prefix_list_entries"}

@@ -148,7 +148,7 @@ var mutants = []mutant{
 	{
 		name: "scope-ignored", what: "a flow of one interface opens another (T26)",
 		file: "filter/scopes.go", packages: engine,
-		old: "		out[i] = s.lookup(k)\n", new: "		out[i] = min(1, s.lookup(k))\n",
+		old: "		a.Scope = s.lookup(a.key())\n		s.uses", new: "		a.Scope = min(1, s.lookup(a.key()))\n		s.uses",
 	},
 	{
 		name: "timer-not-refreshed", what: "a flow in use ends with its first timer",
@@ -215,7 +215,7 @@ var mutants = []mutant{
 	{
 		name: "orphans-are-none", what: "a flow without a rule is no orphan",
 		file: "filter/standing.go", packages: engine,
-		old: "opening(f)) != NoRule\n", new: "opening(f)) != NoRule+1<<31\n",
+		old: "opening(f)) != NoRule {\n", new: "opening(f)) != NoRule+1<<31 {\n",
 	},
 	{
 		name: "trial-never-ends", what: "what is not confirmed in time stays",
@@ -278,6 +278,16 @@ var mutants = []mutant{
 		old: "		if dead[f.Tuple.Scope()] && e", new: "		if dead[0] && e",
 	},
 	{
+		name: "scope-of-one", what: "devices of one scope do not share their flows (T26)",
+		file: "filter/ruleset.go",
+		old:  "scopeKey{shared: a.iface.Scope, ", new: "scopeKey{",
+	},
+	{
+		name: "own-answer", what: "what enters a scope from an address to itself leaves it by its own flow (D7)",
+		file: "filter/judge.go",
+		old:  "	return t.Local != t.Remote || t.LocalPort != t.RemotePort\n", new: "	return true\n",
+	},
+	{
 		name: "spoofed-dhcp", what: "DHCP exempts any source from the check (D9)",
 		file: "filter/address.go", packages: engine,
 		old: "(unspecified(p.Src) || linkLocal(p.Src)) && ", new: "",
@@ -290,7 +300,7 @@ var mutants = []mutant{
 	{
 		name: "hits-of-flows", what: "every packet of a flow is a hit of its rule",
 		file: "filter/worker.go", packages: engine,
-		old: "	if v.Reason == ReasonRule || v.Reason == ReasonUntracked {\n		w.hit(v.Rule)", new: "	if v.Reason <= ReasonUntracked {\n		w.hit(v.Rule)",
+		old: "	case ReasonRule, ReasonUntracked:\n		w.hit(v.Rule)", new: "	case ReasonRule, ReasonUntracked, ReasonFlow:\n		w.hit(v.Rule)",
 	},
 	{
 		name: "log-hides-losses", what: "verdicts beyond the rate of the log are not counted",
@@ -350,12 +360,12 @@ var mutants = []mutant{
 	{
 		name: "untracked-never", what: "flows that rules for everybody permit both ways are tracked (T2)",
 		file: "filter/compile.go", packages: engine,
-		old: "p.Settings.Tracking == policy.TrackingAWS {", new: "p.Settings.Tracking > policy.TrackingAWS {",
+		old: "p.Settings.Tracking == policy.TrackingAWS &&", new: "p.Settings.Tracking > policy.TrackingAWS &&",
 	},
 	{
 		name: "untracked-always", what: "flows are untracked under tracking: always, too (T8)",
 		file: "filter/compile.go", packages: engine,
-		old: "p.Settings.Tracking == policy.TrackingAWS {", new: "p.Settings.Tracking <= policy.TrackingAWS {",
+		old: "p.Settings.Tracking == policy.TrackingAWS &&", new: "p.Settings.Tracking <= policy.TrackingAWS &&",
 	},
 	{
 		name: "return-rule-needless", what: "a flow is untracked whatever its answers are permitted by (T2b)",

@@ -131,9 +131,11 @@ type PolicyStatus struct {
 // InterfaceStatus is one entry of the policy's interfaces and the devices that
 // it covers now.
 type InterfaceStatus struct {
-	Device  string   `json:"device"`
-	Mode    string   `json:"mode"`
-	Groups  []string `json:"security_groups"`
+	Device string   `json:"device"`
+	Mode   string   `json:"mode"`
+	Groups []string `json:"security_groups"`
+	// Scope is that of interfaces which share their flows.
+	Scope   string   `json:"scope,omitempty"`
 	Covered []Device `json:"covered"`
 }
 
@@ -163,6 +165,11 @@ type Device struct {
 	Name      string   `json:"name"`
 	Index     uint32   `json:"index"`
 	Addresses []string `json:"addresses"`
+	// AllowanceExceeded counts packets that began a flow and found the table full.
+	// AllowanceAvailable is how many flows still find room; all devices share it.
+	// The names are those of AWS (aws-semantics T31).
+	AllowanceExceeded  uint64 `json:"conntrack_allowance_exceeded"`
+	AllowanceAvailable int    `json:"conntrack_allowance_available"`
 }
 
 // TableStatus says how packets come to the daemon.

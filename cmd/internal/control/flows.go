@@ -7,9 +7,17 @@ import (
 	"strconv"
 )
 
-// Flow is one live flow of one interface.
+// ScopePrefix goes before the name of a shared scope where else a device stands:
+// no device has a colon in its name.
+const ScopePrefix = "scope:"
+
+// Flow is one live flow of one interface, or of the interfaces of one scope.
 type Flow struct {
-	Interface string `json:"interface"`
+	// Interface is the device; left out in a list of flows where Scope is given,
+	// since such a flow belongs to all devices of the scope.
+	Interface string `json:"interface,omitempty"`
+	// Scope is the name of the scope that devices share.
+	Scope string `json:"scope,omitempty"`
 	// Direction is that of the packet that opened the flow.
 	Direction string `json:"direction"`
 	Protocol  string `json:"protocol"`
@@ -41,7 +49,8 @@ type Traffic struct {
 // FlowQuery selects flows: those for which everything that is given holds. The
 // zero value selects all.
 type FlowQuery struct {
-	// Interface is a device name.
+	// Interface is a device name, or ScopePrefix and the name of a scope. A device
+	// of a scope has all flows of the scope.
 	Interface string `json:"interface,omitempty"`
 	// Protocol is a name or a number.
 	Protocol string `json:"protocol,omitempty"`

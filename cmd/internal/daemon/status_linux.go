@@ -71,15 +71,23 @@ func (d *daemon) interfaces() []control.InterfaceStatus {
 	out := make([]control.InterfaceStatus, len(p.Interfaces))
 	for i := range p.Interfaces {
 		in := &p.Interfaces[i]
-		out[i] = control.InterfaceStatus{Device: in.Device, Mode: in.Mode.String(), Groups: in.Groups, Covered: []control.Device{}}
+		out[i] = control.InterfaceStatus{Device: in.Device, Mode: in.Mode.String(), Groups: in.Groups, Scope: in.Scope, Covered: []control.Device{}}
 	}
 	devices := p.Devices()
+	st := d.engine.Flows().Stats()
+	exceeded := make(map[string]uint64)
+	for _, a := range d.current.rs.Attachments() {
+		exceeded[a.Device] = a.Exceeded()
+	}
 	for _, l := range d.facts.Facts.Links {
 		i, ok := devices.Match(l.Name)
 		if !ok {
 			continue
 		}
-		dev := control.Device{Name: l.Name, Index: l.Index, Addresses: []string{}}
+		dev := control.Device{
+			Name: l.Name, Index: l.Index, Addresses: []string{},
+			AllowanceExceeded: exceeded[l.Name], AllowanceAvailable: st.MaxFlows - st.Flows,
+		}
 		addresses := l.Addresses
 		if in := &p.Interfaces[i]; in.Mode == policy.ModeGuest {
 			addresses = in.Addresses // the device's own are this machine's

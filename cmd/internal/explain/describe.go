@@ -31,6 +31,7 @@ func Run(rs *filter.Ruleset, flows *conntrack.Table, now conntrack.Time, q filte
 	doc.Exemption = cmp.Or(x.Verdict.Exemption.String(), x.LifeLine.String())
 	if x.Flow != nil {
 		f := Flow(q.Device, *x.Flow, now)
+		f.Scope = rs.SharedOf(x.Flow.Tuple.Scope())
 		doc.Flow = &f
 	}
 	for _, g := range x.Groups {

@@ -1,7 +1,6 @@
 package explain
 
 import (
-	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -60,7 +59,10 @@ func (s *Selection) Standing(f *conntrack.FlowInfo) filter.Standing { return s.r
 // Flow is the flow's document.
 func (s *Selection) Flow(f *conntrack.FlowInfo, now conntrack.Time) control.Flow {
 	scope := f.Tuple.Scope()
-	doc := Flow(cmp.Or(s.rs.DeviceOf(scope), fmt.Sprintf("(scope %d)", scope)), *f, now)
+	doc := Flow(s.rs.DeviceOf(scope), *f, now)
+	if doc.Scope = s.rs.SharedOf(scope); doc.Interface == "" && doc.Scope == "" {
+		doc.Interface = fmt.Sprintf("(scope %d)", scope)
+	}
 	if info, ok := s.rs.Rule(filter.RuleID(f.Rule)); ok {
 		doc.Rule = Rule(info)
 	}
@@ -70,8 +72,20 @@ func (s *Selection) Flow(f *conntrack.FlowInfo, now conntrack.Time) control.Flow
 
 func (s *Selection) where(test func(*conntrack.FlowInfo) bool) { s.tests = append(s.tests, test) }
 
+// byInterface selects by device, or by shared scope as a list of flows names it.
+// The flows of a scope are those of each of its devices.
 func (s *Selection) byInterface(name string) error {
-	s.where(func(f *conntrack.FlowInfo) bool { return s.rs.DeviceOf(f.Tuple.Scope()) == name })
+	shared, ok := strings.CutPrefix(name, control.ScopePrefix)
+	if !ok {
+		shared = ""
+		if a := s.rs.Device(name); a != nil {
+			shared = a.Interface().Scope
+		}
+	}
+	s.where(func(f *conntrack.FlowInfo) bool {
+		scope := f.Tuple.Scope()
+		return s.rs.DeviceOf(scope) == name || shared != "" && s.rs.SharedOf(scope) == shared
+	})
 	return nil
 }
 
