@@ -178,7 +178,8 @@ type statusDocument struct {
 		Ingress  struct{ IPv4, IPv6 int }
 		Quota    int
 	}
-	Table struct {
+	Quotas map[string]struct{ Used, Quota int }
+	Table  struct {
 		Hooks           []string
 		QueueExpression string `json:"queue_expression"`
 		Owner           bool

@@ -227,9 +227,7 @@ func TestQuotasAreMet(t *testing.T) {
 		d.rejects(t, last(97, 98)+"quotas: { rules_per_security_group: 100 }\n", "RulesPerSecurityGroupLimitExceeded")
 		d.rejects(t, last(97, 97)+"quotas: { rules_per_security_group: 201 }\n", "InvalidParameterCombination")
 		g.expect(t, "101 rules of one", filtered)
-		var s struct {
-			Quotas map[string]struct{ Used, Quota int }
-		}
+		var s statusDocument
 		d.document(&s, "status")
 		if q := s.Quotas["rules_per_security_group"]; q.Used != 100 || q.Quota != 100 {
 			t.Errorf("status: %+v", s.Quotas)
@@ -276,8 +274,11 @@ func TestQuotasAreMet(t *testing.T) {
 			t.Errorf("status: %+v", s.Groups)
 		}
 		var c statusDocument
-		if d.document(&c, "check", d.config); !cmp.Equal(c.Groups, s.Groups) {
-			t.Errorf("check counts %+v, status %+v", c.Groups, s.Groups)
+		if d.document(&c, "check", d.config); !cmp.Equal(c.Groups, s.Groups) || !cmp.Equal(c.Quotas, s.Quotas) {
+			t.Errorf("check counts %+v %+v, status %+v %+v", c.Groups, c.Quotas, s.Groups, s.Quotas)
+		}
+		if q := c.Quotas["prefix_list_entries"]; len(c.Quotas) != 5 || q.Used != 20 || q.Quota != 1000 {
+			t.Errorf("quotas %+v", c.Quotas)
 		}
 		d.rejects(t, list(41), "RulesPerSecurityGroupLimitExceeded")
 		g.expect(t, "41 rules and the list", filtered)

@@ -92,8 +92,7 @@ var protocols = []Claim{
 
 // texts is the table of names, descriptions and tags.
 var texts = []Claim{
-	partly("text group name", "1 to 255 characters out of letters, digits, spaces and some punctuation, unique without regard to case. Spaces at the end are trimmed.",
-		"sgfw refuses a space at either end instead of trimming it: a file that says one thing and means another is no good place for a policy."),
+	same("text group name", "1 to 255 characters out of letters, digits, spaces and some punctuation, unique without regard to case. Spaces at the end are trimmed."),
 	same("text group description", "1 to 255 characters of the same set; it must be there."),
 	same("text rule description", "0 to 255 characters of the same set, & included."),
 	same("text reference description", "The same for a rule whose peer is a group or a prefix list, with & or without as the page may be."),
