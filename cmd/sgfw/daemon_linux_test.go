@@ -18,8 +18,8 @@ type canned struct {
 	control.Backend
 }
 
-// liveFlows are the flows of the canned daemon: one with its rule, one whose rule
-// is gone, and a ping.
+// liveFlows are the flows of the canned daemon: an untracked one with its rule, one
+// whose rule is gone, and a ping.
 func liveFlows() []control.Flow {
 	kind, id := uint8(8), uint16(77)
 	web := &control.RuleRef{Group: "web", Direction: "ingress", Index: 0, Protocol: "tcp", Ports: "443", Peer: "0.0.0.0/0"}
@@ -28,14 +28,21 @@ func liveFlows() []control.Flow {
 	out := &control.RuleRef{Group: "web", Direction: "egress", Index: -1, Protocol: "all", Peer: "0.0.0.0/0"}
 	return []control.Flow{
 		{Interface: "eth0", Direction: "ingress", Protocol: "tcp", Local: "192.0.2.1:443", Remote: "198.51.100.7:50000", State: "established",
-			Age: 61, Expires: 432000, Packets: control.Traffic{Ingress: 3, Egress: 4}, Bytes: control.Traffic{Ingress: 500, Egress: 6000}, Rule: web},
-		{Interface: "eth0", Direction: "ingress", Protocol: "tcp", Local: "192.0.2.1:22", Remote: "198.51.100.9:50001", State: "established", Rule: &gone, Orphan: true},
-		{Interface: "eth0", Direction: "egress", Protocol: "icmp", Local: "192.0.2.1", Remote: "203.0.113.1", ICMPType: &kind, ICMPID: &id, State: "replied", Rule: out},
+			Age: 61, Expires: 432000, Packets: control.Traffic{Ingress: 3, Egress: 4}, Bytes: control.Traffic{Ingress: 500, Egress: 6000}, Rule: web, Clause: "both-rules"},
+		{Interface: "eth0", Direction: "ingress", Protocol: "tcp", Local: "192.0.2.1:22", Remote: "198.51.100.9:50001", State: "established", Rule: &gone, Orphan: true, Tracked: true, Clause: "opening-rule"},
+		{Interface: "eth0", Direction: "egress", Protocol: "icmp", Local: "192.0.2.1", Remote: "203.0.113.1", ICMPType: &kind, ICMPID: &id, State: "replied", Rule: out, Tracked: true, Clause: "setting"},
 	}
 }
 
 // orphan is the flow whose rule is gone.
 func orphan() control.Orphans { return control.Orphans{Count: 1, Flows: liveFlows()[1:2]} }
+
+// cut is the untracked flow once its rule is gone.
+func cut() control.Orphans {
+	f := liveFlows()[0]
+	f.Cut = true
+	return control.Orphans{Count: 12, Flows: []control.Flow{f}}
+}
 
 func (canned) Status(context.Context) (control.Status, error) {
 	at := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -47,7 +54,7 @@ func (canned) Status(context.Context) (control.Status, error) {
 			{Device: "vm1", Mode: "guest", Groups: []string{"web"}, Covered: []control.Device{}},
 		},
 		Policy: control.PolicyStatus{
-			File: "p.yaml", Generation: 7, Loaded: at, FileDiffers: true, Watch: true,
+			File: "p.yaml", Generation: 7, Loaded: at, FileDiffers: true, Watch: true, Tracking: "aws",
 			Trial:      &control.Trial{Deadline: at, Left: 42},
 			RolledBack: &control.RolledBack{At: at, Why: "it was not confirmed in time"},
 			Failure:    &control.ReloadFailure{At: at, By: "watch", Message: "p.yaml:1:1: bad\np.yaml:2:1: worse"},
@@ -59,7 +66,7 @@ func (canned) Flows(_ context.Context, q control.FlowQuery, begin func(control.F
 	if q.State == "asleep" {
 		return &control.Failure{Kind: control.KindUsage, Message: `state "asleep" is none of established`}
 	}
-	if err := begin(control.FlowsHeader{Live: 3}); err != nil {
+	if err := begin(control.FlowsHeader{Live: 2, Untracked: 1}); err != nil {
 		return err
 	}
 	for _, f := range liveFlows() {
@@ -119,6 +126,7 @@ func (canned) Reload(_ context.Context, q control.ReloadRequest) (control.Reload
 		DryRun: q.DryRun, Generation: 8,
 		Changes:  []control.Change{{Op: "-", Part: "group web", What: "ingress tcp 22 0.0.0.0/0"}, {Op: "+", Part: "group new"}},
 		Orphans:  orphan(),
+		Cut:      cut(),
 		SSHGuard: control.SSHGuard{Sessions: 1, Lockouts: []string{"SSH from 198.51.100.9 to port 22 on eth0"}, Refuses: !q.Force},
 		Notices:  []control.Problem{{File: "p.yaml", Line: 3, Col: 5, Severity: "notice", Message: "host bits"}},
 	}
@@ -141,7 +149,7 @@ func (canned) Confirm(_ context.Context, q control.EndTrialRequest) (control.Con
 }
 
 func (canned) Rollback(_ context.Context, q control.EndTrialRequest) (control.RollbackReply, error) {
-	r := control.RollbackReply{Generation: 9, Changes: []control.Change{}, Orphans: orphan()}
+	r := control.RollbackReply{Generation: 9, Changes: []control.Change{}, Orphans: orphan(), Cut: control.Orphans{Flows: []control.Flow{}}}
 	if q.Revoke {
 		r.Revoked = &control.Revoked{Count: 1, Flows: r.Orphans.Flows}
 	}
@@ -154,7 +162,7 @@ func (canned) Revoke(_ context.Context, q control.RevokeRequest) (control.Revoke
 	case q.Flows.Orphans:
 		r.Revoked = control.Revoked{Count: 1, Flows: liveFlows()[1:2]}
 	case q.Flows.Protocol == "tcp":
-		r.Revoked = control.Revoked{Count: 2, Permitted: 1, Flows: liveFlows()[:2]}
+		r.Revoked = control.Revoked{Count: 2, Permitted: 1, Untracked: 1, Flows: liveFlows()[:2]}
 	case q.Flows.Address != "" && !q.Force:
 		return r, &control.Failure{Kind: control.KindRefused, Message: "the connection which you use yourself is among them"}
 	}

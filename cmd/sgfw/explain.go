@@ -136,6 +136,14 @@ func (p *program) printExplanation(x control.Explanation) error {
 	if x.Reason != control.ReasonNotManaged {
 		t.row("exemption", orNone(x.Exemption))
 		t.row("live flow", flowText(x))
+		if tr := x.Tracking; tr != nil {
+			t.row("tracking", fmt.Sprintf("%s (%s)", tr.Detail, tr.Clause))
+			for _, r := range []*control.RuleRef{tr.Opening, tr.Return} {
+				if r != nil {
+					t.row("", "  "+ruleText(*r))
+				}
+			}
+		}
 		for i, g := range x.Groups {
 			says := "permits"
 			if !g.Permits {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"sgfw/cmd/internal/control"
+	"sgfw/filter"
 )
 
 // flowsPerTable is after how many rows the columns may move: a table of all
@@ -25,7 +26,15 @@ func (p *program) flowsCommand() *cobra.Command {
 directions whatever the rules say now. DIRECTION is that of the first packet.
 Several selectors all have to hold. RULE is the one that admitted the flow;
 "removed" says that it is gone since, "orphan" that no other one would permit
-the flow either.`,
+the flow either.
+
+With tracking: aws in the policy, TRACKING says which flows are untracked: rules
+decide about each of their packets. They are listed for as long as they are
+remembered; "cut" says that no rule permits the flow any more, so that it is at an
+end. In brackets is the clause of AWS's rule that decides: opening-rule and
+return-rule say which rule for everybody there is not, both-rules that both are
+there, protocol that the flow is neither TCP nor UDP, earlier that the flow was
+tracked before there were such rules.`,
 		Example: `  sgfw flows
   sgfw flows --orphans
   sgfw flows --interface eth0 --proto tcp --port 443 --state established
@@ -77,12 +86,12 @@ func flowTable(w *bufio.Writer) (begin func(control.FlowsHeader) error, each fun
 	t := newTable(w)
 	rows := 0
 	begin = func(control.FlowsHeader) error {
-		t.row("INTERFACE", "DIRECTION", "PROTOCOL", "LOCAL", "REMOTE", "STATE", "AGE", "TIMEOUT", "PACKETS-IN", "PACKETS-OUT", "BYTES-IN", "BYTES-OUT", "RULE")
+		t.row("INTERFACE", "DIRECTION", "PROTOCOL", "LOCAL", "REMOTE", "STATE", "AGE", "TIMEOUT", "PACKETS-IN", "PACKETS-OUT", "BYTES-IN", "BYTES-OUT", "TRACKING", "RULE")
 		return nil
 	}
 	each = func(f control.Flow) error {
 		t.row(deviceOf(f), f.Direction, protocolOf(f), f.Local, f.Remote, f.State, fmt.Sprintf("%ds", f.Age),
-			fmt.Sprintf("%ds", f.Expires), f.Packets.Ingress, f.Packets.Egress, f.Bytes.Ingress, f.Bytes.Egress, ruleOf(f))
+			fmt.Sprintf("%ds", f.Expires), f.Packets.Ingress, f.Packets.Egress, f.Bytes.Ingress, f.Bytes.Egress, trackingOf(f), ruleOf(f))
 		if rows++; rows%flowsPerTable == 0 {
 			return t.flush()
 		}
@@ -94,11 +103,24 @@ func flowTable(w *bufio.Writer) (begin func(control.FlowsHeader) error, each fun
 // deviceOf is the flow's device, or the scope of several.
 func deviceOf(f control.Flow) string { return cmp.Or(f.Interface, control.ScopePrefix+f.Scope) }
 
+// trackingOf says in a word whether a flow is tracked, and why where that is not
+// plain.
+func trackingOf(f control.Flow) string {
+	word := "tracked"
+	if !f.Tracked {
+		word = "untracked"
+	}
+	if f.Clause == "" || f.Clause == filter.ClauseSetting.String() {
+		return word
+	}
+	return fmt.Sprintf("%s (%s)", word, f.Clause)
+}
+
 // flowJSON prints one document, flow by flow.
 func flowJSON(w *bufio.Writer) (begin func(control.FlowsHeader) error, each func(control.Flow) error, end func() error) {
 	separator := ""
 	begin = func(h control.FlowsHeader) error {
-		_, err := fmt.Fprintf(w, "{\"schema\":%q,\"live\":%d,\"flows\":[", h.Schema, h.Live)
+		_, err := fmt.Fprintf(w, "{\"schema\":%q,\"live\":%d,\"untracked\":%d,\"flows\":[", h.Schema, h.Live, h.Untracked)
 		return err
 	}
 	each = func(f control.Flow) error {

@@ -48,7 +48,7 @@ Reasons: %s.`, strings.Join(explain.ReasonNames(), ", ")),
 	f.BoolVarP(&q.Follow, "follow", "f", false, "show verdicts as they happen")
 	f.BoolVar(&drop, "drop", false, "drops only")
 	f.BoolVar(&accept, "accept", false, "accepted packets only")
-	f.BoolVar(&q.Established, "all", false, "the packets of live flows, too")
+	f.BoolVar(&q.Established, "all", false, "the packets of live flows, too, also of untracked ones")
 	f.StringSliceVar(&q.Reasons, "reason", nil, "verdicts for these reasons")
 	f.StringVarP(&q.Interface, "interface", "i", "", "at this device; a trailing * stands for the rest of the name")
 	f.StringVar(&q.Group, "group", "", "permitted by this group, or dropped where it is attached")

@@ -21,7 +21,8 @@ func (p *program) reloadCommand() *cobra.Command {
 		Long: `Have the running daemon read its policy file again, and say what changes, what
 the SSH guard finds, and which live flows go on without a rule (orphans). When
 the command returns with exit code 0, no packet is judged by the old rules any
-more; live flows go on. A policy that is invalid (exit code 3), or that would
+more; live flows go on, but for untracked ones (tracking: aws), which end with
+their rule. A policy that is invalid (exit code 3), or that would
 lock out a live SSH session (exit code 5), changes nothing.
 
 --dry-run says the same, with the same exit codes, and changes nothing.
@@ -88,6 +89,9 @@ func (p *program) printReload(r control.ReloadReply, trial time.Duration) error 
 	if err := p.printOrphans(r.Orphans, r.Revoked); err != nil {
 		return err
 	}
+	if err := p.printCut(r.Cut); err != nil {
+		return err
+	}
 	var err error
 	switch {
 	case r.DryRun && trial > 0:
@@ -143,11 +147,29 @@ func (p *program) printOrphans(o control.Orphans, revoked *control.Revoked) erro
 		}
 		fmt.Fprintf(p.out, "orphans: %s %s on without a rule (\"sgfw flows revoke --orphans\" cuts them)\n", count(o.Count, "live flow"), verb)
 	}
+	return p.printSomeFlows(flows, max(o.Count, len(flows)))
+}
+
+// printCut lists the untracked flows that a change ends, if there are any.
+func (p *program) printCut(o control.Orphans) error {
+	if o.Count == 0 {
+		return nil
+	}
+	end := "end with their rule"
+	if o.Count == 1 {
+		end = "ends with its rule"
+	}
+	fmt.Fprintf(p.out, "cut: %s %s\n", count(o.Count, "untracked flow"), end)
+	return p.printSomeFlows(o.Flows, o.Count)
+}
+
+// printSomeFlows lists the first of so many flows in short.
+func (p *program) printSomeFlows(flows []control.Flow, of int) error {
 	t := newTable(p.out)
 	for _, f := range flows[:min(len(flows), orphansShown)] {
 		t.row("  "+deviceOf(f), f.Direction, protocolOf(f), f.Local, f.Remote, f.State, ruleOf(f))
 	}
-	if more := max(o.Count, len(flows)) - orphansShown; more > 0 {
+	if more := of - orphansShown; more > 0 {
 		t.row(fmt.Sprintf("  and %d more", more))
 	}
 	return t.flush()
@@ -168,6 +190,9 @@ func ruleOf(f control.Flow) string {
 	}
 	if f.Orphan {
 		notes = append(notes, "orphan")
+	}
+	if f.Cut {
+		notes = append(notes, "cut")
 	}
 	if len(notes) > 0 {
 		out += " (" + strings.Join(notes, ", ") + ")"

@@ -23,6 +23,9 @@ anew, a SYN or another packet from the side that opened the flow, is for the
 rules. So the flows of a rule that is gone are over for good; those that the
 rules still permit can be opened again, and the answer says how many these are.
 
+Flows that are not tracked (tracking: aws) are not cut, only counted: rules decide
+about each of their packets, so that what ends them is to remove a rule.
+
 What is remembered of a flow that was cut is listed by "sgfw flows --state
 revoked" until the flow would have ended by itself. The SSH connection that you
 use yourself is not cut (exit code 5) unless you say --force.`,
@@ -80,6 +83,9 @@ func (p *program) printRevoked(r control.RevokeReply) error {
 	text = fmt.Sprintf(text, count(r.Revoked.Count, "flow"))
 	if n := r.Revoked.Permitted; n > 0 {
 		text += fmt.Sprintf("; rules still permit %d of them: they can be opened anew", n)
+	}
+	if n := r.Revoked.Untracked; n > 0 {
+		text += fmt.Sprintf("; %s not: rules decide about each packet, remove one and reload", count(n, "untracked flow"))
 	}
 	_, err := fmt.Fprintln(p.out, text)
 	return err

@@ -15,10 +15,10 @@ func (p *program) rulesCommand() *cobra.Command {
 		Use:   "rules",
 		Short: "List the rules with their hits",
 		Long: `List every rule of the policy in force with what it did since the daemon
-started: HITS are packets that it admitted, the first of each flow, LAST-HIT how
-long ago the latest came, FLOWS the live flows that it admitted. Where several
-rules permit a packet one of them is counted, so a rule may do nothing because
-others do its work.
+started: HITS are packets that it admitted (the first of each tracked flow),
+LAST-HIT how long ago the latest came, FLOWS the live flows that it admitted. Where
+several rules permit a packet one of them is counted, so a rule may do nothing
+because others do its work.
 
 Hits belong to what a rule says: they outlive reloads, and other descriptions
 and places in the file. Rules that are gone are listed, marked "removed", for as

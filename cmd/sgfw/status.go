@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sgfw/cmd/internal/control"
+	"sgfw/policy"
 )
 
 func (p *program) statusCommand() *cobra.Command {
@@ -67,6 +68,7 @@ func (p *program) printStatus(s control.Status) error {
 	if f := s.Policy.Failure; f != nil {
 		t.row("refused", fmt.Sprintf("%s, by %s: %s", f.At.Local().Format(time.DateTime), f.By, f.Message))
 	}
+	t.row("tracking", trackingText(s))
 	t.row("generation", fmt.Sprintf("%d, file loaded %s", s.Policy.Generation, s.Policy.Loaded.Local().Format(time.DateTime)))
 	t.row("table", fmt.Sprintf("%s, owned %s, persistent %s, reassembly by %s, repaired %d times",
 		s.Table.Name, yesNo(s.Table.Owner), yesNo(s.Table.Persist), s.Table.Reassembly, s.Table.Repaired))
@@ -87,6 +89,9 @@ func (p *program) printStatus(s control.Status) error {
 		f.Live, f.Max, f.HalfOpen, f.MaxHalfOpen, f.Created, f.Expired))
 	t.row("", fmt.Sprintf("evicted: half-open %d, unreplied %d, closed %d; refused: %d",
 		f.EvictedHalfOpen, f.EvictedUnreplied, f.EvictedClosed, f.RefusedFull))
+	if s.Policy.Tracking == policy.TrackingAWS.String() || f.Untracked > 0 {
+		t.row("", fmt.Sprintf("untracked: %d remembered, at most %d; evicted: %d", f.Untracked, f.MaxUntracked, f.EvictedUntracked))
+	}
 	if err := t.flush(); err != nil {
 		return err
 	}
@@ -154,6 +159,14 @@ func (p *program) printStatus(s control.Status) error {
 
 // used is how much of a quota is used.
 func used(q control.QuotaStatus) string { return fmt.Sprintf("%d of %d", q.Used, q.Quota) }
+
+// trackingText says which flows outlive their rules.
+func trackingText(s control.Status) string {
+	if s.Policy.Tracking == policy.TrackingAWS.String() {
+		return "aws: flows that rules for everybody permit both ways are untracked and end with their rule"
+	}
+	return s.Policy.Tracking + ": every flow outlives the rule that permitted it"
+}
 
 // queueRange is the first and the last number of consecutive queues.
 func queueRange(q []control.QueueStatus) string {

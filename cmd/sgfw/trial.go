@@ -67,6 +67,9 @@ reload; --revoke cuts them. If no policy is on trial, the exit code is 1.`,
 		if err := p.printOrphans(r.Orphans, r.Revoked); err != nil {
 			return err
 		}
+		if err := p.printCut(r.Cut); err != nil {
+			return err
+		}
 		_, err = fmt.Fprintf(p.out, "rolled back: generation %d is in force\n", r.Generation)
 		return err
 	}

@@ -370,7 +370,7 @@ var mutants = []mutant{
 	{
 		name: "return-rule-needless", what: "a flow is untracked whatever its answers are permitted by (T2b)",
 		file: "filter/wide.go", packages: engine,
-		old: "w.returning[o.Reverse()][family][i]\n", new: "find(w.opening[o][family], selector(proto)<<16|selector(asked))\n",
+		old: "w.returning[o.Reverse()][family][i]\n", new: "max(w.returning[o.Reverse()][family][i], find(w.opening[o][family], selector(proto)<<16|selector(asked)))\n",
 	},
 	{
 		name: "return-rule-for-a-port", what: "a return rule for one port leaves flows untracked (T2b)",

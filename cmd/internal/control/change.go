@@ -32,7 +32,9 @@ type ReloadReply struct {
 	Changes []Change `json:"changes"`
 	// Orphans are the live flows that no rule of the new policy would permit.
 	// They go on.
-	Orphans  Orphans  `json:"orphans"`
+	Orphans Orphans `json:"orphans"`
+	// Cut are the untracked flows that rules permitted until now. They end.
+	Cut      Orphans  `json:"cut"`
 	SSHGuard SSHGuard `json:"ssh_guard"`
 	// Trial is there if the policy now waits to be confirmed.
 	Trial *Trial `json:"trial,omitempty"`
@@ -109,7 +111,9 @@ type RollbackReply struct {
 	Schema     string   `json:"schema"`
 	Generation uint64   `json:"generation"`
 	Changes    []Change `json:"changes"`
-	// Orphans are the flows that only the policy that was on trial permits.
+	// Orphans are the flows that only the policy that was on trial permits, Cut the
+	// untracked ones among them.
 	Orphans Orphans  `json:"orphans"`
+	Cut     Orphans  `json:"cut"`
 	Revoked *Revoked `json:"revoked,omitempty"`
 }

@@ -119,6 +119,8 @@ type PolicyStatus struct {
 	FileDiffers bool `json:"file_differs"`
 	// Watch is true when the daemon reloads by itself once the file has settled.
 	Watch bool `json:"watch"`
+	// Tracking is settings.tracking: "always" or "aws".
+	Tracking string `json:"tracking"`
 	// Trial is there while the policy in force waits to be confirmed.
 	Trial *Trial `json:"trial,omitempty"`
 	// RolledBack is there while the confirmed policy is in force because the one
@@ -237,6 +239,11 @@ type FlowStatus struct {
 	EvictedHalfOpen  uint64 `json:"evicted_half_open"`
 	EvictedUnreplied uint64 `json:"evicted_unreplied"`
 	EvictedClosed    uint64 `json:"evicted_closed"`
+	// Untracked flows are remembered apart from those above, at most MaxUntracked;
+	// EvictedUntracked were forgotten for others.
+	Untracked        int    `json:"untracked"`
+	MaxUntracked     int    `json:"max_untracked"`
+	EvictedUntracked uint64 `json:"evicted_untracked"`
 	// RefusedFull counts new flows that found no room.
 	RefusedFull uint64 `json:"refused_full"`
 	// Revoked counts flows ended by order. Live counts them, too, until they would

@@ -55,6 +55,9 @@ type Explanation struct {
 	// when there is no flow table to look into (a file is explained).
 	Flow       *Flow `json:"flow,omitempty"`
 	FlowsKnown bool  `json:"flows_known"`
+	// Tracking says whether the packet's flow is tracked, or would be. It is not
+	// there for a packet that does not pass or belongs to no flow.
+	Tracking *Tracking `json:"tracking,omitempty"`
 	// Groups are all groups attached to the interface; all were tried.
 	Groups []GroupTried `json:"groups"`
 	// Rule is the rule that permits the packet or, with Flow, the flow's first one.

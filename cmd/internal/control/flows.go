@@ -38,6 +38,29 @@ type Flow struct {
 	Rule *RuleRef `json:"rule,omitempty"`
 	// Orphan is true if no rule would permit the flow's first packet now.
 	Orphan bool `json:"orphan,omitempty"`
+	// Tracked is false for a flow that lives by rules alone: each of its packets
+	// needs one.
+	Tracked bool `json:"tracked"`
+	// Clause is what decides about that under the rules in force, see Tracking.
+	// Empty for a flow of an interface that is managed no more.
+	Clause string `json:"tracking_clause,omitempty"`
+	// Cut is true for an untracked flow whose first packet no rule would permit now.
+	Cut bool `json:"cut,omitempty"`
+}
+
+// Tracking says whether a flow is tracked and which clause of AWS's rule decided:
+// "setting" (tracking: always), "protocol" (neither TCP nor UDP), "opening-rule"
+// (no rule permits the first packet to everybody), "return-rule" (no rule of the
+// other direction permits everybody all ports), "earlier" (the flow was tracked
+// before there were such rules), "both-rules" (both are there: untracked).
+type Tracking struct {
+	Tracked bool   `json:"tracked"`
+	Clause  string `json:"clause"`
+	// Detail is the clause as a sentence.
+	Detail string `json:"detail"`
+	// Opening and Return are the rules for everybody, as far as there are any.
+	Opening *RuleRef `json:"opening_rule,omitempty"`
+	Return  *RuleRef `json:"return_rule,omitempty"`
 }
 
 // Traffic is an amount by direction.
@@ -135,8 +158,10 @@ func parseFlowQuery(v url.Values) (q FlowQuery, err error) {
 // line follows.
 type FlowsHeader struct {
 	Schema string `json:"schema"`
-	// Live is the number of flows in the table.
-	Live int `json:"live"`
+	// Live is the number of tracked flows in the table, Untracked that of others
+	// that are remembered.
+	Live      int `json:"live"`
+	Untracked int `json:"untracked"`
 }
 
 // RevokeRequest asks to end flows.
@@ -165,6 +190,9 @@ type Revoked struct {
 	// Permitted counts those among them that the rules still permit: they can
 	// come back as new connections.
 	Permitted int `json:"still_permitted"`
+	// Untracked counts selected flows that were not ended, since nothing but a rule
+	// decides about their packets.
+	Untracked int `json:"untracked"`
 	// Flows are the first MaxListed of them.
 	Flows []Flow `json:"flows"`
 }

@@ -35,7 +35,8 @@ type RuleHits struct {
 	RuleRef
 	// Attached is true if an interface of the policy has the rule's group.
 	Attached bool `json:"attached"`
-	// Hits counts the packets that the rule admitted: the first of each flow. Where
+	// Hits counts the packets that the rule admitted: the first of each tracked flow,
+	// and all of its direction in others. Where
 	// several rules permit a packet one of them is counted.
 	Hits    uint64     `json:"hits"`
 	LastHit *time.Time `json:"last_hit,omitempty"`
@@ -50,7 +51,8 @@ type LogQuery struct {
 	Follow bool `json:"follow,omitempty"`
 	// Verdict is VerdictAccept, VerdictDrop, or empty for both.
 	Verdict string `json:"verdict,omitempty"`
-	// Established includes packets of live flows, which only Follow can show.
+	// Established includes packets of live flows, untracked ones as well, which only
+	// Follow can show.
 	Established bool `json:"established,omitempty"`
 	// Reasons are names of reasons; "packet" is every packet that could not be read.
 	Reasons []string `json:"reasons,omitempty"`

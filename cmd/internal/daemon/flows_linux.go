@@ -28,7 +28,7 @@ func (d *daemon) Flows(ctx context.Context, q control.FlowQuery, begin func(cont
 		return err
 	}
 	table, now := d.engine.Flows(), d.engine.Now()
-	if err := begin(control.FlowsHeader{Live: table.Len()}); err != nil {
+	if err := begin(control.FlowsHeader{Live: table.Len(), Untracked: table.Untracked()}); err != nil {
 		return err
 	}
 	n := 0
@@ -81,7 +81,7 @@ func (d *daemon) own(s *explain.Selection, caller string) (own *control.Flow) {
 	}
 	now := d.engine.Now()
 	is := func(f *conntrack.FlowInfo) bool {
-		return f.Tuple.Proto() == conntrack.ProtoTCP && f.State != conntrack.StateRevoked &&
+		return f.Tuple.Proto() == conntrack.ProtoTCP && f.State != conntrack.StateRevoked && !f.Untracked &&
 			at(f.Tuple.Local, f.Tuple.LocalPort) == server && at(f.Tuple.Remote, f.Tuple.RemotePort) == client
 	}
 	d.engine.Flows().Range(now, func(f conntrack.FlowInfo) bool {
@@ -96,12 +96,20 @@ func (d *daemon) own(s *explain.Selection, caller string) (own *control.Flow) {
 
 func at(a conntrack.Addr, port uint16) netip.AddrPort { return netip.AddrPortFrom(a.Netip(), port) }
 
-// end ends the selected flows that are not revoked yet, and lists them.
+// end ends the selected flows that are not revoked yet, and lists them. Those that
+// are not tracked it only counts: rules alone decide about their packets.
 func (d *daemon) end(s *explain.Selection, end func(*conntrack.FlowInfo, conntrack.Time) bool) control.Revoked {
 	out := control.Revoked{Flows: []control.Flow{}}
 	now := d.engine.Now()
 	d.engine.Flows().Range(now, func(f conntrack.FlowInfo) bool {
-		if f.State == conntrack.StateRevoked || !s.Has(&f) || !end(&f, now) {
+		if f.State == conntrack.StateRevoked || !s.Has(&f) {
+			return true
+		}
+		if f.Untracked {
+			out.Untracked++
+			return true
+		}
+		if !end(&f, now) {
 			return true
 		}
 		out.Count++
@@ -129,6 +137,27 @@ func orphaned(rs *filter.Ruleset) *explain.Selection {
 func (d *daemon) orphans(rs *filter.Ruleset) control.Orphans {
 	all := d.end(orphaned(rs), func(*conntrack.FlowInfo, conntrack.Time) bool { return true })
 	return control.Orphans{Count: all.Count, Flows: all.Flows}
+}
+
+// cut lists the untracked flows that the rules of from permit and those of to do
+// not.
+func (d *daemon) cut(from, to *filter.Ruleset) control.Orphans {
+	out := control.Orphans{Flows: []control.Flow{}}
+	s, err := explain.Select(control.FlowQuery{}, to)
+	if err != nil {
+		panic(err) // the query is ours
+	}
+	before, now := from.Review(), d.engine.Now()
+	d.engine.Flows().Range(now, func(f conntrack.FlowInfo) bool {
+		if !f.Untracked || s.Standing(&f) != filter.StandingCut || before.Standing(&f) != filter.StandingPermitted {
+			return true
+		}
+		if out.Count++; len(out.Flows) < control.MaxListed {
+			out.Flows = append(out.Flows, s.Flow(&f, now))
+		}
+		return true
+	})
+	return out
 }
 
 // revokeOrphans ends the flows that no rule in force permits; the caller holds mu.

@@ -79,7 +79,7 @@ func (d *daemon) change(by string, req control.ReloadRequest) (control.ReloadRep
 		return control.ReloadReply{}, err
 	}
 	log := d.log.With("by", by, "policy", d.cfg.PolicyFile, "generation", reply.Generation,
-		"changes", len(reply.Changes), "orphans", reply.Orphans.Count)
+		"changes", len(reply.Changes), "orphans", reply.Orphans.Count, "cut", reply.Cut.Count)
 	if reply.Trial != nil {
 		log.Warn("reloaded on trial: to be confirmed", "until", reply.Trial.Deadline.Format(time.RFC3339))
 	} else {
@@ -145,7 +145,7 @@ func (d *daemon) preview(req control.ReloadRequest) (control.ReloadReply, *candi
 	reply.Changes = changes(d.current.policy, next.policy)
 	reply.Notices = control.Problems(append(slices.Clone(next.problems), d.fixed(next.policy)...))
 	if req.DryRun {
-		reply.Orphans = d.orphans(next.rs)
+		reply.Orphans, reply.Cut = d.orphans(next.rs), d.cut(d.current.rs, next.rs)
 		d.compiler.Discard(next.base)
 	}
 	return reply, next, nil
@@ -164,7 +164,7 @@ func (d *daemon) reload(req control.ReloadRequest) (control.ReloadReply, error) 
 	}
 	// On disk first: a daemon that is killed between the two steps starts with a
 	// policy that is on trial.
-	before := d.record
+	before, old := d.record, d.current.rs
 	if d.keep(record); d.unkept != "" && record.Trial != nil {
 		d.keep(before)
 		d.compiler.Discard(next.base)
@@ -177,7 +177,7 @@ func (d *daemon) reload(req control.ReloadRequest) (control.ReloadReply, error) 
 	d.facts, d.loaded = next.facts, time.Now()
 	d.logProblems(append(slices.Clone(next.problems), d.fixed(next.policy)...))
 	reply.Generation = next.rs.Generation()
-	reply.Orphans = d.orphans(next.rs)
+	reply.Orphans, reply.Cut = d.orphans(next.rs), d.cut(old, next.rs)
 	if req.Revoke {
 		reply.Revoked = d.revokeOrphans()
 	}

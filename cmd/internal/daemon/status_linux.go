@@ -35,6 +35,7 @@ func (d *daemon) Status(context.Context) (control.Status, error) {
 			Groups:     len(d.current.policy.Groups),
 			Rules:      rules(d.current.policy),
 			Watch:      d.current.policy.Settings.Watch,
+			Tracking:   d.current.policy.Settings.Tracking.String(),
 			Trial:      d.trial(),
 			RolledBack: d.rolledBack(),
 			Failure:    d.refused,
@@ -152,6 +153,7 @@ func flowStatus(st conntrack.Stats) control.FlowStatus {
 		Live: st.Flows, Max: st.MaxFlows, HalfOpen: st.HalfOpen, MaxHalfOpen: st.MaxHalfOpen,
 		Created: st.Inserted, Expired: st.Expired,
 		EvictedHalfOpen: st.EvictedHalfOpen, EvictedUnreplied: st.EvictedUnreplied, EvictedClosed: st.EvictedClosed,
+		Untracked: st.Untracked, MaxUntracked: st.MaxUntracked, EvictedUntracked: st.EvictedUntracked,
 		RefusedFull: st.RefusedFull, Revoked: st.Revoked,
 	}
 }

@@ -185,7 +185,7 @@ func (d *daemon) rollBack(why string) (control.RollbackReply, error) {
 	reply, err := d.restore(why)
 	d.report(byTrial, err)
 	if err == nil {
-		d.log.Warn("rolled back to the confirmed policy", "why", why, "generation", reply.Generation, "orphans", reply.Orphans.Count)
+		d.log.Warn("rolled back to the confirmed policy", "why", why, "generation", reply.Generation, "orphans", reply.Orphans.Count, "cut", reply.Cut.Count)
 	}
 	return reply, err
 }
@@ -202,7 +202,7 @@ func (d *daemon) restore(why string) (control.RollbackReply, error) {
 	if err != nil {
 		return reply, fmt.Errorf("the confirmed policy: %w", err)
 	}
-	before, from := d.record, d.current.policy
+	before, old := d.record, d.current
 	d.keep(before.Reject(why, time.Now()))
 	if err := d.enforce(next, facts); err != nil {
 		d.keep(before)
@@ -210,8 +210,8 @@ func (d *daemon) restore(why string) (control.RollbackReply, error) {
 	}
 	d.facts, d.loaded = facts, time.Now()
 	reply.Generation = next.rs.Generation()
-	reply.Changes = changes(from, next.policy)
-	reply.Orphans = d.orphans(next.rs)
+	reply.Changes = changes(old.policy, next.policy)
+	reply.Orphans, reply.Cut = d.orphans(next.rs), d.cut(old.rs, next.rs)
 	return reply, nil
 }
 

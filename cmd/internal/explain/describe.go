@@ -34,6 +34,10 @@ func Run(rs *filter.Ruleset, flows *conntrack.Table, now conntrack.Time, q filte
 		f.Scope = rs.SharedOf(x.Flow.Tuple.Scope())
 		doc.Flow = &f
 	}
+	doc.Tracking = tracking(rs, x.Tracking, x.Flow)
+	if doc.Flow != nil && doc.Tracking != nil {
+		doc.Flow.Clause = doc.Tracking.Clause
+	}
 	for _, g := range x.Groups {
 		doc.Groups = append(doc.Groups, control.GroupTried(g))
 	}
@@ -88,6 +92,8 @@ func detail(x filter.Explanation) string {
 		return fmt.Sprintf("a rule of group %s permits it", x.Rule.Group)
 	case filter.ReasonFlow:
 		return "it belongs to a live flow, which passes whatever the rules say now"
+	case filter.ReasonUntracked:
+		return "a rule permits it; its flow is not tracked, so each packet needs one"
 	case filter.ReasonRelated:
 		return "it is an ICMP error about a live flow"
 	case filter.ReasonLifeLine:

@@ -19,6 +19,7 @@ func Flow(device string, f conntrack.FlowInfo, now conntrack.Time) control.Flow 
 		Local:     f.Tuple.Local.String(),
 		Remote:    f.Tuple.Remote.String(),
 		State:     f.State.String(),
+		Tracked:   !f.Untracked,
 		Age:       seconds(now.Sub(f.Created)),
 		Expires:   seconds(f.Expires.Sub(now)),
 		Packets:   control.Traffic{Ingress: uint64(f.Packets[conntrack.Ingress]), Egress: uint64(f.Packets[conntrack.Egress])},

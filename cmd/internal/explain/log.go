@@ -14,8 +14,9 @@ import (
 	"sgfw/policy"
 )
 
-// established are the reasons of packets that go on with what was permitted before.
-var established = filter.ReasonsOf(filter.ReasonFlow, filter.ReasonRelated)
+// established are the reasons of packets that go on with what was permitted before
+// or, untracked, do so for the most part.
+var established = filter.ReasonsOf(filter.ReasonFlow, filter.ReasonRelated, filter.ReasonUntracked)
 
 // unreadable is the word for all faults of the parser.
 const unreadable = "packet"

@@ -382,7 +382,7 @@ func TestFlow(t *testing.T) {
 	}
 	tcp := Flow("eth0", info(conntrack.Egress, 6, 50000, 443, conntrack.ClassTCP), 40e9)
 	want := control.Flow{Interface: "eth0", Direction: "egress", Protocol: "tcp", Local: "192.0.2.1:50000",
-		Remote: "[2001:db8::9]:443", State: "established", Age: 30, Expires: 60,
+		Remote: "[2001:db8::9]:443", State: "established", Age: 30, Expires: 60, Tracked: true,
 		Packets: control.Traffic{Ingress: 3, Egress: 4}, Bytes: control.Traffic{Ingress: 30, Egress: 40}}
 	if d := cmp.Diff(want, tcp); d != "" {
 		t.Error(d)

@@ -66,7 +66,9 @@ func (s *Selection) Flow(f *conntrack.FlowInfo, now conntrack.Time) control.Flow
 	if info, ok := s.rs.Rule(filter.RuleID(f.Rule)); ok {
 		doc.Rule = Rule(info)
 	}
-	doc.Orphan = s.review.Standing(f) == filter.StandingOrphan
+	standing := s.review.Standing(f)
+	doc.Orphan, doc.Cut = standing == filter.StandingOrphan, standing == filter.StandingCut
+	doc.Clause = s.review.Tracking(f).Clause.String()
 	return doc
 }
 
