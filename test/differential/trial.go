@@ -73,7 +73,7 @@ func (w *World) newPair(parsed map[*naive.Policy]*policy.Policy) *pair {
 // step goes one step and says in which verdicts the two differ, "" if they agree.
 func (p *pair) step(s Step) (of string, err error) {
 	p.naive.Now += s.Wait
-	p.engine.now = p.engine.now.Add(s.Wait)
+	p.engine.wait(s.Wait)
 	if s.Policy != nil {
 		p.naive.Apply(s.Policy)
 		if err := p.engine.apply(s.Policy); err != nil {
@@ -91,7 +91,7 @@ func (p *pair) step(s Step) (of string, err error) {
 	if v.Reason.String() != string(p.verdict.Reason) {
 		return fmt.Sprintf("the engine says %s, the semantics %s", v.Reason, p.verdict.Reason), nil
 	}
-	if v.Reason == filter.ReasonRule && !p.engine.permits(v.Rule, p.verdict.By) {
+	if (v.Reason == filter.ReasonRule || v.Reason == filter.ReasonUntracked) && !p.engine.permits(v.Rule, p.verdict.By) {
 		info, _ := p.engine.filter.Ruleset().Rule(v.Rule)
 		return fmt.Sprintf("the engine names the rule %s of group %s, the semantics %+v", &info.Rule, info.Group, p.verdict.By), nil
 	}

@@ -66,7 +66,7 @@ func chance(r *rand.Rand, percent int) bool { return r.IntN(100) < percent }
 
 // Policy makes a policy for the world.
 func (w *World) Policy(r *rand.Rand) *naive.Policy {
-	p := &naive.Policy{RulesForErrors: chance(r, 15)}
+	p := &naive.Policy{RulesForErrors: chance(r, 15), AsAWS: chance(r, 50)}
 	for f, name := range listNames {
 		l := naive.List{Name: name}
 		for range 1 + r.IntN(3) {
@@ -179,7 +179,7 @@ func (w *World) rule(r *rand.Rand, own string) naive.Rule {
 		rule.Protocol = one(r, 0, 2, 47, 50, 89, 132)
 	}
 	switch n := r.IntN(100); {
-	case n < 30:
+	case n < 35:
 		rule.CIDR = zero(family)
 	case n < 70:
 		rule.CIDR = w.cidr(r, family)
@@ -195,9 +195,9 @@ func (w *World) rule(r *rand.Rand, own string) naive.Rule {
 
 // cidr is a network around one of the world's addresses.
 func (w *World) cidr(r *rand.Rand, family int) netip.Prefix {
-	bits := one(r, 8, 24, 28, 29, 30, 30, 31, 31, 32, 32, 32)
+	bits := one(r, 1, 8, 24, 28, 29, 30, 30, 31, 31, 32, 32, 32)
 	if family == 1 {
-		bits = one(r, 32, 48, 64, 120, 125, 126, 127, 127, 128, 128, 128)
+		bits = one(r, 1, 32, 48, 64, 120, 125, 126, 127, 127, 128, 128, 128)
 	}
 	return netip.PrefixFrom(one(r, w.Addresses[family]...), bits).Masked()
 }
@@ -231,8 +231,10 @@ func (w *World) Change(r *rand.Rand, old *naive.Policy) *naive.Policy {
 		default:
 			if i := r.IntN(len(p.Interfaces)); len(p.Interfaces) > 1 && chance(r, 50) {
 				p.Interfaces = slices.Delete(p.Interfaces, i, i+1)
-			} else {
+			} else if chance(r, 50) {
 				p.RulesForErrors = !p.RulesForErrors
+			} else {
+				p.AsAWS = !p.AsAWS
 			}
 		}
 	}

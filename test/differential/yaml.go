@@ -12,7 +12,7 @@ import (
 // settings that it has itself, such as "queues: { count: 1 }"; "" for none.
 func Text(p *naive.Policy, settings string) string {
 	var b strings.Builder
-	b.WriteString("version: 1\nprefix_lists:\n")
+	b.WriteString("version: 1\nquotas: { rules_per_security_group: 150 }\nprefix_lists:\n")
 	for _, l := range p.Lists {
 		fmt.Fprintf(&b, "  - name: %s\n    entries:\n", l.Name)
 		for _, e := range l.Entries {

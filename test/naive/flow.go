@@ -28,6 +28,9 @@ type flow struct {
 	// holds.
 	guest bool
 
+	// untracked: it makes no packet pass (T6).
+	untracked bool
+
 	opener   Direction
 	protocol int
 	src, dst end // of the packet that opened it
@@ -60,6 +63,14 @@ func ends(p *Packet) (src, dst end) {
 	return src, dst
 }
 
+// answersItself reports whether the packet goes from one end to the same: it looks
+// like its own answer, so it is left to the rules (the project's decision).
+func (p *Packet) answersItself() bool {
+	src, dst := ends(p)
+	_, _, isQuery := p.query()
+	return src == dst && !isQuery
+}
+
 // find returns the live flow that a packet belongs to, nil if there is none. What
 // has run out is forgotten.
 func (m *Machine) find(n *Interface, device string, d Direction, p *Packet) *flow {
@@ -68,6 +79,9 @@ func (m *Machine) find(n *Interface, device string, d Direction, p *Packet) *flo
 	}
 	src, dst := ends(p)
 	query, answer, isQuery := p.query()
+	if p.answersItself() {
+		return nil
+	}
 	var live []*flow
 	var found *flow
 	for _, f := range m.flows {
@@ -96,7 +110,7 @@ func (m *Machine) find(n *Interface, device string, d Direction, p *Packet) *flo
 // met in the middle of a connection, a plain ACK (T22); of queries the asking one.
 // Everything else with odd flags passes and leaves no trace (T27).
 func begins(p *Packet) bool {
-	if !p.hasFlow() {
+	if !p.hasFlow() || p.answersItself() {
 		return false
 	}
 	if p.isTCP() {

@@ -16,11 +16,12 @@ const (
 type Reason string
 
 const (
-	// OfFlow, OfRule, Related and LifeLine pass.
-	OfFlow   Reason = "flow"
-	OfRule   Reason = "rule"
-	Related  Reason = "related"
-	LifeLine Reason = "life-line"
+	// OfFlow, OfRule, Untracked, Related and LifeLine pass.
+	OfFlow    Reason = "flow"
+	OfRule    Reason = "rule"
+	Untracked Reason = "untracked"
+	Related   Reason = "related"
+	LifeLine  Reason = "life-line"
 	// The rest drop.
 	NoRule    Reason = "no-rule"
 	NotAFlow  Reason = "not-a-flow"
@@ -30,13 +31,13 @@ const (
 
 // Passes reports whether packets with this reason go on.
 func (r Reason) Passes() bool {
-	return r == OfFlow || r == OfRule || r == Related || r == LifeLine
+	return has([]Reason{OfFlow, OfRule, Untracked, Related, LifeLine}, r)
 }
 
 // Verdict is what was decided about a packet.
 type Verdict struct {
 	Reason Reason
-	// By are the rules that permit the packet, for OfRule.
+	// By are the rules that permit the packet, for OfRule and Untracked.
 	By []Match
 }
 
@@ -54,8 +55,16 @@ type Machine struct {
 // device.
 func NewMachine(devices []Device) *Machine { return &Machine{devices: devices, policy: new(Policy)} }
 
-// Apply puts another policy in force. Live flows stay (T15, T17).
-func (m *Machine) Apply(p *Policy) { m.policy = p }
+// Apply puts another policy in force. Live flows stay (T15, T17); where a timer
+// became shorter they live no longer than it from now on (T20).
+func (m *Machine) Apply(p *Policy) {
+	m.policy = p
+	for _, f := range m.flows {
+		if n := p.Manages(f.device); n != nil && n.Guest == f.guest {
+			f.until = min(f.until, m.Now+f.timer(n))
+		}
+	}
+}
 
 // Decide judges one packet: at the device through which it comes in, and then at
 // the one through which it goes out (D7). It passes only if both agree; what the
@@ -96,7 +105,7 @@ func (m *Machine) cross(n *Interface, device string, h Hook, d Direction, p *Pac
 	}
 	f := m.find(n, device, d, p)
 	asks := true
-	if f != nil {
+	if f != nil && !f.untracked { // those live by rules alone (T6)
 		asks = f.leavesToRules(d, p)
 	}
 	if !asks {
@@ -105,6 +114,8 @@ func (m *Machine) cross(n *Interface, device string, h Hook, d Direction, p *Pac
 	}
 	by := m.permitting(n, d, p)
 	switch {
+	case len(by) > 0 && m.untracked(n, device, f, d, p):
+		return Verdict{Untracked, by}
 	case len(by) > 0:
 		m.permitted(n, device, f, d, p)
 		return Verdict{OfRule, by}
@@ -118,19 +129,27 @@ func (m *Machine) cross(n *Interface, device string, h Hook, d Direction, p *Pac
 
 // tellsOf reports whether the packet is an ICMP error about a live flow (T24): the
 // packet that it quotes crossed the device the other way, and was sent by whom the
-// error is for.
+// error is for. An untracked flow counts as long as AWS would leave it so (the
+// project's decision).
 func (m *Machine) tellsOf(n *Interface, device string, d Direction, p *Packet) bool {
 	if m.policy.RulesForErrors || !p.isError() || p.Part != Whole || p.Quote == nil {
 		return false
 	}
-	return p.Quote.Src == p.Dst && m.find(n, device, d.reverse(), p.Quote) != nil
+	if p.Quote.Src != p.Dst {
+		return false
+	}
+	f := m.find(n, device, d.reverse(), p.Quote)
+	if f == nil || !f.untracked {
+		return f != nil
+	}
+	return m.unfollowed(n, f.opener, p.Quote, f.dst.port)
 }
 
 // permitted does what follows once rules let a packet through: it begins a flow,
 // in place of one that is over, or is remembered by the one that is there.
 func (m *Machine) permitted(n *Interface, device string, f *flow, d Direction, p *Packet) {
 	switch {
-	case f != nil && !f.over():
+	case f != nil && !f.untracked && !f.over():
 		f.passedByRules(d, p)
 	case begins(p):
 		m.forget(f)
