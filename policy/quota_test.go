@@ -2,7 +2,6 @@ package policy
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"strings"
@@ -165,61 +164,6 @@ func TestNearQuotas(t *testing.T) {
 		}
 		if n := len(problems.Of(SeverityError)); n != tt.fail {
 			t.Errorf("%s: %d errors, want %d\n%v", tt.name, n, tt.fail, problems)
-		}
-	}
-}
-
-func TestUsage(t *testing.T) {
-	parity.Proves(t, "Q3")
-	entry4, entry6 := PrefixEntry{CIDR: netip.MustParsePrefix("10.0.0.0/8")}, PrefixEntry{CIDR: netip.MustParsePrefix("2001:db8::/32")}
-	p := &Policy{PrefixLists: []PrefixList{
-		{Name: "four", MaxEntries: 20, Entries: []PrefixEntry{entry4}}, // costs 20, not 1
-		{Name: "six", MaxEntries: 7, Entries: []PrefixEntry{entry6}},
-		{Name: "empty", MaxEntries: 3},
-	}}
-	list := func(name string) Peer { return Peer{Kind: PeerPrefixList, Name: name} }
-	g := &Group{
-		Ingress: []Rule{{Peer: list("four")}, {Peer: cidr("10.0.0.0/8")}, {Peer: Peer{Kind: PeerGroup, Name: "x"}}, {Peer: list("nowhere")}},
-		Egress:  []Rule{{Peer: list("six")}, {Peer: list("empty")}, {Peer: cidr("::/0")}},
-	}
-	p.Groups = []Group{*g, {Egress: DefaultEgress()}, {}}
-	want := []Usage{{IngressIPv4: 22, IngressIPv6: 1, EgressIPv4: 3, EgressIPv6: 11}, {EgressIPv4: 1, EgressIPv6: 1}, {}}
-	if got := p.Usages(); !slices.Equal(got, want) {
-		t.Errorf("usage %+v, want %+v", got, want)
-	}
-	u := Usage{1, 2, 3, 4}
-	if u.Of(Ingress, IPv4) != 1 || u.Of(Ingress, IPv6) != 2 || u.Of(Egress, IPv4) != 3 || u.Of(Egress, IPv6) != 4 {
-		t.Error("Of picks the wrong counter")
-	}
-}
-
-// TestUsageAddsUp: the usage of a group is the sum over its rules, in any order.
-func TestUsageAddsUp(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(5, 5))
-	p := &Policy{PrefixLists: []PrefixList{{Name: "l", MaxEntries: 9}}}
-	peers := []Peer{cidr("10.0.0.0/8"), cidr("::/0"), {Kind: PeerGroup, Name: "g"}, {Kind: PeerPrefixList, Name: "l"}}
-	for range 200 {
-		var g Group
-		var want Usage
-		for range rnd.IntN(20) {
-			r := Rule{Peer: peers[rnd.IntN(len(peers))]}
-			one := Group{Ingress: []Rule{r}}
-			if rnd.IntN(2) == 0 {
-				g.Ingress = append(g.Ingress, r)
-			} else {
-				one = Group{Egress: []Rule{r}}
-				g.Egress = append(g.Egress, r)
-			}
-			p.Groups = []Group{one}
-			u := p.Usages()[0]
-			want.IngressIPv4 += u.IngressIPv4
-			want.IngressIPv6 += u.IngressIPv6
-			want.EgressIPv4 += u.EgressIPv4
-			want.EgressIPv6 += u.EgressIPv6
-		}
-		p.Groups = []Group{g}
-		if got := p.Usages()[0]; got != want {
-			t.Fatalf("usage %+v, want %+v", got, want)
 		}
 	}
 }
