@@ -10,6 +10,7 @@ import (
 
 	"sgfw/test/netlab"
 	"sgfw/test/netlab/labtest"
+	"sgfw/test/parity"
 )
 
 const asksNames = `
@@ -58,6 +59,7 @@ func TestUDPAnswers(t *testing.T) {
 // answer to it is new traffic: it comes from another address (X5, U4).
 func TestMulticastQuery(t *testing.T) {
 	t.Parallel()
+	parity.Proves(t, "X5")
 	lab := labtest.New(t, netlab.Pair())
 	client, server := lab.Host("client"), lab.Host("server")
 	enforce(t, server, asksNames)

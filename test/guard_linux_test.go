@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"sgfw/test/parity"
 )
 
 // sshPolicy is the gate's policy with a rule for port 22.
@@ -18,6 +20,7 @@ func sshPolicy(peer string) string {
 // would not let its client connect again is refused, unless that is forced (X7).
 func TestSSHGuard(t *testing.T) {
 	t.Parallel()
+	parity.Proves(t, "X7")
 	for i, name := range []string{"IPv4", "IPv6"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -81,7 +81,7 @@ func asGuest(policy string, addresses ...netip.Addr) string {
 // each other, each guest judged for itself, between guests, with the router and
 // with the world outside (D7, R27, X6).
 func TestRouterWithGuests(t *testing.T) {
-	parity.Proves(t, "D7")
+	parity.Proves(t, "D7", "X6")
 	t.Parallel()
 	h := newHome(t)
 	d := enforce(t, h.fw, example(t, "router-with-guests.yaml"))

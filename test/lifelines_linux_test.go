@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 
 	"sgfw/test/netlab"
 	"sgfw/test/netlab/labtest"
+	"sgfw/test/parity"
 	"sgfw/test/wire"
 )
 
@@ -215,6 +218,7 @@ func lifeLines(t *testing.T, client, server *netlab.Device) (shots []shot) {
 // or not, and what merely looks like it does not (X1, X2, X3).
 func TestLifeLines(t *testing.T) {
 	t.Parallel()
+	parity.Proves(t, "X3", "exempt dhcp")
 	lab := labtest.New(t, netlab.Pair())
 	client, server := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")
 	shots := lifeLines(t, client, server)
@@ -251,6 +255,7 @@ func TestLifeLines(t *testing.T) {
 // source is forged and meets the rules; the kernel would take it.
 func TestOwnMulticastLoopsBack(t *testing.T) {
 	t.Parallel()
+	parity.Proves(t, "X2", "X5")
 	topology := netlab.Pair()
 	topology.Hosts[1].Sysctls = map[string]string{
 		"net.ipv4.conf.eth0.accept_local": "1", "net.ipv4.conf.all.rp_filter": "0", "net.ipv4.conf.eth0.rp_filter": "0",
@@ -289,15 +294,85 @@ func TestOwnMulticastLoopsBack(t *testing.T) {
 		wired("off the wire with our source", own, false)
 	}
 	barrage(t, "not protected", shots, true)
-	enforce(t, server.Host(), policyWith([]string{allow("udp", gateIn)}, []string{allow("udp", 5353)}, "queues: { count: 1 }"))
+	with := func(settings ...string) string {
+		return policyWith([]string{allow("udp", gateIn)}, []string{allow("udp", 5353)}, append(settings, "queues: { count: 1 }")...)
+	}
+	d := enforce(t, server.Host(), with())
 	volley(t, shots)
 	barrage(t, "protected", shots, false)
+	d.reload(with("life_lines: { own-multicast: false }"))
+	for i := range shots {
+		shots[i].pass = shots[i].pass && shots[i].what == "what a rule admits"
+	}
+	barrage(t, "switched off", shots, false)
+}
+
+// TestCutLifeLines switches off one life line after the other: it is left to the
+// rules, and the others pass as before. What the kernel's rules leave to the
+// daemon obeys the same switch.
+func TestCutLifeLines(t *testing.T) {
+	t.Parallel()
+	// With neighbours that are known nothing else depends on their discovery.
+	topology := netlab.Pair()
+	topology.Links[0].Neighbours = netlab.NeighboursStatic
+	lab := labtest.New(t, topology)
+	client, server := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")
+	shots := lifeLines(t, client, server)
+	cLL, sLL := linkLocal(t, client).WithZone(""), linkLocal(t, server).WithZone("")
+	queued := raw(t, "DHCPv6 answer behind an extension header in", client, newRawInbox(t, server.Host(), wire.ProtoUDP, netip.IPv6Unspecified()),
+		func(content []byte) []byte {
+			return wire.UDP(port(cLL, 547), port(sLL, 546), content, wire.DestinationOptions(1, 0))
+		}, true)
+	from, at := newInbox(t, client.Host(), port(client.IPv6(), 0)), newInbox(t, server.Host(), port(server.IPv6(), gateIn))
+	shots = append(shots, queued, datagram(t, "what a rule admits", from, at, port(server.IPv6(), gateIn), true))
+	policy := func(settings ...string) string {
+		return policyWith([]string{allow("udp", gateIn)}, nil, append(settings, "queues: { count: 1 }")...)
+	}
+	d := enforce(t, server.Host(), policy())
+	barrage(t, "all on", shots, false)
+	for name, first := range map[string]string{
+		"neighbour-discovery": "neighbour ", "multicast-listener-discovery": "listener ", "dhcpv4-client": "DHCP ", "dhcpv6-client": "DHCPv6 ",
+	} {
+		t.Run(name, func(t *testing.T) {
+			parity.Proves(t, "X2")
+			d.reload(policy("life_lines: { " + name + ": false }"))
+			left, cut := slices.Clone(shots), 0
+			for i := range left {
+				if left[i].pass && strings.HasPrefix(left[i].what, first) {
+					left[i].pass = false
+					cut++
+				}
+			}
+			if cut == 0 {
+				t.Fatal("nothing here is that life line")
+			}
+			barrage(t, "without "+name, left, false)
+			for _, x := range d.exemptions() {
+				want := "on"
+				if x.Name == name {
+					want = "off"
+				}
+				if x.Kind == "life-line" && x.State != want && x.State != "always" {
+					t.Errorf("status has %+v", x)
+				}
+			}
+			if out, code := d.sgfw("check", d.config); code != 0 || !strings.Contains(out, "life line "+name+" is off") {
+				t.Errorf("check: exit %d\n%s", code, out)
+			}
+		})
+	}
+	d.reload(policy())
+	barrage(t, "all on again", shots, false)
+	if x := d.exemptions()["dhcpv4-client"]; x.Packets == nil || *x.Packets == 0 {
+		t.Errorf("status has %+v", x)
+	}
 }
 
 // TestTrafficWithItselfIsUntouched has a machine under a policy that allows
 // nothing but one port in talk to each of its own addresses (X4).
 func TestTrafficWithItselfIsUntouched(t *testing.T) {
 	t.Parallel()
+	parity.Proves(t, "X4")
 	lab := labtest.New(t, netlab.Pair())
 	client, server := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")
 	enforce(t, server.Host(), policyWith([]string{allow("tcp", gateIn)}, nil))

@@ -438,4 +438,39 @@ var mutants = []mutant{
 		file: "conntrack/tcp.go", packages: random,
 		old: "		if d != f.Opener() || seg.Seq+1 == f.half[d].end {\n", new: "		if seg.Seq+1 == f.half[d].end {\n",
 	},
+	{
+		name: "unasked-answers", what: "what comes from an exempt service passes though nobody asked (X2)",
+		file: "filter/exempt.go", packages: engine,
+		old: "	if d == conntrack.Ingress && !e.asked.open(asked, t.Proto()) {\n", new: "	if d == conntrack.Ingress && asked == 0 {\n",
+	},
+	{
+		name: "exempt-anywhere", what: "an exempt service is exempt at every address",
+		file: "filter/exempt.go", packages: engine,
+		old: "	case e.at[x].has(a):\n", new: "	case e.on.Has(x):\n",
+	},
+	{
+		name: "exempt-forwarded", what: "what a host forwards to an exempt service passes (X6)",
+		file: "filter/exempt.go", packages: engine,
+		old: "	if h == HookForward && !guest {\n", new: "	if h == HookForward && a == nil && !guest {\n",
+	},
+	{
+		name: "lent-credentials", what: "a guest asks the metadata service beyond this machine",
+		file: "filter/exempt.go", packages: engine,
+		old: " || x == policy.ExemptMetadata && h == HookForward {", new: " {",
+	},
+	{
+		name: "life-line-half-cut", what: "a life line that is switched off passes in the daemon (X2)",
+		file: "filter/lifeline.go", packages: engine,
+		old: "if l := LifeLineOf(p, d); !t.cut.Has(l) {", new: "if l := LifeLineOf(p, d); t != nil {",
+	},
+	{
+		name: "life-line-kept", what: "a life line that is switched off passes in the kernel (X2)",
+		file: "cmd/internal/daemon/load_linux.go", packages: daemon,
+		old: "		out.Without = append(out.Without, nft.LifeLine(l.String()))\n", new: "		_ = l\n",
+	},
+	{
+		name: "stale-name-servers", what: "the name servers stay those of the start",
+		file: "cmd/internal/daemon/resolvers_linux.go", packages: daemon,
+		old: "	next.rs = d.facts.bind(next.base)\n	d.engine.Publish(next.rs)\n", new: "	next.rs = d.facts.bind(next.base)\n",
+	},
 }
