@@ -278,6 +278,16 @@ var mutants = []mutant{
 		old: "		if dead[f.Tuple.Scope()] && e", new: "		if dead[0] && e",
 	},
 	{
+		name: "idle-keeps-its-timer", what: "a shorter timer waits for a packet of the flow (T20)",
+		file: "cmd/internal/daemon/change_linux.go", packages: daemon,
+		old: "	d.engine.Retime()\n", new: "",
+	},
+	{
+		name: "stream-at-once", what: "an answered question of UDP lives as long as a stream",
+		file: "conntrack/timers.go", packages: daemon,
+		old: "		if s == StateStream {\n", new: "		if s != StateUnreplied {\n",
+	},
+	{
 		name: "scope-of-one", what: "devices of one scope do not share their flows (T26)",
 		file: "filter/ruleset.go",
 		old:  "scopeKey{shared: a.iface.Scope, ", new: "scopeKey{",

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sgfw/cmd/internal/control"
+	"sgfw/conntrack"
 )
 
 // inNamespace marks the process that runs the tests in a network namespace of
@@ -152,9 +153,16 @@ func start(t *testing.T, text string) *running {
 
 func begin(t *testing.T, cfg Config, log *lockedBuffer) *running {
 	t.Helper()
+	return beginAt(t, cfg, log, nil)
+}
+
+// beginAt is begin of a daemon whose flows live by a clock of the test.
+func beginAt(t *testing.T, cfg Config, log *lockedBuffer, clock func() conntrack.Time) *running {
+	t.Helper()
 	r := &running{Client: control.NewClient(cfg.Socket), file: cfg.PolicyFile, log: log, ended: make(chan error, 1), reload: make(chan struct{})}
 	cfg.Reload = r.reload
 	r.d = newDaemon(cfg)
+	r.d.clock = clock
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
 	go func() { r.ended <- r.d.run(ctx) }()

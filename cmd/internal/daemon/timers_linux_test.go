@@ -1,0 +1,356 @@
+package daemon
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"sgfw/cmd/internal/control"
+	"sgfw/conntrack"
+	"sgfw/filter"
+	"sgfw/test/parity"
+	"sgfw/test/wire"
+)
+
+var reloadNow = control.ReloadRequest{}
+
+// timerPolicy lets side 0 and side 1 be asked by, and nothing out but GRE. The
+// timers are those of AWS on eth0 and the other ends of their ranges on eth1.
+const timerPolicy = `version: 1
+security_groups:
+  - name: asked
+    description: What may come in
+    ingress: [%[1]s]
+    egress:
+      - { protocol: 47, cidr_blocks: [0.0.0.0/0], ipv6_cidr_blocks: ["::/0"] }
+      - { protocol: udp, ports: 9, cidr_blocks: [0.0.0.0/0], ipv6_cidr_blocks: ["::/0"] }
+interfaces:
+  - { device: eth0, security_groups: [asked]%[2]s }
+  - { device: eth1, security_groups: [asked], connection_tracking: { tcp_established_timeout: 60, udp_timeout: 60, udp_stream_timeout: 60 } }
+settings: { queues: { count: 1 } }
+`
+
+const (
+	// sentinels pass in any case.
+	sentinels = `{ protocol: udp, ports: 9, cidr_blocks: [0.0.0.0/0], ipv6_cidr_blocks: ["::/0"] }`
+	// questions is what begins the flows of the tests.
+	questions = sentinels + `, { protocol: tcp, ports: 443, cidr_blocks: [0.0.0.0/0], ipv6_cidr_blocks: ["::/0"] }` +
+		`, { protocol: udp, ports: 53, cidr_blocks: [0.0.0.0/0], ipv6_cidr_blocks: ["::/0"] }` +
+		`, { protocol: icmp, from_port: 8, to_port: -1, cidr_blocks: [0.0.0.0/0] }` +
+		`, { protocol: icmpv6, from_port: 128, to_port: -1, ipv6_cidr_blocks: ["::/0"] }`
+)
+
+// says is one packet of a dialogue: who sends it, and which.
+type says struct {
+	asker  bool
+	packet func(d *dialogue) []byte
+}
+
+// dialogue is one flow through the relay.
+type dialogue struct {
+	r *relay
+	// asker is behind a managed device, server behind one that is not.
+	asker, server *side
+	family        int
+	n             uint16
+}
+
+// open has a flow said, packet by packet. All of it must pass.
+func (r *relay) open(t *testing.T, asker *side, family int, script []says) *dialogue {
+	t.Helper()
+	d := &dialogue{r: r, asker: asker, server: r.sides[2], family: family, n: r.port()}
+	for i, s := range script {
+		if !d.say(t, s) {
+			t.Fatalf("packet %d of the dialogue does not pass", i)
+		}
+	}
+	return d
+}
+
+// say reports whether a packet passes.
+func (d *dialogue) say(t *testing.T, s says) bool {
+	t.Helper()
+	from, to := d.server, d.asker
+	if s.asker {
+		from, to = to, from
+	}
+	return d.r.passes(t, from, to, s.packet(d))
+}
+
+// ends are the addresses of the asker's and the server's end.
+func (d *dialogue) ends(port uint16) (asker, server netip.AddrPort) {
+	return netip.AddrPortFrom(d.asker.at[d.family], d.n), netip.AddrPortFrom(d.server.at[d.family], port)
+}
+
+// segment is one of TCP; the numbers are relative to those that the sides begin with.
+func segment(asker bool, flags wire.Flags, seq, ack uint32, payload string) says {
+	return says{asker, func(d *dialogue) []byte {
+		a, s := d.ends(443)
+		if asker {
+			return wire.TCP(a, s, flags, 1000+seq, 5000+ack, []byte(payload))
+		}
+		return wire.TCP(s, a, flags, 5000+seq, 1000+ack, []byte(payload))
+	}}
+}
+
+func datagram(asker bool) says {
+	return says{asker, func(d *dialogue) []byte {
+		a, s := d.ends(53)
+		if asker {
+			return wire.UDP(a, s, []byte("question"))
+		}
+		return wire.UDP(s, a, []byte("answer"))
+	}}
+}
+
+func echo(asker bool) says {
+	return says{asker, func(d *dialogue) []byte {
+		a, s := d.ends(0)
+		if asker {
+			return wire.Echo(a.Addr(), s.Addr(), d.n, 1, []byte("ping"))
+		}
+		return wire.EchoReply(s.Addr(), a.Addr(), d.n, 1, []byte("ping"))
+	}}
+}
+
+func tunnelled(asker bool) says {
+	return says{asker, func(d *dialogue) []byte {
+		a, s := d.ends(0)
+		if asker {
+			return wire.GRE(a.Addr(), s.Addr(), []byte("in"))
+		}
+		return wire.GRE(s.Addr(), a.Addr(), []byte("out"))
+	}}
+}
+
+var (
+	syn       = segment(true, wire.SYN, 0, 0, "")
+	synAck    = segment(false, wire.SYN|wire.ACK, 0, 1, "")
+	ack       = segment(true, wire.ACK, 1, 1, "")
+	serverAck = segment(false, wire.ACK, 1, 1, "")
+	data      = segment(false, wire.ACK|wire.PSH, 1, 1, "data")
+	fin       = segment(true, wire.FIN|wire.ACK, 1, 1, "")
+	finAcked  = segment(false, wire.ACK, 1, 2, "")
+	serverFin = segment(false, wire.FIN|wire.ACK, 1, 2, "")
+	lastAck   = segment(true, wire.ACK, 2, 2, "")
+	rst       = segment(true, wire.RST, 1, 0, "")
+)
+
+// timed is how long a flow lives after a script without another packet.
+type timed struct {
+	what   string
+	claims []string
+	script []says
+	// state is where the flow stands then, 0 for a flow without a number.
+	state conntrack.State
+	// then has no rule of its own: it passes as long as the flow lives.
+	then says
+	// idle is the timer on eth0, idle1 that on eth1 where it is another one.
+	idle, idle1 time.Duration
+}
+
+var timers = []timed{
+	{"SYN_SENT", []string{"timer syn sent"}, []says{syn}, conntrack.StateSynSent, synAck, 120 * time.Second, 0},
+	{"SYN_RECV", []string{"timer syn recv"}, []says{syn, synAck}, conntrack.StateSynRecv, synAck, 60 * time.Second, 0},
+	{"established", []string{"timer tcp established", "T11", "T14"}, []says{syn, synAck, ack}, conntrack.StateEstablished, data, 432000 * time.Second, 60 * time.Second},
+	{"met mid-stream", []string{"timer unacknowledged", "T22"}, []says{ack}, conntrack.StatePickup, serverAck, 300 * time.Second, 0},
+	{"FIN_WAIT", []string{"timer fin wait", "T13"}, []says{syn, synAck, ack, fin}, conntrack.StateFinWait, data, 120 * time.Second, 0},
+	{"CLOSE_WAIT", []string{"timer close wait", "T13"}, []says{syn, synAck, ack, fin, finAcked}, conntrack.StateCloseWait, data, 60 * time.Second, 0},
+	{"LAST_ACK", []string{"timer last ack", "T13"}, []says{syn, synAck, ack, fin, finAcked, serverFin}, conntrack.StateLastAck, serverFin, 30 * time.Second, 0},
+	{"TIME_WAIT", []string{"timer time wait", "T13"}, []says{syn, synAck, ack, fin, finAcked, serverFin, lastAck}, conntrack.StateTimeWait, serverFin, 120 * time.Second, 0},
+	{"CLOSE", []string{"timer close", "T13"}, []says{syn, synAck, ack, rst}, conntrack.StateClose, data, 10 * time.Second, 0},
+	{"UDP question", []string{"timer udp", "row 16", "T11", "T14"}, []says{datagram(true)}, conntrack.StateUnreplied, datagram(false), 30 * time.Second, 60 * time.Second},
+	{"UDP question and answer", []string{"timer udp", "T11", "T14"}, []says{datagram(true), datagram(false)}, conntrack.StateReplied, datagram(false), 30 * time.Second, 60 * time.Second},
+	{"UDP asked again", []string{"timer udp"}, []says{datagram(true), datagram(false), datagram(true)}, conntrack.StateAsked, datagram(false), 30 * time.Second, 60 * time.Second},
+	{"UDP stream", []string{"timer udp stream", "row 17", "T11", "T14"}, []says{datagram(true), datagram(false), datagram(true), datagram(false)}, conntrack.StateStream, datagram(false), 180 * time.Second, 60 * time.Second},
+	{"ping", []string{"timer icmp", "T9"}, []says{echo(true)}, conntrack.StateUnreplied, echo(false), 30 * time.Second, 0},
+	{"ping and reply", []string{"timer icmp"}, []says{echo(true), echo(false)}, conntrack.StateReplied, echo(false), 30 * time.Second, 0},
+	{"GRE", []string{"timer other", "row 15", "T10", "T14"}, []says{tunnelled(false)}, 0, tunnelled(true), 600 * time.Second, 0},
+}
+
+// TestTimers: a flow that no rule speaks of any more, or never did in the direction
+// of the packet, lives for its timer after its latest packet and no longer. Real
+// packets, and a clock that the test turns. Each device has timers of its own.
+func TestTimers(t *testing.T) {
+	r := newRelay(t, fmt.Sprintf(timerPolicy, questions, ""))
+	for _, c := range timers {
+		t.Run(c.what, func(t *testing.T) {
+			parity.Proves(t, c.claims...)
+			for i, idle := range []time.Duration{c.idle, c.idle1} {
+				if idle == 0 {
+					idle = c.idle
+				}
+				asker := r.sides[i]
+				for family := range 2 {
+					within := r.open(t, asker, family, c.script)
+					if got := r.state(within.n); c.state != 0 && !slices.Equal(got, []conntrack.State{c.state}) {
+						t.Errorf("eth%d: states %v, want %s", i, got, c.state)
+					}
+					r.wait(idle - time.Second)
+					if !within.say(t, c.then) {
+						t.Errorf("eth%d, IPv%d: does not pass a second before %v", i, 4+2*family, idle)
+					}
+					r.wait(601 * time.Second) // the next flow of GRE is another one
+
+					beyond := r.open(t, asker, family, c.script)
+					r.wait(idle + time.Second)
+					beyond.goesUnanswered(t, fmt.Sprintf("eth%d, IPv%d: a second beyond %v", i, 4+2*family, idle), c.then)
+					r.wait(601 * time.Second)
+				}
+			}
+		})
+	}
+}
+
+// goesUnanswered says a packet that must not pass, and in silence: neither side
+// hears of it, by RST or otherwise (D8, T23).
+func (d *dialogue) goesUnanswered(t *testing.T, what string, s says) {
+	t.Helper()
+	from, to := d.server, d.asker
+	if s.asker {
+		from, to = to, from
+	}
+	from.sees.Reset()
+	if d.say(t, s) {
+		t.Errorf("%s: passes", what)
+		return
+	}
+	// Whatever the relay answers is on its way before the next sentinel.
+	for _, p := range d.r.behind(t, to, from, 4+2*d.family) {
+		if isTransport(p.Bytes, wire.ProtoTCP) || isError(p.Bytes) {
+			t.Errorf("%s: the sender hears %x", what, p.Bytes)
+		}
+	}
+}
+
+// isTransport reports whether a packet without extension headers has the protocol.
+func isTransport(b []byte, protocol byte) bool {
+	if b[0]>>4 == 4 {
+		return b[9] == protocol
+	}
+	return b[6] == protocol
+}
+
+// isError reports whether a packet is an error of ICMP.
+func isError(b []byte) bool {
+	return b[0]>>4 == 4 && isTransport(b, wire.ProtoICMP) && b[20] != 0 && b[20] != 8 ||
+		b[0]>>4 == 6 && isTransport(b, wire.ProtoICMPv6) && b[40] < 128
+}
+
+// TestStaleFlow: what is left of a connection whose timer has run out is judged as
+// if it were new. The side that may open goes on with it, and the other side after
+// it; what could only be an answer is dropped in silence, and counted as no part of
+// a flow (T22, T23).
+func TestStaleFlow(t *testing.T) {
+	parity.Proves(t, "T22", "T23")
+	r := newRelay(t, fmt.Sprintf(timerPolicy, questions, ""))
+	strays := func() uint64 { return r.d.engine.Counts()[filter.ReasonNotAFlow] }
+	for family := range 2 {
+		stale := r.open(t, r.sides[1], family, []says{syn, synAck, ack, data})
+		before := strays()
+		r.wait(61 * time.Second)
+		stale.goesUnanswered(t, "the answering side", data)
+		if got := strays() - before; got != 1 {
+			t.Errorf("%d packets were no part of a flow, want 1", got)
+		}
+		// Nor does the table keep what is over, packets or not.
+		r.await(t, "the sweep", func(s control.Status) bool { return r.state(stale.n) == nil && s.Flows.Expired > 0 })
+		if !stale.say(t, ack) {
+			t.Error("the opening side cannot go on")
+		}
+		if !stale.say(t, data) {
+			t.Error("the answering side cannot go on once the other has spoken")
+		}
+		// Without its rule the opening side cannot either.
+		r.wait(301 * time.Second)
+		r.apply(t, fmt.Sprintf(timerPolicy, sentinels, ""))
+		stale.goesUnanswered(t, "the opening side without a rule", ack)
+		r.apply(t, fmt.Sprintf(timerPolicy, questions, ""))
+	}
+}
+
+// TestPingWithoutItsRule: a ping goes on after its rule is gone, for as long as it
+// does not pause (T16).
+func TestPingWithoutItsRule(t *testing.T) {
+	parity.Proves(t, "T16")
+	r := newRelay(t, fmt.Sprintf(timerPolicy, questions, ""))
+	for family := range 2 {
+		ping := r.open(t, r.sides[0], family, []says{echo(true), echo(false)})
+		r.apply(t, fmt.Sprintf(timerPolicy, sentinels, ""))
+		for i := range 20 {
+			r.wait(29 * time.Second)
+			if !ping.say(t, echo(true)) || !ping.say(t, echo(false)) {
+				t.Fatalf("IPv%d: round %d does not pass", 4+2*family, i)
+			}
+		}
+		other := &dialogue{r: r, asker: ping.asker, server: ping.server, family: family, n: r.port()}
+		other.goesUnanswered(t, "another ping", echo(true))
+		r.wait(31 * time.Second)
+		ping.goesUnanswered(t, "after a pause", echo(true))
+		r.apply(t, fmt.Sprintf(timerPolicy, questions, ""))
+		if !ping.say(t, echo(true)) {
+			t.Error("the rule is back, and the ping is not")
+		}
+	}
+}
+
+// TestTimersChange: a reload changes the timers of live flows. A shorter one holds
+// from the reload on, also for a flow that waits for no packet; a longer one from
+// the next packet; and both for the flows of that device alone (T20).
+func TestTimersChange(t *testing.T) {
+	parity.Proves(t, "T11", "T20")
+	of := func(est, udp, stream int) string {
+		return fmt.Sprintf(timerPolicy, questions, fmt.Sprintf(
+			", connection_tracking: { tcp_established_timeout: %d, udp_timeout: %d, udp_stream_timeout: %d }", est, udp, stream))
+	}
+	r := newRelay(t, of(432000, 60, 180))
+	for family := range 2 {
+		r.apply(t, of(432000, 60, 180))
+		established := []says{syn, synAck, ack}
+		stream := []says{datagram(true), datagram(false), datagram(true), datagram(false)}
+		waits, speaks, elsewhere := r.open(t, r.sides[0], family, established), r.open(t, r.sides[0], family, established), r.open(t, r.sides[1], family, stream)
+		lasts, question := r.open(t, r.sides[0], family, stream), r.open(t, r.sides[0], family, []says{datagram(true)})
+		r.wait(20 * time.Second)
+		r.apply(t, of(100, 30, 60))
+		r.wait(29 * time.Second)
+		if !question.say(t, datagram(false)) {
+			t.Error("a shorter timer counts from before the reload")
+		}
+		if !speaks.say(t, data) {
+			t.Error("a connection ended with the reload")
+		}
+		r.wait(2 * time.Second) // 31 s since the reload, 51 since the beginning
+		if !elsewhere.say(t, datagram(false)) {
+			t.Error("a flow of another device ended")
+		}
+		r.wait(28 * time.Second) // 59
+		if !lasts.say(t, datagram(false)) {
+			t.Error("a stream ended before its new timer")
+		}
+		r.wait(2 * time.Second)
+		question.goesUnanswered(t, "32 s after the answer to a question", datagram(false))
+		r.wait(40 * time.Second) // 101
+		waits.goesUnanswered(t, "an idle connection beyond its new timer", data)
+		if !speaks.say(t, data) {
+			t.Error("a connection ended within its new timer")
+		}
+		r.wait(61 * time.Second)
+		lasts.goesUnanswered(t, "a stream beyond its new timer", datagram(false))
+
+		// Longer again: from the next packet on.
+		idle, busy := r.open(t, r.sides[0], family, []says{datagram(true)}), r.open(t, r.sides[0], family, []says{datagram(true)})
+		r.apply(t, of(100, 60, 180))
+		if !busy.say(t, datagram(false)) {
+			t.Error("no answer")
+		}
+		r.wait(31 * time.Second)
+		idle.goesUnanswered(t, "a question from before the timer was longer", datagram(false))
+		r.wait(28 * time.Second)
+		if !busy.say(t, datagram(false)) {
+			t.Error("an answered question ended before its longer timer")
+		}
+		r.wait(time.Hour)
+	}
+}
