@@ -321,14 +321,24 @@ func differences(rs *Ruleset, info *RuleInfo, d conntrack.Direction, p *packet.P
 	switch {
 	case covered:
 		if r.Protocol == policy.ICMP && !peer.Is4() || r.Protocol == policy.ICMPv6 && peer.Is4() {
-			out = append(out, Difference{"family", r.Protocol.String() + " only", peer.String()})
+			out = append(out, otherFamily(peer, r.Protocol.String()))
 		}
 	case !sameFamily && len(prefixes) > 0:
-		out = append(out, Difference{"family", r.Peer.String(), peer.String()})
+		out = append(out, otherFamily(peer, r.Peer.String()))
 	default:
 		out = append(out, Difference{"peer", r.Peer.String(), peer.String()})
 	}
 	return out
+}
+
+// otherFamily is the difference between the family of a packet's peer and the other
+// one, which is all that what the rule names can be.
+func otherFamily(peer conntrack.Addr, named string) Difference {
+	want, got := policy.IPv4, policy.IPv6
+	if peer.Is4() {
+		want, got = got, want
+	}
+	return Difference{"family", fmt.Sprintf("%s (%s)", want, named), fmt.Sprintf("%s (%s)", got, peer)}
 }
 
 func portRange(from, to int) string {

@@ -46,7 +46,7 @@ func TestExplain(t *testing.T) {
 	}{
 		{"another peer", query(conntrack.Ingress, "203.0.113.1", "192.0.2.1", 22), "port", "443"}, // one field off from the second rule, too
 		{"another port", query(conntrack.Ingress, "203.0.113.1", "192.0.2.1", 444), "port", "443"},
-		{"IPv6", query(conntrack.Ingress, "2001:db8::1", "2001:db8::2", 443), "family", "0.0.0.0/0"},
+		{"IPv6", query(conntrack.Ingress, "2001:db8::1", "2001:db8::2", 443), "family", "IPv4 (0.0.0.0/0)"},
 	} {
 		x := explain(c.q)
 		if x.Verdict.Reason != ReasonNoRule || x.Code != CodeRulesMismatch || x.Rule != nil || len(x.Misses) == 0 {

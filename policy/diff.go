@@ -29,6 +29,9 @@ type Change struct {
 	// What is the thing itself, such as "ingress tcp 443 0.0.0.0/0"; empty for
 	// the part as a whole.
 	What string
+	// ID is that of the rule if What is one, else of the part; "" where there is
+	// none or the policies have no IDs.
+	ID string
 }
 
 // String is the change in one line: "+ group web: ingress tcp 443 0.0.0.0/0".
@@ -44,7 +47,7 @@ func (c Change) String() string {
 // not count; there are no changes exactly when both policies mean the same and
 // describe it the same way.
 func Diff(from, to *Policy) []Change {
-	d := &differ{}
+	d := &differ{ids: to.IDs}
 	diffNamed(d, "prefix list", from.PrefixLists, to.PrefixLists, func(l PrefixList) string { return l.Name }, func(a, b *PrefixList) {
 		d.sets(entries(a), entries(b))
 		d.value("max_entries", a.MaxEntries, b.MaxEntries)
@@ -53,8 +56,10 @@ func Diff(from, to *Policy) []Change {
 		d.value("description", quote(a.Description), quote(b.Description))
 		d.sets(tags(a.Tags), tags(b.Tags))
 		for _, dir := range []Direction{Ingress, Egress} {
+			d.rule = func(what string) string { return d.ruleID(dir, what, a, b) }
 			d.sets(rules(dir, a), rules(dir, b))
 		}
+		d.rule = nil
 	})
 	diffNamed(d, "device", from.Interfaces, to.Interfaces, func(n Interface) string { return n.Device }, func(a, b *Interface) {
 		d.value("mode", a.Mode, b.Mode)
@@ -70,7 +75,7 @@ func Diff(from, to *Policy) []Change {
 		d.sets(each("group", a.Groups), each("group", b.Groups))
 		d.sets(each("address", a.Addresses), each("address", b.Addresses))
 	})
-	d.part, d.whole = "quotas", false
+	d.part, d.id, d.whole = "quotas", "", false
 	for _, k := range quotaKeys {
 		d.value(k.key, *k.get(&from.Quotas), *k.get(&to.Quotas))
 	}
@@ -101,10 +106,53 @@ type differ struct {
 	// changes then.
 	whole   bool
 	changes []Change
+	ids     IDs
+	// id is that of the part; rule finds that of a rule while rules are compared.
+	id   string
+	rule func(what string) string
 }
 
 func (d *differ) add(op Op, what string) {
-	d.changes = append(d.changes, Change{Op: op, Part: d.part, What: what})
+	d.changes = append(d.changes, Change{Op: op, Part: d.part, What: what, ID: d.id})
+}
+
+// item is add for one of a set.
+func (d *differ) item(op Op, key, what string) {
+	d.add(op, what)
+	if d.rule != nil {
+		d.changes[len(d.changes)-1].ID = d.rule(key)
+	}
+}
+
+// partID is the ID of a part, "" for what has none: a pattern stands for devices
+// that have one each.
+func (d *differ) partID(kind, name string) string {
+	switch kind {
+	case "group":
+		return d.ids.Group(name)
+	case "prefix list":
+		return d.ids.PrefixList(name)
+	case "peer":
+		return d.ids.Remote(name)
+	case "device":
+		if !strings.HasSuffix(name, "*") {
+			return d.ids.Interface(name)
+		}
+	}
+	return ""
+}
+
+// ruleID is the ID of the rule of either group, which are one group, that rules
+// calls so.
+func (d *differ) ruleID(dir Direction, what string, a, b *Group) string {
+	for _, g := range []*Group{a, b} {
+		for i := range g.Rules(dir) {
+			if r := &g.Rules(dir)[i]; dir.String()+" "+r.String() == what {
+				return d.ids.Rule(g.Name, dir, r.ID())
+			}
+		}
+	}
+	return ""
 }
 
 // value reports a single value that is not what it was.
@@ -119,16 +167,16 @@ func (d *differ) value(key string, from, to any) {
 func (d *differ) sets(from, to map[string]string) {
 	for _, what := range sortedKeys(from) {
 		if _, ok := to[what]; !ok {
-			d.add(Removed, what)
+			d.item(Removed, what, what)
 		}
 	}
 	for _, what := range sortedKeys(to) {
 		note, ok := from[what]
 		switch {
 		case !ok:
-			d.add(Added, what)
+			d.item(Added, what, what)
 		case note != to[what]:
-			d.add(Changed, fmt.Sprintf("%s: %s → %s", what, quote(note), quote(to[what])))
+			d.item(Changed, what, fmt.Sprintf("%s: %s → %s", what, quote(note), quote(to[what])))
 		}
 	}
 }
@@ -146,7 +194,7 @@ func diffNamed[T any](d *differ, kind string, from, to []T, name func(T) string,
 	names := slices.Sorted(maps.Keys(old))
 	names = slices.Compact(slices.Sorted(slices.Values(slices.AppendSeq(names, maps.Keys(now)))))
 	for _, n := range names {
-		d.part = kind + " " + n
+		d.part, d.id = kind+" "+n, d.partID(kind, n)
 		a, b := old[n], now[n]
 		d.whole = a == nil || b == nil
 		switch {

@@ -12,6 +12,13 @@ func (v *validator) knownGroup(pos Pos, field, name string) {
 	if v.groups[name] {
 		return
 	}
+	if GroupID.Meant(name) {
+		if bad := GroupID.Check(name); bad != nil {
+			bad.Field, bad.Hint = field, "groups go by name here, not by ID"
+			v.report(pos, bad)
+			return
+		}
+	}
 	other := "name it under security_groups"
 	if strings.HasPrefix(name, "sg-") || strings.Contains(name, "/sg-") {
 		other = "groups go by name here, not by ID"

@@ -44,6 +44,9 @@ type Policy struct {
 	Remotes  []Remote
 	Quotas   Quotas
 	Settings Settings
+	// IDs are not part of what the file says: who loads it for a machine sets that
+	// machine's.
+	IDs IDs
 }
 
 // Group returns the group of that name, nil when there is none. It looks at

@@ -206,6 +206,15 @@ func (v *validator) peer(g *Group, r *Rule) {
 		}
 	case PeerPrefixList:
 		list := v.lists[r.Peer.Name]
+		if list == nil && PrefixListID.Meant(r.Peer.Name) {
+			bad := PrefixListID.Check(r.Peer.Name)
+			if bad == nil {
+				bad = PrefixListID.NotFound(r.Peer.Name)
+			}
+			bad.Hint = "prefix lists go by name here, not by ID"
+			v.report(pos, bad)
+			return
+		}
 		if list == nil {
 			v.missing(pos, "", PrefixListNotFound, r.Peer.Name, "prefix list", v.hint(r.Peer.Name, v.listNames, "name it under prefix_lists"))
 			return

@@ -6,6 +6,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/explain"
+	"sgfw/cmd/internal/state"
+	"sgfw/conntrack"
+	"sgfw/filter"
 	"sgfw/policy"
 	"sgfw/policy/file"
 )
@@ -17,9 +21,20 @@ type checkDocument struct {
 	Valid    bool              `json:"valid"`
 	Problems []control.Problem `json:"problems"`
 	// Summary is left out for an invalid policy, and so is what follows.
-	Summary *checkSummary         `json:"summary,omitempty"`
-	Groups  []control.GroupStatus `json:"groups,omitempty"`
-	Quotas  *control.Quotas       `json:"quotas,omitempty"`
+	Summary *checkSummary `json:"summary,omitempty"`
+	// IDs are those that a daemon of this machine gives. They are left out where its
+	// state directory cannot be read.
+	Groups      []control.GroupStatus      `json:"groups,omitempty"`
+	Rules       []control.RuleRef          `json:"rules,omitempty"`
+	PrefixLists []control.PrefixListStatus `json:"prefix_lists,omitempty"`
+	Interfaces  []checkInterface           `json:"interfaces,omitempty"`
+	Quotas      *control.Quotas            `json:"quotas,omitempty"`
+}
+
+// checkInterface is an interface, or a pattern for several, which have an ID each.
+type checkInterface struct {
+	Device string `json:"device"`
+	ID     string `json:"id,omitempty"`
 }
 
 type checkSummary struct {
@@ -35,16 +50,18 @@ func (p *program) checkCommand() *cobra.Command {
 		Use:   "check FILE",
 		Short: "Validate a policy file",
 		Long: `Validate a policy file and report everything that is wrong with it at once,
-as file:line:col: message, with a hint. Nothing on the machine is looked at or
-changed. Exit code 3 says that the policy is invalid; warnings, and notices such
-as that a quota is nearly used up, do not change it.`,
+as file:line:col: message, with a hint. Nothing on the machine is changed, or
+looked at but for what IDs are made of: -o json lists those that a daemon of this
+machine gives. Exit code 3 says that the policy is invalid; warnings, and notices
+such as that a quota is nearly used up, do not change it.`,
 		Example: `  sgfw check sgfw.yaml
-  sgfw check sgfw.yaml -o json | jq '.groups[] | {name, ingress, egress, quota}'
+  sgfw check sgfw.yaml -o json | jq '.groups[] | {name, id, ingress, egress, quota}'
   sgfw check sgfw.yaml -o json | jq '.problems[].message'`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: policyFiles,
 	}
 	out := outputFlag(c)
+	dir := stateFlag(c)
 	c.RunE = func(_ *cobra.Command, args []string) error {
 		pol, problems, err := file.Load(args[0])
 		if ps := policy.AsProblems(err); ps != nil {
@@ -57,8 +74,8 @@ as that a quota is nearly used up, do not change it.`,
 			Problems: control.Problems(problems), Summary: summarise(pol),
 		}
 		if pol != nil {
-			quotas := control.QuotasOf(pol)
-			doc.Groups, doc.Quotas = control.Groups(pol), &quotas
+			pol.IDs = machineIDs(*dir)
+			doc.describe(pol)
 		}
 		if *out == formatJSON {
 			if err := p.printJSON(doc); err != nil {
@@ -94,4 +111,36 @@ func summarise(p *policy.Policy) *checkSummary {
 		s.Rules += len(p.Groups[i].Ingress) + len(p.Groups[i].Egress)
 	}
 	return s
+}
+
+// stateFlag adds the directory that tells which IDs this machine gives.
+func stateFlag(c *cobra.Command) *string {
+	return c.Flags().String("state-dir", state.DefaultDir, "state directory of the daemon, for the IDs that it gives")
+}
+
+// machineIDs are the IDs of this machine; there are none for those who may not look.
+func machineIDs(dir string) policy.IDs {
+	seed, err := state.ReadSeed(dir)
+	if err != nil {
+		return policy.IDs{}
+	}
+	return policy.IDs(seed)
+}
+
+// describe fills in what a valid policy has.
+func (doc *checkDocument) describe(p *policy.Policy) {
+	quotas := control.QuotasOf(p)
+	doc.Groups, doc.PrefixLists, doc.Quotas = control.Groups(p), control.PrefixLists(p), &quotas
+	for i := range p.Groups {
+		g := &p.Groups[i]
+		for _, d := range []policy.Direction{policy.Ingress, policy.Egress} {
+			for _, r := range g.Rules(d) {
+				doc.Rules = append(doc.Rules, *explain.Rule(p.IDs, filter.RuleInfo{Group: g.Name, Direction: conntrack.Direction(d), Rule: r}))
+			}
+		}
+	}
+	for i := range p.Interfaces {
+		device := p.Interfaces[i].Device
+		doc.Interfaces = append(doc.Interfaces, checkInterface{device, control.InterfaceID(p, device)})
+	}
 }

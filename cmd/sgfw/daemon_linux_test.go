@@ -22,9 +22,9 @@ type canned struct {
 // whose rule is gone, and a ping.
 func liveFlows() []control.Flow {
 	kind, id := uint8(8), uint16(77)
-	web := &control.RuleRef{Group: "web", Direction: "ingress", Index: 0, Protocol: "tcp", Ports: "443", Peer: "0.0.0.0/0"}
+	web := &control.RuleRef{ID: "sgr-0123456789abcdef0", Group: "web", GroupID: "sg-0123456789abcdef0", Direction: "ingress", Index: 0, Protocol: "tcp", Ports: "443", Peer: "0.0.0.0/0"}
 	gone := *web
-	gone.Index, gone.Ports, gone.Gone = 2, "22", true
+	gone.ID, gone.Index, gone.Ports, gone.Gone = "sgr-0123456789abcdef1", 2, "22", true
 	out := &control.RuleRef{Group: "web", Direction: "egress", Index: -1, Protocol: "all", Peer: "0.0.0.0/0"}
 	return []control.Flow{
 		{Interface: "eth0", Direction: "ingress", Protocol: "tcp", Local: "192.0.2.1:443", Remote: "198.51.100.7:50000", State: "established",
@@ -48,13 +48,16 @@ func (canned) Status(context.Context) (control.Status, error) {
 	at := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
 	return control.Status{
 		State: control.StateDegraded, PID: 1, Version: "v1", Started: at, Degraded: []string{"eth1 belongs to br0"},
-		Queues: []control.QueueStatus{{Number: 4270, Packets: 10, Accepted: 7, Dropped: 3, KernelDropped: 2}},
+		Queues:      []control.QueueStatus{{Number: 4270, Packets: 10, Accepted: 7, Dropped: 3, KernelDropped: 2}},
+		Groups:      []control.GroupStatus{{Name: "web", ID: "sg-0123456789abcdef0", Attached: true, Quota: 60}},
+		PrefixLists: []control.PrefixListStatus{{Name: "office", ID: "pl-0123456789abcdef0", Entries: 1, MaxEntries: 2}},
 		Interfaces: []control.InterfaceStatus{
 			{Device: "eth*", Mode: "host", Groups: []string{"web"}, Covered: []control.Device{{Name: "eth\x1b[31m", Addresses: []string{"192.0.2.1"}}}},
-			{Device: "vm1", Mode: "guest", Groups: []string{"web"}, Covered: []control.Device{}},
+			{Device: "vm1", ID: "eni-0123456789abcdef0", Mode: "guest", Groups: []string{"web"}, Covered: []control.Device{}},
 		},
 		Policy: control.PolicyStatus{
 			File: "p.yaml", Generation: 7, Loaded: at, FileDiffers: true, Watch: true, Tracking: "aws",
+			IDsNotKept: "the disk is full",
 			Trial:      &control.Trial{Deadline: at, Left: 42},
 			RolledBack: &control.RolledBack{At: at, Why: "it was not confirmed in time"},
 			Failure:    &control.ReloadFailure{At: at, By: "watch", Message: "p.yaml:1:1: bad\np.yaml:2:1: worse"},
@@ -93,6 +96,9 @@ func (canned) Explain(_ context.Context, q control.Query) (control.Explanation, 
 func (canned) Rules(_ context.Context, q control.RulesQuery) (control.RulesReply, error) {
 	at := time.Now().Add(-3 * time.Minute)
 	r := control.RulesReply{Generation: 8, Since: at, Rules: []control.RuleHits{}}
+	if q.Group == "nope" {
+		return r, &control.Failure{Kind: control.KindUsage, Message: `no group is called "nope"`, Code: "InvalidGroup.NotFound"}
+	}
 	if q.Group == "web" || q.Group == "" {
 		flows := liveFlows()
 		if !q.Unused {
@@ -124,7 +130,7 @@ func (canned) Log(_ context.Context, q control.LogQuery, begin func() error, sen
 func (canned) Reload(_ context.Context, q control.ReloadRequest) (control.ReloadReply, error) {
 	r := control.ReloadReply{
 		DryRun: q.DryRun, Generation: 8,
-		Changes:  []control.Change{{Op: "-", Part: "group web", What: "ingress tcp 22 0.0.0.0/0"}, {Op: "+", Part: "group new"}},
+		Changes:  []control.Change{{Op: "-", Part: "group web", What: "ingress tcp 22 0.0.0.0/0", ID: "sgr-0123456789abcdef1"}, {Op: "+", Part: "group new"}},
 		Orphans:  orphan(),
 		Cut:      cut(),
 		SSHGuard: control.SSHGuard{Sessions: 1, Lockouts: []string{"SSH from 198.51.100.9 to port 22 on eth0"}, Refuses: !q.Force},

@@ -40,6 +40,7 @@ the machine's own address is, or is one of the interface.`,
 		Args: cobra.NoArgs,
 	}
 	out := outputFlag(c)
+	dir := stateFlag(c)
 	f := c.Flags()
 	f.StringVarP(&config, "config", "c", "", "ask this policy file instead of the running daemon")
 	f.StringVarP(&q.Interface, "interface", "i", "", "device that the packet crosses")
@@ -74,7 +75,7 @@ the machine's own address is, or is one of the interface.`,
 		var doc control.Explanation
 		var err error
 		if config != "" {
-			doc, err = explainFile(config, q)
+			doc, err = explainFile(config, *dir, q)
 		} else {
 			doc, err = control.NewClient(p.socket).Explain(c.Context(), q)
 			if errors.Is(err, control.ErrNoDaemon) {
@@ -93,11 +94,12 @@ the machine's own address is, or is one of the interface.`,
 }
 
 // explainFile asks a policy file, with the addresses that the machine has now.
-func explainFile(path string, in control.Query) (control.Explanation, error) {
+func explainFile(path, stateDir string, in control.Query) (control.Explanation, error) {
 	pol, _, err := file.Load(path)
 	if err != nil {
 		return control.Explanation{}, err
 	}
+	pol.IDs = machineIDs(stateDir)
 	// A file can be explained on a machine that it was not written for.
 	facts, ferr := liveFacts()
 	q, full, notices, err := explain.Parse(in, pol, facts)
@@ -129,7 +131,7 @@ func (p *program) printExplanation(x control.Explanation) error {
 	}
 	t := newTable(p.out)
 	t.row("packet", packet)
-	t.row("interface", q.Interface)
+	t.row("interface", withID(q.Interface, x.InterfaceID))
 	t.row("direction", q.Direction)
 	t.row("policy", x.Source)
 	t.row("verdict", fmt.Sprintf("%s (%s): %s", x.Verdict, x.Reason, x.Detail))
@@ -149,7 +151,7 @@ func (p *program) printExplanation(x control.Explanation) error {
 			if !g.Permits {
 				says = "does not permit"
 			}
-			t.row(label("groups", i), fmt.Sprintf("%s: %s, %s", g.Name, count(g.Rules, q.Direction+" rule"), says))
+			t.row(label("groups", i), fmt.Sprintf("%s: %s, %s", withID(g.Name, g.ID), count(g.Rules, q.Direction+" rule"), says))
 		}
 		if x.Rule != nil {
 			t.row("rule", ruleText(*x.Rule))
@@ -184,6 +186,14 @@ func label(s string, i int) string {
 	return s
 }
 
+// withID is a name and, in brackets, its ID if it is known.
+func withID(name, id string) string {
+	if id == "" {
+		return name
+	}
+	return name + " (" + id + ")"
+}
+
 func orNone(s string) string {
 	if s == "" {
 		return "none"
@@ -209,6 +219,9 @@ func ruleText(r control.RuleRef) string {
 		fmt.Fprintf(&b, "[%d]", r.Index)
 	} else {
 		b.WriteString(" (default)")
+	}
+	if r.ID != "" {
+		b.WriteString(" (" + r.ID + ")")
 	}
 	fmt.Fprintf(&b, ": %s", r.Protocol)
 	if r.Ports != "" {

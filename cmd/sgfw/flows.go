@@ -26,7 +26,7 @@ func (p *program) flowsCommand() *cobra.Command {
 directions whatever the rules say now. DIRECTION is that of the first packet.
 Several selectors all have to hold. RULE is the one that admitted the flow;
 "removed" says that it is gone since, "orphan" that no other one would permit
-the flow either.
+the flow either. Interfaces, groups and rules can be named by ID as well.
 
 With tracking: aws in the policy, TRACKING says which flows are untracked: rules
 decide about each of their packets. They are listed for as long as they are
@@ -76,8 +76,8 @@ func selectors(f *pflag.FlagSet, q *control.FlowQuery) {
 	f.StringVar(&q.From, "from", "", "source of the first packet: ADDRESS, ADDRESS:PORT, [ADDRESS]:PORT or :PORT")
 	f.StringVar(&q.To, "to", "", "destination of the first packet, in the same forms")
 	f.StringVar(&q.State, "state", "", "a state, such as established")
-	f.StringVar(&q.Group, "group", "", "flows that a rule of this group admitted")
-	f.StringVar(&q.Rule, "rule", "", "flows that this rule admitted: GROUP/DIRECTION/INDEX")
+	f.StringVar(&q.Group, "group", "", "flows that a rule of this group admitted: its name or ID")
+	f.StringVar(&q.Rule, "rule", "", "flows that this rule admitted: GROUP/DIRECTION/INDEX or its ID")
 	f.BoolVar(&q.Orphans, "orphans", false, "flows whose first packet no rule would permit now")
 }
 

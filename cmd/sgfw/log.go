@@ -51,7 +51,7 @@ Reasons: %s.`, strings.Join(explain.ReasonNames(), ", ")),
 	f.BoolVar(&q.Established, "all", false, "the packets of live flows, too, also of untracked ones")
 	f.StringSliceVar(&q.Reasons, "reason", nil, "verdicts for these reasons")
 	f.StringVarP(&q.Interface, "interface", "i", "", "at this device; a trailing * stands for the rest of the name")
-	f.StringVar(&q.Group, "group", "", "permitted by this group, or dropped where it is attached")
+	f.StringVar(&q.Group, "group", "", "permitted by this group, or dropped where it is attached: its name or ID")
 	f.StringVar(&q.Address, "address", "", "from or to this address or CIDR")
 	f.StringVarP(&q.Protocol, "proto", "p", "", "of this protocol: a name or a number")
 	f.Uint16Var(&q.Port, "port", 0, "from or to this port")
@@ -134,10 +134,10 @@ func verdictLine(r control.LogRecord) string {
 	put("(" + r.Reason + ")")
 	put(r.Exemption)
 	if r.Rule != nil {
-		put(ruleName(r.Rule))
+		put(withID(ruleName(r.Rule), r.Rule.ID))
 	}
 	if r.Nearest != nil {
-		put("nearest: " + ruleName(&r.Nearest.Rule))
+		put("nearest: " + withID(ruleName(&r.Nearest.Rule), r.Nearest.Rule.ID))
 		for i, d := range r.Nearest.Fields {
 			word := "wants"
 			if i > 0 {

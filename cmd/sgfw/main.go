@@ -84,6 +84,15 @@ Exit codes: 0 fine, 1 failed, 2 usage, 3 policy invalid, 4 no daemon,
 	return c
 }
 
+// awsCode is the code that AWS answers for the mistake, "" if there is none.
+func awsCode(err error) string {
+	if f, ok := errors.AsType[*control.Failure](err); ok {
+		return f.Code
+	}
+	problem, _ := errors.AsType[policy.Problem](err)
+	return string(problem.Code)
+}
+
 // report tells the user about an error: problems of a policy one on a line, as
 // compilers do, then what failed.
 func (p *program) report(err error) {
@@ -100,7 +109,11 @@ func (p *program) report(err error) {
 		fmt.Fprintf(p.err, "sgfw: the daemon refused the policy: %s; the old one stays in force\n", count(severe(f.Problems), "error"))
 		return
 	}
-	fmt.Fprintf(p.err, "sgfw: %s\n", plainLines(err.Error()))
+	message := plainLines(err.Error())
+	if code := awsCode(err); code != "" {
+		message += " [" + code + "]"
+	}
+	fmt.Fprintf(p.err, "sgfw: %s\n", message)
 	if errors.Is(err, os.ErrPermission) {
 		fmt.Fprintln(p.err, "(hint: this needs root, or the capability CAP_NET_ADMIN and access to the files named)")
 	}

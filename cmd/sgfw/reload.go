@@ -124,6 +124,7 @@ func (p *program) printChanges(changes []control.Change) {
 		if c.What != "" {
 			line += ": " + c.What
 		}
+		line = withID(line, c.ID)
 		fmt.Fprintln(p.out, "  "+plain(line))
 	}
 }
@@ -183,6 +184,9 @@ func ruleOf(f control.Flow) string {
 		out = fmt.Sprintf("%s/%s/%d", f.Rule.Group, f.Rule.Direction, f.Rule.Index)
 		if f.Rule.Index < 0 {
 			out = fmt.Sprintf("%s/%s (default)", f.Rule.Group, f.Rule.Direction)
+		}
+		if f.Rule.ID != "" {
+			out += " " + f.Rule.ID
 		}
 		if f.Rule.Gone {
 			notes = append(notes, "removed")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -29,7 +30,7 @@ long as they carry flows; those of a group that no interface has, "not attached"
 		Args: cobra.NoArgs,
 	}
 	out := outputFlag(c)
-	c.Flags().StringVar(&q.Group, "group", "", "the rules of this group")
+	c.Flags().StringVar(&q.Group, "group", "", "the rules of this group: its name or ID")
 	c.Flags().BoolVar(&q.Unused, "unused", false, "the rules that have admitted nothing")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		r, err := control.NewClient(p.socket).Rules(c.Context(), q)
@@ -46,7 +47,7 @@ long as they carry flows; those of a group that no interface has, "not attached"
 
 func (p *program) printRules(r control.RulesReply, now time.Time) error {
 	t := newTable(p.out)
-	t.row("RULE", "PROTOCOL", "PORTS", "PEER", "HITS", "LAST-HIT", "FLOWS", "DESCRIPTION")
+	t.row("RULE", "ID", "PROTOCOL", "PORTS", "PEER", "HITS", "LAST-HIT", "FLOWS", "DESCRIPTION")
 	for _, rule := range r.Rules {
 		last := "never"
 		if rule.LastHit != nil {
@@ -63,7 +64,7 @@ func (p *program) printRules(r control.RulesReply, now time.Time) error {
 		if ports == "" {
 			ports = "all"
 		}
-		t.row(ruleName(&rule.RuleRef), rule.Protocol, ports, rule.Peer, rule.Hits, last, rule.Flows, description)
+		t.row(ruleName(&rule.RuleRef), cmp.Or(rule.ID, "-"), rule.Protocol, ports, rule.Peer, rule.Hits, last, rule.Flows, description)
 	}
 	return t.flush()
 }

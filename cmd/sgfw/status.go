@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -65,6 +66,9 @@ func (p *program) printStatus(s control.Status) error {
 	if r := s.Policy.RolledBack; r != nil {
 		t.row("rolled back", fmt.Sprintf("%s: %s", r.At.Local().Format(time.DateTime), r.Why))
 	}
+	if why := s.Policy.IDsNotKept; why != "" {
+		t.row("", "the IDs may be others after the next start: "+why)
+	}
 	if f := s.Policy.Failure; f != nil {
 		t.row("refused", fmt.Sprintf("%s, by %s: %s", f.At.Local().Format(time.DateTime), f.By, f.Message))
 	}
@@ -96,37 +100,47 @@ func (p *program) printStatus(s control.Status) error {
 		return err
 	}
 
-	t = p.section("INTERFACE", "MODE", "GROUPS", "DEVICE", "ADDRESSES")
+	t = p.section("INTERFACE", "MODE", "GROUPS", "DEVICE", "ID", "ADDRESSES")
 	for _, in := range s.Interfaces {
 		groups, mode := strings.Join(in.Groups, ","), in.Mode
 		if in.Scope != "" {
 			mode += " " + control.ScopePrefix + in.Scope
 		}
 		if len(in.Covered) == 0 {
-			t.row(in.Device, mode, groups, "-", "no such device now")
+			t.row(in.Device, mode, groups, "-", cmp.Or(in.ID, "-"), "no such device now")
 		}
 		for _, d := range in.Covered {
-			t.row(in.Device, mode, groups, d.Name, strings.Join(d.Addresses, " "))
+			t.row(in.Device, mode, groups, d.Name, cmp.Or(d.ID, "-"), strings.Join(d.Addresses, " "))
 		}
 	}
 	if err := t.flush(); err != nil {
 		return err
 	}
 
-	t = p.section("GROUP", "INGRESS-IPV4", "INGRESS-IPV6", "EGRESS-IPV4", "EGRESS-IPV6", "QUOTA")
+	t = p.section("GROUP", "ID", "INGRESS-IPV4", "INGRESS-IPV6", "EGRESS-IPV4", "EGRESS-IPV6", "QUOTA")
 	idle := 0
 	for _, g := range s.Groups {
 		if !g.Attached {
 			idle++
 			continue
 		}
-		t.row(g.Name, g.Ingress.IPv4, g.Ingress.IPv6, g.Egress.IPv4, g.Egress.IPv6, g.Quota)
+		t.row(g.Name, cmp.Or(g.ID, "-"), g.Ingress.IPv4, g.Ingress.IPv6, g.Egress.IPv4, g.Egress.IPv6, g.Quota)
 	}
 	if idle > 0 {
 		t.row(fmt.Sprintf("(%s attached nowhere)", count(idle, "group")))
 	}
 	if err := t.flush(); err != nil {
 		return err
+	}
+
+	if len(s.PrefixLists) > 0 {
+		t = p.section("PREFIX-LIST", "ID", "ENTRIES", "MAX-ENTRIES")
+		for _, l := range s.PrefixLists {
+			t.row(l.Name, cmp.Or(l.ID, "-"), l.Entries, l.MaxEntries)
+		}
+		if err := t.flush(); err != nil {
+			return err
+		}
 	}
 
 	t = p.section("EXEMPTION", "STATE", "PACKETS", "WHAT")

@@ -74,6 +74,21 @@ var mutants = []mutant{
 		old: "Peer: Peer{Kind: PeerGroup, Name: DefaultName, Self: true}", new: "Peer: Peer{Kind: PeerCIDR, CIDR: AnyIPv4}",
 	},
 	{
+		name: "ids-of-a-run", what: "every start of the daemon gives other IDs (R7)",
+		file: "cmd/internal/state/seed.go", packages: []string{"./cmd/internal/state"},
+		old: "	case err == nil:\n		return s, nil\n", new: "	case err == nil:\n		_, _ = rand.Read(s[:])\n		return s, nil\n",
+	},
+	{
+		name: "description-is-identity", what: "a rule with another description has another ID (R3)",
+		file: "policy/rule.go", packages: []string{"./policy"},
+		old: "r.Peer.CIDR, r.Peer.Name}\n", new: "r.Peer.CIDR, r.Peer.Name + r.Description}\n",
+	},
+	{
+		name: "id-selects-all", what: "the ID of a rule selects the flows of its whole group",
+		file: "cmd/internal/explain/select.go", packages: []string{"./cmd/internal/explain"},
+		old: "return filter.RuleID(f.Rule) == id })", new: "return filter.RuleID(f.Rule) == id || id > 0 })",
+	},
+	{
 		name: "port-off-by-one-high", what: "the port above a range passes",
 		file: "filter/selector.go", packages: engine,
 		old: "base | selector(r.From), base | selector(r.To)", new: "base | selector(r.From), (base | selector(r.To)) + 1",

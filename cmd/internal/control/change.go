@@ -51,6 +51,8 @@ type Change struct {
 	Part string `json:"part"`
 	// What is the thing itself; empty for the part as a whole.
 	What string `json:"what,omitempty"`
+	// ID is that of the rule if What is one, else of the part if it has one.
+	ID string `json:"id,omitempty"`
 }
 
 // Orphans are live flows that no rule permits.

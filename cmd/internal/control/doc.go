@@ -34,9 +34,11 @@ type Status struct {
 	Interfaces []InterfaceStatus `json:"interfaces"`
 	Groups     []GroupStatus     `json:"groups"`
 	Quotas     Quotas            `json:"quotas"`
-	Table      TableStatus       `json:"table"`
-	Queues     []QueueStatus     `json:"queues"`
-	Flows      FlowStatus        `json:"flows"`
+	// PrefixLists are those of the policy.
+	PrefixLists []PrefixListStatus `json:"prefix_lists"`
+	Table       TableStatus        `json:"table"`
+	Queues      []QueueStatus      `json:"queues"`
+	Flows       FlowStatus         `json:"flows"`
 	// Verdicts counts packets by verdict and reason since the start.
 	Verdicts []VerdictCount `json:"verdicts"`
 	// Exemptions are all kinds of traffic that can pass whatever the rules say.
@@ -114,6 +116,9 @@ type PolicyStatus struct {
 	Loaded     time.Time `json:"loaded"`
 	Groups     int       `json:"groups"`
 	Rules      int       `json:"rules"`
+	// IDsNotKept says why the IDs may be others after the next start; empty when they
+	// stay.
+	IDsNotKept string `json:"ids_not_kept,omitempty"`
 	// FileDiffers is true when the file says something else than what is in
 	// force, or cannot be read.
 	FileDiffers bool `json:"file_differs"`
@@ -133,7 +138,9 @@ type PolicyStatus struct {
 // InterfaceStatus is one entry of the policy's interfaces and the devices that
 // it covers now.
 type InterfaceStatus struct {
-	Device string   `json:"device"`
+	Device string `json:"device"`
+	// ID is left out for a pattern: each device that it covers has its own.
+	ID     string   `json:"id,omitempty"`
 	Mode   string   `json:"mode"`
 	Groups []string `json:"security_groups"`
 	// Scope is that of interfaces which share their flows.
@@ -146,12 +153,22 @@ type InterfaceStatus struct {
 // prefix list what it may hold.
 type GroupStatus struct {
 	Name string `json:"name"`
+	ID   string `json:"id,omitempty"`
 	// Attached is true if an interface of the policy has the group.
 	Attached bool  `json:"attached"`
 	Ingress  Usage `json:"ingress"`
 	Egress   Usage `json:"egress"`
 	// Quota bounds each of the four numbers.
 	Quota int `json:"quota"`
+}
+
+// PrefixListStatus is a prefix list and its size.
+type PrefixListStatus struct {
+	Name string `json:"name"`
+	ID   string `json:"id,omitempty"`
+	// Entries is how many there are, MaxEntries what a reference costs.
+	Entries    int `json:"entries"`
+	MaxEntries int `json:"max_entries"`
 }
 
 // Usage counts rules by family.
@@ -165,6 +182,7 @@ type Usage struct {
 // says.
 type Device struct {
 	Name      string   `json:"name"`
+	ID        string   `json:"id,omitempty"`
 	Index     uint32   `json:"index"`
 	Addresses []string `json:"addresses"`
 	// AllowanceExceeded counts packets that began a flow and found the table full.

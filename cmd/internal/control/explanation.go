@@ -3,7 +3,7 @@ package control
 // Query is one packet to explain, in the words of the command line. Empty
 // fields take the defaults that the explain package documents.
 type Query struct {
-	// Interface is a device name, or an interface entry of the policy.
+	// Interface is a device name, or an interface's ID.
 	Interface string `json:"interface,omitempty"`
 	// Direction is "ingress" or "egress".
 	Direction string `json:"direction,omitempty"`
@@ -40,6 +40,8 @@ type Explanation struct {
 	Source string `json:"source"`
 	// Query is the question with every default filled in.
 	Query Query `json:"query"`
+	// InterfaceID is that of the query's interface, if it is managed.
+	InterfaceID string `json:"interface_id,omitempty"`
 	// Verdict is VerdictAccept or VerdictDrop; Reason is the cause as a stable
 	// word and Detail the same as a sentence.
 	Verdict string `json:"verdict"`
@@ -73,6 +75,7 @@ type Explanation struct {
 // GroupTried is one group of the interface.
 type GroupTried struct {
 	Name string `json:"name"`
+	ID   string `json:"id,omitempty"`
 	// Rules is the number of its rules of the packet's direction.
 	Rules int `json:"rules"`
 	// Permits is true if one of them permits the packet.
@@ -81,7 +84,12 @@ type GroupTried struct {
 
 // RuleRef names one rule of the policy.
 type RuleRef struct {
+	// ID is the rule's, the same as long as its direction, protocol, ports and peer
+	// are (aws-semantics R3). IDs are left out where a file is explained that no
+	// daemon of this machine could enforce.
+	ID        string `json:"id,omitempty"`
 	Group     string `json:"group"`
+	GroupID   string `json:"group_id,omitempty"`
 	Direction string `json:"direction"`
 	// Index is the rule's place in its list of the file, from 0; -1 for the
 	// default egress rules of a group whose file names none.
@@ -91,8 +99,10 @@ type RuleRef struct {
 	// Ports are the destination ports, or type and code of ICMP; empty for all.
 	Ports string `json:"ports,omitempty"`
 	Peer  string `json:"peer"`
-	File  string `json:"file,omitempty"`
-	Line  int    `json:"line,omitempty"`
+	// PeerID is that of the group or prefix list that Peer names.
+	PeerID string `json:"peer_id,omitempty"`
+	File   string `json:"file,omitempty"`
+	Line   int    `json:"line,omitempty"`
 	// Gone is true for a rule that admitted a live flow and has been removed since.
 	Gone bool `json:"gone,omitempty"`
 }

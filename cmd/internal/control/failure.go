@@ -49,8 +49,10 @@ func (k Kind) status() int {
 
 // Failure is an error that keeps its kind on the way from daemon to client.
 type Failure struct {
-	Kind     Kind      `json:"kind"`
-	Message  string    `json:"message"`
+	Kind    Kind   `json:"kind"`
+	Message string `json:"message"`
+	// Code is AWS's for the same mistake, if it has one.
+	Code     string    `json:"code,omitempty"`
 	Problems []Problem `json:"problems,omitempty"`
 }
 

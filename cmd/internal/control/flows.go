@@ -13,9 +13,10 @@ const ScopePrefix = "scope:"
 
 // Flow is one live flow of one interface, or of the interfaces of one scope.
 type Flow struct {
-	// Interface is the device; left out in a list of flows where Scope is given,
-	// since such a flow belongs to all devices of the scope.
-	Interface string `json:"interface,omitempty"`
+	// Interface is the device, by name and ID; left out in a list of flows where Scope
+	// is given, since such a flow belongs to all devices of the scope.
+	Interface   string `json:"interface,omitempty"`
+	InterfaceID string `json:"interface_id,omitempty"`
 	// Scope is the name of the scope that devices share.
 	Scope string `json:"scope,omitempty"`
 	// Direction is that of the packet that opened the flow.
@@ -72,8 +73,8 @@ type Traffic struct {
 // FlowQuery selects flows: those for which everything that is given holds. The
 // zero value selects all.
 type FlowQuery struct {
-	// Interface is a device name, or ScopePrefix and the name of a scope. A device
-	// of a scope has all flows of the scope.
+	// Interface is a device name, an interface's ID, or ScopePrefix and the name of a
+	// scope. A device of a scope has all flows of the scope.
 	Interface string `json:"interface,omitempty"`
 	// Protocol is a name or a number.
 	Protocol string `json:"protocol,omitempty"`
@@ -88,9 +89,9 @@ type FlowQuery struct {
 	// State is a State of the flow. Flows that were revoked carry nothing and are
 	// selected by their state alone.
 	State string `json:"state,omitempty"`
-	// Group is that of the rule that admitted the flow.
+	// Group is that of the rule that admitted the flow, by name or ID.
 	Group string `json:"group,omitempty"`
-	// Rule is that rule, as GROUP/DIRECTION/INDEX.
+	// Rule is that rule, as GROUP/DIRECTION/INDEX or by its ID.
 	Rule string `json:"rule,omitempty"`
 	// Orphans selects the flows whose first packet no rule would permit now.
 	Orphans bool `json:"orphans,omitempty"`

@@ -14,7 +14,7 @@ import (
 // RulesQuery selects rules: those for which everything that is given holds. The
 // zero value selects all.
 type RulesQuery struct {
-	// Group is the rule's group.
+	// Group is the rule's group, by name or ID.
 	Group string `json:"group,omitempty"`
 	// Unused selects the rules in force that have admitted nothing yet.
 	Unused bool `json:"unused,omitempty"`
@@ -56,9 +56,11 @@ type LogQuery struct {
 	Established bool `json:"established,omitempty"`
 	// Reasons are names of reasons; "packet" is every packet that could not be read.
 	Reasons []string `json:"reasons,omitempty"`
-	// Interface is a device name, or the beginning of names and a *.
+	// Interface is a device name, the beginning of names and a *, or an interface's
+	// ID.
 	Interface string `json:"interface,omitempty"`
-	// Group has permitted the packet, or is attached where it was dropped.
+	// Group has permitted the packet, or is attached where it was dropped; by name or
+	// ID.
 	Group string `json:"group,omitempty"`
 	// Address is an address or CIDR of either end.
 	Address string `json:"address,omitempty"`
@@ -90,8 +92,10 @@ type LogRecord struct {
 	Verdict   string `json:"verdict,omitempty"`
 	Reason    string `json:"reason,omitempty"`
 	Interface string `json:"interface,omitempty"`
-	Direction string `json:"direction,omitempty"`
-	Protocol  string `json:"protocol,omitempty"`
+	// InterfaceID is left out for a device that is not managed.
+	InterfaceID string `json:"interface_id,omitempty"`
+	Direction   string `json:"direction,omitempty"`
+	Protocol    string `json:"protocol,omitempty"`
 	// From and To are the packet's source and destination: ADDRESS:PORT for TCP
 	// and UDP, else addresses.
 	From     string   `json:"from,omitempty"`

@@ -61,7 +61,7 @@ func Groups(p *policy.Policy) []GroupStatus {
 	for i, u := range p.Usages() {
 		name := p.Groups[i].Name
 		out = append(out, GroupStatus{
-			Name: name, Quota: p.Quotas.RulesPerGroup,
+			Name: name, ID: p.IDs.Group(name), Quota: p.Quotas.RulesPerGroup,
 			Ingress:  Usage{IPv4: u.IngressIPv4, IPv6: u.IngressIPv6},
 			Egress:   Usage{IPv4: u.EgressIPv4, IPv6: u.EgressIPv6},
 			Attached: attached[name],

@@ -126,6 +126,9 @@ func failure(err error) error {
 		return f
 	}
 	f := &control.Failure{Kind: control.KindFailed, Message: err.Error()}
+	if p, ok := errors.AsType[policy.Problem](err); ok {
+		f.Code = string(p.Code)
+	}
 	switch {
 	case policy.AsProblems(err) != nil:
 		f.Kind, f.Problems = control.KindInvalid, control.Problems(policy.AsProblems(err))

@@ -66,6 +66,10 @@ type daemon struct {
 	trialChanged, watchChanged chan struct{}
 	// store is nil where nothing is kept.
 	store *state.Store
+	// ids are this machine's; idsNotKept says why the next start may find others, ""
+	// if it does not.
+	ids        policy.IDs
+	idsNotKept string
 
 	// mu orders everything that changes the rules: reloads, new facts,
 	// repairs of the table. It guards what follows.

@@ -61,17 +61,18 @@ func readPolicy(path string) (state.Policy, error) {
 
 // load compiles a policy for the facts; name is what its positions call it.
 // Nothing is changed but the compiler's memory of rule ids.
-func load(name string, source state.Policy, c *filter.Compiler, facts machine) (*candidate, error) {
+func (d *daemon) load(name string, source state.Policy, facts machine) (*candidate, error) {
 	p, problems, err := file.Parse(name, source.Text)
 	if err != nil {
 		return nil, err
 	}
+	p.IDs = d.ids
 	if err := enslaved(p, facts.Snapshot); err != nil {
 		return nil, err
 	}
 	n := &candidate{source: source, facts: facts, policy: p, problems: slices.Concat(problems, absent(p, facts.Snapshot), mistaken(p, facts.Snapshot))}
 	n.members = member.Resolve(p, facts.Facts)
-	n.base = c.Compile(p, n.members)
+	n.base = d.compiler.Compile(p, n.members)
 	n.rs = facts.bind(n.base)
 	return n, nil
 }

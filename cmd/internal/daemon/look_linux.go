@@ -3,6 +3,7 @@ package daemon
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -29,6 +30,12 @@ const (
 // Rules implements [control.Backend].
 func (d *daemon) Rules(_ context.Context, q control.RulesQuery) (control.RulesReply, error) {
 	rs := d.engine.Ruleset()
+	if q.Group != "" {
+		var err error
+		if q.Group, err = explain.GroupNamed(rs, q.Group); err != nil {
+			return control.RulesReply{}, question(err)
+		}
+	}
 	hits := d.engine.Hits(rs)
 	now, wall := d.engine.Now(), time.Now()
 	flows := make(map[filter.RuleID]int)
@@ -59,7 +66,7 @@ func (d *daemon) Rules(_ context.Context, q control.RulesQuery) (control.RulesRe
 			continue
 		}
 		r := control.RuleHits{
-			RuleRef: *explain.Rule(info), Attached: !info.Gone && attached[info.Group],
+			RuleRef: *explain.Rule(p.IDs, info), Attached: !info.Gone && attached[info.Group],
 			Hits: hits[id].Packets, Flows: flows[id],
 		}
 		if r.Hits > 0 {
@@ -87,6 +94,19 @@ func (d *daemon) Log(ctx context.Context, q control.LogQuery, begin func() error
 	sel, err := explain.SelectVerdicts(q)
 	if err != nil {
 		return failure(err)
+	}
+	rs := d.engine.Ruleset()
+	if q.Group != "" {
+		if sel.Group, err = explain.GroupNamed(rs, q.Group); err != nil {
+			return question(err)
+		}
+	}
+	var devices []string
+	for _, a := range rs.Attachments() {
+		devices = append(devices, a.Device)
+	}
+	if sel.Device, err = explain.DeviceNamed(rs.Policy(), devices, q.Interface); err != nil {
+		return question(err)
 	}
 	searched := time.Duration(0)
 	line := func(r *filter.Record) control.LogRecord {
@@ -156,6 +176,9 @@ func (d *daemon) Log(ctx context.Context, q control.LogQuery, begin func() error
 		}
 	}
 }
+
+// question is the failure of a question about what is not there.
+func question(err error) error { return failure(fmt.Errorf("%w: %w", explain.ErrQuestion, err)) }
 
 // allowance grants so many items a second, and at most as many at once.
 type allowance struct {

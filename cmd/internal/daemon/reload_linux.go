@@ -117,7 +117,7 @@ func (d *daemon) preview(req control.ReloadRequest) (control.ReloadReply, *candi
 		d.tried = source.Sum
 	}
 	d.engine.ForgetRules(d.compiler)
-	next, err := load(d.cfg.PolicyFile, source, d.compiler, facts)
+	next, err := d.load(d.cfg.PolicyFile, source, facts)
 	if problems := policy.AsProblems(err); problems != nil {
 		err = problems.Since(d.current.policy)
 	}
@@ -213,7 +213,7 @@ func (d *daemon) recordOf(source state.Policy, trial time.Duration) (state.Recor
 func changes(from, to *policy.Policy) []control.Change {
 	out := []control.Change{}
 	for _, c := range policy.Diff(from, to) {
-		out = append(out, control.Change{Op: c.Op.String(), Part: c.Part, What: c.What})
+		out = append(out, control.Change{Op: c.Op.String(), Part: c.Part, What: c.What, ID: c.ID})
 	}
 	return out
 }

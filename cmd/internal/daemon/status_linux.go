@@ -39,10 +39,14 @@ func (d *daemon) Status(context.Context) (control.Status, error) {
 			Trial:      d.trial(),
 			RolledBack: d.rolledBack(),
 			Failure:    d.refused,
+			IDsNotKept: d.idsNotKept,
 		},
 		Interfaces: d.interfaces(),
 		Groups:     control.Groups(d.current.policy),
 		Quotas:     control.QuotasOf(d.current.policy),
+
+		PrefixLists: control.PrefixLists(d.current.policy),
+
 		Table:      d.tableStatus(),
 		Queues:     d.queueStatus(),
 		Flows:      flowStatus(d.engine.Flows().Stats()),
@@ -72,7 +76,7 @@ func (d *daemon) interfaces() []control.InterfaceStatus {
 	out := make([]control.InterfaceStatus, len(p.Interfaces))
 	for i := range p.Interfaces {
 		in := &p.Interfaces[i]
-		out[i] = control.InterfaceStatus{Device: in.Device, Mode: in.Mode.String(), Groups: in.Groups, Scope: in.Scope, Covered: []control.Device{}}
+		out[i] = control.InterfaceStatus{Device: in.Device, ID: control.InterfaceID(p, in.Device), Mode: in.Mode.String(), Groups: in.Groups, Scope: in.Scope, Covered: []control.Device{}}
 	}
 	devices := p.Devices()
 	st := d.engine.Flows().Stats()
@@ -86,7 +90,7 @@ func (d *daemon) interfaces() []control.InterfaceStatus {
 			continue
 		}
 		dev := control.Device{
-			Name: l.Name, Index: l.Index, Addresses: []string{},
+			Name: l.Name, ID: p.IDs.Interface(l.Name), Index: l.Index, Addresses: []string{},
 			AllowanceExceeded: exceeded[l.Name], AllowanceAvailable: st.MaxFlows - st.Flows,
 		}
 		addresses := l.Addresses
@@ -181,7 +185,7 @@ func (d *daemon) Explain(_ context.Context, in control.Query) (control.Explanati
 	rs := d.engine.Ruleset()
 	q, full, notices, err := explain.Parse(in, rs.Policy(), facts.Facts)
 	if err != nil {
-		return control.Explanation{}, &control.Failure{Kind: control.KindUsage, Message: err.Error()}
+		return control.Explanation{}, failure(err)
 	}
 	doc := explain.Run(rs, d.engine.Flows(), d.engine.Now(), q, full)
 	doc.Source, doc.Notices = d.cfg.PolicyFile, notices

@@ -9,6 +9,7 @@ import (
 
 	"sgfw/cmd/internal/control"
 	"sgfw/cmd/internal/state"
+	"sgfw/policy"
 )
 
 const (
@@ -30,6 +31,12 @@ func (d *daemon) begin() (restored bool, err error) {
 	if d.cfg.StateDir != "" {
 		d.store = state.NewStore(d.cfg.StateDir, path)
 	}
+	seed, err := state.KeepSeed(d.cfg.StateDir)
+	d.ids = policy.IDs(seed)
+	if err != nil {
+		d.idsNotKept = err.Error()
+		d.log.Warn("the IDs of groups and rules may be others after the next start", "error", err)
+	}
 	source, readErr := readPolicy(d.cfg.PolicyFile)
 	d.tried = source.Sum
 	if last := d.recall(path); last != nil {
@@ -41,7 +48,7 @@ func (d *daemon) begin() (restored bool, err error) {
 		return false, readErr
 	}
 	d.record = state.Record{File: path, Confirmed: source}
-	d.current, err = load(d.cfg.PolicyFile, source, d.compiler, d.facts)
+	d.current, err = d.load(d.cfg.PolicyFile, source, d.facts)
 	return false, err
 }
 
@@ -75,7 +82,7 @@ func (d *daemon) resume(last state.Record, file state.Policy) (restored bool, er
 		}
 		why := "it was not confirmed in time; no daemon ran when the time was over"
 		if left := last.Trial.Deadline.Left(now); left > 0 {
-			if d.current, err = load(d.nameOf(last.Trial.Policy, file), last.Trial.Policy, d.compiler, d.facts); err == nil {
+			if d.current, err = d.load(d.nameOf(last.Trial.Policy, file), last.Trial.Policy, d.facts); err == nil {
 				d.record = last
 				d.log.Warn("the policy is still on trial", "left", left.Round(time.Second).String())
 				return true, nil
@@ -87,7 +94,7 @@ func (d *daemon) resume(last state.Record, file state.Policy) (restored bool, er
 	d.record = last
 	d.log.Warn("starting with the confirmed policy: the one in the file was rolled back",
 		"policy", d.cfg.PolicyFile, "why", last.Rejected.Why)
-	d.current, err = load(d.nameOf(last.Confirmed, file), last.Confirmed, d.compiler, d.facts)
+	d.current, err = d.load(d.nameOf(last.Confirmed, file), last.Confirmed, d.facts)
 	if err != nil {
 		return false, fmt.Errorf("the confirmed policy: %w", err)
 	}
@@ -198,7 +205,7 @@ func (d *daemon) restore(why string) (control.RollbackReply, error) {
 	}
 	// The file is not read: a roll-back may not wait for a disk. What was tried last
 	// is what it said then.
-	next, err := load(d.nameOf(d.record.Confirmed, state.Policy{Sum: d.tried}), d.record.Confirmed, d.compiler, facts)
+	next, err := d.load(d.nameOf(d.record.Confirmed, state.Policy{Sum: d.tried}), d.record.Confirmed, facts)
 	if err != nil {
 		return reply, fmt.Errorf("the confirmed policy: %w", err)
 	}

@@ -27,10 +27,13 @@ func Run(rs *filter.Ruleset, flows *conntrack.Table, now conntrack.Time, q filte
 		doc.Detail = fmt.Sprintf("no interface of the policy names %s: its packets pass unseen", q.Device)
 		return doc
 	}
+	ids := rs.Policy().IDs
+	doc.InterfaceID = ids.Interface(q.Device)
 	doc.Verdict, doc.Reason = Word(x.Verdict), x.Verdict.Reason.String()
 	doc.Exemption = cmp.Or(x.Verdict.Exemption.String(), x.LifeLine.String())
 	if x.Flow != nil {
 		f := Flow(q.Device, *x.Flow, now)
+		f.InterfaceID = doc.InterfaceID
 		f.Scope = rs.SharedOf(x.Flow.Tuple.Scope())
 		doc.Flow = &f
 	}
@@ -39,13 +42,13 @@ func Run(rs *filter.Ruleset, flows *conntrack.Table, now conntrack.Time, q filte
 		doc.Flow.Clause = doc.Tracking.Clause
 	}
 	for _, g := range x.Groups {
-		doc.Groups = append(doc.Groups, control.GroupTried(g))
+		doc.Groups = append(doc.Groups, control.GroupTried{Name: g.Name, ID: ids.Group(g.Name), Rules: g.Rules, Permits: g.Permits})
 	}
 	if x.Rule != nil {
-		doc.Rule = Rule(*x.Rule)
+		doc.Rule = Rule(ids, *x.Rule)
 	}
 	for _, m := range x.Misses {
-		doc.Misses = append(doc.Misses, miss(m))
+		doc.Misses = append(doc.Misses, miss(ids, m))
 	}
 	doc.Code = string(x.Code)
 	doc.Detail = detail(x)
@@ -57,7 +60,7 @@ func Run(rs *filter.Ruleset, flows *conntrack.Table, now conntrack.Time, q filte
 		AloneReason: x.ReplyAlone.Reason.String(),
 	}
 	if info, ok := rs.Rule(x.Reply.Rule); ok {
-		doc.Reply.Rule = Rule(info)
+		doc.Reply.Rule = Rule(ids, info)
 	}
 	return doc
 }
@@ -125,16 +128,19 @@ func detail(x filter.Explanation) string {
 }
 
 // Rule turns a rule into its reference.
-func Rule(info filter.RuleInfo) *control.RuleRef {
+func Rule(ids policy.IDs, info filter.RuleInfo) *control.RuleRef {
 	r := info.Rule
 	return &control.RuleRef{
+		ID:          ruleID(ids, &info),
 		Group:       info.Group,
+		GroupID:     ids.Group(info.Group),
 		Direction:   info.Direction.String(),
 		Index:       r.Index,
 		Description: r.Description,
 		Protocol:    protocol(r.Protocol),
 		Ports:       ports(r),
 		Peer:        r.Peer.String(),
+		PeerID:      ids.Peer(r.Peer),
 		File:        r.Pos.File,
 		Line:        r.Pos.Line,
 		Gone:        info.Gone,

@@ -109,10 +109,11 @@ func Record(rs *filter.Ruleset, r *filter.Record, at time.Time) control.LogRecor
 	}
 	if r.Verdict.Scope != 0 {
 		doc.Direction = r.Verdict.Direction.String()
+		doc.InterfaceID = rs.Policy().IDs.Interface(r.Device)
 	}
 	doc.Exemption = r.Verdict.Exemption.String()
 	if info, ok := rs.Rule(r.Verdict.Rule); ok {
-		doc.Rule = Rule(info)
+		doc.Rule = Rule(rs.Policy().IDs, info)
 	}
 	if !r.Parsed() {
 		return doc
@@ -144,7 +145,7 @@ func Nearest(rs *filter.Ruleset, r *filter.Record) *control.Miss {
 	if len(misses) == 0 {
 		return nil
 	}
-	out := miss(misses[0])
+	out := miss(rs.Policy().IDs, misses[0])
 	return &out
 }
 
@@ -163,8 +164,8 @@ func flagNames(f conntrack.TCPFlags) []string {
 }
 
 // miss turns a near miss into its document.
-func miss(m filter.Miss) control.Miss {
-	out := control.Miss{Rule: *Rule(m.Rule), Fields: []control.Difference{}}
+func miss(ids policy.IDs, m filter.Miss) control.Miss {
+	out := control.Miss{Rule: *Rule(ids, m.Rule), Fields: []control.Difference{}}
 	for _, f := range m.Fields {
 		out.Fields = append(out.Fields, control.Difference(f))
 	}

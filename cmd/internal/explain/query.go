@@ -83,6 +83,14 @@ func (j *job) device() error {
 		}
 		name = j.policy.Interfaces[0].Device
 	}
+	var devices []string
+	for _, l := range j.facts.Links {
+		devices = append(devices, l.Name)
+	}
+	name, err := DeviceNamed(j.policy, devices, name)
+	if err != nil {
+		return err
+	}
 	j.q.Device = name
 	if i, ok := j.policy.Match(name); ok {
 		n := &j.policy.Interfaces[i]

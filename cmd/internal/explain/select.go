@@ -18,12 +18,16 @@ type Selection struct {
 	rs     *filter.Ruleset
 	review *filter.Review
 	tests  []func(*conntrack.FlowInfo) bool
+	// rules and devices are those that were described before: flows share them, and
+	// IDs take their time.
+	rules   map[filter.RuleID]*control.RuleRef
+	devices map[string]string
 }
 
 // Select understands a query for flows under a ruleset. Errors match
 // [ErrQuestion].
 func Select(q control.FlowQuery, rs *filter.Ruleset) (*Selection, error) {
-	s := &Selection{rs: rs, review: rs.Review()}
+	s := &Selection{rs: rs, review: rs.Review(), rules: make(map[filter.RuleID]*control.RuleRef), devices: make(map[string]string)}
 	for _, part := range []struct {
 		text string
 		add  func(string) error
@@ -60,16 +64,40 @@ func (s *Selection) Standing(f *conntrack.FlowInfo) filter.Standing { return s.r
 func (s *Selection) Flow(f *conntrack.FlowInfo, now conntrack.Time) control.Flow {
 	scope := f.Tuple.Scope()
 	doc := Flow(s.rs.DeviceOf(scope), *f, now)
+	doc.InterfaceID = s.interfaceID(doc.Interface)
 	if doc.Scope = s.rs.SharedOf(scope); doc.Interface == "" && doc.Scope == "" {
 		doc.Interface = fmt.Sprintf("(scope %d)", scope)
 	}
-	if info, ok := s.rs.Rule(filter.RuleID(f.Rule)); ok {
-		doc.Rule = Rule(info)
-	}
+	doc.Rule = s.rule(filter.RuleID(f.Rule))
 	standing := s.review.Standing(f)
 	doc.Orphan, doc.Cut = standing == filter.StandingOrphan, standing == filter.StandingCut
 	doc.Clause = s.review.Tracking(f).Clause.String()
 	return doc
+}
+
+// rule describes a rule, nil for none.
+func (s *Selection) rule(id filter.RuleID) *control.RuleRef {
+	ref, ok := s.rules[id]
+	if !ok {
+		if info, there := s.rs.Rule(id); there {
+			ref = Rule(s.rs.Policy().IDs, info)
+		}
+		s.rules[id] = ref
+	}
+	return ref
+}
+
+// interfaceID is the ID of a device, "" for none.
+func (s *Selection) interfaceID(device string) string {
+	if device == "" {
+		return ""
+	}
+	id, ok := s.devices[device]
+	if !ok {
+		id = s.rs.Policy().IDs.Interface(device)
+		s.devices[device] = id
+	}
+	return id
 }
 
 func (s *Selection) where(test func(*conntrack.FlowInfo) bool) { s.tests = append(s.tests, test) }
@@ -77,6 +105,14 @@ func (s *Selection) where(test func(*conntrack.FlowInfo) bool) { s.tests = appen
 // byInterface selects by device, or by shared scope as a list of flows names it.
 // The flows of a scope are those of each of its devices.
 func (s *Selection) byInterface(name string) error {
+	var devices []string
+	for _, a := range s.rs.Attachments() {
+		devices = append(devices, a.Device)
+	}
+	name, err := DeviceNamed(s.rs.Policy(), devices, name)
+	if err != nil {
+		return err
+	}
 	shared, ok := strings.CutPrefix(name, control.ScopePrefix)
 	if !ok {
 		shared = ""
@@ -188,9 +224,10 @@ func (s *Selection) byEnd(word, text string, local conntrack.Direction) error {
 	return nil
 }
 
-func (s *Selection) byGroup(name string) error {
-	if !s.anyRule(func(info filter.RuleInfo) bool { return info.Group == name }) {
-		return fmt.Errorf("group %q has no rules, now or before", name)
+func (s *Selection) byGroup(text string) error {
+	name, err := GroupNamed(s.rs, text)
+	if err != nil {
+		return err
 	}
 	s.where(func(f *conntrack.FlowInfo) bool {
 		info, ok := s.rs.Rule(filter.RuleID(f.Rule))
@@ -199,12 +236,16 @@ func (s *Selection) byGroup(name string) error {
 	return nil
 }
 
-// defaultRule stands for the index of the egress rules of a group that names none.
+// defaultRule stands for the index of the rules that AWS creates, which the file
+// does not name.
 const defaultRule = "default"
 
-// byRule selects by a place in the policy. Where no rule stands there any more,
-// the one that did last is meant.
+// byRule selects by ID, or by a place in the policy. Where no rule stands there any
+// more, the one that did last is meant.
 func (s *Selection) byRule(text string) error {
+	if policy.RuleIDKind.Meant(text) {
+		return s.byRuleID(text)
+	}
 	var group, direction string
 	var index int
 	parts := strings.Split(text, "/")
@@ -212,13 +253,17 @@ func (s *Selection) byRule(text string) error {
 		var err error
 		group, direction = strings.Join(parts[:n-2], "/"), parts[n-2]
 		if parts[n-1] == defaultRule {
-			index = -1
+			index = policy.DefaultIndex
 		} else if index, err = strconv.Atoi(parts[n-1]); err != nil {
 			direction = ""
 		}
 	}
 	if direction != conntrack.Ingress.String() && direction != conntrack.Egress.String() {
 		return fmt.Errorf("rule %q is not GROUP/ingress/INDEX or GROUP/egress/INDEX", text)
+	}
+	group, err := GroupNamed(s.rs, group)
+	if err != nil {
+		return err
 	}
 	stands := func(info filter.RuleInfo) bool {
 		return info.Group == group && info.Direction.String() == direction && info.Rule.Index == index
@@ -232,6 +277,20 @@ func (s *Selection) byRule(text string) error {
 		return ok && stands(info) && info.Gone != inForce
 	})
 	return nil
+}
+
+func (s *Selection) byRuleID(text string) error {
+	if bad := policy.RuleIDKind.Check(text); bad != nil {
+		return *bad
+	}
+	ids := s.rs.Policy().IDs
+	for id, info := range s.rs.Rules() {
+		if ruleID(ids, &info) == text {
+			s.where(func(f *conntrack.FlowInfo) bool { return filter.RuleID(f.Rule) == id })
+			return nil
+		}
+	}
+	return *policy.RuleIDKind.NotFound(text)
 }
 
 // anyRule asks about the rules in force and those of before.

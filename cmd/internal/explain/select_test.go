@@ -60,6 +60,7 @@ func newCrowd(t *testing.T) crowd {
 		if err != nil {
 			t.Fatal(err)
 		}
+		p.IDs = crowdIDs
 		return compiler.Compile(p, nil).WithLinks(links)
 	}
 	rs := compile(before)

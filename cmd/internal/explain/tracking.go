@@ -14,10 +14,10 @@ func tracking(rs *filter.Ruleset, t filter.Tracking, flow *conntrack.FlowInfo) *
 	}
 	doc := &control.Tracking{Tracked: !t.Untracked, Clause: t.Clause.String(), Detail: clauseText(t)}
 	if info, ok := rs.Rule(t.Opening); ok {
-		doc.Opening = Rule(info)
+		doc.Opening = Rule(rs.Policy().IDs, info)
 	}
 	if info, ok := rs.Rule(t.Return); ok {
-		doc.Return = Rule(info)
+		doc.Return = Rule(rs.Policy().IDs, info)
 	}
 	if flow != nil && flow.Untracked && t.Clause != filter.ClauseBoth {
 		doc.Detail += "; until then its packets are judged one by one"

@@ -35,7 +35,7 @@ func (s *Store) Path() string { return filepath.Join(s.dir, s.name) }
 // Load returns the record, nil if there is none. A file that holds anything
 // else is ErrCorrupt, one that somebody else may have written ErrUntrusted.
 func (s *Store) Load() (*Record, error) {
-	b, err := s.read()
+	b, err := readFile(s.dir, s.name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -58,24 +58,28 @@ func (p Policy) whole() bool { return p.Same(NewPolicy(p.Text)) }
 
 // Save replaces the record. After it returned nil the new one survives a crash
 // of the machine; after an error the old one does.
-func (s *Store) Save(r Record) (err error) {
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("state: %w", err)
-		}
-	}()
+func (s *Store) Save(r Record) error {
 	b, err := json.MarshalIndent(document{Version: version, Record: &r}, "", "  ")
+	if err == nil {
+		err = writeFile(s.dir, s.name, b)
+	}
 	if err != nil {
+		return fmt.Errorf("state: %w", err)
+	}
+	return nil
+}
+
+// writeFile replaces a file of the directory as a whole, and makes the directory if
+// need be. After an error the old file is there.
+func writeFile(dir, name string, b []byte) (err error) {
+	if err := os.MkdirAll(dir, dirMode); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(s.dir, dirMode); err != nil {
-		return err
-	}
-	if err := s.trustDir(); err != nil {
+	if err := trustDir(dir); err != nil {
 		return err
 	}
 	// Made with mode 0600.
-	f, err := os.CreateTemp(s.dir, s.name+".*")
+	f, err := os.CreateTemp(dir, name+".*")
 	if err != nil {
 		return err
 	}
@@ -91,15 +95,15 @@ func (s *Store) Save(r Record) (err error) {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	if err := os.Rename(f.Name(), s.Path()); err != nil {
+	if err := os.Rename(f.Name(), filepath.Join(dir, name)); err != nil {
 		return err
 	}
-	return s.sync()
+	return syncDir(dir)
 }
 
-// sync makes what changed in the directory last.
-func (s *Store) sync() error {
-	d, err := os.Open(s.dir)
+// syncDir makes what changed in a directory last.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
 	if err != nil {
 		return err
 	}
@@ -114,7 +118,7 @@ func (s *Store) Clear() error {
 	if err := os.Remove(s.Path()); err != nil {
 		return fmt.Errorf("state: %w", err)
 	}
-	if err := s.sync(); err != nil {
+	if err := syncDir(s.dir); err != nil {
 		return fmt.Errorf("state: %w", err)
 	}
 	return nil

@@ -5,22 +5,24 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"syscall"
 )
 
-// maxSize bounds a record, in bytes: two policies of the largest size that is
+// maxSize bounds a file, in bytes: two policies of the largest size that is
 // accepted, in base64, are far below.
 const maxSize = 64 << 20
 
-// read returns what the record's file says if nobody else can have written it. It
-// follows no link and waits for no pipe.
-func (s *Store) read() ([]byte, error) {
-	f, err := os.OpenFile(s.Path(), os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+// readFile returns what a file of the directory says if nobody else can have written
+// it. It follows no link and waits for no pipe.
+func readFile(dir, name string) ([]byte, error) {
+	path := filepath.Join(dir, name)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	if err := s.trustDir(); err != nil {
+	if err := trustDir(dir); err != nil {
 		return nil, err
 	}
 	fi, err := f.Stat()
@@ -28,23 +30,23 @@ func (s *Store) read() ([]byte, error) {
 		return nil, err
 	}
 	if !fi.Mode().IsRegular() || !ours(fi) || fi.Mode()&0o022 != 0 {
-		return nil, fmt.Errorf("%s (%s): %w", s.Path(), fi.Mode(), ErrUntrusted)
+		return nil, fmt.Errorf("%s (%s): %w", path, fi.Mode(), ErrUntrusted)
 	}
 	if fi.Size() > maxSize {
-		return nil, fmt.Errorf("%s: %w: %d bytes", s.Path(), ErrCorrupt, fi.Size())
+		return nil, fmt.Errorf("%s: %w: %d bytes", path, ErrCorrupt, fi.Size())
 	}
 	return io.ReadAll(io.LimitReader(f, maxSize))
 }
 
 // trustDir is an error if others can replace files in the directory: it is
 // somebody else's, or everybody writes to it without the sticky bit.
-func (s *Store) trustDir() error {
-	fi, err := os.Stat(s.dir)
+func trustDir(dir string) error {
+	fi, err := os.Stat(dir)
 	if err != nil {
 		return err
 	}
 	if !ours(fi) || fi.Mode()&0o002 != 0 && fi.Mode()&fs.ModeSticky == 0 {
-		return fmt.Errorf("%s (%s): %w", s.dir, fi.Mode(), ErrUntrusted)
+		return fmt.Errorf("%s (%s): %w", dir, fi.Mode(), ErrUntrusted)
 	}
 	return nil
 }

@@ -1,0 +1,71 @@
+package explain
+
+import (
+	"slices"
+	"strings"
+
+	"sgfw/filter"
+	"sgfw/policy"
+)
+
+// maxDeviceName is the length of the longest name that Linux gives a device. What is
+// longer and begins like an ID is one.
+const maxDeviceName = 15
+
+// GroupNamed returns the name of the group that a question names, by name or ID. It is
+// one of the policy, or of a rule that was in force before; the default group is there
+// in every policy. The error is a [policy.Problem] with AWS's code.
+func GroupNamed(rs *filter.Ruleset, text string) (string, error) {
+	isID := policy.GroupID.Meant(text)
+	if isID {
+		if bad := policy.GroupID.Check(text); bad != nil {
+			return "", *bad
+		}
+	}
+	p := rs.Policy()
+	names := []string{policy.DefaultName}
+	for i := range p.Groups {
+		names = append(names, p.Groups[i].Name)
+	}
+	is := func(name string) bool { return name == text || isID && p.IDs.Group(name) == text }
+	if i := slices.IndexFunc(names, is); i >= 0 {
+		return names[i], nil
+	}
+	for _, info := range rs.Rules() {
+		if info.Gone && info.Group != "" && is(info.Group) {
+			return info.Group, nil
+		}
+	}
+	missing := policy.GroupID.NotFound(text)
+	if near := policy.Suggest(text, names); near != "" && !isID {
+		missing.Hint = "did you mean " + near + "?"
+	}
+	return "", *missing
+}
+
+// DeviceNamed returns the name of the device that a question names, by name or ID. An
+// ID is looked for among the devices, and among those that the policy names; any name
+// is taken, for devices come and go. The error is a [policy.Problem] with AWS's code.
+func DeviceNamed(p *policy.Policy, devices []string, text string) (string, error) {
+	if len(text) <= maxDeviceName || !policy.InterfaceID.Meant(text) {
+		return text, nil
+	}
+	if bad := policy.InterfaceID.Check(text); bad != nil {
+		return "", *bad
+	}
+	devices = slices.Clone(devices)
+	for i := range p.Interfaces {
+		devices = append(devices, p.Interfaces[i].Device)
+	}
+	for _, name := range devices {
+		if !strings.HasSuffix(name, "*") && p.IDs.Interface(name) == text {
+			return name, nil
+		}
+	}
+	return "", *policy.InterfaceID.NotFound(text)
+}
+
+// ruleID is the ID of a rule that is in force, or was.
+func ruleID(ids policy.IDs, info *filter.RuleInfo) string {
+	return ids.Rule(info.Group, policy.Direction(info.Direction), info.Rule.ID())
+}

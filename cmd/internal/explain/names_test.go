@@ -1,0 +1,102 @@
+package explain
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"sgfw/cmd/internal/control"
+	"sgfw/conntrack"
+	"sgfw/policy"
+	"sgfw/test/parity"
+)
+
+// crowdIDs are those of the machine that the crowd is on.
+var crowdIDs = policy.IDs{7}
+
+// ruleIDOf is the ID of the crowd's rule with some text.
+func ruleIDOf(t *testing.T, c crowd, text string) string {
+	t.Helper()
+	for _, info := range c.rs.Rules() {
+		if info.Rule.String() == text {
+			return ruleID(crowdIDs, &info)
+		}
+	}
+	t.Fatalf("no rule %q", text)
+	return ""
+}
+
+// TestSelectByID: flows are selected by the IDs of groups, rules and interfaces as
+// by their names, also by those of a rule that is gone.
+func TestSelectByID(t *testing.T) {
+	parity.Proves(t, "R7")
+	c := newCrowd(t)
+	for _, tc := range []struct {
+		q    control.FlowQuery
+		want []string
+	}{
+		{control.FlowQuery{Group: crowdIDs.Group("a/b")}, []string{"icmp", "out", "tcp4", "tcp6", "udp"}},
+		{control.FlowQuery{Group: "default"}, nil},
+		{control.FlowQuery{Group: crowdIDs.Group("default")}, nil},
+		{control.FlowQuery{Interface: crowdIDs.Interface("eth1")}, []string{"out", "tcp6"}},
+		{control.FlowQuery{Interface: "eni-eth1"}, nil}, // a device may be called so
+		{control.FlowQuery{Rule: ruleIDOf(t, c, "tcp 443 0.0.0.0/0")}, []string{"tcp4"}},
+		{control.FlowQuery{Rule: ruleIDOf(t, c, "udp 53 0.0.0.0/0")}, []string{"udp"}},
+		{control.FlowQuery{Rule: crowdIDs.Group("a/b") + "/ingress/1"}, []string{"icmp"}},
+	} {
+		if got := c.names(t, tc.q); !slices.Equal(got, tc.want) {
+			t.Errorf("%+v selects %v, want %v", tc.q, got, tc.want)
+		}
+	}
+}
+
+// TestUnknownIDs: AWS's codes for what has no such ID, or could not have it.
+func TestUnknownIDs(t *testing.T) {
+	parity.Proves(t, "R7", "R32")
+	c := newCrowd(t)
+	other := policy.IDs{8}
+	for _, tc := range []struct {
+		q    control.FlowQuery
+		code policy.Code
+		hint string
+	}{
+		{control.FlowQuery{Group: "nope"}, policy.GroupNotFound, ""},
+		{control.FlowQuery{Group: "A/B"}, policy.GroupNotFound, "did you mean a/b?"},
+		{control.FlowQuery{Group: other.Group("a/b")}, policy.GroupNotFound, ""},
+		{control.FlowQuery{Group: "sg-a/b"}, policy.MalformedGroupID, "sg- and 17 digits of 0-9 and a-f"},
+		{control.FlowQuery{Rule: "nope/ingress/0"}, policy.GroupNotFound, ""},
+		{control.FlowQuery{Rule: crowdIDs.Rule("a/b", policy.Ingress, policy.RuleID{})}, policy.RuleNotFound, ""},
+		{control.FlowQuery{Rule: "sgr-0"}, policy.MalformedRuleID, "sgr- and 17 digits of 0-9 and a-f"},
+		{control.FlowQuery{Interface: other.Interface("eth0")}, policy.InterfaceNotFound, ""},
+		{control.FlowQuery{Interface: "eni-0123456789abcdefg"}, policy.MalformedInterfaceID, "eni- and 17 digits of 0-9 and a-f"},
+	} {
+		_, err := Select(tc.q, c.rs)
+		problem, _ := errors.AsType[policy.Problem](err)
+		if !errors.Is(err, ErrQuestion) || problem.Code != tc.code || problem.Hint != tc.hint {
+			t.Errorf("%+v: %v (%+v), want %s", tc.q, err, problem, tc.code)
+		}
+	}
+}
+
+// TestDocumentsHaveIDs: a flow names its interface, rule and group by ID.
+func TestDocumentsHaveIDs(t *testing.T) {
+	c := newCrowd(t)
+	s, err := Select(control.FlowQuery{Protocol: "udp"}, c.rs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	c.table.Range(0, func(f conntrack.FlowInfo) bool {
+		if s.Has(&f) {
+			found++
+			doc := s.Flow(&f, 0)
+			if doc.InterfaceID != crowdIDs.Interface("eth0") || doc.Rule.GroupID != crowdIDs.Group("a/b") || doc.Rule.ID != ruleIDOf(t, c, "udp 53 0.0.0.0/0") {
+				t.Errorf("%+v, rule %+v", doc, doc.Rule)
+			}
+		}
+		return true
+	})
+	if found != 1 {
+		t.Errorf("%d flows", found)
+	}
+}

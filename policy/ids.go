@@ -1,0 +1,125 @@
+package policy
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"strings"
+)
+
+// IDs gives the parts of a policy the identifiers that AWS would give them (R7). It
+// is a key, which each machine has its own of: an ID is a keyed hash of what the
+// part is, so that the same definition always has the same one, no other part ever
+// gets it, and nothing has to be remembered but the key. A part that was removed and
+// comes back has its ID again, where AWS gives a new one.
+//
+// An ID has 68 bits: two rules of the largest policy file share one with a chance
+// of less than one in a million millions, and only listings would tell.
+//
+// The zero value knows no IDs: all are "".
+type IDs [32]byte
+
+// IDKind is what an ID begins with, before the dash.
+type IDKind string
+
+const (
+	GroupID      IDKind = "sg"
+	RuleIDKind   IDKind = "sgr"
+	PrefixListID IDKind = "pl"
+	InterfaceID  IDKind = "eni"
+)
+
+// Digits of an ID: those that are given have idDigits; AWS still knows some with
+// idDigitsOld.
+const (
+	idDigits    = 17
+	idDigitsOld = 8
+)
+
+// Group returns the ID of the group of that name.
+func (k IDs) Group(name string) string { return k.id(GroupID, name) }
+
+// PrefixList returns the ID of the prefix list of that name.
+func (k IDs) PrefixList(name string) string { return k.id(PrefixListID, name) }
+
+// Interface returns the ID of a device of this machine, by its exact name.
+func (k IDs) Interface(device string) string { return k.id(InterfaceID, "device", device) }
+
+// Remote returns the ID of an interface on another machine, by its name.
+func (k IDs) Remote(name string) string { return k.id(InterfaceID, "peer", name) }
+
+// Rule returns the ID of a rule by its identity (R3): another description, place or
+// spelling changes nothing.
+func (k IDs) Rule(group string, d Direction, r RuleID) string {
+	cidr := ""
+	if r.Kind == PeerCIDR {
+		cidr = r.CIDR.String()
+	}
+	return k.id(RuleIDKind, group, d.String(), r.Protocol.String(), fmt.Sprint(r.From), fmt.Sprint(r.To), fmt.Sprint(uint8(r.Kind)), cidr, r.Name)
+}
+
+// Peer returns the ID of the group or prefix list that a peer names, "" for a CIDR.
+func (k IDs) Peer(p Peer) string {
+	switch p.Kind {
+	case PeerGroup:
+		return k.Group(p.Name)
+	case PeerPrefixList:
+		return k.PrefixList(p.Name)
+	}
+	return ""
+}
+
+// id hashes words, each with its length, so that no other words make the same text.
+func (k IDs) id(kind IDKind, words ...string) string {
+	if k == (IDs{}) {
+		return ""
+	}
+	h := hmac.New(sha256.New, k[:])
+	var text []byte
+	for _, w := range append([]string{string(kind)}, words...) {
+		text = binary.BigEndian.AppendUint32(text, uint32(len(w)))
+		text = append(text, w...)
+	}
+	h.Write(text)
+	return string(kind) + "-" + hex.EncodeToString(h.Sum(nil))[:idDigits]
+}
+
+// Meant reports whether a text was meant as an ID of the kind rather than a name:
+// it begins so.
+func (k IDKind) Meant(s string) bool { return strings.HasPrefix(s, string(k)+"-") }
+
+// Check says that a text does not have the shape of an ID of the kind, nil when it
+// has. The Problem has no Pos.
+func (k IDKind) Check(s string) *Problem {
+	digits, ok := strings.CutPrefix(s, string(k)+"-")
+	short := len(digits) == idDigitsOld && k != RuleIDKind
+	if ok && (len(digits) == idDigits || short) && strings.Trim(digits, "0123456789abcdef") == "" {
+		return nil
+	}
+	return &Problem{
+		Code: map[IDKind]Code{
+			GroupID: MalformedGroupID, RuleIDKind: MalformedRuleID,
+			PrefixListID: MalformedPrefixListID, InterfaceID: MalformedInterfaceID,
+		}[k],
+		Message: fmt.Sprintf("%s is no ID", quote(s)), Hint: fmt.Sprintf("%s- and %d digits of 0-9 and a-f", k, idDigits),
+	}
+}
+
+// NotFound says that nothing has an ID of the kind, or a name where names are taken.
+// The Problem has no Pos.
+func (k IDKind) NotFound(s string) *Problem {
+	p := map[IDKind]Problem{
+		GroupID:      {Code: GroupNotFound, Message: "no group"},
+		RuleIDKind:   {Code: RuleNotFound, Message: "no rule"},
+		PrefixListID: {Code: PrefixListNotFound, Message: "no prefix list"},
+		InterfaceID:  {Code: InterfaceNotFound, Message: "no interface"},
+	}[k]
+	if k.Meant(s) {
+		p.Message += " has the ID " + quote(s)
+	} else {
+		p.Message += " is called " + quote(s)
+	}
+	return &p
+}
