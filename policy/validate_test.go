@@ -22,6 +22,7 @@ func TestValidateValues(t *testing.T) {
 		return attachedTo(Group{Name: "a", Ingress: rules}, Group{Name: "b"})
 	}
 	group := func(name string) Peer { return Peer{Kind: PeerGroup, Name: name} }
+	described := func(r Rule) Rule { r.Description = "Another one"; return r }
 	changed := func(change func(*Policy)) *Policy {
 		p := in()
 		change(p)
@@ -33,7 +34,7 @@ func TestValidateValues(t *testing.T) {
 		want string
 	}{
 		{"good", in(rule(TCP, 1, 1, group("b")), rule(TCP, 1, 1, group("a")), rule(UDP, 1, 1, cidr("::/0"))), ""},
-		{"R3", in(rule(TCP, 1, 1, cidr("::/0")), rule(TCP, 1, 1, cidr("::/0"))), "InvalidPermission.Duplicate"},
+		{"R3", in(rule(TCP, 1, 1, cidr("::/0")), described(rule(TCP, 1, 1, cidr("::/0")))), "InvalidPermission.Duplicate"},
 		{"R19", attachedTo(Group{Name: "a", Ingress: []Rule{rule(TCP, 1, 1, cidr("::/0")), rule(TCP, 1, 1, cidr("::/0"))}}), "InvalidParameterValue"},
 		{"R3, self and own name", in(rule(TCP, 1, 1, group("a")), rule(TCP, 1, 1, Peer{Kind: PeerGroup, Name: "a", Self: true})), "InvalidPermission.Duplicate"},
 		{"other ports", in(rule(TCP, 1, 1, cidr("::/0")), rule(TCP, 1, 2, cidr("::/0"))), ""},

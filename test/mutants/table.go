@@ -358,6 +358,47 @@ var mutants = []mutant{
 		old: "m.lines >= linesPerPeriod", new: "m.lines < 0",
 	},
 	{
+		name: "empty-cidr-is-anyone", what: "a rule with an empty CIDR is for everybody",
+		file: "policy/peer.go", packages: []string{"./policy/..."},
+		old: "	case s == \"\":\n", new: "	case s == \"\":\n		return AnyIPv4, nil\n	case s == \"-\":\n",
+	},
+	{
+		name: "empty-is-default", what: "a group with an empty egress permits everything out (D3)",
+		file: "policy/file/policy.go", packages: []string{"./policy/..."},
+		old: "	if f[\"egress\"] == nil {\n", new: "	if n := f[\"egress\"]; n == nil || len(n.Content) == 0 {\n",
+	},
+	{
+		name: "apostrophe-taken", what: "names and descriptions take apostrophes (R37)",
+		file: "policy/text.go", packages: []string{"./policy/..."},
+		old: "const namePunctuation = `", new: "const namePunctuation = `'",
+	},
+	{
+		name: "ampersand-refused", what: "descriptions take no & (R36)",
+		file: "policy/text.go", packages: []string{"./policy/..."},
+		old: "=&;{}!$*`", new: "=;{}!$*`",
+	},
+	{
+		name: "description-of-256", what: "a description of 256 characters is taken",
+		file: "policy/text.go", packages: []string{"./policy/..."},
+		old: "MaxDescription = 255", new: "MaxDescription = 256",
+	},
+	{
+		name: "icmp-of-both-families", what: "an icmp rule with an IPv6 CIDR is one for ICMPv6 (R12)",
+		file: "filter/compile.go", packages: engine,
+		old: "			return // stays the ICMP of its name and matches nothing real (R12)\n",
+		new: "			widened := *r\n			widened.Protocol = policy.ICMP + policy.ICMPv6 - r.Protocol\n			lo, hi = selectorRange(&widened)\n",
+	},
+	{
+		name: "errors-switch-stuck", what: "ICMP errors about live flows pass whatever icmp_errors says (T24)",
+		file: "filter/compile.go", packages: engine,
+		old: "			related:  p.Settings.ICMPErrors == policy.ICMPErrorsRelated,\n", new: "			related:  true,\n",
+	},
+	{
+		name: "errors-unrelated", what: "ICMP errors are for the rules alone (T24)",
+		file: "filter/compile.go", packages: engine,
+		old: "			related:  p.Settings.ICMPErrors == policy.ICMPErrorsRelated,\n", new: "			related:  false,\n",
+	},
+	{
 		name: "list-costs-entries", what: "a prefix list costs what it holds, not what it may hold (Q3)",
 		file: "policy/usage.go", packages: rules,
 		old: "				v4 = list.MaxEntries\n", new: "				v4 = len(list.Entries)\n",

@@ -12,7 +12,7 @@ var exemptions = []Claim{
 	differs("exempt time", "Nor is Amazon's time service.", "Opened by `exempt: [time]`; other time servers need a rule."),
 	absent("exempt router", "Nor are the addresses of the network's router.",
 		"They are the fabric's own. What a host needs of its router, neighbour discovery and advertisements, is X3."),
-	waits("X1", "What is exempt does not appear in flow logs either.", "Flow logs."),
+	partly("X1", "What is exempt does not appear in flow logs either.", "Flow logs are not built. What is exempt begins no flow and has a reason of its own, by which they can leave it out."),
 	ours("X2", "Each exemption has a name, is listed by `status`, named by `explain`, and can be switched."),
 	ours("X3", "ARP, IPv6 neighbour discovery with hop limit 255 and MLD on the link pass without rules: AWS's fabric does what they are for, a real link does not."),
 	ours("X4", "Loopback, and what a host sends to its own addresses, is not filtered."),

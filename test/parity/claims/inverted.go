@@ -10,4 +10,50 @@ type Inversion struct {
 }
 
 // Inverted is the sample.
-var Inverted = []Inversion{}
+var Inverted = []Inversion{
+	{"R3", "first-duplicate-wins", "policy.TestValidateValues"},
+	{"R5", "union-of-one", "test.TestUnionOfGroups"},
+	{"R6", "source-port", "test.TestSourcePorts"},
+	{"R12", "icmp-of-both-families", "test.TestICMPOfTheOtherFamily"},
+	{"R20", "zero-crosses-families", "test.TestFamiliesApart"},
+	{"R27", "group-peer-is-anyone", "test.TestGroupReferences"},
+	{"R36", "ampersand-refused", "policy.TestCharacters"},
+	{"R37", "apostrophe-taken", "policy.TestCharacters"},
+	{"R46", "deletion-unseen", "policy.TestSince"},
+	{"ports given", "port-off-by-one-high", "test.TestPortEdges"},
+	{"ports given", "port-off-by-one-low", "test.TestPortEdges"},
+	{"icmp given", "icmp-code-ignored", "test.TestICMPTypes"},
+
+	{"D1", "no-default-egress", "test.TestDefaultGroup/as_AWS_creates_it"},
+	{"D2", "default-group-open", "test.TestDefaultGroup/as_AWS_creates_it"},
+	{"D3", "empty-is-default", "test.TestEgressNothing"},
+	{"D4", "empty-is-default", "test.TestEgressNothing"},
+	{"D6", "union-of-one", "test.TestUnionOfGroups"},
+	{"D7", "one-interface-of-two", "test.TestForwardedIsJudgedTwice"},
+	{"D9", "sources-unchecked", "test.TestSpoofedGuest"},
+
+	{"T2", "return-rule-needless", "filter.TestUntrackedAgainstNaive"},
+	{"T3", "wide-crosses-families", "filter.TestUntrackedAgainstNaive"},
+	{"T7", "narrow-rule-is-wide", "filter.TestUntrackedAgainstNaive"},
+	{"T15", "answers-open-flows", "filter.TestUntrackedSequences"},
+	{"T17", "rules-before-flow", "test.TestGroupsSwapped"},
+	{"T32", "untracked-takes-room", "filter.TestUntrackedNeedsNoRoom"},
+
+	{"Q2", "one-counter", "policy.TestQuotaCounters"},
+	{"Q3", "list-costs-entries", "policy.TestUsage"},
+	{"Q3", "group-costs-once", "policy.TestUsage"},
+
+	{"row 1", "union-of-one", "test.TestUnionOfGroups"},
+	{"row 9", "icmp-of-both-families", "test.TestICMPOfTheOtherFamily"},
+	{"row 11", "rules-before-flow", "test.TestSSHStory"},
+	{"row 14", "reply-not-tracked", "test.TestEgressNothing"},
+	{"row 19", "list-costs-entries", "test.TestQuotasAreMet"},
+	{"row 26", "errors-switch-stuck", "test.TestPathMTU"},
+	{"row 26", "errors-unrelated", "test.TestPathMTU"},
+
+	{"seed 1.3", "empty-cidr-is-anyone", "test.TestSample"},
+	{"seed 2.15", "description-of-256", "policy/file.TestDamagedSample/256_characters"},
+	{"seed 2.17", "apostrophe-taken", "policy/file.TestDamagedSample/an_apostrophe"},
+	{"seed 3.9", "rules-before-flow", "test.TestSSHStory"},
+	{"seed 4.13", "reply-not-tracked", "test.TestEgressNothing"},
+}

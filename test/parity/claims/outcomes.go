@@ -24,7 +24,7 @@ var outcomes = []Claim{
 	same("row 20", "A group Web, then a group web: InvalidGroup.Duplicate."),
 	same("row 21", "A group sg-x, a group default, a name with an apostrophe: InvalidParameterValue, InvalidGroup.Reserved, InvalidParameterValue."),
 	partly("row 22", "To delete a group that is attached, one that is referenced, the default group: DependencyViolation twice, CannotDelete.",
-		"To delete is to leave out of the file. The default group is in no file, so nothing can leave it out."),
+		"To delete is to leave out of the file what is still attached or referenced, or to write `default_security_group: []`."),
 	same("row 23", "To detach the last group of an interface: refused. (R49)"),
 	differs("row 24", "To change a rule's CIDR from IPv4 to IPv6: refused. (R42)", "In a file that is another rule, with another ID."),
 	partly("row 25", "A SYN to a port that no rule opens: silence, and one record of a refusal with the flag SYN.",
