@@ -48,7 +48,7 @@ func (d *Decision) tracked() bool {
 // every packet of an untracked flow (T6).
 func Judge(a *Attachment, hook Hook, p *packet.Packet, s *conntrack.Sample, flow *conntrack.Flow) Decision {
 	d := s.Dir
-	dec := Decision{Verdict: Verdict{Direction: d, Scope: a.Scope}}
+	dec := Decision{Verdict: Verdict{Direction: d, decider: decider{Scope: a.Scope}}}
 	opens := false
 	if a.exemptions != nil && a.addressed(p, d) {
 		if dec.Exemption, dec.question = a.exempt(hook, p, d); dec.Exemption != policy.NoExemption {
