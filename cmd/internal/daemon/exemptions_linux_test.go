@@ -1,0 +1,105 @@
+package daemon
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/resolvers"
+	"sgfw/filter/nft"
+	"sgfw/policy"
+)
+
+// exemptionOf is what status says of an exemption.
+func exemptionOf(t *testing.T, s control.Status, name string) control.Exemption {
+	t.Helper()
+	i := slices.IndexFunc(s.Exemptions, func(x control.Exemption) bool { return x.Name == name })
+	if i < 0 {
+		t.Fatalf("status has no exemption %s", name)
+	}
+	return s.Exemptions[i]
+}
+
+// TestNameServers: those of now are exempt, through reloads and new devices; a file
+// that cannot be read is no reason to end, and is said.
+func TestNameServers(t *testing.T) {
+	link(t, "eth0")
+	cfg, log := config(t, text+"settings: { exempt: [resolvers] }\n")
+	dir := t.TempDir()
+	cfg.Resolvers = resolvers.Files{Conf: filepath.Join(dir, "resolv.conf"), Upstream: filepath.Join(dir, "upstream.conf")}
+	write(t, cfg.Resolvers.Conf, "nameserver 192.0.2.53\n")
+	r := begin(t, cfg, log)
+	have := func(list ...string) func(control.Status) bool {
+		return func(s control.Status) bool { return slices.Equal(exemptionOf(t, s, "resolvers").Addresses, list) }
+	}
+	asks := func(when, server, verdict string) {
+		t.Helper()
+		x, err := r.Explain(t.Context(), control.Query{Direction: "egress", Protocol: "udp", To: server + ":53"})
+		if err != nil || x.Verdict != verdict || (x.Exemption == "resolvers") != (verdict == control.VerdictAccept) {
+			t.Errorf("%s: %s: %s by %q, %v", when, server, x.Verdict, x.Exemption, err)
+		}
+	}
+	r.await(t, "the first name server", have("192.0.2.53"))
+	asks("at the start", "192.0.2.53", control.VerdictAccept)
+	asks("at the start", "192.0.2.54", control.VerdictDrop)
+	write(t, cfg.Resolvers.Conf, "nameserver 192.0.2.54\nnameserver 127.0.0.53\n")
+	write(t, cfg.Resolvers.Upstream, "nameserver 192.0.2.55\n")
+	r.await(t, "others", have("192.0.2.54", "192.0.2.55"))
+	asks("after a change", "192.0.2.53", control.VerdictDrop)
+	asks("after a change", "192.0.2.55", control.VerdictAccept)
+
+	link(t, "eth1")
+	r.await(t, "a new device", have("192.0.2.54", "192.0.2.55"))
+	write(t, r.file, text)
+	_, err := r.Reload(t.Context(), control.ReloadRequest{})
+	must(t, err)
+	s := r.await(t, "none", have())
+	if x := exemptionOf(t, s, "resolvers"); x.State != control.ExemptionOff {
+		t.Errorf("switched off: %+v", x)
+	}
+	asks("switched off", "192.0.2.54", control.VerdictDrop)
+
+	must(t, os.Remove(cfg.Resolvers.Conf))
+	must(t, os.Mkdir(cfg.Resolvers.Conf, 0o755))
+	if s := r.await(t, "no complaint about what nobody needs", have()); s.State != control.StateRunning {
+		t.Errorf("degraded: %v", s.Degraded)
+	}
+	write(t, r.file, text+"settings: { exempt: [time, resolvers] }\n")
+	_, err = r.Reload(t.Context(), control.ReloadRequest{})
+	must(t, err)
+	s = r.await(t, "the complaint", func(s control.Status) bool { return s.State == control.StateDegraded })
+	if !strings.Contains(strings.Join(s.Degraded, "\n"), cfg.Resolvers.Conf) {
+		t.Errorf("degraded: %v", s.Degraded)
+	}
+	must(t, os.Remove(cfg.Resolvers.Conf))
+	write(t, cfg.Resolvers.Conf, "nameserver 192.0.2.56\n")
+	if s := r.await(t, "the file again", have("192.0.2.56")); s.State != control.StateRunning {
+		t.Errorf("degraded: %v", s.Degraded)
+	}
+}
+
+// TestLifeLinesOfThePlan: every name of the policy is one of the kernel's rules, and
+// what is switched off in one is so in the other.
+func TestLifeLinesOfThePlan(t *testing.T) {
+	var kernel []string
+	for _, info := range nft.LifeLines() {
+		kernel = append(kernel, string(info.Name))
+	}
+	d := &daemon{queueBase: 1}
+	for i, l := range policy.LifeLines() {
+		if l.String() != kernel[i] {
+			t.Errorf("%s is %s in the kernel", l, kernel[i])
+		}
+		p := &policy.Policy{}
+		p.Settings.CutLifeLines = p.Settings.CutLifeLines.With(l)
+		if got := d.tablePlan(p).Without; !slices.Equal(got, []nft.LifeLine{nft.LifeLine(l.String())}) {
+			t.Errorf("without %s: the plan is without %v", l, got)
+		}
+	}
+	if len(kernel) != len(policy.LifeLines()) {
+		t.Errorf("the kernel's rules have %v", kernel)
+	}
+}
