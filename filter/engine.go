@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"sgfw/conntrack"
-	"sgfw/policy"
 )
 
 // Config says how an Engine is made.
@@ -97,17 +96,6 @@ func (e *Engine) Counts() Counts {
 		}
 	}
 	return out
-}
-
-// Exempted adds up what passed by an exemption since the engine was made, in
-// packets.
-func (e *Engine) Exempted(x policy.Exemption) (n uint64) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, w := range e.workers {
-		n += w.exempted[x].Load()
-	}
-	return n
 }
 
 // boundary tells Publish where a worker stands: odd inside a batch, even

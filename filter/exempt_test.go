@@ -115,15 +115,15 @@ func TestExempt(t *testing.T) {
 					switch {
 					case on && packet.by != policy.NoExemption:
 						want++
-						if v.Reason != ReasonExempt || v.Exemption != packet.by || !v.Accept() {
-							t.Errorf("%s: %s by %q", packet.what, v.Reason, v.Exemption)
+						if v.Reason.Exemption() != packet.by || !v.Accept() {
+							t.Errorf("%s: %s", packet.what, v.Reason)
 						}
 					case v.Accept():
-						t.Errorf("on %v: %s: passes: %s by %q", on, packet.what, v.Reason, v.Exemption)
+						t.Errorf("on %v: %s: passes: %s", on, packet.what, v.Reason)
 					}
 				}
 				if on {
-					if n := b.Exempted(c.exemption); n != want {
+					if n := b.Counts()[ExemptReason(c.exemption)]; n != want {
 						t.Errorf("%d packets counted, %d passed", n, want)
 					}
 				}
@@ -138,13 +138,13 @@ func TestExempt(t *testing.T) {
 // TestExemptTime: an answer has as long as AWS gives it, and a connection longer.
 func TestExemptTime(t *testing.T) {
 	b := newBench(t, exempting(policy.ExemptTime, policy.ExemptMetadata))
-	expect(t, "question", b.out(udp4(us, timeServer, 123, 123)), ReasonExempt)
-	expect(t, "SYN", b.out(tcp4(us, metadata, 6000, 80, 1, 0, conntrack.SYN)), ReasonExempt)
+	expect(t, "question", b.out(udp4(us, timeServer, 123, 123)), ReasonExemptTime)
+	expect(t, "SYN", b.out(tcp4(us, metadata, 6000, 80, 1, 0, conntrack.SYN)), ReasonExemptMetadata)
 	b.wait(29 * time.Second)
-	expect(t, "answer after 29 s", b.in(udp4(timeServer, us, 123, 123)), ReasonExempt)
+	expect(t, "answer after 29 s", b.in(udp4(timeServer, us, 123, 123)), ReasonExemptTime)
 	b.wait(3 * time.Second)
 	expect(t, "answer after 32 s", b.in(udp4(timeServer, us, 123, 123)), ReasonNoRule)
-	expect(t, "segment after 32 s", b.in(tcp4(metadata, us, 80, 6000, 9, 2, conntrack.ACK)), ReasonExempt)
+	expect(t, "segment after 32 s", b.in(tcp4(metadata, us, 80, 6000, 9, 2, conntrack.ACK)), ReasonExemptMetadata)
 	b.wait(connectionTime)
 	expect(t, "segment an hour later", b.in(tcp4(metadata, us, 80, 6000, 9, 2, conntrack.ACK)), ReasonNotAFlow)
 }
@@ -169,8 +169,8 @@ func TestExemptFullTable(t *testing.T) {
 	if !full {
 		t.Fatal("the table took 2000 flows")
 	}
-	expect(t, "question", b.out(udp4(us, timeServer, 123, 123)), ReasonExempt)
-	expect(t, "answer", b.in(udp4(timeServer, us, 123, 123)), ReasonExempt)
+	expect(t, "question", b.out(udp4(us, timeServer, 123, 123)), ReasonExemptTime)
+	expect(t, "answer", b.in(udp4(timeServer, us, 123, 123)), ReasonExemptTime)
 }
 
 // TestExemptResolvers: the name servers are those of now. Those that no packet of
@@ -183,7 +183,7 @@ func TestExemptResolvers(t *testing.T) {
 	b.name(p)
 	expect(t, "none known", ask(resolver), ReasonNoRule)
 	b.name(p, "127.0.0.53", "203.0.113.53", "203.0.113.53", "0.0.0.0", "::1", "ff02::53", "255.255.255.255")
-	expect(t, "the one", ask(resolver), ReasonExempt)
+	expect(t, "the one", ask(resolver), ReasonExemptResolvers)
 	for _, a := range [][4]byte{{127, 0, 0, 53}, {0, 0, 0, 0}, {255, 255, 255, 255}} {
 		expect(t, netip.AddrFrom4(a).String(), ask(a), ReasonNoRule)
 	}
@@ -193,7 +193,7 @@ func TestExemptResolvers(t *testing.T) {
 	b.name(p, "203.0.113.7", "::ffff:198.51.100.7")
 	expect(t, "no longer", ask(resolver), ReasonNoRule)
 	expect(t, "its answer", b.in(udp4(resolver, us, 53, 5000)), ReasonNoRule)
-	expect(t, "the new one", ask(other), ReasonExempt)
+	expect(t, "the new one", ask(other), ReasonExemptResolvers)
 
 	b.name(p, "fe80::53%eth1")
 	q := Query{
@@ -203,7 +203,7 @@ func TestExemptResolvers(t *testing.T) {
 	two := exempting(policy.ExemptResolvers)
 	two.Interfaces = append(two.Interfaces, policy.Interface{Device: "eth1", Groups: []string{two.Groups[0].Name}, Timeouts: policy.DefaultTimeouts})
 	b.name(two, "fe80::53%eth1")
-	for device, want := range map[string]Reason{"eth1": ReasonExempt, "eth0": ReasonNoRule} {
+	for device, want := range map[string]Reason{"eth1": ReasonExemptResolvers, "eth0": ReasonNoRule} {
 		q.Device = device
 		x := Explain(b.Ruleset(), b.Flows(), b.now, q)
 		expect(t, device, x.Verdict, want)
@@ -222,7 +222,7 @@ func TestExemptForward(t *testing.T) {
 	expect(t, "a container's question", b.cross(HookForward, 4, 2, udp4(client, resolver, 5000, 53)), ReasonNoRule)
 	expect(t, "a container's time", b.cross(HookForward, 4, 2, udp4(client, timeServer, 5000, 123)), ReasonNoRule)
 	expect(t, "a container's metadata", b.cross(HookForward, 4, 2, tcp4(client, metadata, 5000, 80, 1, 0, conntrack.SYN)), ReasonNoRule)
-	expect(t, "the host's question", b.out(udp4(client, resolver, 5000, 53)), ReasonExempt)
+	expect(t, "the host's question", b.out(udp4(client, resolver, 5000, 53)), ReasonExemptResolvers)
 	expect(t, "its answer to a container", b.cross(HookForward, 2, 4, udp4(resolver, client, 53, 5000)), ReasonNoRule)
 
 	p := exempting(services...)
@@ -236,10 +236,10 @@ func TestExemptForward(t *testing.T) {
 		forward  Reason // of the question, as it is routed
 		to, from Reason // as this machine answers it
 	}{
-		{"resolvers", udp4(us, resolver, 5000, 53), udp4(resolver, us, 53, 5000), ReasonExempt, ReasonExempt, ReasonExempt},
-		{"time", udp4(us, timeServer, 5000, 123), udp4(timeServer, us, 123, 5000), ReasonExempt, ReasonExempt, ReasonExempt},
+		{"resolvers", udp4(us, resolver, 5000, 53), udp4(resolver, us, 53, 5000), ReasonExemptResolvers, ReasonExemptResolvers, ReasonExemptResolvers},
+		{"time", udp4(us, timeServer, 5000, 123), udp4(timeServer, us, 123, 5000), ReasonExemptTime, ReasonExemptTime, ReasonExemptTime},
 		{"metadata", tcp4(us, metadata, 5000, 80, 1, 0, conntrack.SYN), tcp4(metadata, us, 80, 5000, 9, 2, conntrack.SYN|conntrack.ACK),
-			ReasonNoRule, ReasonExempt, ReasonExempt},
+			ReasonNoRule, ReasonExemptMetadata, ReasonExemptMetadata},
 		{"a forged source", udp4(other, resolver, 5000, 53), udp4(resolver, other, 53, 5000),
 			ReasonSourceDestCheck, ReasonSourceDestCheck, ReasonSourceDestCheck},
 	} {

@@ -132,9 +132,9 @@ func Explain(rs *Ruleset, flows *conntrack.Table, now conntrack.Time, q Query) E
 	alone, _ := judgeOnly(a, q.Hook, back.Direction, &answer, nil, now)
 	x.ReplyAlone = alone.Verdict
 	if d.commit == commitAsk {
-		x.Reply = Verdict{Reason: ReasonExempt, Direction: back.Direction, Exemption: d.Exemption, decider: decider{Scope: a.Scope}}
+		x.Reply = Verdict{Reason: d.Reason, Direction: back.Direction, Scope: a.Scope}
 	} else if d.Verdict.Accept() && d.tracked() {
-		x.Reply = Verdict{Reason: ReasonFlow, Direction: back.Direction, decider: decider{d.Verdict.Rule, a.Scope}}
+		x.Reply = Verdict{Reason: ReasonFlow, Direction: back.Direction, Rule: d.Verdict.Rule, Scope: a.Scope}
 	} else {
 		reply, _ := judgeOnly(a, q.Hook, back.Direction, &answer, flows, now)
 		x.Reply = reply.Verdict

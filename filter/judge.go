@@ -48,11 +48,11 @@ func (d *Decision) tracked() bool {
 // every packet of an untracked flow (T6).
 func Judge(a *Attachment, hook Hook, p *packet.Packet, s *conntrack.Sample, flow *conntrack.Flow) Decision {
 	d := s.Dir
-	dec := Decision{Verdict: Verdict{Direction: d, decider: decider{Scope: a.Scope}}}
+	dec := Decision{Verdict: Verdict{Direction: d, Scope: a.Scope}}
 	opens := false
 	if a.exemptions != nil && a.addressed(p, d) {
-		if dec.Exemption, dec.question = a.exempt(hook, p, d); dec.Exemption != policy.NoExemption {
-			dec.Reason = ReasonExempt
+		if x, asked := a.exempt(hook, p, d); x != policy.NoExemption {
+			dec.Reason, dec.question = ExemptReason(x), asked
 			if d == conntrack.Egress {
 				dec.commit = commitAsk
 			}

@@ -1,6 +1,9 @@
 package filter
 
-import "sgfw/filter/packet"
+import (
+	"sgfw/filter/packet"
+	"sgfw/policy"
+)
 
 // Reason is why a packet passed or not. Reasons are few and typed, so that
 // they can be counted on the packet path and compared in tests; their strings
@@ -23,10 +26,12 @@ const (
 	// ReasonLifeLine passes: neighbour discovery, MLD or a DHCP client
 	// exchange, which no policy may cut (X3).
 	ReasonLifeLine
-	// ReasonExempt passes: the machine asks a service that the policy exempts, or
-	// is answered. Like life lines it is never tracked, and is for flow logs to
-	// leave out (X1).
-	ReasonExempt
+	// ReasonExemptResolvers and those below pass: the machine asks a service that the
+	// policy exempts, or is answered; see ExemptReason. Like life lines they are never
+	// tracked, and are for flow logs to leave out (X1).
+	ReasonExemptResolvers
+	ReasonExemptMetadata
+	ReasonExemptTime
 
 	// ReasonNoRule drops: no rule of any attached group permits the packet.
 	ReasonNoRule
@@ -56,6 +61,19 @@ const reasonCount = 64
 // FaultReason is the Reason of a packet that the parser refused.
 func FaultReason(f packet.Fault) Reason { return reasonFault + Reason(f) }
 
+// ExemptReason is the Reason of a packet that passes by an exemption.
+func ExemptReason(x policy.Exemption) Reason {
+	return ReasonExemptResolvers + Reason(x-policy.ExemptResolvers)
+}
+
+// Exemption is the reverse of ExemptReason, NoExemption for every other reason.
+func (r Reason) Exemption() policy.Exemption {
+	if r < ReasonExemptResolvers || r > ReasonExemptTime {
+		return policy.NoExemption
+	}
+	return policy.ExemptResolvers + policy.Exemption(r-ReasonExemptResolvers)
+}
+
 // Reasons lists every reason that a verdict can have.
 func Reasons() []Reason {
 	var out []Reason
@@ -71,7 +89,7 @@ func Reasons() []Reason {
 func (r Reason) IsFault() bool { return r >= reasonFault }
 
 // Accepts reports whether packets with this reason pass.
-func (r Reason) Accepts() bool { return ReasonFlow <= r && r <= ReasonExempt }
+func (r Reason) Accepts() bool { return ReasonFlow <= r && r <= ReasonExemptTime }
 
 var reasonNames = [reasonFault]string{
 	ReasonNone:            "none",
@@ -80,7 +98,9 @@ var reasonNames = [reasonFault]string{
 	ReasonUntracked:       "untracked",
 	ReasonRelated:         "related",
 	ReasonLifeLine:        "life-line",
-	ReasonExempt:          "exempt",
+	ReasonExemptResolvers: "exempt-resolvers",
+	ReasonExemptMetadata:  "exempt-metadata",
+	ReasonExemptTime:      "exempt-time",
 	ReasonNoRule:          "no-rule",
 	ReasonNotAFlow:        "not-a-flow",
 	ReasonSourceDestCheck: "source-dest-check",

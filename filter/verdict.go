@@ -1,9 +1,6 @@
 package filter
 
-import (
-	"sgfw/conntrack"
-	"sgfw/policy"
-)
+import "sgfw/conntrack"
 
 // RuleID names a rule across rulesets of one [Compiler]: a rule keeps its id
 // as long as its identity (R3) does. It indexes Ruleset.Rule.
@@ -20,13 +17,6 @@ type Verdict struct {
 	Reason Reason
 	// Direction of the crossing that decided.
 	Direction conntrack.Direction
-	// Exemption is what passed the packet, for ReasonExempt.
-	Exemption policy.Exemption
-	decider
-}
-
-// decider is who decided.
-type decider struct {
 	// Rule is what permitted the packet or, for ReasonFlow and ReasonRelated,
 	// the flow's first packet.
 	Rule RuleID

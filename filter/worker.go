@@ -7,7 +7,6 @@ import (
 
 	"sgfw/conntrack"
 	"sgfw/filter/packet"
-	"sgfw/policy"
 )
 
 // Worker decides the packets of one queue loop. Begin, Decide and End are
@@ -37,9 +36,6 @@ type Worker struct {
 	hits atomic.Pointer[hitCounters]
 	// refused are the latest packets that the full table refused.
 	refused refusals
-
-	// What passed by each exemption.
-	exempted [policy.NumExemptions]atomic.Uint64
 
 	// wanted is what is recorded of this batch: drops, which recent remembers, and
 	// what somebody watches. at is the attachment that decided last.
@@ -148,8 +144,6 @@ func (w *Worker) cross(a *Attachment, h Hook, d conntrack.Direction) Verdict {
 	switch v.Reason {
 	case ReasonRule, ReasonUntracked:
 		w.hit(v.Rule)
-	case ReasonExempt:
-		w.exempted[v.Exemption].Add(1)
 	case ReasonTableFull:
 		w.refused.refuse(a)
 	}

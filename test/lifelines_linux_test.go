@@ -356,6 +356,9 @@ func TestCutLifeLines(t *testing.T) {
 					t.Errorf("status has %+v", x)
 				}
 			}
+			if out, _ := d.sgfw("status"); !strings.Contains(out, "SWITCHED OFF") || !strings.Contains(out, "decide about: "+name+"\n") {
+				t.Errorf("status:\n%s", out)
+			}
 			if out, code := d.sgfw("check", d.config); code != 0 || !strings.Contains(out, "life line "+name+" is off") {
 				t.Errorf("check: exit %d\n%s", code, out)
 			}

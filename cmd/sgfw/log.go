@@ -132,7 +132,6 @@ func verdictLine(r control.LogRecord) string {
 		put(fmt.Sprintf("%d bytes", r.Length))
 	}
 	put("(" + r.Reason + ")")
-	put(r.Exemption)
 	if r.Rule != nil {
 		put(withID(ruleName(r.Rule), r.Rule.ID))
 	}

@@ -73,6 +73,12 @@ func (p *program) printStatus(s control.Status) error {
 		t.row("refused", fmt.Sprintf("%s, by %s: %s", f.At.Local().Format(time.DateTime), f.By, f.Message))
 	}
 	t.row("tracking", trackingText(s))
+	if names := exemptionNames(s, control.KindLifeLine, control.ExemptionOff); len(names) > 0 {
+		t.row("SWITCHED OFF", "life lines that the rules decide about: "+strings.Join(names, ", "))
+	}
+	if names := exemptionNames(s, control.KindService, control.ExemptionOn); len(names) > 0 {
+		t.row("exempt", "whatever the rules say: "+strings.Join(names, ", "))
+	}
 	t.row("generation", fmt.Sprintf("%d, file loaded %s", s.Policy.Generation, s.Policy.Loaded.Local().Format(time.DateTime)))
 	t.row("table", fmt.Sprintf("%s, owned %s, persistent %s, reassembly by %s, repaired %d times",
 		s.Table.Name, yesNo(s.Table.Owner), yesNo(s.Table.Persist), s.Table.Reassembly, s.Table.Repaired))
@@ -192,6 +198,16 @@ func queueRange(q []control.QueueStatus) string {
 		return fmt.Sprint(first)
 	}
 	return fmt.Sprintf("%d-%d", first, last)
+}
+
+// exemptionNames lists the exemptions of a kind that are in a state.
+func exemptionNames(s control.Status, kind, state string) (names []string) {
+	for _, x := range s.Exemptions {
+		if x.Kind == kind && x.State == state {
+			names = append(names, x.Name)
+		}
+	}
+	return names
 }
 
 // packetsText is a count that may not be known.

@@ -107,8 +107,6 @@ type LogRecord struct {
 	Length uint32 `json:"length,omitempty"`
 	// Rule permitted the packet or the first one of its flow.
 	Rule *RuleRef `json:"rule,omitempty"`
-	// Exemption names the exempt service that the packet asks or comes from.
-	Exemption string `json:"exemption,omitempty"`
 	// Nearest is the rule that came nearest to permitting a dropped packet.
 	Nearest *Miss `json:"nearest_miss,omitempty"`
 

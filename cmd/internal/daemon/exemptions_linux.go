@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"sgfw/cmd/internal/control"
+	"sgfw/filter"
 	"sgfw/filter/nft"
 	"sgfw/policy"
 )
@@ -37,6 +38,7 @@ func (d *daemon) exemptions() []control.Exemption {
 		}
 		out = append(out, x)
 	}
+	passed := d.engine.Counts()
 	for _, e := range d.engine.Ruleset().Exempt() {
 		x := control.Exemption{
 			Name: e.Exemption.String(), Kind: control.KindService, State: control.ExemptionOff,
@@ -54,7 +56,7 @@ func (d *daemon) exemptions() []control.Exemption {
 		for _, a := range e.Addresses {
 			x.Addresses = append(x.Addresses, a.String())
 		}
-		*x.Packets = d.engine.Exempted(e.Exemption)
+		*x.Packets = passed[filter.ExemptReason(e.Exemption)]
 		out = append(out, x)
 	}
 	return out

@@ -30,7 +30,7 @@ func Run(rs *filter.Ruleset, flows *conntrack.Table, now conntrack.Time, q filte
 	ids := rs.Policy().IDs
 	doc.InterfaceID = ids.Interface(q.Device)
 	doc.Verdict, doc.Reason = Word(x.Verdict), x.Verdict.Reason.String()
-	doc.Exemption = cmp.Or(x.Verdict.Exemption.String(), x.LifeLine.String())
+	doc.Exemption = cmp.Or(x.Verdict.Reason.Exemption().String(), x.LifeLine.String())
 	if x.Flow != nil {
 		f := Flow(q.Device, *x.Flow, now)
 		f.InterfaceID = doc.InterfaceID
@@ -101,12 +101,12 @@ func detail(x filter.Explanation) string {
 		return "it is an ICMP error about a live flow"
 	case filter.ReasonLifeLine:
 		return fmt.Sprintf("%s is a life line of the machine: no policy cuts it", x.LifeLine)
-	case filter.ReasonExempt:
+	case filter.ReasonExemptResolvers, filter.ReasonExemptMetadata, filter.ReasonExemptTime:
 		what := "a question to a service that the policy exempts"
 		if x.Direction == conntrack.Ingress {
 			what = "an answer of a service that the policy exempts"
 		}
-		return fmt.Sprintf("exempt: %s: it is %s, which passes whatever the rules say", x.Verdict.Exemption, what)
+		return fmt.Sprintf("exempt: %s: it is %s, which passes whatever the rules say", x.Verdict.Reason.Exemption(), what)
 	case filter.ReasonNoRule:
 		if x.Code == filter.CodeNoRules {
 			return fmt.Sprintf("no attached group has any %s rule", x.Direction)

@@ -111,7 +111,6 @@ func Record(rs *filter.Ruleset, r *filter.Record, at time.Time) control.LogRecor
 		doc.Direction = r.Verdict.Direction.String()
 		doc.InterfaceID = rs.Policy().IDs.Interface(r.Device)
 	}
-	doc.Exemption = r.Verdict.Exemption.String()
 	if info, ok := rs.Rule(r.Verdict.Rule); ok {
 		doc.Rule = Rule(rs.Policy().IDs, info)
 	}
