@@ -41,6 +41,7 @@ func TestMain(m *testing.M) {
 				return 1
 			}
 		}
+		runAhead()
 		return m.Run()
 	}())
 }
