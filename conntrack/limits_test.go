@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"sgfw/test/parity"
 )
 
 // crowd fills a table with flows of known kinds.
@@ -92,6 +94,7 @@ func newCrowd(tb testing.TB, cfg Config, logShards int) *crowd {
 // closed; never established or replied ones: then the new flow is refused
 // (T30, T33).
 func TestEvictionOrder(t *testing.T) {
+	parity.Proves(t, "T30", "T33")
 	for _, logShards := range []int{0, shardBits} {
 		c := newCrowd(t, Config{MaxFlows: 6, MaxHalfOpen: 6}, logShards)
 		live, answered := c.established(), c.replied()

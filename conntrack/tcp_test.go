@@ -3,6 +3,8 @@ package conntrack
 import (
 	"testing"
 	"time"
+
+	"sgfw/test/parity"
 )
 
 // step is one segment of a scripted connection, one second after the one
@@ -493,6 +495,7 @@ func TestForgedSegments(t *testing.T) {
 
 // TestOpens: what may create an entry and what never does (T22, T27).
 func TestOpens(t *testing.T) {
+	parity.Proves(t, "T27")
 	for _, tc := range []struct {
 		flags TCPFlags
 		want  bool

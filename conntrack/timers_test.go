@@ -3,6 +3,8 @@ package conntrack
 import (
 	"testing"
 	"time"
+
+	"sgfw/test/parity"
 )
 
 // datagram is a packet without TCP.
@@ -137,6 +139,7 @@ func TestTimers(t *testing.T) {
 
 // TestQuery: the asker asks, the other side replies, by identifier (T4, T9).
 func TestQuery(t *testing.T) {
+	parity.Proves(t, "T4", "T9")
 	s := newScript(t)
 	local, remote := Addr4([4]byte{192, 0, 2, 1}), Addr4([4]byte{198, 51, 100, 7})
 	s.tuple = NewTuple(1, Egress, ProtoICMP, local, remote, 77, QueryPort(8))

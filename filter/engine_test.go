@@ -12,6 +12,8 @@ import (
 	"sgfw/filter/packet"
 	"sgfw/policy"
 	"sgfw/policy/member"
+
+	"sgfw/test/parity"
 )
 
 // Addresses and devices of the tests: the machine 192.0.2.1 behind eth0 (index
@@ -226,6 +228,7 @@ func TestKeeping(t *testing.T) {
 
 // TestTableFull: a permitted flow that finds no room is dropped (T30).
 func TestTableFull(t *testing.T) {
+	parity.Proves(t, "T30")
 	b := &bench{compiler: NewCompiler()}
 	rs := b.compiler.Compile(onePolicy(tcpRule(80, "0.0.0.0/0")), nil).WithLinks(testLinks)
 	b.Engine = NewEngine(Config{MaxFlows: 1, Clock: func() conntrack.Time { return b.now }}, rs)

@@ -30,6 +30,7 @@ interfaces:
 // TestUDPAnswers: the answer to our datagram comes from the address and port
 // that it went to, to the port that it came from; anything else is new (T9, U2).
 func TestUDPAnswers(t *testing.T) {
+	parity.Proves(t, "T9")
 	t.Parallel()
 	lab := labtest.New(t, neighbours())
 	client, server := lab.Host("client"), lab.Host("server")

@@ -10,6 +10,7 @@ import (
 
 	"sgfw/test/netlab"
 	"sgfw/test/netlab/labtest"
+	"sgfw/test/parity"
 	"sgfw/test/wire"
 )
 
@@ -169,6 +170,7 @@ func (v *victim) sentinel() func([]byte) bool {
 // earned). They may pass, because a security group is no IPS; a SYN does not
 // even pass unless a rule admits it.
 func TestForgedSegments(t *testing.T) {
+	parity.Proves(t, "T28")
 	roles(t, func(t *testing.T, opened bool) {
 		victims, policy := newVictims(t, opened)
 		const badSYN = 0xbad0
@@ -205,6 +207,7 @@ func TestForgedSegments(t *testing.T) {
 // for the rules, and there are none (T13, T22, F7); another session between the
 // same hosts lives.
 func TestExactReset(t *testing.T) {
+	parity.Proves(t, "T13", "T22")
 	t.Parallel()
 	type pair struct {
 		*victim

@@ -73,6 +73,7 @@ interfaces:
 // nothing that comes in through another, though it have the same addresses and
 // ports (T26).
 func TestFlowsBelongToOneInterface(t *testing.T) {
+	parity.Proves(t, "T26")
 	t.Parallel()
 	lab := labtest.New(t, netlab.Router())
 	client, server, far := lab.Host("client"), lab.Host("server"), lab.Host("attacker")

@@ -8,6 +8,7 @@ import (
 
 	"sgfw/test/netlab"
 	"sgfw/test/netlab/labtest"
+	"sgfw/test/parity"
 	"sgfw/test/wire"
 )
 
@@ -160,6 +161,7 @@ func (p fragmentPath) flood(t *testing.T) {
 
 // TestFragmentsToHost: the protected host is the receiver.
 func TestFragmentsToHost(t *testing.T) {
+	parity.Proves(t, "T25")
 	t.Parallel()
 	lab := labtest.New(t, finished())
 	client, server := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")
@@ -181,6 +183,7 @@ func TestFragmentsToHost(t *testing.T) {
 // receiver, which cuts datagrams up again behind its hooks; or either end is a
 // guest of that router.
 func TestFragmentsThroughRouter(t *testing.T) {
+	parity.Proves(t, "T25")
 	t.Parallel()
 	admitted := []string{allow("udp", inward)}
 	for what, policy := range map[string]string{

@@ -9,6 +9,7 @@ import (
 
 	"sgfw/test/netlab"
 	"sgfw/test/netlab/labtest"
+	"sgfw/test/parity"
 	"sgfw/test/wire"
 )
 
@@ -57,6 +58,7 @@ func take(t *testing.T, conns <-chan net.Conn) net.Conn {
 // host, so the peer's SYN passes because it crosses that of a flow, and a SYN
 // from another port of the peer does not.
 func TestSimultaneousOpen(t *testing.T) {
+	parity.Proves(t, "T28")
 	t.Parallel()
 	lab := labtest.New(t, finished())
 	server, far := lab.Host("server").Device("eth0"), lab.Host("client").Device("eth0")

@@ -9,6 +9,7 @@ import (
 
 	"sgfw/test/netlab"
 	"sgfw/test/netlab/labtest"
+	"sgfw/test/parity"
 	"sgfw/test/wire"
 )
 
@@ -16,6 +17,7 @@ import (
 // knows nothing. Whoever may open such a session may go on with it; what could
 // only be a reply passes once the other side has spoken (T22).
 func TestMidstream(t *testing.T) {
+	parity.Proves(t, "T22")
 	// What every policy here lets the server open to the client, as a sentinel.
 	for _, c := range []struct {
 		what      string

@@ -178,6 +178,7 @@ interfaces:
 // address pair and number alone: what we sent to a host may come back from it,
 // and only from it (T10, U3).
 func TestOutboundGREOpensInbound(t *testing.T) {
+	parity.Proves(t, "T10")
 	t.Parallel()
 	lab := labtest.New(t, neighbours())
 	client, server := lab.Host("client"), lab.Host("server")

@@ -354,3 +354,26 @@ func TestTimersChange(t *testing.T) {
 		r.wait(time.Hour)
 	}
 }
+
+// TestImpossibleSegments: a segment with flags that no stack sends together passes
+// where a rule admits it, begins no flow and so opens no way for an answer; to a
+// live flow it belongs only by a rule, too (T27).
+func TestImpossibleSegments(t *testing.T) {
+	parity.Proves(t, "T27")
+	r := newRelay(t, fmt.Sprintf(timerPolicy, questions, ""))
+	for family := range 2 {
+		for _, flags := range []wire.Flags{0, wire.SYN | wire.FIN, wire.SYN | wire.RST, wire.FIN, wire.FIN | wire.PSH | wire.URG, wire.RST | wire.FIN | wire.ACK} {
+			odd := r.open(t, r.sides[0], family, []says{segment(true, flags, 0, 0, "")})
+			if got := r.state(odd.n); got != nil {
+				t.Errorf("IPv%d, flags %#x: a flow in state %v", 4+2*family, flags, got)
+			}
+			odd.goesUnanswered(t, fmt.Sprintf("an answer to flags %#x", flags), serverAck)
+			odd.goesUnanswered(t, fmt.Sprintf("flags %#x without a rule", flags), segment(false, flags, 0, 0, ""))
+			sound := r.open(t, r.sides[0], family, []says{syn, synAck, ack, data})
+			sound.goesUnanswered(t, fmt.Sprintf("flags %#x in a flow", flags), segment(false, flags, 1, 1, ""))
+			if got := r.state(sound.n); !slices.Equal(got, []conntrack.State{conntrack.StateEstablished}) || !sound.say(t, data) {
+				t.Errorf("IPv%d, flags %#x in a flow change it to %v", 4+2*family, flags, got)
+			}
+		}
+	}
+}
