@@ -15,6 +15,8 @@ type listedFlow struct {
 	Age                            int64 `json:"age_seconds"`
 	Expires                        int64 `json:"expires_seconds"`
 	Packets, Bytes                 struct{ Ingress, Egress uint64 }
+	Tracked, Cut                   bool
+	Clause                         string `json:"tracking_clause"`
 }
 
 // flows lists the live flows of a daemon.

@@ -140,7 +140,7 @@ func (d *daemon) orphans(rs *filter.Ruleset) control.Orphans {
 }
 
 // cut lists the untracked flows that the rules of from permit and those of to do
-// not.
+// not, without connections that have ended by themselves.
 func (d *daemon) cut(from, to *filter.Ruleset) control.Orphans {
 	out := control.Orphans{Flows: []control.Flow{}}
 	s, err := explain.Select(control.FlowQuery{}, to)
@@ -149,7 +149,7 @@ func (d *daemon) cut(from, to *filter.Ruleset) control.Orphans {
 	}
 	before, now := from.Review(), d.engine.Now()
 	d.engine.Flows().Range(now, func(f conntrack.FlowInfo) bool {
-		if !f.Untracked || s.Standing(&f) != filter.StandingCut || before.Standing(&f) != filter.StandingPermitted {
+		if !f.Untracked || f.State.Closed() || s.Standing(&f) != filter.StandingCut || before.Standing(&f) != filter.StandingPermitted {
 			return true
 		}
 		if out.Count++; len(out.Flows) < control.MaxListed {
