@@ -91,6 +91,10 @@ func Judge(a *Attachment, hook Hook, p *packet.Packet, s *conntrack.Sample, flow
 		peer = p.Dst
 	}
 	dec.Rule = a.matchers[d][family(peer)].match(peer, selectorOf(p))
+	left := leaving{}
+	if dec.Rule != NoRule && (a.wide != nil || flow != nil && flow.Untracked()) {
+		left = a.leaves(p, s, flow, opens)
+	}
 	switch {
 	case dec.Rule == NoRule:
 		dec.Reason = ReasonNoRule
@@ -99,8 +103,11 @@ func Judge(a *Attachment, hook Hook, p *packet.Packet, s *conntrack.Sample, flow
 		} else if midStream(p) {
 			dec.Reason = ReasonNotAFlow
 		}
-	case (a.wide != nil || flow != nil && flow.Untracked()) && dec.leaves(a, p, s, flow, opens):
-		dec.Reason = ReasonUntracked
+	case left.untracked:
+		dec.Reason, dec.outcome, dec.commit = ReasonUntracked, left.outcome, left.commit
+		if left.rule != NoRule {
+			dec.Rule = left.rule // whichever else permits it (T7)
+		}
 	case opens:
 		dec.Reason, dec.commit = ReasonRule, commitInsert
 	case flow != nil:

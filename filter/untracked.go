@@ -15,17 +15,28 @@ import (
 // gone. So what answers an untracked flow never opens a tracked one, for as long as
 // the flow is remembered, which is as long as either side goes on with it.
 
+// leaving is what [attachmentTemplate.leaves] says; the zero value is that the
+// packet is for a tracked flow, or for none.
+type leaving struct {
+	untracked bool
+	// commit and outcome are what to do about the flow.
+	commit  commit
+	outcome conntrack.Outcome
+	// rule is the wide one that permits a packet of the opener, if there is one.
+	rule RuleID
+}
+
 // leaves reports whether a packet that a rule of its direction permits belongs to
-// a flow that is not tracked, and notes what to do about the flow. opens is what
-// [conntrack.Opens] says, and false for a packet that goes on with a tracked flow.
-func (dec *Decision) leaves(a *Attachment, p *packet.Packet, s *conntrack.Sample, flow *conntrack.Flow, opens bool) bool {
+// a flow that is not tracked. opens is what [conntrack.Opens] says, and false for a
+// packet that goes on with a tracked flow.
+func (t *attachmentTemplate) leaves(p *packet.Packet, s *conntrack.Sample, flow *conntrack.Flow, opens bool) (out leaving) {
 	tcp := s.Class == conntrack.ClassTCP
 	if !tcp && s.Class != conntrack.ClassUDP || !p.Trackable() { // T4
-		return false
+		return out
 	}
 	known := flow != nil && flow.Untracked()
 	if flow != nil && !known && !opens {
-		return false
+		return out
 	}
 
 	d, f := s.Dir, family(p.Src)
@@ -38,12 +49,12 @@ func (dec *Decision) leaves(a *Attachment, p *packet.Packet, s *conntrack.Sample
 	if opener != d {
 		asked = p.SrcPort
 	}
-	opening, returning := a.wide.untracked(opener, f, p.Proto, asked)
+	opening, returning := t.wide.untracked(opener, f, p.Proto, asked)
 	left := opening != NoRule && returning != NoRule
 	if !left && flow == nil && !begins {
 		// Forgotten, or from before the daemon's time: what can be the answer of an
 		// untracked flow is one.
-		opening, returning = a.wide.untracked(d.Reverse(), f, p.Proto, p.SrcPort)
+		opening, returning = t.wide.untracked(d.Reverse(), f, p.Proto, p.SrcPort)
 		if left = opening != NoRule && returning != NoRule; left {
 			opener = d.Reverse()
 		}
@@ -52,20 +63,21 @@ func (dec *Decision) leaves(a *Attachment, p *packet.Packet, s *conntrack.Sample
 	switch {
 	case known && opener == flow.Opener() && (left || opener != d):
 		// A flow that has lost its rule is remembered, too, while it is answered.
-		if dec.outcome = flow.Assess(s); dec.outcome == conntrack.OutcomeMember {
-			dec.commit = commitUpdate
+		if out.outcome = flow.Assess(s); out.outcome == conntrack.OutcomeMember {
+			out.commit = commitUpdate
 		} else if begins {
-			dec.commit = commitUntracked
+			out.commit = commitUntracked
 		}
 	case !left:
-		return false
+		return out
 	case opener == d:
-		dec.commit = commitUntracked
+		out.commit = commitUntracked
 	}
 	if opener == d {
-		dec.Rule = opening // whichever else permits it (T7)
+		out.rule = opening
 	}
-	return true
+	out.untracked = true
+	return out
 }
 
 // relates reports whether an ICMP error about the flow passes. Those about an
