@@ -70,7 +70,8 @@ test-packages:
 	PACKAGE_VERSION=1.0.1 packaging/build build/test-packages/new deb rpm
 	SGFW_PACKAGES=$(CURDIR)/build/test-packages $(GO) test -count=1 -v ./test/packages
 
-# The parsers for FUZZTIME each, then the decision against a naive one.
+# The parsers for FUZZTIME each, then the decision against a naive one and, as root,
+# the program against the kernel's firewall.
 FUZZTIME ?= 2m
 fuzz:
 	@for f in $$(grep -rlE '^func Fuzz' --include=*_test.go . | sort); do \
@@ -80,6 +81,7 @@ fuzz:
 		done; \
 	done
 	$(GO) test -count=1 -timeout=0 -v -run='^TestEngine$$' ./test/differential -packets=$(PACKETS)
+	$(GO) test -count=20 -run='^TestKernel$$' ./test
 PACKETS ?= 10000000
 
 # Real packets between namespaces through sgfw and what it is compared with, in

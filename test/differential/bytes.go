@@ -12,12 +12,13 @@ import (
 const partSize = 40
 
 // Bytes builds the packet. content is what it carries if it carries anything that
-// is not said: a TCP segment has as many bytes as its Len says, of content first.
-func Bytes(p *naive.Packet, content []byte) []byte {
+// is not said: a TCP segment has as many bytes as its Len says, of content first. The options are
+// the outer packet's.
+func Bytes(p *naive.Packet, content []byte, more ...wire.Option) []byte {
 	if p.Part != naive.Whole {
 		content = append(content[:len(content):len(content)], make([]byte, 2*partSize)...)
 	}
-	options := []wire.Option{wire.HopLimit(uint8(p.HopLimit))}
+	options := append([]wire.Option{wire.HopLimit(uint8(p.HopLimit))}, more...)
 	src, dst := netip.AddrPortFrom(p.Src, uint16(p.SrcPort)), netip.AddrPortFrom(p.Dst, uint16(p.DstPort))
 	icmp := p.Protocol == naive.ICMP && p.Src.Is4() || p.Protocol == naive.ICMPv6 && p.Src.Is6()
 	var b []byte

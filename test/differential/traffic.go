@@ -38,7 +38,10 @@ func seconds(list ...int) (all []time.Duration) {
 // NewTraffic returns the traffic of a world under a first policy, with a clock that
 // its user moves.
 func (w *World) NewTraffic(r *rand.Rand, first *naive.Policy) *Traffic {
-	t := &Traffic{world: w, random: r, policy: first, waits: waits, told: func(bool) {}}
+	t := &Traffic{world: w, random: r, policy: first, told: func(bool) {}}
+	if w.Behind == nil {
+		t.waits = waits
+	}
 	for _, d := range w.Devices {
 		t.devices = append(t.devices, d.Name)
 	}
@@ -49,7 +52,6 @@ func (w *World) NewTraffic(r *rand.Rand, first *naive.Policy) *Traffic {
 func (t *Traffic) Next() Step {
 	r := t.random
 	var s Step
-	t.told = func(bool) {}
 	if len(t.waits) > 0 && chance(r, 4) {
 		s.Wait = one(r, t.waits...)
 	} else if len(t.waits) > 0 && chance(r, 10) {
@@ -59,22 +61,29 @@ func (t *Traffic) Next() Step {
 		t.policy = t.world.Change(r, t.policy)
 		s.Policy = t.policy
 	}
-	if len(t.talks) == 0 || chance(r, 12) {
-		t.begin()
-	}
-	switch n := r.IntN(100); {
-	case n < 68:
-		s.Packet, s.Way = t.speak()
-	case n < 78:
-		s.Packet, s.Way = t.failure()
-	case n < 90:
-		s.Packet, s.Way = t.distort()
-	case n < 94:
-		s.Packet, s.Way = t.noise()
-	default:
-		s.Packet, s.Way = t.linkTalk()
+	for s.Packet == nil || !t.world.exists(s.Packet, s.Way) {
+		s.Packet, s.Way = t.packet()
 	}
 	return s
+}
+
+// packet makes the next one and says how it goes.
+func (t *Traffic) packet() (*naive.Packet, Way) {
+	t.told = func(bool) {}
+	if len(t.talks) == 0 || chance(t.random, 12) {
+		t.begin()
+	}
+	switch n := t.random.IntN(100); {
+	case n < 68:
+		return t.speak()
+	case n < 78:
+		return t.failure()
+	case n < 90:
+		return t.distort()
+	case n < 94:
+		return t.noise()
+	}
+	return t.linkTalk()
 }
 
 // Delivered says whether the packet of the latest step came through.
@@ -189,7 +198,8 @@ func (t *Traffic) moveInto(k *talk, network netip.Prefix) {
 	}
 	var inside []netip.Addr
 	for _, a := range t.world.Addresses[familyOf(network.Addr())] {
-		if network.Contains(a) {
+		behind := t.world.Behind[k.ways[side].In]
+		if network.Contains(a) && (behind == nil || slices.Contains(behind, a)) {
 			inside = append(inside, a)
 		}
 	}
@@ -214,8 +224,11 @@ func familyOf(a netip.Addr) int {
 func (t *Traffic) ways() [2]Way {
 	r := t.random
 	near, far := t.device(), t.device()
+	for t.world.Behind != nil && near == far {
+		far = one(r, t.devices...)
+	}
 	there := [2]Way{{Hook: naive.Forward, In: near, Out: far}, {Hook: naive.Forward, In: far, Out: near}}
-	if chance(r, 60) {
+	if t.world.Behind == nil && chance(r, 60) {
 		there = [2]Way{{Hook: naive.Input, In: near}, {Hook: naive.Output, Out: near}}
 	}
 	if chance(r, 50) {
@@ -237,7 +250,7 @@ func (t *Traffic) device() string {
 // one that belongs to the device.
 func (t *Traffic) addressAt(family int, way Way) netip.Addr {
 	r := t.random
-	var own []netip.Addr
+	own := slices.Clone(t.world.Behind[way.In])
 	for _, d := range t.world.Devices {
 		if d.Name == way.Out && way.Hook == naive.Output {
 			own = append(own, d.Addresses...)
@@ -247,7 +260,7 @@ func (t *Traffic) addressAt(family int, way Way) netip.Addr {
 		own = append(own, n.Addresses...)
 	}
 	own = slices.DeleteFunc(own, func(a netip.Addr) bool { return a.Is4() != (family == 0) })
-	if len(own) > 0 && chance(r, 93) {
+	if len(own) > 0 && (t.world.Behind != nil || chance(r, 93)) {
 		return one(r, own...)
 	}
 	return one(r, t.world.Addresses[family]...)

@@ -20,6 +20,10 @@ type World struct {
 	Ports     []int
 	// Interfaces are what may be managed.
 	Interfaces []naive.Interface
+
+	// Behind are the addresses of those who send through a device, where the world
+	// is a router's and no other packets exist; nil where every packet does.
+	Behind map[string][]netip.Addr
 }
 
 // Laboratory is the world of trials in memory: two devices of the machine's own,
@@ -45,6 +49,43 @@ func Laboratory() *World {
 	return w
 }
 
+// Passage is the world of trials on real packets: a router between two networks that
+// manages one of its two devices. What its hosts cannot send does not exist, nor do
+// the timers, nor SCTP, whose chunks the kernel follows and calls invalid.
+func Passage(managed string, guest bool) *World {
+	w := Laboratory()
+	w.Devices = []naive.Device{{Name: "eth0"}, {Name: "eth1"}}
+	w.Interfaces = []naive.Interface{{Device: managed, Guest: guest}}
+	w.Behind = make(map[string][]netip.Addr)
+	for _, pool := range w.Addresses {
+		for _, a := range pool {
+			device := "eth1"
+			if slices.ContainsFunc(Networks("eth0"), func(n netip.Prefix) bool { return n.Contains(a) }) {
+				device = "eth0"
+			}
+			w.Behind[device] = append(w.Behind[device], a)
+		}
+	}
+	return w
+}
+
+// Networks are what lies behind a device of the passage.
+func Networks(device string) []netip.Prefix {
+	if device == "eth0" {
+		return []netip.Prefix{netip.MustParsePrefix("10.0.0.0/24"), netip.MustParsePrefix("2001:db8::/64")}
+	}
+	return []netip.Prefix{netip.MustParsePrefix("10.0.1.0/24"), netip.MustParsePrefix("2001:db8:1::/64")}
+}
+
+// exists reports whether a packet can go that way in the world.
+func (w *World) exists(p *naive.Packet, way Way) bool {
+	if w.Behind == nil {
+		return true
+	}
+	return slices.Contains(w.Behind[way.In], p.Src) && slices.Contains(w.Behind[way.Out], p.Dst) &&
+		p.Part == naive.Whole && p.HopLimit > 1 && p.Protocol != 132 && (p.Quote == nil || p.Quote.Protocol != 132)
+}
+
 func addresses(list ...string) (all []netip.Addr) {
 	for _, a := range list {
 		all = append(all, netip.MustParseAddr(a))
@@ -66,7 +107,7 @@ func chance(r *rand.Rand, percent int) bool { return r.IntN(100) < percent }
 
 // Policy makes a policy for the world.
 func (w *World) Policy(r *rand.Rand) *naive.Policy {
-	p := &naive.Policy{RulesForErrors: chance(r, 15), AsAWS: chance(r, 50)}
+	p := &naive.Policy{RulesForErrors: chance(r, 15), AsAWS: w.Behind == nil && chance(r, 50)}
 	for f, name := range listNames {
 		l := naive.List{Name: name}
 		for range 1 + r.IntN(3) {
@@ -113,7 +154,7 @@ func (w *World) Policy(r *rand.Rand) *naive.Policy {
 // attach makes an entry of a policy: with some groups, its mode perhaps turned.
 func (w *World) attach(r *rand.Rand, p *naive.Policy, n naive.Interface) naive.Interface {
 	n.Groups = w.someGroups(r, p)
-	if chance(r, 8) {
+	if w.Behind == nil && chance(r, 8) {
 		n.Guest = !n.Guest
 	}
 	n.Check = n.Guest && len(n.Addresses) > 0 && chance(r, 70)
@@ -231,7 +272,7 @@ func (w *World) Change(r *rand.Rand, old *naive.Policy) *naive.Policy {
 		default:
 			if i := r.IntN(len(p.Interfaces)); len(p.Interfaces) > 1 && chance(r, 50) {
 				p.Interfaces = slices.Delete(p.Interfaces, i, i+1)
-			} else if chance(r, 50) {
+			} else if w.Behind != nil || chance(r, 50) {
 				p.RulesForErrors = !p.RulesForErrors
 			} else {
 				p.AsAWS = !p.AsAWS

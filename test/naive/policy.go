@@ -89,12 +89,12 @@ func (p *Policy) Manages(device string) *Interface {
 	return best
 }
 
-// members returns the addresses that a group peer stands for: those of the
+// Members returns the addresses that a group peer stands for: those of the
 // interfaces that have the group, on this machine and on others, of both families
 // (R27, R31). An interface that does not list its own has the live ones of its
 // device, unless these are not its own, as behind a guest's device. Link-local
 // addresses mean nothing to other machines.
-func (p *Policy) members(group string, devices []Device) []netip.Addr {
+func (p *Policy) Members(group string, devices []Device) []netip.Addr {
 	var all []netip.Addr
 	for i := range p.Interfaces {
 		if n := &p.Interfaces[i]; has(n.Groups, group) {

@@ -1,0 +1,91 @@
+package differential
+
+import "sgfw/test/naive"
+
+// Case is a packet about which the program and the kernel's firewall disagree.
+type Case struct {
+	Packet *naive.Packet
+	// Ours is true if the program passed it and the kernel did not.
+	Ours bool
+	// Reason is the program's, as the naive machine has it.
+	Reason naive.Reason
+	// Invalid is true if the kernel's connection tracking called the packet invalid.
+	Invalid bool
+	// Reset is true if a RST passed before of the connection that the packet belongs
+	// to or is an error about, Asked if a SYN was dropped.
+	Reset, Asked bool
+}
+
+// Allowed is a difference between the program and the kernel's firewall that is
+// meant to be.
+type Allowed struct {
+	Name, Why string
+	covers    func(c *Case) bool
+}
+
+// AllowedDifferences are all there are.
+var AllowedDifferences = []Allowed{
+	{
+		"syn in a connection",
+		"To the kernel a SYN with the ports of a live connection belongs to it; to us it asks for a new one, which rules have to permit.",
+		func(c *Case) bool {
+			p := c.Packet
+			return !c.Ours && p.Protocol == naive.TCP && p.Flags&(naive.SYN|naive.ACK) == naive.SYN && c.Reason == naive.NoRule
+		},
+	},
+	{
+		"segment out of order",
+		"The kernel calls segments invalid that do not suit the state of their connection, and has rules decide; to us every segment of a live connection belongs to it (T28).",
+		func(c *Case) bool {
+			return c.Ours && c.Packet.Protocol == naive.TCP && c.Invalid && c.Reason == naive.OfFlow
+		},
+	},
+	{
+		"refused connection",
+		"The kernel forgets a connection at once whose only answer is a RST; we remember it for ten seconds as Linux does others (§12).",
+		func(c *Case) bool {
+			return c.Ours && c.Reset && (c.Reason == naive.OfFlow || c.Reason == naive.Related)
+		},
+	},
+	{
+		"connection asked for again",
+		"The kernel forgets a closed connection with the SYN of the next one, though rules drop it; we remember it until its timer ends.",
+		func(c *Case) bool {
+			return c.Ours && c.Asked && (c.Reason == naive.OfFlow || c.Reason == naive.Related)
+		},
+	},
+	{
+		"redirect",
+		"To the kernel redirects and source quench are related to the flow that they quote; to us they are no errors (T24).",
+		func(c *Case) bool {
+			p := c.Packet
+			return !c.Ours && p.Protocol == naive.ICMP && (p.Type == 4 || p.Type == 5) && p.Quote != nil
+		},
+	},
+	{
+		"icmp of the other family",
+		"The kernel reads ICMP in IPv6, and ICMPv6 in IPv4, as if it were in its place; to us it is a protocol without a name (R12).",
+		func(c *Case) bool {
+			p := c.Packet
+			return p.Protocol == naive.ICMP && p.Src.Is6() || p.Protocol == naive.ICMPv6 && p.Src.Is4()
+		},
+	},
+	{
+		"code of a query",
+		"To the kernel the code of an ICMP query is part of its flow; to us the identifier alone is (T9).",
+		func(c *Case) bool {
+			p := c.Packet
+			return (p.Protocol == naive.ICMP || p.Protocol == naive.ICMPv6) && (p.Code != 0 || p.Quote != nil && p.Quote.Code != 0)
+		},
+	},
+}
+
+// Explains returns the difference that a case is one of, nil if it is none.
+func Explains(c *Case) *Allowed {
+	for i := range AllowedDifferences {
+		if a := &AllowedDifferences[i]; a.covers(c) {
+			return a
+		}
+	}
+	return nil
+}
