@@ -269,6 +269,15 @@ func TestIDsSelect(t *testing.T) {
 			t.Errorf("sgfw %v: no %s\n%s", bad.args, bad.code, out)
 		}
 	}
+	// A policy that names parts by ID is refused, and changes nothing.
+	for _, bad := range []struct{ peer, code string }{
+		{"security_groups: [sg-" + digits + "]", "InvalidGroup.NotFound"},
+		{"security_groups: [sg-other]", "InvalidGroupId.Malformed"},
+		{"prefix_lists: [pl-" + digits + "]", "InvalidPrefixListID.NotFound"},
+		{"prefix_lists: [pl-office]", "InvalidPrefixListId.Malformed"},
+	} {
+		d.turnsDown(t, bad.code, strings.Replace(idPolicyRetold, "prefix_lists: [office]", bad.peer, 1))
+	}
 	if !talks(one) || !talks(other) {
 		t.Fatal("a question cut a connection")
 	}

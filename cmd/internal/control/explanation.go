@@ -92,7 +92,7 @@ type RuleRef struct {
 	GroupID   string `json:"group_id,omitempty"`
 	Direction string `json:"direction"`
 	// Index is the rule's place in its list of the file, from 0; -1 for the
-	// default egress rules of a group whose file names none.
+	// rules that AWS creates, of a group whose file names none.
 	Index       int    `json:"index"`
 	Description string `json:"description,omitempty"`
 	Protocol    string `json:"protocol"`

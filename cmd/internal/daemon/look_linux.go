@@ -109,9 +109,13 @@ func (d *daemon) Log(ctx context.Context, q control.LogQuery, begin func() error
 		return question(err)
 	}
 	searched := time.Duration(0)
+	scribe := explain.NewRecorder(rs)
 	line := func(r *filter.Record) control.LogRecord {
 		rs := d.engine.Ruleset()
-		doc := explain.Record(rs, r, time.Now().Add(-d.engine.Now().Sub(r.Time)))
+		if scribe.Ruleset() != rs {
+			scribe = explain.NewRecorder(rs)
+		}
+		doc := scribe.Record(r, time.Now().Add(-d.engine.Now().Sub(r.Time)))
 		if searched < nearestShare {
 			began := time.Now()
 			doc.Nearest = explain.Nearest(rs, r)

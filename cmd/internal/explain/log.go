@@ -99,9 +99,18 @@ func reasonsNamed(name string) (set filter.ReasonSet) {
 	return set
 }
 
-// Record turns a verdict that was given at a time into its document, but for
-// Nearest, under the ruleset that gave it or a later one.
-func Record(rs *filter.Ruleset, r *filter.Record, at time.Time) control.LogRecord {
+// Recorder turns verdicts into documents, under the ruleset that gave them or a later
+// one. It is for one goroutine.
+type Recorder struct{ parts }
+
+// NewRecorder returns a Recorder for verdicts under a ruleset.
+func NewRecorder(rs *filter.Ruleset) *Recorder { return &Recorder{newParts(rs)} }
+
+// Ruleset returns the ruleset.
+func (w *Recorder) Ruleset() *filter.Ruleset { return w.of }
+
+// Record is the document of a verdict that was given at a time, but for Nearest.
+func (w *Recorder) Record(r *filter.Record, at time.Time) control.LogRecord {
 	doc := control.LogRecord{
 		Schema: control.Schema, Type: control.LogVerdict, Time: at.UTC(),
 		Verdict: Word(r.Verdict), Reason: r.Verdict.Reason.String(),
@@ -109,11 +118,9 @@ func Record(rs *filter.Ruleset, r *filter.Record, at time.Time) control.LogRecor
 	}
 	if r.Verdict.Scope != 0 {
 		doc.Direction = r.Verdict.Direction.String()
-		doc.InterfaceID = rs.Policy().IDs.Interface(r.Device)
+		doc.InterfaceID = w.interfaceID(r.Device)
 	}
-	if info, ok := rs.Rule(r.Verdict.Rule); ok {
-		doc.Rule = Rule(rs.Policy().IDs, info)
-	}
+	doc.Rule = w.rule(r.Verdict.Rule)
 	if !r.Parsed() {
 		return doc
 	}

@@ -104,7 +104,8 @@ interfaces:
 		t.Fatalf("%d records", len(records))
 	}
 	at := time.Unix(1700000000, 0)
-	pass, drop, fault, leaves := Record(rs, &records[0], at), Record(rs, &records[1], at), Record(rs, &records[2], at), Record(rs, &records[3], at)
+	scribe := NewRecorder(rs)
+	pass, drop, fault, leaves := scribe.Record(&records[0], at), scribe.Record(&records[1], at), scribe.Record(&records[2], at), scribe.Record(&records[3], at)
 	if pass.Verdict != "accept" || pass.From != "192.0.2.9:40000" || pass.To != "192.0.2.1:443" || pass.Rule == nil || pass.Rule.Group != "web" ||
 		pass.Direction != "ingress" || strings.Join(pass.TCPFlags, " ") != "syn" || !pass.Time.Equal(at) {
 		t.Errorf("passed: %+v", pass)

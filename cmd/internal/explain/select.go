@@ -18,16 +18,13 @@ type Selection struct {
 	rs     *filter.Ruleset
 	review *filter.Review
 	tests  []func(*conntrack.FlowInfo) bool
-	// rules and devices are those that were described before: flows share them, and
-	// IDs take their time.
-	rules   map[filter.RuleID]*control.RuleRef
-	devices map[string]string
+	parts
 }
 
 // Select understands a query for flows under a ruleset. Errors match
 // [ErrQuestion].
 func Select(q control.FlowQuery, rs *filter.Ruleset) (*Selection, error) {
-	s := &Selection{rs: rs, review: rs.Review(), rules: make(map[filter.RuleID]*control.RuleRef), devices: make(map[string]string)}
+	s := &Selection{rs: rs, review: rs.Review(), parts: newParts(rs)}
 	for _, part := range []struct {
 		text string
 		add  func(string) error
@@ -73,31 +70,6 @@ func (s *Selection) Flow(f *conntrack.FlowInfo, now conntrack.Time) control.Flow
 	doc.Orphan, doc.Cut = standing == filter.StandingOrphan, standing == filter.StandingCut
 	doc.Clause = s.review.Tracking(f).Clause.String()
 	return doc
-}
-
-// rule describes a rule, nil for none.
-func (s *Selection) rule(id filter.RuleID) *control.RuleRef {
-	ref, ok := s.rules[id]
-	if !ok {
-		if info, there := s.rs.Rule(id); there {
-			ref = Rule(s.rs.Policy().IDs, info)
-		}
-		s.rules[id] = ref
-	}
-	return ref
-}
-
-// interfaceID is the ID of a device, "" for none.
-func (s *Selection) interfaceID(device string) string {
-	if device == "" {
-		return ""
-	}
-	id, ok := s.devices[device]
-	if !ok {
-		id = s.rs.Policy().IDs.Interface(device)
-		s.devices[device] = id
-	}
-	return id
 }
 
 func (s *Selection) where(test func(*conntrack.FlowInfo) bool) { s.tests = append(s.tests, test) }
