@@ -141,3 +141,14 @@ func TestThreeTier(t *testing.T) {
 		}
 	}
 }
+
+// TestTwoUplinks: the uplinks share, and nobody else does.
+func TestTwoUplinks(t *testing.T) {
+	scopes := make(map[string]string)
+	for _, in := range load(t, "two-uplinks.yaml").Interfaces {
+		scopes[in.Device] = in.Scope
+	}
+	if diff := cmp.Diff(map[string]string{"eth0": "uplinks", "eth1": "uplinks", "eth2": ""}, scopes); diff != "" {
+		t.Errorf("scopes (-want +got):\n%s", diff)
+	}
+}

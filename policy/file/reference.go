@@ -92,7 +92,7 @@ func Reference() []Part {
 			{"scope", "text", "none", "Interfaces with the same scope share their flows, for hosts of which a connection may leave through one device and get its answers through another: several uplinks, policy routing, asymmetric routes. What a rule of one of them admitted goes on through all of them, whatever their own rules say; what opens a flow, and a packet that is forwarded from one to the other, is judged at each as ever. So whoever is behind one device can take part in flows of the others: share only between devices that lead to the same network. A pattern shares between all devices that it names. Only for hosts. Their flows are always tracked. The idle timeouts are those of the device that a packet crosses. An interface that joins a scope, or leaves it, begins without flows."},
 			{"connection_tracking", "mapping", "see below", "How long idle flows live."},
 		}},
-		{"interfaces[].connection_tracking", "Idle timeouts in seconds, with the names, defaults and ranges of AWS.", []Key{
+		{"interfaces[].connection_tracking", "Idle timeouts in seconds, with the names, defaults and ranges of AWS. A reload changes those of live flows, too: a shorter one holds from then on, after a trial from its confirmation on, and a longer one from a flow's next packet on.", []Key{
 			{"tcp_established_timeout", "60 to 432000", seconds(t.TCPEstablished.Seconds()), "An established TCP connection."},
 			{"udp_timeout", "30 to 60", seconds(t.UDP.Seconds()), "UDP in one direction only, or one question and one answer."},
 			{"udp_stream_timeout", "60 to 180", seconds(t.UDPStream.Seconds()), "UDP with more than that."},

@@ -295,7 +295,7 @@ var mutants = []mutant{
 	{
 		name: "idle-keeps-its-timer", what: "a shorter timer waits for a packet of the flow (T20)",
 		file: "cmd/internal/daemon/change_linux.go", packages: daemon,
-		old: "	d.engine.Retime()\n", new: "",
+		old: "		d.engine.Retime()\n", new: "",
 	},
 	{
 		name: "stream-at-once", what: "an answered question of UDP lives as long as a stream",

@@ -55,7 +55,10 @@ func (d *daemon) enforce(next *candidate, facts machine) error {
 		}
 	}
 	d.engine.Publish(next.rs)
-	d.engine.Retime()
+	// Flows that a trial's shorter timers ended would not come back with a roll-back.
+	if d.record.Trial == nil {
+		d.engine.Retime()
+	}
 	if old.policy.Settings.Watch != next.policy.Settings.Watch {
 		wake(d.watchChanged)
 	}

@@ -355,6 +355,39 @@ func TestTimersChange(t *testing.T) {
 	}
 }
 
+// TestTimersOnTrial: a policy on trial shortens the life of no flow that waits, since
+// a roll-back could not bring it back; the confirmed one does, from then on (T20).
+func TestTimersOnTrial(t *testing.T) {
+	parity.Proves(t, "T20")
+	short := fmt.Sprintf(timerPolicy, questions, ", connection_tracking: { tcp_established_timeout: 60 }")
+	r := newRelay(t, fmt.Sprintf(timerPolicy, questions, ""))
+	for family := range 2 {
+		established := []says{syn, synAck, ack}
+		kept, lost := r.open(t, r.sides[0], family, established), r.open(t, r.sides[0], family, established)
+		write(t, r.file, short)
+		_, err := r.Reload(t.Context(), control.ReloadRequest{Confirm: 600})
+		must(t, err)
+		r.wait(time.Hour)
+		_, err = r.Client.Rollback(t.Context(), control.EndTrialRequest{})
+		must(t, err)
+		if !kept.say(t, data) {
+			t.Error("a trial that was rolled back ended an idle connection")
+		}
+		_, err = r.Reload(t.Context(), control.ReloadRequest{Confirm: 600})
+		must(t, err)
+		r.wait(time.Hour)
+		_, err = r.Confirm(t.Context(), control.EndTrialRequest{})
+		must(t, err)
+		r.wait(59 * time.Second)
+		if !kept.say(t, data) {
+			t.Error("a confirmed timer counts from before")
+		}
+		r.wait(2 * time.Second)
+		lost.goesUnanswered(t, "an idle connection beyond the confirmed timer", data)
+		r.apply(t, fmt.Sprintf(timerPolicy, questions, ""))
+	}
+}
+
 // TestImpossibleSegments: a segment with flags that no stack sends together passes
 // where a rule admits it, begins no flow and so opens no way for an answer; to a
 // live flow it belongs only by a rule, too (T27).

@@ -236,6 +236,7 @@ func (d *daemon) Confirm(_ context.Context, req control.EndTrialRequest) (contro
 		d.keep(before)
 		return reply, err
 	}
+	d.engine.Retime()
 	d.log.Info("the policy is confirmed", "policy", d.cfg.PolicyFile, "generation", d.current.rs.Generation())
 	d.logNotify(d.notify.status(d.line()))
 	reply.Generation = d.current.rs.Generation()
