@@ -311,7 +311,7 @@ func TestReloadDryRun(t *testing.T) {
 	}
 	out := d.must(t, 0, "reload", "--dry-run", "--confirm", "5s")
 	for _, want := range []string{
-		fmt.Sprintf("  - group state: ingress udp %d 0.0.0.0/0\n", gateIn), fmt.Sprintf("  + group state: ingress udp %d 0.0.0.0/0\n", gateInNever),
+		fmt.Sprintf("  - group state: ingress udp %d 0.0.0.0/0 (sgr-", gateIn), fmt.Sprintf("  + group state: ingress udp %d 0.0.0.0/0 (sgr-", gateInNever),
 		"dry run: generation", "on trial for 5s", "orphans: ", "SSH guard: ",
 	} {
 		if !strings.Contains(out, want) {

@@ -17,6 +17,7 @@ var Inverted = []Inversion{
 	{"R12", "icmp-of-both-families", "test.TestICMPOfTheOtherFamily"},
 	{"R20", "zero-crosses-families", "test.TestFamiliesApart"},
 	{"R27", "group-peer-is-anyone", "test.TestGroupReferences"},
+	{"R31", "members-of-ipv4", "test.TestOwnAddressesAreMembers"},
 	{"R36", "ampersand-refused", "policy.TestCharacters"},
 	{"R37", "apostrophe-taken", "policy.TestCharacters"},
 	{"R46", "deletion-unseen", "policy.TestSince"},
@@ -32,12 +33,23 @@ var Inverted = []Inversion{
 	{"D7", "one-interface-of-two", "test.TestForwardedIsJudgedTwice"},
 	{"D9", "sources-unchecked", "test.TestSpoofedGuest"},
 
+	{"T1", "reply-not-tracked", "test.TestEgressNothing"},
 	{"T2", "return-rule-needless", "filter.TestUntrackedAgainstNaive"},
 	{"T3", "wide-crosses-families", "filter.TestUntrackedAgainstNaive"},
 	{"T7", "narrow-rule-is-wide", "filter.TestUntrackedAgainstNaive"},
+	{"T10", "others-forgotten-early", "cmd/internal/daemon.TestTimers/GRE"},
 	{"T15", "answers-open-flows", "filter.TestUntrackedSequences"},
 	{"T17", "rules-before-flow", "test.TestGroupsSwapped"},
+	{"T23", "flow-never-expires", "cmd/internal/daemon.TestStaleFlow"},
+	{"T26", "scope-ignored", "test.TestAsymmetricRoutes"},
 	{"T32", "untracked-takes-room", "filter.TestUntrackedNeedsNoRoom"},
+
+	{"timer udp stream", "stream-timer-of-udp", "cmd/internal/daemon.TestTimers/UDP_stream"},
+	{"timer udp stream", "udp-never-stream", "cmd/internal/daemon.TestTimers/UDP_stream"},
+	{"timer other", "others-forgotten-early", "cmd/internal/daemon.TestTimers/GRE"},
+
+	{"X2", "life-line-half-cut", "test.TestCutLifeLines/dhcpv4-client"},
+	{"X6", "exempt-forwarded", "test.TestExemptIsNotForwarded"},
 
 	{"Q2", "one-counter", "policy.TestQuotaCounters"},
 	{"Q3", "list-costs-entries", "policy.TestUsage"},
@@ -47,7 +59,9 @@ var Inverted = []Inversion{
 	{"row 9", "icmp-of-both-families", "test.TestICMPOfTheOtherFamily"},
 	{"row 11", "rules-before-flow", "test.TestSSHStory"},
 	{"row 14", "reply-not-tracked", "test.TestEgressNothing"},
-	{"row 19", "list-costs-entries", "test.TestQuotasAreMet"},
+	{"row 15", "others-forgotten-early", "cmd/internal/daemon.TestTimers/GRE"},
+	{"row 17", "stream-timer-of-udp", "cmd/internal/daemon.TestTimers/UDP_stream"},
+	{"row 19", "list-costs-entries", "test.TestQuotasAreMet/row_19:_a_list_sized_20_with_3_entries"},
 	{"row 26", "errors-switch-stuck", "test.TestPathMTU"},
 	{"row 26", "errors-unrelated", "test.TestPathMTU"},
 
