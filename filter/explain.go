@@ -56,6 +56,9 @@ type Explanation struct {
 	Groups   []GroupTried
 	Verdict  Verdict
 	LifeLine policy.LifeLine
+	// Unasked is the exempt service that the packet comes from without being an answer
+	// to anything: the rules decide about it.
+	Unasked policy.Exemption
 	// Flow is the live flow that the packet belongs to, or an ICMP error is about.
 	Flow *conntrack.FlowInfo
 	// Tracking says whether the packet's flow is tracked, or would be. Its Clause is
@@ -111,6 +114,9 @@ func Explain(rs *Ruleset, flows *conntrack.Table, now conntrack.Time, q Query) E
 	d, info := judgeOnly(a, q.Hook, q.Direction, &p, flows, now)
 	x.Verdict, x.Flow = d.Verdict, info
 	x.LifeLine = a.lifeLineAt(q.Hook, &p, q.Direction)
+	if e := a.exemptions; e != nil && q.Direction == conntrack.Ingress && d.Reason.Exemption() == policy.NoExemption {
+		x.Unasked = e.of(a.Device, p.Kind, p.Src, p.SrcPort)
+	}
 	if rule, ok := rs.Rule(d.Verdict.Rule); ok {
 		x.Rule = &rule
 	}

@@ -150,7 +150,7 @@ func exemptText() string {
 		}
 		return strings.Join(names, ", ")
 	}
-	return fmt.Sprintf("Services that pass whatever the rules say, as they do in AWS: what the machine asks them, and the answers, for %d s after a UDP question. Nobody else's packets do, nor connections from there. "+
+	return fmt.Sprintf("Services that pass whatever the rules say, as they do in AWS: what the machine asks them, and the answers, for %d s after a UDP question. Nobody else's packets do, nor connections from there; and while the daemon is dead, nothing of it. "+
 		"resolvers: DNS (UDP and TCP %d) of the name servers in resolv.conf, followed live. metadata: the cloud's metadata service, TCP %d of %s. time: AWS's time service, UDP %d of %s. "+
 		"Of what a host forwards nothing is exempt. Guests have the same, but for metadata that another machine than this one would answer: it would hand them this machine's credentials.",
 		int(policy.AnswerTime.Seconds()),

@@ -52,6 +52,9 @@ func Run(rs *filter.Ruleset, flows *conntrack.Table, now conntrack.Time, q filte
 	}
 	doc.Code = string(x.Code)
 	doc.Detail = detail(x)
+	if x.Unasked != policy.NoExemption {
+		doc.Detail += fmt.Sprintf("; it comes from an exempt service (%s), but answers no question that was asked", x.Unasked)
+	}
 	doc.Reply = &control.Reply{
 		Direction:   x.Direction.Reverse().String(),
 		Verdict:     Word(x.Reply),

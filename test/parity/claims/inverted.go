@@ -55,6 +55,12 @@ var Inverted = []Inversion{
 	{"Q3", "list-costs-entries", "policy.TestUsage"},
 	{"Q3", "group-costs-once", "policy.TestUsage"},
 
+	{"X2", "unasked-answers", "filter.TestExempt"},
+	{"X2", "stale-name-servers", "test.TestResolversAreFollowed"},
+	{"X2", "life-line-kept", "test.TestCutLifeLines/dhcpv4-client"},
+	{"X3", "life-line-half-cut", "filter.TestCutLifeLines"},
+	{"X6", "exempt-forwarded", "filter.TestExemptForward"},
+
 	{"row 1", "union-of-one", "test.TestUnionOfGroups"},
 	{"row 9", "icmp-of-both-families", "test.TestICMPOfTheOtherFamily"},
 	{"row 11", "rules-before-flow", "test.TestSSHStory"},
