@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sgfw/test/netlab"
+	"sgfw/test/parity"
 	"sgfw/test/wire"
 )
 
@@ -198,6 +199,7 @@ func deliver(c *net.IPConn, shooters []*shooter) {
 // all the time: none of them meets both sets or neither, and flows that neither
 // set would admit any more lose nothing.
 func TestReloadsUnderLoad(t *testing.T) {
+	parity.Proves(t, "D5", "T21")
 	client, server, _ := newPair(t)
 	set := func(ports ...int) string {
 		var rules []string

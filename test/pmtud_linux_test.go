@@ -48,7 +48,7 @@ func bottleneck() netlab.Topology {
 // and without a rule for ICMP; with `icmp_errors: rules` only a rule lets it
 // (T24, N9, row 26).
 func TestPathMTU(t *testing.T) {
-	parity.Proves(t, "row 26")
+	parity.Proves(t, "T24", "row 26")
 	const rules = "icmp_errors: rules"
 	var (
 		in, out     = []string{allow("tcp", inward)}, []string{allow("tcp", inward)}

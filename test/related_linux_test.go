@@ -7,6 +7,7 @@ import (
 
 	"sgfw/test/netlab"
 	"sgfw/test/netlab/labtest"
+	"sgfw/test/parity"
 	"sgfw/test/wire"
 )
 
@@ -95,6 +96,7 @@ func (f flowsOf) errors(marker []byte) []aboutFlow {
 // receiver sent in a live flow, and else never (T24; CVE-2019-5598 for the
 // destination). There is no rule at all any more when they arrive.
 func TestErrorsAboutFlows(t *testing.T) {
+	parity.Proves(t, "T24")
 	t.Parallel()
 	topology := finished()
 	second := []netip.Prefix{netip.MustParsePrefix("192.0.2.22/24"), netip.MustParsePrefix("2001:db8::22/64")}

@@ -109,6 +109,7 @@ func serveSessions(t *testing.T, client, server *netlab.Device) {
 // later reload works at once (T15, T16, T17, T18, rows 8, 11 and 14). In the
 // policies before, each direction opens only what the other one then answers.
 func TestSessionOutlivesItsRule(t *testing.T) {
+	parity.Proves(t, "T15", "T17")
 	wide := strings.Join(append([]string{allow("tcp", inward), allow("udp", inward)}, allowPing()...), ", ")
 	wideOut := strings.Join(append([]string{allow("tcp", outward), allow("udp", outward)}, allowPing()...), ", ")
 	byRule := policyWith([]string{wide}, []string{wideOut})
