@@ -181,7 +181,7 @@ func TestIDsStay(t *testing.T) {
 	}
 	d.start()
 	traffic(true)
-	if out := d.must(t, 0, "status"); !strings.Contains(out, "IDs may be others") {
+	if out := d.must(t, 0, "status"); !strings.Contains(out, "IDs are others") {
 		t.Errorf("status does not say that the seed was spoilt:\n%s", out)
 	}
 	d.ids(t)
@@ -197,7 +197,7 @@ func TestIDsStay(t *testing.T) {
 			t.Errorf("another seed: %s has the ID %s as before", what, id)
 		}
 	}
-	if out := d.must(t, 0, "status"); strings.Contains(out, "IDs may be others") {
+	if out := d.must(t, 0, "status"); strings.Contains(out, "IDs are others") {
 		t.Errorf("status says that a good seed is not kept:\n%s", out)
 	}
 }

@@ -67,7 +67,7 @@ func (p *program) printStatus(s control.Status) error {
 		t.row("rolled back", fmt.Sprintf("%s: %s", r.At.Local().Format(time.DateTime), r.Why))
 	}
 	if why := s.Policy.IDsNotKept; why != "" {
-		t.row("", "the IDs may be others after the next start: "+why)
+		t.row("", "IDs are others than before, or may be after the next start: "+why)
 	}
 	if f := s.Policy.Failure; f != nil {
 		t.row("refused", fmt.Sprintf("%s, by %s: %s", f.At.Local().Format(time.DateTime), f.By, f.Message))

@@ -76,7 +76,7 @@ var mutants = []mutant{
 	{
 		name: "ids-of-a-run", what: "every start of the daemon gives other IDs (R7)",
 		file: "cmd/internal/state/seed.go", packages: []string{"./cmd/internal/state"},
-		old: "	case err == nil:\n		return s, nil\n", new: "	case err == nil:\n		_, _ = rand.Read(s[:])\n		return s, nil\n",
+		old: "	if err == nil {\n		return s, nil\n	}\n	s, ok :=", new: "	if err == nil {\n		_, _ = rand.Read(s[:])\n		return s, nil\n	}\n	s, ok :=",
 	},
 	{
 		name: "description-is-identity", what: "a rule with another description has another ID (R3)",

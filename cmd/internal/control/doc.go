@@ -116,8 +116,8 @@ type PolicyStatus struct {
 	Loaded     time.Time `json:"loaded"`
 	Groups     int       `json:"groups"`
 	Rules      int       `json:"rules"`
-	// IDsNotKept says why the IDs may be others after the next start; empty when they
-	// stay.
+	// IDsNotKept says why the IDs are others than before, or may be after the next
+	// start; empty when they stay.
 	IDsNotKept string `json:"ids_not_kept,omitempty"`
 	// FileDiffers is true when the file says something else than what is in
 	// force, or cannot be read.

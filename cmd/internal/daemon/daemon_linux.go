@@ -66,9 +66,10 @@ type daemon struct {
 	trialChanged, watchChanged chan struct{}
 	// store is nil where nothing is kept.
 	store *state.Store
-	// ids are this machine's; idsNotKept says why the next start may find others, ""
-	// if it does not.
+	// ids are this machine's; unseeded says why what they are made of is new, and
+	// idsNotKept what users should know of that, "" for nothing.
 	ids        policy.IDs
+	unseeded   error
 	idsNotKept string
 
 	// mu orders everything that changes the rules: reloads, new facts,
@@ -177,6 +178,7 @@ func (d *daemon) start(ctx context.Context) error {
 		return fmt.Errorf("install table inet %s: %w", nft.TableName, err)
 	}
 	d.keep(d.record)
+	d.keepIDs()
 	return nil
 }
 

@@ -31,12 +31,8 @@ func (d *daemon) begin() (restored bool, err error) {
 	if d.cfg.StateDir != "" {
 		d.store = state.NewStore(d.cfg.StateDir, path)
 	}
-	seed, err := state.KeepSeed(d.cfg.StateDir)
-	d.ids = policy.IDs(seed)
-	if err != nil {
-		d.idsNotKept = err.Error()
-		d.log.Warn("the IDs of groups and rules may be others after the next start", "error", err)
-	}
+	seed, why := state.FindSeed(d.cfg.StateDir)
+	d.ids, d.unseeded = policy.IDs(seed), why
 	source, readErr := readPolicy(d.cfg.PolicyFile)
 	d.tried = source.Sum
 	if last := d.recall(path); last != nil {
@@ -118,6 +114,14 @@ func (d *daemon) keep(r state.Record) {
 	if err := d.write(r); err != nil {
 		d.unkept = err.Error()
 		d.log.Warn("what to roll back to is not as it should be on disk", "error", err)
+	}
+}
+
+// keepIDs writes down what the IDs are made of, once there is a daemon to give them.
+func (d *daemon) keepIDs() {
+	if err := state.KeepSeed(d.cfg.StateDir, state.Seed(d.ids), d.unseeded); err != nil {
+		d.idsNotKept = err.Error()
+		d.log.Warn("the IDs of groups and rules are others than before, or may be after the next start", "error", err)
 	}
 }
 

@@ -26,8 +26,11 @@ const seedName = "id-seed"
 // It is not to be shown, see machine-id(5): a keyed hash of it may be.
 var machineID = "/etc/machine-id"
 
+// ErrUnkept says that nothing keeps a seed which no other start would find.
+var ErrUnkept = errors.New("no state directory, and no machine ID")
+
 // ReadSeed returns the seed that a daemon with this state directory uses or would
-// use, and changes nothing. Where none is kept yet that is the machine's own.
+// use. Where none is kept yet that is the machine's own.
 func ReadSeed(dir string) (Seed, error) {
 	s, err := loadSeed(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -41,47 +44,49 @@ func ReadSeed(dir string) (Seed, error) {
 	return s, nil
 }
 
-// KeepSeed returns the seed of the state directory. Where there is none, or none
-// that can be used, it keeps a new one: the machine's own, so that a directory that
-// was lost costs no ID, or else a random one. The seed can be used whatever the
-// error says; after an error the next start may find another.
-func KeepSeed(dir string) (Seed, error) {
-	fresh, ok := machineSeed()
+// FindSeed is ReadSeed for a daemon, which needs one in any case: where none is kept,
+// or none that can be used, it is the machine's own, so that a directory that was
+// lost costs no ID, or else a random one. The error says why it is a new one.
+func FindSeed(dir string) (Seed, error) {
+	s, err := loadSeed(dir)
+	if err == nil {
+		return s, nil
+	}
+	s, ok := machineSeed()
 	if !ok {
 		// It never fails.
-		_, _ = rand.Read(fresh[:])
+		_, _ = rand.Read(s[:])
 	}
-	if dir == "" {
-		if ok {
-			return fresh, nil
-		}
-		return fresh, errors.New("no state directory, and no machine ID")
-	}
-	s, err := loadSeed(dir)
+	return s, fmt.Errorf("state: %w", err)
+}
+
+// KeepSeed keeps what FindSeed found, why being its error. It returns what there is
+// to be told: that the file of another seed was of no use, or that the next start
+// may find another.
+func KeepSeed(dir string, s Seed, why error) error {
 	switch {
-	case err == nil:
-		return s, nil
-	case errors.Is(err, fs.ErrNotExist):
-		err = nil
-	case !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrUntrusted):
-		// It may be there, and be read another time.
-		return fresh, fmt.Errorf("state: %w", err)
+	case why == nil:
+		return nil
+	case dir == "":
+		if own, ok := machineSeed(); ok && own == s {
+			return nil
+		}
+		return fmt.Errorf("state: %w", ErrUnkept)
+	case errors.Is(why, fs.ErrNotExist):
+		why = nil
+	case !errors.Is(why, ErrCorrupt) && !errors.Is(why, ErrUntrusted):
+		return why // what is there may be read another time
 	}
-	text := []byte(hex.EncodeToString(fresh[:]) + "\n")
-	if werr := writeFile(dir, seedName, text); werr != nil {
-		return fresh, fmt.Errorf("state: %w", errors.Join(err, werr))
+	if err := writeFile(dir, seedName, []byte(hex.EncodeToString(s[:])+"\n")); err != nil {
+		return errors.Join(why, fmt.Errorf("state: %w", err))
 	}
-	// Another daemon may have been there at the same time: the last one stays.
-	if s, lerr := loadSeed(dir); lerr == nil {
-		fresh = s
-	}
-	if err != nil {
-		err = fmt.Errorf("state: %w: another one takes its place", err)
-	}
-	return fresh, err
+	return why
 }
 
 func loadSeed(dir string) (s Seed, err error) {
+	if dir == "" {
+		return s, fs.ErrNotExist
+	}
 	b, err := readFile(dir, seedName)
 	if err != nil {
 		return s, err

@@ -28,10 +28,16 @@ const (
 	anotherMachine = "fedcba9876543210fedcba9876543210"
 )
 
-// keep is KeepSeed for those who expect no error.
+// findAndKeep is what a daemon does.
+func findAndKeep(dir string) (Seed, error) {
+	s, why := FindSeed(dir)
+	return s, KeepSeed(dir, s, why)
+}
+
+// keep is findAndKeep for those who expect no error.
 func keep(t *testing.T, dir string) Seed {
 	t.Helper()
-	s, err := KeepSeed(dir)
+	s, err := findAndKeep(dir)
 	if err != nil || s == (Seed{}) {
 		t.Fatalf("%v, %v", s, err)
 	}
@@ -44,6 +50,9 @@ func TestSeedStays(t *testing.T) {
 	onMachine(t, oneMachine)
 	dir := filepath.Join(t.TempDir(), "deep", "state")
 	before, err := ReadSeed(dir)
+	if found, why := FindSeed(dir); found != before || why == nil {
+		t.Errorf("found %x, %v, and read %x", found, why, before)
+	}
 	if _, made := os.Stat(dir); err != nil || !os.IsNotExist(made) {
 		t.Fatalf("reading: %v, and the directory: %v", err, made)
 	}
@@ -82,7 +91,7 @@ func TestSeedWithoutMachine(t *testing.T) {
 		if keep(t, t.TempDir()) == s {
 			t.Errorf("%q: the same seed twice", id)
 		}
-		if s, err := KeepSeed(""); err == nil || s == (Seed{}) {
+		if s, err := findAndKeep(""); err == nil || s == (Seed{}) {
 			t.Errorf("%q: kept nowhere: %v, %v", id, s, err)
 		}
 	}
@@ -115,7 +124,7 @@ func TestSeedIsReplaced(t *testing.T) {
 		if _, err := ReadSeed(dir); !errors.Is(err, tc.want) {
 			t.Errorf("%s: read: %v, want %v", name, err, tc.want)
 		}
-		s, err := KeepSeed(dir)
+		s, err := findAndKeep(dir)
 		if !errors.Is(err, tc.want) || s == (Seed{}) || (s[0] == 0xab) != (tc.want == nil) {
 			t.Errorf("%s: %x, %v, want %v", name, s, err, tc.want)
 		}
@@ -132,7 +141,7 @@ func TestSeedCannotBeKept(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if s, err := KeepSeed(file); err == nil || s == (Seed{}) {
+	if s, err := findAndKeep(file); err == nil || s == (Seed{}) {
 		t.Errorf("%v, %v", s, err)
 	}
 }
@@ -144,7 +153,7 @@ func TestSeedAtOnce(t *testing.T) {
 	var all [8]Seed
 	var wg sync.WaitGroup
 	for i := range all {
-		wg.Go(func() { all[i], _ = KeepSeed(dir) })
+		wg.Go(func() { all[i], _ = findAndKeep(dir) })
 	}
 	wg.Wait()
 	for _, s := range all {
