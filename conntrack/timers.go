@@ -34,6 +34,15 @@ func DefaultTimeouts() Timeouts {
 	}
 }
 
+// Untracked returns the timers of flows that are only remembered, see
+// [Cell.InsertUntracked]. A connection is remembered for longer than TCP waits
+// until it sends again what was not acknowledged, which is 120 s (TCP_RTO_MAX in
+// Linux): one that is cut would be another one for the table otherwise.
+func (tmo Timeouts) Untracked() Timeouts {
+	tmo.Established = max(tmo.Established, TimeoutPickup)
+	return tmo
+}
+
 // The idle timers that nobody sets. TCP and ICMP are those of Linux, as AWS
 // does not document its own (aws-semantics §12; kernel
 // net/netfilter/nf_conntrack_proto_tcp.c tcp_timeouts); 600 s for other

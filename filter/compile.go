@@ -109,6 +109,7 @@ func (c *Compiler) Compile(p *policy.Policy, m *member.Membership) *Ruleset {
 			cut:      p.Settings.CutLifeLines,
 			matchers: *job.pooled(in.Groups),
 		}
+		rs.attachments[i].remembered = rs.attachments[i].timeouts.Untracked()
 		if p.Settings.Tracking == policy.TrackingAWS && in.Scope == "" {
 			rs.attachments[i].wide = job.wide(in.Groups)
 		}

@@ -26,8 +26,10 @@ const (
 	commitUpdate
 	// commitInsert begins a flow, in place of a closed one if there is any.
 	commitInsert
-	// commitUntracked remembers a flow that is not tracked.
+	// commitUntracked remembers a flow that is not tracked, commitRemember goes on
+	// to do so by the outcome.
 	commitUntracked
+	commitRemember
 	// commitAsk remembers a question to an exempt service.
 	commitAsk
 )
@@ -129,7 +131,9 @@ func (d *Decision) Commit(c *conntrack.Cell, a *Attachment, s *conntrack.Sample,
 			d.Reason = ReasonTableFull
 		}
 	case commitUntracked:
-		c.InsertUntracked(s, uint32(d.Rule), &a.timeouts, now)
+		c.InsertUntracked(s, uint32(d.Rule), &a.remembered, now)
+	case commitRemember:
+		c.Update(s, d.outcome, &a.remembered, now)
 	case commitAsk:
 		a.exemptions.asked.note(d.question)
 	}

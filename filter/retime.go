@@ -23,7 +23,11 @@ func (e *Engine) Retime() (shortened int) {
 	}
 	now := e.clock()
 	e.flows.Range(now, func(f conntrack.FlowInfo) bool {
-		if t, ok := timeouts[f.Tuple.Scope()]; ok && e.flows.Shorten(&f, &t, now) {
+		t, ok := timeouts[f.Tuple.Scope()]
+		if f.Untracked {
+			t = t.Untracked()
+		}
+		if ok && e.flows.Shorten(&f, &t, now) {
 			shortened++
 		}
 		return true

@@ -52,6 +52,8 @@ type Attachment struct {
 type attachmentTemplate struct {
 	iface    *policy.Interface
 	timeouts conntrack.Timeouts
+	// remembered are those of untracked flows.
+	remembered conntrack.Timeouts
 	// inward is the direction of what comes in through the device: it enters
 	// this machine, or leaves the guest behind the device.
 	inward conntrack.Direction

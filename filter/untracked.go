@@ -64,7 +64,7 @@ func (t *attachmentTemplate) leaves(p *packet.Packet, s *conntrack.Sample, flow 
 	case known && opener == flow.Opener() && (left || opener != d):
 		// A flow that has lost its rule is remembered, too, while it is answered.
 		if out.outcome = flow.Assess(s); out.outcome == conntrack.OutcomeMember {
-			out.commit = commitUpdate
+			out.commit = commitRemember
 		} else if begins {
 			out.commit = commitUntracked
 		}
@@ -133,11 +133,6 @@ var clauseNames = [...]string{
 
 // String returns the clause's stable word, "" for ClauseNone.
 func (c Clause) String() string { return clauseNames[c] }
-
-// Clauses lists the clauses that something can be decided by.
-func Clauses() []Clause {
-	return []Clause{ClauseSetting, ClauseScope, ClauseProtocol, ClauseOpening, ClauseReturn, ClauseEarlier, ClauseBoth}
-}
 
 // Tracking says whether a flow is tracked and why.
 type Tracking struct {

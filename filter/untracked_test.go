@@ -176,6 +176,31 @@ func TestUntrackedTCP(t *testing.T) {
 	expect(t, "its answer", b.in(tcp4(client, us, 40000, 80, 900, 501, conntrack.SYN|conntrack.ACK)), ReasonFlow)
 }
 
+// TestUntrackedOutlivesShortTimers: a connection that was cut is remembered from
+// one retransmission to the next, however short its timer is, also when a reload
+// has just made it so (T20).
+func TestUntrackedOutlivesShortTimers(t *testing.T) {
+	parity.Proves(t, "T15")
+	quick := func(ingress ...policy.Rule) *policy.Policy {
+		p := awsPolicy(ingress, rules(all4))
+		p.Interfaces[0].Timeouts.TCPEstablished = time.Minute
+		return p
+	}
+	for what, first := range map[string]*policy.Policy{"short from the beginning": quick(web4), "shortened": awsPolicy(rules(web4), rules(all4))} {
+		b := newBench(t, first)
+		b.in(tcp4(client, us, 40000, 80, 1, 0, conntrack.SYN))
+		b.out(tcp4(us, client, 80, 40000, 9, 2, conntrack.SYN|conntrack.ACK))
+		b.in(tcp4(client, us, 40000, 80, 2, 10, conntrack.ACK))
+		b.apply(quick())
+		b.Retime()
+		for range 10 {
+			b.wait(2 * time.Minute)
+			expect(t, what+": out, a rule", b.out(tcp4(us, client, 80, 40000, 10, 2, conntrack.ACK)), ReasonUntracked)
+			expect(t, what+": in, no rule", b.in(tcp4(client, us, 40000, 80, 2, 10, conntrack.ACK)), ReasonNotAFlow)
+		}
+	}
+}
+
 // TestUntrackedUDP is the same for UDP, whose packets do not tell who began.
 func TestUntrackedUDP(t *testing.T) {
 	parity.Proves(t, "T6", "T15")
@@ -320,6 +345,50 @@ func TestUntrackedLeavesOthersAlone(t *testing.T) {
 	expect(t, "ping", b.in(icmp4(client, us, 8, 0, 7<<16, nil)), ReasonRule)
 	b.apply(awsPolicy(nil, nil))
 	expect(t, "its reply without rules", b.out(icmp4(us, client, 0, 0, 7<<16, nil)), ReasonFlow)
+}
+
+// TestUntrackedForwarded: a routed packet is judged at each device by its own rules,
+// and its flow may be untracked at one and tracked at the other (D7, X6).
+func TestUntrackedForwarded(t *testing.T) {
+	p := awsPolicy(rules(web4), rules(all4)) // towards the client
+	p.Groups = append(p.Groups, policy.Group{Name: "two", Egress: rules(web4)})
+	p.Interfaces = append(p.Interfaces, policy.Interface{Device: "eth1", Groups: []string{"two"}, Timeouts: policy.DefaultTimeouts})
+	b := newBench(t, p)
+	server := [4]byte{10, 0, 0, 80}
+	forward := func(raw []byte) Verdict { return b.cross(HookForward, 2, 3, raw) }
+	back := func(raw []byte) Verdict { return b.cross(HookForward, 3, 2, raw) }
+	expect(t, "SYN", forward(tcp4(client, server, 40000, 80, 1, 0, conntrack.SYN)), ReasonRule) // at eth1
+	expect(t, "SYN-ACK", back(tcp4(server, client, 80, 40000, 9, 2, conntrack.SYN|conntrack.ACK)), ReasonUntracked)
+	expect(t, "ACK", forward(tcp4(client, server, 40000, 80, 2, 10, conntrack.ACK)), ReasonFlow)
+	if st := b.Flows().Stats(); st.Flows != 1 || st.Untracked != 1 {
+		t.Errorf("flows %+v, want one of each kind", st)
+	}
+	cut := awsPolicy(nil, rules(all4))
+	cut.Groups, cut.Interfaces = append(cut.Groups, p.Groups[1]), append(cut.Interfaces, p.Interfaces[1])
+	b.apply(cut)
+	expect(t, "answer", back(tcp4(server, client, 80, 40000, 10, 2, conntrack.ACK)), ReasonUntracked)
+	expect(t, "cut where it enters", forward(tcp4(client, server, 40000, 80, 2, 10, conntrack.ACK)), ReasonNotAFlow)
+}
+
+// TestUntrackedGuest: the flows of a guest are untracked by the rules of the guest,
+// and its source/destination check holds for them (X6, D9).
+func TestUntrackedGuest(t *testing.T) {
+	guest := func(ingress, egress []policy.Rule) *policy.Policy {
+		p := awsPolicy(ingress, egress)
+		in := &p.Interfaces[0]
+		in.Mode, in.Addresses, in.SourceDestCheck = policy.ModeGuest, []netip.Addr{netip.AddrFrom4(us)}, true
+		return p
+	}
+	b := newBench(t, guest(rules(web4), rules(all4)))
+	// What goes out through the device is the guest's ingress.
+	expect(t, "SYN", b.out(tcp4(client, us, 40000, 80, 1, 0, conntrack.SYN)), ReasonUntracked)
+	expect(t, "SYN-ACK", b.in(tcp4(us, client, 80, 40000, 9, 2, conntrack.SYN|conntrack.ACK)), ReasonUntracked)
+	expect(t, "SYN-ACK in the name of another", b.in(tcp4(other, client, 80, 40000, 9, 2, conntrack.SYN|conntrack.ACK)), ReasonSourceDestCheck)
+	expect(t, "own SYN", b.in(tcp4(us, client, 5000, 443, 1, 0, conntrack.SYN)), ReasonRule)
+	b.apply(guest(nil, rules(all4)))
+	expect(t, "cut", b.out(tcp4(client, us, 40000, 80, 2, 10, conntrack.ACK)), ReasonNotAFlow)
+	expect(t, "the guest goes on", b.in(tcp4(us, client, 80, 40000, 10, 2, conntrack.ACK)), ReasonUntracked)
+	expect(t, "and is not answered", b.out(tcp4(client, us, 40000, 80, 2, 10, conntrack.ACK)), ReasonNotAFlow)
 }
 
 // twinFlow is a flow of twinTracker.

@@ -459,6 +459,11 @@ var mutants = []mutant{
 		old: "		opener = flow.Opener()\n", new: "		opener = d\n",
 	},
 	{
+		name: "cut-and-forgotten", what: "a connection that is cut is forgotten between two retransmissions (T15)",
+		file: "conntrack/timers.go", packages: table,
+		old: "max(tmo.Established, TimeoutPickup)", new: "min(tmo.Established, TimeoutPickup)",
+	},
+	{
 		name: "untracked-takes-room", what: "an untracked flow needs a place of a tracked one (T32)",
 		file: "conntrack/untracked.go", packages: table,
 		old: "	if !sh.admitUntracked(now) {\n", new: "	if !sh.admitUntracked(now) || sh.table.flows.Load() >= sh.table.maxFlows {\n",
