@@ -2,6 +2,7 @@ package differential
 
 import (
 	"fmt"
+	"net/netip"
 	"time"
 
 	"sgfw/conntrack"
@@ -21,6 +22,7 @@ const epoch = time.Hour + 123*time.Millisecond
 // as text, packets as bytes, and a worker in between: all but the kernel.
 type engine struct {
 	links    []member.Link
+	servers  []netip.Addr
 	index    map[string]uint32
 	compiler *filter.Compiler
 	filter   *filter.Engine
@@ -32,7 +34,7 @@ type engine struct {
 // newEngine returns an engine without a policy. parsed remembers what was read.
 func newEngine(w *World, parsed map[*naive.Policy]*policy.Policy) *engine {
 	e := &engine{
-		compiler: filter.NewCompiler(), now: conntrack.Time(epoch), parsed: parsed,
+		compiler: filter.NewCompiler(), now: conntrack.Time(epoch), parsed: parsed, servers: w.Resolvers,
 		index: make(map[string]uint32),
 	}
 	for i, d := range w.Devices {
@@ -52,7 +54,7 @@ func (e *engine) apply(p *naive.Policy) error {
 		}
 		e.parsed[p] = read
 	}
-	rs := e.compiler.Compile(read, member.Resolve(read, member.Facts{Links: e.links})).WithLinks(e.links)
+	rs := e.compiler.Compile(read, member.Resolve(read, member.Facts{Links: e.links})).WithResolvers(e.servers).WithLinks(e.links)
 	if e.filter != nil {
 		e.filter.Publish(rs)
 		e.filter.Retime()

@@ -105,7 +105,9 @@ func (t *Traffic) begin() {
 	for side := range k.address {
 		k.address[side] = t.addressAt(family, k.ways[side])
 	}
-	if rule != nil && rule.CIDR.IsValid() {
+	if t.world.Behind == nil && chance(r, 6) {
+		t.callService(k, family)
+	} else if rule != nil && rule.CIDR.IsValid() {
 		t.moveInto(k, rule.CIDR)
 	}
 	switch k.protocol {
@@ -208,6 +210,27 @@ func (t *Traffic) moveInto(k *talk, network netip.Prefix) {
 		if chance(r, 10) {
 			k.address[side] = neighbour(r, k.address[side])
 		}
+	}
+}
+
+// callService makes a conversation one with a service that may be exempt, or with
+// its neighbour.
+func (t *Traffic) callService(k *talk, family int) {
+	r := t.random
+	switch r.IntN(3) {
+	case 0:
+		k.protocol, k.address[1], k.port[1] = one(r, naive.UDP, naive.TCP), t.world.Resolvers[family], 53
+	case 1:
+		k.protocol, k.address[1], k.port[1] = naive.TCP, addresses("169.254.169.254", "fd00:ec2::254")[family], 80
+	case 2:
+		k.protocol, k.address[1], k.port[1] = naive.UDP, addresses("169.254.169.123", "fd00:ec2::123")[family], 123
+	}
+	if chance(r, 10) {
+		k.address[1] = neighbour(r, k.address[1])
+	}
+	if k.ways[0].Hook == naive.Input && chance(r, 90) { // the machine asks, not the service
+		slices.Reverse(k.ways[:])
+		k.address[0] = t.addressAt(family, k.ways[0])
 	}
 }
 

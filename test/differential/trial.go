@@ -67,7 +67,7 @@ type pair struct {
 }
 
 func (w *World) newPair(parsed map[*naive.Policy]*policy.Policy) *pair {
-	return &pair{engine: newEngine(w, parsed), naive: naive.NewMachine(w.Devices)}
+	return &pair{engine: newEngine(w, parsed), naive: naive.NewMachine(w.Devices, w.Resolvers...)}
 }
 
 // step goes one step and says in which verdicts the two differ, "" if they agree.

@@ -21,6 +21,9 @@ type World struct {
 	// Interfaces are what may be managed.
 	Interfaces []naive.Interface
 
+	// Resolvers are the name servers of the machine.
+	Resolvers []netip.Addr
+
 	// Behind are the addresses of those who send through a device, where the world
 	// is a router's and no other packets exist; nil where every packet does.
 	Behind map[string][]netip.Addr
@@ -35,7 +38,8 @@ func Laboratory() *World {
 			{Name: "eth1", Addresses: addresses("10.0.1.4", "10.0.1.5", "2001:db8:1::4")},
 			{Name: "veth-a"}, {Name: "veth-b"}, {Name: "free"},
 		},
-		Ports: []int{0, 1, 22, 23, 53, 79, 80, 81, 443, 8000, 8001, 8002, 65534, 65535},
+		Resolvers: addresses("10.0.0.7", "2001:db8:1::7"),
+		Ports:     []int{0, 1, 22, 23, 53, 79, 80, 81, 443, 8000, 8001, 8002, 65534, 65535},
 		Interfaces: []naive.Interface{
 			{Device: "eth0"}, {Device: "eth1"},
 			{Device: "veth-a", Guest: true, Addresses: addresses("10.0.0.2", "2001:db8::2")},
@@ -56,6 +60,7 @@ func Passage(managed string, guest bool) *World {
 	w := Laboratory()
 	w.Devices = []naive.Device{{Name: "eth0"}, {Name: "eth1"}}
 	w.Interfaces = []naive.Interface{{Device: managed, Guest: guest}}
+	w.Resolvers = nil
 	w.Behind = make(map[string][]netip.Addr)
 	for _, pool := range w.Addresses {
 		for _, a := range pool {
@@ -108,6 +113,7 @@ func chance(r *rand.Rand, percent int) bool { return r.IntN(100) < percent }
 // Policy makes a policy for the world.
 func (w *World) Policy(r *rand.Rand) *naive.Policy {
 	p := &naive.Policy{RulesForErrors: chance(r, 15), AsAWS: w.Behind == nil && chance(r, 50)}
+	w.exempt(r, p)
 	for f, name := range listNames {
 		l := naive.List{Name: name}
 		for range 1 + r.IntN(3) {
@@ -151,11 +157,30 @@ func (w *World) Policy(r *rand.Rand) *naive.Policy {
 	return p
 }
 
+// exempt chooses what passes whatever the rules say.
+func (w *World) exempt(r *rand.Rand, p *naive.Policy) {
+	p.Exempt, p.Cut = nil, nil
+	if w.Behind != nil {
+		return
+	}
+	for _, x := range []naive.Reason{naive.Resolvers, naive.Metadata, naive.Time} {
+		if chance(r, 40) {
+			p.Exempt = append(p.Exempt, x)
+		}
+	}
+	if chance(r, 20) {
+		p.Cut = append(p.Cut, one(r, naive.Neighbours, naive.Listeners, naive.DHCP, naive.DHCPv6))
+	}
+}
+
 // attach makes an entry of a policy: with some groups, its mode perhaps turned.
 func (w *World) attach(r *rand.Rand, p *naive.Policy, n naive.Interface) naive.Interface {
 	n.Groups = w.someGroups(r, p)
 	if w.Behind == nil && chance(r, 8) {
 		n.Guest = !n.Guest
+	}
+	if w.Behind == nil && !n.Guest && chance(r, 30) {
+		n.Scope = "shared"
 	}
 	n.Check = n.Guest && len(n.Addresses) > 0 && chance(r, 70)
 	n.Established, n.UDP, n.Stream = 432000*time.Second, 30*time.Second, 180*time.Second
@@ -270,12 +295,15 @@ func (w *World) Change(r *rand.Rand, old *naive.Policy) *naive.Policy {
 				}
 			}
 		default:
-			if i := r.IntN(len(p.Interfaces)); len(p.Interfaces) > 1 && chance(r, 50) {
+			switch i := r.IntN(len(p.Interfaces)); {
+			case len(p.Interfaces) > 1 && chance(r, 50):
 				p.Interfaces = slices.Delete(p.Interfaces, i, i+1)
-			} else if w.Behind != nil || chance(r, 50) {
+			case w.Behind != nil, chance(r, 40):
 				p.RulesForErrors = !p.RulesForErrors
-			} else {
+			case chance(r, 50):
 				p.AsAWS = !p.AsAWS
+			default:
+				w.exempt(r, p)
 			}
 		}
 	}

@@ -43,6 +43,9 @@ func Text(p *naive.Policy, settings string) string {
 		if len(n.Addresses) > 0 {
 			fmt.Fprintf(&b, "    addresses: %s\n", addressList(n.Addresses))
 		}
+		if n.Scope != "" {
+			fmt.Fprintf(&b, "    scope: %s\n", n.Scope)
+		}
 		if n.Guest {
 			fmt.Fprintf(&b, "    source_dest_check: %t\n", n.Check)
 		}
@@ -61,6 +64,19 @@ func Text(p *naive.Policy, settings string) string {
 	}
 	if p.AsAWS {
 		set = append(set, "tracking: aws")
+	}
+	var exempt, cut []string
+	for _, x := range p.Exempt {
+		exempt = append(exempt, strings.TrimPrefix(string(x), "exempt-"))
+	}
+	for _, l := range p.Cut {
+		cut = append(cut, l+": false")
+	}
+	if len(exempt) > 0 {
+		set = append(set, "exempt: ["+strings.Join(exempt, ", ")+"]")
+	}
+	if len(cut) > 0 {
+		set = append(set, "life_lines: { "+strings.Join(cut, ", ")+" }")
 	}
 	if settings != "" {
 		set = append(set, settings)

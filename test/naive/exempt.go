@@ -2,33 +2,40 @@ package naive
 
 import "net/netip"
 
-// lifeLine reports whether no policy may cut the packet: neighbour discovery and
+// The names of life lines.
+const (
+	Neighbours = "neighbour-discovery"
+	Listeners  = "multicast-listener-discovery"
+	DHCP       = "dhcpv4-client"
+	DHCPv6     = "dhcpv6-client"
+)
+
+// lifeLine reports whether rules may not cut the packet: neighbour discovery and
 // MLD (X3), and the exchanges of a DHCP client (§4), of the protected machine
-// itself. What is routed past it is none of these.
-func lifeLine(d Direction, h Hook, p *Packet) bool {
-	if h == Forward {
-		return false
-	}
-	return linkTalk(d, p)
+// itself. What is routed past it is none of these; each can be switched off (X2).
+func (m *Machine) lifeLine(d Direction, h Hook, p *Packet) bool {
+	name := linkTalk(d, p)
+	return h != Forward && name != "" && !has(m.policy.Cut, name)
 }
 
-// linkTalk is lifeLine of a packet that is not routed.
-func linkTalk(d Direction, p *Packet) bool {
+// linkTalk names the life line that a packet is if it is not routed, "" for none.
+func linkTalk(d Direction, p *Packet) string {
 	client, server := p.SrcPort, p.DstPort
 	if d == In {
 		client, server = server, client
 	}
 	switch {
-	case p.isICMP() && !p.isV4() && 133 <= p.Type && p.Type <= 137:
-		return p.HopLimit == 255
-	case p.isICMP() && !p.isV4() && (130 <= p.Type && p.Type <= 132 || p.Type == 143):
-		return p.HopLimit == 1 && (p.Src.IsLinkLocalUnicast() || p.Src == netip.IPv6Unspecified())
-	case p.isUDP() && p.isV4():
-		return client == 68 && server == 67
-	case p.isUDP():
-		return client == 546 && server == 547 && p.Src.IsLinkLocalUnicast()
+	case p.isICMP() && !p.isV4() && 133 <= p.Type && p.Type <= 137 && p.HopLimit == 255:
+		return Neighbours
+	case p.isICMP() && !p.isV4() && (130 <= p.Type && p.Type <= 132 || p.Type == 143) && p.HopLimit == 1 &&
+		(p.Src.IsLinkLocalUnicast() || p.Src == netip.IPv6Unspecified()):
+		return Listeners
+	case p.isUDP() && p.isV4() && client == 68 && server == 67:
+		return DHCP
+	case p.isUDP() && !p.isV4() && client == 546 && server == 547 && p.Src.IsLinkLocalUnicast():
+		return DHCPv6
 	}
-	return false
+	return ""
 }
 
 // addressed is the source/destination check (D9): what leaves the machine comes
@@ -41,9 +48,9 @@ func addressed(n *Interface, d Direction, p *Packet) bool {
 	}
 	if d == Out {
 		noneYet := p.Src.IsUnspecified() || p.Src.IsLinkLocalUnicast() && !p.isV4()
-		return has(n.Addresses, p.Src) || noneYet && linkTalk(d, p)
+		return has(n.Addresses, p.Src) || noneYet && linkTalk(d, p) != ""
 	}
 	everybody := p.Dst.IsMulticast() || p.Dst == netip.AddrFrom4([4]byte{255, 255, 255, 255})
 	return has(n.Addresses, p.Dst) || everybody ||
-		p.Dst.IsLinkLocalUnicast() && !p.isV4() && linkTalk(d, p)
+		p.Dst.IsLinkLocalUnicast() && !p.isV4() && linkTalk(d, p) != ""
 }

@@ -20,13 +20,10 @@ const (
 	timeOther     = 600 * time.Second
 )
 
-// flow is what is remembered of packets that passed: of one interface (T26), by
-// five-tuple, ICMP by identifier (T9), other protocols by addresses alone (T10).
+// flow is what is remembered of packets that passed: at one place, by five-tuple,
+// ICMP by identifier (T9), other protocols by addresses alone (T10).
 type flow struct {
-	device string
-	// guest: whom the device protected then. Under the other mode nothing of it
-	// holds.
-	guest bool
+	place place
 
 	// untracked: it makes no packet pass (T6).
 	untracked bool
@@ -40,6 +37,20 @@ type flow struct {
 
 	rounds rounds // UDP
 	tcp    tcp
+}
+
+// place is where a flow belongs: to one interface, or to those that share a scope
+// (T26). Under the other mode somebody else is protected, and nothing holds.
+type place struct {
+	device, scope string
+	guest         bool
+}
+
+func (n *Interface) place(device string) place {
+	if n.Scope != "" {
+		return place{scope: n.Scope, guest: n.Guest}
+	}
+	return place{device: device, guest: n.Guest}
 }
 
 // end is an address with what stands for a port.
@@ -89,7 +100,7 @@ func (m *Machine) find(n *Interface, device string, d Direction, p *Packet) *flo
 			continue
 		}
 		live = append(live, f)
-		if f.device != device || f.guest != n.Guest || f.protocol != p.Protocol || f.query != query {
+		if f.place != n.place(device) || f.protocol != p.Protocol || f.query != query {
 			continue
 		}
 		forth := d == f.opener && src == f.src && dst == f.dst
@@ -121,7 +132,7 @@ func begins(p *Packet) bool {
 }
 
 func begin(n *Interface, device string, now time.Duration, d Direction, p *Packet) *flow {
-	f := &flow{device: device, guest: n.Guest, opener: d, protocol: p.Protocol}
+	f := &flow{place: n.place(device), opener: d, protocol: p.Protocol}
 	f.src, f.dst = ends(p)
 	f.query, _, _ = p.query()
 	f.rounds.requests = 1

@@ -1,6 +1,9 @@
 package naive
 
-import "time"
+import (
+	"net/netip"
+	"time"
+)
 
 // Hook is where on its way through the machine a packet is judged. The values are
 // netfilter's.
@@ -16,12 +19,15 @@ const (
 type Reason string
 
 const (
-	// OfFlow, OfRule, Untracked, Related and LifeLine pass.
+	// OfFlow and those below pass.
 	OfFlow    Reason = "flow"
 	OfRule    Reason = "rule"
 	Untracked Reason = "untracked"
 	Related   Reason = "related"
 	LifeLine  Reason = "life-line"
+	Resolvers Reason = "exempt-resolvers"
+	Metadata  Reason = "exempt-metadata"
+	Time      Reason = "exempt-time"
 	// The rest drop.
 	NoRule    Reason = "no-rule"
 	NotAFlow  Reason = "not-a-flow"
@@ -31,7 +37,7 @@ const (
 
 // Passes reports whether packets with this reason go on.
 func (r Reason) Passes() bool {
-	return has([]Reason{OfFlow, OfRule, Untracked, Related, LifeLine}, r)
+	return has([]Reason{OfFlow, OfRule, Untracked, Related, LifeLine, Resolvers, Metadata, Time}, r)
 }
 
 // Verdict is what was decided about a packet.
@@ -46,22 +52,32 @@ type Machine struct {
 	// Now is the time, which only its user moves.
 	Now time.Duration
 
-	devices []Device
-	policy  *Policy
-	flows   []*flow
+	devices   []Device
+	resolvers []netip.Addr
+	policy    *Policy
+	flows     []*flow
+	questions []question
 }
 
-// NewMachine returns a machine with these devices and a policy that has no
-// device.
-func NewMachine(devices []Device) *Machine { return &Machine{devices: devices, policy: new(Policy)} }
+// NewMachine returns a machine with these devices, which asks these name servers,
+// and a policy that has no device.
+func NewMachine(devices []Device, resolvers ...netip.Addr) *Machine {
+	return &Machine{devices: devices, resolvers: resolvers, policy: new(Policy)}
+}
 
 // Apply puts another policy in force. Live flows stay (T15, T17); where a timer
 // became shorter they live no longer than it from now on (T20).
 func (m *Machine) Apply(p *Policy) {
 	m.policy = p
 	for _, f := range m.flows {
-		if n := p.Manages(f.device); n != nil && n.Guest == f.guest {
-			f.until = min(f.until, m.Now+f.timer(n))
+		longest := time.Duration(-1) // of the devices that may see its next packet
+		for _, d := range m.devices {
+			if n := p.Manages(d.Name); n != nil && n.place(d.Name) == f.place {
+				longest = max(longest, f.timer(n))
+			}
+		}
+		if longest >= 0 {
+			f.until = min(f.until, m.Now+longest)
 		}
 	}
 }
@@ -100,6 +116,9 @@ func (m *Machine) cross(n *Interface, device string, h Hook, d Direction, p *Pac
 	if !addressed(n, d, p) {
 		return Verdict{Reason: Misplaced}
 	}
+	if r := m.exempt(n, device, h, d, p); r != "" {
+		return Verdict{Reason: r}
+	}
 	if m.tellsOf(n, device, d, p) {
 		return Verdict{Reason: Related}
 	}
@@ -119,7 +138,7 @@ func (m *Machine) cross(n *Interface, device string, h Hook, d Direction, p *Pac
 	case len(by) > 0:
 		m.permitted(n, device, f, d, p)
 		return Verdict{OfRule, by}
-	case lifeLine(d, h, p):
+	case m.lifeLine(d, h, p):
 		return Verdict{Reason: LifeLine}
 	case p.late():
 		return Verdict{Reason: NotAFlow}

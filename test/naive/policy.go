@@ -17,6 +17,10 @@ type Policy struct {
 	RulesForErrors bool
 	// AsAWS: flows that AWS leaves untracked stay untracked (T2).
 	AsAWS bool
+	// Exempt are the services that are never filtered (§4), Cut the life lines that
+	// rules have to permit (X2).
+	Exempt []Reason
+	Cut    []string
 }
 
 // List is a prefix list (R22).
@@ -55,6 +59,8 @@ type Interface struct {
 	Addresses []netip.Addr
 	// Check is the source/destination check (D9).
 	Check bool
+	// Scope is the name by which interfaces share their flows, "" for none (T26).
+	Scope string
 	// The idle timers (§3.3).
 	Established, UDP, Stream time.Duration
 }

@@ -7,6 +7,9 @@ package naive
 // everybody, do not count (T7). What a gateway has AWS track anyway is not here
 // (T5).
 func (m *Machine) unfollowed(n *Interface, opener Direction, p *Packet, asked int) bool {
+	if n.Scope != "" { // who shares flows has them tracked
+		return false
+	}
 	if !m.policy.AsAWS || p.Protocol != TCP && p.Protocol != UDP { // T4, T8
 		return false
 	}
