@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"sgfw/test/netlab/labtest"
 	"sgfw/test/parity"
 )
 
@@ -136,4 +137,37 @@ func TestDefaultGroup(t *testing.T) {
 		d.reload(guests("-", "", ""))
 		expect(t, ways{dbToApp: true, appOut: true, dbOut: true, outToApp: true})
 	})
+}
+
+// TestDefaultGroupBetweenHosts: two machines whose files name no group but list each
+// other in the default group reach each other, whatever else they are asked by
+// anybody is dropped, and what they ask themselves is not (D1, D2).
+func TestDefaultGroupBetweenHosts(t *testing.T) {
+	t.Parallel()
+	parity.Proves(t, "D1", "D2")
+	lab := labtest.New(t, neighbours())
+	client, server := lab.Host("client"), lab.Host("server")
+	policy := func(other string) string {
+		return "version: 1\ninterfaces: [{ device: eth0 }]\npeers: [{ name: other, addresses: [" + other + "], security_groups: [default] }]\n"
+	}
+	enforce(t, client, policy(`192.0.2.2, "2001:db8::2"`))
+	enforce(t, server, policy(`192.0.2.1, "2001:db8::1"`))
+	var attempts []attempt
+	for _, e := range ends(client.Device("eth0"), server.Device("eth0")) {
+		c, s := e[0], e[1]
+		unlisted := beside(c, 0x11)
+		echoes(t, client, c, 7000)
+		echoes(t, client, unlisted, 7000)
+		echoes(t, server, s, 7000)
+		attempts = append(attempts,
+			exchange(t, "one way", client, "tcp", c, port(s, 7000), true),
+			exchange(t, "one way", client, "udp", c, port(s, 7000), true),
+			exchange(t, "the other way", server, "tcp", s, port(c, 7000), true),
+			ping(t, "a member", client, c, s, true),
+			exchange(t, "out to an address that is no member", server, "tcp", s, port(unlisted, 7000), true),
+			exchange(t, "from an address that is no member", client, "tcp", unlisted, port(s, 7000), false),
+			exchange(t, "from an address that is no member", client, "udp", unlisted, port(s, 7000), false),
+			ping(t, "no member", client, unlisted, s, false))
+	}
+	run(t, attempts)
 }
