@@ -55,7 +55,7 @@ func Judge(a *Attachment, hook Hook, p *packet.Packet, s *conntrack.Sample, flow
 	if a.exemptions != nil && a.addressed(p, d) {
 		if x, asked := a.exempt(hook, p, d); x != policy.NoExemption {
 			dec.Reason, dec.question = ExemptReason(x), asked
-			if d == conntrack.Egress {
+			if d == conntrack.Egress && p.Trackable() { // a fragment asks nothing (T25)
 				dec.commit = commitAsk
 			}
 			return dec

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sgfw/cmd/internal/resolvers"
+	"sgfw/policy"
 )
 
 // nameServers reads which name servers the machine uses, and says why they are
@@ -20,12 +21,17 @@ func (d *daemon) nameServers() (list []netip.Addr, unread string) {
 	return list, unread
 }
 
-// followResolvers follows the name servers. A failure ends nothing: it is tried
-// again, and each try looks.
+// followResolvers follows the name servers. A failure ends nothing: where they
+// cannot be watched, they are looked at now and then.
 func (d *daemon) followResolvers(ctx context.Context) error {
+	said := ""
 	for ctx.Err() == nil {
 		if err := cmp.Or(d.cfg.Resolvers, resolvers.SystemFiles).Follow(ctx, d.resolversChanged); err != nil {
-			d.log.Warn("following the name servers failed", "error", err)
+			if err.Error() != said && d.exemptsResolvers() {
+				said = err.Error()
+				d.log.Warn("the files that name the name servers are not watched", "error", err, "looked_at_every", rewatch)
+			}
+			d.resolversChanged()
 			select {
 			case <-ctx.Done():
 			case <-time.After(rewatch):
@@ -33,6 +39,12 @@ func (d *daemon) followResolvers(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+func (d *daemon) exemptsResolvers() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.current.policy.Settings.Exempt.Has(policy.ExemptResolvers)
 }
 
 // resolversChanged puts other name servers in force.
@@ -44,7 +56,7 @@ func (d *daemon) resolversChanged() {
 		return
 	}
 	d.facts.resolvers, d.facts.unread = list, unread
-	if d.current.policy.Settings.Exempt == 0 {
+	if !d.current.policy.Settings.Exempt.Has(policy.ExemptResolvers) {
 		return
 	}
 	next := *d.current
