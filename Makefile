@@ -80,8 +80,8 @@ fuzz:
 			$(GO) test -run='^$$' -fuzz="^$$t$$" -fuzztime=$(FUZZTIME) -fuzzminimizetime=1x ./$$(dirname $$f) || exit 1; \
 		done; \
 	done
-	$(GO) test -count=1 -timeout=0 -v -run='^TestEngine$$' ./test/differential -packets=$(PACKETS)
-	$(GO) test -count=20 -run='^TestKernel$$' ./test
+	$(GO) test -count=1 -timeout=0 -v -run='^TestEngine$$' ./test/differential -packets=$(PACKETS) -first=0
+	SGFW_KERNEL_SEED=0 $(GO) test -count=20 -run='^TestKernel$$' ./test
 PACKETS ?= 10000000
 
 # Real packets between namespaces through sgfw and what it is compared with, in

@@ -11,7 +11,8 @@ import (
 
 var (
 	packets = flag.Int("packets", 250000, "how many packets to compare")
-	seed    = flag.Uint64("seed", 0, "run the trial of this seed alone; 0 for new ones")
+	first   = flag.Uint64("first", 1, "the seed of the first trial, 0 for one that nobody has tried")
+	seed    = flag.Uint64("seed", 0, "run the trial of this seed alone")
 )
 
 // trialPackets is how many packets a trial has: enough for flows to live and die
@@ -24,12 +25,15 @@ func TestEngine(t *testing.T) {
 	parity.Proves(t, "R4", "R5", "R6", "R12", "R13", "R15", "R20", "R27", "R28", "R31", "D3", "D6", "D7", "D9",
 		"T1", "T2", "T3", "T4", "T6", "T7", "T8", "T9", "T10", "T11", "T15", "T17", "T18", "T19", "T20", "T22", "T24", "T25", "T26", "T27", "T28", "X2", "X3", "X6")
 	counts := make(Counts)
-	first := rand.Uint64N(1 << 40)
-	if *seed != 0 {
-		first, *packets = *seed, trialPackets
+	begin := *first
+	switch {
+	case *seed != 0:
+		begin, *packets = *seed, trialPackets
+	case begin == 0:
+		begin = rand.Uint64N(1 << 40)
 	}
 	for i := range uint64((*packets + trialPackets - 1) / trialPackets) {
-		d, err := Trial{World: Laboratory(), Seed: first + i, Packets: trialPackets}.Run(counts)
+		d, err := Trial{World: Laboratory(), Seed: begin + i, Packets: trialPackets}.Run(counts)
 		if err != nil {
 			t.Fatal(err)
 		}

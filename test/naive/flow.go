@@ -147,6 +147,11 @@ func begin(n *Interface, device string, now time.Duration, d Direction, p *Packe
 // now (T11, T20).
 func (f *flow) timer(n *Interface) time.Duration {
 	switch {
+	case f.protocol == TCP && f.untracked:
+		// Longer than TCP waits before it sends again what nobody acknowledged, or the
+		// answers of a connection that was cut would begin another (the project's
+		// decision).
+		return f.tcp.timer(&Interface{Established: max(n.Established, timePickup)})
 	case f.protocol == TCP:
 		return f.tcp.timer(n)
 	case f.protocol == UDP && f.rounds.stream():

@@ -73,7 +73,7 @@ func (m *Machine) untracked(n *Interface, device string, f *flow, d Direction, p
 	case opener == d && begins(p) && (anew || !remembered):
 		m.forget(f)
 		begun := begin(n, device, m.Now, d, p)
-		begun.untracked = true
+		begun.untracked = true // which is nothing to its first timer
 		m.flows = append(m.flows, begun)
 	}
 	return true
