@@ -158,8 +158,11 @@ func TestRouterWithGuests(t *testing.T) {
 		}
 	}
 	d.reload(strings.Replace(example(t, "router-with-guests.yaml"), "addresses: [10.0.1.10,", "addresses: [10.0.1.1,", 1))
-	if !strings.Contains(d.log.String(), "10.0.1.1 is this machine's own address on veth-app") {
-		t.Error("nothing is said of a guest that has the router's address")
+	// What the daemon writes comes through a pipe.
+	for deadline := time.Now().Add(patience); !strings.Contains(d.log.String(), "10.0.1.1 is this machine's own address on veth-app"); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("nothing is said of a guest that has the router's address")
+		}
 	}
 }
 
