@@ -31,6 +31,7 @@ var Inverted = []Inversion{
 	{"D4", "empty-is-default", "test.TestEgressNothing"},
 	{"D6", "union-of-one", "test.TestUnionOfGroups"},
 	{"D7", "one-interface-of-two", "test.TestForwardedIsJudgedTwice"},
+	{"D7", "own-answer", "test.TestScopeJudgesForwardedTwice"},
 	{"D9", "sources-unchecked", "test.TestSpoofedGuest"},
 
 	{"T1", "reply-not-tracked", "test.TestEgressNothing"},
@@ -40,10 +41,13 @@ var Inverted = []Inversion{
 	{"T10", "others-forgotten-early", "cmd/internal/daemon.TestTimers/GRE"},
 	{"T15", "answers-open-flows", "filter.TestUntrackedSequences"},
 	{"T17", "rules-before-flow", "test.TestGroupsSwapped"},
+	{"T20", "idle-keeps-its-timer", "cmd/internal/daemon.TestTimersChange"},
 	{"T23", "flow-never-expires", "cmd/internal/daemon.TestStaleFlow"},
 	{"T26", "scope-ignored", "test.TestAsymmetricRoutes"},
+	{"T26", "scope-of-one", "test.TestAsymmetricRoutes"},
 	{"T32", "untracked-takes-room", "filter.TestUntrackedNeedsNoRoom"},
 
+	{"timer udp", "stream-at-once", "cmd/internal/daemon.TestTimers/UDP_question_and_answer"},
 	{"timer udp stream", "stream-timer-of-udp", "cmd/internal/daemon.TestTimers/UDP_stream"},
 	{"timer udp stream", "udp-never-stream", "cmd/internal/daemon.TestTimers/UDP_stream"},
 	{"timer other", "others-forgotten-early", "cmd/internal/daemon.TestTimers/GRE"},
