@@ -24,7 +24,8 @@ func (p *program) flowsCommand() *cobra.Command {
 		Short: "List the live flows",
 		Long: `List the live flows of the running daemon: packets of these pass in both
 directions whatever the rules say now. DIRECTION is that of the first packet.
-Several selectors all have to hold. RULE is the one that admitted the flow;
+Several selectors all have to hold. The flows of devices that share a scope stand
+under scope:NAME and are those of each of them. RULE is the one that admitted the flow;
 "removed" says that it is gone since, "orphan" that no other one would permit
 the flow either. Interfaces, groups and rules can be named by ID as well.
 
