@@ -6,9 +6,9 @@ type Cell struct {
 	shard *shard
 	flow  *Flow
 	key   *Tuple
-	hash  uint64
 	index uint32
-	// exclusive: the cell holds the shard's lock. With a flow it holds its gate.
+	// exclusive: the cell holds the shard's lock. With a flow it holds its gate;
+	// one of the two it always holds.
 	exclusive bool
 }
 
@@ -17,12 +17,20 @@ func (c *Cell) Flow() *Flow { return c.flow }
 
 // Unlock releases the cell. Nothing of it, nor its Flow, may be used after.
 func (c *Cell) Unlock() {
+	if c.exclusive {
+		c.unlockShard()
+		return
+	}
+	c.flow.release()
+}
+
+// unlockShard is Unlock of a cell that holds the shard's lock, and with a flow
+// its gate.
+func (c *Cell) unlockShard() {
 	if c.flow != nil {
 		c.flow.release()
 	}
-	if c.exclusive {
-		c.shard.mu.Unlock()
-	}
+	c.shard.mu.Unlock()
 }
 
 // lockShard takes the shard's lock until Unlock.
@@ -41,10 +49,16 @@ func (c *Cell) Update(s *Sample, o Outcome, tmo *Timeouts, now Time) {
 		return
 	}
 	if o != OutcomeMember {
-		if o == OutcomeRules && f.class == ClassTCP && s.Class == ClassTCP && !f.Untracked() &&
-			s.TCP.Flags.possible() && s.TCP.Flags&(SYN|ACK) == SYN {
-			f.claimSYN(s.Dir, &s.TCP)
+		c.claim(s, o)
+		return
+	}
+	if f.state == StateEstablished && s.TCP.Flags&(SYN|RST) == 0 { // nearly all
+		f.stepData(s.Dir, &s.TCP)
+		f.count(s)
+		if f.state != StateEstablished {
+			c.moved(StateEstablished)
 		}
+		f.setDeadline(now.deadline(tmo.timer(ClassTCP, f.state)))
 		return
 	}
 	was, refresh := f.state, true
@@ -67,6 +81,15 @@ func (c *Cell) Update(s *Sample, o Outcome, tmo *Timeouts, now Time) {
 	}
 	if refresh {
 		f.setDeadline(now.deadline(tmo.timer(f.class, f.state)))
+	}
+}
+
+// claim notes what a packet that passed by the rules says about the cell's flow.
+func (c *Cell) claim(s *Sample, o Outcome) {
+	f := c.flow
+	if o == OutcomeRules && f.class == ClassTCP && s.Class == ClassTCP && !f.Untracked() &&
+		s.TCP.Flags.possible() && s.TCP.Flags&(SYN|ACK) == SYN {
+		f.claimSYN(s.Dir, &s.TCP)
 	}
 }
 
@@ -101,7 +124,7 @@ func (c *Cell) Insert(s *Sample, rule uint32, tmo *Timeouts, now Time) InsertRes
 			return TableFull
 		}
 		sh.remove(c.index, f)
-		c.index, f = sh.add(c.hash, c.key, s.Lane)
+		c.index, f = sh.add(sh.table.hash.hash(c.key), c.key, s.Lane)
 		c.flow = f
 		sh.stats.replaced++
 	case f != nil:
@@ -120,7 +143,7 @@ func (c *Cell) Insert(s *Sample, rule uint32, tmo *Timeouts, now Time) InsertRes
 			sh.stats.refused++
 			return TableFull
 		}
-		c.index, f = sh.add(c.hash, c.key, s.Lane)
+		c.index, f = sh.add(sh.table.hash.hash(c.key), c.key, s.Lane)
 		c.flow = f
 	}
 	f.open(s, rule, now)

@@ -1,5 +1,7 @@
 package conntrack
 
+import "sync/atomic"
+
 const (
 	// chunkLen entries of 112 bytes fill a 4,096-byte allocation. A chunk takes
 	// 1<<chunkBits numbers, so that a number splits by a shift.
@@ -10,6 +12,10 @@ const (
 
 // chunk is a run of entries that never moves, so a shard grows without copying.
 type chunk [chunkLen]Flow
+
+// directory holds the chunks of a shard by number, nil beyond the last. Readers
+// need no lock.
+type directory []atomic.Pointer[chunk]
 
 // Lanes is how many values of [Sample].Lane are told apart.
 const Lanes = 8
@@ -54,12 +60,14 @@ func (s *shard) allocate(n uint8) uint32 {
 	c := len(s.owners)
 	d := *s.directory.Load()
 	if c == len(d) {
-		longer := append(d, nil)
-		longer = longer[:cap(longer)]
+		longer := make(directory, max(1, 2*c))
+		for i := range d {
+			longer[i].Store(d[i].Load())
+		}
 		s.directory.Store(&longer)
 		d = longer
 	}
-	d[c] = new(chunk)
+	d[c].Store(new(chunk))
 	s.owners = append(s.owners, n)
 	l.fresh = uint32(c) << chunkBits
 	if c == 0 {

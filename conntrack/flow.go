@@ -95,6 +95,9 @@ func (f *Flow) queue() queueID {
 
 // Assess says what the flow makes of a packet of its tuple. It changes nothing.
 func (f *Flow) Assess(s *Sample) Outcome {
+	if f.state == StateEstablished && s.Class == ClassTCP && s.TCP.Flags&(ACK|SYN|FIN|RST) == ACK {
+		return OutcomeMember // nearly all; the tuple's protocol is TCP on both sides
+	}
 	if s.Class != f.class {
 		return OutcomeRules
 	}
@@ -127,10 +130,20 @@ func (f *Flow) open(s *Sample, rule uint32, now Time) {
 // count adds a packet to the totals, which stick at their maximum.
 func (f *Flow) count(s *Sample) {
 	d := s.Dir & 1
+	n, lo := f.packets[d]+1, f.bytesLo[d]+s.Bytes
+	if n == 0 || lo < s.Bytes {
+		f.countOver(d, s.Bytes)
+		return
+	}
+	f.packets[d], f.bytesLo[d] = n, lo
+}
+
+// countOver is count where one of the words runs over.
+func (f *Flow) countOver(d Direction, size uint32) {
 	if n := f.packets[d] + 1; n != 0 {
 		f.packets[d] = n
 	}
-	lo, carry := bits.Add32(f.bytesLo[d], s.Bytes, 0)
+	lo, carry := bits.Add32(f.bytesLo[d], size, 0)
 	f.bytesLo[d] = lo
 	if carry != 0 {
 		if f.bytesHi[d]++; f.bytesHi[d] == 0 {

@@ -1,6 +1,9 @@
 package conntrack
 
-import "sync/atomic"
+import (
+	"runtime"
+	"sync/atomic"
+)
 
 // A flow's gate is one word: the tick at which the flow runs out, 0 for a free
 // entry, and above it a bit that whoever works on the flow holds. Readers of
@@ -17,6 +20,41 @@ func (f *Flow) expired(now Time) bool { return now.tick() >= f.deadline() }
 func (f *Flow) tryHold() bool {
 	w := atomic.LoadUint32(&f.gate)
 	return w&gateHeld == 0 && atomic.CompareAndSwapUint32(&f.gate, w, w|gateHeld)
+}
+
+// holdFor takes the gate of an entry that was met without the shard's lock, if it
+// is the live flow of k. A false answer proves nothing: the flow may be elsewhere.
+func (f *Flow) holdFor(k *Tuple, now tick) bool {
+	w := atomic.LoadUint32(&f.gate)
+	if now >= tick(w&^gateHeld) {
+		return false
+	}
+	if (w&gateHeld != 0 || !atomic.CompareAndSwapUint32(&f.gate, w, w|gateHeld)) && !f.await(now) {
+		return false
+	}
+	if !f.key.equal(k) {
+		f.release()
+		return false
+	}
+	return true
+}
+
+// await takes the gate when whoever has it gives it back, unless the flow has
+// run out by then.
+func (f *Flow) await(now tick) bool {
+	for spins := 1; ; spins++ {
+		if w := atomic.LoadUint32(&f.gate); w&gateHeld == 0 {
+			if now >= tick(w) {
+				return false
+			}
+			if atomic.CompareAndSwapUint32(&f.gate, w, w|gateHeld) {
+				return true
+			}
+		}
+		if spins%128 == 0 {
+			runtime.Gosched() // its holder may be waiting for this processor
+		}
+	}
 }
 
 // hold takes the gate of a free entry, which nobody else takes.

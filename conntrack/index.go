@@ -10,20 +10,23 @@ import (
 // a cache line each. An entry's slot is in one of two groups that its hash
 // names, so that groups fill evenly and nothing ever has to move to make room.
 // A slot holds eight bits of the hash beside the number of the entry: a lookup
-// compares sixteen slots without a branch, and the entry that it then touches is
-// almost always the right one. A lookup in vain touches no entry at all, which
-// is what a flood of new flows needs. (Chains of entries, tried before, took a
-// fifth longer at 100,000 flows and 6 bytes more per flow.)
+// compares the eight slots of a group at once, seldom goes on to the second group,
+// and the entry that it then touches is almost always the right one. A lookup in
+// vain touches no entry at all, which is what a flood of new flows needs. (Chains
+// of entries, tried before, took a fifth longer at 100,000 flows and 6 bytes more
+// per flow.)
 //
 // Writers hold the shard's lock. Readers need not: they may then miss an entry,
-// or be given one that has become another flow's; see [shard.find].
+// be given one that has become another flow's, or a number that is none; see
+// [Table.lock].
 type index struct {
 	groups []group
-	// The array doubles by linear hashing, a few groups at each insert: groups
-	// below split have been divided and are told apart by one more bit of the
-	// hash than mask has. len(groups) is 2*(mask+1), and split ends at mask+1.
-	mask  uint32
-	split atomic.Uint32
+	// The array doubles by linear hashing, a few groups at each insert: the first
+	// live groups are in use, and a place beyond them has not been divided off yet
+	// from the group half the array before it. len(groups) is full+1, a power of
+	// two of at most 24 bits.
+	full uint32
+	live atomic.Uint32
 }
 
 const (
@@ -33,20 +36,27 @@ const (
 	stashMax = 8
 	// splitsPerInsert groups are divided at each insert while the index doubles.
 	splitsPerInsert = 4
-
-	// A slot has the tag in its upper eight bits; zero is an empty slot.
-	slotTagShift = 24
-	slotEntry    = 1<<slotTagShift - 1
 )
 
-// group is eight slots, two in a word. Words are written atomically.
+// group is eight slots. Slot n is byte n of each word: its tag, zero if it is
+// empty, and three bytes of an entry's number, so that eight tags are compared as
+// one word. Words are written atomically, but not together: a reader without the
+// lock may put a number together that nobody wrote, see [shard.peek].
 type group [4]uint64
 
-// The bits of the two slots of a word.
+// The words of a group.
 const (
-	tagBits = 0xff000000_ff000000
-	tagTops = 0x80000000_80000000
-	tagRest = tagBits &^ tagTops
+	tags = iota
+	numberLow
+	numberMiddle
+	numberHigh
+)
+
+const (
+	eachSlot = 0x0101010101010101
+	slotTops = 0x80 * eachSlot
+	slotRest = 0x7f * eachSlot
+	slotMask = 0xff
 )
 
 // tagOf returns the tag of a hash, never zero. Groups take the 48 bits below,
@@ -55,68 +65,46 @@ func tagOf(h uint64) uint64 {
 	return max(h>>48&0xff, 1)
 }
 
-// patternOf returns the tag of a hash as it stands in the slots of a word.
-func patternOf(h uint64) uint64 {
-	tag := tagOf(h)
-	return tag<<24 | tag<<56
+// match returns the slots with a tag: the top bit of each one's byte.
+func (g *group) match(tag uint64) uint64 {
+	x := atomic.LoadUint64(&g[tags]) ^ tag*eachSlot
+	return ^(x&slotRest + slotRest | x) & slotTops
 }
 
-// differ has the top bit of each slot's tag set where the tag differs from the
-// one in pattern.
-func differ(word, pattern uint64) uint64 {
-	x := (word ^ pattern) & tagBits
-	return ((x & tagRest) + tagRest) | x
-}
+// shiftOf returns where the bytes of the lowest slot of a match stand.
+func shiftOf(match uint64) int { return bits.TrailingZeros64(match) &^ 7 & 63 }
 
-// match returns the slots with a tag, a bit for each, see entry.
-func (g *group) match(pattern uint64) uint64 {
-	return ^differ(atomic.LoadUint64(&g[0]), pattern)&tagTops>>3 |
-		^differ(atomic.LoadUint64(&g[1]), pattern)&tagTops>>2 |
-		^differ(atomic.LoadUint64(&g[2]), pattern)&tagTops>>1 |
-		^differ(atomic.LoadUint64(&g[3]), pattern)&tagTops
-}
-
-// entry returns the entry in the lowest slot of a match that is not empty.
+// entry returns the entry in the lowest slot of a match.
 func (g *group) entry(match uint64) uint32 {
-	n := bits.TrailingZeros64(match)
-	return uint32(atomic.LoadUint64(&g[n&3])>>(n&32)) & slotEntry
+	n := shiftOf(match)
+	return uint32(atomic.LoadUint64(&g[numberLow])>>n&slotMask |
+		atomic.LoadUint64(&g[numberMiddle])>>n&slotMask<<8 |
+		atomic.LoadUint64(&g[numberHigh])>>n&slotMask<<16)
 }
 
 // used returns how many slots are taken.
-func (g *group) used() (n int) {
-	for _, w := range g {
-		if uint32(w) != 0 {
-			n++
-		}
-		if w>>32 != 0 {
-			n++
-		}
-	}
-	return n
-}
+func (g *group) used() int { return groupSlots - bits.OnesCount64(g.match(0)) }
 
 // put takes an empty slot, which there must be.
-func (g *group) put(slot uint32) {
-	for n, w := range g {
-		if uint32(w) == 0 {
-			atomic.StoreUint64(&g[n], w|uint64(slot))
-			return
-		}
-		if w>>32 == 0 {
-			atomic.StoreUint64(&g[n], w|uint64(slot)<<32)
-			return
-		}
-	}
+func (g *group) put(tag uint64, i uint32) {
+	n := shiftOf(g.match(0))
+	g.set(numberLow, n, uint64(i)&slotMask)
+	g.set(numberMiddle, n, uint64(i)>>8&slotMask)
+	g.set(numberHigh, n, uint64(i)>>16)
+	g.set(tags, n, tag)
+}
+
+// set writes the byte of a word that stands at a shift.
+func (g *group) set(word, shift int, b uint64) {
+	atomic.StoreUint64(&g[word], g[word]&^(slotMask<<shift)|b<<shift)
 }
 
 // drop empties the slot of an entry and reports whether there was one.
-func (g *group) drop(i uint32) bool {
-	for n, w := range g {
-		for shift := 0; shift < 64; shift += 32 {
-			if uint32(w>>shift)&slotEntry == i {
-				atomic.StoreUint64(&g[n], w&^((1<<32-1)<<shift))
-				return true
-			}
+func (g *group) drop(tag uint64, i uint32) bool {
+	for m := g.match(tag); m != 0; m &= m - 1 {
+		if g.entry(m) == i {
+			g.set(tags, shiftOf(m), 0)
+			return true
 		}
 	}
 	return false
@@ -124,8 +112,8 @@ func (g *group) drop(i uint32) bool {
 
 // newIndex returns an empty index of two groups.
 func newIndex() *index {
-	x := &index{groups: make([]group, 2)}
-	x.split.Store(1)
+	x := &index{groups: make([]group, 2), full: 1}
+	x.live.Store(2)
 	return x
 }
 
@@ -133,60 +121,61 @@ func newIndex() *index {
 // divided yet. What costs is the dividing, and that goes slowly.
 func (x *index) doubled() *index {
 	n := len(x.groups)
-	y := &index{groups: make([]group, 2*n), mask: uint32(n - 1)}
+	y := &index{groups: make([]group, 2*n), full: uint32(2*n - 1)}
 	copy(y.groups, x.groups)
+	y.live.Store(uint32(n))
 	return y
 }
 
 // doubling reports whether there are groups left to divide.
-func (x *index) doubling() bool { return x.split.Load() <= x.mask }
+func (x *index) doubling() bool { return x.live.Load() <= x.full }
 
 // place returns the group that hash bits name.
-func (x *index) place(b, split uint32) uint32 {
-	p := b & x.mask
-	if p < split {
-		p = b & (x.mask<<1 | 1)
+func (x *index) place(bits, live uint32) uint32 {
+	p := bits & x.full
+	if p >= live {
+		p &= x.full >> 1
 	}
 	return p
 }
 
 // The bits of a hash that name its first and its second group.
-func firstBits(h uint64) uint32  { return uint32(h) & (1<<24 - 1) }
-func secondBits(h uint64) uint32 { return uint32(h>>24) & (1<<24 - 1) }
+func firstBits(h uint64) uint32  { return uint32(h) }
+func secondBits(h uint64) uint32 { return uint32(h >> 24) }
 
 // places returns the two groups of a hash.
 func (x *index) places(h uint64) (a, b uint32) {
-	split := x.split.Load()
-	return x.place(firstBits(h), split), x.place(secondBits(h), split)
+	live := x.live.Load()
+	return x.place(firstBits(h), live), x.place(secondBits(h), live)
 }
 
 // candidate returns the entry that a hash leads to, almost always the right
 // one if there is one, or 0.
 func (x *index) candidate(h uint64) uint32 {
-	pattern := patternOf(h)
-	a, b := x.places(h)
-	m, other := x.groups[a].match(pattern), x.groups[b].match(pattern)
-	// Which group it is nobody can predict, so this is no branch.
-	none := (m|-m)>>63 - 1
-	a ^= (a ^ b) & uint32(none)
-	m |= other & none
+	tag, live := tagOf(h), x.live.Load()
+	g := &x.groups[x.place(firstBits(h), live)]
+	m := g.match(tag)
 	if m == 0 {
-		return 0
+		g = &x.groups[x.place(secondBits(h), live)]
+		if m = g.match(tag); m == 0 {
+			return 0
+		}
 	}
-	return x.groups[a].entry(m)
+	return g.entry(m)
 }
 
 // add takes a slot in the better of two groups and reports whether there was
-// one. The first is better as long as it has room to spare.
+// one. The first is better as long as it has room to spare, so that a lookup
+// seldom goes on to the second.
 func (x *index) add(h uint64, i uint32) bool {
 	a, b := x.places(h)
-	slot := uint32(tagOf(h))<<slotTagShift | i
+	tag := tagOf(h)
 	na, nb := x.groups[a].used(), x.groups[b].used()
 	switch {
-	case na < groupSlots && (na < groupSlots-2 || na <= nb):
-		x.groups[a].put(slot)
+	case na < groupSlots && (na < groupSlots-1 || na <= nb):
+		x.groups[a].put(tag, i)
 	case nb < groupSlots:
-		x.groups[b].put(slot)
+		x.groups[b].put(tag, i)
 	default:
 		return false
 	}
@@ -196,7 +185,8 @@ func (x *index) add(h uint64, i uint32) bool {
 // drop empties the slot of an entry and reports whether there was one.
 func (x *index) drop(h uint64, i uint32) bool {
 	a, b := x.places(h)
-	return x.groups[a].drop(i) || x.groups[b].drop(i)
+	tag := tagOf(h)
+	return x.groups[a].drop(tag, i) || x.groups[b].drop(tag, i)
 }
 
 // lookup returns the entry of a key, or 0 and nil. The caller holds the lock.
@@ -214,10 +204,10 @@ func (s *shard) lookup(h uint64, k *Tuple) (uint32, *Flow) {
 
 // lookupAll looks at every entry that may have the key.
 func (s *shard) lookupAll(x *index, h uint64, k *Tuple) (uint32, *Flow) {
-	pattern := patternOf(h)
+	tag := tagOf(h)
 	a, b := x.places(h)
 	for _, g := range [2]*group{&x.groups[a], &x.groups[b]} {
-		for m := g.match(pattern); m != 0; m &= m - 1 {
+		for m := g.match(tag); m != 0; m &= m - 1 {
 			i := g.entry(m)
 			if f := s.at(i); f.key.equal(k) {
 				return i, f
@@ -252,26 +242,21 @@ func (s *shard) link(h uint64, i uint32) {
 // divide moves the entries of the next group in turn that belong to its new
 // twin. A reader may miss them meanwhile and then asks again with the lock.
 func (s *shard) divide(x *index) {
-	n, split := x.mask+1, x.split.Load()
-	from, to := &x.groups[split], &x.groups[split+n]
-	for w, word := range from {
-		for shift := 0; shift < 64; shift += 32 {
-			slot := uint32(word >> shift)
-			if slot == 0 {
-				continue
-			}
-			h := s.table.hash.hash(&s.at(slot & slotEntry).key)
-			via := firstBits(h)
-			if via&x.mask != split { // it is here by its second group
-				via = secondBits(h)
-			}
-			if via&n != 0 {
-				to.put(slot)
-				atomic.StoreUint64(&from[w], from[w]&^((1<<32-1)<<shift))
-			}
+	live, n := x.live.Load(), x.full/2+1
+	from, to := &x.groups[live-n], &x.groups[live]
+	for m := ^from.match(0) & slotTops; m != 0; m &= m - 1 {
+		i := from.entry(m)
+		h := s.table.hash.hash(&s.at(i).key)
+		via := firstBits(h)
+		if via&(n-1) != live-n { // it is here by its second group
+			via = secondBits(h)
+		}
+		if via&n != 0 {
+			to.put(tagOf(h), i)
+			from.set(tags, shiftOf(m), 0)
 		}
 	}
-	x.split.Store(split + 1)
+	x.live.Store(live + 1)
 	if x.doubling() {
 		return
 	}

@@ -89,22 +89,23 @@ func TestIndexStash(t *testing.T) {
 
 // TestGroupMatch compares the match of eight slots at once with one by one.
 func TestGroupMatch(t *testing.T) {
-	tags := []uint64{0, 1, 2, 0x7e, 0x7f, 0x80, 0x81, 0xfe, 0xff}
+	values := []uint64{0, 1, 2, 0x7e, 0x7f, 0x80, 0x81, 0xfe, 0xff}
 	for slot := range groupSlots {
-		for _, have := range tags {
-			for _, rest := range tags {
-				for _, want := range tags[1:] {
+		for _, have := range values {
+			for _, rest := range values {
+				for _, want := range values[1:] {
 					var g group
 					for i := range groupSlots {
 						tag := rest
 						if i == slot {
 							tag = have
 						}
-						g[i&3] |= (tag<<slotTagShift | uint64(i+1)) << (i >> 2 * 32)
+						g[tags] |= tag << (8 * i)
+						g[numberMiddle] |= uint64(i+1) << (8 * i)
 					}
 					got := map[uint32]bool{}
-					for m := g.match(want<<24 | want<<56); m != 0; m &= m - 1 {
-						got[g.entry(m)] = true
+					for m := g.match(want); m != 0; m &= m - 1 {
+						got[g.entry(m)>>8] = true
 					}
 					for i := range groupSlots {
 						tag := rest

@@ -22,8 +22,9 @@ func (t *Table) Seek(k *Tuple) (hash uint64) {
 func (t *Table) Fetch(hash uint64) {
 	s := &t.shards[hash>>t.shardShift]
 	if i := s.index.Load().candidate(hash); i != 0 {
-		f := unsafe.Pointer(s.at(i))
-		prefetch(f)
-		prefetch(unsafe.Add(f, unsafe.Sizeof(Flow{})-1))
+		if f := s.peek(i); f != nil {
+			prefetch(unsafe.Pointer(f))
+			prefetch(unsafe.Add(unsafe.Pointer(f), unsafe.Sizeof(*f)-1))
+		}
 	}
 }

@@ -1,7 +1,6 @@
 package conntrack
 
 import (
-	"runtime"
 	"sync"
 	"sync/atomic"
 )
@@ -26,7 +25,7 @@ type shard struct {
 	// Read without the lock.
 	table     *Table
 	index     atomic.Pointer[index]
-	directory atomic.Pointer[[]*chunk] // as long as its capacity
+	directory atomic.Pointer[directory]
 	_         [128 - 3*8]byte
 
 	mu     sync.Mutex
@@ -45,41 +44,27 @@ type shard struct {
 func (s *shard) init(t *Table, n int) {
 	s.table, s.bit = t, 1<<n
 	s.index.Store(newIndex())
-	s.directory.Store(new([]*chunk))
+	s.directory.Store(new(directory))
 	s.sweep = 1
 }
 
 // at returns the entry with number i.
 func (s *shard) at(i uint32) *Flow {
-	return &(*s.directory.Load())[i>>chunkBits][i&chunkMask]
+	return &(*s.directory.Load())[i>>chunkBits].Load()[i&chunkMask]
 }
 
-// find returns the live flow of a key with its gate held, without the shard's
-// lock. Finding nothing proves nothing: the caller asks again with the lock.
-func (s *shard) find(h uint64, k *Tuple, now tick) (uint32, *Flow) {
-	i := s.index.Load().candidate(h)
-	if i == 0 {
-		return 0, nil
+// peek is at without the shard's lock: i may be no entry's number. It then
+// returns nil.
+func (s *shard) peek(i uint32) *Flow {
+	d, n := *s.directory.Load(), i&chunkMask
+	if i>>chunkBits >= uint32(len(d)) || n >= chunkLen {
+		return nil
 	}
-	f := s.at(i)
-	for spins := 1; ; spins++ {
-		if w := atomic.LoadUint32(&f.gate); w&gateHeld == 0 {
-			if now >= tick(w) {
-				return 0, nil
-			}
-			if atomic.CompareAndSwapUint32(&f.gate, w, w|gateHeld) {
-				break
-			}
-		}
-		if spins%128 == 0 {
-			runtime.Gosched() // its holder may be waiting for this processor
-		}
+	c := d[i>>chunkBits].Load()
+	if c == nil {
+		return nil
 	}
-	if !f.key.equal(k) {
-		f.release()
-		return 0, nil
-	}
-	return i, f
+	return &c[n]
 }
 
 // add links a new entry for key and returns it with its gate held. The caller

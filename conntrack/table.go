@@ -94,31 +94,43 @@ func (t *Table) Lock(k *Tuple, now Time) (c Cell) {
 // LockCell is [Table.Lock] in place, for the way of every packet. The cell holds
 // nothing before.
 func (t *Table) LockCell(c *Cell, k *Tuple, now Time) {
+	c.key = k
+	c.shard, c.index, c.flow = t.lock(k, now)
+	c.exclusive = c.flow == nil
+}
+
+// lock finds a tuple's live flow and holds its gate or, where there is none, the
+// lock of the shard. What it returns fits into registers.
+func (t *Table) lock(k *Tuple, now Time) (*shard, uint32, *Flow) {
 	h := t.hash.hash(k)
 	s := &t.shards[h>>t.shardShift]
-	c.shard, c.key, c.hash, c.exclusive = s, k, h, false
-	if c.index, c.flow = s.find(h, k, now.tick()); c.flow != nil {
-		return
+	if i := s.index.Load().candidate(h); i != 0 {
+		if f := s.peek(i); f != nil && f.holdFor(k, now.tick()) {
+			return s, i, f
+		}
 	}
+	i, f := s.lock(h, k, now)
+	return s, i, f
+}
+
+// lock is the rest of [Table.lock] for a tuple that was not found at once.
+func (s *shard) lock(h uint64, k *Tuple, now Time) (uint32, *Flow) {
 	for {
 		s.mu.Lock()
 		i, f := s.lookup(h, k)
 		switch {
 		case f == nil:
-			c.exclusive = true
-			return
+			return 0, nil
 		case !f.tryHold(): // in use: it may need this shard to be released
 			s.mu.Unlock()
 			runtime.Gosched()
 			continue
 		case f.expired(now):
 			s.expire(i, f)
-			c.exclusive = true
-			return
+			return 0, nil
 		}
 		s.mu.Unlock()
-		c.index, c.flow = i, f
-		return
+		return i, f
 	}
 }
 

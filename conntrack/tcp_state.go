@@ -39,6 +39,31 @@ func (f *Flow) exactRST(d Direction, seg *TCPSegment) bool {
 // stepData follows the numbers of a connection that is open in at least one
 // direction.
 func (f *Flow) stepData(d Direction, seg *TCPSegment) {
+	if f.flags&(flagsFIN|flagsFINAcked|flagClaimFIN) != 0 || seg.Flags&FIN != 0 {
+		f.stepEnd(d, seg)
+		return
+	}
+	// No FIN so far: nearly all packets. It is what stepEnd does then.
+	mine, peer := &f.half[d&1], &f.half[d&1^1]
+	if a := seg.Ack; !after(a, peer.top) {
+		if after(a, peer.end) {
+			peer.end = a
+		}
+		if after(a, mine.ack) {
+			mine.ack = a
+		}
+	}
+	end := seg.Seq + seg.Len
+	if after(end, mine.end) && !after(seg.Seq, mine.end) {
+		mine.end = end
+	}
+	if after(end, mine.top) && end-mine.end < reach {
+		mine.top = end
+	}
+}
+
+// stepEnd is stepData where a FIN has been seen, or comes.
+func (f *Flow) stepEnd(d Direction, seg *TCPSegment) {
 	var (
 		mine, peer = &f.half[d], &f.half[d.Reverse()]
 		was        = f.flags

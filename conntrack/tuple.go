@@ -66,12 +66,13 @@ func NewTuple(s Scope, d Direction, proto uint8, src, dst Addr, srcPort, dstPort
 // then stored is copied in pieces of another size than it was written in, which
 // stalls the processor for longer than all else here takes.
 func (t *Tuple) Set(s Scope, d Direction, proto uint8, src, dst Addr, srcPort, dstPort uint16) {
-	if d != Egress {
-		src, dst = dst, src
-		srcPort, dstPort = dstPort, srcPort
+	if d == Egress {
+		t.Local, t.Remote = src, dst
+		t.LocalPort, t.RemotePort = srcPort, dstPort
+	} else {
+		t.Local, t.Remote = dst, src
+		t.LocalPort, t.RemotePort = dstPort, srcPort
 	}
-	t.Local, t.Remote = src, dst
-	t.LocalPort, t.RemotePort = srcPort, dstPort
 	t.meta = uint32(s)<<8 | uint32(proto)
 }
 

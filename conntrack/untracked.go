@@ -22,7 +22,7 @@ func (c *Cell) InsertUntracked(s *Sample, rule uint32, tmo *Timeouts, now Time) 
 	if !sh.admitUntracked(now) {
 		return
 	}
-	i, f := sh.add(c.hash, c.key, s.Lane)
+	i, f := sh.add(sh.table.hash.hash(c.key), c.key, s.Lane)
 	c.index, c.flow = i, f
 	f.open(s, rule, now)
 	f.flags |= flagUntracked

@@ -171,6 +171,16 @@ var mutants = []mutant{
 		old: "	if refresh {\n", new: "	if refresh && f.packets == [2]uint32{} {\n",
 	},
 	{
+		name: "tag-is-enough", what: "a packet goes by the flow whose tag its hash has (T26)",
+		file: "conntrack/gate.go", packages: table,
+		old: "	if !f.key.equal(k) {\n", new: "	if false {\n",
+	},
+	{
+		name: "ack-passes-revoked", what: "an ACK goes on with a flow that was revoked",
+		file: "conntrack/flow.go", packages: table,
+		old: "	if f.state == StateEstablished && s.Class", new: "	if f.class == ClassTCP && s.Class",
+	},
+	{
 		name: "flow-never-expires", what: "a flow outlives its timer (T23)",
 		file: "conntrack/gate.go", packages: table,
 		old: "return now.tick() >= f.deadline()", new: "return false",
@@ -260,7 +270,7 @@ var mutants = []mutant{
 	{
 		name: "one-interface-of-two", what: "a forwarded packet is judged where it enters only (D7)",
 		file: "filter/worker.go", packages: engine,
-		old: "			return w.cross(out.attachment, ev.Hook, out.attachment.inward.Reverse())\n", new: "			if v.Reason == ReasonNone {\n				return w.cross(out.attachment, ev.Hook, out.attachment.inward.Reverse())\n			}\n",
+		old: "			return w.cross(out.attachment, ev.Hook, out.attachment.inward.Reverse())\n", new: "			if r == ReasonNone {\n				return w.cross(out.attachment, ev.Hook, out.attachment.inward.Reverse())\n			}\n",
 	},
 	{
 		name: "guest-is-host", what: "a guest's device is judged as the machine's own (X6)",
@@ -325,7 +335,7 @@ var mutants = []mutant{
 	{
 		name: "hits-of-flows", what: "every packet of a flow is a hit of its rule",
 		file: "filter/worker.go", packages: engine,
-		old: "	case ReasonRule, ReasonUntracked:\n		w.hit(v.Rule)", new: "	case ReasonRule, ReasonUntracked, ReasonFlow:\n		w.hit(v.Rule)",
+		old: "	case ReasonRule, ReasonUntracked:\n		w.hit(dec.Rule)", new: "	case ReasonRule, ReasonUntracked, ReasonFlow:\n		w.hit(dec.Rule)",
 	},
 	{
 		name: "log-hides-losses", what: "verdicts beyond the rate of the log are not counted",
