@@ -45,9 +45,11 @@ func (s addressSet) has(a conntrack.Addr) bool {
 // multicast or broadcast destination is nobody's address. That holds for life lines
 // that are switched off, too: rules may permit them.
 func (t *attachmentTemplate) addressed(p *packet.Packet, d conntrack.Direction) bool {
-	if t.own == nil {
-		return true
-	}
+	return t.own == nil || t.isOwn(p, d)
+}
+
+// isOwn is addressed of an interface with the check.
+func (t *attachmentTemplate) isOwn(p *packet.Packet, d conntrack.Direction) bool {
 	if d == conntrack.Egress {
 		return t.own.has(p.Src) || (unspecified(p.Src) || linkLocal(p.Src)) && LifeLineOf(p, d) != policy.NoLifeLine
 	}

@@ -48,9 +48,16 @@ func (d *Decision) tracked() bool {
 // rules, because a packet of a live flow passes whatever the rules say (T1); then
 // the pooled rules of the packet's own direction and family. Those decide about
 // every packet of an untracked flow (T6).
-func Judge(a *Attachment, hook Hook, p *packet.Packet, s *conntrack.Sample, flow *conntrack.Flow) Decision {
+func Judge(a *Attachment, hook Hook, p *packet.Packet, s *conntrack.Sample, flow *conntrack.Flow) (dec Decision) {
+	dec.judge(a, hook, p, s, flow)
+	return dec
+}
+
+// judge is Judge in place, for the way of every packet.
+func (dec *Decision) judge(a *Attachment, hook Hook, p *packet.Packet, s *conntrack.Sample, flow *conntrack.Flow) {
 	d := s.Dir
-	dec := Decision{Verdict: Verdict{Direction: d, Scope: a.Scope}}
+	dec.Verdict = Verdict{Direction: d, Scope: a.Scope}
+	dec.outcome, dec.commit, dec.question = conntrack.OutcomeRules, commitNothing, 0
 	opens := false
 	if a.exemptions != nil && a.addressed(p, d) {
 		if x, asked := a.exempt(hook, p, d); x != policy.NoExemption {
@@ -58,25 +65,25 @@ func Judge(a *Attachment, hook Hook, p *packet.Packet, s *conntrack.Sample, flow
 			if d == conntrack.Egress && p.Trackable() { // a fragment asks nothing (T25)
 				dec.commit = commitAsk
 			}
-			return dec
+			return
 		}
 	}
 	switch {
 	case flow == nil && !a.addressed(p, d):
 		dec.Reason = ReasonSourceDestCheck
-		return dec
+		return
 	case flow == nil, p.Quoted && !a.relates(flow):
 		opens = p.Trackable() && conntrack.Opens(s)
 	case p.Quoted:
 		dec.Reason, dec.Rule = ReasonRelated, RuleID(flow.Rule())
-		return dec
+		return
 	case flow.Untracked():
 		opens = conntrack.Opens(s)
 	default:
 		switch dec.outcome = flow.Assess(s); dec.outcome {
 		case conntrack.OutcomeMember:
 			dec.Reason, dec.Rule, dec.commit = ReasonFlow, RuleID(flow.Rule()), commitUpdate
-			return dec
+			return
 		case conntrack.OutcomeReopen:
 			opens = true
 		case conntrack.OutcomeRevoked:
@@ -84,7 +91,7 @@ func Judge(a *Attachment, hook Hook, p *packet.Packet, s *conntrack.Sample, flow
 			if a.lifeLineAt(hook, p, d) != policy.NoLifeLine {
 				dec.Reason = ReasonLifeLine
 			}
-			return dec
+			return
 		}
 	}
 
@@ -117,12 +124,11 @@ func Judge(a *Attachment, hook Hook, p *packet.Packet, s *conntrack.Sample, flow
 	default:
 		dec.Reason = ReasonRule
 	}
-	return dec
 }
 
 // Commit applies a decision that passed to the cell that holds its flow. A
 // flow that finds no room turns the verdict into a drop (T30).
-func (d *Decision) Commit(c *conntrack.Cell, a *Attachment, s *conntrack.Sample, now conntrack.Time) Verdict {
+func (d *Decision) Commit(c *conntrack.Cell, a *Attachment, s *conntrack.Sample, now conntrack.Time) {
 	switch d.commit {
 	case commitUpdate:
 		c.Update(s, d.outcome, &a.timeouts, now)
@@ -137,7 +143,6 @@ func (d *Decision) Commit(c *conntrack.Cell, a *Attachment, s *conntrack.Sample,
 	case commitAsk:
 		a.exemptions.asked.note(d.question)
 	}
-	return d.Verdict
 }
 
 // flowTuple puts into t the flow that decides about a packet: its own or, for an

@@ -49,14 +49,15 @@ func (q *Quote) Tuple(s conntrack.Scope, d conntrack.Direction) (t conntrack.Tup
 }
 
 func trackable(k Kind, icmpType uint8) bool {
-	switch k {
-	case KindOther, KindTCP, KindUDP:
-		return true
-	case KindICMP, KindICMPv6:
-		r, _ := query(k, icmpType)
-		return r != roleNone
+	return k <= KindUDP || trackableICMP(k, icmpType)
+}
+
+func trackableICMP(k Kind, icmpType uint8) bool {
+	if k == KindFragment {
+		return false
 	}
-	return false
+	r, _ := query(k, icmpType)
+	return r != roleNone
 }
 
 // queryPorts returns what stands for ports in the [conntrack.Tuple] of an ICMP
