@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 
 	"sgfw/test/parity/claims"
 )
@@ -23,11 +24,11 @@ func main() {
 	into := flag.String("document", "docs/aws-parity.md", "the table")
 	write := flag.Bool("write", false, "write the document")
 	flag.Parse()
-	err := compare(*from, *into)
+	act := compare
 	if *write {
-		err = update(*from, *into)
+		act = update
 	}
-	if err != nil {
+	if err := act(*from, *into); err != nil {
 		fmt.Fprintln(os.Stderr, "parity:", err)
 		os.Exit(1)
 	}
@@ -52,10 +53,27 @@ func compare(from, into string) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if string(is) != text {
-		return fmt.Errorf("%s is not what the tests say: `make parity` writes it anew", into)
+	if string(is) == text {
+		return nil
 	}
-	return nil
+	for _, line := range missing(text, string(is)) {
+		fmt.Fprintln(os.Stderr, "the tests say:    ", line)
+	}
+	for _, line := range missing(string(is), text) {
+		fmt.Fprintln(os.Stderr, "the document says:", line)
+	}
+	return fmt.Errorf("%s is not what the tests say: `make parity` writes it anew", into)
+}
+
+// missing are the lines of a text that another one lacks.
+func missing(text, other string) (lines []string) {
+	has := strings.Split(other, "\n")
+	for line := range strings.SplitSeq(text, "\n") {
+		if !slices.Contains(has, line) {
+			lines = append(lines, line)
+		}
+	}
+	return lines
 }
 
 // produce makes the document, unless the record does not bear it out.
