@@ -210,6 +210,9 @@ func TestUntrackedIsTrackedLater(t *testing.T) {
 		"without the return rule": policyWith(in, nil, asAWS),
 		"tracking: always":        policyWith(in, nil, "tracking: always"),
 	} {
+		if t.Failed() {
+			return
+		}
 		both(t, client, server, func(t *testing.T, near, far netip.Addr) {
 			d.reload(wide)
 			s := newCord(t, d, client.Host(), server.Host(), port(far, inward))
@@ -263,7 +266,7 @@ func TestUntrackedWithAFullTable(t *testing.T) {
 	client, server := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")
 	d := enforce(t, server.Host(), policyWith([]string{
 		allow("tcp", inward),
-		`{ protocol: tcp, ports: 22, cidr_blocks: [192.0.2.0/24], ipv6_cidr_blocks: ["2001:db8::/64"] }`,
+		`{ protocol: tcp, ports: 22-23, cidr_blocks: [192.0.2.0/24], ipv6_cidr_blocks: ["2001:db8::/64"] }`,
 	}, []string{toEverybody}, asAWS, "max_flows: 1"))
 	held := newCord(t, d, client.Host(), server.Host(), port(server.IPv4(), 22))
 	both(t, client, server, func(t *testing.T, _, far netip.Addr) {
@@ -273,7 +276,8 @@ func TestUntrackedWithAFullTable(t *testing.T) {
 				t.Error("an untracked session does not go on")
 			}
 		}
-		if connects(t, client.Host(), anywhere, port(far, 22), silence) {
+		echoTCP(t, server.Host(), port(far, 23))
+		if connects(t, client.Host(), anywhere, port(far, 23), silence) {
 			t.Error("a tracked session found room in a full table")
 		}
 	})
@@ -360,6 +364,7 @@ func TestUntrackedIsShown(t *testing.T) {
 		d.document(&x, append([]string{"explain"}, args...)...)
 		return x
 	}
+	echoTCP(t, server.Host(), port(far, 23))
 	x := ask("--ingress", "--proto", "tcp", "--from", near.String(), "--to", port(far, inward).String())
 	if x.Reason != "untracked" || x.Tracking == nil || x.Tracking.Tracked || x.Tracking.Clause != "both-rules" ||
 		x.Tracking.Opening == nil || x.Tracking.Opening.Direction != "ingress" || x.Tracking.Return == nil || x.Tracking.Return.Direction != "egress" ||
@@ -394,5 +399,8 @@ func TestUntrackedIsShown(t *testing.T) {
 	}
 	if !s.lives() {
 		t.Error("the session was cut")
+	}
+	if connects(t, client.Host(), anywhere, port(far, 23), silence) {
+		t.Error("a session without a rule came about")
 	}
 }
