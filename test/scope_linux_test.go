@@ -158,6 +158,36 @@ func TestScopeOfTwoDevices(t *testing.T) {
 	}
 }
 
+// TestScopeIsTracked: what rules for everybody would leave untracked is tracked where
+// devices share it, and explain says why.
+func TestScopeIsTracked(t *testing.T) {
+	t.Parallel()
+	parity.Proves(t, "T26")
+	_, near := roundabout(t)
+	wide := func(scope string) string {
+		s := strings.ReplaceAll(roundaboutPolicy(scope), "egress: []", "egress: [{ protocol: -1, cidr_blocks: [0.0.0.0/0] }]")
+		return strings.Replace(s, "settings: {", "settings: { tracking: aws,", 1)
+	}
+	d := enforce(t, near, wide(""))
+	ask := func() (tracked bool, clause, detail string) {
+		var doc struct {
+			Tracking struct {
+				Tracked        bool
+				Clause, Detail string
+			}
+		}
+		d.document(&doc, "explain", "--interface", "eth1", "--ingress", "--proto", "tcp", "--from", farSelf[0].String(), "--to", port(nearSelf[0], 8000).String())
+		return doc.Tracking.Tracked, doc.Tracking.Clause, doc.Tracking.Detail
+	}
+	if tracked, clause, detail := ask(); tracked || clause != "both-rules" {
+		t.Errorf("without a scope: %t, %s, %s", tracked, clause, detail)
+	}
+	d.reload(wide("uplinks"))
+	if tracked, clause, detail := ask(); !tracked || clause != "scope" || !strings.HasPrefix(detail, "tracked: ") {
+		t.Errorf("with a scope: %t, %s, %s", tracked, clause, detail)
+	}
+}
+
 // TestScopeJudgesForwardedTwice: a packet that enters through one device of a scope
 // and leaves through another is judged at both, though its first judgement has just
 // begun a flow in the scope of the second (D7, T26).

@@ -34,7 +34,8 @@ decide about each of their packets. They are listed for as long as they are
 remembered; "cut" says that no rule permits the flow any more, so that it is at an
 end. In brackets is the clause of AWS's rule that decides: opening-rule and
 return-rule say which rule for everybody there is not, both-rules that both are
-there, protocol that the flow is neither TCP nor UDP, earlier that the flow was
+there, protocol that the flow is neither TCP nor UDP, scope that devices share it,
+earlier that the flow was
 tracked before there were such rules.`,
 		Example: `  sgfw flows
   sgfw flows --orphans

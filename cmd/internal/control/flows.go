@@ -50,10 +50,11 @@ type Flow struct {
 }
 
 // Tracking says whether a flow is tracked and which clause of AWS's rule decided:
-// "setting" (tracking: always), "protocol" (neither TCP nor UDP), "opening-rule"
-// (no rule permits the first packet to everybody), "return-rule" (no rule of the
-// other direction permits everybody all ports), "earlier" (the flow was tracked
-// before there were such rules), "both-rules" (both are there: untracked).
+// "setting" (tracking: always), "scope" (devices share the flow), "protocol"
+// (neither TCP nor UDP), "opening-rule" (no rule permits the first packet to
+// everybody), "return-rule" (no rule of the other direction permits everybody all
+// ports), "earlier" (the flow was tracked before there were such rules),
+// "both-rules" (both are there: untracked).
 type Tracking struct {
 	Tracked bool   `json:"tracked"`
 	Clause  string `json:"clause"`

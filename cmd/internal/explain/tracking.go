@@ -34,6 +34,8 @@ func clauseText(t filter.Tracking) string {
 	switch t.Clause {
 	case filter.ClauseSetting:
 		return begin + "settings.tracking is always"
+	case filter.ClauseScope:
+		return begin + "its device shares its flows with others, by its scope"
 	case filter.ClauseProtocol:
 		return begin + "so is everything but TCP and UDP"
 	case filter.ClauseOpening:
