@@ -43,9 +43,9 @@ func Bytes(p *naive.Packet, content []byte, more ...wire.Option) []byte {
 	}
 	switch p.Part {
 	case naive.FirstPart:
-		return wire.Assemble(b, 77, wire.Cut(b, 0, partSize))[0]
+		b = wire.Assemble(b, 77, wire.Cut(b, 0, partSize))[0]
 	case naive.LaterPart:
-		return wire.Assemble(b, 77, wire.Cut(b, partSize, -1))[0]
+		b = wire.Assemble(b, 77, wire.Cut(b, partSize, -1))[0]
 	}
-	return b
+	return b[:max(0, len(b)-p.Missing)]
 }

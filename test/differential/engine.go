@@ -74,6 +74,24 @@ func (e *engine) wait(d time.Duration) {
 	}
 }
 
+// revoke cuts the flows of a device as the daemon does.
+func (e *engine) revoke(device string) {
+	a := e.filter.Ruleset().Device(device)
+	if a == nil {
+		return
+	}
+	var all []conntrack.FlowInfo
+	e.filter.Flows().Range(e.now, func(f conntrack.FlowInfo) bool {
+		if f.Tuple.Scope() == a.Scope {
+			all = append(all, f)
+		}
+		return true
+	})
+	for i := range all {
+		e.filter.Flows().Revoke(&all[i], e.now)
+	}
+}
+
 // decide judges one packet, and says whether it passes.
 func (e *engine) decide(way Way, raw []byte) (v filter.Verdict, passes bool) {
 	e.worker.Begin()

@@ -9,10 +9,12 @@ import (
 )
 
 // Step is one thing that happens in a trial: time passes, then a policy comes into
-// force, then a packet crosses the machine. Each may be missing.
+// force, then the flows of a device are revoked, then a packet crosses the machine.
+// Each may be missing.
 type Step struct {
 	Wait   time.Duration
 	Policy *naive.Policy
+	Revoke string
 	Packet *naive.Packet
 	Way
 }
@@ -32,6 +34,9 @@ func (s Step) String() string {
 	}
 	if s.Policy != nil {
 		parts = append(parts, "another policy")
+	}
+	if s.Revoke != "" {
+		parts = append(parts, "the flows of "+s.Revoke+" are revoked")
 	}
 	if s.Packet != nil {
 		parts = append(parts, s.Way.String()+" "+describe(s.Packet))
@@ -68,6 +73,9 @@ func describe(p *naive.Packet) string {
 		text += ", first fragment"
 	case naive.LaterPart:
 		text += ", later fragment"
+	}
+	if p.Missing > 0 {
+		text += fmt.Sprintf(", %d bytes missing", p.Missing)
 	}
 	if p.Quote != nil {
 		text += " about " + describe(p.Quote)

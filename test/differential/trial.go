@@ -80,6 +80,10 @@ func (p *pair) step(s Step) (of string, err error) {
 			return "", err
 		}
 	}
+	if s.Revoke != "" {
+		p.naive.Revoke(s.Revoke)
+		p.engine.revoke(s.Revoke)
+	}
 	if s.Packet == nil {
 		return "", nil
 	}
@@ -88,7 +92,7 @@ func (p *pair) step(s Step) (of string, err error) {
 	if passed != p.verdict.Reason.Passes() {
 		return fmt.Sprintf("the engine passes it: %t (%s), the semantics say %s", passed, v.Reason, p.verdict.Reason), nil
 	}
-	if v.Reason.String() != string(p.verdict.Reason) {
+	if v.Reason.String() != string(p.verdict.Reason) && !(v.Reason.IsFault() && p.verdict.Reason == naive.Malformed) {
 		return fmt.Sprintf("the engine says %s, the semantics %s", v.Reason, p.verdict.Reason), nil
 	}
 	if (v.Reason == filter.ReasonRule || v.Reason == filter.ReasonUntracked) && !p.engine.permits(v.Rule, p.verdict.By) {
@@ -139,9 +143,11 @@ func (d *Difference) shrink(w *World, parsed map[*naive.Policy]*policy.Policy) {
 		}
 	}
 	for at := range d.Steps {
-		if d.Steps[at].Wait > 0 {
+		for _, simpler := range []func(s *Step){
+			func(s *Step) { s.Wait = 0 }, func(s *Step) { s.Revoke = "" },
+		} {
 			rest := slices.Clone(d.Steps)
-			rest[at].Wait = 0
+			simpler(&rest[at])
 			try(rest)
 		}
 	}

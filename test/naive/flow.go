@@ -25,8 +25,8 @@ const (
 type flow struct {
 	place place
 
-	// untracked: it makes no packet pass (T6).
-	untracked bool
+	// untracked: it makes no packet pass (T6). revoked: it makes them drop.
+	untracked, revoked bool
 
 	opener   Direction
 	protocol int
@@ -167,7 +167,7 @@ func (f *flow) timer(n *Interface) time.Duration {
 // leavesToRules reports whether the packet, though it is the flow's, is one that
 // rules have to permit: a SYN, and flags that make no sense.
 func (f *flow) leavesToRules(d Direction, p *Packet) bool {
-	return p.isTCP() && f.tcp.leavesToRules(f.opener, d, p)
+	return f.revoked || p.isTCP() && f.tcp.leavesToRules(f.opener, d, p)
 }
 
 // goesOn moves the flow by one of its packets, and starts its timer anew.
@@ -195,7 +195,16 @@ func (f *flow) passedByRules(d Direction, p *Packet) {
 }
 
 // over reports whether the flow makes room for a new one of the same tuple.
-func (f *flow) over() bool { return f.protocol == TCP && f.tcp.over() }
+func (f *flow) over() bool { return f.revoked || f.protocol == TCP && f.tcp.over() }
+
+// beginsAnew reports whether a packet of a revoked flow asks for another: a SYN, or
+// without TCP one of the side that opened it.
+func (f *flow) beginsAnew(d Direction, p *Packet) bool {
+	if p.isTCP() {
+		return p.Flags.opening()
+	}
+	return d == f.opener
+}
 
 // rounds counts the exchanges of a UDP flow: a round is a request and what answers
 // it.

@@ -33,6 +33,9 @@ const (
 	NotAFlow  Reason = "not-a-flow"
 	Misplaced Reason = "source-dest-check"
 	Unmanaged Reason = "unmanaged"
+	Revoked   Reason = "revoked"
+	// Malformed are packets that nobody can read: unknown is drop.
+	Malformed Reason = "malformed"
 )
 
 // Passes reports whether packets with this reason go on.
@@ -76,7 +79,7 @@ func (m *Machine) Apply(p *Policy) {
 				longest = max(longest, f.timer(n))
 			}
 		}
-		if longest >= 0 {
+		if longest >= 0 && !f.revoked {
 			f.until = min(f.until, m.Now+longest)
 		}
 	}
@@ -86,6 +89,9 @@ func (m *Machine) Apply(p *Policy) {
 // the one through which it goes out (D7). It passes only if both agree; what the
 // first remembers of it stays when the second refuses.
 func (m *Machine) Decide(h Hook, in, out string, p *Packet) Verdict {
+	if p.Missing > 0 {
+		return Verdict{Reason: Malformed}
+	}
 	verdict := Verdict{Reason: Unmanaged}
 	if h != Output {
 		if n := m.policy.Manages(in); n != nil {
@@ -111,6 +117,18 @@ func (m *Machine) Decide(h Hook, in, out string, p *Packet) Verdict {
 	return verdict
 }
 
+// Revoke cuts the tracked flows of a device, those of its scope included (T17: AWS
+// has nothing for it). What goes on with one of them does not pass for as long as the
+// flow would have lived; what begins anew is for the rules.
+func (m *Machine) Revoke(device string) {
+	n := m.policy.Manages(device)
+	for _, f := range m.flows {
+		if n != nil && f.place == n.place(device) && !f.untracked && m.Now <= f.until {
+			f.revoked = true
+		}
+	}
+}
+
 // cross judges a packet at one device.
 func (m *Machine) cross(n *Interface, device string, h Hook, d Direction, p *Packet) Verdict {
 	if !addressed(n, d, p) {
@@ -126,6 +144,12 @@ func (m *Machine) cross(n *Interface, device string, h Hook, d Direction, p *Pac
 	asks := true
 	if f != nil && !f.untracked { // those live by rules alone (T6)
 		asks = f.leavesToRules(d, p)
+	}
+	if f != nil && f.revoked && !f.beginsAnew(d, p) {
+		if m.lifeLine(d, h, p) {
+			return Verdict{Reason: LifeLine}
+		}
+		return Verdict{Reason: Revoked}
 	}
 	if !asks {
 		f.goesOn(n, m.Now, d, p)
@@ -159,7 +183,7 @@ func (m *Machine) tellsOf(n *Interface, device string, d Direction, p *Packet) b
 	}
 	f := m.find(n, device, d.reverse(), p.Quote)
 	if f == nil || !f.untracked {
-		return f != nil
+		return f != nil && !f.revoked
 	}
 	return m.unfollowed(n, f.opener, p.Quote, f.dst.port)
 }

@@ -33,6 +33,9 @@ type Packet struct {
 	HopLimit int
 	// Part says which part of a fragmented packet this is.
 	Part Part
+	// Missing is how many bytes the packet lacks at its end of those that it says it
+	// has.
+	Missing int
 
 	// SrcPort and DstPort are those of TCP and UDP.
 	SrcPort, DstPort int

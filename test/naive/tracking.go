@@ -46,7 +46,7 @@ func (m *Machine) untracked(n *Interface, device string, f *flow, d Direction, p
 	if !p.hasFlow() || !p.isTCP() && !p.isUDP() {
 		return false
 	}
-	if f != nil && !f.untracked && !(f.over() && p.Flags.opening()) {
+	if f != nil && !f.untracked && !(f.over() && begins(p)) {
 		return false // tracked as long as it lives (T1)
 	}
 	anew := p.isTCP() && p.Flags.has(SYN) && !p.Flags.has(ACK)

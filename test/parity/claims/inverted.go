@@ -40,11 +40,14 @@ var Inverted = []Inversion{
 	{"T7", "narrow-rule-is-wide", "filter.TestUntrackedAgainstNaive"},
 	{"T8", "untracked-always", "test.TestWhatIsTracked/tracking:_always"},
 	{"T9", "protocol-not-in-flow", "test/differential.TestEngine"},
+	{"T9", "icmp-id-ignored", "test/differential.TestEngine"},
+	{"T10", "protocol-not-in-flow", "test/differential.TestEngine"},
 	{"T10", "others-forgotten-early", "cmd/internal/daemon.TestTimers/GRE"},
 	{"T15", "answers-open-flows", "filter.TestUntrackedSequences"},
 	{"T17", "rules-before-flow", "test.TestGroupsSwapped"},
 	{"T20", "idle-keeps-its-timer", "cmd/internal/daemon.TestTimersChange"},
 	{"T23", "flow-never-expires", "cmd/internal/daemon.TestStaleFlow"},
+	{"T24", "error-not-addressed", "test/differential.TestEngine"},
 	{"T25", "fragment-has-port-0", "test/differential.TestEngine"},
 	{"T26", "scope-ignored", "test.TestAsymmetricRoutes"},
 	{"T26", "scope-of-one", "test.TestAsymmetricRoutes"},
@@ -59,6 +62,7 @@ var Inverted = []Inversion{
 	{"timer other", "others-forgotten-early", "cmd/internal/daemon.TestTimers/GRE"},
 
 	{"X2", "life-line-half-cut", "test.TestCutLifeLines/dhcpv4-client"},
+	{"X3", "routed-life-line", "test/differential.TestEngine"},
 	{"X6", "exempt-forwarded", "test.TestExemptIsNotForwarded"},
 
 	{"Q2", "one-counter", "policy.TestQuotaCounters"},
