@@ -301,6 +301,7 @@ func TestPublish(t *testing.T) {
 // TestPublishWaits: Publish does not answer while a batch that began under the
 // older ruleset is under way; an idle worker does not hold it up.
 func TestPublishWaits(t *testing.T) {
+	parity.Proves(t, "R44")
 	b := newBench(t, onePolicy())
 	idle := b.NewWorker()
 	idle.Begin()

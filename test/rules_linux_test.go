@@ -73,7 +73,7 @@ interfaces:
 // TestEgressDefault: where egress is left out, everything may leave to both
 // families, and where ingress is left out, nothing new comes in (D1).
 func TestEgressDefault(t *testing.T) {
-	parity.Proves(t, "D4", "seed 3.4")
+	parity.Proves(t, "D4", "seed 3.4", "seed 3.5")
 	t.Parallel()
 	lab := labtest.New(t, netlab.Pair())
 	client, server := lab.Host("client"), lab.Host("server")

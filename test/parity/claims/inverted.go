@@ -20,6 +20,7 @@ var Inverted = []Inversion{
 	{"R31", "members-of-ipv4", "test.TestOwnAddressesAreMembers"},
 	{"R36", "ampersand-refused", "policy.TestCharacters"},
 	{"R37", "apostrophe-taken", "policy.TestCharacters"},
+	{"R44", "publish-does-not-wait", "filter.TestPublishWaits"},
 	{"R46", "deletion-unseen", "policy.TestSince"},
 	{"ports given", "port-off-by-one-high", "test.TestPortEdges"},
 	{"ports given", "port-off-by-one-low", "test.TestPortEdges"},

@@ -45,9 +45,12 @@ var seed2 = []Claim{
 var seed3 = []Claim{
 	same("seed 3.3", "Stateful: answers pass in both roles, whatever the rules say."),
 	same("seed 3.4", "A new group accepts nothing."),
+	same("seed 3.5", "A new group sends everything: to 0.0.0.0/0, which is all that the document says, and to ::/0."),
+	same("seed 3.7", "That rules cannot be enforced on connections that exist, as the document has it, is so for tracked ones, until `flows revoke` cuts them; untracked ones are cut at once."),
 	same("seed 3.9", "SSH from one address; the rule goes in mid-session, and the session goes on."),
 	same("seed 3.10", "After it has ended nobody reconnects."),
 	same("seed 3.11", "There is no way to deny: a rule with an action is refused."),
+	same("seed 3.13", "Groups work at interfaces, not at the level of a network: what crosses two of them is judged by the groups of both."),
 	waits("seed 3.14", "A network ACL needs rules both ways, and the default one permits all.", "Network ACLs are not built."),
 }
 
