@@ -254,6 +254,40 @@ func besideOf(client *netlab.Device, a netip.Addr) netip.Addr {
 	return client.IPv4()
 }
 
+// TestCloudInstance runs examples/cloud-instance.yaml: HTTPS out and SSH in by
+// rules, and the services of the cloud.
+func TestCloudInstance(t *testing.T) {
+	t.Parallel()
+	parity.Proves(t, "exempt dns", "exempt metadata", "exempt ecs metadata", "exempt time")
+	topology := serviced()
+	office := netip.MustParsePrefix("198.51.100.7/32")
+	topology.Links[0].A.Addrs = append(topology.Links[0].A.Addrs, office)
+	topology.Hosts[1].Routes = append(topology.Hosts[1].Routes, netlab.Route{Dst: office, Via: ip("192.0.2.1")})
+	lab := labtest.New(t, topology)
+	client, server := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")
+	d := prepare(t, server.Host(), example(t, "cloud-instance.yaml"))
+	nameServers(t, d)(services[0].addresses...)
+	d.start()
+	var attempts []attempt
+	for _, s := range services {
+		for _, a := range addressesOf(s) {
+			echoOn(t, client.Host(), port(a, s.port))
+			attempts = append(attempts, exchange(t, s.name, server.Host(), s.networks[0], netip.Addr{}, port(a, s.port), true))
+		}
+	}
+	for i, a := range families(client) {
+		echoOn(t, client.Host(), port(a, 443), port(a, 80), port(a, 53))
+		echoOn(t, server.Host(), port(families(server)[i], 22))
+		attempts = append(attempts,
+			exchange(t, "out", server.Host(), "tcp", netip.Addr{}, port(a, 443), true),
+			exchange(t, "out", server.Host(), "tcp", netip.Addr{}, port(a, 80), false),
+			exchange(t, "out", server.Host(), "udp", netip.Addr{}, port(a, 53), false),
+			exchange(t, "in, from anywhere", client.Host(), "tcp", a, port(families(server)[i], 22), false))
+	}
+	attempts = append(attempts, exchange(t, "in, from the office", client.Host(), "tcp", office.Addr(), port(server.IPv4(), 22), true))
+	run(t, attempts)
+}
+
 // TestResolversAreFollowed: the name servers are those of resolv.conf now.
 func TestResolversAreFollowed(t *testing.T) {
 	t.Parallel()
