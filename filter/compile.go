@@ -145,6 +145,7 @@ type compilation struct {
 
 // groupGrants is what one group permits, by direction and family.
 type groupGrants struct {
+	group   *policy.Group
 	grants  [2][2][]grant
 	digests [2][2][sha256.Size]byte
 }
@@ -152,7 +153,7 @@ type groupGrants struct {
 // read takes the rules of a group, also of one that is attached nowhere:
 // listings show them.
 func (c *compilation) read(g *policy.Group) {
-	gg, ids := new(groupGrants), new([2][]RuleID)
+	gg, ids := &groupGrants{group: g}, new([2][]RuleID)
 	was := c.order[g.Name]
 	if was == nil {
 		was = new([2][]RuleID)

@@ -32,12 +32,12 @@ func (c *compilation) wide(names []string) *wideRules {
 		return w
 	}
 	w := new(wideRules)
-	for i := range c.policy.Groups {
-		g := &c.policy.Groups[i]
-		if _, ok := slices.BinarySearch(names, g.Name); !ok {
+	for _, name := range names {
+		gg, ok := c.groups[name]
+		if !ok {
 			continue
 		}
-		ids := c.stand[g.Name]
+		g, ids := gg.group, c.stand[name]
 		for d, rules := range [...][]policy.Rule{conntrack.Ingress: g.Ingress, conntrack.Egress: g.Egress} {
 			for j := range rules {
 				w.add(conntrack.Direction(d), &rules[j], ids[d][j])
