@@ -49,7 +49,7 @@ type claim struct {
 type claimKind int
 
 const (
-	claimsNothing claimKind = iota
+	_ claimKind = iota // nothing
 	// claimsSYN: rules let a SYN for another connection pass.
 	claimsSYN
 	// claimsFIN: a FIN stands behind bytes that nobody saw.
