@@ -175,8 +175,8 @@ func (c *Cell) restart(s *Sample, tmo *Timeouts, now Time) {
 // moved brings queue and counters in line after the flow changed its state.
 func (c *Cell) moved(was State) {
 	f := c.flow
-	from, to := was.queue(), f.state.queue()
-	if from == to || f.Untracked() {
+	from, to := f.queueIn(was), f.queue()
+	if from == to {
 		return
 	}
 	c.lockShard()
@@ -185,6 +185,9 @@ func (c *Cell) moved(was State) {
 	s.enqueue(c.index, f)
 	if from == queueHalfOpen {
 		s.table.halfOpen.Add(-1)
+	}
+	if f.Untracked() {
+		return
 	}
 	switch f.state {
 	case StateTimeWait:

@@ -86,11 +86,18 @@ func (f *Flow) Rule() uint32 { return f.rule }
 func (f *Flow) Untracked() bool { return f.flags&flagUntracked != 0 }
 
 // queue returns the eviction queue that the flow waits in.
-func (f *Flow) queue() queueID {
-	if f.Untracked() {
-		return queueUntracked
+func (f *Flow) queue() queueID { return f.queueIn(f.state) }
+
+// queueIn is queue for another state of the flow.
+func (f *Flow) queueIn(s State) queueID {
+	id := s.queue()
+	switch {
+	case !f.Untracked():
+		return id
+	case id == queueNone && f.class == ClassTCP:
+		return queueProven
 	}
-	return f.state.queue()
+	return queueUntracked
 }
 
 // Assess says what the flow makes of a packet of its tuple. It changes nothing.

@@ -9,7 +9,8 @@ const (
 	queueHalfOpen  queueID = iota // TCP that is not established
 	queueUnreplied                // everything else without an answer
 	queueClosed                   // TCP that has ended
-	queueUntracked                // flows that are not tracked, in any state
+	queueUntracked                // flows that are not tracked, but for these:
+	queueProven                   // connections that are not tracked and are established
 	queueCount
 	queueNone = queueCount // flows that are never evicted
 )

@@ -86,37 +86,50 @@ func TestUntrackedFlow(t *testing.T) {
 	}
 }
 
-// TestUntrackedAgainstTwin compares the flows that the table remembers with a
-// list, the oldest first, and a set of tracked ones.
+// TestUntrackedAgainstTwin compares the flows that the table remembers with two
+// lists, the oldest first and established connections apart, and a set of tracked
+// ones.
 func TestUntrackedAgainstTwin(t *testing.T) {
 	for seed := range uint64(40) {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		c := newCrowd(t, Config{MaxFlows: 8, MaxUntracked: 4}, 0)
-		var list []Tuple // untracked
-		tracked := make(map[Tuple]bool)
+		var list, proven []Tuple // untracked
+		tracked, over := make(map[Tuple]bool), make(map[Tuple]bool)
 		tuples := make([]Tuple, 12)
 		for i := range tuples {
-			tuples[i] = c.tuple(ProtoUDP)
+			tuples[i] = c.tuple([]uint8{ProtoTCP, ProtoUDP}[i%2])
+		}
+		forget := func(k Tuple) {
+			is := func(o Tuple) bool { return o == k }
+			list, proven = slices.DeleteFunc(list, is), slices.DeleteFunc(proven, is)
+			delete(over, k)
 		}
 		for step := range 500 {
 			k := tuples[rng.IntN(len(tuples))]
-			at := slices.Index(list, k)
+			tcp := k.Proto() == ProtoTCP
+			first := Sample{Class: classOf(k), TCP: TCPSegment{Seq: 99, Flags: SYN}}
 			what := ""
-			switch rng.IntN(5) {
+			switch rng.IntN(6) {
 			case 0, 1:
 				what = "remember"
-				c.untracked(Sample{Class: ClassUDP}, k)
+				c.untracked(first, k)
 				c.now = c.now.Add(-time.Second) // nothing runs out here
-				if at >= 0 {
-					list = slices.Delete(list, at, at+1)
-				}
+				forget(k)
 				delete(tracked, k)
-				if list = append(list, k); len(list) > 4 {
+				switch {
+				case len(list)+len(proven) < 4:
+				case len(list) > 0:
 					list = list[1:]
+				default:
+					proven = proven[1:]
 				}
+				list = append(list, k)
 			case 2:
+				if tcp {
+					continue // half-open ones have a limit of their own
+				}
 				what = "track"
-				r := c.add(Sample{Class: ClassUDP}, k)
+				r := c.add(first, k)
 				c.now = c.now.Add(-time.Second)
 				want := Inserted
 				if !tracked[k] && len(tracked) == 8 {
@@ -126,14 +139,12 @@ func TestUntrackedAgainstTwin(t *testing.T) {
 					t.Fatalf("seed %d step %d: Insert = %v, want %v", seed, step, r, want)
 				}
 				if r == Inserted {
-					if at >= 0 {
-						list = slices.Delete(list, at, at+1)
-					}
+					forget(k)
 					tracked[k] = true
 					c.pass(k, Sample{Dir: Egress, Class: ClassUDP}) // replied: it stays
 				}
 			case 3:
-				if at < 0 {
+				if tcp || !slices.Contains(list, k) {
 					continue
 				}
 				what = "packet"
@@ -142,14 +153,26 @@ func TestUntrackedAgainstTwin(t *testing.T) {
 				what = "delete"
 				c.table.Delete(&k, c.now)
 				delete(tracked, k)
-				if at >= 0 {
-					list = slices.Delete(list, at, at+1)
+				forget(k)
+			case 5:
+				switch {
+				case tcp && slices.Contains(list, k) && !over[k]:
+					what = "establish"
+					c.pass(k, Sample{Dir: Egress, Class: ClassTCP, TCP: TCPSegment{Seq: 4999, Ack: 100, Flags: SYN | ACK}})
+					c.pass(k, Sample{Class: ClassTCP, TCP: TCPSegment{Seq: 100, Ack: 5000, Flags: ACK}})
+					forget(k)
+					proven = append(proven, k)
+				case slices.Contains(proven, k):
+					what = "reset"
+					c.pass(k, Sample{Class: ClassTCP, TCP: TCPSegment{Seq: 100, Flags: RST}})
+					forget(k)
+					list, over[k] = append(list, k), true
 				}
 			}
 			got := make(map[Tuple]string)
 			c.table.Range(c.now, func(f FlowInfo) bool { got[f.Tuple] = fmt.Sprint(f.Untracked); return true })
 			want := make(map[Tuple]string)
-			for _, k := range list {
+			for _, k := range slices.Concat(list, proven) {
 				want[k] = "true"
 			}
 			for k := range tracked {
@@ -158,8 +181,8 @@ func TestUntrackedAgainstTwin(t *testing.T) {
 			if fmt.Sprint(got) != fmt.Sprint(want) {
 				t.Fatalf("seed %d step %d, %s %v: the table has %v, want %v", seed, step, what, k, got, want)
 			}
-			if st := c.table.Stats(); st.Untracked != len(list) || st.Flows != len(tracked) || st.HalfOpen != 0 {
-				t.Fatalf("seed %d step %d: stats %+v, want %d untracked, %d tracked", seed, step, st, len(list), len(tracked))
+			if st := c.table.Stats(); st.Untracked != len(want)-len(tracked) || st.Flows != len(tracked) || st.HalfOpen != 0 || st.ClosedRST != 0 {
+				t.Fatalf("seed %d step %d: stats %+v, want %d untracked, %d tracked", seed, step, st, len(want)-len(tracked), len(tracked))
 			}
 		}
 	}

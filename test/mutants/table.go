@@ -474,6 +474,11 @@ var mutants = []mutant{
 		old: "max(tmo.Established, TimeoutPickup)", new: "min(tmo.Established, TimeoutPickup)",
 	},
 	{
+		name: "cut-and-flooded", what: "whoever opens flows from any address has a connection forgotten that was cut (T15)",
+		file: "conntrack/flow.go", packages: table,
+		old: "		return queueProven\n", new: "		return queueUntracked\n",
+	},
+	{
 		name: "untracked-takes-room", what: "an untracked flow needs a place of a tracked one (T32)",
 		file: "conntrack/untracked.go", packages: table,
 		old: "	if !sh.admitUntracked(now) {\n", new: "	if !sh.admitUntracked(now) || sh.table.flows.Load() >= sh.table.maxFlows {\n",
