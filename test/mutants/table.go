@@ -409,6 +409,48 @@ var mutants = []mutant{
 		old: "			related:  p.Settings.ICMPErrors == policy.ICMPErrorsRelated,\n", new: "			related:  false,\n",
 	},
 	{
+		name: "empty-group-is-anyone", what: "a group without members stands for everybody (R33)",
+		file: "filter/compile.go", packages: engine,
+		old: "		addrs := m.Addresses(peer.Name)\n",
+		new: "		addrs := m.Addresses(peer.Name)\n		if len(addrs) == 0 {\n			return []netip.Prefix{policy.AnyIPv4, policy.AnyIPv6}\n		}\n",
+	},
+	{
+		name: "all-is-up-to-udp", what: "all protocols are those up to UDP (R15)",
+		file: "filter/selector.go", packages: engine,
+		old: "		return 0, portless | maxLow\n",
+		new: "		return 0, selector(policy.UDP)<<16 | maxLow\n",
+	},
+	{
+		name: "bare-address-taken", what: "an address without a length is taken (R17)",
+		file: "policy/peer.go", packages: rules,
+		old: "	address, length, slashed := strings.Cut(s, \"/\")\n",
+		new: "	if a, err := netip.ParseAddr(s); err == nil && a.Zone() == \"\" {\n		return netip.PrefixFrom(a, a.BitLen()), nil\n	}\n	address, length, slashed := strings.Cut(s, \"/\")\n",
+	},
+	{
+		name: "host-bits-kept", what: "a CIDR keeps its host bits (R16)",
+		file: "policy/peer.go", packages: rules,
+		old: "		return prefix.Masked(), nil\n",
+		new: "		return prefix, nil\n",
+	},
+	{
+		name: "mapped-taken", what: "IPv4 mapped into IPv6 is a CIDR like others (R21)",
+		file: "policy/peer.go", packages: rules,
+		old: "		if prefix.Addr().Is4In6() {\n",
+		new: "		if prefix.Addr().Is4In6() && s == \"\" {\n",
+	},
+	{
+		name: "names-like-ids", what: "a group may be called sg-x (R35)",
+		file: "policy/text.go", packages: rules,
+		old: "len(name) >= 3 && strings.EqualFold(name[:3], \"sg-\")",
+		new: "len(name) >= 300 && strings.EqualFold(name[:3], \"sg-\")",
+	},
+	{
+		name: "range-costs-its-ports", what: "a range of ports counts as many rules (Q5)",
+		file: "policy/usage.go", packages: rules,
+		old: "		v4, v6 := cost(&rules[i].Peer, v.lists)\n",
+		new: "		v4, v6 := cost(&rules[i].Peer, v.lists)\n		if r := &rules[i]; r.Protocol.HasPorts() {\n			v4, v6 = v4*(r.To-r.From+1), v6*(r.To-r.From+1)\n		}\n",
+	},
+	{
 		name: "list-costs-entries", what: "a prefix list costs what it holds, not what it may hold (Q3)",
 		file: "policy/usage.go", packages: rules,
 		old: "				v4 = list.MaxEntries\n", new: "				v4 = len(list.Entries)\n",
