@@ -260,8 +260,8 @@ func TestSourceDestCheckBeforeFlows(t *testing.T) {
 	expect(t, "an error about it", b.cross(HookOutput, 0, 5, icmp4(client, gateway, 3, 4, 1280, sent)), ReasonSourceDestCheck)
 }
 
-// TestGuestStanding: flows that the check or another mode has left behind are
-// orphans, whatever the rules say.
+// TestGuestStanding: flows that the check or another mode has left behind are cut,
+// whatever the rules say.
 func TestGuestStanding(t *testing.T) {
 	p := guestPolicy()
 	b := newGuestBench(t, unchecked(p))
@@ -289,11 +289,11 @@ func TestGuestStanding(t *testing.T) {
 	}
 	check("without the check", StandingPermitted, StandingPermitted)
 	publish(p)
-	check("with the check", StandingPermitted, StandingOrphan)
+	check("with the check", StandingPermitted, StandingCut)
 	host := unchecked(p)
 	host.Interfaces[0].Mode = policy.ModeHost
 	publish(host)
-	check("as a host", StandingOrphan, StandingOrphan)
+	check("as a host", StandingCut, StandingCut)
 }
 
 // TestGuestMembers: the addresses of guests are members of their groups, those

@@ -44,6 +44,8 @@ type scopeKey struct {
 
 type scopeUse struct {
 	key scopeKey
+	// device is the one that had it last, or one of those.
+	device string
 	// seen is the last binding in which the device, or one of them, existed.
 	seen uint64
 }
@@ -78,7 +80,7 @@ func (s *scopes) bind(present []*Attachment) {
 	}
 	for _, a := range present {
 		a.Scope = s.lookup(a.key())
-		s.uses[a.Scope].seen = s.bindings
+		s.uses[a.Scope].seen, s.uses[a.Scope].device = s.bindings, a.Device
 		if a.exceeded = counters[a.Device]; a.exceeded == nil {
 			a.exceeded = new(atomic.Uint64)
 		}
@@ -98,7 +100,7 @@ func (s *scopes) lookup(k scopeKey) conntrack.Scope {
 		s.uses = append(s.uses, scopeUse{})
 	}
 	s.byKey[k] = n
-	s.uses[n] = scopeUse{key: k, seen: s.bindings}
+	s.uses[n] = scopeUse{key: k, device: k.device, seen: s.bindings}
 	return n
 }
 
@@ -170,6 +172,17 @@ func (s *scopes) key(n conntrack.Scope) scopeKey {
 		return scopeKey{}
 	}
 	return s.uses[n].key
+}
+
+// device returns the device that has a scope or, of those that share it, had it
+// last; "" for a scope that is free.
+func (s *scopes) device(n conntrack.Scope) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if int(n) >= len(s.uses) {
+		return ""
+	}
+	return s.uses[n].device
 }
 
 // DeviceOf returns the name of the device that a scope stands for: one that

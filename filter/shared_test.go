@@ -119,14 +119,14 @@ func TestSharedScopeIsTracked(t *testing.T) {
 }
 
 // TestScopeChanges: a device that joins a scope, or leaves it, begins without flows.
-// Those of before are orphans.
+// Those of before are cut, and there again when it comes back.
 func TestScopeChanges(t *testing.T) {
 	b := newSharedBench(t)
 	apply := func(scope string) {
 		p := sharedPolicy(scope)
 		b.Publish(b.compiler.Compile(p, nil).WithLinks(sharedLinks))
 	}
-	standings := func() (s [4]int) {
+	standings := func() (s [5]int) {
 		review := b.Ruleset().Review()
 		b.Flows().Range(b.now, func(f conntrack.FlowInfo) bool { s[review.Standing(&f)]++; return true })
 		return s
@@ -136,19 +136,28 @@ func TestScopeChanges(t *testing.T) {
 	answer := tcp4(us, client, 443, 40000, 9, 2, conntrack.SYN|conntrack.ACK)
 	apply("uplinks")
 	expect(t, "the answer of a flow of before", b.cross(HookOutput, 0, 2, answer), ReasonNotAFlow)
-	if s := standings(); s[StandingOrphan] != 1 {
-		t.Errorf("standings %v, want one orphan", s)
+	if s := standings(); s[StandingCut] != 1 {
+		t.Errorf("standings %v, want one that is cut", s)
 	}
 	expect(t, "in again", b.cross(HookInput, 2, 0, tcp4(client, us, 40001, 443, 1, 0, conntrack.SYN)), ReasonRule)
 	// eth0's rule permits it, though eth1's do not.
-	if s := standings(); s[StandingPermitted] != 1 || s[StandingOrphan] != 1 {
-		t.Errorf("standings %v, want one permitted and one orphan", s)
+	if s := standings(); s[StandingPermitted] != 1 || s[StandingCut] != 1 {
+		t.Errorf("standings %v, want one permitted and one cut", s)
 	}
 	apply("other")
 	expect(t, "the answer under another scope", b.cross(HookOutput, 0, 3, tcp4(us, client, 443, 40001, 9, 2, conntrack.SYN|conntrack.ACK)), ReasonNotAFlow)
-	if s := standings(); s[StandingUnmanaged] != 1 {
-		t.Errorf("standings %v, want one of a scope that nobody has", s)
+	if s := standings(); s[StandingCut] != 2 {
+		t.Errorf("standings %v, want two that are cut", s)
 	}
+	p := sharedPolicy("uplinks")
+	p.Interfaces[0].Device, p.Interfaces[1].Device = "eth7", "eth8"
+	p.Interfaces[0].Scope, p.Interfaces[1].Scope = "", ""
+	b.Publish(b.compiler.Compile(p, nil).WithLinks(sharedLinks))
+	if s := standings(); s[StandingUnmanaged] != 2 {
+		t.Errorf("standings %v, want two of devices that are not managed", s)
+	}
+	apply("")
+	expect(t, "the answer without a scope again", b.cross(HookOutput, 0, 2, answer), ReasonFlow)
 }
 
 // TestRetime: a timer that a reload makes shorter holds for flows that wait for no

@@ -10,18 +10,19 @@ const (
 	// zero value.
 	StandingPermitted Standing = iota
 	// StandingOrphan: no rule would; the flow goes on as T15 of the AWS semantics
-	// has it. So are flows that no packet can belong to any more: those from before
-	// their device changed its mode or its scope, and those of addresses that the
-	// source/destination check refuses now. A flow of a shared scope is permitted
-	// if a rule of any interface of the scope would.
+	// has it. A flow of a shared scope is permitted if a rule of any interface of the
+	// scope would.
 	StandingOrphan
 	// StandingUnmanaged: the policy no longer manages the flow's device, whose
-	// packets pass unseen; or no interface has the flow's scope any more.
+	// packets pass unseen.
 	StandingUnmanaged
 	// StandingRevoked: the flow was revoked and carries nothing any more.
 	StandingRevoked
-	// StandingCut: the flow is untracked, and what would be an orphan of a tracked
-	// one: its opener's packets do not pass.
+	// StandingCut: the flow lets nothing pass any more. It is untracked, and what
+	// would be an orphan of a tracked one; or no packet can belong to it: it is from
+	// before its device changed its mode or its scope, or of an address that the
+	// source/destination check refuses now. It is there again if that is undone
+	// before its timer runs out.
 	StandingCut
 )
 
@@ -44,30 +45,32 @@ func (r *Review) Standing(f *conntrack.FlowInfo) Standing {
 		return StandingRevoked
 	}
 	at := r.attachments(f)
+	held, permitted := r.judge(at, f)
 	switch {
 	case len(at) == 0:
 		return StandingUnmanaged
-	case r.permitting(at, f) != nil:
+	case permitted:
 		return StandingPermitted
-	case f.Untracked:
+	case f.Untracked || !held:
 		return StandingCut
 	}
 	return StandingOrphan
 }
 
-// permitting returns the attachment at which the first packet of a flow would pass,
-// nil for none.
-func (r *Review) permitting(at []*Attachment, f *conntrack.FlowInfo) *Attachment {
+// judge reports whether packets can belong to a flow at any of the attachments, and
+// whether the first one would be permitted there.
+func (r *Review) judge(at []*Attachment, f *conntrack.FlowInfo) (held, permitted bool) {
 	local, key := f.Tuple.Local, r.rs.scopes.key(f.Tuple.Scope())
 	for _, a := range at {
 		if a.key() != key || a.own != nil && !a.own.has(local) && !toGroup(local) {
 			continue
 		}
+		held = true
 		if a.matchers[f.Opener][family(f.Tuple.Remote)].match(f.Tuple.Remote, opening(f)) != NoRule {
-			return a
+			return true, true
 		}
 	}
-	return nil
+	return held, false
 }
 
 // Tracking says whether a live flow is tracked, and what the ruleset has to say
@@ -81,21 +84,23 @@ func (r *Review) Tracking(f *conntrack.FlowInfo) Tracking {
 }
 
 // attachments returns those whose packets may belong to a flow, without their
-// scopes: that of the flow's device, or those of a shared scope. There are none if
-// no interface of the policy manages them.
+// scopes: that of the flow's device, or those of a shared scope. Where nothing has
+// the flow's scope any more it is that of the device which had it last. There are
+// none if no interface of the policy manages them.
 func (r *Review) attachments(f *conntrack.FlowInfo) []*Attachment {
 	scope := f.Tuple.Scope()
 	at, ok := r.known[scope]
 	if !ok {
-		key := r.rs.scopes.key(scope)
-		if key.shared != "" {
-			for i := range r.rs.attachments {
-				if t := &r.rs.attachments[i]; t.iface.Scope == key.shared {
-					at = append(at, &Attachment{Device: t.iface.Device, attachmentTemplate: t})
-				}
+		key, device := r.rs.scopes.key(scope), r.rs.scopes.device(scope)
+		for i := range r.rs.attachments {
+			if t := &r.rs.attachments[i]; key.shared != "" && t.iface.Scope == key.shared {
+				at = append(at, &Attachment{Device: t.iface.Device, attachmentTemplate: t})
 			}
-		} else if a := r.rs.attach(key.device); key.device != "" && a != nil {
-			at = append(at, a)
+		}
+		if len(at) == 0 && device != "" {
+			if a := r.rs.attach(device); a != nil {
+				at = append(at, a)
+			}
 		}
 		r.known[scope] = at
 	}

@@ -32,7 +32,8 @@ the flow either. Interfaces, groups and rules can be named by ID as well.
 With tracking: aws in the policy, TRACKING says which flows are untracked: rules
 decide about each of their packets. They are listed for as long as they are
 remembered; "cut" says that no rule permits the flow any more, so that it is at an
-end. In brackets is the clause of AWS's rule that decides: opening-rule and
+end. So is one from before its interface changed its mode, scope or addresses,
+unless that is undone. In brackets is the clause of AWS's rule that decides: opening-rule and
 return-rule say which rule for everybody there is not, both-rules that both are
 there, protocol that the flow is neither TCP nor UDP, scope that devices share it,
 earlier that the flow was

@@ -151,16 +151,28 @@ func (p *program) printOrphans(o control.Orphans, revoked *control.Revoked) erro
 	return p.printSomeFlows(flows, max(o.Count, len(flows)))
 }
 
-// printCut lists the untracked flows that a change ends, if there are any.
+// printCut lists the flows that a change ends, if there are any.
 func (p *program) printCut(o control.Orphans) error {
 	if o.Count == 0 {
 		return nil
 	}
-	end := "end with their rule"
-	if o.Count == 1 {
-		end = "ends with its rule"
+	tracked := 0
+	for _, f := range o.Flows {
+		if f.Tracked {
+			tracked++
+		}
 	}
-	fmt.Fprintf(p.out, "cut: %s %s\n", count(o.Count, "untracked flow"), end)
+	what, end, one := "live flow", "end with their rules, or with the mode, scope or addresses of their interface", "ends with the mode, scope or addresses of its interface"
+	switch tracked {
+	case 0:
+		what, end, one = "untracked flow", "end with their rule", "ends with its rule"
+	case len(o.Flows):
+		end = "end with the mode, scope or addresses of their interface"
+	}
+	if o.Count == 1 {
+		end = one
+	}
+	fmt.Fprintf(p.out, "cut: %s %s\n", count(o.Count, what), end)
 	return p.printSomeFlows(o.Flows, o.Count)
 }
 

@@ -33,7 +33,8 @@ type ReloadReply struct {
 	// Orphans are the live flows that no rule of the new policy would permit.
 	// They go on.
 	Orphans Orphans `json:"orphans"`
-	// Cut are the untracked flows that rules permitted until now. They end.
+	// Cut are the flows that end: untracked ones that rules permitted until now, and
+	// those whose interface changes its mode, its scope or its addresses.
 	Cut      Orphans  `json:"cut"`
 	SSHGuard SSHGuard `json:"ssh_guard"`
 	// Trial is there if the policy now waits to be confirmed.
@@ -113,8 +114,8 @@ type RollbackReply struct {
 	Schema     string   `json:"schema"`
 	Generation uint64   `json:"generation"`
 	Changes    []Change `json:"changes"`
-	// Orphans are the flows that only the policy that was on trial permits, Cut the
-	// untracked ones among them.
+	// Orphans are the flows that only the policy that was on trial permits; they go
+	// on. Cut are those that end, as in ReloadReply.
 	Orphans Orphans  `json:"orphans"`
 	Cut     Orphans  `json:"cut"`
 	Revoked *Revoked `json:"revoked,omitempty"`

@@ -37,7 +37,8 @@ type Flow struct {
 	Bytes   Traffic `json:"bytes"`
 	// Rule admitted the flow's first packet. It may be gone since.
 	Rule *RuleRef `json:"rule,omitempty"`
-	// Orphan is true if no rule would permit the flow's first packet now.
+	// Orphan is true if no rule would permit the flow's first packet now, and the flow
+	// goes on.
 	Orphan bool `json:"orphan,omitempty"`
 	// Tracked is false for a flow that lives by rules alone: each of its packets
 	// needs one.
@@ -45,7 +46,8 @@ type Flow struct {
 	// Clause is what decides about that under the rules in force, see Tracking.
 	// Empty for a flow of an interface that is managed no more.
 	Clause string `json:"tracking_clause,omitempty"`
-	// Cut is true for an untracked flow whose first packet no rule would permit now.
+	// Cut is true for an untracked flow whose first packet no rule would permit now,
+	// and for one from before its interface changed its mode, scope or addresses.
 	Cut bool `json:"cut,omitempty"`
 }
 

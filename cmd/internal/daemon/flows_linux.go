@@ -139,8 +139,9 @@ func (d *daemon) orphans(rs *filter.Ruleset) control.Orphans {
 	return control.Orphans{Count: all.Count, Flows: all.Flows}
 }
 
-// cut lists the untracked flows that the rules of from permit and those of to do
-// not, without connections that have ended by themselves.
+// cut lists the flows that a change from one ruleset to another ends, without
+// connections that have ended by themselves: untracked ones that rules permitted
+// until then, and those that no packet can belong to any more.
 func (d *daemon) cut(from, to *filter.Ruleset) control.Orphans {
 	out := control.Orphans{Flows: []control.Flow{}}
 	s, err := explain.Select(control.FlowQuery{}, to)
@@ -149,7 +150,11 @@ func (d *daemon) cut(from, to *filter.Ruleset) control.Orphans {
 	}
 	before, now := from.Review(), d.engine.Now()
 	d.engine.Flows().Range(now, func(f conntrack.FlowInfo) bool {
-		if !f.Untracked || f.State.Closed() || s.Standing(&f) != filter.StandingCut || before.Standing(&f) != filter.StandingPermitted {
+		if f.State.Closed() || s.Standing(&f) != filter.StandingCut {
+			return true
+		}
+		switch was := before.Standing(&f); {
+		case f.Untracked && was != filter.StandingPermitted, was == filter.StandingCut:
 			return true
 		}
 		if out.Count++; len(out.Flows) < control.MaxListed {
