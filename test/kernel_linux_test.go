@@ -1,6 +1,7 @@
 package test
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
@@ -93,6 +94,7 @@ type kernelTrial struct {
 	begun      time.Time
 	reset      map[conversation]bool
 	asked      map[conversation]bool
+	coded      map[conversation]bool
 	apart      map[conversation]bool // the two know different things of it
 	both       int
 	neither    int
@@ -132,7 +134,8 @@ func newKernelTrial(t *testing.T, r *rand.Rand, w *differential.World) *kernelTr
 	first := w.Policy(r)
 	k := &kernelTrial{
 		traffic: w.NewTraffic(r, first), naive: naive.NewMachine(w.Devices), begun: time.Now(),
-		reset: make(map[conversation]bool), asked: make(map[conversation]bool), apart: make(map[conversation]bool),
+		reset: make(map[conversation]bool), asked: make(map[conversation]bool),
+		coded: make(map[conversation]bool), apart: make(map[conversation]bool),
 	}
 	k.ours, k.twin = newCrossing(t), newCrossing(t)
 	// The kernel is told to be as liberal about numbers as we are.
@@ -276,9 +279,12 @@ func (k *kernelTrial) next(t *testing.T, counts map[string]int) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if q := cmp.Or(p.Quote, p); differential.IsQuery(q) && q.Code != 0 {
+		k.coded[about] = true
+	}
 	c := &differential.Case{
 		Packet: p, Ours: passed[0], Reason: verdict.Reason, Invalid: invalid != k.invalid,
-		Reset: k.reset[about], Asked: k.asked[about],
+		Reset: k.reset[about], Asked: k.asked[about], Coded: k.coded[about],
 	}
 	k.invalid = invalid
 	if p.Protocol == naive.TCP {

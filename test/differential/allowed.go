@@ -1,6 +1,10 @@
 package differential
 
-import "sgfw/test/naive"
+import (
+	"cmp"
+
+	"sgfw/test/naive"
+)
 
 // Case is a packet about which the program and the kernel's firewall disagree.
 type Case struct {
@@ -14,6 +18,9 @@ type Case struct {
 	// Reset is true if a RST passed before of the connection that the packet belongs
 	// to or is an error about, Asked if a SYN was dropped.
 	Reset, Asked bool
+	// Coded is true if a query with another code than 0, or its answer, went between
+	// the same ends: it is this packet, came before it, or this is an error about it.
+	Coded bool
 }
 
 // Allowed is a difference between the program and the kernel's firewall that is
@@ -66,17 +73,14 @@ var AllowedDifferences = []Allowed{
 		"icmp of the other family",
 		"The kernel reads ICMP in IPv6, and ICMPv6 in IPv4, as if it were in its place; to us it is a protocol without a name (R12).",
 		func(c *Case) bool {
-			p := c.Packet
+			p := cmp.Or(c.Packet.Quote, c.Packet)
 			return p.Protocol == naive.ICMP && p.Src.Is6() || p.Protocol == naive.ICMPv6 && p.Src.Is4()
 		},
 	},
 	{
 		"code of a query",
 		"To the kernel the code of an ICMP query is part of its flow; to us the identifier alone is (T9).",
-		func(c *Case) bool {
-			p := c.Packet
-			return (p.Protocol == naive.ICMP || p.Protocol == naive.ICMPv6) && (p.Code != 0 || p.Quote != nil && p.Quote.Code != 0)
-		},
+		func(c *Case) bool { return c.Coded && (IsQuery(c.Packet) || c.Packet.Quote != nil) },
 	},
 }
 
@@ -88,4 +92,12 @@ func Explains(c *Case) *Allowed {
 		}
 	}
 	return nil
+}
+
+// IsQuery reports whether a packet is an ICMP query or the answer to one.
+func IsQuery(p *naive.Packet) bool {
+	if p.Protocol == naive.ICMPv6 {
+		return p.Type == 128 || p.Type == 129
+	}
+	return p.Protocol == naive.ICMP && (p.Type == 0 || p.Type == 8 || 13 <= p.Type && p.Type <= 18)
 }
