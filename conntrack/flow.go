@@ -13,16 +13,16 @@ type Flow struct {
 	class   Class
 	flags   flowFlags
 	rule    uint32
-	created tick
-	// claim is a number that one side stated and the other has not confirmed
-	// (see flagClaimSYN, flagClaimFIN).
-	claim   uint32
 	half    [2]half // by Direction; TCP only
 	packets [2]uint32
 	bytesLo [2]uint32 // 48 bits of bytes in two parts, or padding would follow
 	bytesHi [2]uint16
-	older   uint32 // towards the head of the eviction queue
-	newer   uint32 // or the next in the free list
+	created tick
+	// claim is a number that one side stated and the other has not confirmed
+	// (see flagClaimSYN, flagClaimFIN).
+	claim uint32
+	older uint32 // towards the head of the eviction queue
+	newer uint32 // or the next in the free list
 }
 
 // half is what one side of a TCP connection has shown.

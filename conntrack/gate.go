@@ -22,21 +22,11 @@ func (f *Flow) tryHold() bool {
 	return w&gateHeld == 0 && atomic.CompareAndSwapUint32(&f.gate, w, w|gateHeld)
 }
 
-// holdFor takes the gate of an entry that was met without the shard's lock, if it
-// is the live flow of k. A false answer proves nothing: the flow may be elsewhere.
-func (f *Flow) holdFor(k *Tuple, now tick) bool {
+// tryHoldLive takes the gate if nobody has it and the flow has not run out. As a
+// signed number a word that somebody holds lies before every time.
+func (f *Flow) tryHoldLive(now tick) bool {
 	w := atomic.LoadUint32(&f.gate)
-	if now >= tick(w&^gateHeld) {
-		return false
-	}
-	if (w&gateHeld != 0 || !atomic.CompareAndSwapUint32(&f.gate, w, w|gateHeld)) && !f.await(now) {
-		return false
-	}
-	if !f.key.equal(k) {
-		f.release()
-		return false
-	}
-	return true
+	return int32(now) < int32(w) && atomic.CompareAndSwapUint32(&f.gate, w, w|gateHeld)
 }
 
 // await takes the gate when whoever has it gives it back, unless the flow has

@@ -104,9 +104,21 @@ func (t *Table) LockCell(c *Cell, k *Tuple, now Time) {
 func (t *Table) lock(k *Tuple, now Time) (*shard, uint32, *Flow) {
 	h := t.hash.hash(k)
 	s := &t.shards[h>>t.shardShift]
-	if i := s.index.Load().candidate(h); i != 0 {
-		if f := s.peek(i); f != nil && f.holdFor(k, now.tick()) {
-			return s, i, f
+	x := s.index.Load()
+	tag, live := tagOf(h), x.live.Load()
+	g := &x.groups[x.place(firstBits(h), live)] // from here on as in candidate
+	m := g.match(tag)
+	if m == 0 {
+		g = &x.groups[x.place(secondBits(h), live)]
+		m = g.match(tag)
+	}
+	if m != 0 {
+		i := g.entry(m)
+		if f := s.peek(i); f != nil && (f.tryHoldLive(now.tick()) || f.await(now.tick())) {
+			if f.key.equal(k) {
+				return s, i, f
+			}
+			f.release()
 		}
 	}
 	i, f := s.lock(h, k, now)

@@ -172,8 +172,8 @@ var mutants = []mutant{
 	},
 	{
 		name: "tag-is-enough", what: "a packet goes by the flow whose tag its hash has (T26)",
-		file: "conntrack/gate.go", packages: table,
-		old: "	if !f.key.equal(k) {\n", new: "	if false {\n",
+		file: "conntrack/table.go", packages: table,
+		old: "			if f.key.equal(k) {\n				return s", new: "			if true {\n				return s",
 	},
 	{
 		name: "ack-passes-revoked", what: "an ACK goes on with a flow that was revoked",
