@@ -157,17 +157,20 @@ func flowTuple(t *conntrack.Tuple, a *Attachment, d conntrack.Direction, p *pack
 	if !a.addressed(p, d) {
 		return false
 	}
-	if p.Quoted {
+	switch {
+	case (p.Kind == packet.KindTCP || p.Kind == packet.KindUDP) && !p.First: // nearly all, as below
+		t.Set(a.Scope, d, p.Proto, p.Src, p.Dst, p.SrcPort, p.DstPort)
+	case p.Quoted:
 		if !a.related || p.Quote.Src != p.Dst || !p.Quote.Trackable() {
 			return false
 		}
 		*t = p.Quote.Tuple(a.Scope, d.Reverse())
 		return true
-	}
-	if !p.Trackable() {
+	case !p.Trackable():
 		return false
+	default:
+		p.FillTuple(t, a.Scope, d)
 	}
-	p.FillTuple(t, a.Scope, d)
 	// From an end to the same end: both directions look alike, so what comes in
 	// through one device of a scope would go out through another one by its own flow.
 	return t.Local != t.Remote || t.LocalPort != t.RemotePort

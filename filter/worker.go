@@ -29,7 +29,7 @@ type Worker struct {
 	// Counted here during a batch and added to counts at its end, so that a
 	// packet costs no atomic operation. touched has a bit for each reason.
 	pending [reasonCount]uint32
-	touched uint64
+	touched ReasonSet
 	counts  [reasonCount]atomic.Uint64
 
 	// What the rules admitted in this batch, and ever.
@@ -66,9 +66,10 @@ func (w *Worker) Begin() {
 // Decide reports whether the packet passes. Event bytes are not kept.
 func (w *Worker) Decide(ev *Event) bool {
 	r := w.decide(ev)
-	w.pending[r]++
-	w.touched |= 1 << r
-	if w.wanted.Has(r) && len(w.records) < w.room {
+	bit := ReasonSet(1) << (r % reasonCount)
+	w.pending[r%reasonCount]++
+	w.touched |= bit
+	if w.wanted&bit != 0 && len(w.records) < w.room {
 		w.record(ev)
 	}
 	return r.Accepts()
@@ -79,7 +80,7 @@ func (w *Worker) Last() Verdict { return w.decision.Verdict }
 
 // End closes the batch.
 func (w *Worker) End() {
-	for t := w.touched; t != 0; t &= t - 1 {
+	for t := uint64(w.touched); t != 0; t &= t - 1 {
 		r := bits.TrailingZeros64(t)
 		w.counts[r].Add(uint64(w.pending[r]))
 		w.pending[r] = 0
