@@ -94,10 +94,10 @@ func TestReportOfRemoteProblems(t *testing.T) {
 	var out strings.Builder
 	p := &program{out: io.Discard, err: &out}
 	p.report(&control.Failure{Kind: control.KindInvalid, Message: "x", Problems: []control.Problem{
-		{File: "p.yaml", Line: 3, Col: 5, Severity: "error", Message: "no such group", Hint: "did you mean web?"},
+		{File: "p.yaml", Line: 3, Col: 5, Severity: "error", Message: "no such group", Hint: "did you mean web?", Code: "InvalidGroup.NotFound"},
 		{File: "p.yaml", Line: 9, Col: 1, Severity: "notice", Message: "host bits"},
 	}})
-	want := "p.yaml:3:5: no such group (hint: did you mean web?)\n" +
+	want := "p.yaml:3:5: no such group (hint: did you mean web?) [InvalidGroup.NotFound]\n" +
 		"p.yaml:9:1: notice: host bits\n" +
 		"sgfw: the daemon refused the policy: 1 error; the old one stays in force\n"
 	if out.String() != want {

@@ -100,7 +100,7 @@ func (p *program) report(err error) {
 		return
 	}
 	if ps := policy.AsProblems(err); ps != nil {
-		fmt.Fprintln(p.err, plainLines(ps.Error()))
+		p.printProblems(control.Problems(ps))
 		fmt.Fprintf(p.err, "sgfw: the policy is invalid: %s\n", count(len(ps.Of(policy.SeverityError)), "error"))
 		return
 	}
@@ -109,11 +109,7 @@ func (p *program) report(err error) {
 		fmt.Fprintf(p.err, "sgfw: the daemon refused the policy: %s; the old one stays in force\n", count(severe(f.Problems), "error"))
 		return
 	}
-	message := plainLines(err.Error())
-	if code := awsCode(err); code != "" {
-		message += " [" + code + "]"
-	}
-	fmt.Fprintf(p.err, "sgfw: %s\n", message)
+	fmt.Fprintf(p.err, "sgfw: %s\n", plainLines(err.Error())+bracketed(awsCode(err)))
 	if errors.Is(err, os.ErrPermission) {
 		fmt.Fprintln(p.err, "(hint: this needs root, or the capability CAP_NET_ADMIN and access to the files named)")
 	}

@@ -110,7 +110,16 @@ func (p *program) printProblems(ps []control.Problem) {
 	}
 }
 
-// problemLine is `file:line:col: message (hint: …)`.
+// bracketed is the code that AWS answers for a mistake as it stands behind what we
+// say of it, "" for none.
+func bracketed(code string) string {
+	if code == "" {
+		return ""
+	}
+	return " [" + plain(code) + "]"
+}
+
+// problemLine is `file:line:col: message (hint: …) [code]`.
 func problemLine(q control.Problem) string {
 	var b strings.Builder
 	if q.File != "" {
@@ -127,7 +136,7 @@ func problemLine(q control.Problem) string {
 	if q.Hint != "" {
 		b.WriteString(" (hint: " + q.Hint + ")")
 	}
-	return plainLines(b.String())
+	return plainLines(b.String()) + bracketed(q.Code)
 }
 
 // severe counts the problems that refuse a policy.
