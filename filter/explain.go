@@ -226,7 +226,8 @@ func (q *Query) reply() Query {
 }
 
 // Nearest returns the rules that came nearest to permitting a recorded packet that
-// no rule permitted, under rs; nil for any other packet.
+// no rule permitted, under rs; nil for any other packet, and where a rule of rs
+// permits it.
 func Nearest(rs *Ruleset, r *Record) []Miss {
 	if r.Verdict.Reason != ReasonNoRule && r.Verdict.Reason != ReasonNotAFlow {
 		return nil
@@ -243,7 +244,10 @@ func Nearest(rs *Ruleset, r *Record) []Miss {
 	if r.Verdict.Direction == conntrack.Egress {
 		p.Src, p.Dst, p.SrcPort, p.DstPort = t.Local, t.Remote, t.LocalPort, t.RemotePort
 	}
-	_, misses := try(rs, a, r.Verdict.Direction, &p)
+	groups, misses := try(rs, a, r.Verdict.Direction, &p)
+	if slices.ContainsFunc(groups, func(g GroupTried) bool { return g.Permits }) {
+		return nil // it would pass now
+	}
 	return misses
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Op says what happened to a part between two policies.
@@ -68,7 +69,7 @@ func Diff(from, to *Policy) []Change {
 		d.value("source_dest_check", a.SourceDestCheck, b.SourceDestCheck)
 		d.value("scope", scopeName(a.Scope), scopeName(b.Scope))
 		for _, t := range timeoutRanges {
-			d.value(t.key, t.get(a.Timeouts), t.get(b.Timeouts))
+			d.value(t.key, inSeconds(t.get(a.Timeouts)), inSeconds(t.get(b.Timeouts)))
 		}
 	})
 	diffNamed(d, "peer", from.Remotes, to.Remotes, func(r Remote) string { return r.Name }, func(a, b *Remote) {
@@ -209,6 +210,9 @@ func diffNamed[T any](d *differ, kind string, from, to []T, name func(T) string,
 		}
 	}
 }
+
+// inSeconds is a timer as the policy file counts it.
+func inSeconds(d time.Duration) string { return fmt.Sprintf("%d s", d/time.Second) }
 
 // scopeName is a scope as a change shows it.
 func scopeName(name string) string {

@@ -69,7 +69,7 @@ func TestDiff(t *testing.T) {
 - device eth0: group old
 + device eth0: group new
 ~ device eth0: scope its own → "uplinks"
-~ device eth0: udp_timeout 30s → 1m0s
+~ device eth0: udp_timeout 30 s → 60 s
 - peer db-1: address 10.0.1.7
 + peer db-1: address 10.0.1.8
 ~ quotas: rules_per_security_group 60 → 200

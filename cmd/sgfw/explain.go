@@ -208,6 +208,9 @@ func flowText(x control.Explanation) string {
 	case x.Flow == nil:
 		return "none"
 	}
+	if !x.Flow.Tracked {
+		return fmt.Sprintf("%s, opened by %s, not tracked, remembered for %d s", x.Flow.State, x.Flow.Direction, x.Flow.Expires)
+	}
 	return fmt.Sprintf("%s, opened by %s, ends in %d s", x.Flow.State, x.Flow.Direction, x.Flow.Expires)
 }
 

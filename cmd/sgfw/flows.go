@@ -25,19 +25,18 @@ func (p *program) flowsCommand() *cobra.Command {
 		Long: `List the live flows of the running daemon: packets of these pass in both
 directions whatever the rules say now. DIRECTION is that of the first packet.
 Several selectors all have to hold. The flows of devices that share a scope stand
-under scope:NAME and are those of each of them. RULE is the one that admitted the flow;
-"removed" says that it is gone since, "orphan" that no other one would permit
+under scope:NAME and are those of each of them. RULE is the one that admitted the
+flow; "removed" says that it is gone since, "orphan" that no other one would permit
 the flow either. Interfaces, groups and rules can be named by ID as well.
 
 With tracking: aws in the policy, TRACKING says which flows are untracked: rules
 decide about each of their packets. They are listed for as long as they are
 remembered; "cut" says that no rule permits the flow any more, so that it is at an
 end. So is one from before its interface changed its mode, scope or addresses,
-unless that is undone. In brackets is the clause of AWS's rule that decides: opening-rule and
-return-rule say which rule for everybody there is not, both-rules that both are
-there, protocol that the flow is neither TCP nor UDP, scope that devices share it,
-earlier that the flow was
-tracked before there were such rules.`,
+unless that is undone. In brackets is the clause of AWS's rule that decides:
+opening-rule and return-rule say which rule for everybody there is not, both-rules
+that both are there, protocol that the flow is neither TCP nor UDP, scope that
+devices share it, earlier that the flow was tracked before there were such rules.`,
 		Example: `  sgfw flows
   sgfw flows --orphans
   sgfw flows --interface eth0 --proto tcp --port 443 --state established

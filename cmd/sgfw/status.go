@@ -48,17 +48,14 @@ func (p *program) printStatus(s control.Status) error {
 	}
 	t.row("daemon", fmt.Sprintf("PID %d, version %s, since %s", s.PID, s.Version, s.Started.Local().Format(time.DateTime)))
 	t.row("policy", fmt.Sprintf("%s: %s, %s", s.Policy.File, count(s.Policy.Groups, "group"), count(s.Policy.Rules, "rule")))
-	q := s.Quotas
-	t.row("quotas", fmt.Sprintf("groups %s, on an interface %s, rules in a group %s",
-		used(q.SecurityGroups), used(q.SecurityGroupsPerInterface), used(q.RulesPerSecurityGroup)))
-	if q.PrefixLists.Used > 0 {
-		t.row("", fmt.Sprintf("prefix lists %s, entries in a list %s", used(q.PrefixLists), used(q.PrefixListEntries)))
-	}
 	if s.Policy.FileDiffers {
 		t.row("", "the file says something else than what is in force: see sgfw reload --dry-run")
 	}
 	if s.Policy.Watch {
 		t.row("", "reloaded by itself when the file has settled")
+	}
+	if why := s.Policy.IDsNotKept; why != "" {
+		t.row("", "IDs are others than before, or may be after the next start: "+why)
 	}
 	if trial := s.Policy.Trial; trial != nil {
 		t.row("on trial", trialText(*trial))
@@ -66,11 +63,14 @@ func (p *program) printStatus(s control.Status) error {
 	if r := s.Policy.RolledBack; r != nil {
 		t.row("rolled back", fmt.Sprintf("%s: %s", r.At.Local().Format(time.DateTime), r.Why))
 	}
-	if why := s.Policy.IDsNotKept; why != "" {
-		t.row("", "IDs are others than before, or may be after the next start: "+why)
-	}
 	if f := s.Policy.Failure; f != nil {
 		t.row("refused", fmt.Sprintf("%s, by %s: %s", f.At.Local().Format(time.DateTime), f.By, f.Message))
+	}
+	q := s.Quotas
+	t.row("quotas", fmt.Sprintf("groups %s, on an interface %s, rules in a group %s",
+		used(q.SecurityGroups), used(q.SecurityGroupsPerInterface), used(q.RulesPerSecurityGroup)))
+	if q.PrefixLists.Used > 0 {
+		t.row("", fmt.Sprintf("prefix lists %s, entries in a list %s", used(q.PrefixLists), used(q.PrefixListEntries)))
 	}
 	t.row("tracking", trackingText(s))
 	if names := exemptionNames(s, control.KindLifeLine, control.ExemptionOff); len(names) > 0 {

@@ -103,7 +103,7 @@ func detail(x filter.Explanation) string {
 	case filter.ReasonRelated:
 		return "it is an ICMP error about a live flow"
 	case filter.ReasonLifeLine:
-		return fmt.Sprintf("%s is a life line of the machine: no policy cuts it", x.LifeLine)
+		return fmt.Sprintf("it is a life line of the machine (%s), which passes whatever the rules say", x.LifeLine)
 	case filter.ReasonExemptResolvers, filter.ReasonExemptMetadata, filter.ReasonExemptTime:
 		what := "a question to a service that the policy exempts"
 		if x.Direction == conntrack.Ingress {
@@ -116,6 +116,9 @@ func detail(x filter.Explanation) string {
 		}
 		return fmt.Sprintf("no %s rule of any attached group permits it", x.Direction)
 	case filter.ReasonNotAFlow:
+		if x.Flow != nil && x.Flow.Untracked {
+			return "its flow is not tracked, so each packet needs a rule, and none permits it"
+		}
 		return "it belongs to no live flow, and no rule permits it"
 	case filter.ReasonRevoked:
 		return "it would go on with a flow that was revoked; a new connection is for the rules"

@@ -12,6 +12,7 @@ import (
 	"sgfw/conntrack"
 	"sgfw/filter"
 	"sgfw/filter/packet"
+	"sgfw/policy"
 	"sgfw/policy/file"
 	"sgfw/policy/member"
 )
@@ -77,7 +78,8 @@ interfaces:
 	if err != nil {
 		t.Fatal(err)
 	}
-	rs := filter.Compile(pol, nil).WithLinks([]member.Link{{Name: "eth0", Index: 2}})
+	links := []member.Link{{Name: "eth0", Index: 2}}
+	rs := filter.Compile(pol, nil).WithLinks(links)
 	e := filter.NewEngine(filter.Config{MaxFlows: 10}, rs)
 	w := e.NewWorker()
 	watcher := e.Watch(10, filter.Selection{Reasons: filter.Everything, Protocol: -1, Port: -1})
@@ -126,6 +128,11 @@ interfaces:
 		if n := Nearest(rs, &records[i]); n != nil {
 			t.Errorf("nearest to %+v: %+v", records[i], n)
 		}
+	}
+	// Once a rule permits what was dropped, no other one came nearest.
+	pol.Groups[0].Ingress = append(pol.Groups[0].Ingress, policy.Rule{Protocol: policy.TCP, From: 444, To: 444, Peer: pol.Groups[0].Ingress[0].Peer})
+	if n := Nearest(filter.Compile(pol, nil).WithLinks(links), &records[1]); n != nil {
+		t.Errorf("nearest to what is permitted now: %+v", n)
 	}
 }
 

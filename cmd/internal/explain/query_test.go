@@ -292,7 +292,7 @@ func TestRunWithoutRules(t *testing.T) {
 
 func TestRunLifeLine(t *testing.T) {
 	x := explainOne(t, control.Query{Direction: "egress", Protocol: "udp", From: "0.0.0.0:68", To: "255.255.255.255:67"})
-	if x.Verdict != control.VerdictAccept || x.Exemption != "dhcpv4-client" {
+	if x.Verdict != control.VerdictAccept || x.Exemption != "dhcpv4-client" || !strings.Contains(x.Detail, "a life line of the machine (dhcpv4-client)") {
 		t.Errorf("explanation %+v", x)
 	}
 }
@@ -395,5 +395,31 @@ func TestFlow(t *testing.T) {
 	}
 	if f := Flow("eth0", info(conntrack.Ingress, 47, 0, 0, conntrack.ClassOther), 200e9); f.Expires != 0 || f.Remote != "2001:db8::9" || f.ICMPID != nil {
 		t.Errorf("GRE: %+v", f)
+	}
+}
+
+// TestRunCutFlow: a packet of an untracked flow that has lost its rule is not said
+// to belong to no flow, which is listed above it.
+func TestRunCutFlow(t *testing.T) {
+	p := load(t, strings.Replace(text, "egress: []", "egress: [{ protocol: -1, cidr_blocks: [0.0.0.0/0] }]", 1))
+	p.Settings.Tracking = policy.TrackingAWS
+	q, full, _, err := Parse(control.Query{Direction: "ingress", Protocol: "tcp", From: "203.0.113.9:40000", To: ":443", Segment: "ack"}, p, facts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := filter.NewCompiler()
+	before := c.Compile(p, nil)
+	flows := conntrack.NewTable(conntrack.Config{})
+	tuple := conntrack.NewTuple(before.Device(q.Device).Scope, conntrack.Ingress, conntrack.ProtoTCP, conntrack.AddrFrom(q.Src), conntrack.AddrFrom(q.Dst), q.SrcPort, q.DstPort)
+	cell := flows.Lock(&tuple, 0)
+	tmo := conntrack.DefaultTimeouts()
+	cell.InsertUntracked(&conntrack.Sample{Class: conntrack.ClassTCP, TCP: conntrack.TCPSegment{Flags: conntrack.SYN}}, 0, &tmo, 0)
+	cell.Unlock()
+	if x := Run(before, flows, 0, q, full); x.Verdict != control.VerdictAccept || x.Reason != "untracked" {
+		t.Errorf("with its rule: %+v", x)
+	}
+	p.Groups[0].Ingress = p.Groups[0].Ingress[1:]
+	if x := Run(c.Compile(p, nil), flows, 0, q, full); x.Verdict != control.VerdictDrop || x.Flow == nil || !strings.Contains(x.Detail, "its flow is not tracked") {
+		t.Errorf("without: %+v", x)
 	}
 }
