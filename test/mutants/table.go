@@ -567,6 +567,26 @@ var mutants = []mutant{
 		old: "		if d != f.Opener() || seg.Seq+1 == f.half[d].end {\n", new: "		if seg.Seq+1 == f.half[d].end {\n",
 	},
 	{
+		name: "untracked-stays", what: "an untracked flow stays untracked without its return rule (T19)",
+		file: "filter/untracked.go", packages: engine,
+		old: "	left := opening != NoRule && returning != NoRule\n", new: "	left := known && opener == flow.Opener() || opening != NoRule && returning != NoRule\n",
+	},
+	{
+		name: "members-of-before", what: "the members of groups stay those of the latest reload (R27)",
+		file: "cmd/internal/daemon/change_linux.go", packages: daemon,
+		old: "	if !next.members.Equal(d.current.members) {\n", new: "	if next.base == nil {\n",
+	},
+	{
+		name: "modes-share-flows", what: "a device in another mode goes on with its flows",
+		file: "filter/ruleset.go", packages: engine,
+		old: "	k := scopeKey{shared: a.iface.Scope, inward: a.inward}\n", new: "	k := scopeKey{shared: a.iface.Scope}\n",
+	},
+	{
+		name: "left-behind-goes-on", what: "flows that an interface left behind are said to go on",
+		file: "filter/standing.go", packages: engine,
+		old: "	case f.Untracked || !held:\n", new: "	case f.Untracked && !held:\n",
+	},
+	{
 		name: "unasked-answers", what: "what comes from an exempt service passes though nobody asked (X2)",
 		file: "filter/exempt.go", packages: engine,
 		old: "	if d == conntrack.Ingress && !e.asked.open(asked, t.Proto()) {\n", new: "	if d == conntrack.Ingress && asked == 0 {\n",
