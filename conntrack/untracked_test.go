@@ -189,13 +189,13 @@ func TestUntrackedAgainstTwin(t *testing.T) {
 }
 
 // TestUntrackedConcurrent: both limits hold while flows of both kinds come, change
-// their kind and go on all sides (run with -race).
+// their kind and their state and go on all sides (run with -race).
 func TestUntrackedConcurrent(t *testing.T) {
 	const maxFlows, maxUntracked, workers, rounds = 50, 30, 4, 10000
 	table := NewTable(Config{MaxFlows: maxFlows, MaxUntracked: maxUntracked})
 	tuples := manyTuples(400)
 	tmo := DefaultTimeouts()
-	var clock atomic.Int64
+	var clock, established atomic.Int64
 	var wg sync.WaitGroup
 	for w := range workers {
 		wg.Go(func() {
@@ -206,6 +206,17 @@ func TestUntrackedConcurrent(t *testing.T) {
 				s := Sample{Class: classOf(*k), Lane: uint8(w), TCP: TCPSegment{Flags: SYN}}
 				c := table.Lock(k, now)
 				switch f := c.Flow(); {
+				case f != nil && rng.IntN(2) == 0: // what it waits for, or its end
+					switch f.State() {
+					case StateSynSent:
+						s.Dir, s.TCP = Egress, TCPSegment{Seq: 10, Ack: 1, Flags: SYN | ACK}
+					case StateSynRecv:
+						s.TCP = TCPSegment{Seq: 1, Ack: 11, Flags: ACK}
+						established.Add(1)
+					case StateEstablished:
+						s.TCP = TCPSegment{Seq: 1, Ack: 11, Flags: []TCPFlags{ACK, RST}[rng.IntN(2)]}
+					}
+					c.Update(&s, f.Assess(&s), &tmo, now)
 				case rng.IntN(2) == 0:
 					c.InsertUntracked(&s, 0, &tmo, now)
 				case f == nil || rng.IntN(3) == 0:
@@ -222,6 +233,9 @@ func TestUntrackedConcurrent(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	if n := established.Load(); n < 100 {
+		t.Errorf("%d connections were established", n)
+	}
 	var kinds [2]int
 	now := Time(clock.Load())
 	table.Range(now, func(f FlowInfo) bool {

@@ -1,7 +1,10 @@
 package daemon
 
 import (
+	"fmt"
+	"net/netip"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -9,16 +12,63 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/resolvers"
+	"sgfw/filter"
+	"sgfw/filter/packet"
+	"sgfw/test/wire"
 )
 
-// Reloads, addresses that come and go, and questions, all at once: the race
-// detector looks on, every answer is whole, and in the end the last policy and
-// the last addresses are in force.
+// crowd decides a batch of packets of a device: those that one policy or the other
+// permits, which it counts, and those that neither does, of which none may pass.
+func crowd(w *filter.Worker, device uint32, passed map[bool]int) error {
+	us, them, server := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("203.0.113.9"), netip.MustParseAddr("198.51.100.53")
+	tcp := func(src, dst netip.Addr, from, to uint16, flags wire.Flags) []byte {
+		return wire.TCP(netip.AddrPortFrom(src, from), netip.AddrPortFrom(dst, to), flags, 1, 1, nil)
+	}
+	udp := func(src, dst netip.Addr, from, to uint16) []byte {
+		return wire.UDP(netip.AddrPortFrom(src, from), netip.AddrPortFrom(dst, to), nil)
+	}
+	w.Begin()
+	defer w.End()
+	for _, b := range [][]byte{
+		tcp(them, us, 40000, 443, wire.SYN), tcp(them, us, 40000, 80, wire.SYN), tcp(them, us, 40000, 80, wire.ACK),
+	} {
+		passed[w.Decide(&filter.Event{Frame: packet.Frame{Bytes: b}, Hook: filter.HookInput, In: device})]++
+	}
+	for port := range uint16(64) { // what answers comes back, or not: the other policy asked
+		w.Decide(&filter.Event{Frame: packet.Frame{Bytes: udp(us, server, 50000+port, 53)}, Hook: filter.HookOutput, Out: device})
+	}
+	for what, b := range map[string][]byte{
+		"a port that is closed":             tcp(them, us, 40000, 22, wire.SYN),
+		"half a connection that is not":     tcp(them, us, 40001, 22, wire.ACK),
+		"a datagram":                        udp(them, us, 40000, 53),
+		"an answer that nobody asked for":   udp(server, us, 53, 40000),
+		"a connection from a name server":   tcp(server, us, 53, 22, wire.SYN),
+		"the time, which nobody wanted":     udp(netip.MustParseAddr("169.254.169.123"), us, 123, 123),
+		"an error about nothing that lives": wire.TooBig(them, 1200, tcp(us, them, 22, 40000, wire.ACK)),
+	} {
+		if w.Decide(&filter.Event{Frame: packet.Frame{Bytes: b}, Hook: filter.HookInput, In: device}) {
+			return fmt.Errorf("%s passed (%s)", what, w.Last().Reason)
+		}
+	}
+	return nil
+}
+
+// Reloads that change all that can be, addresses and name servers that come and
+// go, packets and questions, all at once: the race detector looks on, every answer
+// is whole, no packet passes that neither policy permits, and in the end the last
+// policy and the last addresses are in force.
 func TestEverythingAtOnce(t *testing.T) {
 	const rounds = 30
 	eth0 := link(t, "eth0")
-	r := start(t, text)
-	other := strings.Replace(text, "443", "80", 1)
+	cfg, log := config(t, text)
+	cfg.Resolvers = resolvers.Files{Conf: filepath.Join(t.TempDir(), "resolv.conf")}
+	r := begin(t, cfg, log)
+	other := strings.NewReplacer("443", "80", "egress: []", `egress: [{ protocol: "-1", cidr_blocks: [0.0.0.0/0] }]`,
+		"[web] }\n", `[web], scope: up, connection_tracking: { udp_timeout: 60 } }
+quotas: { security_groups: 9 }
+settings: { tracking: aws, exempt: [resolvers, time], life_lines: { own-multicast: false } }
+`).Replace(text)
 
 	var changes, questions sync.WaitGroup
 	done := make(chan struct{})
@@ -76,9 +126,22 @@ func TestEverythingAtOnce(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	changes.Go(func() {
+		for i := range rounds {
+			write(t, cfg.Resolvers.Conf, fmt.Sprintf("nameserver 198.51.100.%d\n", 53+i%2))
+			r.d.resolversChanged()
+		}
+	})
+	r.await(t, "the start", func(control.Status) bool { return true })
+	w := r.d.engine.NewWorker()
+	passed := make(map[bool]int)
+	ask(func() error { return crowd(w, uint32(eth0.Attrs().Index), passed) })
 	changes.Wait()
 	close(done)
 	questions.Wait()
+	if passed[true] == 0 || passed[false] == 0 {
+		t.Errorf("of what either policy permits %d packets passed and %d did not", passed[true], passed[false])
+	}
 
 	r.await(t, "the last address", func(s control.Status) bool {
 		return len(s.Interfaces[0].Covered) == 1 && len(s.Interfaces[0].Covered[0].Addresses) == 1
