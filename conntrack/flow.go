@@ -94,10 +94,12 @@ func (f *Flow) queueIn(s State) queueID {
 	switch {
 	case !f.Untracked():
 		return id
-	case id == queueNone && f.class == ClassTCP:
-		return queueProven
+	case id != queueNone:
+		return queueUntracked
+	case f.class != ClassTCP:
+		return queueAnswered
 	}
-	return queueUntracked
+	return queueProven
 }
 
 // Assess says what the flow makes of a packet of its tuple. It changes nothing.

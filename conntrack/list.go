@@ -10,7 +10,8 @@ const (
 	queueUnreplied                // everything else without an answer
 	queueClosed                   // TCP that has ended
 	queueUntracked                // flows that are not tracked, but for these:
-	queueProven                   // connections that are not tracked and are established
+	queueAnswered                 // those other than TCP that are answered
+	queueProven                   // connections that are established
 	queueCount
 	queueNone = queueCount // flows that are never evicted
 )

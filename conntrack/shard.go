@@ -38,7 +38,7 @@ type shard struct {
 	queues [queueCount]queue
 	sweep  uint32 // where the next slice of expiry begins
 	stats  counters
-	_      [88]byte
+	_      [72]byte
 }
 
 func (s *shard) init(t *Table, n int) {

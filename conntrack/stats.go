@@ -64,7 +64,7 @@ func (t *Table) Stats() Stats {
 		st.Inserted += c.inserted
 		st.Replaced += c.replaced
 		st.InsertedUntracked += c.untracked
-		st.EvictedUntracked += c.evicted[queueUntracked] + c.evicted[queueProven]
+		st.EvictedUntracked += c.evicted[queueUntracked] + c.evicted[queueAnswered] + c.evicted[queueProven]
 		st.Restarted += c.restarted
 		st.Expired += c.expired
 		st.Deleted += c.deleted

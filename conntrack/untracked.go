@@ -8,10 +8,10 @@ package conntrack
 // errors to them, but the caller asks the rules about each of its packets (T6):
 // what it needs to know is who opened it. It takes no room from tracked flows
 // (T32): the table holds so many untracked ones besides, and the oldest goes when
-// there are more. Established connections go last: a stranger who sends from any
-// address could otherwise have one forgotten that has lost its rule, and the next
-// segment of its server would open a tracked one. Where nothing can go the flow is
-// not remembered.
+// there are more. Those that are answered go after those that are not, established
+// connections last: a stranger who sends from any address could otherwise have one
+// forgotten that has lost its rule, and the next packet of its server would open a
+// tracked one. Where nothing can go the flow is not remembered.
 func (c *Cell) InsertUntracked(s *Sample, rule uint32, tmo *Timeouts, now Time) {
 	if !Opens(s) {
 		return
@@ -40,7 +40,7 @@ func (s *shard) admitUntracked(now Time) bool {
 	if t.untracked.Add(1) <= t.maxUntracked {
 		return true
 	}
-	for _, id := range [...]queueID{queueUntracked, queueProven} {
+	for _, id := range [...]queueID{queueUntracked, queueAnswered, queueProven} {
 		if s.evictFrom(id, now) || t.others(s, t.waiting[id].Load(), func(o *shard) bool { return o.evictFrom(id, now) }) {
 			return true
 		}

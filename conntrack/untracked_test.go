@@ -86,14 +86,14 @@ func TestUntrackedFlow(t *testing.T) {
 	}
 }
 
-// TestUntrackedAgainstTwin compares the flows that the table remembers with two
-// lists, the oldest first and established connections apart, and a set of tracked
-// ones.
+// TestUntrackedAgainstTwin compares the flows that the table remembers with three
+// lists, the oldest first: those that are not answered, those that are, and
+// established connections; and with a set of tracked ones.
 func TestUntrackedAgainstTwin(t *testing.T) {
 	for seed := range uint64(40) {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		c := newCrowd(t, Config{MaxFlows: 8, MaxUntracked: 4}, 0)
-		var list, proven []Tuple // untracked
+		var list, answered, proven []Tuple // untracked
 		tracked, over := make(map[Tuple]bool), make(map[Tuple]bool)
 		tuples := make([]Tuple, 12)
 		for i := range tuples {
@@ -101,7 +101,7 @@ func TestUntrackedAgainstTwin(t *testing.T) {
 		}
 		forget := func(k Tuple) {
 			is := func(o Tuple) bool { return o == k }
-			list, proven = slices.DeleteFunc(list, is), slices.DeleteFunc(proven, is)
+			list, answered, proven = slices.DeleteFunc(list, is), slices.DeleteFunc(answered, is), slices.DeleteFunc(proven, is)
 			delete(over, k)
 		}
 		for step := range 500 {
@@ -117,9 +117,11 @@ func TestUntrackedAgainstTwin(t *testing.T) {
 				forget(k)
 				delete(tracked, k)
 				switch {
-				case len(list)+len(proven) < 4:
+				case len(list)+len(answered)+len(proven) < 4:
 				case len(list) > 0:
 					list = list[1:]
+				case len(answered) > 0:
+					answered = answered[1:]
 				default:
 					proven = proven[1:]
 				}
@@ -144,11 +146,16 @@ func TestUntrackedAgainstTwin(t *testing.T) {
 					c.pass(k, Sample{Dir: Egress, Class: ClassUDP}) // replied: it stays
 				}
 			case 3:
-				if tcp || !slices.Contains(list, k) {
+				if tcp || !slices.Contains(list, k) && !slices.Contains(answered, k) {
 					continue
 				}
 				what = "packet"
-				c.pass(k, Sample{Dir: Direction(rng.IntN(2)), Class: ClassUDP})
+				d := Direction(rng.IntN(2))
+				c.pass(k, Sample{Dir: d, Class: ClassUDP})
+				if d == Egress && slices.Contains(list, k) {
+					forget(k)
+					answered = append(answered, k)
+				}
 			case 4:
 				what = "delete"
 				c.table.Delete(&k, c.now)
@@ -172,7 +179,7 @@ func TestUntrackedAgainstTwin(t *testing.T) {
 			got := make(map[Tuple]string)
 			c.table.Range(c.now, func(f FlowInfo) bool { got[f.Tuple] = fmt.Sprint(f.Untracked); return true })
 			want := make(map[Tuple]string)
-			for _, k := range slices.Concat(list, proven) {
+			for _, k := range slices.Concat(list, answered, proven) {
 				want[k] = "true"
 			}
 			for k := range tracked {
