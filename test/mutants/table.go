@@ -518,7 +518,7 @@ var mutants = []mutant{
 	{
 		name: "cut-and-flooded", what: "whoever opens flows from any address has a connection forgotten that was cut (T15)",
 		file: "conntrack/flow.go", packages: table,
-		old: "		return queueProven\n", new: "		return queueUntracked\n",
+		old: "	return queueProven\n", new: "	return queueUntracked\n",
 	},
 	{
 		name: "untracked-takes-room", what: "an untracked flow needs a place of a tracked one (T32)",
