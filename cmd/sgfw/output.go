@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sgfw/cmd/internal/control"
+	"sgfw/policy"
 )
 
 // format is the value of -o.
@@ -123,11 +124,8 @@ func bracketed(code string) string {
 func problemLine(q control.Problem) string {
 	var b strings.Builder
 	if q.File != "" {
-		b.WriteString(q.File)
-		if q.Line > 0 {
-			fmt.Fprintf(&b, ":%d:%d", q.Line, q.Col)
-		}
-		b.WriteString(": ")
+		// A mistake of YAML has a line and no column.
+		b.WriteString(policy.Pos{File: q.File, Line: q.Line, Col: q.Col}.String() + ": ")
 	}
 	if q.Severity != "error" {
 		b.WriteString(q.Severity + ": ")
