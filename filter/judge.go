@@ -35,8 +35,8 @@ const (
 )
 
 // tracked reports whether the packet belongs to a tracked flow once it has passed.
-func (d *Decision) tracked() bool {
-	return d.commit != commitNothing && d.commit != commitAsk && d.Reason != ReasonUntracked
+func (dec *Decision) tracked() bool {
+	return dec.commit != commitNothing && dec.commit != commitAsk && dec.Reason != ReasonUntracked
 }
 
 // Judge decides about one packet that crosses the device a, in the hook, as the
@@ -128,20 +128,20 @@ func (dec *Decision) judge(a *Attachment, hook Hook, p *packet.Packet, s *conntr
 
 // Commit applies a decision that passed to the cell that holds its flow. A
 // flow that finds no room turns the verdict into a drop (T30).
-func (d *Decision) Commit(c *conntrack.Cell, a *Attachment, s *conntrack.Sample, now conntrack.Time) {
-	switch d.commit {
+func (dec *Decision) Commit(c *conntrack.Cell, a *Attachment, s *conntrack.Sample, now conntrack.Time) {
+	switch dec.commit {
 	case commitUpdate:
-		c.Update(s, d.outcome, &a.timeouts, now)
+		c.Update(s, dec.outcome, &a.timeouts, now)
 	case commitInsert:
-		if c.Insert(s, uint32(d.Rule), &a.timeouts, now) == conntrack.TableFull {
-			d.Reason = ReasonTableFull
+		if c.Insert(s, uint32(dec.Rule), &a.timeouts, now) == conntrack.TableFull {
+			dec.Reason = ReasonTableFull
 		}
 	case commitUntracked:
-		c.InsertUntracked(s, uint32(d.Rule), &a.remembered, now)
+		c.InsertUntracked(s, uint32(dec.Rule), &a.remembered, now)
 	case commitRemember:
-		c.Update(s, d.outcome, &a.remembered, now)
+		c.Update(s, dec.outcome, &a.remembered, now)
 	case commitAsk:
-		a.exemptions.asked.note(d.question)
+		a.exemptions.asked.note(dec.question)
 	}
 }
 
