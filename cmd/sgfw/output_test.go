@@ -3,6 +3,8 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"sgfw/cmd/internal/control"
 )
 
 // TestPlain: no byte from outside reaches a terminal as anything but text.
@@ -28,5 +30,22 @@ func TestPlain(t *testing.T) {
 	table.row("x\x1b]0;title\a", "one\ntwo", 3)
 	if err := table.flush(); err != nil || b.String() != "x\\x1b]0;title\\a  one; two  3\n" {
 		t.Errorf("row: %q, %v", b.String(), err)
+	}
+}
+
+// TestProblemLine: what is not known of a place is left out.
+func TestProblemLine(t *testing.T) {
+	for _, tc := range []struct {
+		problem control.Problem
+		want    string
+	}{
+		{control.Problem{Severity: "error", Message: "m"}, "m"},
+		{control.Problem{Severity: "error", File: "f", Message: "m"}, "f: m"},
+		{control.Problem{Severity: "error", File: "f", Line: 8, Message: "m", Hint: "h"}, "f:8: m (hint: h)"},
+		{control.Problem{Severity: "notice", File: "f", Line: 8, Col: 3, Message: "m", Hint: "h", Code: "C"}, "f:8:3: notice: m (hint: h) [C]"},
+	} {
+		if got := problemLine(tc.problem); got != tc.want {
+			t.Errorf("%+v: %q, want %q", tc.problem, got, tc.want)
+		}
 	}
 }
