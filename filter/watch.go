@@ -53,7 +53,7 @@ func ReasonsOf(reasons ...Reason) (s ReasonSet) {
 func (s ReasonSet) Has(r Reason) bool { return s>>r&1 != 0 }
 
 const (
-	accepting ReasonSet = 1<<ReasonFlow | 1<<ReasonRule | 1<<ReasonUntracked | 1<<ReasonRelated | 1<<ReasonLifeLine
+	accepting ReasonSet = 1<<(ReasonExemptTime+1) - 1<<ReasonFlow // see Reason.Accepts
 	// Dropping is every reason that drops, Everything every reason there is.
 	Dropping   = ^accepting
 	Everything = ^ReasonSet(0)

@@ -13,6 +13,15 @@ import (
 // anything is a Selection of everything.
 var anything = Selection{Reasons: Everything, Protocol: -1, Port: -1}
 
+// TestDroppingIsWhatDrops: those who want to see drops see none that passes.
+func TestDroppingIsWhatDrops(t *testing.T) {
+	for _, r := range Reasons() {
+		if Dropping.Has(r) == r.Accepts() {
+			t.Errorf("%s: passes %t, and is among the drops %t", r, r.Accepts(), Dropping.Has(r))
+		}
+	}
+}
+
 // TestWatch: watchers see what was decided, and what they missed is counted.
 func TestWatch(t *testing.T) {
 	b := newBench(t, onePolicy(tcpRule(80, "0.0.0.0/0")))

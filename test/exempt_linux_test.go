@@ -169,6 +169,9 @@ func TestExempt(t *testing.T) {
 					t.Errorf("exempt exchanges are not tracked, but %+v is", f)
 				}
 			}
+			if out, _ := d.sgfw("log"); strings.Contains(out, "accept") || !strings.Contains(out, "no-rule") {
+				t.Errorf("the last drops are\n%s", out)
+			}
 			exemptions := d.exemptions()
 			for _, s := range services {
 				want := "off"

@@ -27,8 +27,8 @@ for a drop, the rule that came nearest and the field that differs.
 
 Without -f these are the last drops, which the daemon remembers on its own. With
 -f they are verdicts as they happen, until you end it: drops and the first
-packets of flows; --all includes the packets of live flows. Several filters all
-have to hold.
+packets of flows; --all includes the packets of live flows and those to and from
+exempt services. Several filters all have to hold.
 
 No packet ever waits for the log. What comes faster than --rate, or than it can
 be read, is not shown but counted, and how much was lost is said. Verdicts of
@@ -48,7 +48,7 @@ Reasons: %s.`, strings.Join(explain.ReasonNames(), ", ")),
 	f.BoolVarP(&q.Follow, "follow", "f", false, "show verdicts as they happen")
 	f.BoolVar(&drop, "drop", false, "drops only")
 	f.BoolVar(&accept, "accept", false, "accepted packets only")
-	f.BoolVar(&q.Established, "all", false, "the packets of live flows, too, also of untracked ones")
+	f.BoolVar(&q.Established, "all", false, "the packets of live flows, too, also of untracked ones, and those of exempt services")
 	f.StringSliceVar(&q.Reasons, "reason", nil, "verdicts for these reasons")
 	f.StringVarP(&q.Interface, "interface", "i", "", "at this device; a trailing * stands for the rest of the name")
 	f.StringVar(&q.Group, "group", "", "permitted by this group, or dropped where it is attached: its name or ID")

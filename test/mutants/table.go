@@ -521,6 +521,11 @@ var mutants = []mutant{
 		old: "	return queueProven\n", new: "	return queueUntracked\n",
 	},
 	{
+		name: "exempt-among-drops", what: "the log of the last drops has what was exempt, and room for little else",
+		file: "filter/watch.go", packages: engine,
+		old: "1<<(ReasonExemptTime+1) -", new: "1<<ReasonExemptResolvers -",
+	},
+	{
 		name: "untracked-takes-room", what: "an untracked flow needs a place of a tracked one (T32)",
 		file: "conntrack/untracked.go", packages: table,
 		old: "	if !sh.admitUntracked(now) {\n", new: "	if !sh.admitUntracked(now) || sh.table.flows.Load() >= sh.table.maxFlows {\n",

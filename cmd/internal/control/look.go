@@ -51,8 +51,8 @@ type LogQuery struct {
 	Follow bool `json:"follow,omitempty"`
 	// Verdict is VerdictAccept, VerdictDrop, or empty for both.
 	Verdict string `json:"verdict,omitempty"`
-	// Established includes packets of live flows, untracked ones as well, which only
-	// Follow can show.
+	// Established includes packets of live flows, untracked ones as well, and those
+	// of exempt services, which only Follow can show.
 	Established bool `json:"established,omitempty"`
 	// Reasons are names of reasons; "packet" is every packet that could not be read.
 	Reasons []string `json:"reasons,omitempty"`

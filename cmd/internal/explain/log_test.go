@@ -22,11 +22,12 @@ func TestSelectVerdicts(t *testing.T) {
 		q        control.LogQuery
 		has, not []filter.Reason
 	}{
-		{control.LogQuery{}, []filter.Reason{filter.ReasonNoRule, filter.FaultReason(packet.FaultVersion)}, []filter.Reason{filter.ReasonRule, filter.ReasonFlow}},
-		{control.LogQuery{Follow: true}, []filter.Reason{filter.ReasonNoRule, filter.ReasonRule}, []filter.Reason{filter.ReasonFlow, filter.ReasonRelated}},
-		{control.LogQuery{Follow: true, Established: true}, []filter.Reason{filter.ReasonNoRule, filter.ReasonRule, filter.ReasonFlow, filter.ReasonRelated}, nil},
+		{control.LogQuery{}, []filter.Reason{filter.ReasonNoRule, filter.FaultReason(packet.FaultVersion)}, []filter.Reason{filter.ReasonRule, filter.ReasonFlow, filter.ReasonExemptTime}},
+		{control.LogQuery{Follow: true}, []filter.Reason{filter.ReasonNoRule, filter.ReasonRule}, []filter.Reason{filter.ReasonFlow, filter.ReasonRelated, filter.ReasonExemptTime}},
+		{control.LogQuery{Follow: true, Established: true}, []filter.Reason{filter.ReasonNoRule, filter.ReasonRule, filter.ReasonFlow, filter.ReasonRelated, filter.ReasonExemptTime}, nil},
 		{control.LogQuery{Follow: true, Verdict: "accept"}, []filter.Reason{filter.ReasonRule, filter.ReasonLifeLine}, []filter.Reason{filter.ReasonNoRule, filter.ReasonFlow}},
 		{control.LogQuery{Follow: true, Verdict: "drop", Established: true}, []filter.Reason{filter.ReasonNoRule, filter.ReasonTableFull}, []filter.Reason{filter.ReasonRule, filter.ReasonFlow}},
+		{control.LogQuery{Follow: true, Reasons: []string{"exempt-metadata"}}, []filter.Reason{filter.ReasonExemptMetadata}, []filter.Reason{filter.ReasonExemptTime}},
 		{control.LogQuery{Follow: true, Reasons: []string{"flow", "no-rule"}}, []filter.Reason{filter.ReasonFlow, filter.ReasonNoRule}, []filter.Reason{filter.ReasonRule, filter.ReasonNotAFlow}},
 		{control.LogQuery{Reasons: []string{"packet"}}, []filter.Reason{filter.FaultReason(packet.FaultTruncated), filter.FaultReason(packet.FaultUDPLength)}, []filter.Reason{filter.ReasonNoRule}},
 		{control.LogQuery{Reasons: []string{"packet: truncated"}}, []filter.Reason{filter.FaultReason(packet.FaultTruncated)}, []filter.Reason{filter.FaultReason(packet.FaultUDPLength)}},
@@ -49,7 +50,7 @@ func TestSelectVerdicts(t *testing.T) {
 	}
 	for _, q := range []control.LogQuery{
 		{Verdict: "maybe"}, {Reasons: []string{"rain"}}, {Reasons: []string{"none"}}, {Verdict: "accept"}, {Reasons: []string{"rule"}},
-		{Follow: true, Verdict: "drop", Reasons: []string{"rule"}}, {Protocol: "carrier-pigeon"}, {Address: "here"}, {Rate: -1}, {Limit: -1},
+		{Follow: true, Verdict: "drop", Reasons: []string{"rule"}}, {Reasons: []string{"exempt-time"}}, {Protocol: "carrier-pigeon"}, {Address: "here"}, {Rate: -1}, {Limit: -1},
 	} {
 		if _, err := SelectVerdicts(q); !errors.Is(err, ErrQuestion) {
 			t.Errorf("%+v: %v, want ErrQuestion", q, err)
