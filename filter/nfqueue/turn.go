@@ -2,6 +2,7 @@ package nfqueue
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -103,7 +104,10 @@ func (s *turns) drain(ctx context.Context, wake func(), loop func(*turn) error) 
 		t := s.current
 		s.mu.Unlock()
 		if t == nil {
-			if err := s.serve(ctx, phaseDraining, wake, loop); err != nil {
+			switch err := s.serve(ctx, phaseDraining, wake, loop); {
+			case errors.Is(err, ErrBusy):
+				continue // a Run came first: that is the turn to end
+			case err != nil:
 				return err
 			}
 			return ctx.Err()
