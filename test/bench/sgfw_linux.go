@@ -94,7 +94,7 @@ func startSGFW(ctx context.Context, program string, p *place, policy string, arg
 	socket := filepath.Join(dir, "run", "sgfw.sock")
 	var log bytes.Buffer
 	cmd := p.fw.CommandContext(ctx, program,
-		append([]string{"--socket", socket, "run", "-c", config}, args...)...)
+		append([]string{"--socket", socket, "run", "-c", config, "--state-dir", ""}, args...)...)
 	cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+ready, "SSH_CONNECTION=")
 	cmd.Stdout, cmd.Stderr = &log, &log
 	if err := cmd.Start(); err != nil {
