@@ -159,11 +159,13 @@ func TestScopeOfTwoDevices(t *testing.T) {
 }
 
 // TestScopeIsTracked: what rules for everybody would leave untracked is tracked where
-// devices share it, and explain says why.
+// devices share it: it outlives its rule, and explain says why.
 func TestScopeIsTracked(t *testing.T) {
 	t.Parallel()
 	parity.Proves(t, "T26")
-	_, near := roundabout(t)
+	far, near := roundabout(t)
+	from, to := farSelf[0], nearSelf[0]
+	echoes(t, near, to, 8000, 8001)
 	wide := func(scope string) string {
 		s := strings.ReplaceAll(roundaboutPolicy(scope), "egress: []", "egress: [{ protocol: -1, cidr_blocks: [0.0.0.0/0] }]")
 		return strings.Replace(s, "settings: {", "settings: { tracking: aws,", 1)
@@ -176,16 +178,30 @@ func TestScopeIsTracked(t *testing.T) {
 				Clause, Detail string
 			}
 		}
-		d.document(&doc, "explain", "--interface", "eth1", "--ingress", "--proto", "tcp", "--from", farSelf[0].String(), "--to", port(nearSelf[0], 8000).String())
+		d.document(&doc, "explain", "--interface", "eth1", "--ingress", "--proto", "tcp", "--from", from.String(), "--to", port(to, 8000).String())
 		return doc.Tracking.Tracked, doc.Tracking.Clause, doc.Tracking.Detail
 	}
 	if tracked, clause, detail := ask(); tracked || clause != "both-rules" {
 		t.Errorf("without a scope: %t, %s, %s", tracked, clause, detail)
 	}
+	run(t, []attempt{exchange(t, "without a scope", far, "tcp", from, port(to, 8000), false)})
 	d.reload(wide("uplinks"))
 	if tracked, clause, detail := ask(); !tracked || clause != "scope" || !strings.HasPrefix(detail, "tracked: ") {
 		t.Errorf("with a scope: %t, %s, %s", tracked, clause, detail)
 	}
+	c, err := far.Dial(labtest.Within(t, patience), "tcp", port(to, 8000), netlab.From(port(from, 0)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if !talks(c) {
+		t.Fatal("with a scope nobody answers")
+	}
+	d.reload(strings.ReplaceAll(wide("uplinks"), allow("tcp", 8000), allow("tcp", 8002)))
+	if !talks(c) {
+		t.Error("the connection did not outlive its rule")
+	}
+	run(t, []attempt{exchange(t, "without a rule", far, "tcp", from, port(to, 8000), false)})
 }
 
 // TestScopeJudgesForwardedTwice: a packet that enters through one device of a scope
