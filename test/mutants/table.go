@@ -147,7 +147,7 @@ var mutants = []mutant{
 	{
 		name: "error-without-flow", what: "an ICMP error that quotes an unknown flow passes (T24)",
 		file: "filter/judge.go", packages: engine,
-		old: "	case flow == nil, p.Quoted", new: "	case p.Quoted && a.related:\n		dec.Reason = ReasonRelated\n		return dec\n	case flow == nil, p.Quoted",
+		old: "	case flow == nil, p.Quoted", new: "	case p.Quoted && a.related:\n		dec.Reason = ReasonRelated\n		return\n	case flow == nil, p.Quoted",
 	},
 	{
 		name: "redirect-relates", what: "a redirect about a live flow passes (T24)",
