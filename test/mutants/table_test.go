@@ -1,7 +1,17 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
+	"go/ast"
+	"go/importer"
+	goparser "go/parser"
+	"go/token"
+	"go/types"
+	"io"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -42,6 +52,56 @@ func TestClaimsHaveTheirMutants(t *testing.T) {
 	for _, i := range claims.Inverted {
 		if !names[i.Mutant] {
 			t.Errorf("%s: no mutant is called %s", i.Handle, i.Mutant)
+		}
+	}
+}
+
+// TestMutantsCompile: a fault that does not compile any more would end a run
+// half-way, and shows nothing.
+func TestMutantsCompile(t *testing.T) {
+	t.Chdir("../..")
+	out, err := exec.Command("go", "list", "-export", "-deps", "-json=Dir,ImportPath,Export,GoFiles", "./cmd/sgfw").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	type listed struct {
+		Dir, ImportPath, Export string
+		GoFiles                 []string
+	}
+	exports, packages := make(map[string]string), make(map[string]listed)
+	for d := json.NewDecoder(bytes.NewReader(out)); d.More(); {
+		var p listed
+		if err := d.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		exports[p.ImportPath], packages[p.ImportPath] = p.Export, p
+	}
+	fset := token.NewFileSet()
+	imports := importer.ForCompiler(fset, "gc", func(path string) (io.ReadCloser, error) { return os.Open(exports[path]) })
+	for _, m := range mutants {
+		p, ok := packages["sgfw/"+filepath.Dir(m.file)]
+		if !ok {
+			t.Errorf("%s: %s is not part of the program", m.name, m.file)
+			continue
+		}
+		var files []*ast.File
+		for _, name := range p.GoFiles {
+			source, err := os.ReadFile(filepath.Join(p.Dir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if name == filepath.Base(m.file) {
+				source = bytes.Replace(source, []byte(m.old), []byte(m.new), 1)
+			}
+			f, err := goparser.ParseFile(fset, name, source, goparser.SkipObjectResolution)
+			if err != nil {
+				t.Errorf("%s: %v", m.name, err)
+				continue
+			}
+			files = append(files, f)
+		}
+		if _, err := (&types.Config{Importer: imports}).Check(p.ImportPath, fset, files, nil); err != nil {
+			t.Errorf("%s does not compile: %v", m.name, err)
 		}
 	}
 }

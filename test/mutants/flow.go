@@ -1,0 +1,107 @@
+package main
+
+// flows are faults of the flow table.
+var flows = []mutant{
+	{
+		name: "reply-not-tracked", what: "replies are judged by rules (T1)",
+		file: "conntrack/flow.go", packages: table,
+		old: "	if s.Class != f.class {\n", new: "	if s.Class != f.class || s.Dir != f.Opener() {\n",
+	},
+	{
+		name: "timer-not-refreshed", what: "a flow in use ends with its first timer",
+		file: "conntrack/cell.go", packages: table,
+		old: "	if refresh {\n", new: "	if refresh && f.packets == [2]uint32{} {\n",
+	},
+	{
+		name: "tag-is-enough", what: "a packet goes by the flow whose tag its hash has (T26)",
+		file: "conntrack/table.go", packages: table,
+		old: "			if f.key.equal(k) {\n				return s", new: "			if true {\n				return s",
+	},
+	{
+		name: "ack-passes-revoked", what: "an ACK goes on with a flow that was revoked",
+		file: "conntrack/flow.go", packages: table,
+		old: "	if f.state == StateEstablished && s.Class", new: "	if f.class == ClassTCP && s.Class",
+	},
+	{
+		name: "flow-never-expires", what: "a flow outlives its timer (T23)",
+		file: "conntrack/gate.go", packages: table,
+		old: "return now.tick() >= f.deadline()", new: "return false",
+	},
+	{
+		name: "rst-trusted", what: "any RST ends a flow",
+		file: "conntrack/tcp_state.go", packages: table,
+		old: "	return seg.Seq == f.half[d.Reverse()].ack || seg.Seq == f.half[d].end\n", new: "	return true\n",
+	},
+	{
+		name: "syn-replaces-flow", what: "any SYN starts a live flow over",
+		file: "conntrack/tcp.go", packages: table,
+		old: "	case StateLastAck, StateTimeWait, StateClose:\n		return OutcomeReopen\n	}\n	return OutcomeRules\n",
+		new: "	}\n	return OutcomeReopen\n",
+	},
+	{
+		name: "fin-trusted", what: "a FIN anywhere half-closes a flow",
+		file: "conntrack/tcp_state.go", packages: table,
+		old: "			f.setClaim(flagClaimFIN, d, end)\n		}\n	case after(end, mine.end):\n",
+		new: "			f.flags |= flagFIN << d\n		}\n	case after(end, mine.end):\n",
+	},
+	{
+		name: "handshake-unproven", what: "a SYN-ACK with any acknowledgement is believed",
+		file: "conntrack/tcp_state.go", packages: table,
+		old: "		if !taken || f.state == StateSynRecv && seg.Seq+1 == mine.end {\n", new: "		if f.state == StateSynRecv && seg.Seq+1 == mine.end {\n",
+	},
+	{
+		name: "udp-never-stream", what: "a UDP stream keeps the short timer",
+		file: "conntrack/udp.go", packages: table,
+		old: "		f.state = StateStream\n", new: "		f.state = StateReplied\n",
+	},
+	{
+		name: "established-evicted", what: "a full table makes room with established flows (T33)",
+		file: "conntrack/state.go", packages: table,
+		old: "	case s.HalfOpen():\n		return queueHalfOpen\n", new: "	case s.HalfOpen():\n		return queueHalfOpen\n	case s == StateEstablished:\n		return queueUnreplied\n",
+	},
+	{
+		name: "revoked-is-picked-up", what: "a revoked flow is picked up mid-stream by what rules permit (T22)",
+		file: "conntrack/flow.go", packages: table,
+		old: "	if f.state == StateRevoked {\n", new: "	if f.state == StateRevoked && s.Bytes == 1<<31 {\n",
+	},
+	{
+		name: "stream-at-once", what: "an answered question of UDP lives as long as a stream",
+		file: "conntrack/timers.go", packages: daemon,
+		old: "		if s == StateStream {\n", new: "		if s != StateUnreplied {\n",
+	},
+	{
+		name: "cut-and-forgotten", what: "a connection that is cut is forgotten between two retransmissions (T15)",
+		file: "conntrack/timers.go", packages: table,
+		old: "max(tmo.Established, TimeoutPickup)", new: "min(tmo.Established, TimeoutPickup)",
+	},
+	{
+		name: "cut-and-flooded", what: "whoever opens flows from any address has a connection forgotten that was cut (T15)",
+		file: "conntrack/flow.go", packages: table,
+		old: "	return queueProven\n", new: "	return queueUntracked\n",
+	},
+	{
+		name: "untracked-takes-room", what: "an untracked flow needs a place of a tracked one (T32)",
+		file: "conntrack/untracked.go", packages: table,
+		old: "	if !sh.admitUntracked(now) {\n", new: "	if !sh.admitUntracked(now) || sh.table.flows.Load() >= sh.table.maxFlows {\n",
+	},
+	{
+		name: "protocol-not-in-flow", what: "the flow of one protocol stands for those of others (T9, T10)",
+		file: "conntrack/tuple.go", packages: random,
+		old: "	t.meta = uint32(s)<<8 | uint32(proto)\n", new: "	t.meta = uint32(s) << 8\n",
+	},
+	{
+		name: "others-forgotten-early", what: "a protocol without ports is forgotten after 300 s (T10)",
+		file: "conntrack/timers.go", packages: random,
+		old: "	TimeoutOther     = 600 * time.Second\n", new: "	TimeoutOther     = 300 * time.Second\n",
+	},
+	{
+		name: "query-answers-open-flows", what: "the answer to a query that nobody saw opens a flow",
+		file: "conntrack/sample.go", packages: random,
+		old: "		return !s.Reply\n", new: "		return true\n",
+	},
+	{
+		name: "crossing-syn-left-to-rules", what: "a SYN that crosses the opener's is left to the rules",
+		file: "conntrack/tcp.go", packages: random,
+		old: "		if d != f.Opener() || seg.Seq+1 == f.half[d].end {\n", new: "		if seg.Seq+1 == f.half[d].end {\n",
+	},
+}

@@ -1,0 +1,90 @@
+package main
+
+// programs are faults of the program around the engine, the kernel's table among it.
+var programs = []mutant{
+	{
+		name: "ids-of-a-run", what: "every start of the daemon gives other IDs (R7)",
+		file: "cmd/internal/state/seed.go", packages: []string{"./cmd/internal/state"},
+		old: "	if err == nil {\n		return s, nil\n	}\n	s, ok :=", new: "	if err == nil {\n		_, _ = rand.Read(s[:])\n		return s, nil\n	}\n	s, ok :=",
+	},
+	{
+		name: "id-selects-all", what: "the ID of a rule selects the flows of its whole group",
+		file: "cmd/internal/explain/select.go", packages: []string{"./cmd/internal/explain"},
+		old: "return filter.RuleID(f.Rule) == id })", new: "return filter.RuleID(f.Rule) == id || id > 0 })",
+	},
+	{
+		name: "trial-never-ends", what: "what is not confirmed in time stays",
+		file: "cmd/internal/daemon/trial_linux.go", packages: daemon,
+		old: "	if left > 0 {\n		return min(left, trialTick)\n", new: "	if left >= 0 {\n		return trialTick\n",
+	},
+	{
+		name: "trial-forgets-its-target", what: "a second reload during a trial changes what to go back to",
+		file: "cmd/internal/daemon/reload_linux.go", packages: daemon,
+		old: "r := state.Record{File: d.record.File, Confirmed: d.record.Confirmed}", new: "r := state.Record{File: d.record.File, Confirmed: d.current.source}",
+	},
+	{
+		name: "trial-not-kept", what: "a crash during a trial makes the policy final",
+		file: "cmd/internal/daemon/trial_linux.go", packages: daemon,
+		old: "	return d.store.Save(r)\n", new: "	return nil\n",
+	},
+	{
+		name: "restart-takes-the-rejected", what: "a restart puts in force what was rolled back",
+		file: "cmd/internal/daemon/trial_linux.go", packages: daemon,
+		old: "last.Rejected.Sum != file.Sum", new: "last.Rejected.Sum == file.Sum",
+	},
+	{
+		name: "revoke-takes-any", what: "one selector of several is enough",
+		file: "cmd/internal/explain/select.go", packages: []string{"./cmd/internal/explain"},
+		old: "return !test(f) })\n", new: "return !test(f) }) || len(s.tests) > 2\n",
+	},
+	{
+		name: "guest-life-lines", what: "a guest's life lines pass in the direction of a host's (X3)",
+		file: "filter/nft/rules_linux.go", packages: []string{"./filter/nft"},
+		old: "judged(slices.Concat(outOfProtected(p), ourMulticast(p, f)))", new: "judged(slices.Concat(intoProtected(p), ourMulticast(p, f)))",
+	},
+	{
+		name: "pattern-before-name", what: "the first entry that covers a device decides, not the closest",
+		file: "filter/nft/plan.go", packages: []string{"./filter/nft"},
+		old: "		if aGlob != bGlob {\n			if bGlob {\n", new: "		if aGlob != bGlob {\n			if !bGlob {\n",
+	},
+	{
+		name: "idle-keeps-its-timer", what: "a shorter timer waits for a packet of the flow (T20)",
+		file: "cmd/internal/daemon/change_linux.go", packages: daemon,
+		old: "		d.engine.Retime()\n", new: "",
+	},
+	{
+		name: "log-hides-losses", what: "verdicts beyond the rate of the log are not counted",
+		file: "cmd/internal/daemon/look_linux.go", packages: daemon,
+		old: "			lost.Rate += uint64(len(records) - n)\n", new: "",
+	},
+	{
+		name: "log-without-bound", what: "the log shows more than it was asked for",
+		file: "cmd/internal/daemon/look_linux.go", packages: daemon,
+		old: "	n = min(n, int(a.saved))\n", new: "",
+	},
+	{
+		name: "stolen-queue-open", what: "another program that has our queue gets our packets",
+		file: "cmd/internal/daemon/interference_linux.go",
+		old:  "closed := d.missing() != nil", new: "closed := d.missing() == nil && d.plan.Closed",
+	},
+	{
+		name: "storm-unmuffled", what: "every damage of the table in a loop is logged",
+		file: "cmd/internal/daemon/interference_linux.go", packages: daemon,
+		old: "m.lines >= linesPerPeriod", new: "m.lines < 0",
+	},
+	{
+		name: "members-of-before", what: "the members of groups stay those of the latest reload (R27)",
+		file: "cmd/internal/daemon/change_linux.go", packages: daemon,
+		old: "	if !next.members.Equal(d.current.members) {\n", new: "	if next.base == nil {\n",
+	},
+	{
+		name: "life-line-kept", what: "a life line that is switched off passes in the kernel (X2)",
+		file: "cmd/internal/daemon/load_linux.go", packages: daemon,
+		old: "		out.Without = append(out.Without, nft.LifeLine(l.String()))\n", new: "		_ = l\n",
+	},
+	{
+		name: "stale-name-servers", what: "the name servers stay those of the start",
+		file: "cmd/internal/daemon/resolvers_linux.go", packages: daemon,
+		old: "	next.rs = d.facts.bind(next.base)\n	d.engine.Publish(next.rs)\n", new: "	next.rs = d.facts.bind(next.base)\n",
+	},
+}
