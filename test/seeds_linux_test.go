@@ -3,6 +3,7 @@ package test
 import (
 	"fmt"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -12,30 +13,17 @@ import (
 	"sgfw/test/parity"
 )
 
-// sample is the web server of the documents that the project came from, which is
-// in Terraform there.
-const sample = `version: 1
-security_groups:
-  - name: web-sg
-    description: Allow incoming WEB connections
-    tags: { Name: web-sg }
-    ingress:
-      - { protocol: tcp, from_port: 22, to_port: 22, cidr_blocks: [0.0.0.0/0] }
-      - { protocol: tcp, from_port: 80, to_port: 80, cidr_blocks: [0.0.0.0/0] }
-      - { protocol: tcp, from_port: 443, to_port: 443, cidr_blocks: [0.0.0.0/0] }
-      - { protocol: icmp, from_port: -1, to_port: -1, cidr_blocks: [0.0.0.0/0] }
-    egress:
-      - { protocol: "-1", from_port: 0, to_port: 0, cidr_blocks: [0.0.0.0/0] }
-interfaces:
-  - { device: eth0, security_groups: [web-sg] }
-`
-
 // TestSample enforces the sample: IPv4 alone, for nothing in it speaks of IPv6.
 // Its damaged copies are refused, at the start and while the sound one runs, and
 // what runs goes on.
 func TestSample(t *testing.T) {
 	parity.Proves(t, "seed 0.12", "seed 0.14", "seed 0.15", "seed 1.2", "seed 1.3", "seed 1.5")
 	t.Parallel()
+	text, err := os.ReadFile("../policy/file/testdata/sample.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sample := string(text)
 	lab := labtest.New(t, netlab.Pair())
 	client, server := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")
 	ports := []int{22, 23, 80, 443, 8080}

@@ -1,6 +1,7 @@
 package file
 
 import (
+	_ "embed"
 	"fmt"
 	"strings"
 	"testing"
@@ -11,21 +12,9 @@ import (
 
 // sample is the web server of the documents that the project came from: in
 // Terraform there, in our words here.
-const sample = `version: 1
-security_groups:
-  - name: web-sg
-    description: Allow incoming WEB connections
-    tags: { Name: web-sg }
-    ingress:
-      - { protocol: tcp, from_port: 22, to_port: 22, cidr_blocks: [0.0.0.0/0] }
-      - { protocol: tcp, from_port: 80, to_port: 80, cidr_blocks: [0.0.0.0/0] }
-      - { protocol: tcp, from_port: 443, to_port: 443, cidr_blocks: [0.0.0.0/0] }
-      - { protocol: icmp, from_port: -1, to_port: -1, cidr_blocks: [0.0.0.0/0] }
-    egress:
-      - { protocol: "-1", from_port: 0, to_port: 0, cidr_blocks: [0.0.0.0/0] }
-interfaces:
-  - { device: eth0, security_groups: [web-sg] }
-`
+//
+//go:embed testdata/sample.yaml
+var sample string
 
 // TestSample reads the sample: four rules in, one out, which has no ports any
 // more and nothing of IPv6.

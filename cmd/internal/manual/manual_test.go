@@ -28,8 +28,10 @@ func formatted(t *testing.T, source string) (text, complaints string) {
 	b := exec.Command("col", "-bx")
 	b.Stdin = &out
 	plain, err := b.Output()
-	if err != nil {
+	if errors.Is(err, exec.ErrNotFound) {
 		t.Skip("col is not installed")
+	} else if err != nil {
+		t.Fatal(err)
 	}
 	return string(plain), errs.String()
 }
