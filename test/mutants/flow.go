@@ -9,7 +9,7 @@ var flows = []mutant{
 	},
 	{
 		name: "timer-not-refreshed", what: "a flow in use ends with its first timer",
-		file: "conntrack/cell.go", packages: table,
+		file: "conntrack/entry.go", packages: table,
 		old: "	if refresh {\n", new: "	if refresh && f.packets == [2]uint32{} {\n",
 	},
 	{
@@ -24,7 +24,7 @@ var flows = []mutant{
 	},
 	{
 		name: "flow-never-expires", what: "a flow outlives its timer (T23)",
-		file: "conntrack/gate.go", packages: table,
+		file: "conntrack/entry_lock.go", packages: table,
 		old: "return now.tick() >= f.deadline()", new: "return false",
 	},
 	{
@@ -96,7 +96,7 @@ var flows = []mutant{
 	},
 	{
 		name: "query-answers-open-flows", what: "the answer to a query that nobody saw opens a flow",
-		file: "conntrack/sample.go", packages: random,
+		file: "conntrack/packet_meta.go", packages: random,
 		old: "		return !s.Reply\n", new: "		return true\n",
 	},
 	{
