@@ -30,7 +30,7 @@ func establish(tb testing.TB, t *Table, k *Tuple, now Time) {
 func establishIn(tb testing.TB, t *Table, k *Tuple, now Time, lane uint8) {
 	tb.Helper()
 	tmo := DefaultTimeouts()
-	for i, s := range []Sample{
+	for i, s := range []PacketMeta{
 		{Dir: Ingress, Class: ClassTCP, Bytes: 60, TCP: TCPSegment{Seq: 100, Flags: SYN}},
 		{Dir: Egress, Class: ClassTCP, Bytes: 60, TCP: TCPSegment{Seq: 900, Ack: 101, Flags: SYN | ACK}},
 		{Dir: Ingress, Class: ClassTCP, Bytes: 52, TCP: TCPSegment{Seq: 101, Ack: 901, Flags: ACK}},
@@ -64,7 +64,7 @@ func BenchmarkHit(b *testing.B) {
 			}
 			rand.New(rand.NewPCG(3, 4)).Shuffle(n, func(i, j int) { ts[i], ts[j] = ts[j], ts[i] })
 			tmo := DefaultTimeouts()
-			s := Sample{Dir: Ingress, Class: ClassTCP, Bytes: 1500, TCP: TCPSegment{Seq: 101, Ack: 901, Len: 1448, Flags: ACK}}
+			s := PacketMeta{Dir: Ingress, Class: ClassTCP, Bytes: 1500, TCP: TCPSegment{Seq: 101, Ack: 901, Len: 1448, Flags: ACK}}
 			b.ReportAllocs()
 			i := 0
 			for b.Loop() {
@@ -144,7 +144,7 @@ func BenchmarkInsert(b *testing.B) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			ts := manyTuples(n)
 			tmo := DefaultTimeouts()
-			s := Sample{Dir: Ingress, Class: ClassTCP, Bytes: 60, TCP: TCPSegment{Seq: 100, Flags: SYN}}
+			s := PacketMeta{Dir: Ingress, Class: ClassTCP, Bytes: 60, TCP: TCPSegment{Seq: 100, Flags: SYN}}
 			cfg := Config{MaxFlows: n, MaxHalfOpen: n, Seed: [2]uint64{1, 2}}
 			t := NewTable(cfg)
 			b.ReportAllocs()
@@ -174,7 +174,7 @@ func BenchmarkInsertFull(b *testing.B) {
 	const n = 10_000
 	ts := manyTuples(4 * n)
 	tmo := DefaultTimeouts()
-	s := Sample{Dir: Ingress, Class: ClassTCP, Bytes: 60, TCP: TCPSegment{Seq: 100, Flags: SYN}}
+	s := PacketMeta{Dir: Ingress, Class: ClassTCP, Bytes: 60, TCP: TCPSegment{Seq: 100, Flags: SYN}}
 	t := NewTable(Config{MaxFlows: n, MaxHalfOpen: n, Seed: [2]uint64{1, 2}})
 	b.ReportAllocs()
 	i := 0
@@ -199,7 +199,7 @@ func BenchmarkRefused(b *testing.B) {
 	for i := range n {
 		establish(b, t, &ts[i], 0)
 	}
-	s := Sample{Dir: Ingress, Class: ClassUDP, Bytes: 60}
+	s := PacketMeta{Dir: Ingress, Class: ClassUDP, Bytes: 60}
 	b.ReportAllocs()
 	i := 0
 	for b.Loop() {
@@ -244,7 +244,7 @@ func BenchmarkHitParallel(b *testing.B) {
 				w := int(worker.Add(1)-1) % workers
 				t, mine := tables[w], mine[w]
 				tmo := DefaultTimeouts()
-				s := Sample{Dir: Ingress, Class: ClassTCP, Bytes: 1500, TCP: TCPSegment{Seq: 101, Ack: 901, Len: 1448, Flags: ACK}}
+				s := PacketMeta{Dir: Ingress, Class: ClassTCP, Bytes: 1500, TCP: TCPSegment{Seq: 101, Ack: 901, Len: 1448, Flags: ACK}}
 				i := 0
 				for pb.Next() {
 					c := t.Lock(&mine[i], 0)

@@ -6,9 +6,9 @@
 // nothing of rules, packets or the kernel.
 //
 // A packet's way through the table: [Table.Lock] its tuple; if there is a
-// [Cell.Flow], ask it with [Flow.Assess], and apply what passes with
-// [Cell.Update]; if there is none, or the outcome is [OutcomeReopen], ask the
-// rules and then [Cell.Insert]; [Cell.Unlock].
+// [Entry.Flow], ask it with [Flow.Assess], and apply what passes with
+// [Entry.Update]; if there is none, or the outcome is [OutcomeReopen], ask the
+// rules and then [Entry.Insert]; [Entry.Unlock].
 //
 // Every packet of a live flow passes, whatever its numbers (T28). What numbers
 // are for is the flow's future: it gets the long timer and safety from eviction,

@@ -1,62 +1,62 @@
 package conntrack
 
-// Cell is the locked place of one tuple. It is a value; Unlock must follow. The
-// zero Cell is not usable.
-type Cell struct {
+// Entry is the place of one tuple in the table, locked. It holds the tuple's live
+// flow, if there is one. The caller must call Unlock. The zero Entry is not usable.
+type Entry struct {
 	shard *shard
 	flow  *Flow
 	key   *Tuple
 	index uint32
-	// exclusive: the cell holds the shard's lock. With a flow it holds its gate;
-	// one of the two it always holds.
-	exclusive bool
+	// shardLocked: the shard's lock is held. With a flow the entry lock is held, too,
+	// so one of the two is always held.
+	shardLocked bool
 }
 
-// Flow returns the live flow of the cell's tuple, or nil.
-func (c *Cell) Flow() *Flow { return c.flow }
+// Flow returns the live flow of the tuple, or nil.
+func (e *Entry) Flow() *Flow { return e.flow }
 
-// Unlock releases the cell. Nothing of it, nor its Flow, may be used after.
-func (c *Cell) Unlock() {
-	if c.exclusive {
-		c.unlockShard()
+// Unlock releases the entry. Neither it nor its Flow may be used afterwards.
+func (e *Entry) Unlock() {
+	if e.shardLocked {
+		e.unlockShard()
 		return
 	}
-	c.flow.release()
+	e.flow.unlock()
 }
 
-// unlockShard is Unlock of a cell that holds the shard's lock, and with a flow
-// its gate.
-func (c *Cell) unlockShard() {
-	if c.flow != nil {
-		c.flow.release()
+// unlockShard is Unlock where the shard's lock is held. It is apart so that Unlock
+// of an established flow is inlined.
+func (e *Entry) unlockShard() {
+	if e.flow != nil {
+		e.flow.unlock()
 	}
-	c.shard.mu.Unlock()
+	e.shard.mu.Unlock()
 }
 
-// lockShard takes the shard's lock until Unlock.
-func (c *Cell) lockShard() {
-	if !c.exclusive {
-		c.shard.mu.Lock()
-		c.exclusive = true
+// lockShard takes the shard's lock, if it is not held yet, until Unlock.
+func (e *Entry) lockShard() {
+	if !e.shardLocked {
+		e.shard.mu.Lock()
+		e.shardLocked = true
 	}
 }
 
 // Update applies a packet that passed, with the Outcome that the flow gave it.
 // Without a live flow it does nothing.
-func (c *Cell) Update(s *Sample, o Outcome, tmo *Timeouts, now Time) {
-	f := c.flow
+func (e *Entry) Update(p *PacketMeta, o Outcome, tmo *Timeouts, now Time) {
+	f := e.flow
 	if f == nil {
 		return
 	}
 	if o != OutcomeMember {
-		c.claim(s, o)
+		e.claim(p, o)
 		return
 	}
-	if f.state == StateEstablished && s.TCP.Flags&(SYN|RST) == 0 { // nearly all
-		f.stepData(s.Dir, &s.TCP)
-		f.count(s)
+	if f.state == StateEstablished && p.TCP.Flags&(SYN|RST) == 0 { // nearly all
+		f.stepData(p.Dir, &p.TCP)
+		f.count(p)
 		if f.state != StateEstablished {
-			c.moved(StateEstablished)
+			e.moved(StateEstablished)
 		}
 		f.setDeadline(now.deadline(tmo.timer(ClassTCP, f.state)))
 		return
@@ -64,19 +64,19 @@ func (c *Cell) Update(s *Sample, o Outcome, tmo *Timeouts, now Time) {
 	was, refresh := f.state, true
 	switch f.class {
 	case ClassTCP:
-		if f.provesSYN(s.Dir, &s.TCP) {
-			c.restart(s, tmo, now)
+		if f.provesSYN(p.Dir, &p.TCP) {
+			e.restart(p, tmo, now)
 			return
 		}
-		refresh = f.stepTCP(s.Dir, &s.TCP)
+		refresh = f.stepTCP(p.Dir, &p.TCP)
 	case ClassUDP:
-		f.stepUDP(s.Dir)
+		f.stepUDP(p.Dir)
 	default:
-		f.stepReply(s.Dir)
+		f.stepReply(p.Dir)
 	}
-	f.count(s)
+	f.count(p)
 	if f.state != was {
-		c.moved(was)
+		e.moved(was)
 		refresh = true
 	}
 	if refresh {
@@ -84,12 +84,12 @@ func (c *Cell) Update(s *Sample, o Outcome, tmo *Timeouts, now Time) {
 	}
 }
 
-// claim notes what a packet that passed by the rules says about the cell's flow.
-func (c *Cell) claim(s *Sample, o Outcome) {
-	f := c.flow
-	if o == OutcomeRules && f.class == ClassTCP && s.Class == ClassTCP && !f.Untracked() &&
-		s.TCP.Flags.possible() && s.TCP.Flags&(SYN|ACK) == SYN {
-		f.claimSYN(s.Dir, &s.TCP)
+// claim notes what a packet that the rules let pass says about the flow.
+func (e *Entry) claim(p *PacketMeta, o Outcome) {
+	f := e.flow
+	if o == OutcomeRules && f.class == ClassTCP && p.Class == ClassTCP && !f.Untracked() &&
+		p.TCP.Flags.possible() && p.TCP.Flags&(SYN|ACK) == SYN {
+		f.claimSYN(p.Dir, &p.TCP)
 	}
 }
 
@@ -107,25 +107,25 @@ const (
 )
 
 // Insert opens a flow with a packet that the rules permitted; rule is the
-// caller's. It takes the place of the cell's flow, if there is one. After
-// Inserted, Flow returns the new flow.
-func (c *Cell) Insert(s *Sample, rule uint32, tmo *Timeouts, now Time) InsertResult {
-	if !Opens(s) {
+// caller's. A flow that is there already is replaced. After Inserted, Flow returns
+// the new flow.
+func (e *Entry) Insert(p *PacketMeta, rule uint32, tmo *Timeouts, now Time) InsertResult {
+	if !Opens(p) {
 		return NotTracked
 	}
-	c.lockShard()
-	sh := c.shard
-	f := c.flow
-	halfOpen := s.Class == ClassTCP
+	e.lockShard()
+	sh := e.shard
+	f := e.flow
+	halfOpen := p.Class == ClassTCP
 	switch {
 	case f != nil && f.Untracked():
 		if !sh.admit(halfOpen, now) {
 			sh.stats.refused++
 			return TableFull
 		}
-		sh.remove(c.index, f)
-		c.index, f = sh.add(sh.table.hash.hash(c.key), c.key, s.Lane)
-		c.flow = f
+		sh.remove(e.index, f)
+		e.index, f = sh.add(sh.table.hash.hash(e.key), e.key, p.Lane)
+		e.flow = f
 		sh.stats.replaced++
 	case f != nil:
 		was := f.state.queue()
@@ -143,46 +143,46 @@ func (c *Cell) Insert(s *Sample, rule uint32, tmo *Timeouts, now Time) InsertRes
 			sh.stats.refused++
 			return TableFull
 		}
-		c.index, f = sh.add(sh.table.hash.hash(c.key), c.key, s.Lane)
-		c.flow = f
+		e.index, f = sh.add(sh.table.hash.hash(e.key), e.key, p.Lane)
+		e.flow = f
 	}
-	f.open(s, rule, now)
+	f.open(p, rule, now)
 	f.setDeadline(now.deadline(tmo.timer(f.class, f.state)))
-	sh.enqueue(c.index, f)
+	sh.enqueue(e.index, f)
 	sh.stats.inserted++
 	return Inserted
 }
 
-// restart puts the connection that a SYN-ACK proved in the place of the one
-// that the cell holds. Where the half-open limit has no room the old one stays.
-func (c *Cell) restart(s *Sample, tmo *Timeouts, now Time) {
-	c.lockShard()
-	sh, f := c.shard, c.flow
+// restart replaces the flow by the connection that a SYN-ACK proved. Where the
+// half-open limit leaves no room the old flow stays.
+func (e *Entry) restart(p *PacketMeta, tmo *Timeouts, now Time) {
+	e.lockShard()
+	sh, f := e.shard, e.flow
 	was := f.state.queue()
 	if was != queueHalfOpen && !sh.admitHalfOpen(now) {
 		return
 	}
 	sh.dequeue(f, was)
-	f.restart(s.Dir, &s.TCP)
+	f.restart(p.Dir, &p.TCP)
 	f.created = now.tick()
 	f.clearCounts()
-	f.count(s)
+	f.count(p)
 	f.setDeadline(now.deadline(tmo.timer(f.class, f.state)))
-	sh.enqueue(c.index, f)
+	sh.enqueue(e.index, f)
 	sh.stats.restarted++
 }
 
 // moved brings queue and counters in line after the flow changed its state.
-func (c *Cell) moved(was State) {
-	f := c.flow
+func (e *Entry) moved(was State) {
+	f := e.flow
 	from, to := f.queueIn(was), f.queue()
 	if from == to {
 		return
 	}
-	c.lockShard()
-	s := c.shard
+	e.lockShard()
+	s := e.shard
 	s.dequeue(f, from)
-	s.enqueue(c.index, f)
+	s.enqueue(e.index, f)
 	if from == queueHalfOpen {
 		s.table.halfOpen.Add(-1)
 	}

@@ -5,61 +5,63 @@ import (
 	"sync/atomic"
 )
 
-// A flow's gate is one word: the tick at which the flow runs out, 0 for a free
-// entry, and above it a bit that whoever works on the flow holds. Readers of
-// the index need no more than this word to leave a dead entry alone.
-const gateHeld = 1 << 31
+// lockHeld is the top bit of an entry's lock word: whoever works on the flow has
+// set it. The other bits are the tick at which the flow expires, 0 in a free
+// entry. One load therefore tells a reader of the index whether to leave an entry
+// alone.
+const lockHeld = 1 << 31
 
-// deadline returns the tick at which the flow runs out.
-func (f *Flow) deadline() tick { return tick(atomic.LoadUint32(&f.gate) &^ gateHeld) }
+// deadline returns the tick at which the flow expires.
+func (f *Flow) deadline() tick { return tick(atomic.LoadUint32(&f.lockWord) &^ lockHeld) }
 
-// expired reports whether the flow has run out; a free entry has.
+// expired reports whether the flow's timer has run out; it is true for a free entry.
 func (f *Flow) expired(now Time) bool { return now.tick() >= f.deadline() }
 
-// tryHold takes the gate if nobody has it.
-func (f *Flow) tryHold() bool {
-	w := atomic.LoadUint32(&f.gate)
-	return w&gateHeld == 0 && atomic.CompareAndSwapUint32(&f.gate, w, w|gateHeld)
+// tryLock takes the entry lock if it is free.
+func (f *Flow) tryLock() bool {
+	w := atomic.LoadUint32(&f.lockWord)
+	return w&lockHeld == 0 && atomic.CompareAndSwapUint32(&f.lockWord, w, w|lockHeld)
 }
 
-// tryHoldLive takes the gate if nobody has it and the flow has not run out. As a
-// signed number a word that somebody holds lies before every time.
-func (f *Flow) tryHoldLive(now tick) bool {
-	w := atomic.LoadUint32(&f.gate)
-	return int32(now) < int32(w) && atomic.CompareAndSwapUint32(&f.gate, w, w|gateHeld)
+// tryLockLive takes the entry lock if it is free and the flow has not expired.
+// As a signed number a locked word is negative, so one comparison tells both.
+func (f *Flow) tryLockLive(now tick) bool {
+	w := atomic.LoadUint32(&f.lockWord)
+	return int32(now) < int32(w) && atomic.CompareAndSwapUint32(&f.lockWord, w, w|lockHeld)
 }
 
-// await takes the gate when whoever has it gives it back, unless the flow has
-// run out by then.
-func (f *Flow) await(now tick) bool {
+// lockLive waits for the entry lock and takes it, unless the flow has expired by
+// then.
+func (f *Flow) lockLive(now tick) bool {
 	for spins := 1; ; spins++ {
-		if w := atomic.LoadUint32(&f.gate); w&gateHeld == 0 {
+		if w := atomic.LoadUint32(&f.lockWord); w&lockHeld == 0 {
 			if now >= tick(w) {
 				return false
 			}
-			if atomic.CompareAndSwapUint32(&f.gate, w, w|gateHeld) {
+			if atomic.CompareAndSwapUint32(&f.lockWord, w, w|lockHeld) {
 				return true
 			}
 		}
 		if spins%128 == 0 {
-			runtime.Gosched() // its holder may be waiting for this processor
+			runtime.Gosched() // the holder may need this processor to go on
 		}
 	}
 }
 
-// hold takes the gate of a free entry, which nobody else takes.
-func (f *Flow) hold() { atomic.StoreUint32(&f.gate, gateHeld) }
+// lockUnused takes the lock of a free entry, for which nobody else competes.
+func (f *Flow) lockUnused() { atomic.StoreUint32(&f.lockWord, lockHeld) }
 
-// release gives the gate back.
-func (f *Flow) release() { atomic.StoreUint32(&f.gate, atomic.LoadUint32(&f.gate)&^gateHeld) }
+// unlock releases the entry lock.
+func (f *Flow) unlock() { atomic.StoreUint32(&f.lockWord, atomic.LoadUint32(&f.lockWord)&^lockHeld) }
 
-// vacate gives the gate back and leaves the entry free.
-func (f *Flow) vacate() { atomic.StoreUint32(&f.gate, 0) }
+// unlockUnused releases the entry lock and marks the entry free.
+func (f *Flow) unlockUnused() { atomic.StoreUint32(&f.lockWord, 0) }
 
-// setDeadline changes when the flow runs out. The caller holds the gate. Within
-// one tick a busy flow writes nothing.
+// setDeadline changes when the flow expires. The caller holds the entry lock.
+// Nothing is written when the tick stays the same, which is so for most packets of
+// a busy flow.
 func (f *Flow) setDeadline(d tick) {
-	if w := uint32(max(d, 1))&^gateHeld | gateHeld; w != atomic.LoadUint32(&f.gate) {
-		atomic.StoreUint32(&f.gate, w)
+	if w := uint32(max(d, 1))&^lockHeld | lockHeld; w != atomic.LoadUint32(&f.lockWord) {
+		atomic.StoreUint32(&f.lockWord, w)
 	}
 }

@@ -26,7 +26,7 @@ func TestGate(t *testing.T) {
 			default:
 			}
 			k := &tuples[flows+i%8000]
-			s := Sample{Class: ClassUDP}
+			s := PacketMeta{Class: ClassUDP}
 			c := table.Lock(k, 1)
 			if c.Flow() == nil {
 				c.Insert(&s, 0, &tmo, 1)
@@ -52,7 +52,7 @@ func TestGate(t *testing.T) {
 	})
 	for w := range workers {
 		wg.Go(func() {
-			s := Sample{Dir: Ingress, Class: ClassTCP, Bytes: 1, TCP: TCPSegment{Seq: 101, Ack: 901, Len: 1, Flags: ACK}}
+			s := PacketMeta{Dir: Ingress, Class: ClassTCP, Bytes: 1, TCP: TCPSegment{Seq: 101, Ack: 901, Len: 1, Flags: ACK}}
 			for i := range rounds {
 				now := Time(i) * Time(time.Millisecond)
 				c := table.Lock(&tuples[(i+w)%flows], now)
@@ -96,7 +96,7 @@ func TestClash(t *testing.T) {
 	var wg sync.WaitGroup
 	for w := range workers {
 		wg.Go(func() {
-			s := Sample{Class: ClassOther, Bytes: 1, Lane: uint8(w)}
+			s := PacketMeta{Class: ClassOther, Bytes: 1, Lane: uint8(w)}
 			for i := range tuples {
 				c := table.Lock(&tuples[i], 0)
 				if f := c.Flow(); f != nil {

@@ -15,7 +15,7 @@ func Example() {
 	local := conntrack.AddrFrom(netip.MustParseAddr("192.0.2.1"))
 	server := conntrack.AddrFrom(netip.MustParseAddr("198.51.100.53"))
 
-	pass := func(now conntrack.Time, s conntrack.Sample, k conntrack.Tuple) string {
+	pass := func(now conntrack.Time, s conntrack.PacketMeta, k conntrack.Tuple) string {
 		c := table.Lock(&k, now)
 		defer c.Unlock()
 		f := c.Flow()
@@ -32,8 +32,8 @@ func Example() {
 	}
 	out := conntrack.NewTuple(1, conntrack.Egress, conntrack.ProtoUDP, local, server, 40000, 53)
 	in := conntrack.NewTuple(1, conntrack.Ingress, conntrack.ProtoUDP, server, local, 53, 40000)
-	query := conntrack.Sample{Dir: conntrack.Egress, Class: conntrack.ClassUDP, Bytes: 60}
-	answer := conntrack.Sample{Dir: conntrack.Ingress, Class: conntrack.ClassUDP, Bytes: 300}
+	query := conntrack.PacketMeta{Dir: conntrack.Egress, Class: conntrack.ClassUDP, Bytes: 60}
+	answer := conntrack.PacketMeta{Dir: conntrack.Ingress, Class: conntrack.ClassUDP, Bytes: 300}
 
 	second := conntrack.Time(time.Second)
 	fmt.Println(pass(0, query, out))

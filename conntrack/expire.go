@@ -41,9 +41,9 @@ func (t *Table) Shorten(f *FlowInfo, tmo *Timeouts, now Time) bool {
 	if f.State == StateRevoked || f.Expires <= now.deadline(tmo.timer(f.Class, f.State)).time() {
 		return false
 	}
-	c := t.Lock(&f.Tuple, now)
-	defer c.Unlock()
-	live := c.flow
+	e := t.Lock(&f.Tuple, now)
+	defer e.Unlock()
+	live := e.flow
 	if live == nil || live.state == StateRevoked {
 		return false
 	}
@@ -72,7 +72,7 @@ func (t *Table) Slots() (n int) {
 func (s *shard) sweepOn(now Time, n int) (looked, removed, tracked int) {
 	i := s.sweep
 	for ; looked < n && i < s.end(); looked++ {
-		if f := s.at(i); f.deadline() != 0 && f.expired(now) && f.tryHold() {
+		if f := s.at(i); f.deadline() != 0 && f.expired(now) && f.tryLock() {
 			if f.expired(now) { // still: another clock may be a little behind
 				if !f.Untracked() {
 					tracked++
@@ -80,7 +80,7 @@ func (s *shard) sweepOn(now Time, n int) (looked, removed, tracked int) {
 				s.expire(i, f)
 				removed++
 			} else {
-				f.release()
+				f.unlock()
 			}
 		}
 		i = following(i)
@@ -99,7 +99,8 @@ func (s *shard) reclaim(now Time, n int) (free int) {
 	return free
 }
 
-// expire removes a flow whose timer has run out. The caller holds its gate.
+// expire removes a flow whose timer has run out. The caller holds the
+// entry lock.
 func (s *shard) expire(i uint32, f *Flow) {
 	s.stats.expired++
 	s.remove(i, f)

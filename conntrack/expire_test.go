@@ -14,7 +14,7 @@ func TestExpireSlices(t *testing.T) {
 	tuples := manyTuples(n)
 	tmo := DefaultTimeouts()
 	for i := range tuples {
-		s := Sample{Class: ClassUDP}
+		s := PacketMeta{Class: ClassUDP}
 		at := Time(0)
 		if i%2 == 1 {
 			at = Time(time.Minute)

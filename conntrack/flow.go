@@ -3,21 +3,21 @@ package conntrack
 import "math/bits"
 
 // Flow is one entry of the table. It lives inside the table: a *Flow is valid
-// only until the [Cell] that gave it is unlocked. It holds no pointers, so that
+// only until the [Entry] that gave it is unlocked. It holds no pointers, so that
 // the garbage collector never looks at a million of them; its 112 bytes are in
 // the order of use.
 type Flow struct {
-	key     Tuple
-	gate    uint32 // see gateHeld
-	state   State
-	class   Class
-	flags   flowFlags
-	rule    uint32
-	half    [2]half // by Direction; TCP only
-	packets [2]uint32
-	bytesLo [2]uint32 // 48 bits of bytes in two parts, or padding would follow
-	bytesHi [2]uint16
-	created tick
+	key      Tuple
+	lockWord uint32 // deadline and entry lock, see lockHeld
+	state    State
+	class    Class
+	flags    flowFlags
+	rule     uint32
+	half     [2]half // by Direction; TCP only
+	packets  [2]uint32
+	bytesLo  [2]uint32 // 48 bits of bytes in two parts, or padding would follow
+	bytesHi  [2]uint16
+	created  tick
 	// claim is a number that one side stated and the other has not confirmed
 	// (see flagClaimSYN, flagClaimFIN).
 	claim uint32
@@ -61,7 +61,7 @@ const (
 	flagFIN flowFlags = 1 << 6
 	// flagFINAcked<<d: it is acknowledged.
 	flagFINAcked flowFlags = 1 << 8
-	// flagUntracked: see [Cell.InsertUntracked].
+	// flagUntracked: see [Entry.InsertUntracked].
 	flagUntracked flowFlags = 1 << 10
 
 	flagClaim     = flagClaimSYN | flagClaimFIN | flagClaimEgress
@@ -78,11 +78,11 @@ func (f *Flow) State() State { return f.state }
 // Opener returns the direction of the packet that opened the flow.
 func (f *Flow) Opener() Direction { return Direction(f.flags & flagEgress) }
 
-// Rule returns the value given to [Cell.Insert].
+// Rule returns the value given to [Entry.Insert].
 func (f *Flow) Rule() uint32 { return f.rule }
 
 // Untracked reports whether the flow is only remembered, see
-// [Cell.InsertUntracked].
+// [Entry.InsertUntracked].
 func (f *Flow) Untracked() bool { return f.flags&flagUntracked != 0 }
 
 // queue returns the eviction queue that the flow waits in.
@@ -103,45 +103,45 @@ func (f *Flow) queueIn(s State) queueID {
 }
 
 // Assess says what the flow makes of a packet of its tuple. It changes nothing.
-func (f *Flow) Assess(s *Sample) Outcome {
-	if f.state == StateEstablished && s.Class == ClassTCP && s.TCP.Flags&(ACK|SYN|FIN|RST) == ACK {
-		return OutcomeMember // nearly all; the tuple's protocol is TCP on both sides
+func (f *Flow) Assess(p *PacketMeta) Outcome {
+	if f.state == StateEstablished && p.Class == ClassTCP && p.TCP.Flags&(ACK|SYN|FIN|RST) == ACK {
+		return OutcomeMember // nearly all; the tuple'p protocol is TCP on both sides
 	}
-	if s.Class != f.class {
+	if p.Class != f.class {
 		return OutcomeRules
 	}
 	if f.state == StateRevoked {
-		return f.assessRevoked(s)
+		return f.assessRevoked(p)
 	}
-	switch s.Class {
+	switch p.Class {
 	case ClassTCP:
-		return f.assessTCP(s.Dir, &s.TCP)
+		return f.assessTCP(p.Dir, &p.TCP)
 	case ClassQuery:
-		return f.assessQuery(s)
+		return f.assessQuery(p)
 	}
 	return OutcomeMember
 }
 
 // open makes the entry a new flow opened by s.
-func (f *Flow) open(s *Sample, rule uint32, now Time) {
-	f.class = s.Class
+func (f *Flow) open(p *PacketMeta, rule uint32, now Time) {
+	f.class = p.Class
 	f.state = StateUnreplied
-	f.flags = flowFlags(s.Dir) & flagEgress
+	f.flags = flowFlags(p.Dir) & flagEgress
 	f.rule = rule
 	f.created = now.tick()
 	f.clearCounts()
-	if s.Class == ClassTCP {
-		f.openTCP(s.Dir, &s.TCP)
+	if p.Class == ClassTCP {
+		f.openTCP(p.Dir, &p.TCP)
 	}
-	f.count(s)
+	f.count(p)
 }
 
 // count adds a packet to the totals, which stick at their maximum.
-func (f *Flow) count(s *Sample) {
-	d := s.Dir & 1
-	n, lo := f.packets[d]+1, f.bytesLo[d]+s.Bytes
-	if n == 0 || lo < s.Bytes {
-		f.countOver(d, s.Bytes)
+func (f *Flow) count(p *PacketMeta) {
+	d := p.Dir & 1
+	n, lo := f.packets[d]+1, f.bytesLo[d]+p.Bytes
+	if n == 0 || lo < p.Bytes {
+		f.countOver(d, p.Bytes)
 		return
 	}
 	f.packets[d], f.bytesLo[d] = n, lo

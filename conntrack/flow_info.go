@@ -10,9 +10,9 @@ type FlowInfo struct {
 	// Opener is the direction of the packet that opened the flow.
 	Opener Direction
 	// Untracked is true for a flow that is only remembered, see
-	// [Cell.InsertUntracked].
+	// [Entry.InsertUntracked].
 	Untracked bool
-	// Rule is the value given to [Cell.Insert].
+	// Rule is the value given to [Entry.Insert].
 	Rule uint32
 	// Created and Expires have the resolution of [Granularity].
 	Created, Expires Time
@@ -71,11 +71,11 @@ func (s *shard) copyFrom(i uint32, now Time, buf []FlowInfo) (n int, next uint32
 			return n, 0
 		}
 		if f := s.at(i); !f.expired(now) {
-			if !f.tryHold() { // in use: it may need this shard to be released
+			if !f.tryLock() { // in use: it may need this shard to be released
 				return n, i
 			}
 			buf[n] = f.Info()
-			f.release()
+			f.unlock()
 			n++
 		}
 		i = following(i)

@@ -2,8 +2,8 @@ package conntrack
 
 // assessQuery: the side that opened the flow asks and the other one replies.
 // Anything else shares the tuple by accident and is left to the rules.
-func (f *Flow) assessQuery(s *Sample) Outcome {
-	if s.Reply == (s.Dir != f.Opener()) {
+func (f *Flow) assessQuery(p *PacketMeta) Outcome {
+	if p.Reply == (p.Dir != f.Opener()) {
 		return OutcomeMember
 	}
 	return OutcomeRules

@@ -12,7 +12,7 @@ func TestIndex(t *testing.T) {
 	table := newTable(Config{MaxFlows: n, Seed: [2]uint64{1, 2}}, 0)
 	tuples := manyTuples(n)
 	tmo := DefaultTimeouts()
-	s := Sample{Class: ClassUDP}
+	s := PacketMeta{Class: ClassUDP}
 	has := func(k *Tuple) bool {
 		c := table.Lock(k, 0)
 		defer c.Unlock()
@@ -67,7 +67,7 @@ func TestIndexStash(t *testing.T) {
 	x := s.index.Load()
 	for i := range groupSlots + 3 {
 		_, f := s.add(h, &tuples[i], 0)
-		f.release()
+		f.unlock()
 	}
 	if len(s.stash) != 3 || s.index.Load() != x {
 		t.Fatalf("%d entries in the stash, want 3", len(s.stash))
@@ -133,7 +133,7 @@ func TestLanes(t *testing.T) {
 	open := func(k *Tuple, lane uint8) uint32 {
 		c := table.Lock(k, 0)
 		defer c.Unlock()
-		if r := c.Insert(&Sample{Class: ClassUDP, Lane: lane}, 0, &tmo, 0); r != Inserted {
+		if r := c.Insert(&PacketMeta{Class: ClassUDP, Lane: lane}, 0, &tmo, 0); r != Inserted {
 			t.Fatalf("Insert = %v", r)
 		}
 		return c.index

@@ -74,7 +74,7 @@ func (s *shard) evictFrom(id queueID, now Time) bool {
 			return false
 		}
 		f := s.at(i)
-		if !f.tryHold() {
+		if !f.tryLock() {
 			i = f.newer
 			continue
 		}

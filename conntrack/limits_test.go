@@ -23,28 +23,28 @@ func (c *crowd) tuple(proto uint8) Tuple {
 	return NewTuple(1, Ingress, proto, Addr4([4]byte{203, 0, 113, c.next}), Addr4([4]byte{192, 0, 2, 1}), 1000, 2000)
 }
 
-func (c *crowd) add(s Sample, k Tuple) InsertResult {
+func (c *crowd) add(p PacketMeta, k Tuple) InsertResult {
 	c.now = c.now.Add(time.Second)
-	cell := c.table.Lock(&k, c.now)
-	defer cell.Unlock()
-	return cell.Insert(&s, 0, &c.tmo, c.now)
+	e := c.table.Lock(&k, c.now)
+	defer e.Unlock()
+	return e.Insert(&p, 0, &c.tmo, c.now)
 }
 
 func (c *crowd) syn() Tuple {
 	k := c.tuple(ProtoTCP)
-	c.add(Sample{Class: ClassTCP, TCP: TCPSegment{Seq: 99, Flags: SYN}}, k)
+	c.add(PacketMeta{Class: ClassTCP, TCP: TCPSegment{Seq: 99, Flags: SYN}}, k)
 	return k
 }
 
 func (c *crowd) udp() Tuple {
 	k := c.tuple(ProtoUDP)
-	c.add(Sample{Class: ClassUDP}, k)
+	c.add(PacketMeta{Class: ClassUDP}, k)
 	return k
 }
 
 func (c *crowd) replied() Tuple {
 	k := c.udp()
-	c.pass(k, Sample{Dir: Egress, Class: ClassUDP})
+	c.pass(k, PacketMeta{Dir: Egress, Class: ClassUDP})
 	return k
 }
 
@@ -57,20 +57,20 @@ func (c *crowd) established() Tuple {
 
 func (c *crowd) closed() Tuple {
 	k := c.established()
-	c.pass(k, Sample{Class: ClassTCP, TCP: TCPSegment{Seq: 101, Flags: RST}})
+	c.pass(k, PacketMeta{Class: ClassTCP, TCP: TCPSegment{Seq: 101, Flags: RST}})
 	return k
 }
 
-func (c *crowd) pass(k Tuple, s Sample) {
-	cell := c.table.Lock(&k, c.now)
-	defer cell.Unlock()
-	cell.Update(&s, cell.Flow().Assess(&s), &c.tmo, c.now)
+func (c *crowd) pass(k Tuple, p PacketMeta) {
+	e := c.table.Lock(&k, c.now)
+	defer e.Unlock()
+	e.Update(&p, e.Flow().Assess(&p), &c.tmo, c.now)
 }
 
 func (c *crowd) has(k Tuple) bool {
-	cell := c.table.Lock(&k, c.now)
-	defer cell.Unlock()
-	return cell.Flow() != nil
+	e := c.table.Lock(&k, c.now)
+	defer e.Unlock()
+	return e.Flow() != nil
 }
 
 // gone asserts which flow made room for a new one.
@@ -114,10 +114,10 @@ func TestEvictionOrder(t *testing.T) {
 		}
 		n4 := c.established()
 		c.gone(dead, live, answered, n4)
-		if r := c.add(Sample{Class: ClassUDP}, c.tuple(ProtoUDP)); r != TableFull {
+		if r := c.add(PacketMeta{Class: ClassUDP}, c.tuple(ProtoUDP)); r != TableFull {
 			t.Errorf("a full table: Insert = %v, want TableFull", r)
 		}
-		if r := c.add(Sample{Class: ClassTCP, TCP: TCPSegment{Flags: SYN}}, c.tuple(ProtoTCP)); r != TableFull {
+		if r := c.add(PacketMeta{Class: ClassTCP, TCP: TCPSegment{Flags: SYN}}, c.tuple(ProtoTCP)); r != TableFull {
 			t.Errorf("a full table: Insert = %v, want TableFull", r)
 		}
 		st := c.table.Stats()
@@ -127,7 +127,7 @@ func TestEvictionOrder(t *testing.T) {
 		// A place that an expired flow held is found without the sweeper.
 		c.now = c.now.Add(200 * time.Second)
 		for range 8 {
-			c.add(Sample{Class: ClassUDP}, c.tuple(ProtoUDP))
+			c.add(PacketMeta{Class: ClassUDP}, c.tuple(ProtoUDP))
 		}
 		if logShards == 0 && c.table.Stats().Expired == 0 {
 			t.Error("a full table did not look for expired flows")
@@ -144,8 +144,8 @@ func TestHalfOpenLimit(t *testing.T) {
 	c.gone(a, asked, b, d, e)
 
 	// One that becomes established leaves the share.
-	c.pass(b, Sample{Dir: Egress, Class: ClassTCP, TCP: TCPSegment{Seq: 4999, Ack: 100, Flags: SYN | ACK}})
-	c.pass(b, Sample{Class: ClassTCP, TCP: TCPSegment{Seq: 100, Ack: 5000, Flags: ACK}})
+	c.pass(b, PacketMeta{Dir: Egress, Class: ClassTCP, TCP: TCPSegment{Seq: 4999, Ack: 100, Flags: SYN | ACK}})
+	c.pass(b, PacketMeta{Class: ClassTCP, TCP: TCPSegment{Seq: 100, Ack: 5000, Flags: ACK}})
 	if st := c.table.Stats(); st.HalfOpen != 2 || st.Flows != 4 {
 		t.Errorf("stats %+v", st)
 	}
@@ -153,14 +153,14 @@ func TestHalfOpenLimit(t *testing.T) {
 	c.gone(a, asked, b, d, e, f)
 	// A pickup is half-open too.
 	k := c.tuple(ProtoTCP)
-	c.add(Sample{Class: ClassTCP, TCP: TCPSegment{Flags: ACK}}, k)
+	c.add(PacketMeta{Class: ClassTCP, TCP: TCPSegment{Flags: ACK}}, k)
 	c.gone(d, asked, b, e, f, k)
 	if st := c.table.Stats(); st.EvictedHalfOpen != 2 || st.HalfOpen != 3 {
 		t.Errorf("stats %+v", st)
 	}
 	// A restart takes a place in the share as well.
-	c.pass(b, Sample{Class: ClassTCP, TCP: TCPSegment{Seq: 70000, Flags: SYN}})
-	c.pass(b, Sample{Dir: Egress, Class: ClassTCP, TCP: TCPSegment{Seq: 1, Ack: 70001, Flags: SYN | ACK}})
+	c.pass(b, PacketMeta{Class: ClassTCP, TCP: TCPSegment{Seq: 70000, Flags: SYN}})
+	c.pass(b, PacketMeta{Dir: Egress, Class: ClassTCP, TCP: TCPSegment{Seq: 1, Ack: 70001, Flags: SYN | ACK}})
 	c.gone(e, asked, b, f, k)
 	if st := c.table.Stats(); st.EvictedHalfOpen != 3 || st.HalfOpen != 3 || st.Restarted != 1 {
 		t.Errorf("stats %+v", st)
@@ -171,14 +171,14 @@ func TestHalfOpenLimit(t *testing.T) {
 func TestReplace(t *testing.T) {
 	c := newCrowd(t, Config{MaxFlows: 2, MaxHalfOpen: 2}, 0)
 	live, dead := c.established(), c.closed()
-	if r := c.add(Sample{Class: ClassTCP, TCP: TCPSegment{Seq: 7, Flags: SYN}}, dead); r != Inserted {
+	if r := c.add(PacketMeta{Class: ClassTCP, TCP: TCPSegment{Seq: 7, Flags: SYN}}, dead); r != Inserted {
 		t.Errorf("Insert = %v", r)
 	}
 	c.gone(c.tuple(ProtoTCP), live, dead)
 	if st := c.table.Stats(); st.Flows != 2 || st.HalfOpen != 1 || st.Replaced != 1 || st.EvictedClosed != 0 {
 		t.Errorf("stats %+v", st)
 	}
-	if r := c.add(Sample{Class: ClassOther}, dead); r != Inserted {
+	if r := c.add(PacketMeta{Class: ClassOther}, dead); r != Inserted {
 		t.Errorf("Insert = %v", r)
 	}
 	if st := c.table.Stats(); st.Flows != 2 || st.HalfOpen != 0 || st.Replaced != 2 {
@@ -212,7 +212,7 @@ func TestLimitsConcurrent(t *testing.T) {
 				case i%3 == 0:
 					establishSome(table, k, &tmo, now)
 				default:
-					s := Sample{Dir: Direction(i & 1), Class: ClassTCP, TCP: TCPSegment{Seq: uint32(i), Flags: SYN}}
+					s := PacketMeta{Dir: Direction(i & 1), Class: ClassTCP, TCP: TCPSegment{Seq: uint32(i), Flags: SYN}}
 					c := table.Lock(k, now)
 					if f := c.Flow(); f == nil {
 						c.Insert(&s, 0, &tmo, now)
@@ -245,7 +245,7 @@ func TestLimitsConcurrent(t *testing.T) {
 
 // establishSome plays a handshake as far as the other workers let it.
 func establishSome(t *Table, k *Tuple, tmo *Timeouts, now Time) {
-	for i, s := range []Sample{
+	for i, s := range []PacketMeta{
 		{Dir: Ingress, Class: ClassTCP, TCP: TCPSegment{Seq: 100, Flags: SYN}},
 		{Dir: Egress, Class: ClassTCP, TCP: TCPSegment{Seq: 900, Ack: 101, Flags: SYN | ACK}},
 		{Dir: Ingress, Class: ClassTCP, TCP: TCPSegment{Seq: 101, Ack: 901, Flags: ACK}},

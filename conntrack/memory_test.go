@@ -36,7 +36,7 @@ func TestAllocs(t *testing.T) {
 	tuples := manyTuples(50_000)
 	establish(t, table, &tuples[0], 0)
 	tmo := DefaultTimeouts()
-	seg := Sample{Dir: Ingress, Class: ClassTCP, Bytes: 1500, TCP: TCPSegment{Seq: 101, Ack: 901, Len: 1448, Flags: ACK}}
+	seg := PacketMeta{Dir: Ingress, Class: ClassTCP, Bytes: 1500, TCP: TCPSegment{Seq: 101, Ack: 901, Len: 1448, Flags: ACK}}
 	if n := testing.AllocsPerRun(1000, func() {
 		c := table.Lock(&tuples[0], 1)
 		f := c.Flow()
@@ -48,7 +48,7 @@ func TestAllocs(t *testing.T) {
 		t.Errorf("%v allocations on a hit and a miss", n)
 	}
 	i := 0
-	udp := Sample{Class: ClassUDP}
+	udp := PacketMeta{Class: ClassUDP}
 	if n := testing.AllocsPerRun(len(tuples)-2, func() {
 		i++
 		c := table.Lock(&tuples[i], 1)

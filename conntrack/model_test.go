@@ -86,7 +86,7 @@ func (m *model) segment(rt *rapid.T, d Direction, f *twinFlow) TCPSegment {
 
 func (m *model) packet(rt *rapid.T) {
 	k := rapid.SampledFrom(m.tuples).Draw(rt, "tuple")
-	s := Sample{
+	s := PacketMeta{
 		Dir:   Direction(rapid.IntRange(0, 1).Draw(rt, "dir")),
 		Class: classOf(k),
 		Bytes: rapid.Uint32Range(40, 1500).Draw(rt, "bytes"),
@@ -107,7 +107,7 @@ func (m *model) packet(rt *rapid.T) {
 }
 
 // apply gives a packet to both and compares.
-func (m *model) apply(tb rapid.TB, k Tuple, s Sample, permit bool, tmo Timeouts, rule uint32) {
+func (m *model) apply(tb rapid.TB, k Tuple, p PacketMeta, permit bool, tmo Timeouts, rule uint32) {
 	tf := m.twin.get(k, m.now)
 	c := m.table.Lock(&k, m.now)
 	defer c.Unlock()
@@ -116,45 +116,45 @@ func (m *model) apply(tb rapid.TB, k Tuple, s Sample, permit bool, tmo Timeouts,
 		tb.Fatalf("flow %v, twin %v", f, tf)
 	}
 	open := func() {
-		if got, want := c.Insert(&s, rule, &tmo, m.now), m.twin.insert(k, s, rule, tmo, m.now); got != want {
-			tb.Fatalf("Insert(%+v) = %v, twin %v", s, got, want)
+		if got, want := c.Insert(&p, rule, &tmo, m.now), m.twin.insert(k, p, rule, tmo, m.now); got != want {
+			tb.Fatalf("Insert(%+v) = %v, twin %v", p, got, want)
 		}
 	}
 	switch {
 	case f != nil:
 		before := *f
-		o, want := f.Assess(&s), tf.assess(s)
+		o, want := f.Assess(&p), tf.assess(p)
 		if *f != before {
-			tb.Fatalf("Assess(%+v) changed the flow", s)
+			tb.Fatalf("Assess(%+v) changed the flow", p)
 		}
 		if o != want {
-			tb.Fatalf("Assess(%+v) of %+v = %v, twin %v", s, *f, o, want)
+			tb.Fatalf("Assess(%+v) of %+v = %v, twin %v", p, *f, o, want)
 		}
 		switch {
 		case o == OutcomeReopen && permit:
 			open()
 		case o == OutcomeMember, permit:
-			c.Update(&s, o, &tmo, m.now)
-			m.twin.update(k, s, o, tmo, m.now)
+			c.Update(&p, o, &tmo, m.now)
+			m.twin.update(k, p, o, tmo, m.now)
 		}
 	case permit:
 		open()
 	}
-	m.compare(tb, k, c.Flow(), s)
+	m.compare(tb, k, c.Flow(), p)
 }
 
 // compare looks at one flow from both sides.
-func (m *model) compare(tb rapid.TB, k Tuple, f *Flow, s Sample) {
+func (m *model) compare(tb rapid.TB, k Tuple, f *Flow, p PacketMeta) {
 	tf := m.twin.flows[k]
 	if (f == nil) != (tf == nil) {
-		tb.Fatalf("after %+v: flow %v, twin %v", s, f, tf)
+		tb.Fatalf("after %+v: flow %v, twin %v", p, f, tf)
 	}
 	if f == nil {
 		return
 	}
 	got, want := f.Info(), tf.info(k)
 	if d := cmp.Diff(want, got, cmp.AllowUnexported(Tuple{})); d != "" {
-		tb.Fatalf("after %+v: flow differs from its twin (-twin +table):\n%s\n%+v", s, d, *f)
+		tb.Fatalf("after %+v: flow differs from its twin (-twin +table):\n%s\n%+v", p, d, *f)
 	}
 	if f.class != ClassTCP || f.state.Closed() {
 		return
@@ -162,7 +162,7 @@ func (m *model) compare(tb rapid.TB, k Tuple, f *Flow, s Sample) {
 	for d := range f.half {
 		t := tf.side[d]
 		if w := (half{uint32(t.end), uint32(t.top), t.ack}); t.known && w != f.half[d] {
-			tb.Fatalf("after %+v: %v shows %+v, twin %+v; state %v", s, Direction(d), f.half[d], w, f.state)
+			tb.Fatalf("after %+v: %v shows %+v, twin %+v; state %v", p, Direction(d), f.half[d], w, f.state)
 		}
 	}
 }
@@ -288,7 +288,7 @@ func FuzzTCP(f *testing.F) {
 			}
 			seqs := [...]uint32{uint32(me.end), uint32(me.top), peer.ack, 0, uint32(me.end) + 1<<30, uint32(me.end) + 1<<31}
 			acks := [...]uint32{uint32(peer.end), uint32(peer.top), me.ack, claim, uint32(peer.end) + 1<<30, uint32(peer.end) + 1<<31}
-			s := Sample{Dir: d, Class: ClassTCP, Bytes: 40, TCP: TCPSegment{
+			s := PacketMeta{Dir: d, Class: ClassTCP, Bytes: 40, TCP: TCPSegment{
 				Seq:   seqs[int(data[1])%len(seqs)] + uint32(data[2]) - 128,
 				Ack:   acks[int(data[3])%len(acks)] + uint32(data[4]) - 128,
 				Len:   uint32(data[5]&15) * 97,

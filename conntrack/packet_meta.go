@@ -13,8 +13,8 @@ const (
 	ClassQuery
 )
 
-// Sample is one packet as the table sees it.
-type Sample struct {
+// PacketMeta is one packet as the table sees it.
+type PacketMeta struct {
 	// Dir is the direction in which the packet crosses the interface.
 	Dir   Direction
 	Class Class
@@ -39,7 +39,7 @@ const (
 	// OutcomeMember: the packet belongs to the flow and passes (T1).
 	OutcomeMember
 	// OutcomeReopen: a SYN meets a flow that has ended: judge it by the rules;
-	// if they permit it, [Cell.Insert] puts the new flow in the old one's place.
+	// if they permit it, [Entry.Insert] puts the new flow in the old one's place.
 	OutcomeReopen
 	// OutcomeRevoked: the packet would go on with a flow that was revoked: it must
 	// not pass, whatever the rules say.
@@ -63,13 +63,13 @@ func (o Outcome) String() string {
 // rules permit it. A TCP segment does so with a SYN alone or, mid-stream, with
 // an ACK without SYN, RST and FIN (T22); RST, FIN, SYN-ACK and impossible flags
 // never do (T27), nor does the reply to a query that nobody saw.
-func Opens(s *Sample) bool {
-	switch s.Class {
+func Opens(p *PacketMeta) bool {
+	switch p.Class {
 	case ClassTCP:
-		f := s.TCP.Flags
+		f := p.TCP.Flags
 		return f.possible() && (f&(SYN|ACK) == SYN || f&(SYN|ACK|RST|FIN) == ACK)
 	case ClassQuery:
-		return !s.Reply
+		return !p.Reply
 	}
 	return true
 }

@@ -12,27 +12,28 @@ package conntrack
 // without TCP a packet from the side that opened the flow. A full table takes the
 // entry's place as it does that of a closed connection.
 func (t *Table) Revoke(f *FlowInfo, now Time) bool {
-	c := t.Lock(&f.Tuple, now)
-	defer c.Unlock()
-	live := c.flow
-	if live == nil || live.Untracked() || live.state == StateRevoked || live.rule != f.Rule || live.created.time() != f.Created {
+	e := t.Lock(&f.Tuple, now)
+	defer e.Unlock()
+	live := e.flow
+	if live == nil || live.Untracked() || live.state == StateRevoked ||
+		live.rule != f.Rule || live.created.time() != f.Created {
 		return false
 	}
 	was := live.state
 	live.state = StateRevoked
-	c.moved(was)
-	c.lockShard()
-	c.shard.stats.revoked++
+	e.moved(was)
+	e.lockShard()
+	e.shard.stats.revoked++
 	return true
 }
 
 // assessRevoked tells what begins anew from what goes on.
-func (f *Flow) assessRevoked(s *Sample) Outcome {
-	begins := s.Dir == f.Opener()
-	if s.Class == ClassTCP {
-		begins = s.TCP.Flags&(SYN|ACK) == SYN
+func (f *Flow) assessRevoked(p *PacketMeta) Outcome {
+	begins := p.Dir == f.Opener()
+	if p.Class == ClassTCP {
+		begins = p.TCP.Flags&(SYN|ACK) == SYN
 	}
-	if begins && Opens(s) {
+	if begins && Opens(p) {
 		return OutcomeReopen
 	}
 	return OutcomeRevoked

@@ -24,7 +24,7 @@ func TestRevokeUnderTraffic(t *testing.T) {
 	for w := range workers {
 		wg.Go(func() {
 			tmo := DefaultTimeouts()
-			s := Sample{Dir: Direction(w & 1), Class: ClassTCP, Bytes: 40, TCP: TCPSegment{Seq: 101, Ack: 901, Flags: ACK}}
+			s := PacketMeta{Dir: Direction(w & 1), Class: ClassTCP, Bytes: 40, TCP: TCPSegment{Seq: 101, Ack: 901, Flags: ACK}}
 			if w&1 == 1 {
 				s.TCP = TCPSegment{Seq: 901, Ack: 101, Flags: ACK}
 			}

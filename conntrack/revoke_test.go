@@ -17,33 +17,33 @@ func (c *crowd) revoke(k Tuple) (done bool) {
 }
 
 // assess says what the flow of a tuple makes of a packet.
-func (c *crowd) assess(k Tuple, s Sample) Outcome {
+func (c *crowd) assess(k Tuple, p PacketMeta) Outcome {
 	c.Helper()
-	cell := c.table.Lock(&k, c.now)
-	defer cell.Unlock()
-	if cell.Flow() == nil {
+	e := c.table.Lock(&k, c.now)
+	defer e.Unlock()
+	if e.Flow() == nil {
 		c.Fatal("no flow")
 	}
-	return cell.Flow().Assess(&s)
+	return e.Flow().Assess(&p)
 }
 
 func TestRevoke(t *testing.T) {
-	tcp := func(d Direction, f TCPFlags) Sample {
-		return Sample{Dir: d, Class: ClassTCP, TCP: TCPSegment{Seq: 101, Ack: 901, Flags: f}}
+	tcp := func(d Direction, f TCPFlags) PacketMeta {
+		return PacketMeta{Dir: d, Class: ClassTCP, TCP: TCPSegment{Seq: 101, Ack: 901, Flags: f}}
 	}
-	udp := func(d Direction) Sample { return Sample{Dir: d, Class: ClassUDP} }
+	udp := func(d Direction) PacketMeta { return PacketMeta{Dir: d, Class: ClassUDP} }
 	c := &crowd{TB: t, table: NewTable(Config{MaxFlows: 100}), tmo: DefaultTimeouts(), now: Time(time.Hour)}
 	for _, tc := range []struct {
 		what string
 		open func() Tuple
 		// over and anew are what goes on with the flow and what begins one.
-		over, anew []Sample
+		over, anew []PacketMeta
 	}{
 		{"established TCP", c.established,
-			[]Sample{tcp(in, ACK), tcp(out, ACK), tcp(in, FIN|ACK), tcp(out, RST), tcp(out, SYN|ACK), tcp(in, 0)},
-			[]Sample{tcp(in, SYN), tcp(out, SYN)}},
-		{"half-open TCP", c.syn, []Sample{tcp(in, ACK), tcp(out, SYN|ACK)}, []Sample{tcp(in, SYN)}},
-		{"UDP", c.replied, []Sample{udp(out)}, []Sample{udp(in)}},
+			[]PacketMeta{tcp(in, ACK), tcp(out, ACK), tcp(in, FIN|ACK), tcp(out, RST), tcp(out, SYN|ACK), tcp(in, 0)},
+			[]PacketMeta{tcp(in, SYN), tcp(out, SYN)}},
+		{"half-open TCP", c.syn, []PacketMeta{tcp(in, ACK), tcp(out, SYN|ACK)}, []PacketMeta{tcp(in, SYN)}},
+		{"UDP", c.replied, []PacketMeta{udp(out)}, []PacketMeta{udp(in)}},
 	} {
 		k, keep := tc.open(), tc.open()
 		if !c.revoke(k) {
@@ -68,11 +68,11 @@ func TestRevoke(t *testing.T) {
 		if c.add(tc.anew[0], k) != Inserted {
 			t.Errorf("%s: no new flow in the place of the revoked one", tc.what)
 		}
-		cell := c.table.Lock(&k, c.now)
-		if f := cell.Flow(); f == nil || f.State() == StateRevoked || f.Assess(&tc.anew[0]) == OutcomeRevoked {
+		e := c.table.Lock(&k, c.now)
+		if f := e.Flow(); f == nil || f.State() == StateRevoked || f.Assess(&tc.anew[0]) == OutcomeRevoked {
 			t.Errorf("%s: after it began anew: %+v", tc.what, f)
 		}
-		cell.Unlock()
+		e.Unlock()
 	}
 	if st := c.table.Stats(); st.Revoked != 3 {
 		t.Errorf("%d flows counted as revoked, want 3", st.Revoked)
@@ -85,7 +85,7 @@ func TestRevokeMeansOneFlow(t *testing.T) {
 	k := c.closed()
 	var shown FlowInfo
 	c.table.Range(c.now, func(f FlowInfo) bool { shown = f; return true })
-	c.add(Sample{Class: ClassTCP, TCP: TCPSegment{Seq: 7000, Flags: SYN}}, k)
+	c.add(PacketMeta{Class: ClassTCP, TCP: TCPSegment{Seq: 7000, Flags: SYN}}, k)
 	if c.table.Revoke(&shown, c.now) {
 		t.Error("a new connection was revoked in the place of the old one")
 	}

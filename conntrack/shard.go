@@ -14,13 +14,17 @@ const (
 // shard is a part of the table. Entries have numbers; 0 means none, so the
 // first entry of the first chunk is never used.
 //
-// Two kinds of locks: the shard's guards its index, chunks, queues (the links in
-// the entries too) and counters; an entry's gate guards the flow, whose key and
-// created are written with both. Who holds a gate may wait for the shard; who holds a shard
-// only tries a gate, or another shard. A packet of a known flow takes the gate
-// alone: processors that work on different flows write no line in common.
-// Adjacent lines are fetched in pairs, so a shard is a multiple of 128 bytes (on
-// 64-bit machines, see TestSizes).
+// There are two kinds of locks. The shard's guards its index, slabs, queues (the
+// links in the entries too) and counters. The entry lock guards a flow; its key and
+// created are written with both locks held.
+//
+// Lock order: the holder of an entry lock may wait for the shard. The holder of a
+// shard only tries an entry lock, or another shard's, and never waits for it.
+//
+// A packet of a known flow takes the entry lock alone, so processors that work on
+// different flows write to no cache line in common. Processors fetch adjacent lines
+// in pairs, so a shard is a multiple of 128 bytes (on 64-bit machines, see
+// TestSizes).
 type shard struct {
 	// Read without the lock.
 	table     *Table
@@ -67,20 +71,20 @@ func (s *shard) peek(i uint32) *Flow {
 	return &c[n]
 }
 
-// add links a new entry for key and returns it with its gate held. The caller
+// add links a new entry for key and returns it with the entry lock held. The caller
 // fills it.
 func (s *shard) add(h uint64, key *Tuple, lane uint8) (uint32, *Flow) {
 	i := s.allocate(lane % Lanes)
 	f := s.at(i)
-	f.hold()
+	f.lockUnused()
 	f.key = *key
 	s.count++
 	s.link(h, i)
 	return i, f
 }
 
-// remove takes an entry out of the index and its queue and frees it. The
-// caller holds its gate, which ends with the flow.
+// remove takes an entry out of the index and its queue and frees it. The caller
+// holds the entry lock; remove releases it.
 func (s *shard) remove(i uint32, f *Flow) {
 	s.unlink(s.table.hash.hash(&f.key), i)
 	s.leave(f)
@@ -92,7 +96,7 @@ func (s *shard) remove(i uint32, f *Flow) {
 	} else {
 		s.table.flows.Add(-1)
 	}
-	f.vacate()
+	f.unlockUnused()
 }
 
 // leave takes a flow out of its queue and out of the half-open ones.

@@ -17,7 +17,7 @@ type chunk [chunkLen]Flow
 // need no lock.
 type directory []atomic.Pointer[chunk]
 
-// Lanes is how many values of [Sample].Lane are told apart.
+// Lanes is how many values of [PacketMeta].Lane are told apart.
 const Lanes = 8
 
 // lane is the supply of entries for the flows that one worker opens. Entries are

@@ -31,7 +31,7 @@ type Config struct {
 }
 
 // Table holds flows. All methods may be called concurrently; a goroutine must
-// not hold more than one [Cell] at a time, nor call other methods of the table
+// not hold more than one [Entry] at a time, nor call other methods of the table
 // while it holds one. Memory grows with the flows, about 128 bytes each, and is
 // kept for later flows.
 type Table struct {
@@ -84,23 +84,23 @@ func newTable(cfg Config, logShards int) *Table {
 	return t
 }
 
-// Lock returns the place of a tuple, locked, as it is at now. The tuple must
+// Lock returns the entry of a tuple, locked, as it is at now. The tuple must
 // stay unchanged until Unlock. A flow whose timer has run out counts as none.
-func (t *Table) Lock(k *Tuple, now Time) (c Cell) {
-	t.LockCell(&c, k, now)
-	return c
+func (t *Table) Lock(k *Tuple, now Time) (e Entry) {
+	t.LockEntry(&e, k, now)
+	return e
 }
 
-// LockCell is [Table.Lock] in place, for the way of every packet. The cell holds
-// nothing before.
-func (t *Table) LockCell(c *Cell, k *Tuple, now Time) {
-	c.key = k
-	c.shard, c.index, c.flow = t.lock(k, now)
-	c.exclusive = c.flow == nil
+// LockEntry is [Table.Lock] for the hot path: it writes into e and avoids a copy.
+// e must not be locked.
+func (t *Table) LockEntry(e *Entry, k *Tuple, now Time) {
+	e.key = k
+	e.shard, e.index, e.flow = t.lock(k, now)
+	e.shardLocked = e.flow == nil
 }
 
-// lock finds a tuple's live flow and holds its gate or, where there is none, the
-// lock of the shard. What it returns fits into registers.
+// lock finds a tuple's live flow and takes its entry lock or, where there is none,
+// the lock of the shard. What it returns fits into registers.
 func (t *Table) lock(k *Tuple, now Time) (*shard, uint32, *Flow) {
 	h := t.hash.hash(k)
 	s := &t.shards[h>>t.shardShift]
@@ -114,11 +114,11 @@ func (t *Table) lock(k *Tuple, now Time) (*shard, uint32, *Flow) {
 	}
 	if m != 0 {
 		i := g.entry(m)
-		if f := s.peek(i); f != nil && (f.tryHoldLive(now.tick()) || f.await(now.tick())) {
+		if f := s.peek(i); f != nil && (f.tryLockLive(now.tick()) || f.lockLive(now.tick())) {
 			if f.key.equal(k) {
 				return s, i, f
 			}
-			f.release()
+			f.unlock()
 		}
 	}
 	i, f := s.lock(h, k, now)
@@ -133,7 +133,7 @@ func (s *shard) lock(h uint64, k *Tuple, now Time) (uint32, *Flow) {
 		switch {
 		case f == nil:
 			return 0, nil
-		case !f.tryHold(): // in use: it may need this shard to be released
+		case !f.tryLock(): // in use: it may need this shard to be released
 			s.mu.Unlock()
 			runtime.Gosched()
 			continue
@@ -151,19 +151,19 @@ func (s *shard) lock(h uint64, k *Tuple, now Time) (uint32, *Flow) {
 func (t *Table) Len() int { return int(min(t.flows.Load(), t.maxFlows)) }
 
 // Untracked is Len of the flows that are only remembered, see
-// [Cell.InsertUntracked].
+// [Entry.InsertUntracked].
 func (t *Table) Untracked() int { return int(min(t.untracked.Load(), t.maxUntracked)) }
 
 // Delete removes the flow of a tuple and reports whether there was a live one.
 func (t *Table) Delete(k *Tuple, now Time) bool {
-	c := t.Lock(k, now)
-	defer c.Unlock()
-	if c.flow == nil {
+	e := t.Lock(k, now)
+	defer e.Unlock()
+	if e.flow == nil {
 		return false
 	}
-	c.lockShard()
-	c.shard.stats.deleted++
-	c.shard.remove(c.index, c.flow)
-	c.flow = nil
+	e.lockShard()
+	e.shard.stats.deleted++
+	e.shard.remove(e.index, e.flow)
+	e.flow = nil
 	return true
 }

@@ -54,7 +54,7 @@ func (s *script) play(steps ...step) {
 	s.Helper()
 	for i, st := range steps {
 		s.now = s.now.Add(time.Second)
-		p := Sample{Dir: st.dir, Class: ClassTCP, Bytes: 40 + st.len, TCP: TCPSegment{Seq: st.seq, Ack: st.ack, Len: st.len, Flags: st.flags}}
+		p := PacketMeta{Dir: st.dir, Class: ClassTCP, Bytes: 40 + st.len, TCP: TCPSegment{Seq: st.seq, Ack: st.ack, Len: st.len, Flags: st.flags}}
 		c := s.table.Lock(&s.tuple, s.now)
 		f := c.Flow()
 		if f == nil {
@@ -468,7 +468,7 @@ func TestForgedSegments(t *testing.T) {
 	expires := c.Flow().deadline()
 	c.Unlock()
 	for i := range uint32(20000) {
-		p := Sample{Dir: Ingress, Class: ClassTCP, Bytes: 40, TCP: TCPSegment{
+		p := PacketMeta{Dir: Ingress, Class: ClassTCP, Bytes: 40, TCP: TCPSegment{
 			// A stride that visits everything but the few numbers that are exact.
 			Seq: 1100 + 2000 + i*214737, Ack: 5200 + 2000 + i*214703, Len: i % 1400, Flags: flags[i%uint32(len(flags))],
 		}}
@@ -505,7 +505,7 @@ func TestOpens(t *testing.T) {
 		{SYN | ACK, false}, {RST, false}, {RST | ACK, false}, {FIN | ACK, false},
 		{0, false}, {PSH, false}, {FIN, false}, {SYN | FIN, false}, {SYN | RST, false}, {FIN | PSH | URG, false}, {0xff, false},
 	} {
-		s := Sample{Class: ClassTCP, TCP: TCPSegment{Flags: tc.flags}}
+		s := PacketMeta{Class: ClassTCP, TCP: TCPSegment{Flags: tc.flags}}
 		if got := Opens(&s); got != tc.want {
 			t.Errorf("Opens(TCP flags %#02x) = %v, want %v", tc.flags, got, tc.want)
 		}
@@ -518,13 +518,13 @@ func TestOpens(t *testing.T) {
 		c.Unlock()
 	}
 	for _, tc := range []struct {
-		s    Sample
+		s    PacketMeta
 		want bool
 	}{
-		{Sample{Class: ClassUDP}, true},
-		{Sample{Class: ClassOther}, true},
-		{Sample{Class: ClassQuery}, true},
-		{Sample{Class: ClassQuery, Reply: true}, false},
+		{PacketMeta{Class: ClassUDP}, true},
+		{PacketMeta{Class: ClassOther}, true},
+		{PacketMeta{Class: ClassQuery}, true},
+		{PacketMeta{Class: ClassQuery, Reply: true}, false},
 	} {
 		if got := Opens(&tc.s); got != tc.want {
 			t.Errorf("Opens(%+v) = %v, want %v", tc.s, got, tc.want)

@@ -35,7 +35,7 @@ func DefaultTimeouts() Timeouts {
 }
 
 // Untracked returns the timers of flows that are only remembered, see
-// [Cell.InsertUntracked]. A connection is remembered for longer than TCP waits
+// [Entry.InsertUntracked]. A connection is remembered for longer than TCP waits
 // until it sends again what was not acknowledged, which is 120 s (TCP_RTO_MAX in
 // Linux): one that is cut would be another one for the table otherwise.
 func (tmo Timeouts) Untracked() Timeouts {

@@ -10,12 +10,12 @@ import (
 // datagram is a packet without TCP.
 func (s *script) datagram(c Class, d Direction, reply bool, want Outcome) {
 	s.Helper()
-	p := Sample{Dir: d, Class: c, Reply: reply, Bytes: 100}
-	cell := s.table.Lock(&s.tuple, s.now)
-	defer cell.Unlock()
-	f := cell.Flow()
+	p := PacketMeta{Dir: d, Class: c, Reply: reply, Bytes: 100}
+	e := s.table.Lock(&s.tuple, s.now)
+	defer e.Unlock()
+	f := e.Flow()
 	if f == nil {
-		if r := cell.Insert(&p, 1, &s.tmo, s.now); r != Inserted {
+		if r := e.Insert(&p, 1, &s.tmo, s.now); r != Inserted {
 			s.Fatalf("Insert = %v", r)
 		}
 		return
@@ -24,7 +24,7 @@ func (s *script) datagram(c Class, d Direction, reply bool, want Outcome) {
 	if o != want {
 		s.Fatalf("%v reply=%v: outcome %v, want %v", d, reply, o, want)
 	}
-	cell.Update(&p, o, &s.tmo, s.now)
+	e.Update(&p, o, &s.tmo, s.now)
 }
 
 // TestTimers: every row of aws-semantics §3.3 and §12, just before and just
@@ -197,14 +197,14 @@ func TestCounts(t *testing.T) {
 
 	f := Flow{packets: [2]uint32{1<<32 - 2, 0}}
 	for range 3 {
-		f.count(&Sample{Dir: Ingress, Bytes: 1 << 31})
+		f.count(&PacketMeta{Dir: Ingress, Bytes: 1 << 31})
 	}
 	if f.packets[Ingress] != 1<<32-1 || f.total(Ingress) != 3<<31 {
 		t.Errorf("packets %d, bytes %d", f.packets[Ingress], f.total(Ingress))
 	}
 	f.bytesHi[Ingress] = 1<<16 - 1
 	for range 3 {
-		f.count(&Sample{Dir: Ingress, Bytes: 1 << 31})
+		f.count(&PacketMeta{Dir: Ingress, Bytes: 1 << 31})
 		if f.total(Ingress) < 1<<48-1<<32 {
 			t.Errorf("bytes did not stick at their maximum: %d", f.total(Ingress))
 		}

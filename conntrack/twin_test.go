@@ -151,20 +151,20 @@ func plain(f TCPFlags) string {
 	return names[f&(FIN|SYN|RST|ACK|URG)]
 }
 
-func (w *twin) insert(k Tuple, s Sample, rule uint32, tmo Timeouts, now Time) InsertResult {
+func (w *twin) insert(k Tuple, p PacketMeta, rule uint32, tmo Timeouts, now Time) InsertResult {
 	var kind string
-	switch s.Class {
+	switch p.Class {
 	case ClassTCP:
-		if kind = plain(s.TCP.Flags); kind != "syn" && kind != "ack" {
+		if kind = plain(p.TCP.Flags); kind != "syn" && kind != "ack" {
 			return NotTracked
 		}
 	case ClassQuery:
-		if s.Reply {
+		if p.Reply {
 			return NotTracked
 		}
 	}
 	old := w.flows[k]
-	tcp := s.Class == ClassTCP
+	tcp := p.Class == ClassTCP
 	if !w.makeRoom(old == nil, tcp && (old == nil || !old.halfOpen())) {
 		w.stats.RefusedFull++
 		return TableFull
@@ -174,28 +174,28 @@ func (w *twin) insert(k Tuple, s Sample, rule uint32, tmo Timeouts, now Time) In
 	}
 	w.entered++
 	f := &twinFlow{
-		class: s.Class, state: StateUnreplied, opener: s.Dir, rule: rule, created: now,
-		entered: w.entered, requests: 1, last: s.Dir,
+		class: p.Class, state: StateUnreplied, opener: p.Dir, rule: rule, created: now,
+		entered: w.entered, requests: 1, last: p.Dir,
 	}
-	seq := int64(s.TCP.Seq) + 1<<40
+	seq := int64(p.TCP.Seq) + 1<<40
 	switch kind {
 	case "syn":
 		f.state = StateSynSent
-		f.side[s.Dir] = twinSide{known: true, end: seq + 1, top: seq + 1 + int64(s.TCP.Len)}
+		f.side[p.Dir] = twinSide{known: true, end: seq + 1, top: seq + 1 + int64(p.TCP.Len)}
 	case "ack":
 		f.state = StatePickup
-		f.side[s.Dir] = twinSide{known: true, end: seq, top: seq + int64(s.TCP.Len), ack: s.TCP.Ack}
+		f.side[p.Dir] = twinSide{known: true, end: seq, top: seq + int64(p.TCP.Len), ack: p.TCP.Ack}
 	}
 	w.flows[k] = f
-	f.add(s)
+	f.add(p)
 	f.restartTimer(tmo, now)
 	w.stats.Inserted++
 	return Inserted
 }
 
-func (f *twinFlow) add(s Sample) {
-	f.packets[s.Dir]++
-	f.bytes[s.Dir] += uint64(s.Bytes)
+func (f *twinFlow) add(p PacketMeta) {
+	f.packets[p.Dir]++
+	f.bytes[p.Dir] += uint64(p.Bytes)
 }
 
 func (f *twinFlow) restartTimer(tmo Timeouts, now Time) {
@@ -219,16 +219,16 @@ func (f *twinFlow) restartTimer(tmo Timeouts, now Time) {
 	f.deadline = roundUp(now + d)
 }
 
-func (f *twinFlow) assess(s Sample) Outcome {
+func (f *twinFlow) assess(p PacketMeta) Outcome {
 	switch {
-	case s.Class != f.class:
+	case p.Class != f.class:
 		return OutcomeRules
-	case s.Class == ClassQuery && s.Reply && s.Dir == f.opener, s.Class == ClassQuery && !s.Reply && s.Dir != f.opener:
+	case p.Class == ClassQuery && p.Reply && p.Dir == f.opener, p.Class == ClassQuery && !p.Reply && p.Dir != f.opener:
 		return OutcomeRules
-	case s.Class != ClassTCP:
+	case p.Class != ClassTCP:
 		return OutcomeMember
 	}
-	kind := plain(s.TCP.Flags)
+	kind := plain(p.TCP.Flags)
 	if kind == "" {
 		return OutcomeRules
 	}
@@ -238,22 +238,22 @@ func (f *twinFlow) assess(s Sample) Outcome {
 	if f.closed() || f.state == StateLastAck {
 		return OutcomeReopen
 	}
-	me := f.side[s.Dir]
-	repeats := s.TCP.Seq+1 == uint32(me.end)
+	me := f.side[p.Dir]
+	repeats := p.TCP.Seq+1 == uint32(me.end)
 	if f.state == StateSynRecv {
-		repeats = repeats || s.TCP.Seq+1+s.TCP.Len == uint32(me.end)
+		repeats = repeats || p.TCP.Seq+1+p.TCP.Len == uint32(me.end)
 	}
-	crosses := f.state == StateSynSent && s.Dir != f.opener
+	crosses := f.state == StateSynSent && p.Dir != f.opener
 	if crosses || (f.state == StateSynSent || f.state == StateSynRecv) && repeats {
 		return OutcomeMember
 	}
 	return OutcomeRules
 }
 
-func (w *twin) update(k Tuple, s Sample, o Outcome, tmo Timeouts, now Time) {
+func (w *twin) update(k Tuple, p PacketMeta, o Outcome, tmo Timeouts, now Time) {
 	f := w.flows[k]
-	if o == OutcomeRules && f.class == ClassTCP && s.Class == ClassTCP && plain(s.TCP.Flags) == "syn" {
-		f.claimed, f.claimBy, f.claim = "syn", s.Dir, s.TCP.Seq+1
+	if o == OutcomeRules && f.class == ClassTCP && p.Class == ClassTCP && plain(p.TCP.Flags) == "syn" {
+		f.claimed, f.claimBy, f.claim = "syn", p.Dir, p.TCP.Seq+1
 	}
 	if o != OutcomeMember {
 		return
@@ -262,15 +262,15 @@ func (w *twin) update(k Tuple, s Sample, o Outcome, tmo Timeouts, now Time) {
 	refresh := true
 	switch f.class {
 	case ClassTCP:
-		if plain(s.TCP.Flags) == "synack" && f.claimed == "syn" && f.claimBy != s.Dir && f.claim == s.TCP.Ack {
-			w.restart(k, s, tmo, now)
+		if plain(p.TCP.Flags) == "synack" && f.claimed == "syn" && f.claimBy != p.Dir && f.claim == p.TCP.Ack {
+			w.restart(k, p, tmo, now)
 			return
 		}
-		refresh = f.tcp(s.Dir, s.TCP, plain(s.TCP.Flags))
+		refresh = f.tcp(p.Dir, p.TCP, plain(p.TCP.Flags))
 	case ClassUDP:
-		if s.Dir != f.last {
-			f.last = s.Dir
-			if s.Dir == f.opener {
+		if p.Dir != f.last {
+			f.last = p.Dir
+			if p.Dir == f.opener {
 				f.requests++
 			} else {
 				f.answers++
@@ -285,11 +285,11 @@ func (w *twin) update(k Tuple, s Sample, o Outcome, tmo Timeouts, now Time) {
 			f.state = StateReplied
 		}
 	default:
-		if s.Dir != f.opener {
+		if p.Dir != f.opener {
 			f.state = StateReplied
 		}
 	}
-	f.add(s)
+	f.add(p)
 	if f.state != was.state {
 		refresh = true
 		if was.halfOpen() != f.halfOpen() || was.closed() != f.closed() {
@@ -309,7 +309,7 @@ func (w *twin) update(k Tuple, s Sample, o Outcome, tmo Timeouts, now Time) {
 }
 
 // restart: the other side took a SYN that the rules let through.
-func (w *twin) restart(k Tuple, s Sample, tmo Timeouts, now Time) {
+func (w *twin) restart(k Tuple, p PacketMeta, tmo Timeouts, now Time) {
 	f := w.flows[k]
 	if !w.makeRoom(false, !f.halfOpen()) {
 		return
@@ -318,11 +318,11 @@ func (w *twin) restart(k Tuple, s Sample, tmo Timeouts, now Time) {
 	w.stats.Restarted++
 	n := &twinFlow{class: ClassTCP, state: StateSynRecv, opener: f.claimBy, rule: f.rule, created: now, entered: w.entered}
 	a := int64(f.claim) + 1<<40
-	b := int64(s.TCP.Seq) + 1<<40
+	b := int64(p.TCP.Seq) + 1<<40
 	n.side[n.opener] = twinSide{known: true, end: a, top: a}
-	n.side[s.Dir] = twinSide{known: true, end: b + 1, top: b + 1 + int64(s.TCP.Len), ack: s.TCP.Ack}
+	n.side[p.Dir] = twinSide{known: true, end: b + 1, top: b + 1 + int64(p.TCP.Len), ack: p.TCP.Ack}
 	w.flows[k] = n
-	n.add(s)
+	n.add(p)
 	n.restartTimer(tmo, now)
 }
 

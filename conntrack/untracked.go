@@ -2,7 +2,7 @@ package conntrack
 
 // InsertUntracked remembers a flow that is not tracked, begun by a packet that
 // the rules permitted (aws-semantics T2); rule is the caller's. It takes the place
-// of the cell's flow, if there is one.
+// of the tuple's flow, if there is one.
 //
 // Such a flow is followed like others, for those who list flows or relate ICMP
 // errors to them, but the caller asks the rules about each of its packets (T6):
@@ -12,22 +12,22 @@ package conntrack
 // connections last: a stranger who sends from any address could otherwise have one
 // forgotten that has lost its rule, and the next packet of its server would open a
 // tracked one. Where nothing can go the flow is not remembered.
-func (c *Cell) InsertUntracked(s *Sample, rule uint32, tmo *Timeouts, now Time) {
-	if !Opens(s) {
+func (e *Entry) InsertUntracked(p *PacketMeta, rule uint32, tmo *Timeouts, now Time) {
+	if !Opens(p) {
 		return
 	}
-	c.lockShard()
-	sh := c.shard
-	if c.flow != nil {
-		sh.remove(c.index, c.flow)
-		c.flow = nil
+	e.lockShard()
+	sh := e.shard
+	if e.flow != nil {
+		sh.remove(e.index, e.flow)
+		e.flow = nil
 	}
 	if !sh.admitUntracked(now) {
 		return
 	}
-	i, f := sh.add(sh.table.hash.hash(c.key), c.key, s.Lane)
-	c.index, c.flow = i, f
-	f.open(s, rule, now)
+	i, f := sh.add(sh.table.hash.hash(e.key), e.key, p.Lane)
+	e.index, e.flow = i, f
+	f.open(p, rule, now)
 	f.flags |= flagUntracked
 	f.setDeadline(now.deadline(tmo.timer(f.class, f.state)))
 	sh.enqueue(i, f)

@@ -13,11 +13,11 @@ import (
 )
 
 // untracked begins to remember a flow without tracking it.
-func (c *crowd) untracked(s Sample, k Tuple) {
+func (c *crowd) untracked(p PacketMeta, k Tuple) {
 	c.now = c.now.Add(time.Second)
-	cell := c.table.Lock(&k, c.now)
-	defer cell.Unlock()
-	cell.InsertUntracked(&s, 7, &c.tmo, c.now)
+	e := c.table.Lock(&k, c.now)
+	defer e.Unlock()
+	e.InsertUntracked(&p, 7, &c.tmo, c.now)
 }
 
 // TestUntrackedTakesNoRoom: what is remembered untracked neither needs nor takes
@@ -28,24 +28,24 @@ func TestUntrackedTakesNoRoom(t *testing.T) {
 	c := newCrowd(t, Config{MaxFlows: 3, MaxUntracked: 2}, 0)
 	a, b := c.established(), c.udp()
 	u1, u2 := c.tuple(ProtoUDP), c.tuple(ProtoTCP)
-	c.untracked(Sample{Class: ClassUDP}, u1)
-	c.untracked(Sample{Class: ClassTCP, TCP: TCPSegment{Seq: 1, Flags: SYN}}, u2)
+	c.untracked(PacketMeta{Class: ClassUDP}, u1)
+	c.untracked(PacketMeta{Class: ClassTCP, TCP: TCPSegment{Seq: 1, Flags: SYN}}, u2)
 	d := c.established()
 	if st := c.table.Stats(); st.Flows != 3 || st.Untracked != 2 || st.HalfOpen != 0 || c.table.Len() != 3 || c.table.Untracked() != 2 {
 		t.Fatalf("stats %+v", st)
 	}
 	// The table is full: of its own kind the oldest goes.
 	u3 := c.tuple(ProtoUDP)
-	c.untracked(Sample{Class: ClassUDP}, u3)
+	c.untracked(PacketMeta{Class: ClassUDP}, u3)
 	c.gone(u1, a, b, d, u2, u3)
 	e := c.established()
 	c.gone(b, a, d, e, u2, u3)
-	if r := c.add(Sample{Class: ClassUDP}, c.tuple(ProtoUDP)); r != TableFull {
+	if r := c.add(PacketMeta{Class: ClassUDP}, c.tuple(ProtoUDP)); r != TableFull {
 		t.Errorf("a full table takes the place of an untracked flow: Insert = %v", r)
 	}
 	// Nor is the place of one that has run out a place for a tracked flow.
 	c.now = c.now.Add(40 * time.Second)
-	if r := c.add(Sample{Class: ClassUDP}, c.tuple(ProtoUDP)); r != TableFull {
+	if r := c.add(PacketMeta{Class: ClassUDP}, c.tuple(ProtoUDP)); r != TableFull {
 		t.Errorf("an untracked flow that ran out made room: Insert = %v", r)
 	}
 	if st := c.table.Stats(); st.EvictedUntracked != 1 || st.InsertedUntracked != 3 || st.RefusedFull != 2 || st.Flows != 3 {
@@ -58,9 +58,9 @@ func TestUntrackedTakesNoRoom(t *testing.T) {
 func TestUntrackedFlow(t *testing.T) {
 	c := newCrowd(t, Config{MaxFlows: 4}, 0)
 	k := c.tuple(ProtoTCP)
-	c.untracked(Sample{Class: ClassTCP, TCP: TCPSegment{Seq: 99, Flags: SYN}}, k)
-	c.pass(k, Sample{Dir: Egress, Class: ClassTCP, TCP: TCPSegment{Seq: 4999, Ack: 100, Flags: SYN | ACK}})
-	c.pass(k, Sample{Class: ClassTCP, TCP: TCPSegment{Seq: 100, Ack: 5000, Flags: ACK}})
+	c.untracked(PacketMeta{Class: ClassTCP, TCP: TCPSegment{Seq: 99, Flags: SYN}}, k)
+	c.pass(k, PacketMeta{Dir: Egress, Class: ClassTCP, TCP: TCPSegment{Seq: 4999, Ack: 100, Flags: SYN | ACK}})
+	c.pass(k, PacketMeta{Class: ClassTCP, TCP: TCPSegment{Seq: 100, Ack: 5000, Flags: ACK}})
 	var info FlowInfo
 	c.table.Range(c.now, func(f FlowInfo) bool { info = f; return true })
 	if !info.Untracked || info.State != StateEstablished || info.Opener != Ingress || info.Rule != 7 || info.Packets != [2]uint32{2, 1} {
@@ -69,7 +69,7 @@ func TestUntrackedFlow(t *testing.T) {
 	if c.table.Revoke(&info, c.now) {
 		t.Error("an untracked flow was revoked")
 	}
-	if r := c.add(Sample{Class: ClassTCP, TCP: TCPSegment{Seq: 100, Ack: 5000, Flags: ACK}}, k); r != Inserted {
+	if r := c.add(PacketMeta{Class: ClassTCP, TCP: TCPSegment{Seq: 100, Ack: 5000, Flags: ACK}}, k); r != Inserted {
 		t.Fatalf("Insert = %v", r)
 	}
 	c.table.Range(c.now, func(f FlowInfo) bool { info = f; return true })
@@ -77,7 +77,7 @@ func TestUntrackedFlow(t *testing.T) {
 		t.Errorf("tracked as %+v, stats %+v", info, st)
 	}
 	// And back, as when it is closed and begins anew under wider rules.
-	c.untracked(Sample{Class: ClassTCP, TCP: TCPSegment{Seq: 1, Flags: SYN}}, k)
+	c.untracked(PacketMeta{Class: ClassTCP, TCP: TCPSegment{Seq: 1, Flags: SYN}}, k)
 	if st := c.table.Stats(); st.Untracked != 1 || st.Flows != 0 || st.HalfOpen != 0 {
 		t.Errorf("stats %+v", st)
 	}
@@ -107,7 +107,7 @@ func TestUntrackedAgainstTwin(t *testing.T) {
 		for step := range 500 {
 			k := tuples[rng.IntN(len(tuples))]
 			tcp := k.Proto() == ProtoTCP
-			first := Sample{Class: classOf(k), TCP: TCPSegment{Seq: 99, Flags: SYN}}
+			first := PacketMeta{Class: classOf(k), TCP: TCPSegment{Seq: 99, Flags: SYN}}
 			what := ""
 			switch rng.IntN(6) {
 			case 0, 1:
@@ -143,7 +143,7 @@ func TestUntrackedAgainstTwin(t *testing.T) {
 				if r == Inserted {
 					forget(k)
 					tracked[k] = true
-					c.pass(k, Sample{Dir: Egress, Class: ClassUDP}) // replied: it stays
+					c.pass(k, PacketMeta{Dir: Egress, Class: ClassUDP}) // replied: it stays
 				}
 			case 3:
 				if tcp || !slices.Contains(list, k) && !slices.Contains(answered, k) {
@@ -151,7 +151,7 @@ func TestUntrackedAgainstTwin(t *testing.T) {
 				}
 				what = "packet"
 				d := Direction(rng.IntN(2))
-				c.pass(k, Sample{Dir: d, Class: ClassUDP})
+				c.pass(k, PacketMeta{Dir: d, Class: ClassUDP})
 				if d == Egress && slices.Contains(list, k) {
 					forget(k)
 					answered = append(answered, k)
@@ -165,13 +165,13 @@ func TestUntrackedAgainstTwin(t *testing.T) {
 				switch {
 				case tcp && slices.Contains(list, k) && !over[k]:
 					what = "establish"
-					c.pass(k, Sample{Dir: Egress, Class: ClassTCP, TCP: TCPSegment{Seq: 4999, Ack: 100, Flags: SYN | ACK}})
-					c.pass(k, Sample{Class: ClassTCP, TCP: TCPSegment{Seq: 100, Ack: 5000, Flags: ACK}})
+					c.pass(k, PacketMeta{Dir: Egress, Class: ClassTCP, TCP: TCPSegment{Seq: 4999, Ack: 100, Flags: SYN | ACK}})
+					c.pass(k, PacketMeta{Class: ClassTCP, TCP: TCPSegment{Seq: 100, Ack: 5000, Flags: ACK}})
 					forget(k)
 					proven = append(proven, k)
 				case slices.Contains(proven, k):
 					what = "reset"
-					c.pass(k, Sample{Class: ClassTCP, TCP: TCPSegment{Seq: 100, Flags: RST}})
+					c.pass(k, PacketMeta{Class: ClassTCP, TCP: TCPSegment{Seq: 100, Flags: RST}})
 					forget(k)
 					list, over[k] = append(list, k), true
 				}
@@ -210,7 +210,7 @@ func TestUntrackedConcurrent(t *testing.T) {
 			for range rounds {
 				now := Time(clock.Add(int64(time.Millisecond)))
 				k := &tuples[rng.IntN(len(tuples))]
-				s := Sample{Class: classOf(*k), Lane: uint8(w), TCP: TCPSegment{Flags: SYN}}
+				s := PacketMeta{Class: classOf(*k), Lane: uint8(w), TCP: TCPSegment{Flags: SYN}}
 				c := table.Lock(k, now)
 				switch f := c.Flow(); {
 				case f != nil && rng.IntN(2) == 0: // what it waits for, or its end

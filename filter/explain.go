@@ -169,7 +169,7 @@ func trackingFor(a *Attachment, d *Decision, p *packet.Packet, flow *conntrack.F
 func judgeOnly(a *Attachment, h Hook, d conntrack.Direction, p *packet.Packet, flows *conntrack.Table, now conntrack.Time) (Decision, *conntrack.FlowInfo) {
 	var (
 		t conntrack.Tuple
-		s conntrack.Sample
+		s conntrack.PacketMeta
 	)
 	fillSample(&s, p, d)
 	if flows == nil || !flowTuple(&t, a, d, p) {

@@ -48,13 +48,13 @@ func (dec *Decision) tracked() bool {
 // rules, because a packet of a live flow passes whatever the rules say (T1); then
 // the pooled rules of the packet's own direction and family. Those decide about
 // every packet of an untracked flow (T6).
-func Judge(a *Attachment, hook Hook, p *packet.Packet, s *conntrack.Sample, flow *conntrack.Flow) (dec Decision) {
+func Judge(a *Attachment, hook Hook, p *packet.Packet, s *conntrack.PacketMeta, flow *conntrack.Flow) (dec Decision) {
 	dec.judge(a, hook, p, s, flow)
 	return dec
 }
 
 // judge is Judge in place, for the way of every packet.
-func (dec *Decision) judge(a *Attachment, hook Hook, p *packet.Packet, s *conntrack.Sample, flow *conntrack.Flow) {
+func (dec *Decision) judge(a *Attachment, hook Hook, p *packet.Packet, s *conntrack.PacketMeta, flow *conntrack.Flow) {
 	d := s.Dir
 	dec.Verdict = Verdict{Direction: d, Scope: a.Scope}
 	dec.outcome, dec.commit, dec.question = conntrack.OutcomeRules, commitNothing, 0
@@ -126,9 +126,9 @@ func (dec *Decision) judge(a *Attachment, hook Hook, p *packet.Packet, s *conntr
 	}
 }
 
-// Commit applies a decision that passed to the cell that holds its flow. A
+// Commit applies a decision that passed to the entry that holds its flow. A
 // flow that finds no room turns the verdict into a drop (T30).
-func (dec *Decision) Commit(c *conntrack.Cell, a *Attachment, s *conntrack.Sample, now conntrack.Time) {
+func (dec *Decision) Commit(c *conntrack.Entry, a *Attachment, s *conntrack.PacketMeta, now conntrack.Time) {
 	switch dec.commit {
 	case commitUpdate:
 		c.Update(s, dec.outcome, &a.timeouts, now)

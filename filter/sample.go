@@ -7,7 +7,7 @@ import (
 
 // fillSample describes a packet as the flow table sees it, in place: the way
 // of every packet. TCP is valid for ClassTCP only.
-func fillSample(s *conntrack.Sample, p *packet.Packet, d conntrack.Direction) {
+func fillSample(s *conntrack.PacketMeta, p *packet.Packet, d conntrack.Direction) {
 	s.Dir, s.Bytes, s.Reply = d, p.Length, false
 	switch p.Kind {
 	case packet.KindTCP:

@@ -108,7 +108,7 @@ func TestStandingIsWhatJudgeSays(t *testing.T) {
 			q.Src, q.Dst = q.Dst, q.Src
 		}
 		pkt := q.packet()
-		var s conntrack.Sample
+		var s conntrack.PacketMeta
 		fillSample(&s, &pkt, q.Direction)
 		a := b.Ruleset().Device("eth0")
 		var k conntrack.Tuple

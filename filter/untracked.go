@@ -29,7 +29,7 @@ type leaving struct {
 // leaves reports whether a packet that a rule of its direction permits belongs to
 // a flow that is not tracked. opens is what [conntrack.Opens] says, and false for a
 // packet that goes on with a tracked flow.
-func (t *attachmentTemplate) leaves(p *packet.Packet, s *conntrack.Sample, flow *conntrack.Flow, opens bool) (out leaving) {
+func (t *attachmentTemplate) leaves(p *packet.Packet, s *conntrack.PacketMeta, flow *conntrack.Flow, opens bool) (out leaving) {
 	tcp := s.Class == conntrack.ClassTCP
 	if !tcp && s.Class != conntrack.ClassUDP || !p.Trackable() { // T4
 		return out

@@ -21,7 +21,7 @@ type Worker struct {
 
 	pkt    packet.Packet
 	tuple  conntrack.Tuple
-	sample conntrack.Sample
+	sample conntrack.PacketMeta
 	// decision is that of the latest device. It is filled and read in place: passed
 	// on by value it took a tenth of a packet's time.
 	decision Decision
@@ -166,8 +166,8 @@ func (w *Worker) cross(a *Attachment, h Hook, d conntrack.Direction) Reason {
 // commit is cross of a packet that a flow can cover.
 func (w *Worker) commit(a *Attachment, h Hook) {
 	dec := &w.decision
-	var c conntrack.Cell
-	w.engine.flows.LockCell(&c, &w.tuple, w.now)
+	var c conntrack.Entry
+	w.engine.flows.LockEntry(&c, &w.tuple, w.now)
 	defer c.Unlock() // also when a decision panics: the queue loop goes on
 	dec.judge(a, h, &w.pkt, &w.sample, c.Flow())
 	if dec.commit == commitUpdate { // nearly all

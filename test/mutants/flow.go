@@ -5,7 +5,7 @@ var flows = []mutant{
 	{
 		name: "reply-not-tracked", what: "replies are judged by rules (T1)",
 		file: "conntrack/flow.go", packages: table,
-		old: "	if s.Class != f.class {\n", new: "	if s.Class != f.class || s.Dir != f.Opener() {\n",
+		old: "	if p.Class != f.class {\n", new: "	if p.Class != f.class || p.Dir != f.Opener() {\n",
 	},
 	{
 		name: "timer-not-refreshed", what: "a flow in use ends with its first timer",
@@ -20,7 +20,7 @@ var flows = []mutant{
 	{
 		name: "ack-passes-revoked", what: "an ACK goes on with a flow that was revoked",
 		file: "conntrack/flow.go", packages: table,
-		old: "	if f.state == StateEstablished && s.Class", new: "	if f.class == ClassTCP && s.Class",
+		old: "	if f.state == StateEstablished && p.Class", new: "	if f.class == ClassTCP && p.Class",
 	},
 	{
 		name: "flow-never-expires", what: "a flow outlives its timer (T23)",
@@ -62,7 +62,7 @@ var flows = []mutant{
 	{
 		name: "revoked-is-picked-up", what: "a revoked flow is picked up mid-stream by what rules permit (T22)",
 		file: "conntrack/flow.go", packages: table,
-		old: "	if f.state == StateRevoked {\n", new: "	if f.state == StateRevoked && s.Bytes == 1<<31 {\n",
+		old: "	if f.state == StateRevoked {\n", new: "	if f.state == StateRevoked && p.Bytes == 1<<31 {\n",
 	},
 	{
 		name: "stream-at-once", what: "an answered question of UDP lives as long as a stream",
@@ -97,7 +97,7 @@ var flows = []mutant{
 	{
 		name: "query-answers-open-flows", what: "the answer to a query that nobody saw opens a flow",
 		file: "conntrack/packet_meta.go", packages: random,
-		old: "		return !s.Reply\n", new: "		return true\n",
+		old: "		return !p.Reply\n", new: "		return true\n",
 	},
 	{
 		name: "crossing-syn-left-to-rules", what: "a SYN that crosses the opener's is left to the rules",

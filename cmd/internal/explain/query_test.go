@@ -313,7 +313,7 @@ func TestRunKnowsLiveFlows(t *testing.T) {
 	a := rs.Device("eth0")
 	tuple := conntrack.NewTuple(a.Scope, conntrack.Ingress, 6,
 		conntrack.AddrFrom(netip.MustParseAddr("203.0.113.9")), conntrack.AddrFrom(netip.MustParseAddr("192.0.2.1")), 50000, 22)
-	sample := conntrack.Sample{Class: conntrack.ClassTCP, Dir: conntrack.Ingress, TCP: conntrack.TCPSegment{Seq: 1, Flags: conntrack.SYN}}
+	sample := conntrack.PacketMeta{Class: conntrack.ClassTCP, Dir: conntrack.Ingress, TCP: conntrack.TCPSegment{Seq: 1, Flags: conntrack.SYN}}
 	timeouts := conntrack.DefaultTimeouts()
 	cell := flows.Lock(&tuple, 0)
 	cell.Insert(&sample, 1, &timeouts, 0)
@@ -413,7 +413,7 @@ func TestRunCutFlow(t *testing.T) {
 	tuple := conntrack.NewTuple(before.Device(q.Device).Scope, conntrack.Ingress, conntrack.ProtoTCP, conntrack.AddrFrom(q.Src), conntrack.AddrFrom(q.Dst), q.SrcPort, q.DstPort)
 	cell := flows.Lock(&tuple, 0)
 	tmo := conntrack.DefaultTimeouts()
-	cell.InsertUntracked(&conntrack.Sample{Class: conntrack.ClassTCP, TCP: conntrack.TCPSegment{Flags: conntrack.SYN}}, 0, &tmo, 0)
+	cell.InsertUntracked(&conntrack.PacketMeta{Class: conntrack.ClassTCP, TCP: conntrack.TCPSegment{Flags: conntrack.SYN}}, 0, &tmo, 0)
 	cell.Unlock()
 	if x := Run(before, flows, 0, q, full); x.Verdict != control.VerdictAccept || x.Reason != "untracked" {
 		t.Errorf("with its rule: %+v", x)

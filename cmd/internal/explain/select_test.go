@@ -72,7 +72,7 @@ func newCrowd(t *testing.T) crowd {
 		if x.Verdict.Reason != filter.ReasonRule {
 			t.Fatalf("%+v: %v", q, x.Verdict.Reason)
 		}
-		s := conntrack.Sample{Dir: q.Direction, Class: conntrack.ClassTCP, Bytes: 60, TCP: conntrack.TCPSegment{Flags: conntrack.SYN}}
+		s := conntrack.PacketMeta{Dir: q.Direction, Class: conntrack.ClassTCP, Bytes: 60, TCP: conntrack.TCPSegment{Flags: conntrack.SYN}}
 		src, dst := q.SrcPort, q.DstPort
 		switch q.Protocol {
 		case conntrack.ProtoUDP:
