@@ -102,7 +102,7 @@ const (
 	// NotTracked: the packet is not of a kind that opens a flow, see [Opens].
 	// It may pass; the table is unchanged.
 	NotTracked
-	// TableFull: the limits leave no room (aws-semantics T30, T33). The packet must not pass.
+	// TableFull: the limits leave no room (T30, T33). The packet must not pass.
 	TableFull
 )
 

@@ -1,6 +1,6 @@
 package conntrack
 
-// The limits of the table (aws-semantics T30-T33). The hard limit is never
+// The limits of the table (T30-T33). The hard limit is never
 // exceeded, nor is that of half-open TCP flows. What goes when there is no room,
 // in this order: the oldest flow that is half-open or unreplied, then the oldest
 // closed one. Established and replied flows never go: the new one is refused.

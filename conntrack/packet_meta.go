@@ -5,7 +5,7 @@ package conntrack
 type Class uint8
 
 const (
-	// ClassOther: address pair and protocol only (aws-semantics T10).
+	// ClassOther: address pair and protocol only (T10).
 	ClassOther Class = iota
 	ClassTCP
 	ClassUDP

@@ -7,7 +7,7 @@ package conntrack
 // Its entry stays, in StateRevoked, for as long as the flow would have lived
 // without another packet. A table that forgot the flow would not cut it: the rules
 // of the other direction often permit its next segment or datagram, and the flow
-// would be picked up mid-stream (aws-semantics T22). So what goes on with a
+// would be picked up mid-stream (T22). So what goes on with a
 // revoked flow does not pass, and what begins anew is for the rules: a SYN, or
 // without TCP a packet from the side that opened the flow. A full table takes the
 // entry's place as it does that of a closed connection.

@@ -10,7 +10,7 @@ const (
 	StateSynSent
 	// StateSynRecv: a SYN-ACK acknowledged that SYN.
 	StateSynRecv
-	// StatePickup: the flow was met mid-stream (aws-semantics T22) and its
+	// StatePickup: the flow was met mid-stream (T22) and its
 	// numbers are not yet confirmed by both sides.
 	StatePickup
 	// StateEstablished: each side acknowledged numbers of the other.

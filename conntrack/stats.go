@@ -20,7 +20,7 @@ type Stats struct {
 	// MaxFlows and MaxHalfOpen are the limits.
 	MaxFlows, MaxHalfOpen int
 	// Flows and HalfOpen are the levels. MaxFlows-Flows is what AWS calls
-	// conntrack_allowance_available (aws-semantics T31).
+	// conntrack_allowance_available (T31).
 	Flows, HalfOpen int
 	// MaxUntracked and Untracked are limit and level of the flows that are only
 	// remembered, which Flows does not count.

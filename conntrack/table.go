@@ -16,7 +16,7 @@ const (
 
 // Config sizes a table. The zero value is usable.
 type Config struct {
-	// MaxFlows is the hard limit of entries (aws-semantics T30); 0 means
+	// MaxFlows is the hard limit of entries (T30); 0 means
 	// DefaultMaxFlows, and MaxMaxFlows is the most.
 	MaxFlows int
 	// MaxHalfOpen is the limit of TCP flows that are not established; 0 means

@@ -24,7 +24,7 @@ func (f TCPFlags) possible() bool {
 }
 
 // assessTCP: every packet of a live flow passes, in or out of window, because a
-// security group is no intrusion prevention (aws-semantics T28); what it may
+// security group is no intrusion prevention (T28); what it may
 // change is stepTCP's matter. Only a SYN is a question for the rules, unless it
 // repeats or crosses the one that opened the flow; and flags that no stack sends (T27).
 func (f *Flow) assessTCP(d Direction, seg *TCPSegment) Outcome {

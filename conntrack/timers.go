@@ -13,7 +13,7 @@ func (t Time) Add(d time.Duration) Time { return t + Time(d) }
 func (t Time) Sub(u Time) time.Duration { return time.Duration(t - u) }
 
 // Timeouts are the idle timers that an interface may set; the ranges that AWS
-// allows (aws-semantics §3.3) are checked by the policy, not here. They are
+// allows (§3.3) are checked by the policy, not here. They are
 // given with every packet, so a changed timer applies to a flow at its next
 // packet (T20), and a shorter one sooner by [Table.Shorten]. A zero timer lets the flow expire at once: start from
 // [DefaultTimeouts].
@@ -25,7 +25,7 @@ type Timeouts struct {
 	UDPStream time.Duration
 }
 
-// DefaultTimeouts are the defaults of AWS (aws-semantics §3.3, T14).
+// DefaultTimeouts are the defaults of AWS (§3.3, T14).
 func DefaultTimeouts() Timeouts {
 	return Timeouts{
 		Established: 432000 * time.Second,
@@ -44,7 +44,7 @@ func (tmo Timeouts) Untracked() Timeouts {
 }
 
 // The idle timers that nobody sets. TCP and ICMP are those of Linux, as AWS
-// does not document its own (aws-semantics §12; kernel
+// does not document its own (§12; kernel
 // net/netfilter/nf_conntrack_proto_tcp.c tcp_timeouts); 600 s for other
 // protocols is documented by AWS (T10).
 const (

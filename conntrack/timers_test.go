@@ -27,7 +27,7 @@ func (s *script) datagram(c Class, d Direction, reply bool, want Outcome) {
 	e.Update(&p, o, &s.tmo, s.now)
 }
 
-// TestTimers: every row of aws-semantics §3.3 and §12, just before and just
+// TestTimers: every row of §3.3 and §12, just before and just
 // after its end.
 func TestTimers(t *testing.T) {
 	const m = OutcomeMember

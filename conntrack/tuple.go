@@ -29,7 +29,7 @@ const (
 )
 
 // Scope names the interface whose groups judged a flow, or interfaces that share
-// their flows. Flows of different scopes never meet (aws-semantics T26). The upper
+// their flows. Flows of different scopes never meet (T26). The upper
 // eight bits are zero.
 type Scope uint32
 
@@ -43,7 +43,7 @@ type Scope uint32
 // the side that asked is the identifier and the port of the other side is
 // [QueryPort] of the query type, so two machines that ping each other with the
 // same identifier have two flows. Every other protocol has zero ports
-// (aws-semantics T9, T10). A Tuple is comparable and holds no pointers.
+// (T9, T10). A Tuple is comparable and holds no pointers.
 type Tuple struct {
 	Local, Remote         Addr
 	LocalPort, RemotePort uint16

@@ -1,7 +1,7 @@
 package conntrack
 
 // stepUDP moves a UDP flow by a packet. AWS calls a flow a stream once it has
-// had more than one request and response (aws-semantics §3.3): the second
+// had more than one request and response (§3.3): the second
 // answer to a second request, so answers alone never make one.
 func (f *Flow) stepUDP(d Direction) {
 	switch asked := d == f.Opener(); {

@@ -1,7 +1,7 @@
 package conntrack
 
 // InsertUntracked remembers a flow that is not tracked, begun by a packet that
-// the rules permitted (aws-semantics T2); rule is the caller's. It takes the place
+// the rules permitted (T2); rule is the caller's. It takes the place
 // of the tuple's flow, if there is one.
 //
 // Such a flow is followed like others, for those who list flows or relate ICMP

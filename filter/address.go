@@ -36,7 +36,7 @@ func (s addressSet) has(a conntrack.Addr) bool {
 }
 
 // addressed reports whether a packet passes the source/destination check of the
-// interface (aws-semantics D9): what leaves the protected machine comes from
+// interface (D9): what leaves the protected machine comes from
 // one of its addresses, and what enters it goes to one.
 //
 // Exempt are the life lines of a machine that has no address yet, or uses its

@@ -3,7 +3,7 @@ package filter
 import "sync/atomic"
 
 // Exceeded counts the packets that a full flow table cost the device: what AWS
-// calls conntrack_allowance_exceeded (aws-semantics T31). It goes on through
+// calls conntrack_allowance_exceeded (T31). It goes on through
 // reloads, and begins anew with a device that was away for long.
 func (a *Attachment) Exceeded() uint64 { return a.exceeded.Load() }
 

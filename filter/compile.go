@@ -34,7 +34,7 @@ type Compiler struct {
 	built int
 }
 
-// ruleIdentity is what makes two rules the same rule (aws-semantics R3):
+// ruleIdentity is what makes two rules the same rule (R3):
 // description and place in the file are not part of it.
 type ruleIdentity struct {
 	group     string

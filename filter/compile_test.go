@@ -14,7 +14,7 @@ import (
 )
 
 // naivePermits is the compiled rules' obvious twin, written from
-// aws-semantics alone: any rule of any attached group (R4, D6) whose protocol,
+// docs/aws.md alone: any rule of any attached group (R4, D6) whose protocol,
 // destination port or type and code, and peer fit.
 func naivePermits(p *policy.Policy, m *member.Membership, groups []string, d conntrack.Direction, q Query) bool {
 	for _, g := range p.Groups {

@@ -6,5 +6,5 @@
 // apply what it decided. [Explain] asks the same Judge and says why.
 //
 // A security group is allow-only, has no order, and pools its rules with those
-// of the other groups on the interface (aws-semantics R4, D6).
+// of the other groups on the interface (R4, D6).
 package filter

@@ -84,7 +84,7 @@ func (e *exemptions) of(device string, k packet.Kind, a conntrack.Addr, port uin
 }
 
 // exempt says which exemption passes a packet, and by which question it asks or
-// is answered (aws-semantics section 4). What the protected machine sends to the
+// is answered (§4). What the protected machine sends to the
 // service passes; what comes from there passes as the answer to that, and so does
 // an ICMP error about it. A service's address is easily forged: without the
 // question, its port would be a way to every port of the machine.

@@ -35,7 +35,7 @@ type Query struct {
 }
 
 // Code is an explanation in the words of the VPC Reachability Analyzer
-// (aws-semantics A3).
+// (A3).
 type Code string
 
 const (

@@ -43,7 +43,7 @@ func (dec *Decision) tracked() bool {
 // sample describes it. The flow is the live one that flowTuple names, or nil. It
 // reads the flow and changes nothing: the queue, explain and tests all call it.
 //
-// The order is that of aws-semantics §10: the source/destination check, which
+// The order is that of §10: the source/destination check, which
 // holds for flows, too; what is exempt, which is never tracked; the flow before the
 // rules, because a packet of a live flow passes whatever the rules say (T1); then
 // the pooled rules of the packet's own direction and family. Those decide about

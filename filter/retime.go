@@ -4,7 +4,7 @@ import "sgfw/conntrack"
 
 // Retime gives flows that wait for no packet the idle timers of the ruleset in
 // force where these are shorter than what the flows began with: each lives at most
-// its new timer from now on (aws-semantics T20). A packet applies them by itself,
+// its new timer from now on (T20). A packet applies them by itself,
 // longer ones included. It returns how many flows it shortened. It walks the whole
 // table.
 func (e *Engine) Retime() (shortened int) {

@@ -75,7 +75,7 @@ func (t *attachmentTemplate) Interface() *policy.Interface { return t.iface }
 // Inward returns the direction, seen from the protected machine, of packets
 // that come in through the device; those that go out through it have the
 // reverse: host mode protects this machine, guest mode the one behind the device
-// (aws-semantics X6).
+// (X6).
 func (t *attachmentTemplate) Inward() conntrack.Direction { return t.inward }
 
 // family indexes attachmentTemplate.matchers.

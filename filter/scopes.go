@@ -190,8 +190,8 @@ func (s *scopes) device(n conntrack.Scope) string {
 // devices share, for 0 and for scopes that no flow has.
 func (rs *Ruleset) DeviceOf(n conntrack.Scope) string { return rs.scopes.key(n).device }
 
-// SharedOf returns the policy's name of a scope that devices share (aws-semantics
-// T26), "" for any other.
+// SharedOf returns the policy's name of a scope that devices share
+// (T26), "" for any other.
 func (rs *Ruleset) SharedOf(n conntrack.Scope) string { return rs.scopes.key(n).shared }
 
 // Sweep removes the flows of devices that are gone for good, and returns how

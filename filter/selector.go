@@ -14,14 +14,14 @@ type selector uint32
 const (
 	// portless is the selector of a packet whose ports or type are not to be
 	// seen, a later fragment: a protocol number beyond 255, so that only a rule
-	// for all protocols covers it (aws-semantics T25).
+	// for all protocols covers it (T25).
 	portless selector = 256 << 16
 
 	maxLow = 0xffff
 )
 
 // selectorOf returns the selector of a packet. Source ports cannot be filtered
-// (aws-semantics R6).
+// (R6).
 func selectorOf(p *packet.Packet) selector {
 	switch p.Kind {
 	case packet.KindTCP, packet.KindUDP:

@@ -14,7 +14,7 @@ type span struct {
 
 // flatten turns overlapping spans into disjoint ones in ascending order. Where
 // several rules permit a selector the lowest id is kept: no rule has precedence
-// (aws-semantics R4), it only makes the answer the same each time. The result
+// (R4), it only makes the answer the same each time. The result
 // has at most 2n-1 spans. The argument is reordered.
 func flatten(spans []span) []span {
 	if len(spans) <= 1 {

@@ -15,7 +15,7 @@ const stride = 6
 // multibit trie with two bitmaps a node, after "Poptrie" (Asai and Ohara,
 // SIGCOMM 2015). It is frozen once built. Addresses are 128-bit keys with the
 // first bit on top; IPv4 uses the upper 32 bits, so each family has a trie of
-// its own (aws-semantics R20).
+// its own (R20).
 type trie struct {
 	nodes  []trieNode
 	leaves []uint32

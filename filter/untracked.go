@@ -6,7 +6,7 @@ import (
 )
 
 // Untracked flows live by rules alone: each of their packets needs one of its own
-// direction, and none makes another one pass (aws-semantics T6). They are
+// direction, and none makes another one pass (T6). They are
 // remembered for one thing that rules cannot tell: who opened them.
 //
 // The answers of a flow to port 80 are permitted by the wide rule for all ports.
@@ -101,7 +101,7 @@ func askedPort(t *conntrack.Tuple, opener conntrack.Direction) uint16 {
 	return t.LocalPort
 }
 
-// Clause is what decides whether AWS would track a flow (aws-semantics T2).
+// Clause is what decides whether AWS would track a flow (T2).
 type Clause uint8
 
 const (

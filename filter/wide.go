@@ -8,7 +8,7 @@ import (
 )
 
 // wideRules are the rules of one interface that are for everybody, which is what
-// leaves a flow of TCP or UDP untracked as AWS has it (aws-semantics T2): a rule
+// leaves a flow of TCP or UDP untracked as AWS has it (T2): a rule
 // in the opening direction permits it to 0.0.0.0/0 (or ::/0), and a rule in the
 // other direction permits 0.0.0.0/0 (or ::/0) all ports. The third clause, flows
 // that AWS tracks because of a gateway on their way (T5), does not occur here.

@@ -103,8 +103,8 @@ func (w *Worker) End() {
 // decide judges the packet at each managed device that it crosses, first where
 // it comes in, which is where its sender is, and then where it goes out. It
 // passes only if all allow; the first one's flow stays when the second refuses,
-// as the sender's does when the receiver's groups drop the packet (aws-semantics
-// D7). Which direction a crossing is, the device's mode says (X6).
+// as the sender's does when the receiver's groups drop the packet
+// (D7). Which direction a crossing is, the device's mode says (X6).
 func (w *Worker) decide(ev *Event) Reason {
 	p := &w.pkt
 	if f := p.Parse(ev.Frame); f != packet.NoFault {

@@ -8,11 +8,11 @@ import (
 )
 
 // AnswerTime is how long after a UDP question to an exempt service its answer
-// passes: the idle time that AWS gives to UDP that it tracks (aws-semantics 3.3).
+// passes: the idle time that AWS gives to UDP that it tracks (§3.3).
 const AnswerTime = 30 * time.Second
 
 // Exemption names a service of the network that AWS never filters
-// (aws-semantics section 4). Outside AWS nobody expects such holes, so each is
+// (§4). Outside AWS nobody expects such holes, so each is
 // off unless settings.exempt names it (X2).
 type Exemption uint8
 

@@ -3,8 +3,8 @@ package policy
 import "fmt"
 
 // LifeLine names traffic of a machine with its link without which it loses its
-// neighbours or its address. Each passes whatever the rules say (aws-semantics
-// X3, section 4) unless the settings switch it off.
+// neighbours or its address. Each passes whatever the rules say
+// (X3, §4) unless the settings switch it off.
 type LifeLine uint8
 
 const (

@@ -171,7 +171,7 @@ func TestNearQuotas(t *testing.T) {
 // TestQuotaCeilings: AWS raises groups per interface to 16 and its product with
 // rules per group to 1,000 (Q6); a quota is at least 1.
 func TestQuotaCeilings(t *testing.T) {
-	parity.Proves(t, "Q6", "seed 2.19")
+	parity.Proves(t, "Q6")
 	for _, tt := range []struct {
 		change func(*Quotas)
 		want   string // fields of the errors

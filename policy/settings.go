@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Tracking says which flows are tracked (aws-semantics T2, T8).
+// Tracking says which flows are tracked (T2, T8).
 type Tracking uint8
 
 const (

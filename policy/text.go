@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// Limits of text, in Unicode code points (§1.6 of the AWS semantics, R23, R25, R38).
+// Limits of text, in Unicode code points (§1.6, R23, R25, R38).
 const (
 	MaxName        = 255
 	MaxDescription = 255

@@ -28,7 +28,7 @@ interfaces:
 ` + oneQueue
 
 // TestUDPAnswers: the answer to our datagram comes from the address and port
-// that it went to, to the port that it came from; anything else is new (T9, U2).
+// that it went to, to the port that it came from; anything else is new (T9).
 func TestUDPAnswers(t *testing.T) {
 	parity.Proves(t, "T9")
 	t.Parallel()
@@ -57,7 +57,7 @@ func TestUDPAnswers(t *testing.T) {
 }
 
 // TestMulticastQuery: a question to a group may leave, but what single hosts
-// answer to it is new traffic: it comes from another address (X5, U4).
+// answer to it is new traffic: it comes from another address (X5).
 func TestMulticastQuery(t *testing.T) {
 	t.Parallel()
 	parity.Proves(t, "X5")

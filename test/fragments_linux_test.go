@@ -14,7 +14,7 @@ import (
 
 // fragmented is a way to cut up a datagram for a port that a rule admits and one
 // for a port that none does. What arrives is judged whole or not at all
-// (T25, P6): the kernel puts fragments together before our hooks, also of
+// (T25): the kernel puts fragments together before our hooks, also of
 // forwarded packets.
 type fragmented struct {
 	what string

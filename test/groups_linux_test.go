@@ -90,7 +90,7 @@ peers:
 // TestSelfBetweenHosts: two machines in one group, each with its own file that
 // lists the other as a peer, let each other in, and nobody else (R28).
 func TestSelfBetweenHosts(t *testing.T) {
-	parity.Proves(t, "seed 2.29")
+	parity.Proves(t, "R28")
 	t.Parallel()
 	parity.Proves(t, "R28", "R29")
 	lab := labtest.New(t, neighbours())

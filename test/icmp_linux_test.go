@@ -35,7 +35,7 @@ func failure(t *testing.T, what string, from *netlab.Device, at *rawInbox, src, 
 }
 
 // TestICMPTypes: a rule of ICMP means its type, and its code unless that is -1
-// (§1.2 of the AWS semantics; I7).
+// (§1.2).
 func TestICMPTypes(t *testing.T) {
 	t.Parallel()
 	parity.Proves(t, "icmp given", "icmp any code")
@@ -147,7 +147,7 @@ interfaces:
 }
 
 // TestEchoReplies: a reply passes without a rule if it answers our echo, from
-// the host that was asked and with its identifier; no other does (I1, I2, I3).
+// the host that was asked and with its identifier; no other does (T9).
 func TestEchoReplies(t *testing.T) {
 	t.Parallel()
 	lab := labtest.New(t, neighbours())
@@ -205,7 +205,7 @@ interfaces:
 			reply("the reply", c, id, true),
 		})
 
-		// I6: another host with the same identifier is another flow.
+		// Another host with the same identifier is another flow.
 		ask(other, newRawInbox(t, client, icmpOf(c), other))
 		volley(t, []shot{
 			reply("a reply from a host that was not asked", third, id, false),
@@ -216,7 +216,7 @@ interfaces:
 }
 
 // TestEqualIdentifiers: two clients that ping with one identifier both get
-// their own reply (I6).
+// their own reply (T9).
 func TestEqualIdentifiers(t *testing.T) {
 	t.Parallel()
 	lab := labtest.New(t, neighbours())

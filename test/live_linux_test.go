@@ -86,7 +86,7 @@ func attached(groups string, opens map[string][]int) string {
 // new meets the groups that are there, and without any group it does not go
 // (T17, R49).
 func TestGroupsSwapped(t *testing.T) {
-	parity.Proves(t, "T17", "seed 0.5", "seed 2.2", "seed 2.23")
+	parity.Proves(t, "T17")
 	t.Parallel()
 	lab := labtest.New(t, netlab.Pair())
 	client, server := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")
@@ -146,7 +146,7 @@ func reaches(t *testing.T, h *netlab.Host, to netip.AddrPort, wait time.Duration
 // edit holds for both, sessions go on at both, and those of one address are cut
 // where that is asked for.
 func TestSharedGroup(t *testing.T) {
-	parity.Proves(t, "seed 2.22", "seed 4.19")
+	parity.Proves(t, "W11")
 	t.Parallel()
 	lab := labtest.New(t, netlab.Router())
 	fw := lab.Host("fw")

@@ -14,7 +14,7 @@ import (
 // TestPortEdges: a range has both its ends and nothing beside them, over TCP
 // and UDP, in and out.
 func TestPortEdges(t *testing.T) {
-	parity.Proves(t, "seed 0.18")
+	parity.Proves(t, "W6")
 	t.Parallel()
 	parity.Proves(t, "R6", "ports given")
 	lab := labtest.New(t, netlab.Pair())

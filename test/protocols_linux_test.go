@@ -36,9 +36,9 @@ func imitation(t *testing.T, what string, from *netlab.Device, at *rawInbox, src
 }
 
 // TestProtocolByNumber: a number admits the whole of that protocol and nothing
-// else; ports given with it mean nothing (§1.2 of the AWS semantics, R13,
-// expected outcome 6; P5). A rule of UDP admits nothing that merely has, or seems
-// to have, ports (P8).
+// else; ports given with it mean nothing (§1.2, R13,
+// row 6). A rule of UDP admits nothing that merely has, or seems
+// to have, ports (R13).
 func TestProtocolByNumber(t *testing.T) {
 	t.Parallel()
 	parity.Proves(t, "R13", "protocol number")
@@ -81,7 +81,7 @@ interfaces:
 }
 
 // TestPortsThatMeanNothing: ports given with -1 or with a protocol that has none are
-// dropped, and the rule is for the whole (§1.2 of the AWS semantics).
+// dropped, and the rule is for the whole (§1.2).
 func TestPortsThatMeanNothing(t *testing.T) {
 	t.Parallel()
 	lab := labtest.New(t, neighbours())
@@ -130,7 +130,7 @@ interfaces:
 }
 
 // TestEveryProtocol: -1 admits protocols that nobody has named (R15), and a rule
-// of UDP no GRE packet whose payload imitates its ports (P8).
+// of UDP no GRE packet whose payload imitates its ports (R13).
 func TestEveryProtocol(t *testing.T) {
 	t.Parallel()
 	parity.Proves(t, "R15", "protocol all")
@@ -176,7 +176,7 @@ interfaces:
 
 // TestOutboundGREOpensInbound: a protocol without ports is followed by its
 // address pair and number alone: what we sent to a host may come back from it,
-// and only from it (T10, U3).
+// and only from it (T10).
 func TestOutboundGREOpensInbound(t *testing.T) {
 	parity.Proves(t, "T10")
 	t.Parallel()

@@ -79,7 +79,7 @@ func (s cord) cut() bool {
 // listed as orphans, until they are revoked: then their next packet does not pass,
 // though the rules of the other direction would permit it mid-stream (T15, T22).
 func TestOrphansAreListedAndCut(t *testing.T) {
-	parity.Proves(t, "T17", "seed 3.7")
+	parity.Proves(t, "T17", "T15")
 	t.Parallel()
 	lab := labtest.New(t, netlab.Pair())
 	client, server := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")

@@ -27,7 +27,7 @@ func ping(t *testing.T, what string, h *netlab.Host, from, to netip.Addr, pass b
 // TestEgressNothing: with `egress: []` the machine begins nothing (D3), and yet
 // answers what its ingress rules let in (T1, T4; expected outcomes 8 and 14).
 func TestEgressNothing(t *testing.T) {
-	parity.Proves(t, "D3", "D4", "T1", "row 8", "row 14", "seed 3.3", "seed 4.13")
+	parity.Proves(t, "D3", "D4", "T1", "row 8", "row 14")
 	t.Parallel()
 	lab := labtest.New(t, netlab.Pair())
 	client, server := lab.Host("client"), lab.Host("server")
@@ -73,7 +73,7 @@ interfaces:
 // TestEgressDefault: where egress is left out, everything may leave to both
 // families, and where ingress is left out, nothing new comes in (D1).
 func TestEgressDefault(t *testing.T) {
-	parity.Proves(t, "D4", "seed 3.4", "seed 3.5")
+	parity.Proves(t, "D4", "D1")
 	t.Parallel()
 	lab := labtest.New(t, netlab.Pair())
 	client, server := lab.Host("client"), lab.Host("server")
@@ -109,7 +109,7 @@ interfaces:
 // whatever order they are attached (D6, R4); overlapping rules are legal and a
 // narrow one takes nothing from a wide one (R5, expected outcome 1).
 func TestUnionOfGroups(t *testing.T) {
-	parity.Proves(t, "D6", "row 1", "seed 2.3", "seed 2.13")
+	parity.Proves(t, "D6", "row 1", "R5")
 	t.Parallel()
 	parity.Proves(t, "R4", "R5")
 	lab := labtest.New(t, neighbours())

@@ -46,7 +46,7 @@ func tiers() netlab.Topology {
 // file: a packet is judged twice, leaving its sender and entering its receiver
 // (D7), and a group in a rule stands for the addresses of its members (R27, R31).
 func TestThreeTiers(t *testing.T) {
-	parity.Proves(t, "D7", "R30", "seed 2.10")
+	parity.Proves(t, "D7", "R30", "W10")
 	t.Parallel()
 	lab := labtest.New(t, tiers())
 	web, app, db, client := lab.Host("web"), lab.Host("app"), lab.Host("db"), lab.Host("client")

@@ -164,7 +164,7 @@ func (endless) Read(b []byte) (int, error) { return len(b), nil }
 // cut, with those of the other ports going on.
 func TestSSHOfTheSampleIsCut(t *testing.T) {
 	t.Parallel()
-	parity.Proves(t, "seed 0.17", "seed 3.7", "T15")
+	parity.Proves(t, "W5", "T15")
 	lab := labtest.New(t, netlab.Pair())
 	client, server := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")
 	sample := []string{allow("tcp", 80), allow("tcp", 443), allow("tcp", 22)}
@@ -338,7 +338,7 @@ func TestErrorsAboutUntracked(t *testing.T) {
 }
 
 // TestUntrackedIsShown: explain, flows, status and a revocation say what is
-// untracked and why (aws-semantics A4).
+// untracked and why (A4).
 func TestUntrackedIsShown(t *testing.T) {
 	t.Parallel()
 	parity.Proves(t, "T2")

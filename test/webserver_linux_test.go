@@ -44,7 +44,7 @@ func example(t testing.TB, name string) string {
 // does so with each of the two ways to read the queue and each way to choose
 // among several.
 func TestWebServer(t *testing.T) {
-	parity.Proves(t, "seed 0.9")
+	parity.Proves(t, "W1")
 	for _, driver := range []string{"batch", "go-nfqueue"} {
 		t.Run(driver, func(t *testing.T) { webServer(t, "settings: { queue_driver: "+driver+" }") })
 	}

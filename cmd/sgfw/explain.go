@@ -118,7 +118,7 @@ func explainFile(path, stateDir string, in control.Query) (control.Explanation, 
 	return doc, nil
 }
 
-// printExplanation prints every item of aws-semantics A4, also those that say
+// printExplanation prints every item of A4 in docs/aws.md, also those that say
 // "none".
 func (p *program) printExplanation(x control.Explanation) error {
 	q := x.Query

@@ -8,7 +8,7 @@ const sizeICMP = 8
 
 // Types of ICMP (RFC 792, RFC 950) and ICMPv6 (RFC 4443) that mean something
 // to a flow. Redirect and source quench quote a packet as well, but relate to
-// no flow (aws-semantics T24).
+// no flow (T24).
 const (
 	icmpEchoReply      = 0
 	icmpUnreachable    = 3

@@ -14,12 +14,12 @@ type Kind uint8
 
 const (
 	// KindOther is a protocol without ports: everything but the kinds below,
-	// whatever its payload imitates (aws-semantics R13, T10).
+	// whatever its payload imitates (R13, T10).
 	KindOther Kind = iota
 	KindTCP
 	KindUDP
 	// KindICMP and KindICMPv6 have a type and a code. ICMP inside IPv6 and
-	// ICMPv6 inside IPv4 are KindOther (aws-semantics R12).
+	// ICMPv6 inside IPv4 are KindOther (R12).
 	KindICMP
 	KindICMPv6
 	// KindFragment is a fragment other than the first: no ports, no type.

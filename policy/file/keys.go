@@ -63,7 +63,7 @@ var neverKeys = map[string]string{
 	"source_port": noSourcePort, "source_ports": noSourcePort, "src_port": noSourcePort, "sport": noSourcePort,
 }
 
-// R4 and R6 of the AWS semantics.
+// Why those keys are refused (R4, R6).
 const (
 	allowOnly    = "security groups only allow: leave it out, and what no rule allows is dropped"
 	noOrder      = "rules have no order: any rule that allows is enough"

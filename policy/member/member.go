@@ -1,5 +1,5 @@
 // Package member works out who is in which security group: the addresses that
-// a group peer of a rule stands for (R27, R31 of the AWS semantics). It is pure;
+// a group peer of a rule stands for (R27, R31). It is pure;
 // live addresses come in as values.
 package member
 

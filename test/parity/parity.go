@@ -4,7 +4,9 @@
 //   - R1, D2, T15, X3, Q2 …: the facts of the rule model, the defaults, the
 //     tracking, the exemptions and the quotas;
 //   - "row 10": a row of the table of expected outcomes;
-//   - "seed 2.13": a claim of the documents that the project came from.
+//   - W1 …: what published guides say beyond that.
+//
+// docs/aws.md has the facts behind the handles.
 //
 // A run with [RecordEnv] set leaves a record of what was proven, which is what
 // the table of docs/aws-parity.md is made of and checked against.

@@ -149,7 +149,7 @@ type InterfaceStatus struct {
 }
 
 // GroupStatus is a group and how much of its quota it uses, in four counters as AWS
-// keeps them (aws-semantics Q2): a CIDR counts 1 in its family, a group 1 in each, a
+// keeps them (docs/aws.md Q2): a CIDR counts 1 in its family, a group 1 in each, a
 // prefix list what it may hold.
 type GroupStatus struct {
 	Name string `json:"name"`
@@ -187,7 +187,7 @@ type Device struct {
 	Addresses []string `json:"addresses"`
 	// AllowanceExceeded counts packets that began a flow and found the table full.
 	// AllowanceAvailable is how many flows still find room; all devices share it.
-	// The names are those of AWS (aws-semantics T31).
+	// The names are those of AWS (docs/aws.md T31).
 	AllowanceExceeded  uint64 `json:"conntrack_allowance_exceeded"`
 	AllowanceAvailable int    `json:"conntrack_allowance_available"`
 }

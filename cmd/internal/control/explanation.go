@@ -33,7 +33,7 @@ const (
 	ReasonNotManaged = "not-managed"
 )
 
-// Explanation is what would happen to a packet and why (aws-semantics A4).
+// Explanation is what would happen to a packet and why (docs/aws.md A4).
 type Explanation struct {
 	Schema string `json:"schema"`
 	// Source is the policy file that was asked.
@@ -48,7 +48,7 @@ type Explanation struct {
 	Reason  string `json:"reason"`
 	Detail  string `json:"detail"`
 	// Code is the code that AWS's Reachability Analyzer gives the finding
-	// (aws-semantics A3), empty when a rule permits the packet.
+	// (docs/aws.md A3), empty when a rule permits the packet.
 	Code string `json:"code,omitempty"`
 	// Exemption names the life line or the exempt service that passes the packet
 	// whatever the rules say; empty when none does.
@@ -85,7 +85,7 @@ type GroupTried struct {
 // RuleRef names one rule of the policy.
 type RuleRef struct {
 	// ID is the rule's, the same as long as its direction, protocol, ports and peer
-	// are (aws-semantics R3). IDs are left out where a file is explained that no
+	// are (docs/aws.md R3). IDs are left out where a file is explained that no
 	// daemon of this machine could enforce.
 	ID        string `json:"id,omitempty"`
 	Group     string `json:"group"`

@@ -6,7 +6,7 @@ import (
 	"sgfw/policy"
 )
 
-// Quotas says how much of each quota a policy uses (aws-semantics Q1, Q6, Q7, R26).
+// Quotas says how much of each quota a policy uses (docs/aws.md Q1, Q6, Q7, R26).
 // Where a quota holds for many parts, Used is that of the fullest.
 type Quotas struct {
 	// RulesPerSecurityGroup holds for four counters of each group, which Groups lists.

@@ -247,7 +247,7 @@ func explainOne(t *testing.T, in control.Query) control.Explanation {
 	return Run(filter.Compile(p, nil), nil, 0, q, full)
 }
 
-// Every item of aws-semantics A4 is in the answer.
+// Every item of A4 in docs/aws.md is in the answer.
 func TestRunPermitted(t *testing.T) {
 	x := explainOne(t, control.Query{Direction: "ingress", Protocol: "tcp", From: "203.0.113.9", To: ":443"})
 	want := &control.RuleRef{Group: "web", Direction: "ingress", Index: 0, Description: "HTTPS", Protocol: "tcp",

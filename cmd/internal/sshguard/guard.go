@@ -90,7 +90,7 @@ func (e *LockoutError) Is(target error) bool { return target == ErrLockout }
 // client could not connect anew: by the ingress rules of this machine or, for a
 // client that is a guest of it, by the egress rules of the guest. That alone is
 // asked: a permitted segment also keeps a running session alive, because it is
-// picked up mid-stream (aws-semantics T22), while a session that lives only by
+// picked up mid-stream (T22), while a session that lives only by
 // its flow entry would be the last one.
 func Check(rs *filter.Ruleset, sessions []Session) error {
 	var out []Lockout

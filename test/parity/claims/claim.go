@@ -22,14 +22,14 @@ const (
 	Differs
 	// Absent: there is nothing on a host that the claim could be about, as Why says.
 	Absent
-	// Waits: what it is about is not built; Why names what is missing. Only claims
-	// of the seeds wait.
-	Waits
+	// Unbuilt: what it is about is not built; Why names what is missing. Only claims
+	// of guides may be unbuilt.
+	Unbuilt
 )
 
 // String is the word in the table.
 func (v Verdict) String() string {
-	return [...]string{"same", "our choice", "partly", "differs", "does not apply", "waits"}[v]
+	return [...]string{"same", "our choice", "partly", "differs", "does not apply", "not built"}[v]
 }
 
 // Proven reports whether a claim of this verdict needs a test.
@@ -56,7 +56,7 @@ func ours(handle, says string) Claim         { return Claim{handle, Ours, says, 
 func partly(handle, says, why string) Claim  { return Claim{handle, Partly, says, why} }
 func differs(handle, says, why string) Claim { return Claim{handle, Differs, says, why} }
 func absent(handle, says, why string) Claim  { return Claim{handle, Absent, says, why} }
-func waits(handle, says, why string) Claim   { return Claim{handle, Waits, says, why} }
+func unbuilt(handle, says, why string) Claim { return Claim{handle, Unbuilt, says, why} }
 
 // AWS is what AWS documents, in the order of the table.
 func AWS() []Chapter {
@@ -73,22 +73,19 @@ func AWS() []Chapter {
 	}
 }
 
-// Seeds is what the five documents say that the project came from, as far as a
-// test can tell: articles about security groups, a damaged copy among them.
-// Where two disagree, the claim is what is true.
-func Seeds() []Chapter {
+// Guides is what published guides say about security groups that AWS's own
+// reference does not. Where two guides disagree, the claim is what is true.
+func Guides() []Chapter {
 	return []Chapter{
-		{"An introduction, with rules in Terraform", seed0},
-		{"The same, damaged", seed1},
-		{"Six best practices", seed2},
-		{"A walk through what state means", seed3},
-		{"Doors of a building", seed4},
+		{"A web server", webServer},
+		{"Malformed policies", malformed},
+		{"Layout and review of groups", practices},
 	}
 }
 
 // Find returns the claim with a handle.
 func Find(handle string) (Claim, bool) {
-	for _, ch := range slices.Concat(AWS(), Seeds()) {
+	for _, ch := range slices.Concat(AWS(), Guides()) {
 		for _, c := range ch.Claims {
 			if c.Handle == handle {
 				return c, true

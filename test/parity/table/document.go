@@ -9,19 +9,31 @@ import (
 
 const preface = `# AWS parity, claim by claim
 
-What AWS documents about security groups, how sgfw stands to it, and the tests that say so. This file is made from the tests and from what ` + "`test/parity/claims`" + ` lists: ` + "`make test`" + `
-fails if a claim has no test that passed, and if this file is not what the tests give; ` + "`make parity`" + ` writes it anew. Handles are those that comments and commits cite.
+What AWS documents about security groups, how sgfw compares, and the tests that show it.
+The facts behind each handle are in [aws.md](aws.md).
 
-- **same**: as AWS documents it. **our choice**: AWS does not say; this is what sgfw does. **partly**: proven as far as it concerns a host; the rest is said.
-- **differs**: something else, on purpose. **does not apply**: there is nothing on a host that the claim could be about.
-- A test with a fault behind it, such as *fails with ` + "`union-of-one`" + `*, was seen to fail with the fault of that name, which makes just this claim false (` + "`go run ./test/mutants -claims`" + `).
+This file is generated. ` + "`make parity`" + ` writes it from ` + "`test/parity/claims`" + ` and from the record
+that the last ` + "`make test`" + ` as root has left. That ` + "`make test`" + ` fails if a claim has no test that passed,
+or if this file is out of date. A run without root does not check it.
+
+- **same**: as AWS documents it.
+- **our choice**: AWS does not say; this is what sgfw does.
+- **partly**: proven as far as it concerns a host; the rest is named.
+- **differs**: something else, on purpose.
+- **does not apply**: a host has nothing that the claim could be about.
+- *fails with ` + "`union-of-one`" + `*: the test was seen to fail with the fault of that name, which makes just
+  this claim false (` + "`go run ./test/mutants -claims`" + `).
+
+# What AWS documents
 
 `
 
-const seedPreface = `# What the seeds say
+const guidesPreface = `# What published guides add
 
-sgfw came from five documents about security groups. These are their claims that a test can tell, as they are true: where two documents disagree, or one is out of date,
-the claim here is the corrected one. **waits**: what it is about is not built yet.
+Claims that articles and samples about security groups make beyond AWS's own reference, where a
+test can tell. Where guides disagree or are out of date, the claim is the corrected one.
+
+- **not built**: sgfw does not have the feature that the claim is about.
 
 `
 
@@ -31,15 +43,15 @@ func document(r record) string {
 	b.WriteString(preface)
 	count(&b, claims.AWS())
 	tables(&b, r, claims.AWS())
-	b.WriteString(seedPreface)
-	count(&b, claims.Seeds())
-	tables(&b, r, claims.Seeds())
+	b.WriteString(guidesPreface)
+	count(&b, claims.Guides())
+	tables(&b, r, claims.Guides())
 	return strings.TrimRight(b.String(), "\n") + "\n"
 }
 
 // count writes how many claims have which verdict.
 func count(b *strings.Builder, chapters []claims.Chapter) {
-	var of [claims.Waits + 1]int
+	var of [claims.Unbuilt + 1]int
 	total := 0
 	for _, ch := range chapters {
 		for _, c := range ch.Claims {

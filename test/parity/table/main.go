@@ -87,7 +87,7 @@ func produce(from string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", from, err)
 	}
-	problems := check(r, slices.Concat(claims.AWS(), claims.Seeds()), claims.Inverted)
+	problems := check(r, slices.Concat(claims.AWS(), claims.Guides()), claims.Inverted)
 	for _, p := range problems {
 		fmt.Fprintln(os.Stderr, p)
 	}

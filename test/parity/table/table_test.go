@@ -71,7 +71,7 @@ func TestDocument(t *testing.T) {
 	if back := document(read(t, lines...)); back != there {
 		t.Error("the order of the record shows in the document")
 	}
-	for _, want := range []string{"`filter.TestA`<br>`filter.TestB/x\\|y`<br>`test.TestMany`, 9 cases |", "| R51 |", "| row 26 |", "| seed 4.19 |"} {
+	for _, want := range []string{"`filter.TestA`<br>`filter.TestB/x\\|y`<br>`test.TestMany`, 9 cases |", "| R51 |", "| row 26 |", "| W14 |"} {
 		if !strings.Contains(there, want) {
 			t.Errorf("the document lacks %q", want)
 		}
