@@ -13,13 +13,13 @@ import (
 
 // batchQueue is the queue of DriverBatch.
 type batchQueue struct {
-	cfg   Config
-	fd    int
-	loop  *loop
-	view  *kernelView
-	wake  []byte
-	total counters
-	turns turns
+	cfg      Config
+	fd       int
+	loop     *loop
+	view     *kernelView
+	wake     []byte
+	total    counters
+	sessions sessions
 }
 
 func openBatch(cfg Config, h Handler) (Queue, error) {
@@ -138,14 +138,14 @@ func marshal(m netlink.Message) ([]byte, error) {
 // Run keeps its operating system thread: the thread sleeps in the kernel, and a
 // goroutine handed from thread to thread would lose the warm cache of its CPU.
 func (q *batchQueue) Run(ctx context.Context) error {
-	return q.explain("run", q.turns.serve(ctx, phaseServing, q.wakeUp, q.serve))
+	return q.explain("run", q.sessions.serve(ctx, phaseServing, q.wakeUp, q.serve))
 }
 
 func (q *batchQueue) Drain(ctx context.Context) error {
-	return q.explain("drain", q.turns.drain(ctx, q.wakeUp, q.serve))
+	return q.explain("drain", q.sessions.drain(ctx, q.wakeUp, q.serve))
 }
 
-func (q *batchQueue) serve(t *turn) error {
+func (q *batchQueue) serve(s *session) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	release, err := q.cfg.Affinity.take()
@@ -153,7 +153,7 @@ func (q *batchQueue) serve(t *turn) error {
 		return err
 	}
 	defer release()
-	return q.loop.serve(t)
+	return q.loop.serve(s)
 }
 
 // wakeUp makes a reader return: the kernel's answer gives it something to read. If
@@ -163,7 +163,7 @@ func (q *batchQueue) wakeUp() { _, _ = unix.Write(q.fd, q.wake) }
 func (q *batchQueue) Stats() Stats { return q.total.stats() }
 
 func (q *batchQueue) Close() error {
-	if !q.turns.close(q.wakeUp) {
+	if !q.sessions.close(q.wakeUp) {
 		return nil
 	}
 	q.view.close()

@@ -23,14 +23,14 @@ import (
 // What the library cannot decode it does not pass on, so such a packet gets no
 // verdict and waits until the queue is closed; it is counted.
 type libraryQueue struct {
-	cfg     Config
-	lib     *library.Nfqueue
-	handler Handler
-	view    *kernelView
-	total   counters
-	turns   turns
-	batch   Stats
-	ev      filter.Event
+	cfg      Config
+	lib      *library.Nfqueue
+	handler  Handler
+	view     *kernelView
+	total    counters
+	sessions sessions
+	batch    Stats
+	ev       filter.Event
 	// waiting is how many packets the kernel has without a verdict.
 	waiting func() uint32
 
@@ -151,20 +151,20 @@ func (q *libraryQueue) fail(err error) {
 }
 
 func (q *libraryQueue) Run(ctx context.Context) error {
-	return explain(q.cfg.Queue, "run", q.turns.serve(ctx, phaseServing, q.wakeUp, q.serve))
+	return explain(q.cfg.Queue, "run", q.sessions.serve(ctx, phaseServing, q.wakeUp, q.serve))
 }
 
 func (q *libraryQueue) Drain(ctx context.Context) error {
-	return explain(q.cfg.Queue, "drain", q.turns.drain(ctx, q.wakeUp, q.serve))
+	return explain(q.cfg.Queue, "drain", q.sessions.drain(ctx, q.wakeUp, q.serve))
 }
 
-func (q *libraryQueue) serve(t *turn) error {
+func (q *libraryQueue) serve(s *session) error {
 	at, silent := phaseServing, 0
 	tick := time.NewTicker(IdleInterval)
 	defer tick.Stop()
 	for {
-		q.total.passes.Add(1)
-		if now := t.now(); now != at {
+		q.total.heartbeats.Add(1)
+		if now := s.now(); now != at {
 			if now == phaseStopping {
 				return nil
 			}
@@ -259,22 +259,22 @@ func (q *libraryQueue) event(a library.Attribute) bool {
 }
 
 func (q *libraryQueue) begin() (ready bool) {
-	defer q.survive()
+	defer q.recoverPanic()
 	q.handler.Begin()
 	return true
 }
 
 func (q *libraryQueue) decide() (accept bool) {
-	defer q.survive()
+	defer q.recoverPanic()
 	return q.handler.Decide(&q.ev)
 }
 
 func (q *libraryQueue) end() {
-	defer q.survive()
+	defer q.recoverPanic()
 	q.handler.End()
 }
 
-func (q *libraryQueue) survive() {
+func (q *libraryQueue) recoverPanic() {
 	if recover() != nil {
 		q.batch.Panics++
 	}
@@ -290,7 +290,7 @@ func (q *libraryQueue) wakeUp() {
 func (q *libraryQueue) Stats() Stats { return q.total.stats() }
 
 func (q *libraryQueue) Close() error {
-	if !q.turns.close(q.wakeUp) {
+	if !q.sessions.close(q.wakeUp) {
 		return nil
 	}
 	close(q.closing)

@@ -7,9 +7,9 @@ import (
 	"sgfw/filter"
 )
 
-// TestPasses: a queue that is served comes round also while nothing arrives,
+// TestHeartbeats: a queue that is served comes round also while nothing arrives,
 // and one whose handler hangs does not.
-func TestPasses(t *testing.T) {
+func TestHeartbeats(t *testing.T) {
 	for _, d := range Drivers() {
 		t.Run(string(d), func(t *testing.T) {
 			hanging, release := make(chan struct{}), make(chan struct{})
@@ -20,9 +20,9 @@ func TestPasses(t *testing.T) {
 			}})
 			wait := run(t, q)
 			moves := func(within time.Duration) bool {
-				from := q.Stats().Passes
+				from := q.Stats().Heartbeats
 				for end := time.Now().Add(within); time.Now().Before(end); time.Sleep(time.Millisecond) {
-					if q.Stats().Passes != from {
+					if q.Stats().Heartbeats != from {
 						return true
 					}
 				}

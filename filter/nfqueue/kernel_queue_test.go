@@ -92,10 +92,10 @@ func TestDrained(t *testing.T) {
 	if done, err := drained(0, 1); !done || err != nil {
 		t.Errorf("nothing waits: %v, %v", done, err)
 	}
-	if done, _ := drained(1, drainPatience-1); done {
+	if done, _ := drained(1, drainAttempts-1); done {
 		t.Error("gave up a waiting packet too early")
 	}
-	if done, err := drained(2, drainPatience); !done || !errors.Is(err, ErrStranded) {
+	if done, err := drained(2, drainAttempts); !done || !errors.Is(err, ErrStranded) {
 		t.Errorf("two packets without a message: %v, %v", done, err)
 	}
 }
@@ -106,7 +106,7 @@ func TestStatsAdd(t *testing.T) {
 	if d := cmp.Diff(two, one.Add(one)); d != "" {
 		t.Errorf("sum (-want +got):\n%s", d)
 	}
-	if got := (Stats{Passes: 3}).Add(Stats{Passes: 4}).Passes; got != 7 {
+	if got := (Stats{Heartbeats: 3}).Add(Stats{Heartbeats: 4}).Heartbeats; got != 7 {
 		t.Errorf("3 and 4 passes are %d", got)
 	}
 	var c counters

@@ -50,16 +50,16 @@ func newLoop(copyRange uint32) *loop {
 	}
 }
 
-// serve answers packets until the turn is over or the queue fails.
-func (l *loop) serve(t *turn) error {
+// serve answers packets until the session is over or the queue fails.
+func (l *loop) serve(s *session) error {
 	l.gone = 0
 	at, silent := phaseServing, 0
 	if err := l.setTimeout(IdleInterval); err != nil {
 		return err
 	}
 	for {
-		l.total.passes.Add(1)
-		if now := t.now(); now != at {
+		l.total.heartbeats.Add(1)
+		if now := s.now(); now != at {
 			if now == phaseStopping {
 				return nil
 			}
@@ -165,7 +165,7 @@ func (l *loop) decideBatch(n int, ready bool) error {
 // preview shows the handler the packets of the first n messages, if it wants to
 // see them. What is wrong with a message, decideBatch finds out.
 func (l *loop) preview(p Previewer, n int) {
-	defer l.survive()
+	defer l.recoverPanic()
 	if !p.WantsPreview() {
 		return
 	}
@@ -301,24 +301,24 @@ func callError(call string, err error) error {
 }
 
 func (l *loop) begin() (ready bool) {
-	defer l.survive()
+	defer l.recoverPanic()
 	l.handler.Begin()
 	return true
 }
 
 func (l *loop) decide() (accept bool) {
-	defer l.survive()
+	defer l.recoverPanic()
 	return l.handler.Decide(&l.msg.ev)
 }
 
 func (l *loop) end() {
-	defer l.survive()
+	defer l.recoverPanic()
 	l.handler.End()
 }
 
-// survive ends a panic of the handler. The interrupted function returns
+// recoverPanic ends a panic of the handler. The interrupted function returns
 // false.
-func (l *loop) survive() {
+func (l *loop) recoverPanic() {
 	if recover() != nil {
 		l.batch.Panics++
 	}

@@ -16,12 +16,12 @@ const IdleInterval = 500 * time.Millisecond
 const (
 	// drainInterval is how long a queue must be silent to count as drained.
 	drainInterval = 20 * time.Millisecond
-	// drainPatience is after how many silent drainIntervals in a row the
-	// packets still waiting are given up.
-	drainPatience = 10
+	// drainAttempts is after how many silent drainIntervals in a row a drain gives
+	// up the packets that still wait.
+	drainAttempts = 10
 )
 
-// phase is how far a turn has come. It only grows.
+// phase is how far a session has come. It only grows.
 type phase uint32
 
 const (
@@ -30,139 +30,143 @@ const (
 	phaseStopping
 )
 
-// turn is one Run, or one Drain without a Run.
-type turn struct {
+// session is one Run, or one Drain without a Run.
+type session struct {
 	phase atomic.Uint32
-	// done is closed when the turn is over; err may be read then.
+	// done is closed when the session is over; err may be read then.
 	done chan struct{}
 	err  error
 }
 
-func (t *turn) now() phase { return phase(t.phase.Load()) }
+func (s *session) now() phase { return phase(s.phase.Load()) }
 
-// advance brings the turn to p unless it is further already.
-func (t *turn) advance(p phase) {
+// advance brings the session to p unless it is further already.
+func (s *session) advance(p phase) {
 	for {
-		old := t.phase.Load()
-		if old >= uint32(p) || t.phase.CompareAndSwap(old, uint32(p)) {
+		old := s.phase.Load()
+		if old >= uint32(p) || s.phase.CompareAndSwap(old, uint32(p)) {
 			return
 		}
 	}
 }
 
-// turns lets one turn at a time serve a queue and orders Run, Drain and Close.
-// The zero value is ready.
-type turns struct {
+// sessions lets one session at a time serve a queue and orders Run, Drain and
+// Close. The zero value is ready.
+type sessions struct {
 	mu      sync.Mutex
-	current *turn
+	current *session
 	closed  bool
 }
 
-// serve runs loop as one turn and calls wake when ctx ends it. While the queue is
-// being drained it waits for that instead.
-func (s *turns) serve(ctx context.Context, first phase, wake func(), loop func(*turn) error) error {
-	t := &turn{done: make(chan struct{})}
-	t.phase.Store(uint32(first))
-	s.mu.Lock()
+// serve runs loop as one session and calls wake when ctx ends it. While the queue
+// is being drained it waits for that instead.
+func (all *sessions) serve(
+	ctx context.Context, first phase, wake func(), loop func(*session) error,
+) error {
+	s := &session{done: make(chan struct{})}
+	s.phase.Store(uint32(first))
+	all.mu.Lock()
 	switch {
-	case s.closed:
-		s.mu.Unlock()
+	case all.closed:
+		all.mu.Unlock()
 		return ErrClosed
-	case s.current != nil:
-		other := s.current
-		s.mu.Unlock()
+	case all.current != nil:
+		other := all.current
+		all.mu.Unlock()
 		if other.now() != phaseDraining {
 			return ErrBusy
 		}
-		// The Drain that is to end this turn came before it.
+		// A Drain was called before this Run and would have ended it.
 		<-other.done
 		return other.err
 	}
-	s.current = t
-	s.mu.Unlock()
+	all.current = s
+	all.mu.Unlock()
 
 	defer func() {
-		s.mu.Lock()
-		s.current = nil
-		s.mu.Unlock()
-		close(t.done)
+		all.mu.Lock()
+		all.current = nil
+		all.mu.Unlock()
+		close(s.done)
 	}()
 	unhook := context.AfterFunc(ctx, func() {
-		t.advance(phaseStopping)
-		s.awake(wake)
+		s.advance(phaseStopping)
+		all.awake(wake)
 	})
 	defer unhook()
-	t.err = loop(t)
-	return t.err
+	s.err = loop(s)
+	return s.err
 }
 
-// drain brings the turn under way to its end. If there is none, or if it was
-// stopped before it was drained, drain serves a turn itself.
-func (s *turns) drain(ctx context.Context, wake func(), loop func(*turn) error) error {
+// drain makes the current session drain the queue and end. If there is none, or if
+// it was stopped before the queue was drained, drain runs a session of its own.
+func (all *sessions) drain(ctx context.Context, wake func(), loop func(*session) error) error {
 	for {
-		s.mu.Lock()
-		t := s.current
-		s.mu.Unlock()
-		if t == nil {
-			switch err := s.serve(ctx, phaseDraining, wake, loop); {
+		all.mu.Lock()
+		s := all.current
+		all.mu.Unlock()
+		if s == nil {
+			switch err := all.serve(ctx, phaseDraining, wake, loop); {
 			case errors.Is(err, ErrBusy):
-				continue // a Run came first: that is the turn to end
+				continue // a Run came first: drain that session
 			case err != nil:
 				return err
 			}
 			return ctx.Err()
 		}
-		t.advance(phaseDraining)
-		s.awake(wake)
+		s.advance(phaseDraining)
+		all.awake(wake)
 		select {
-		case <-t.done:
-			if t.err != nil || t.now() == phaseDraining {
-				return t.err
+		case <-s.done:
+			if s.err != nil || s.now() == phaseDraining {
+				return s.err
 			}
 		case <-ctx.Done():
-			t.advance(phaseStopping)
-			s.awake(wake)
-			<-t.done
+			s.advance(phaseStopping)
+			all.awake(wake)
+			<-s.done
 			return ctx.Err()
 		}
 	}
 }
 
-// close ends the turn under way and reports whether this call is the one that
-// has to release what the queue holds.
-func (s *turns) close(wake func()) bool {
-	s.mu.Lock()
-	t, first := s.current, !s.closed
-	s.closed = true
-	s.mu.Unlock()
-	if t != nil {
-		t.advance(phaseStopping)
+// close ends the current session. It reports whether this call is the first, which
+// has to release the queue's resources.
+func (all *sessions) close(wake func()) (first bool) {
+	all.mu.Lock()
+	s := all.current
+	first = !all.closed
+	all.closed = true
+	all.mu.Unlock()
+	if s != nil {
+		s.advance(phaseStopping)
 		if first {
-			// Not by awake: the descriptor stays open until t is done.
+			// Not by awake, which no longer wakes. The descriptor is still open: it is
+			// closed after s is done.
 			wake()
 		}
-		<-t.done
+		<-s.done
 	}
 	return first
 }
 
-// awake calls wake unless the queue has been closed, after which the
-// descriptor that wake would use may belong to somebody else.
-func (s *turns) awake(wake func()) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.closed {
+// awake calls wake unless the queue has been closed: wake's descriptor may then
+// have been closed and used for another file.
+func (all *sessions) awake(wake func()) {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	if !all.closed {
 		wake()
 	}
 }
 
-// drained says whether a queue is done after its silent'th interval without a
-// message while waiting packets had no verdict.
+// drained reports whether a drain is over. waiting is how many packets have no
+// verdict, silent how many intervals in a row no message came.
 func drained(waiting uint32, silent int) (bool, error) {
 	switch {
 	case waiting == 0:
 		return true, nil
-	case silent < drainPatience:
+	case silent < drainAttempts:
 		return false, nil
 	}
 	return true, fmt.Errorf("%w: %d", ErrStranded, waiting)

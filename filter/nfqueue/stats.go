@@ -24,10 +24,10 @@ type Stats struct {
 	Overruns uint64
 	// Batches is how many reads returned messages.
 	Batches uint64
-	// Passes is how often the goroutine that serves the queue came round: with
+	// Heartbeats is how often the goroutine that serves the queue came round: with
 	// every batch, and at least every IdleInterval while none comes. A count
 	// that stands still is a queue that nobody serves.
-	Passes uint64
+	Heartbeats uint64
 	// Panics of the handler. Each dropped its packet or its batch.
 	Panics uint64
 }
@@ -44,19 +44,19 @@ func (s Stats) Add(o Stats) Stats {
 		VerdictErrors:     s.VerdictErrors + o.VerdictErrors,
 		Overruns:          s.Overruns + o.Overruns,
 		Batches:           s.Batches + o.Batches,
-		Passes:            s.Passes + o.Passes,
+		Heartbeats:        s.Heartbeats + o.Heartbeats,
 		Panics:            s.Panics + o.Panics,
 	}
 }
 
 // counters is Stats shared between the goroutine that serves a queue and those
 // that look at it. The server collects a batch in a Stats of its own and
-// publishes it at the batch's end, so a packet costs no atomic operation. Passes
+// publishes it at the batch's end, so a packet costs no atomic operation. Heartbeats
 // are counted one by one: an idle server has no batch to publish.
 type counters struct {
 	packets, accepted, dropped, malformed, unknownAttributes atomic.Uint64
 	foreign, verdictErrors, overruns, batches, panics        atomic.Uint64
-	passes                                                   atomic.Uint64
+	heartbeats                                               atomic.Uint64
 }
 
 func (c *counters) publish(s *Stats) {
@@ -93,7 +93,7 @@ func (c *counters) stats() Stats {
 		VerdictErrors:     c.verdictErrors.Load(),
 		Overruns:          c.overruns.Load(),
 		Batches:           c.batches.Load(),
-		Passes:            c.passes.Load(),
+		Heartbeats:        c.heartbeats.Load(),
 		Panics:            c.panics.Load(),
 	}
 }

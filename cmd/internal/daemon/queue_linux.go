@@ -135,7 +135,7 @@ func (q *queue) wait(why error) (first bool) {
 	first = !q.missing
 	q.lost, q.missing = why, true
 	// Who waits for a queue goes round, too.
-	q.past.Passes++
+	q.past.Heartbeats++
 	return first
 }
 

@@ -34,7 +34,7 @@ func (q *frailQueue) Run(ctx context.Context) error {
 }
 
 func (q *frailQueue) Drain(context.Context) error { return q.Close() }
-func (q *frailQueue) Stats() nfqueue.Stats        { return nfqueue.Stats{Packets: 10, Passes: 1} }
+func (q *frailQueue) Stats() nfqueue.Stats        { return nfqueue.Stats{Packets: 10, Heartbeats: 1} }
 func (q *frailQueue) Close() error                { q.once.Do(func() { close(q.over) }); return nil }
 
 // binder makes frail queues, unless it has an error to return first.
@@ -103,7 +103,7 @@ func TestAStolenQueueIsWaitedFor(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- q.Run(t.Context()) }()
 	b.failing(&nfqueue.OwnedError{Queue: 7}, &nfqueue.OwnedError{Queue: 7})
-	before := q.Stats().Passes
+	before := q.Stats().Heartbeats
 	b.made[0].breaks <- nfqueue.ErrGone
 	if got := []queueChange{<-told, <-told}; !slices.Equal(got, []queueChange{queueLost, queueMissing}) {
 		t.Errorf("told %v", got)
@@ -114,7 +114,7 @@ func TestAStolenQueueIsWaitedFor(t *testing.T) {
 	if got := <-told; got != queueBound || q.unbindable() != nil {
 		t.Errorf("told %v, %v", got, q.unbindable())
 	}
-	if q.Stats().Passes <= before {
+	if q.Stats().Heartbeats <= before {
 		t.Error("waiting does not go round: the watchdog would end it")
 	}
 	must(t, q.Drain(t.Context()))

@@ -26,7 +26,7 @@ type pulse struct {
 func newPulse(queues []nfqueue.Queue) *pulse {
 	p := &pulse{queues: queues, passes: make([]uint64, len(queues))}
 	for i, q := range queues {
-		p.passes[i] = q.Stats().Passes
+		p.passes[i] = q.Stats().Heartbeats
 	}
 	return p
 }
@@ -36,7 +36,7 @@ func newPulse(queues []nfqueue.Queue) *pulse {
 func (p *pulse) beat() (still []int) {
 	now := make([]uint64, len(p.queues))
 	for i, q := range p.queues {
-		now[i] = q.Stats().Passes
+		now[i] = q.Stats().Heartbeats
 		if now[i] == p.passes[i] {
 			still = append(still, i)
 		}

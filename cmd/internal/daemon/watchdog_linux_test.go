@@ -16,7 +16,7 @@ type countingQueue struct {
 	passes uint64
 }
 
-func (q *countingQueue) Stats() nfqueue.Stats { return nfqueue.Stats{Passes: q.passes} }
+func (q *countingQueue) Stats() nfqueue.Stats { return nfqueue.Stats{Heartbeats: q.passes} }
 
 func TestPulse(t *testing.T) {
 	a, b := &countingQueue{passes: 7}, &countingQueue{passes: 9}
