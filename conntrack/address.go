@@ -6,10 +6,11 @@ import (
 )
 
 // Addr is an IP address as two big-endian words, so that a comparison is two
-// machine instructions and a hash needs no loop. An IPv4 address is held
-// IPv4-mapped (::ffff:a.b.c.d); an IPv6 packet that carries a mapped address
-// on the wire never reaches this type (the parser refuses it), so the two
-// families cannot meet. The zero value is the IPv6 address ::.
+// machine instructions and a hash needs no loop. The zero value is the IPv6
+// address ::.
+//
+// An IPv4 address is held IPv4-mapped (::ffff:a.b.c.d). The packet parser refuses
+// IPv6 packets that carry such an address, so the two families cannot be confused.
 type Addr struct {
 	Hi, Lo uint64
 }

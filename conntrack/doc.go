@@ -1,17 +1,22 @@
-// Package conntrack follows flows the way an AWS security group does: a packet
-// of a live flow passes in either direction whatever the rules say
-// (T1), so the table decides most packets and the rules only
-// first ones. It knows tuples, TCP states with sequence numbers, the relation
-// between an ICMP error and the flow that it quotes, timers and limits, and
-// nothing of rules, packets or the kernel.
+// Package conntrack is a flow table: the connection tracking behind AWS security
+// groups. A packet of a live flow passes in either direction, whatever the rules
+// say (T1). So the table decides most packets, and the rules only the first one of
+// a flow.
 //
-// A packet's way through the table: [Table.Lock] its tuple; if there is a
-// [Entry.Flow], ask it with [Flow.Assess], and apply what passes with
-// [Entry.Update]; if there is none, or the outcome is [OutcomeReopen], ask the
-// rules and then [Entry.Insert]; [Entry.Unlock].
+// The package knows tuples, TCP states with sequence numbers, timers and limits.
+// It knows nothing of rules, packet formats or the kernel.
 //
-// Every packet of a live flow passes, whatever its numbers (T28). What numbers
-// are for is the flow's future: it gets the long timer and safety from eviction,
-// and loses them, only by a number that the other side chose and that a forger of
-// one side does not know.
+// For each packet the caller takes these steps:
+//
+//  1. [Table.Lock] locks the entry of the packet's tuple.
+//  2. If [Entry.Flow] is a live flow, [Flow.Assess] says what the packet means for
+//     it, and [Entry.Update] applies a packet that passed.
+//  3. If there is no flow, or the outcome is [OutcomeReopen], the caller consults
+//     its rules and, if they permit the packet, calls [Entry.Insert].
+//  4. [Entry.Unlock] releases the entry.
+//
+// Every packet of a live TCP flow passes, whatever its sequence number (T28).
+// Sequence numbers decide how long the flow lives. It gets the long timer, and
+// protection from eviction, only by a number that the other side chose, and loses
+// them only by such a number. An attacker who forges one side does not know it.
 package conntrack

@@ -1,21 +1,22 @@
 package conntrack
 
-// sweepSlice is how many entries are looked at under one hold of a shard's
-// lock, some microseconds.
+// sweepSlice is how many entries are examined while a shard's lock is held, which
+// takes some microseconds.
 const sweepSlice = 64
 
-// Expire looks at up to budget entries, free ones included, going on where the
-// last call ended, and removes the flows whose timers have run out; it returns
-// how many. It holds one shard's lock at a time for a bounded slice, and ends
-// after one round. While one call runs another returns at once.
-// Calling it ten times a second with a tenth of [Table.Slots] removes every
-// flow within a second of its end.
+// Expire removes flows whose timers have run out and returns how many. It examines
+// up to budget entries, free ones included, and continues where the last call
+// ended. It stops after one round through the table. It holds one shard's lock at a
+// time, for a bounded slice. A call returns at once while another one runs.
+//
+// Called ten times a second with a tenth of [Table.Slots], it removes every flow
+// within a second of its expiry.
 func (t *Table) Expire(now Time, budget int) (removed int) {
 	if !t.sweeping.TryLock() {
 		return 0
 	}
 	defer t.sweeping.Unlock()
-	for range len(t.shards) + 1 { // the first shard may be met in its middle
+	for range len(t.shards) + 1 { // the last call may have ended within a shard
 		s := &t.shards[t.sweepShard]
 		for end := false; !end; {
 			if budget <= 0 {
@@ -34,9 +35,9 @@ func (t *Table) Expire(now Time, budget int) (removed int) {
 	return removed
 }
 
-// Shorten lets the flow that [Table.Range] showed live no longer than its idle timer
-// from now on, and reports whether it would have lived longer. A flow that was
-// revoked keeps its time.
+// Shorten applies a shorter idle timer to a flow that [Table.Range] returned: it
+// lives no longer than that timer from now on. It reports whether the flow would
+// have lived longer. A revoked flow keeps its deadline.
 func (t *Table) Shorten(f *FlowInfo, tmo *Timeouts, now Time) bool {
 	if f.State == StateRevoked || f.Expires <= now.deadline(tmo.timer(f.Class, f.State)).time() {
 		return false
@@ -56,7 +57,7 @@ func (t *Table) Shorten(f *FlowInfo, tmo *Timeouts, now Time) bool {
 }
 
 // Slots returns the number of entries that a complete round of [Table.Expire]
-// looks at.
+// examines.
 func (t *Table) Slots() (n int) {
 	for i := range t.shards {
 		s := &t.shards[i]
@@ -67,13 +68,13 @@ func (t *Table) Slots() (n int) {
 	return n
 }
 
-// sweepOn looks at the next n entries and stops at the last one, where the next
-// round begins. tracked is how many of the removed flows were.
+// sweepOn examines the next n entries. It stops after the last entry, where the next
+// round begins. tracked is how many of the removed flows were tracked ones.
 func (s *shard) sweepOn(now Time, n int) (looked, removed, tracked int) {
 	i := s.sweep
 	for ; looked < n && i < s.end(); looked++ {
 		if f := s.at(i); f.deadline() != 0 && f.expired(now) && f.tryLock() {
-			if f.expired(now) { // still: another clock may be a little behind
+			if f.expired(now) { // still: its worker may have refreshed it before the lock
 				if !f.Untracked() {
 					tracked++
 				}
@@ -92,15 +93,14 @@ func (s *shard) sweepOn(now Time, n int) (looked, removed, tracked int) {
 	return looked, removed, tracked
 }
 
-// reclaim is a slice of expiry for an insert that needs room. It returns how many
-// places became free.
+// reclaim examines n entries for an insert that needs room. It returns how many
+// tracked flows it removed.
 func (s *shard) reclaim(now Time, n int) (free int) {
 	_, _, free = s.sweepOn(now, n)
 	return free
 }
 
-// expire removes a flow whose timer has run out. The caller holds the
-// entry lock.
+// expire removes a flow whose timer has run out. The caller holds the entry lock.
 func (s *shard) expire(i uint32, f *Flow) {
 	s.stats.expired++
 	s.remove(i, f)

@@ -23,7 +23,7 @@ func TestExpireSlices(t *testing.T) {
 		c.Insert(&s, 0, &tmo, at)
 		c.Unlock()
 	}
-	if slots := table.Slots(); slots < n || slots > n+shardCount*chunkLen {
+	if slots := table.Slots(); slots < n || slots > n+shardCount*slabLen {
 		t.Errorf("Slots = %d for %d flows", slots, n)
 	}
 	now := Time(45 * time.Second)

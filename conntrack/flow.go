@@ -2,10 +2,10 @@ package conntrack
 
 import "math/bits"
 
-// Flow is one entry of the table. It lives inside the table: a *Flow is valid
-// only until the [Entry] that gave it is unlocked. It holds no pointers, so that
-// the garbage collector never looks at a million of them; its 112 bytes are in
-// the order of use.
+// Flow is a connection, or what corresponds to one in other protocols. It lives
+// inside the table: a *Flow is valid only until its [Entry] is unlocked. It holds
+// no pointers, so that the garbage collector never scans a million of them. Its 112
+// bytes are in the order of use.
 type Flow struct {
 	key      Tuple
 	lockWord uint32 // deadline and entry lock, see lockHeld
@@ -15,51 +15,51 @@ type Flow struct {
 	rule     uint32
 	half     [2]half // by Direction; TCP only
 	packets  [2]uint32
-	bytesLo  [2]uint32 // 48 bits of bytes in two parts, or padding would follow
+	bytesLo  [2]uint32 // low 32 of 48 bits: one field would need padding
 	bytesHi  [2]uint16
 	created  tick
-	// claim is a number that one side stated and the other has not confirmed
-	// (see flagClaimSYN, flagClaimFIN).
+	// claim is a sequence number that one side sent and the other has not
+	// acknowledged, see flagClaimSYN and flagClaimFIN.
 	claim uint32
-	older uint32 // towards the head of the eviction queue
-	newer uint32 // or the next in the free list
+	older uint32 // previous flow in the eviction queue
+	newer uint32 // next flow in the eviction queue, or next entry in the free list
 }
 
-// half is what one side of a TCP connection has shown.
+// half is what is known of one side of a TCP connection.
 type half struct {
-	// end is the sequence number behind the last byte that is certain:
-	// contiguous, or acknowledged by the other side. In StatePickup it is the
-	// first number seen.
+	// end is the sequence number after the last byte that is certain: seen without
+	// a gap, or acknowledged by the other side. In StatePickup it is the first
+	// number seen.
 	end uint32
 	// top is the highest sequence number seen at all, never before end.
 	top uint32
-	// ack is the highest acknowledgement that this side sent for something the
-	// other side has sent. In StatePickup it is the latest.
+	// ack is the highest acknowledgement that this side sent for data of the other
+	// side. In StatePickup it is the latest one.
 	ack uint32
 }
 
-// flowFlags are the facts that do not fit into State. The flags of the two
-// directions lie side by side: flag<<Direction.
+// flowFlags are facts about a flow beside its State. Where each direction has a
+// flag, it is flag<<Direction.
 type flowFlags uint16
 
 const (
 	// flagEgress: Egress opened the flow.
 	flagEgress flowFlags = 1 << 0
-	// flagKnown: the numbers of the side that did not open are known: its SYN
-	// crossed ours, or (StatePickup) it sent a segment.
+	// flagKnown: the sequence numbers of the side that did not open are known. Its
+	// SYN crossed the opener's, or it sent a segment (StatePickup).
 	flagKnown flowFlags = 1 << 1
 	// flagSynAcked: the opener acknowledged that crossing SYN.
 	flagSynAcked flowFlags = 1 << 2
-	// flagClaimSYN: a SYN with another number passed by the rules: claim is the
-	// acknowledgement that would prove that the other side took it.
+	// flagClaimSYN: the rules let a SYN with another number pass. claim is the
+	// acknowledgement that would prove that the other side accepted it.
 	flagClaimSYN flowFlags = 1 << 3
-	// flagClaimFIN: a FIN came behind a gap: claim is the number behind it.
+	// flagClaimFIN: a FIN came after a gap. claim is the number after it.
 	flagClaimFIN flowFlags = 1 << 4
-	// flagClaimEgress: the claim is Egress's.
+	// flagClaimEgress: the claim is that of the egress direction.
 	flagClaimEgress flowFlags = 1 << 5
 	// flagFIN<<d: d sent a FIN that counts.
 	flagFIN flowFlags = 1 << 6
-	// flagFINAcked<<d: it is acknowledged.
+	// flagFINAcked<<d: the FIN of d is acknowledged.
 	flagFINAcked flowFlags = 1 << 8
 	// flagUntracked: see [Entry.InsertUntracked].
 	flagUntracked flowFlags = 1 << 10
@@ -72,7 +72,7 @@ const (
 // Tuple returns the flow's tuple.
 func (f *Flow) Tuple() Tuple { return f.key }
 
-// State returns where the flow stands.
+// State returns the flow's state.
 func (f *Flow) State() State { return f.state }
 
 // Opener returns the direction of the packet that opened the flow.
@@ -81,14 +81,14 @@ func (f *Flow) Opener() Direction { return Direction(f.flags & flagEgress) }
 // Rule returns the value given to [Entry.Insert].
 func (f *Flow) Rule() uint32 { return f.rule }
 
-// Untracked reports whether the flow is only remembered, see
+// Untracked reports whether the flow is an untracked one, see
 // [Entry.InsertUntracked].
 func (f *Flow) Untracked() bool { return f.flags&flagUntracked != 0 }
 
 // queue returns the eviction queue that the flow waits in.
 func (f *Flow) queue() queueID { return f.queueIn(f.state) }
 
-// queueIn is queue for another state of the flow.
+// queueIn returns the eviction queue of the flow in state s.
 func (f *Flow) queueIn(s State) queueID {
 	id := s.queue()
 	switch {
@@ -102,10 +102,11 @@ func (f *Flow) queueIn(s State) queueID {
 	return queueProven
 }
 
-// Assess says what the flow makes of a packet of its tuple. It changes nothing.
+// Assess returns what a packet with the flow's tuple means for the flow. It changes
+// nothing.
 func (f *Flow) Assess(p *PacketMeta) Outcome {
 	if f.state == StateEstablished && p.Class == ClassTCP && p.TCP.Flags&(ACK|SYN|FIN|RST) == ACK {
-		return OutcomeMember // nearly all; the tuple'p protocol is TCP on both sides
+		return OutcomeMember // nearly all packets
 	}
 	if p.Class != f.class {
 		return OutcomeRules
@@ -122,7 +123,7 @@ func (f *Flow) Assess(p *PacketMeta) Outcome {
 	return OutcomeMember
 }
 
-// open makes the entry a new flow opened by s.
+// open fills the entry with a new flow that p opened.
 func (f *Flow) open(p *PacketMeta, rule uint32, now Time) {
 	f.class = p.Class
 	f.state = StateUnreplied
@@ -136,7 +137,7 @@ func (f *Flow) open(p *PacketMeta, rule uint32, now Time) {
 	f.count(p)
 }
 
-// count adds a packet to the totals, which stick at their maximum.
+// count adds a packet to the totals, which saturate.
 func (f *Flow) count(p *PacketMeta) {
 	d := p.Dir & 1
 	n, lo := f.packets[d]+1, f.bytesLo[d]+p.Bytes
@@ -147,7 +148,7 @@ func (f *Flow) count(p *PacketMeta) {
 	f.packets[d], f.bytesLo[d] = n, lo
 }
 
-// countOver is count where one of the words runs over.
+// countOver is count where one of the words overflows.
 func (f *Flow) countOver(d Direction, size uint32) {
 	if n := f.packets[d] + 1; n != 0 {
 		f.packets[d] = n

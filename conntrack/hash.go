@@ -6,8 +6,8 @@ import (
 	"math/bits"
 )
 
-// hashKey makes the hash of one table unpredictable, so that nobody can send
-// packets whose tuples share one bucket.
+// hashKey makes the hash of one table unpredictable, so that nobody can choose
+// tuples that collide.
 type hashKey [4]uint64
 
 // newHashKey spreads a two-word seed over four words; a zero seed means a
@@ -31,8 +31,9 @@ func newHashKey(seed [2]uint64) hashKey {
 	return k
 }
 
-// hash mixes the five words of a tuple by folded 128-bit products, as wyhash
-// does. The shard takes its upper bits, the bucket its lower ones.
+// hash mixes the five words of a tuple by folded 128-bit products, as wyhash does.
+// Its top bits name the shard. Below them eight bits are the tag that the index
+// stores, and the low 48 bits name two groups of the index.
 func (k *hashKey) hash(t *Tuple) uint64 {
 	w := uint64(t.LocalPort)<<48 | uint64(t.RemotePort)<<32 | uint64(t.meta)
 	a := fold(t.Local.Lo^k[0], t.Remote.Lo^k[1])
@@ -40,13 +41,13 @@ func (k *hashKey) hash(t *Tuple) uint64 {
 	return fold(a^w^k[2], b^k[1])
 }
 
-// fold multiplies to 128 bits and adds the halves without carry.
+// fold multiplies to 128 bits and XORs the two halves.
 func fold(a, b uint64) uint64 {
 	hi, lo := bits.Mul64(a, b)
 	return hi ^ lo
 }
 
-// equal is t == o without a call: the words that differ most often first.
+// equal is t == o, inlined, and compares the words that differ most often first.
 func (t *Tuple) equal(o *Tuple) bool {
 	return t.Remote.Lo == o.Remote.Lo &&
 		t.LocalPort == o.LocalPort && t.RemotePort == o.RemotePort &&

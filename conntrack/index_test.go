@@ -122,7 +122,7 @@ func TestGroupMatch(t *testing.T) {
 	}
 }
 
-// TestLanes: flows of different lanes never share a chunk, freed entries go back
+// TestLanes: flows of different lanes never share a slab, freed entries go back
 // to their lane, and a lane that grows takes what others left rather than memory.
 func TestLanes(t *testing.T) {
 	const n = 4000
@@ -141,11 +141,11 @@ func TestLanes(t *testing.T) {
 	owner := map[uint32]uint8{}
 	for i := range n {
 		lane := uint8(i % 3)
-		chunk := open(&tuples[i], lane) >> chunkBits
-		if o, ok := owner[chunk]; ok && o != lane {
-			t.Fatalf("chunk %d holds flows of lanes %d and %d", chunk, o, lane)
+		slab := open(&tuples[i], lane) >> slabBits
+		if o, ok := owner[slab]; ok && o != lane {
+			t.Fatalf("slab %d holds flows of lanes %d and %d", slab, o, lane)
 		}
-		owner[chunk] = lane
+		owner[slab] = lane
 		if i%5 == 4 {
 			table.Delete(&tuples[i-4], 0)
 		}
@@ -157,7 +157,7 @@ func TestLanes(t *testing.T) {
 	for i := range n / 2 {
 		open(&tuples[n+i], Lanes+1) // lane 1 again
 	}
-	if grown := s.slots() - had; grown > (Lanes+1)*chunkLen+n/2/8 {
+	if grown := s.slots() - had; grown > (Lanes+1)*slabLen+n/2/8 {
 		t.Errorf("a lane took %d new entries while others had plenty", grown)
 	}
 	if got := table.Len(); got != n/2 {

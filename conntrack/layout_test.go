@@ -13,8 +13,8 @@ func TestSizes(t *testing.T) {
 	if n := unsafe.Sizeof(Flow{}); n != 112 {
 		t.Errorf("an entry has %d bytes, want 112", n)
 	}
-	if n := unsafe.Sizeof(chunk{}); n > 4096 || n+unsafe.Sizeof(Flow{}) <= 4096 {
-		t.Errorf("a chunk has %d bytes, want as many entries as 4096 holds", n)
+	if n := unsafe.Sizeof(slab{}); n > 4096 || n+unsafe.Sizeof(Flow{}) <= 4096 {
+		t.Errorf("a slab has %d bytes, want as many entries as 4096 holds", n)
 	}
 	if n := unsafe.Sizeof(shard{}); n%128 != 0 {
 		t.Errorf("a shard has %d bytes, want a multiple of 128", n)

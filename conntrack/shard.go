@@ -12,7 +12,7 @@ const (
 )
 
 // shard is a part of the table. Entries have numbers; 0 means none, so the
-// first entry of the first chunk is never used.
+// first entry of the first slab is never used.
 //
 // There are two kinds of locks. The shard's guards its index, slabs, queues (the
 // links in the entries too) and counters. The entry lock guards a flow; its key and
@@ -36,7 +36,7 @@ type shard struct {
 	bit    uint64   // 1 << the shard's number
 	stash  []uint32 // entries whose groups were both full: a handful
 	lanes  [Lanes]lane
-	owners []uint8 // the lane of each chunk
+	owners []uint8 // the lane of each slab
 	count  uint32  // live entries, expired ones included until they are removed
 
 	queues [queueCount]queue
@@ -54,17 +54,17 @@ func (s *shard) init(t *Table, n int) {
 
 // at returns the entry with number i.
 func (s *shard) at(i uint32) *Flow {
-	return &(*s.directory.Load())[i>>chunkBits].Load()[i&chunkMask]
+	return &(*s.directory.Load())[i>>slabBits].Load()[i&slabMask]
 }
 
 // peek is at without the shard's lock: i may be no entry's number. It then
 // returns nil.
 func (s *shard) peek(i uint32) *Flow {
-	d, n := *s.directory.Load(), i&chunkMask
-	if i>>chunkBits >= uint32(len(d)) || n >= chunkLen {
+	d, n := *s.directory.Load(), i&slabMask
+	if i>>slabBits >= uint32(len(d)) || n >= slabLen {
 		return nil
 	}
-	c := d[i>>chunkBits].Load()
+	c := d[i>>slabBits].Load()
 	if c == nil {
 		return nil
 	}

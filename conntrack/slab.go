@@ -3,29 +3,32 @@ package conntrack
 import "sync/atomic"
 
 const (
-	// chunkLen entries of 112 bytes fill a 4,096-byte allocation. A chunk takes
-	// 1<<chunkBits numbers, so that a number splits by a shift.
-	chunkLen  = 36
-	chunkBits = 6
-	chunkMask = 1<<chunkBits - 1
+	// slabLen entries of 112 bytes fill a 4,096-byte allocation. A slab takes
+	// 1<<slabBits entry numbers, more than it has entries, so that a shift and a mask
+	// split a number into slab and place.
+	slabLen  = 36
+	slabBits = 6
+	slabMask = 1<<slabBits - 1
 )
 
-// chunk is a run of entries that never moves, so a shard grows without copying.
-type chunk [chunkLen]Flow
+// slab is a block of entries. It never moves, so a shard grows without copying
+// entries.
+type slab [slabLen]Flow
 
-// directory holds the chunks of a shard by number, nil beyond the last. Readers
+// directory holds the slabs of a shard by number, nil behind the last one. Readers
 // need no lock.
-type directory []atomic.Pointer[chunk]
+type directory []atomic.Pointer[slab]
 
-// Lanes is how many values of [PacketMeta].Lane are told apart.
+// Lanes is how many different values of [PacketMeta].Lane there are.
 const Lanes = 8
 
-// lane is the supply of entries for the flows that one worker opens. Entries are
-// smaller than two cache lines: were the flows of two workers neighbours, every
-// packet would take a line from the other worker's processor.
+// lane is the free list for the flows that one worker opens. Entries are smaller
+// than two cache lines. If flows of two workers were neighbours, they would share a
+// line, and every packet would take it from the other worker's processor (false
+// sharing).
 type lane struct {
 	free  uint32 // head of the list of freed entries
-	fresh uint32 // the first entry of the latest chunk that was never used, or 0
+	fresh uint32 // first entry of the latest slab that was never used, or 0
 }
 
 // take returns an entry of the lane, or 0.
@@ -36,21 +39,21 @@ func (s *shard) take(l *lane) uint32 {
 	}
 	i := l.fresh
 	if i != 0 {
-		if l.fresh = i + 1; l.fresh&chunkMask == chunkLen {
+		if l.fresh = i + 1; l.fresh&slabMask == slabLen {
 			l.fresh = 0
 		}
 	}
 	return i
 }
 
-// allocate returns an unused entry, of a lane if it can.
+// allocate returns an unused entry, preferably of lane n.
 func (s *shard) allocate(n uint8) uint32 {
 	l := &s.lanes[n]
 	if i := s.take(l); i != 0 {
 		return i
 	}
-	// Other lanes may have plenty, from a time when they had more to do.
-	if s.slots()-int(s.count) > Lanes*chunkLen+int(s.count)/8 {
+	// Before the shard grows: other lanes may have many free entries.
+	if s.slots()-int(s.count) > Lanes*slabLen+int(s.count)/8 {
 		for o := range s.lanes {
 			if i := s.take(&s.lanes[o]); i != 0 {
 				return i
@@ -67,32 +70,32 @@ func (s *shard) allocate(n uint8) uint32 {
 		s.directory.Store(&longer)
 		d = longer
 	}
-	d[c].Store(new(chunk))
+	d[c].Store(new(slab))
 	s.owners = append(s.owners, n)
-	l.fresh = uint32(c) << chunkBits
+	l.fresh = uint32(c) << slabBits
 	if c == 0 {
 		l.fresh++ // number 0 means none
 	}
 	return s.take(l)
 }
 
-// recycle gives a removed entry back to the lane that its chunk belongs to.
+// recycle returns a removed entry to the lane that owns its slab.
 func (s *shard) recycle(i uint32, f *Flow) {
-	l := &s.lanes[s.owners[i>>chunkBits]]
+	l := &s.lanes[s.owners[i>>slabBits]]
 	f.newer = l.free
 	l.free = i
 }
 
-// slots returns how many entries the shard's chunks hold.
-func (s *shard) slots() int { return len(s.owners) * chunkLen }
+// slots returns how many entries the shard's slabs hold, free ones included.
+func (s *shard) slots() int { return len(s.owners) * slabLen }
 
-// end returns the number behind the last entry.
-func (s *shard) end() uint32 { return uint32(len(s.owners)) << chunkBits }
+// end returns the number after the last entry's.
+func (s *shard) end() uint32 { return uint32(len(s.owners)) << slabBits }
 
-// following returns the number behind i.
+// following returns the number of the entry after i.
 func following(i uint32) uint32 {
-	if i++; i&chunkMask == chunkLen {
-		i = (i | chunkMask) + 1
+	if i++; i&slabMask == slabLen {
+		i = (i | slabMask) + 1
 	}
 	return i
 }
