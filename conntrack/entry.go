@@ -41,7 +41,7 @@ func (e *Entry) lockShard() {
 	}
 }
 
-// Update applies a packet that passed, with the Outcome that the flow gave it.
+// Update applies a packet that passed to the flow; o is what [Flow.Assess] returned.
 // Without a live flow it does nothing.
 func (e *Entry) Update(p *PacketMeta, o Outcome, tmo *Timeouts, now Time) {
 	f := e.flow
@@ -52,7 +52,7 @@ func (e *Entry) Update(p *PacketMeta, o Outcome, tmo *Timeouts, now Time) {
 		e.claim(p, o)
 		return
 	}
-	if f.state == StateEstablished && p.TCP.Flags&(SYN|RST) == 0 { // nearly all
+	if f.state == StateEstablished && p.TCP.Flags&(SYN|RST) == 0 { // nearly all packets
 		f.stepData(p.Dir, &p.TCP)
 		f.count(p)
 		if f.state != StateEstablished {
@@ -93,14 +93,14 @@ func (e *Entry) claim(p *PacketMeta, o Outcome) {
 	}
 }
 
-// InsertResult says what became of a new flow.
+// InsertResult is the result of [Entry.Insert].
 type InsertResult uint8
 
 const (
 	// Inserted: the flow is in the table.
 	Inserted InsertResult = iota
-	// NotTracked: the packet is not of a kind that opens a flow, see [Opens].
-	// It may pass; the table is unchanged.
+	// NotTracked: a packet of this kind opens no flow, see [Opens]. It may pass; the
+	// table is unchanged.
 	NotTracked
 	// TableFull: the limits leave no room (T30, T33). The packet must not pass.
 	TableFull
@@ -172,7 +172,7 @@ func (e *Entry) restart(p *PacketMeta, tmo *Timeouts, now Time) {
 	sh.stats.restarted++
 }
 
-// moved brings queue and counters in line after the flow changed its state.
+// moved updates eviction queues and counters after the flow left the state was.
 func (e *Entry) moved(was State) {
 	f := e.flow
 	from, to := f.queueIn(was), f.queue()

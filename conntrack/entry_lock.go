@@ -52,7 +52,9 @@ func (f *Flow) lockLive(now tick) bool {
 func (f *Flow) lockUnused() { atomic.StoreUint32(&f.lockWord, lockHeld) }
 
 // unlock releases the entry lock.
-func (f *Flow) unlock() { atomic.StoreUint32(&f.lockWord, atomic.LoadUint32(&f.lockWord)&^lockHeld) }
+func (f *Flow) unlock() {
+	atomic.StoreUint32(&f.lockWord, atomic.LoadUint32(&f.lockWord)&^lockHeld)
+}
 
 // unlockUnused releases the entry lock and marks the entry free.
 func (f *Flow) unlockUnused() { atomic.StoreUint32(&f.lockWord, 0) }

@@ -9,14 +9,14 @@ const (
 	queueHalfOpen  queueID = iota // TCP that is not established
 	queueUnreplied                // everything else without an answer
 	queueClosed                   // TCP that has ended
-	queueUntracked                // flows that are not tracked, but for these:
-	queueAnswered                 // those other than TCP that are answered
-	queueProven                   // connections that are established
+	queueUntracked                // untracked flows, except those of the next two:
+	queueAnswered                 // answered ones that are not TCP
+	queueProven                   // established connections
 	queueCount
 	queueNone = queueCount // flows that are never evicted
 )
 
-// queue is a list of flows, the oldest first, linked through the entries.
+// queue is a list of flows, oldest first, linked through the entries.
 type queue struct {
 	oldest, newest uint32
 }
@@ -59,9 +59,9 @@ func (s *shard) dequeue(f *Flow, id queueID) {
 	}
 }
 
-// others calls try for the shards of a set, beginning behind own, without own,
-// until one succeeds. try has the shard's lock. A shard that is busy is passed
-// over instead of waited for, so shards need no lock order.
+// others calls try for the shards of a set other than own until one succeeds. It
+// begins after own. try is called with the shard's lock held. A locked shard is
+// skipped, not waited for, so shards need no lock order.
 func (t *Table) others(own *shard, set uint64, try func(*shard) bool) bool {
 	at := bits.TrailingZeros64(own.bit)
 	set = bits.RotateLeft64(set&^own.bit, -at)

@@ -2,22 +2,20 @@ package conntrack
 
 import "runtime"
 
-// FlowInfo is a copy of what the table knows of a flow.
+// FlowInfo is a copy of what the table knows about a flow.
 type FlowInfo struct {
 	Tuple Tuple
 	State State
 	Class Class
 	// Opener is the direction of the packet that opened the flow.
 	Opener Direction
-	// Untracked is true for a flow that is only remembered, see
-	// [Entry.InsertUntracked].
+	// Untracked is true for an untracked flow, see [Entry.InsertUntracked].
 	Untracked bool
 	// Rule is the value given to [Entry.Insert].
 	Rule uint32
 	// Created and Expires have the resolution of [Granularity].
 	Created, Expires Time
-	// Packets and Bytes are by [Direction]. They stick at 2^32-1
-	// and 2^48-1.
+	// Packets and Bytes are by [Direction]. They saturate at 2^32-1 and 2^48-1.
 	Packets [2]uint32
 	Bytes   [2]uint64
 }
@@ -63,8 +61,8 @@ func (t *Table) Range(now Time, visit func(FlowInfo) bool) {
 	}
 }
 
-// copyFrom copies live flows among the entries from i on, looking at len(buf)
-// entries, and returns where to go on, 0 at the end.
+// copyFrom examines len(buf) entries from i on and copies those that are live flows.
+// It returns how many, and where to continue, 0 at the end.
 func (s *shard) copyFrom(i uint32, now Time, buf []FlowInfo) (n int, next uint32) {
 	for range buf {
 		if i >= s.end() {

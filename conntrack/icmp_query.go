@@ -1,7 +1,8 @@
 package conntrack
 
-// assessQuery: the side that opened the flow asks and the other one replies.
-// Anything else shares the tuple by accident and is left to the rules.
+// assessQuery is Assess of an ICMP query flow. The opener sends queries and the other
+// side replies. Anything else has the same tuple by accident and is left to the
+// rules.
 func (f *Flow) assessQuery(p *PacketMeta) Outcome {
 	if p.Reply == (p.Dir != f.Opener()) {
 		return OutcomeMember
@@ -9,8 +10,8 @@ func (f *Flow) assessQuery(p *PacketMeta) Outcome {
 	return OutcomeRules
 }
 
-// stepReply moves a flow without states of its own (ICMP queries, other
-// protocols): any packet of the other direction is the answer.
+// stepReply changes the state of an ICMP query flow or a flow of another protocol: any
+// packet against the opener's direction is an answer.
 func (f *Flow) stepReply(d Direction) {
 	if d != f.Opener() {
 		f.state = StateReplied

@@ -6,42 +6,42 @@ import (
 	"sync/atomic"
 )
 
-// An index finds entries by hash. It is an array of groups of eight slots, half
-// a cache line each. An entry's slot is in one of two groups that its hash
-// names, so that groups fill evenly and nothing ever has to move to make room.
-// A slot holds eight bits of the hash beside the number of the entry: a lookup
-// compares the eight slots of a group at once, seldom goes on to the second group,
-// and the entry that it then touches is almost always the right one. A lookup in
-// vain touches no entry at all, which is what a flood of new flows needs. (Chains
-// of entries, tried before, took a fifth longer at 100,000 flows and 6 bytes more
-// per flow.)
+// index is a hash table from tuples to entry numbers. It is an array of groups of
+// eight slots, half a cache line each. An entry's slot is in one of two groups that
+// its hash names (two-choice hashing). So groups fill evenly and nothing has to move
+// to make room.
 //
-// Writers hold the shard's lock. Readers need not: they may then miss an entry,
-// be given one that has become another flow's, or a number that is none; see
-// [Table.lock].
+// A slot holds a tag, eight bits of the hash, beside the number of the entry. A
+// lookup compares the eight tags of a group at once and seldom needs the second
+// group. The entry that it then reads is almost always the right one. A lookup
+// without a match reads no entry at all, which keeps a flood of new flows cheap.
+// Chained entries were a fifth slower at 100,000 flows and took 6 bytes more each.
+//
+// Writers hold the shard's lock. Readers need not. Without it they may miss an
+// entry, get one that now belongs to another flow, or get a number that is no
+// entry's; see [Table.lock].
 type index struct {
 	groups []group
-	// The array doubles by linear hashing, a few groups at each insert: the first
-	// live groups are in use, and a place beyond them has not been divided off yet
-	// from the group half the array before it. len(groups) is full+1, a power of
-	// two of at most 24 bits.
+	// The array grows by linear hashing, a few groups at each insert. The first live
+	// groups are in use. A group beyond them is not split off yet: its entries are
+	// in the group half the array before it. len(groups) is full+1, a power of two
+	// of at most 24 bits.
 	full uint32
 	live atomic.Uint32
 }
 
 const (
 	groupSlots = 8
-	// stashMax is how many entries may lie in a shard's stash before its index
-	// grows.
+	// stashMax is how many entries a shard's stash may hold before its index grows.
 	stashMax = 8
-	// splitsPerInsert groups are divided at each insert while the index doubles.
+	// splitsPerInsert groups are split at each insert while the index doubles.
 	splitsPerInsert = 4
 )
 
-// group is eight slots. Slot n is byte n of each word: its tag, zero if it is
-// empty, and three bytes of an entry's number, so that eight tags are compared as
-// one word. Words are written atomically, but not together: a reader without the
-// lock may put a number together that nobody wrote, see [shard.peek].
+// group is eight slots. Slot n is byte n of each word: its tag, zero if the slot is
+// empty, and three bytes of an entry's number. So eight tags are compared as one
+// word. Words are written atomically, but not together. A reader without the lock
+// may therefore see a number that nobody wrote, see [shard.peek].
 type group [4]uint64
 
 // The words of a group.
@@ -59,19 +59,19 @@ const (
 	slotMask = 0xff
 )
 
-// tagOf returns the tag of a hash, never zero. Groups take the 48 bits below,
-// shards the ones above.
+// tagOf returns the tag of a hash, never zero. The 48 bits below it name groups, the
+// bits above it the shard.
 func tagOf(h uint64) uint64 {
 	return max(h>>48&0xff, 1)
 }
 
-// match returns the slots with a tag: the top bit of each one's byte.
+// match returns the slots with a tag, as the top bits of their bytes.
 func (g *group) match(tag uint64) uint64 {
 	x := atomic.LoadUint64(&g[tags]) ^ tag*eachSlot
 	return ^(x&slotRest + slotRest | x) & slotTops
 }
 
-// shiftOf returns where the bytes of the lowest slot of a match stand.
+// shiftOf returns the shift of the lowest slot of a match.
 func shiftOf(match uint64) int { return bits.TrailingZeros64(match) &^ 7 & 63 }
 
 // entry returns the entry in the lowest slot of a match.
@@ -85,7 +85,7 @@ func (g *group) entry(match uint64) uint32 {
 // used returns how many slots are taken.
 func (g *group) used() int { return groupSlots - bits.OnesCount64(g.match(0)) }
 
-// put takes an empty slot, which there must be.
+// put stores an entry in an empty slot. The caller knows that there is one.
 func (g *group) put(tag uint64, i uint32) {
 	n := shiftOf(g.match(0))
 	g.set(numberLow, n, uint64(i)&slotMask)
@@ -94,7 +94,7 @@ func (g *group) put(tag uint64, i uint32) {
 	g.set(tags, n, tag)
 }
 
-// set writes the byte of a word that stands at a shift.
+// set writes one byte of a word.
 func (g *group) set(word, shift int, b uint64) {
 	atomic.StoreUint64(&g[word], g[word]&^(slotMask<<shift)|b<<shift)
 }
@@ -117,8 +117,8 @@ func newIndex() *index {
 	return x
 }
 
-// doubled returns a copy with room for twice as many groups, none of them
-// divided yet. What costs is the dividing, and that goes slowly.
+// doubled returns a copy with room for twice as many groups. None is split yet:
+// splitting is the expensive part and is spread over many inserts.
 func (x *index) doubled() *index {
 	n := len(x.groups)
 	y := &index{groups: make([]group, 2*n), full: uint32(2*n - 1)}
@@ -127,7 +127,7 @@ func (x *index) doubled() *index {
 	return y
 }
 
-// doubling reports whether there are groups left to divide.
+// doubling reports whether there are groups left to split.
 func (x *index) doubling() bool { return x.live.Load() <= x.full }
 
 // place returns the group that hash bits name.
@@ -149,8 +149,8 @@ func (x *index) places(h uint64) (a, b uint32) {
 	return x.place(firstBits(h), live), x.place(secondBits(h), live)
 }
 
-// candidate returns the entry that a hash leads to, almost always the right
-// one if there is one, or 0.
+// candidate returns the first entry whose tag matches, or 0. It is almost always the
+// right one.
 func (x *index) candidate(h uint64) uint32 {
 	tag, live := tagOf(h), x.live.Load()
 	g := &x.groups[x.place(firstBits(h), live)]
@@ -164,9 +164,9 @@ func (x *index) candidate(h uint64) uint32 {
 	return g.entry(m)
 }
 
-// add takes a slot in the better of two groups and reports whether there was
-// one. The first is better as long as it has room to spare, so that a lookup
-// seldom goes on to the second.
+// add stores an entry in one of its two groups and reports whether there was room.
+// It prefers the first while that has two free slots, so that a lookup seldom needs
+// the second. Otherwise it takes the emptier one.
 func (x *index) add(h uint64, i uint32) bool {
 	a, b := x.places(h)
 	tag := tagOf(h)
@@ -202,7 +202,7 @@ func (s *shard) lookup(h uint64, k *Tuple) (uint32, *Flow) {
 	return s.lookupAll(x, h, k)
 }
 
-// lookupAll looks at every entry that may have the key.
+// lookupAll compares every entry that may have the key.
 func (s *shard) lookupAll(x *index, h uint64, k *Tuple) (uint32, *Flow) {
 	tag := tagOf(h)
 	a, b := x.places(h)
@@ -231,7 +231,7 @@ func (s *shard) link(h uint64, i uint32) {
 	}
 	for range splitsPerInsert {
 		if x.doubling() {
-			s.divide(x)
+			s.split(x)
 		}
 	}
 	if !x.add(h, i) {
@@ -239,16 +239,16 @@ func (s *shard) link(h uint64, i uint32) {
 	}
 }
 
-// divide moves the entries of the next group in turn that belong to its new
-// twin. A reader may miss them meanwhile and then asks again with the lock.
-func (s *shard) divide(x *index) {
+// split splits the next group in turn: entries that belong to the new group move
+// there. A reader may miss them meanwhile; it then looks again with the lock held.
+func (s *shard) split(x *index) {
 	live, n := x.live.Load(), x.full/2+1
 	from, to := &x.groups[live-n], &x.groups[live]
 	for m := ^from.match(0) & slotTops; m != 0; m &= m - 1 {
 		i := from.entry(m)
 		h := s.table.hash.hash(&s.at(i).key)
 		via := firstBits(h)
-		if via&(n-1) != live-n { // it is here by its second group
+		if via&(n-1) != live-n { // this is its second group
 			via = secondBits(h)
 		}
 		if via&n != 0 {

@@ -1,16 +1,18 @@
 package conntrack
 
-// The limits of the table (T30-T33). The hard limit is never
-// exceeded, nor is that of half-open TCP flows. What goes when there is no room,
+// This file keeps the limits of the table (T30-T33). Neither the limit of flows nor
+// that of half-open TCP flows is ever exceeded. An insert into a full table evicts
 // in this order: the oldest flow that is half-open or unreplied, then the oldest
-// closed one. Established and replied flows never go: the new one is refused.
-// "Oldest" is exact within a shard, the new flow's own first.
+// closed one. Established and replied flows are never evicted; the new flow is
+// refused instead. "Oldest" is exact within a shard. The new flow's own shard is
+// tried first.
 
-// reclaimSlice is how many entries an insert into a full table looks at for
-// one that has expired.
+// reclaimSlice is how many entries an insert into a full table examines for one that
+// has expired.
 const reclaimSlice = 8
 
-// evictTries is more flows than there are processors to work on them.
+// evictTries bounds the search for a flow to evict that no worker has locked. It is
+// meant to exceed the number of workers.
 const evictTries = 16
 
 // admit makes room for one more flow and counts it.
@@ -35,27 +37,30 @@ func (s *shard) admitHalfOpen(now Time) bool {
 	if t.halfOpen.Add(1) <= t.maxHalfOpen {
 		return true
 	}
-	if s.evictFrom(queueHalfOpen, now) ||
-		t.others(s, t.waiting[queueHalfOpen].Load(), func(o *shard) bool { return o.evictFrom(queueHalfOpen, now) }) {
+	if s.evictFrom(queueHalfOpen, now) || t.others(s, t.waiting[queueHalfOpen].Load(),
+		func(o *shard) bool { return o.evictFrom(queueHalfOpen, now) }) {
 		return true
 	}
 	t.halfOpen.Add(-1)
 	return false
 }
 
-// evict removes one flow in the order of the limits.
+// evict evicts one flow, in the order that the top of this file gives.
 func (s *shard) evict(now Time) bool {
 	t := s.table
-	if s.evictWeak(now) || t.others(s, t.waiting[queueHalfOpen].Load()|t.waiting[queueUnreplied].Load(),
-		func(o *shard) bool { return o.evictWeak(now) }) {
+	if s.evictWeak(now) {
+		return true
+	}
+	weak := t.waiting[queueHalfOpen].Load() | t.waiting[queueUnreplied].Load()
+	if t.others(s, weak, func(o *shard) bool { return o.evictWeak(now) }) {
 		return true
 	}
 	return s.evictFrom(queueClosed, now) || t.others(s, t.waiting[queueClosed].Load(),
 		func(o *shard) bool { return o.evictFrom(queueClosed, now) })
 }
 
-// evictWeak removes the shard's oldest half-open or unreplied flow; of two that
-// opened in the same tick the half-open one.
+// evictWeak evicts the shard's oldest half-open or unreplied flow. Of two that were
+// opened in the same tick it takes the half-open one.
 func (s *shard) evictWeak(now Time) bool {
 	id := queueHalfOpen
 	if h, u := s.queues[queueHalfOpen].oldest, s.queues[queueUnreplied].oldest; h == 0 ||
@@ -65,8 +70,8 @@ func (s *shard) evictWeak(now Time) bool {
 	return s.evictFrom(id, now)
 }
 
-// evictFrom removes the oldest flow of a queue, or the oldest of the next few
-// that nobody works on at the moment.
+// evictFrom evicts the oldest flow of a queue. It skips flows whose entry lock is
+// held.
 func (s *shard) evictFrom(id queueID, now Time) bool {
 	i := s.queues[id].oldest
 	for range evictTries {

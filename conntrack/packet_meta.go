@@ -1,7 +1,7 @@
 package conntrack
 
-// Class is how a flow is followed. The caller derives it from the packet, never
-// from the protocol number alone: ICMP other than queries is ClassOther.
+// Class is how a flow is tracked. The caller derives it from the packet, never from the
+// protocol number alone: ICMP other than queries is ClassOther.
 type Class uint8
 
 const (
@@ -13,15 +13,15 @@ const (
 	ClassQuery
 )
 
-// PacketMeta is one packet as the table sees it.
+// PacketMeta is packet metadata: what the table needs to know about a packet.
 type PacketMeta struct {
 	// Dir is the direction in which the packet crosses the interface.
 	Dir   Direction
 	Class Class
 	// Reply is true for the reply to a query, for ClassQuery only.
 	Reply bool
-	// Lane tells workers apart, modulo [Lanes]: flows that were opened in
-	// different lanes share no cache line. It changes nothing else.
+	// Lane is the worker's number, modulo [Lanes]. Flows that were opened in different
+	// lanes share no cache line. It has no other effect.
 	Lane uint8
 	// Bytes is the length of the IP packet.
 	Bytes uint32
@@ -29,20 +29,20 @@ type PacketMeta struct {
 	TCP TCPSegment
 }
 
-// Outcome is what a live flow makes of a packet.
+// Outcome is what a packet means for a live flow with its tuple.
 type Outcome uint8
 
 const (
-	// OutcomeRules: judge the packet by the rules of its own direction like a
-	// first one. The flow stays as it is, whatever the rules say. The zero value.
+	// OutcomeRules: the rules of the packet's own direction decide, as for the first
+	// packet of a flow. The flow stays as it is, whatever they say. The zero value.
 	OutcomeRules Outcome = iota
 	// OutcomeMember: the packet belongs to the flow and passes (T1).
 	OutcomeMember
-	// OutcomeReopen: a SYN meets a flow that has ended: judge it by the rules;
-	// if they permit it, [Entry.Insert] puts the new flow in the old one's place.
+	// OutcomeReopen: a SYN meets a flow that has ended. The rules decide; if they
+	// permit the packet, [Entry.Insert] replaces the old flow by a new one.
 	OutcomeReopen
-	// OutcomeRevoked: the packet would go on with a flow that was revoked: it must
-	// not pass, whatever the rules say.
+	// OutcomeRevoked: the packet would continue a flow that was revoked. It must not
+	// pass, whatever the rules say.
 	OutcomeRevoked
 )
 
@@ -59,10 +59,10 @@ func (o Outcome) String() string {
 	return "rules"
 }
 
-// Opens reports whether a packet that met no live flow may open one once the
-// rules permit it. A TCP segment does so with a SYN alone or, mid-stream, with
-// an ACK without SYN, RST and FIN (T22); RST, FIN, SYN-ACK and impossible flags
-// never do (T27), nor does the reply to a query that nobody saw.
+// Opens reports whether a packet without a live flow may open one, if the rules permit
+// it. A TCP segment may with a SYN alone or, mid-stream, with an ACK without SYN, RST
+// and FIN (T22). RST, FIN, SYN-ACK and impossible flags never open a flow (T27), nor
+// does the reply to a query that was not seen.
 func Opens(p *PacketMeta) bool {
 	switch p.Class {
 	case ClassTCP:

@@ -2,13 +2,13 @@ package conntrack
 
 import "unsafe"
 
-// Seek and Fetch bring what [Table.Lock] will touch towards the processor, in two
-// steps: for a batch of packets, Seek each tuple first and then Fetch each hash.
-// With a hundred thousand flows most of a packet's time is the wait for two
-// places in memory, and processors wait for many at a time as well as for one.
-// Both only hint; they change nothing and may be wrong.
+// Seek and Fetch prefetch what [Table.Lock] will read, in two steps: for a batch of
+// packets, Seek each tuple first and then Fetch each hash. With 100,000 flows a packet
+// mostly waits for two cache misses, and a processor waits for many misses at once as
+// well as for one. Both are hints only: they change nothing and may miss.
 
-// Seek asks for the groups of the index that may hold a tuple.
+// Seek prefetches the groups of the index that may hold a tuple. It returns the hash
+// for Fetch.
 func (t *Table) Seek(k *Tuple) (hash uint64) {
 	h := t.hash.hash(k)
 	x := t.shards[h>>t.shardShift].index.Load()
@@ -18,7 +18,7 @@ func (t *Table) Seek(k *Tuple) (hash uint64) {
 	return h
 }
 
-// Fetch asks for the entry that the hash of Seek leads to.
+// Fetch prefetches the entry that a hash of Seek leads to.
 func (t *Table) Fetch(hash uint64) {
 	s := &t.shards[hash>>t.shardShift]
 	if i := s.index.Load().candidate(hash); i != 0 {

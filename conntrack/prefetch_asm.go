@@ -4,7 +4,7 @@ package conntrack
 
 import "unsafe"
 
-// prefetch asks for the cache line at p. Any p is allowed.
+// prefetch loads the cache line at p. Any p is allowed.
 //
 //go:noescape
 func prefetch(p unsafe.Pointer)

@@ -1,16 +1,15 @@
 package conntrack
 
-// Revoke ends the flow that [Table.Range] showed and reports whether it did: not
-// if the flow has ended since, was revoked already, or gave its place to another,
-// and not if it is untracked: then rules decide about its packets.
+// Revoke ends a flow that [Table.Range] returned and reports whether it did. It does
+// not if the flow has ended since, was revoked already or was replaced, nor if it is
+// untracked: the rules decide about each packet of an untracked flow anyway.
 //
-// Its entry stays, in StateRevoked, for as long as the flow would have lived
-// without another packet. A table that forgot the flow would not cut it: the rules
-// of the other direction often permit its next segment or datagram, and the flow
-// would be picked up mid-stream (T22). So what goes on with a
-// revoked flow does not pass, and what begins anew is for the rules: a SYN, or
-// without TCP a packet from the side that opened the flow. A full table takes the
-// entry's place as it does that of a closed connection.
+// The entry stays, in StateRevoked, for as long as the flow would have lived without
+// another packet. Deleting it would not cut the flow: the rules of the other direction
+// often permit its next segment or datagram, and the flow would be picked up
+// mid-stream (T22). So packets that continue a revoked flow do not pass. Packets that
+// begin a new one go to the rules: a SYN, or in other protocols a packet from the side
+// that opened the flow. A full table evicts the entry like a closed connection.
 func (t *Table) Revoke(f *FlowInfo, now Time) bool {
 	e := t.Lock(&f.Tuple, now)
 	defer e.Unlock()
@@ -27,7 +26,8 @@ func (t *Table) Revoke(f *FlowInfo, now Time) bool {
 	return true
 }
 
-// assessRevoked tells what begins anew from what goes on.
+// assessRevoked is Assess of a revoked flow: it tells packets that begin a new flow
+// from packets that continue the revoked one.
 func (f *Flow) assessRevoked(p *PacketMeta) Outcome {
 	begins := p.Dir == f.Opener()
 	if p.Class == ClassTCP {

@@ -11,8 +11,8 @@ const (
 	shardCount = 1 << shardBits
 )
 
-// shard is a part of the table. Entries have numbers; 0 means none, so the
-// first entry of the first slab is never used.
+// shard is a part of the table. Its entries have numbers; 0 means none, so the first
+// entry of the first slab is never used.
 //
 // There are two kinds of locks. The shard's guards its index, slabs, queues (the
 // links in the entries too) and counters. The entry lock guards a flow; its key and
@@ -34,7 +34,7 @@ type shard struct {
 
 	mu     sync.Mutex
 	bit    uint64   // 1 << the shard's number
-	stash  []uint32 // entries whose groups were both full: a handful
+	stash  []uint32 // the few entries whose groups were both full
 	lanes  [Lanes]lane
 	owners []uint8 // the lane of each slab
 	count  uint32  // live entries, expired ones included until they are removed
@@ -57,7 +57,7 @@ func (s *shard) at(i uint32) *Flow {
 	return &(*s.directory.Load())[i>>slabBits].Load()[i&slabMask]
 }
 
-// peek is at without the shard's lock: i may be no entry's number. It then
+// peek is at without the shard's lock. i may not be an entry's number; peek then
 // returns nil.
 func (s *shard) peek(i uint32) *Flow {
 	d, n := *s.directory.Load(), i&slabMask
@@ -99,7 +99,7 @@ func (s *shard) remove(i uint32, f *Flow) {
 	f.unlockUnused()
 }
 
-// leave takes a flow out of its queue and out of the half-open ones.
+// leave takes a flow out of its queue and out of the count of half-open flows.
 func (s *shard) leave(f *Flow) {
 	id := f.queue()
 	s.dequeue(f, id)

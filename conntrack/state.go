@@ -1,6 +1,6 @@
 package conntrack
 
-// State is where a flow stands. The zero value belongs to no flow.
+// State is the state of a flow. The zero value belongs to no flow.
 type State uint8
 
 const (
@@ -10,10 +10,10 @@ const (
 	StateSynSent
 	// StateSynRecv: a SYN-ACK acknowledged that SYN.
 	StateSynRecv
-	// StatePickup: the flow was met mid-stream (T22) and its
-	// numbers are not yet confirmed by both sides.
+	// StatePickup: the flow was picked up mid-stream (T22), and its sequence numbers
+	// are not confirmed by both sides yet.
 	StatePickup
-	// StateEstablished: each side acknowledged numbers of the other.
+	// StateEstablished: each side acknowledged sequence numbers of the other.
 	StateEstablished
 	// StateFinWait: one side sent a FIN that is not acknowledged.
 	StateFinWait
@@ -36,7 +36,7 @@ const (
 	// StateStream: UDP only: more than one request and response.
 	StateStream
 
-	// StateRevoked: the flow was ended by order, see [Table.Revoke].
+	// StateRevoked: the flow was ended by [Table.Revoke].
 	StateRevoked
 )
 
@@ -58,7 +58,7 @@ var stateNames = [...]string{
 	StateRevoked:     "revoked",
 }
 
-// String returns the kernel's word in lower case, where it has one.
+// String returns the kernel's name of the state in lower case, where it has one.
 func (s State) String() string {
 	if int(s) < len(stateNames) {
 		return stateNames[s]
@@ -72,8 +72,8 @@ func (s State) HalfOpen() bool {
 	return s == StateSynSent || s == StateSynRecv || s == StatePickup
 }
 
-// Closed reports whether s is a TCP state in which nothing more is expected:
-// evictable, and replaced by a new SYN.
+// Closed reports whether s is a TCP state in which the connection is over: the flow is
+// evictable, and a new SYN replaces it.
 func (s State) Closed() bool { return s == StateTimeWait || s == StateClose }
 
 // queue returns the eviction queue that flows in state s wait in.

@@ -22,28 +22,29 @@ type Stats struct {
 	// Flows and HalfOpen are the levels. MaxFlows-Flows is what AWS calls
 	// conntrack_allowance_available (T31).
 	Flows, HalfOpen int
-	// MaxUntracked and Untracked are limit and level of the flows that are only
-	// remembered, which Flows does not count.
+	// MaxUntracked and Untracked are limit and level of untracked flows, which Flows
+	// does not count.
 	MaxUntracked, Untracked int
 
 	// Inserted counts new tracked flows, Replaced those among them that took the
 	// place of an ended or untracked flow with the same tuple.
 	Inserted, Replaced uint64
-	// InsertedUntracked counts flows that began to be remembered, EvictedUntracked
-	// those that made room for others of their kind.
+	// InsertedUntracked counts new untracked flows, EvictedUntracked those that were
+	// evicted for other untracked flows.
 	InsertedUntracked, EvictedUntracked uint64
-	// Restarted counts connections that proved themselves against a live flow
-	// with the same tuple.
+	// Restarted counts connections that replaced a live flow with the same tuple: a
+	// SYN-ACK proved that the peer had accepted a new SYN.
 	Restarted uint64
 	// Expired counts flows removed because their timer ran out, Deleted those
 	// removed by [Table.Delete].
 	Expired, Deleted uint64
 	// Revoked counts flows ended by [Table.Revoke].
 	Revoked uint64
-	// EvictedHalfOpen, EvictedUnreplied and EvictedClosed count flows that made
-	// room for new ones.
+	// EvictedHalfOpen, EvictedUnreplied and EvictedClosed count flows that were
+	// evicted for new ones.
 	EvictedHalfOpen, EvictedUnreplied, EvictedClosed uint64
-	// RefusedFull counts new flows without room: conntrack_allowance_exceeded.
+	// RefusedFull counts new flows for which there was no room, which is AWS's
+	// conntrack_allowance_exceeded.
 	RefusedFull uint64
 	// ClosedFIN and ClosedRST count connections that ended.
 	ClosedFIN, ClosedRST uint64
@@ -64,7 +65,8 @@ func (t *Table) Stats() Stats {
 		st.Inserted += c.inserted
 		st.Replaced += c.replaced
 		st.InsertedUntracked += c.untracked
-		st.EvictedUntracked += c.evicted[queueUntracked] + c.evicted[queueAnswered] + c.evicted[queueProven]
+		st.EvictedUntracked +=
+			c.evicted[queueUntracked] + c.evicted[queueAnswered] + c.evicted[queueProven]
 		st.Restarted += c.restarted
 		st.Expired += c.expired
 		st.Deleted += c.deleted

@@ -9,8 +9,8 @@ import (
 const (
 	// DefaultMaxFlows is the flow limit when Config does not set one.
 	DefaultMaxFlows = 262144
-	// MaxMaxFlows is the highest flow limit: 24 bits number the entries of each
-	// of 64 shards, with a wide margin for uneven shards.
+	// MaxMaxFlows is the highest flow limit. Each of 64 shards numbers its entries with
+	// 24 bits, which leaves a wide margin for uneven shards.
 	MaxMaxFlows = 1 << 28
 )
 
@@ -22,9 +22,8 @@ type Config struct {
 	// MaxHalfOpen is the limit of TCP flows that are not established; 0 means
 	// half of MaxFlows.
 	MaxHalfOpen int
-	// MaxUntracked is the limit of flows that are remembered without being
-	// tracked, which come on top of MaxFlows; 0 means a quarter of MaxFlows, but
-	// at least 1024.
+	// MaxUntracked is the limit of untracked flows, which MaxFlows does not include; 0
+	// means a quarter of MaxFlows, but at least 1024.
 	MaxUntracked int
 	// Seed keys the hash; zero means a random seed.
 	Seed [2]uint64
@@ -39,8 +38,8 @@ type Table struct {
 	maxFlows     int64
 	maxHalfOpen  int64
 	maxUntracked int64
-	// shardShift brings the shard's bits of a hash down; tests make it 64 for a
-	// single shard.
+	// shardShift shifts a hash down to the bits that name the shard. Tests set it to 64
+	// for a single shard.
 	shardShift uint8
 	shards     []shard
 	sweeping   sync.Mutex
@@ -51,8 +50,8 @@ type Table struct {
 	flows     atomic.Int64
 	halfOpen  atomic.Int64
 	untracked atomic.Int64
-	// waiting has, for each eviction queue, a bit for each shard where it is
-	// not empty.
+	// waiting has a word for each eviction queue, with a bit for each shard where the
+	// queue is not empty.
 	waiting [queueCount]atomic.Uint64
 }
 
@@ -106,7 +105,7 @@ func (t *Table) lock(k *Tuple, now Time) (*shard, uint32, *Flow) {
 	s := &t.shards[h>>t.shardShift]
 	x := s.index.Load()
 	tag, live := tagOf(h), x.live.Load()
-	g := &x.groups[x.place(firstBits(h), live)] // from here on as in candidate
+	g := &x.groups[x.place(firstBits(h), live)] // from here on candidate, inlined by hand
 	m := g.match(tag)
 	if m == 0 {
 		g = &x.groups[x.place(secondBits(h), live)]
@@ -125,7 +124,7 @@ func (t *Table) lock(k *Tuple, now Time) (*shard, uint32, *Flow) {
 	return s, i, f
 }
 
-// lock is the rest of [Table.lock] for a tuple that was not found at once.
+// lock is the slow path of [Table.lock], for a tuple that was not found at once.
 func (s *shard) lock(h uint64, k *Tuple, now Time) (uint32, *Flow) {
 	for {
 		s.mu.Lock()
@@ -146,12 +145,11 @@ func (s *shard) lock(h uint64, k *Tuple, now Time) (uint32, *Flow) {
 	}
 }
 
-// Len returns the number of tracked flows, those included that have expired and
-// were not yet removed. It never exceeds the limit.
+// Len returns the number of tracked flows, including those that have expired and are
+// not removed yet. It never exceeds the limit.
 func (t *Table) Len() int { return int(min(t.flows.Load(), t.maxFlows)) }
 
-// Untracked is Len of the flows that are only remembered, see
-// [Entry.InsertUntracked].
+// Untracked is Len for untracked flows, see [Entry.InsertUntracked].
 func (t *Table) Untracked() int { return int(min(t.untracked.Load(), t.maxUntracked)) }
 
 // Delete removes the flow of a tuple and reports whether there was a live one.

@@ -2,18 +2,18 @@ package conntrack
 
 // Sequence numbers are compared modulo 2^32 (RFC 9293 §3.4).
 
-// after reports whether a lies behind b, less than half the space away.
+// after reports whether a comes after b, by less than half the sequence space.
 func after(a, b uint32) bool { return int32(a-b) > 0 }
 
 // within reports whether lo ≤ x ≤ hi.
 func within(x, lo, hi uint32) bool { return x-lo <= hi-lo }
 
-// reach is how far ahead a number may lie and still be believed: no window is
-// larger than 2^30 (RFC 7323 §2.3).
+// reach is how far ahead a sequence number is accepted: no window is larger than 2^30
+// (RFC 7323 §2.3).
 const reach = 1 << 30
 
-// possible reports whether a TCP stack sends this combination of flags at all.
-// PSH, ECE and CWR go with anything; the rest is tcp_valid_flags of the kernel's
+// possible reports whether a TCP stack ever sends this combination of flags. PSH, ECE
+// and CWR are valid with any other. The table is tcp_valid_flags of the kernel's
 // nf_conntrack_proto_tcp.c.
 func (f TCPFlags) possible() bool {
 	switch f &^ (PSH | ECE | CWR) {
@@ -23,10 +23,11 @@ func (f TCPFlags) possible() bool {
 	return false
 }
 
-// assessTCP: every packet of a live flow passes, in or out of window, because a
-// security group is no intrusion prevention (T28); what it may
-// change is stepTCP's matter. Only a SYN is a question for the rules, unless it
-// repeats or crosses the one that opened the flow; and flags that no stack sends (T27).
+// assessTCP is Assess of a TCP flow. Every packet of a live flow passes, in or out of
+// the window, because a security group is no intrusion prevention (T28); stepTCP decides
+// what the packet may change. Two kinds are left to the rules. One is a SYN, unless it
+// repeats or crosses the one that opened the flow. The other is a combination of flags
+// that no stack sends (T27).
 func (f *Flow) assessTCP(d Direction, seg *TCPSegment) Outcome {
 	if seg.Flags&(ACK|SYN|FIN|RST) == ACK {
 		return OutcomeMember
@@ -64,15 +65,15 @@ func (f *Flow) openTCP(d Direction, seg *TCPSegment) {
 	f.half[d] = half{end: seg.Seq, top: seg.End(), ack: seg.Ack}
 }
 
-// claimSYN notes a SYN that the rules let through to a live flow. If the other
-// side answers with a SYN-ACK for exactly this number, it has taken the SYN: the
-// flow that we know is gone at both ends (one lost its state and came back
-// with the same port). A forged SYN is never answered so.
+// claimSYN notes a SYN that the rules let pass although the flow is live. If the other
+// side answers with a SYN-ACK for exactly this number, it has accepted the SYN. Then the
+// known connection is gone at both ends: one side lost its state and came back with the
+// same port. A forged SYN gets no such answer.
 func (f *Flow) claimSYN(d Direction, seg *TCPSegment) {
 	f.setClaim(flagClaimSYN, d, seg.Seq+1)
 }
 
-// provesSYN reports whether the segment is that SYN-ACK.
+// provesSYN reports whether the segment is the SYN-ACK that claimSYN waits for.
 func (f *Flow) provesSYN(d Direction, seg *TCPSegment) bool {
 	return seg.Flags&(SYN|ACK) == SYN|ACK &&
 		f.flags&flagClaimSYN != 0 && f.claimant() != d && seg.Ack == f.claim
@@ -87,8 +88,8 @@ func (f *Flow) restart(d Direction, seg *TCPSegment) {
 	f.adopt(d, seg)
 }
 
-// adopt takes the numbers of a SYN-ACK in direction d that acknowledged the
-// opener's SYN.
+// adopt takes over the sequence numbers of a SYN-ACK in direction d that acknowledged
+// the opener's SYN.
 func (f *Flow) adopt(d Direction, seg *TCPSegment) {
 	f.half[d] = half{end: seg.Seq + 1, top: seg.End(), ack: seg.Ack}
 	f.half[d.Reverse()].end = seg.Ack

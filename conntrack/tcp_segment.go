@@ -14,16 +14,16 @@ const (
 	CWR
 )
 
-// TCPSegment is what the tracker needs to know of one TCP segment. Seq and Ack
-// are in host order; Len counts payload bytes only, without SYN and FIN, and
-// is the true length even when only the headers were copied.
+// TCPSegment is what the table needs to know about one TCP segment. Seq and Ack are in
+// host order. Len counts payload bytes only, without SYN and FIN. It is the true length
+// even where only the headers were copied.
 type TCPSegment struct {
 	Seq, Ack uint32
 	Len      uint32
 	Flags    TCPFlags
 }
 
-// End is the sequence number behind the segment: SYN and FIN take one each.
+// End is the sequence number after the segment: SYN and FIN take one each.
 func (s *TCPSegment) End() uint32 {
 	end := s.Seq + s.Len
 	if s.Flags&SYN != 0 {

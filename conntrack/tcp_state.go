@@ -1,13 +1,13 @@
 package conntrack
 
-// What a member packet changes. Every change is earned: by a number that the
-// other side chose and a forger of one side does not see (RFC 5961 asks the
-// same of an endpoint). A packet that earns nothing passes and leaves the flow
-// as it was, its timer included where that could be abused.
+// This file is what a packet of a live TCP flow changes. Every change needs a proof: a
+// sequence number that the other side chose and that an off-path attacker does not see.
+// RFC 5961 demands the same of an endpoint. A packet without proof passes and leaves the
+// flow as it was, its timer included where that could be abused.
 
-// stepTCP moves the flow by a segment that passed as its member, and reports
-// whether the segment starts the idle timer anew. A change of state always
-// does; the caller compares.
+// stepTCP applies a segment that passed as a member of the flow. It reports whether the
+// segment restarts the idle timer. A change of state always does, for which the caller
+// looks itself.
 func (f *Flow) stepTCP(d Direction, seg *TCPSegment) (refresh bool) {
 	switch f.state {
 	case StateEstablished, StateFinWait, StateCloseWait, StateLastAck:
@@ -29,21 +29,21 @@ func (f *Flow) stepTCP(d Direction, seg *TCPSegment) (refresh bool) {
 	return false
 }
 
-// exactRST reports whether a RST names the number that the receiver expects
-// next, or the one that the sender had arrived at (RFC 5961 §3.2). Others draw
-// a challenge ACK from the receiver and change nothing.
+// exactRST reports whether a RST has the sequence number that the receiver expects next,
+// or the one after the sender's last byte (RFC 5961 §3.2). The receiver answers any other
+// RST with a challenge ACK, and it changes nothing.
 func (f *Flow) exactRST(d Direction, seg *TCPSegment) bool {
 	return seg.Seq == f.half[d.Reverse()].ack || seg.Seq == f.half[d].end
 }
 
-// stepData follows the numbers of a connection that is open in at least one
+// stepData follows the sequence numbers of a connection that is open in at least one
 // direction.
 func (f *Flow) stepData(d Direction, seg *TCPSegment) {
 	if f.flags&(flagsFIN|flagsFINAcked|flagClaimFIN) != 0 || seg.Flags&FIN != 0 {
 		f.stepEnd(d, seg)
 		return
 	}
-	// No FIN so far: nearly all packets. It is what stepEnd does then.
+	// Hot path: without a FIN this does the same as stepEnd.
 	mine, peer := &f.half[d&1], &f.half[d&1^1]
 	if a := seg.Ack; !after(a, peer.top) {
 		if after(a, peer.end) {
@@ -62,14 +62,14 @@ func (f *Flow) stepData(d Direction, seg *TCPSegment) {
 	}
 }
 
-// stepEnd is stepData where a FIN has been seen, or comes.
+// stepEnd is stepData where a FIN has been seen, or is in this segment.
 func (f *Flow) stepEnd(d Direction, seg *TCPSegment) {
 	var (
 		mine, peer = &f.half[d], &f.half[d.Reverse()]
 		was        = f.flags
 		end        = seg.End()
 	)
-	// The acknowledgement, as far as it is for something that the peer sent.
+	// The acknowledgement, unless it is for data that the peer never sent.
 	if a := seg.Ack; !after(a, peer.top) {
 		if after(a, peer.end) {
 			f.acknowledge(d.Reverse(), a)
@@ -81,10 +81,10 @@ func (f *Flow) stepEnd(d Direction, seg *TCPSegment) {
 			mine.ack = a
 		}
 	}
-	// The data, and a FIN behind it.
+	// The data, and a FIN after it.
 	switch fin := seg.Flags&FIN != 0; {
 	case f.flags&(flagFIN<<d) != 0:
-		// Behind a FIN nothing is certain, see acknowledge.
+		// Data after a FIN proves nothing, see acknowledge.
 	case after(seg.Seq, mine.end):
 		if fin && end-mine.end < reach {
 			f.setClaim(flagClaimFIN, d, end)
@@ -103,17 +103,17 @@ func (f *Flow) stepEnd(d Direction, seg *TCPSegment) {
 	}
 }
 
-// acknowledge notes that the other side has everything that d sent before a.
+// acknowledge notes that the other side has received everything that d sent before a.
 func (f *Flow) acknowledge(d Direction, a uint32) {
 	f.half[d].end = a
-	// The other side has data from behind d's FIN: it was not d's.
+	// The other side has received data from after d's FIN: the FIN was forged.
 	f.flags &^= flagFIN<<d | flagFINAcked<<d
 	if f.flags&flagClaimFIN != 0 && f.claimant() == d && f.claim == a {
 		f.flags = f.flags&^flagClaim | flagFIN<<d | flagFINAcked<<d
 	}
 }
 
-// closing returns the state that belongs to the FINs seen and acknowledged.
+// closing returns the state that follows from the FINs seen and acknowledged.
 func closing(flags flowFlags) State {
 	switch fins, acked := flags&flagsFIN, flags&flagsFINAcked; {
 	case fins == 0:
@@ -128,10 +128,10 @@ func closing(flags flowFlags) State {
 	return StateTimeWait
 }
 
-// stepOpening follows a handshake: SYN, SYN-ACK, ACK, or SYN against SYN
-// (RFC 9293 §3.5). The opener's half is exact from the start; the numbers of
-// the other side become exact with an acknowledgement of the opener's SYN.
-// Nothing here starts a timer anew except a change of state.
+// stepOpening follows a handshake: SYN, SYN-ACK, ACK, or a simultaneous open (RFC 9293
+// §3.5). The opener's half is exact from the start. The sequence numbers of the other
+// side become exact with an acknowledgement of the opener's SYN. Here nothing restarts
+// the timer except a change of state.
 func (f *Flow) stepOpening(d Direction, seg *TCPSegment) {
 	o := f.Opener()
 	switch {
@@ -146,7 +146,7 @@ func (f *Flow) stepOpening(d Direction, seg *TCPSegment) {
 	}
 }
 
-// stepOpener: a segment of the side that opened, without RST.
+// stepOpener applies a segment of the side that opened, without RST.
 func (f *Flow) stepOpener(d Direction, seg *TCPSegment) {
 	mine, peer := &f.half[d], &f.half[d.Reverse()]
 	if seg.Flags&ACK == 0 || f.flags&flagKnown == 0 || !within(seg.Ack, peer.end, peer.top) {
@@ -170,21 +170,21 @@ func (f *Flow) stepOpener(d Direction, seg *TCPSegment) {
 	}
 }
 
-// stepAnswer: a segment of the side that was called, without RST.
+// stepAnswer applies a segment of the other side, without RST.
 func (f *Flow) stepAnswer(d Direction, seg *TCPSegment) {
 	mine, peer := &f.half[d], &f.half[d.Reverse()]
-	// From SYN-ACK on, peer.end is what was acknowledged of the SYN.
+	// After a SYN-ACK, peer.end is how much of the SYN it acknowledged.
 	taken := seg.Flags&ACK != 0 && within(seg.Ack, peer.end, peer.top)
 	switch {
 	case seg.Flags&(SYN|ACK) == SYN:
-		// SYN against SYN. The latest counts until the opener has taken one.
+		// Simultaneous open. The latest SYN counts until the opener acknowledged one.
 		if f.state == StateSynSent && f.flags&flagSynAcked == 0 {
 			*mine = half{end: seg.Seq + 1, top: seg.End()}
 			f.flags |= flagKnown
 		}
 	case seg.Flags&SYN != 0:
-		// A stale SYN-ACK acknowledges something else and passes without effect.
-		// Of two good ones the later counts: a stateless server chooses anew.
+		// A stale SYN-ACK acknowledges another number and passes without effect. Of
+		// two good ones the later counts: a stateless server chooses a new number.
 		if !taken || f.state == StateSynRecv && seg.Seq+1 == mine.end {
 			return
 		}
@@ -194,7 +194,7 @@ func (f *Flow) stepAnswer(d Direction, seg *TCPSegment) {
 			f.state = StateEstablished
 		}
 	case f.flags&flagKnown == 0 || seg.Seq-mine.end >= reach || !taken:
-		// Nothing known, nothing proved.
+		// Nothing is known of this side, or the segment proves nothing.
 	default:
 		if after(seg.End(), mine.top) {
 			mine.top = seg.End()
@@ -202,7 +202,7 @@ func (f *Flow) stepAnswer(d Direction, seg *TCPSegment) {
 		if seg.Flags&FIN != 0 {
 			f.setClaim(flagClaimFIN, d, seg.End())
 		}
-		if f.state == StateSynSent { // its SYN-ACK was lost before us
+		if f.state == StateSynSent { // we missed its SYN-ACK
 			mine.ack = seg.Ack
 			peer.end = seg.Ack
 			f.state = StateSynRecv
@@ -213,8 +213,8 @@ func (f *Flow) stepAnswer(d Direction, seg *TCPSegment) {
 	}
 }
 
-// refuses reports whether a RST ends a handshake: the answer to the SYN
-// acknowledges it (RFC 9293 §3.10.7.3); everything else is exact.
+// refuses reports whether a RST ends a handshake. One that answers the SYN must
+// acknowledge it (RFC 9293 §3.10.7.3). Any other must have the exact sequence number.
 func (f *Flow) refuses(d Direction, seg *TCPSegment) bool {
 	mine, peer := &f.half[d], &f.half[d.Reverse()]
 	if d == f.Opener() {
@@ -227,9 +227,9 @@ func (f *Flow) refuses(d Direction, seg *TCPSegment) bool {
 	return known && seg.Seq == mine.end
 }
 
-// stepPickup looks for proof that both sides speak of the same connection: each
-// one's latest acknowledgement lies in the range of numbers that the other one
-// has shown. One forged side cannot produce it.
+// stepPickup looks for proof that both sides belong to the same connection: the latest
+// acknowledgement of each lies in the range of sequence numbers that the other has sent.
+// An attacker who forges one side cannot produce it.
 func (f *Flow) stepPickup(d Direction, seg *TCPSegment) (refresh bool) {
 	mine, peer := &f.half[d], &f.half[d.Reverse()]
 	opener := d == f.Opener()
@@ -246,8 +246,8 @@ func (f *Flow) stepPickup(d Direction, seg *TCPSegment) (refresh bool) {
 	end := seg.End()
 	switch {
 	case !opener && !known, seg.Seq-mine.end >= reach:
-		// The first segment, or one from before it. The range begins anew, so
-		// that it holds the latest segment, whatever a forger sent first.
+		// The first segment, or one from before it. The range restarts, so that it
+		// holds the latest segment, whatever an attacker sent first.
 		mine.end, mine.top = seg.Seq, end
 	case after(end, mine.top):
 		mine.top = end

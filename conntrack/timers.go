@@ -2,8 +2,8 @@ package conntrack
 
 import "time"
 
-// Time is a point on a monotonic clock in nanoseconds since an epoch of the
-// caller's choice; it is never negative. The table reads no clock of its own.
+// Time is a point on a monotonic clock, in nanoseconds since an epoch that the caller
+// chooses. It is never negative. The table reads no clock of its own.
 type Time int64
 
 // Add returns t+d.
@@ -12,11 +12,12 @@ func (t Time) Add(d time.Duration) Time { return t + Time(d) }
 // Sub returns t-u.
 func (t Time) Sub(u Time) time.Duration { return time.Duration(t - u) }
 
-// Timeouts are the idle timers that an interface may set; the ranges that AWS
-// allows (§3.3) are checked by the policy, not here. They are
-// given with every packet, so a changed timer applies to a flow at its next
-// packet (T20), and a shorter one sooner by [Table.Shorten]. A zero timer lets the flow expire at once: start from
-// [DefaultTimeouts].
+// Timeouts are the idle timers that an interface may set. The policy checks the ranges
+// that AWS allows (§3.3), this package does not.
+//
+// They are given with every packet, so a changed timer applies to a flow at its next
+// packet (T20), and a shorter one sooner by [Table.Shorten]. With a zero timer a flow
+// expires at once: start from [DefaultTimeouts].
 type Timeouts struct {
 	Established time.Duration
 	// UDP holds for one direction and for one request with its response.
@@ -34,19 +35,18 @@ func DefaultTimeouts() Timeouts {
 	}
 }
 
-// Untracked returns the timers of flows that are only remembered, see
-// [Entry.InsertUntracked]. A connection is remembered for longer than TCP waits
-// until it sends again what was not acknowledged, which is 120 s (TCP_RTO_MAX in
-// Linux): one that is cut would be another one for the table otherwise.
+// Untracked returns the timers of untracked flows, see [Entry.InsertUntracked]. A
+// connection is kept for longer than TCP waits between two retransmissions, which is up
+// to 120 s (TCP_RTO_MAX in Linux). Otherwise the entry of a connection that was cut
+// would expire in between, and its next segment would open a new flow.
 func (tmo Timeouts) Untracked() Timeouts {
 	tmo.Established = max(tmo.Established, TimeoutPickup)
 	return tmo
 }
 
-// The idle timers that nobody sets. TCP and ICMP are those of Linux, as AWS
-// does not document its own (§12; kernel
-// net/netfilter/nf_conntrack_proto_tcp.c tcp_timeouts); 600 s for other
-// protocols is documented by AWS (T10).
+// Idle timers that cannot be configured. Those of TCP and ICMP are the kernel's
+// (tcp_timeouts in net/netfilter/nf_conntrack_proto_tcp.c), because AWS does not
+// document its own (§12). AWS documents the 600 s for other protocols (T10).
 const (
 	TimeoutSynSent   = 120 * time.Second
 	TimeoutSynRecv   = 60 * time.Second
@@ -60,12 +60,12 @@ const (
 	TimeoutOther     = 600 * time.Second
 )
 
-// Granularity is the unit in which flows remember times. A flow lives at least
-// as long as its timer says and less than one Granularity longer.
+// Granularity is the unit in which flows store times. A flow lives at least as long as
+// its timer says and less than one Granularity longer.
 const Granularity = time.Duration(1 << tickShift)
 
-// tickShift makes a tick 134 ms, which takes a shift instead of a division,
-// and lets 31 bits of ticks reach 9 years.
+// tickShift makes a tick 2^27 ns, or 134 ms: a shift replaces a division, and 31 bits of
+// ticks last for 9 years.
 const tickShift = 27
 
 // tick is a point in time in units of Granularity.

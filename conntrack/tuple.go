@@ -20,7 +20,7 @@ func (d Direction) String() string {
 	return "ingress"
 }
 
-// Protocol numbers that the tracker treats on their own (IANA).
+// Protocol numbers (IANA) that the table treats specially.
 const (
 	ProtoICMP   = 1
 	ProtoTCP    = 6
@@ -33,11 +33,11 @@ const (
 // eight bits are zero.
 type Scope uint32
 
-// Tuple identifies a flow within a scope, oriented by the protected machine
-// and not by the packet: an ingress packet has its destination in Local, an
-// egress packet its source. Both directions of a flow therefore have the same
-// Tuple, and a packet whose hook direction disagrees with its addresses has
-// another one: it cannot hit the flow.
+// Tuple identifies a flow within a scope. It is oriented by the protected machine
+// and not by the packet: Local is the destination of an ingress packet and the source
+// of an egress packet. Both directions of a flow therefore have the same Tuple. A
+// packet whose direction in the hook disagrees with its addresses has another one and
+// cannot hit the flow.
 //
 // Ports are those of TCP and UDP. For an ICMP query and its reply, the port of
 // the side that asked is the identifier and the port of the other side is
@@ -51,8 +51,8 @@ type Tuple struct {
 	meta uint32
 }
 
-// QueryPort is the port of the answering side in the tuple of an ICMP query
-// of type t. It is never zero.
+// QueryPort stands for the port of the answering side in the tuple of an ICMP query of
+// type t. It is never zero.
 func QueryPort(t uint8) uint16 { return uint16(t)<<8 | 1 }
 
 // NewTuple returns the tuple of a packet that crosses the interface s in
@@ -62,9 +62,9 @@ func NewTuple(s Scope, d Direction, proto uint8, src, dst Addr, srcPort, dstPort
 	return t
 }
 
-// Set makes t what [NewTuple] returns, in place. A tuple that is returned and
-// then stored is copied in pieces of another size than it was written in, which
-// stalls the processor for longer than all else here takes.
+// Set is [NewTuple] for the hot path: it writes into t and avoids a copy. A tuple that
+// is returned and then stored is copied in pieces of another size than it was written
+// in. Store forwarding then fails, which costs more than all else here.
 func (t *Tuple) Set(s Scope, d Direction, proto uint8, src, dst Addr, srcPort, dstPort uint16) {
 	if d == Egress {
 		t.Local, t.Remote = src, dst

@@ -1,8 +1,8 @@
 package conntrack
 
-// stepUDP moves a UDP flow by a packet. AWS calls a flow a stream once it has
-// had more than one request and response (§3.3): the second
-// answer to a second request, so answers alone never make one.
+// stepUDP changes the state of a UDP flow. AWS calls a flow a stream once it has had
+// more than one request and response (§3.3). That is the answer to a second request,
+// so answers alone never make a stream.
 func (f *Flow) stepUDP(d Direction) {
 	switch asked := d == f.Opener(); {
 	case f.state == StateUnreplied && !asked:

@@ -1,17 +1,18 @@
 package conntrack
 
-// InsertUntracked remembers a flow that is not tracked, begun by a packet that
-// the rules permitted (T2); rule is the caller's. It takes the place
-// of the tuple's flow, if there is one.
+// InsertUntracked stores an untracked flow, opened by a packet that the rules permitted
+// (T2); rule is the caller's. A flow of the tuple that is there already is replaced.
 //
-// Such a flow is followed like others, for those who list flows or relate ICMP
-// errors to them, but the caller asks the rules about each of its packets (T6):
-// what it needs to know is who opened it. It takes no room from tracked flows
-// (T32): the table holds so many untracked ones besides, and the oldest goes when
-// there are more. Those that are answered go after those that are not, established
-// connections last: a stranger who sends from any address could otherwise have one
-// forgotten that has lost its rule, and the next packet of its server would open a
-// tracked one. Where nothing can go the flow is not remembered.
+// The state of an untracked flow is followed like that of others: it appears in lists,
+// and ICMP errors are related to it. But the caller consults the rules about each of its
+// packets (T6), for which it needs to know who opened the flow.
+//
+// Untracked flows take no room from tracked ones (T32): they have a limit of their own.
+// At the limit the oldest unanswered one is evicted, then the oldest answered one, and
+// an established connection last. That order matters once a connection has lost its
+// rule. Were its entry evicted by a flood from arbitrary addresses, the next packet of
+// its server would open a tracked flow. If nothing can be evicted, the flow is not
+// stored.
 func (e *Entry) InsertUntracked(p *PacketMeta, rule uint32, tmo *Timeouts, now Time) {
 	if !Opens(p) {
 		return
@@ -41,7 +42,8 @@ func (s *shard) admitUntracked(now Time) bool {
 		return true
 	}
 	for _, id := range [...]queueID{queueUntracked, queueAnswered, queueProven} {
-		if s.evictFrom(id, now) || t.others(s, t.waiting[id].Load(), func(o *shard) bool { return o.evictFrom(id, now) }) {
+		if s.evictFrom(id, now) || t.others(s, t.waiting[id].Load(),
+			func(o *shard) bool { return o.evictFrom(id, now) }) {
 			return true
 		}
 	}
