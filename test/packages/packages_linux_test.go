@@ -29,6 +29,7 @@ var installed = []string{
 	"/usr/share/man/man8/sgfw.8.gz", "/usr/share/man/man5/sgfw.yaml.5.gz",
 	"/usr/share/bash-completion/completions/sgfw", "/usr/share/fish/vendor_completions.d/sgfw.fish",
 	"/usr/share/doc/sgfw/examples/host.yaml", "/usr/share/sgfw/schema/policy.json",
+	"/usr/share/doc/sgfw/README.md", "/usr/share/doc/sgfw/docs/operations.md",
 }
 
 // TestDeb takes the package through its life on Debian.
