@@ -8,52 +8,9 @@ import (
 	"testing"
 )
 
-// manyTuples returns n TCP tuples of different remote hosts and ports.
-func manyTuples(n int) []Tuple {
-	r := rand.New(rand.NewPCG(1, 2))
-	ts := make([]Tuple, n)
-	for i := range ts {
-		ts[i] = NewTuple(1, Ingress, ProtoTCP,
-			Addr4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), Addr4([4]byte{192, 0, 2, 1}),
-			uint16(r.Uint32()), 443)
-	}
-	return ts
-}
-
-// establish brings a flow into StateEstablished at now.
-func establish(tb testing.TB, t *Table, k *Tuple, now Time) {
-	tb.Helper()
-	establishIn(tb, t, k, now, 0)
-}
-
-// establishIn does so in a lane.
-func establishIn(tb testing.TB, t *Table, k *Tuple, now Time, lane uint8) {
-	tb.Helper()
-	tmo := DefaultTimeouts()
-	for i, s := range []PacketMeta{
-		{Dir: Ingress, Class: ClassTCP, Bytes: 60, TCP: TCPSegment{Seq: 100, Flags: SYN}},
-		{Dir: Egress, Class: ClassTCP, Bytes: 60, TCP: TCPSegment{Seq: 900, Ack: 101, Flags: SYN | ACK}},
-		{Dir: Ingress, Class: ClassTCP, Bytes: 52, TCP: TCPSegment{Seq: 101, Ack: 901, Flags: ACK}},
-	} {
-		s.Lane = lane
-		c := t.Lock(k, now)
-		if i == 0 {
-			if got := c.Insert(&s, 7, &tmo, now); got != Inserted {
-				tb.Fatalf("insert: %v", got)
-			}
-		} else {
-			c.Update(&s, c.Flow().Assess(&s), &tmo, now)
-		}
-		if i == 2 && c.Flow().State() != StateEstablished {
-			tb.Fatalf("state %v after the handshake", c.Flow().State())
-		}
-		c.Unlock()
-	}
-}
-
 var benchSizes = []int{1, 1_000, 100_000, 1_000_000}
 
-// BenchmarkHit is the established path: a data segment of a random live flow.
+// BenchmarkHit looks up and updates a random live flow with a data segment.
 func BenchmarkHit(b *testing.B) {
 	for _, n := range benchSizes {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
@@ -64,18 +21,18 @@ func BenchmarkHit(b *testing.B) {
 			}
 			rand.New(rand.NewPCG(3, 4)).Shuffle(n, func(i, j int) { ts[i], ts[j] = ts[j], ts[i] })
 			tmo := DefaultTimeouts()
-			s := PacketMeta{Dir: Ingress, Class: ClassTCP, Bytes: 1500, TCP: TCPSegment{Seq: 101, Ack: 901, Len: 1448, Flags: ACK}}
+			s := dataSegment
 			b.ReportAllocs()
 			i := 0
 			for b.Loop() {
-				c := t.Lock(&ts[i], Time(i))
-				f := c.Flow()
+				e := t.Lock(&ts[i], Time(i))
+				f := e.Flow()
 				o := f.Assess(&s)
 				if o != OutcomeMember {
 					b.Fatal(o)
 				}
-				c.Update(&s, o, &tmo, Time(i))
-				c.Unlock()
+				e.Update(&s, o, &tmo, Time(i))
+				e.Unlock()
 				if i++; i == n {
 					i = 0
 				}
@@ -84,8 +41,8 @@ func BenchmarkHit(b *testing.B) {
 	}
 }
 
-// BenchmarkControl is what a plain map costs for the same number of flows and
-// the same order of access: the machine's own speed, to compare the others with.
+// BenchmarkControl accesses a plain map with as many flows in the same order. It shows the
+// speed of the machine, to compare the others with.
 func BenchmarkControl(b *testing.B) {
 	type entry struct{ expires atomic.Int64 }
 	for _, n := range benchSizes {
@@ -125,11 +82,11 @@ func BenchmarkMiss(b *testing.B) {
 			b.ReportAllocs()
 			i := 0
 			for b.Loop() {
-				c := t.Lock(&ts[i], 0)
-				if c.Flow() != nil {
+				e := t.Lock(&ts[i], 0)
+				if e.Flow() != nil {
 					b.Fatal("hit")
 				}
-				c.Unlock()
+				e.Unlock()
 				if i++; i == n {
 					i = 0
 				}
@@ -138,7 +95,7 @@ func BenchmarkMiss(b *testing.B) {
 	}
 }
 
-// BenchmarkInsert opens flows until the table holds n and begins anew.
+// BenchmarkInsert opens flows until the table holds n, then starts over.
 func BenchmarkInsert(b *testing.B) {
 	for _, n := range benchSizes {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
@@ -150,11 +107,11 @@ func BenchmarkInsert(b *testing.B) {
 			b.ReportAllocs()
 			i := 0
 			for b.Loop() {
-				c := t.Lock(&ts[i], 0)
-				if c.Insert(&s, 1, &tmo, 0) != Inserted {
+				e := t.Lock(&ts[i], 0)
+				if e.Insert(&s, 1, &tmo, 0) != Inserted {
 					b.Fatal("refused")
 				}
-				c.Unlock()
+				e.Unlock()
 				if i++; i == n {
 					i = 0
 					if n > 1 {
@@ -168,8 +125,8 @@ func BenchmarkInsert(b *testing.B) {
 	}
 }
 
-// BenchmarkInsertFull is a SYN flood against a full half-open share: each new
-// flow evicts the oldest.
+// BenchmarkInsertFull is a SYN flood at the limit of half-open flows: each new flow evicts
+// the oldest.
 func BenchmarkInsertFull(b *testing.B) {
 	const n = 10_000
 	ts := manyTuples(4 * n)
@@ -179,11 +136,11 @@ func BenchmarkInsertFull(b *testing.B) {
 	b.ReportAllocs()
 	i := 0
 	for b.Loop() {
-		c := t.Lock(&ts[i], 0)
-		if c.Insert(&s, 1, &tmo, 0) != Inserted {
+		e := t.Lock(&ts[i], 0)
+		if e.Insert(&s, 1, &tmo, 0) != Inserted {
 			b.Fatal("refused")
 		}
-		c.Unlock()
+		e.Unlock()
 		if i++; i == len(ts) {
 			i = 0
 		}
@@ -203,20 +160,20 @@ func BenchmarkRefused(b *testing.B) {
 	b.ReportAllocs()
 	i := 0
 	for b.Loop() {
-		c := t.Lock(&ts[n+i], 0)
-		if c.Insert(&s, 1, &tmo, 0) != TableFull {
+		e := t.Lock(&ts[n+i], 0)
+		if e.Insert(&s, 1, &tmo, 0) != TableFull {
 			b.Fatal("not refused")
 		}
-		c.Unlock()
+		e.Unlock()
 		if i++; i == n {
 			i = 0
 		}
 	}
 }
 
-// BenchmarkHitParallel: each worker has flows of its own, as queues do when the
-// kernel spreads address pairs over them; they were opened in turns. Compare
-// with -cpu 1,2. "apart" gives each a table of its own: what the machine can do.
+// BenchmarkHitParallel gives each worker flows of its own, as queues have when the kernel
+// spreads address pairs over them. The flows were opened in turns. Compare with -cpu 1,2.
+// "apart" gives each worker a table of its own, as an upper bound.
 func BenchmarkHitParallel(b *testing.B) {
 	const each, workers = 500, 2
 	ts := manyTuples(workers * each)
@@ -244,13 +201,13 @@ func BenchmarkHitParallel(b *testing.B) {
 				w := int(worker.Add(1)-1) % workers
 				t, mine := tables[w], mine[w]
 				tmo := DefaultTimeouts()
-				s := PacketMeta{Dir: Ingress, Class: ClassTCP, Bytes: 1500, TCP: TCPSegment{Seq: 101, Ack: 901, Len: 1448, Flags: ACK}}
+				s := dataSegment
 				i := 0
 				for pb.Next() {
-					c := t.Lock(&mine[i], 0)
-					f := c.Flow()
-					c.Update(&s, f.Assess(&s), &tmo, 0)
-					c.Unlock()
+					e := t.Lock(&mine[i], 0)
+					f := e.Flow()
+					e.Update(&s, f.Assess(&s), &tmo, 0)
+					e.Unlock()
 					if i++; i == each {
 						i = 0
 					}

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// TestGate: workers that fight over a few flows lose no packet, while others
-// make the index grow, list, sweep and delete around them.
-func TestGate(t *testing.T) {
+// TestEntryLock: workers that compete for a few flows lose no packet, while others grow
+// the index, list, sweep and delete around them.
+func TestEntryLock(t *testing.T) {
 	const workers, rounds, flows = 4, 20_000, 8
 	table := newTable(Config{MaxFlows: 100_000}, 1)
 	tuples := manyTuples(flows + 8000)
@@ -26,12 +26,12 @@ func TestGate(t *testing.T) {
 			default:
 			}
 			k := &tuples[flows+i%8000]
-			s := PacketMeta{Class: ClassUDP}
-			c := table.Lock(k, 1)
-			if c.Flow() == nil {
-				c.Insert(&s, 0, &tmo, 1)
+			s := udpPacket(in)
+			e := table.Lock(k, 1)
+			if e.Flow() == nil {
+				e.Insert(&s, 0, &tmo, 1)
 			}
-			c.Unlock()
+			e.Unlock()
 			if i%3 == 0 {
 				table.Delete(k, 1)
 			}
@@ -52,18 +52,19 @@ func TestGate(t *testing.T) {
 	})
 	for w := range workers {
 		wg.Go(func() {
-			s := PacketMeta{Dir: Ingress, Class: ClassTCP, Bytes: 1, TCP: TCPSegment{Seq: 101, Ack: 901, Len: 1, Flags: ACK}}
+			s := dataSegment
+			s.Bytes, s.TCP.Len = 1, 1
 			for i := range rounds {
 				now := Time(i) * Time(time.Millisecond)
-				c := table.Lock(&tuples[(i+w)%flows], now)
-				f := c.Flow()
+				e := table.Lock(&tuples[(i+w)%flows], now)
+				f := e.Flow()
 				if f == nil {
 					t.Errorf("round %d: no flow", i)
-					c.Unlock()
+					e.Unlock()
 					return
 				}
-				c.Update(&s, f.Assess(&s), &tmo, now)
-				c.Unlock()
+				e.Update(&s, f.Assess(&s), &tmo, now)
+				e.Unlock()
 			}
 		})
 	}
@@ -86,9 +87,9 @@ func TestGate(t *testing.T) {
 	}
 }
 
-// TestClash: of workers that meet the first packet of one flow at once, one
+// TestConcurrentInsert: of workers that get the first packet of one flow at once, one
 // opens it and the others find it.
-func TestClash(t *testing.T) {
+func TestConcurrentInsert(t *testing.T) {
 	const workers, flows = 4, 3000
 	table := NewTable(Config{MaxFlows: flows})
 	tuples := manyTuples(flows)
@@ -98,13 +99,13 @@ func TestClash(t *testing.T) {
 		wg.Go(func() {
 			s := PacketMeta{Class: ClassOther, Bytes: 1, Lane: uint8(w)}
 			for i := range tuples {
-				c := table.Lock(&tuples[i], 0)
-				if f := c.Flow(); f != nil {
-					c.Update(&s, f.Assess(&s), &tmo, 0)
-				} else if r := c.Insert(&s, 0, &tmo, 0); r != Inserted {
+				e := table.Lock(&tuples[i], 0)
+				if f := e.Flow(); f != nil {
+					e.Update(&s, f.Assess(&s), &tmo, 0)
+				} else if r := e.Insert(&s, 0, &tmo, 0); r != Inserted {
 					t.Errorf("Insert = %v", r)
 				}
-				c.Unlock()
+				e.Unlock()
 			}
 		})
 	}

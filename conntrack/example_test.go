@@ -8,7 +8,7 @@ import (
 	"sgfw/conntrack"
 )
 
-// A query over UDP and its answer: the answer passes because of the flow.
+// A DNS query over UDP and its answer: the answer passes because of the flow.
 func Example() {
 	table := conntrack.NewTable(conntrack.Config{MaxFlows: 1000})
 	timeouts := conntrack.DefaultTimeouts()
@@ -16,18 +16,18 @@ func Example() {
 	server := conntrack.AddrFrom(netip.MustParseAddr("198.51.100.53"))
 
 	pass := func(now conntrack.Time, s conntrack.PacketMeta, k conntrack.Tuple) string {
-		c := table.Lock(&k, now)
-		defer c.Unlock()
-		f := c.Flow()
+		e := table.Lock(&k, now)
+		defer e.Unlock()
+		f := e.Flow()
 		if f == nil { // here the rules decide; they allow what leaves
 			if s.Dir == conntrack.Ingress {
 				return "no flow: dropped"
 			}
-			c.Insert(&s, 0, &timeouts, now)
+			e.Insert(&s, 0, &timeouts, now)
 			return "no flow: opened"
 		}
 		o := f.Assess(&s)
-		c.Update(&s, o, &timeouts, now)
+		e.Update(&s, o, &timeouts, now)
 		return o.String() + ", " + f.State().String()
 	}
 	out := conntrack.NewTuple(1, conntrack.Egress, conntrack.ProtoUDP, local, server, 40000, 53)

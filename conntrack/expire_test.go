@@ -5,23 +5,22 @@ import (
 	"time"
 )
 
-// TestExpireSlices: a call looks at no more than its budget, calls go on where
-// the last one ended, and a round takes everything that has run out and
-// nothing else.
+// TestExpireSlices: a call examines no more entries than its budget, continues where the
+// last one ended, and a round removes every expired flow and no other.
 func TestExpireSlices(t *testing.T) {
 	const n = 5000
 	table := NewTable(Config{MaxFlows: n})
 	tuples := manyTuples(n)
 	tmo := DefaultTimeouts()
 	for i := range tuples {
-		s := PacketMeta{Class: ClassUDP}
+		s := udpPacket(in)
 		at := Time(0)
 		if i%2 == 1 {
 			at = Time(time.Minute)
 		}
-		c := table.Lock(&tuples[i], at)
-		c.Insert(&s, 0, &tmo, at)
-		c.Unlock()
+		e := table.Lock(&tuples[i], at)
+		e.Insert(&s, 0, &tmo, at)
+		e.Unlock()
 	}
 	if slots := table.Slots(); slots < n || slots > n+shardCount*slabLen {
 		t.Errorf("Slots = %d for %d flows", slots, n)
@@ -43,11 +42,11 @@ func TestExpireSlices(t *testing.T) {
 		t.Errorf("done after %d calls, want at least %d: the budget is not kept", calls, want)
 	}
 	for i := range tuples {
-		c := table.Lock(&tuples[i], now)
-		if got, want := c.Flow() != nil, i%2 == 1; got != want {
+		e := table.Lock(&tuples[i], now)
+		if got, want := e.Flow() != nil, i%2 == 1; got != want {
 			t.Fatalf("flow %d: alive = %v, want %v", i, got, want)
 		}
-		c.Unlock()
+		e.Unlock()
 	}
 	if r := table.Expire(now, 1<<30); r != 0 {
 		t.Errorf("%d more removed", r)
@@ -60,7 +59,7 @@ func TestExpireSlices(t *testing.T) {
 	}
 }
 
-// TestRangeStops: visit ends the walk, and may use the table.
+// TestRangeStops: visit can end the iteration and may use the table.
 func TestRangeStops(t *testing.T) {
 	table := NewTable(Config{})
 	tuples := manyTuples(100)

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestEqual: a tuple equals another one only in every field.
+// TestEqual: two tuples are equal only if every field is.
 func TestEqual(t *testing.T) {
 	base := NewTuple(3, Ingress, ProtoTCP, Addr{1, 2}, Addr{3, 4}, 5, 6)
 	if same := base; !base.equal(&same) {
@@ -33,23 +33,26 @@ func TestEqual(t *testing.T) {
 	}
 }
 
-// TestHashSpread: tuples that differ in a bit or two fill shards, groups and
-// tags evenly, and every seed fills them in another way.
+// TestHashSpread: tuples that differ in a few bits are spread evenly over shards, groups
+// and tags, and each seed spreads them differently.
 func TestHashSpread(t *testing.T) {
 	const n = 1 << 14
 	key := newHashKey([2]uint64{1, 2})
+	local := Addr4([4]byte{192, 0, 2, 1})
 	for name, tuple := range map[string]func(i int) Tuple{
 		"hosts": func(i int) Tuple {
-			return NewTuple(1, Ingress, ProtoTCP, Addr4([4]byte{10, 0, byte(i >> 8), byte(i)}), Addr4([4]byte{192, 0, 2, 1}), 40000, 443)
+			remote := Addr4([4]byte{10, 0, byte(i >> 8), byte(i)})
+			return NewTuple(1, Ingress, ProtoTCP, remote, local, 40000, 443)
 		},
 		"ports": func(i int) Tuple {
-			return NewTuple(1, Ingress, ProtoTCP, Addr4([4]byte{10, 0, 0, 1}), Addr4([4]byte{192, 0, 2, 1}), uint16(i), 443)
+			return NewTuple(1, Ingress, ProtoTCP, Addr4([4]byte{10, 0, 0, 1}), local, uint16(i), 443)
 		},
 		"IPv6 networks": func(i int) Tuple {
-			return NewTuple(1, Ingress, ProtoTCP, Addr{0x20010db8<<32 | uint64(i), 1}, Addr{0x20010db8 << 32, 1}, 40000, 443)
+			remote := Addr{0x20010db8<<32 | uint64(i), 1}
+			return NewTuple(1, Ingress, ProtoTCP, remote, Addr{0x20010db8 << 32, 1}, 40000, 443)
 		},
 		"scopes": func(i int) Tuple {
-			return NewTuple(Scope(i), Ingress, 47, Addr4([4]byte{10, 0, 0, 1}), Addr4([4]byte{192, 0, 2, 1}), 0, 0)
+			return NewTuple(Scope(i), Ingress, 47, Addr4([4]byte{10, 0, 0, 1}), local, 0, 0)
 		},
 	} {
 		var shards, firsts, seconds [64]int
@@ -62,7 +65,9 @@ func TestHashSpread(t *testing.T) {
 			seconds[secondBits(h)%64]++
 			tags[tagOf(h)]++
 		}
-		for what, counts := range map[string][]int{"shard": shards[:], "group": firsts[:], "second group": seconds[:], "tag": tags[2:]} {
+		for what, counts := range map[string][]int{
+			"shard": shards[:], "group": firsts[:], "second group": seconds[:], "tag": tags[2:],
+		} {
 			mean := n >> bits.Len(uint(len(counts)-1)) // six standard deviations are below mean/2
 			for i, c := range counts {
 				if c < mean/4 || c > mean*7/4 {

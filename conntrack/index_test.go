@@ -5,27 +5,26 @@ import (
 	"testing"
 )
 
-// TestIndex compares a shard's index with a map while it grows and shrinks,
-// in a single shard and with hashes that crowd a few groups.
+// TestIndex compares the index of a single shard with a map while flows come and go.
 func TestIndex(t *testing.T) {
 	const n = 20_000
 	table := newTable(Config{MaxFlows: n, Seed: [2]uint64{1, 2}}, 0)
 	tuples := manyTuples(n)
 	tmo := DefaultTimeouts()
-	s := PacketMeta{Class: ClassUDP}
+	s := udpPacket(in)
 	has := func(k *Tuple) bool {
-		c := table.Lock(k, 0)
-		defer c.Unlock()
-		return c.Flow() != nil
+		e := table.Lock(k, 0)
+		defer e.Unlock()
+		return e.Flow() != nil
 	}
 	live := map[Tuple]bool{}
 	for i := range tuples {
 		k := &tuples[i]
-		c := table.Lock(k, 0)
-		if c.Insert(&s, uint32(i), &tmo, 0) != Inserted {
+		e := table.Lock(k, 0)
+		if e.Insert(&s, uint32(i), &tmo, 0) != Inserted {
 			t.Fatal("refused")
 		}
-		c.Unlock()
+		e.Unlock()
 		live[*k] = true
 		if i%3 == 0 {
 			old := &tuples[i/2]
@@ -55,7 +54,7 @@ func TestIndex(t *testing.T) {
 	}
 }
 
-// TestIndexStash: entries whose groups are full are found and dropped.
+// TestIndexStash: entries whose groups are full are found and can be removed.
 func TestIndexStash(t *testing.T) {
 	const n = groupSlots + 2*stashMax
 	table := newTable(Config{MaxFlows: 1000}, 0)
@@ -87,7 +86,7 @@ func TestIndexStash(t *testing.T) {
 	}
 }
 
-// TestGroupMatch compares the match of eight slots at once with one by one.
+// TestGroupMatch compares matching eight slots at once with matching one by one.
 func TestGroupMatch(t *testing.T) {
 	values := []uint64{0, 1, 2, 0x7e, 0x7f, 0x80, 0x81, 0xfe, 0xff}
 	for slot := range groupSlots {
@@ -122,8 +121,8 @@ func TestGroupMatch(t *testing.T) {
 	}
 }
 
-// TestLanes: flows of different lanes never share a slab, freed entries go back
-// to their lane, and a lane that grows takes what others left rather than memory.
+// TestLanes: flows of different lanes never share a slab, freed entries return to their
+// lane, and a lane takes free entries of others before the shard grows.
 func TestLanes(t *testing.T) {
 	const n = 4000
 	table := newTable(Config{MaxFlows: 3 * n}, 0)
@@ -131,12 +130,12 @@ func TestLanes(t *testing.T) {
 	tuples := manyTuples(3 * n)
 	tmo := DefaultTimeouts()
 	open := func(k *Tuple, lane uint8) uint32 {
-		c := table.Lock(k, 0)
-		defer c.Unlock()
-		if r := c.Insert(&PacketMeta{Class: ClassUDP, Lane: lane}, 0, &tmo, 0); r != Inserted {
+		e := table.Lock(k, 0)
+		defer e.Unlock()
+		if r := e.Insert(&PacketMeta{Class: ClassUDP, Lane: lane}, 0, &tmo, 0); r != Inserted {
 			t.Fatalf("Insert = %v", r)
 		}
-		return c.index
+		return e.index
 	}
 	owner := map[uint32]uint8{}
 	for i := range n {

@@ -5,7 +5,7 @@ import (
 	"unsafe"
 )
 
-// The sizes that the layout is built on.
+// TestSizes: the memory layout relies on these sizes.
 func TestSizes(t *testing.T) {
 	if unsafe.Sizeof(uintptr(0)) != 8 {
 		t.Skip("a 64-bit layout")

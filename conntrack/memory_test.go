@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestHeapPerFlow: at most 128 bytes of heap per flow, all in all.
+// TestHeapPerFlow: a flow takes at most 128 bytes of heap, index and slabs included.
 func TestHeapPerFlow(t *testing.T) {
 	const n, limit = 100_000, 128
 	tuples := manyTuples(n)
@@ -30,43 +30,43 @@ func TestHeapPerFlow(t *testing.T) {
 	runtime.KeepAlive(table)
 }
 
-// TestAllocs: none on a hit or a miss, and new flows only pay for growth.
+// TestAllocs: hits and misses do not allocate, and new flows only for growth.
 func TestAllocs(t *testing.T) {
 	table := NewTable(Config{MaxFlows: 1 << 20})
 	tuples := manyTuples(50_000)
 	establish(t, table, &tuples[0], 0)
 	tmo := DefaultTimeouts()
-	seg := PacketMeta{Dir: Ingress, Class: ClassTCP, Bytes: 1500, TCP: TCPSegment{Seq: 101, Ack: 901, Len: 1448, Flags: ACK}}
+	seg := dataSegment
 	if n := testing.AllocsPerRun(1000, func() {
-		c := table.Lock(&tuples[0], 1)
-		f := c.Flow()
-		c.Update(&seg, f.Assess(&seg), &tmo, 1)
-		c.Unlock()
-		c = table.Lock(&tuples[1], 1)
-		c.Unlock()
+		e := table.Lock(&tuples[0], 1)
+		f := e.Flow()
+		e.Update(&seg, f.Assess(&seg), &tmo, 1)
+		e.Unlock()
+		e = table.Lock(&tuples[1], 1)
+		e.Unlock()
 	}); n != 0 {
 		t.Errorf("%v allocations on a hit and a miss", n)
 	}
 	i := 0
-	udp := PacketMeta{Class: ClassUDP}
+	udp := udpPacket(in)
 	if n := testing.AllocsPerRun(len(tuples)-2, func() {
 		i++
-		c := table.Lock(&tuples[i], 1)
-		if c.Flow() == nil {
-			c.Insert(&udp, 0, &tmo, 1)
+		e := table.Lock(&tuples[i], 1)
+		if e.Flow() == nil {
+			e.Insert(&udp, 0, &tmo, 1)
 		}
-		c.Unlock()
+		e.Unlock()
 	}); n > 0.1 {
 		t.Errorf("%v allocations per new flow", n)
 	}
 	full := NewTable(Config{MaxFlows: 1, MaxHalfOpen: 1})
 	establish(t, full, &tuples[0], 0)
 	if n := testing.AllocsPerRun(1000, func() {
-		c := full.Lock(&tuples[1], 1)
-		if c.Insert(&udp, 0, &tmo, 1) != TableFull {
+		e := full.Lock(&tuples[1], 1)
+		if e.Insert(&udp, 0, &tmo, 1) != TableFull {
 			t.Fatal("not refused")
 		}
-		c.Unlock()
+		e.Unlock()
 	}); n != 0 {
 		t.Errorf("%v allocations on a refused flow", n)
 	}

@@ -8,24 +8,25 @@ import (
 	"pgregory.net/rapid"
 )
 
-// model drives the table and its twin with the same packets and compares what
-// they say and what they hold.
+// model drives the table and naiveTable with the same packets and compares their
+// answers and contents.
 type model struct {
 	table  *Table
-	twin   *twin
+	naive  *naiveTable
 	now    Time
 	tuples []Tuple
-	// swept: expired flows are removed at once, so that the limits see the same.
+	// swept: expired flows are removed at once, so that both see the same at the limits.
 	swept bool
-	// isn are the numbers that new connections begin at.
+	// isn are the initial sequence numbers of new connections.
 	isn [2]uint32
 }
 
 func newModel(maxFlows, maxHalfOpen, logShards int, swept bool) *model {
 	local, remote := Addr4([4]byte{192, 0, 2, 1}), Addr4([4]byte{198, 51, 100, 7})
 	m := &model{
-		table: newTable(Config{MaxFlows: maxFlows, MaxHalfOpen: maxHalfOpen, Seed: [2]uint64{7, 7}}, logShards),
-		twin:  newTwin(maxFlows, maxHalfOpen),
+		table: newTable(
+			Config{MaxFlows: maxFlows, MaxHalfOpen: maxHalfOpen, Seed: [2]uint64{7, 7}}, logShards),
+		naive: newNaive(maxFlows, maxHalfOpen),
 		swept: swept,
 	}
 	for i := range uint16(5) {
@@ -58,22 +59,26 @@ var modelFlags = []TCPFlags{
 	SYN | ECE | CWR, 0, FIN, SYN | FIN, RST | SYN, ACK | URG, FIN | RST | ACK, SYN | URG,
 }
 
-// segment draws a segment whose numbers are mostly near those that matter.
-func (m *model) segment(rt *rapid.T, d Direction, f *twinFlow) TCPSegment {
+// segment draws a segment. Its numbers are mostly near those that change something.
+func (m *model) segment(rt *rapid.T, d Direction, f *naiveFlow) TCPSegment {
 	a, b := m.isn[d], m.isn[1-d]
-	me, peer := twinSide{end: int64(a), top: int64(a), ack: b}, twinSide{end: int64(b), top: int64(b), ack: a}
+	me := naiveSide{end: int64(a), top: int64(a), ack: b}
+	peer := naiveSide{end: int64(b), top: int64(b), ack: a}
 	if f != nil {
 		me, peer = f.side[d], f.side[1-d]
 	}
 	far := []uint32{0, 1 << 30, 1<<30 - 1, 1<<31 - 1, 1 << 31, 1<<31 + 1, 0xffffffff}
-	seqs := []uint32{uint32(me.end), uint32(me.end), uint32(me.end), uint32(me.top), peer.ack, uint32(me.end) - 1}
+	end := uint32(me.end)
+	seqs := []uint32{end, end, end, uint32(me.top), peer.ack, end - 1}
 	acks := []uint32{uint32(peer.end), uint32(peer.top), uint32(peer.top), me.ack}
+	seqOffsets := []uint32{0, 0, 0, 0, 1, 99, 100, ^uint32(0), ^uint32(99)}
+	ackOffsets := []uint32{0, 0, 0, 0, 0, 1, 50, 100, ^uint32(0)}
 	if f != nil {
 		acks = append(acks, f.claim)
 	}
 	s := TCPSegment{
-		Seq:   rapid.SampledFrom(seqs).Draw(rt, "seq") + rapid.SampledFrom([]uint32{0, 0, 0, 0, 1, 99, 100, ^uint32(0), ^uint32(99)}).Draw(rt, "seq+"),
-		Ack:   rapid.SampledFrom(acks).Draw(rt, "ack") + rapid.SampledFrom([]uint32{0, 0, 0, 0, 0, 1, 50, 100, ^uint32(0)}).Draw(rt, "ack+"),
+		Seq:   rapid.SampledFrom(seqs).Draw(rt, "seq") + rapid.SampledFrom(seqOffsets).Draw(rt, "seq+"),
+		Ack:   rapid.SampledFrom(acks).Draw(rt, "ack") + rapid.SampledFrom(ackOffsets).Draw(rt, "ack+"),
 		Len:   rapid.SampledFrom([]uint32{0, 0, 0, 1, 100, 100, 1448}).Draw(rt, "len"),
 		Flags: rapid.SampledFrom(modelFlags).Draw(rt, "flags"),
 	}
@@ -91,7 +96,7 @@ func (m *model) packet(rt *rapid.T) {
 		Class: classOf(k),
 		Bytes: rapid.Uint32Range(40, 1500).Draw(rt, "bytes"),
 	}
-	tf := m.twin.get(k, m.now)
+	tf := m.naive.get(k, m.now)
 	switch s.Class {
 	case ClassTCP:
 		s.TCP = m.segment(rt, s.Dir, tf)
@@ -101,23 +106,26 @@ func (m *model) packet(rt *rapid.T) {
 	permit := rapid.IntRange(0, 3).Draw(rt, "permit") > 0
 	tmo := DefaultTimeouts()
 	if rapid.IntRange(0, 9).Draw(rt, "short") == 0 { // T20
-		tmo = Timeouts{Established: 60 * time.Second, UDP: 35 * time.Second, UDPStream: 60 * time.Second}
+		tmo = Timeouts{
+			Established: 60 * time.Second, UDP: 35 * time.Second, UDPStream: 60 * time.Second,
+		}
 	}
 	m.apply(rt, k, s, permit, tmo, rapid.Uint32().Draw(rt, "rule"))
 }
 
-// apply gives a packet to both and compares.
+// apply gives a packet to both tables and compares.
 func (m *model) apply(tb rapid.TB, k Tuple, p PacketMeta, permit bool, tmo Timeouts, rule uint32) {
-	tf := m.twin.get(k, m.now)
-	c := m.table.Lock(&k, m.now)
-	defer c.Unlock()
-	f := c.Flow()
+	tf := m.naive.get(k, m.now)
+	e := m.table.Lock(&k, m.now)
+	defer e.Unlock()
+	f := e.Flow()
 	if (f == nil) != (tf == nil) {
-		tb.Fatalf("flow %v, twin %v", f, tf)
+		tb.Fatalf("flow %v, naive %v", f, tf)
 	}
 	open := func() {
-		if got, want := c.Insert(&p, rule, &tmo, m.now), m.twin.insert(k, p, rule, tmo, m.now); got != want {
-			tb.Fatalf("Insert(%+v) = %v, twin %v", p, got, want)
+		got, want := e.Insert(&p, rule, &tmo, m.now), m.naive.insert(k, p, rule, tmo, m.now)
+		if got != want {
+			tb.Fatalf("Insert(%+v) = %v, naive %v", p, got, want)
 		}
 	}
 	switch {
@@ -128,33 +136,33 @@ func (m *model) apply(tb rapid.TB, k Tuple, p PacketMeta, permit bool, tmo Timeo
 			tb.Fatalf("Assess(%+v) changed the flow", p)
 		}
 		if o != want {
-			tb.Fatalf("Assess(%+v) of %+v = %v, twin %v", p, *f, o, want)
+			tb.Fatalf("Assess(%+v) of %+v = %v, naive %v", p, *f, o, want)
 		}
 		switch {
 		case o == OutcomeReopen && permit:
 			open()
 		case o == OutcomeMember, permit:
-			c.Update(&p, o, &tmo, m.now)
-			m.twin.update(k, p, o, tmo, m.now)
+			e.Update(&p, o, &tmo, m.now)
+			m.naive.update(k, p, o, tmo, m.now)
 		}
 	case permit:
 		open()
 	}
-	m.compare(tb, k, c.Flow(), p)
+	m.compare(tb, k, e.Flow(), p)
 }
 
-// compare looks at one flow from both sides.
+// compare compares one flow in both tables.
 func (m *model) compare(tb rapid.TB, k Tuple, f *Flow, p PacketMeta) {
-	tf := m.twin.flows[k]
+	tf := m.naive.flows[k]
 	if (f == nil) != (tf == nil) {
-		tb.Fatalf("after %+v: flow %v, twin %v", p, f, tf)
+		tb.Fatalf("after %+v: flow %v, naive %v", p, f, tf)
 	}
 	if f == nil {
 		return
 	}
 	got, want := f.Info(), tf.info(k)
 	if d := cmp.Diff(want, got, cmp.AllowUnexported(Tuple{})); d != "" {
-		tb.Fatalf("after %+v: flow differs from its twin (-twin +table):\n%s\n%+v", p, d, *f)
+		tb.Fatalf("after %+v: flow differs (-naive +table):\n%s\n%+v", p, d, *f)
 	}
 	if f.class != ClassTCP || f.state.Closed() {
 		return
@@ -162,12 +170,13 @@ func (m *model) compare(tb rapid.TB, k Tuple, f *Flow, p PacketMeta) {
 	for d := range f.half {
 		t := tf.side[d]
 		if w := (half{uint32(t.end), uint32(t.top), t.ack}); t.known && w != f.half[d] {
-			tb.Fatalf("after %+v: %v shows %+v, twin %+v; state %v", p, Direction(d), f.half[d], w, f.state)
+			tb.Fatalf("after %+v: %v shows %+v, naive %+v; state %v",
+				p, Direction(d), f.half[d], w, f.state)
 		}
 	}
 }
 
-func (f *twinFlow) info(k Tuple) FlowInfo {
+func (f *naiveFlow) info(k Tuple) FlowInfo {
 	g := Time(Granularity)
 	return FlowInfo{
 		Tuple: k, State: f.state, Class: f.class, Opener: f.opener, Rule: f.rule,
@@ -177,24 +186,25 @@ func (f *twinFlow) info(k Tuple) FlowInfo {
 
 func (m *model) wait(rt *rapid.T) {
 	m.now += Time(rapid.SampledFrom([]time.Duration{
-		0, time.Millisecond, time.Second, 9 * time.Second, 10 * time.Second, 29 * time.Second, 30*time.Second + Granularity,
-		61 * time.Second, 121 * time.Second, 181 * time.Second, 301 * time.Second, 601 * time.Second, 432001 * time.Second,
+		0, time.Millisecond, time.Second, 9 * time.Second, 10 * time.Second, 29 * time.Second,
+		30*time.Second + Granularity, 61 * time.Second, 121 * time.Second, 181 * time.Second,
+		301 * time.Second, 601 * time.Second, 432001 * time.Second,
 	}).Draw(rt, "wait"))
 	if m.swept {
 		m.table.Expire(m.now, 1<<20)
-		m.twin.sweep(m.now)
+		m.naive.sweep(m.now)
 	}
 }
 
 func (m *model) delete(rt *rapid.T) {
 	k := rapid.SampledFrom(m.tuples).Draw(rt, "tuple")
-	live := m.twin.get(k, m.now) != nil
+	live := m.naive.get(k, m.now) != nil
 	if got := m.table.Delete(&k, m.now); got != live {
-		rt.Fatalf("Delete = %v, twin has %v", got, live)
+		rt.Fatalf("Delete = %v, naive has %v", got, live)
 	}
 	if live {
-		delete(m.twin.flows, k)
-		m.twin.stats.Deleted++
+		delete(m.naive.flows, k)
+		m.naive.stats.Deleted++
 	}
 }
 
@@ -202,61 +212,65 @@ func (m *model) delete(rt *rapid.T) {
 func (m *model) check(rt *rapid.T) {
 	seen := 0
 	m.table.Range(m.now, func(got FlowInfo) bool {
-		tf := m.twin.flows[got.Tuple]
+		tf := m.naive.flows[got.Tuple]
 		if tf == nil {
-			rt.Fatalf("the twin has no %+v", got)
+			rt.Fatalf("naive has no %+v", got)
 		}
 		if d := cmp.Diff(tf.info(got.Tuple), got, cmp.AllowUnexported(Tuple{})); d != "" {
-			rt.Fatalf("flow differs from its twin (-twin +table):\n%s", d)
+			rt.Fatalf("flow differs (-naive +table):\n%s", d)
 		}
 		seen++
 		return true
 	})
 	live := 0
-	for _, f := range m.twin.flows {
+	for _, f := range m.naive.flows {
 		if m.now < f.deadline {
 			live++
 		}
 	}
 	if seen != live {
-		rt.Fatalf("the table shows %d flows, the twin has %d", seen, live)
+		rt.Fatalf("the table shows %d flows, naive has %d", seen, live)
 	}
 	if !m.swept {
 		return
 	}
-	want := m.twin.stats
-	want.MaxFlows, want.MaxHalfOpen = m.twin.maxFlows, m.twin.maxHalfOpen
+	want := m.naive.stats
+	want.MaxFlows, want.MaxHalfOpen = m.naive.maxFlows, m.naive.maxHalfOpen
 	want.MaxUntracked = int(m.table.maxUntracked)
-	want.Flows, want.HalfOpen = len(m.twin.flows), m.twin.countHalfOpen()
+	want.Flows, want.HalfOpen = len(m.naive.flows), m.naive.countHalfOpen()
 	if d := cmp.Diff(want, m.table.Stats()); d != "" {
-		rt.Fatalf("stats differ (-twin +table):\n%s", d)
+		rt.Fatalf("stats differ (-naive +table):\n%s", d)
 	}
 }
 
 func (m *model) run(rt *rapid.T) {
-	isns := rapid.SampledFrom([]uint32{1000, 0, 0xffffffff, 0xffffff00, 0x7fffffff, 0x7fffff00, 1<<30 - 50})
+	isns := rapid.SampledFrom([]uint32{
+		1000, 0, 0xffffffff, 0xffffff00, 0x7fffffff, 0x7fffff00, 1<<30 - 50,
+	})
 	m.isn = [2]uint32{isns.Draw(rt, "isn in"), isns.Draw(rt, "isn out")}
 	rt.Repeat(map[string]func(*rapid.T){
-		"packet": m.packet, "packet again": m.packet, "packet once more": m.packet, "packet too": m.packet,
+		"packet": m.packet, "packet 2": m.packet, "packet 3": m.packet, "packet 4": m.packet,
 		"wait": m.wait, "delete": m.delete,
 		"": m.check,
 	})
 }
 
-// TestModelFree: no limits in the way; expired flows are found on lookup.
+// TestModelFree: limits are never reached; expired flows are found by lookups.
 func TestModelFree(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) { newModel(1000, 1000, shardBits, false).run(rt) })
 }
 
-// TestModelLimits: a table of six flows, of which two or so half-open (T30-T33).
+// TestModelLimits: a table of a few flows, some of them half-open (T30-T33).
 func TestModelLimits(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		newModel(rapid.IntRange(1, 8).Draw(rt, "flows"), rapid.IntRange(1, 4).Draw(rt, "half-open"), 0, true).run(rt)
+		flows := rapid.IntRange(1, 8).Draw(rt, "flows")
+		halfOpen := rapid.IntRange(1, 4).Draw(rt, "half-open")
+		newModel(flows, halfOpen, 0, true).run(rt)
 	})
 }
 
-// TestModelOneFlow: every packet meets the same TCP flow, so that long
-// histories and late states are reached.
+// TestModelOneFlow: every packet belongs to the same TCP flow, so that long histories and
+// late states are reached.
 func TestModelOneFlow(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		m := newModel(10, 10, 0, true)
@@ -274,20 +288,25 @@ func TestModelOneFlow(t *testing.T) {
 //	4  how far from it
 //	5  length 0-15 in 97 byte steps, and seconds to wait, in powers of two
 func FuzzTCP(f *testing.F) {
-	f.Add([]byte("\x80\x00\x80\x00\x80\x00\xc1\x00\x80\x00\x80\x00\x82\x00\x80\x00\x80\x01\xc6\x00\x80\x01\x80\x00\x86\x00\x80\x01\x80\x00"))
+	f.Add([]byte("\x80\x00\x80\x00\x80\x00" + "\xc1\x00\x80\x00\x80\x00" +
+		"\x82\x00\x80\x00\x80\x01" + "\xc6\x00\x80\x01\x80\x00" + "\x86\x00\x80\x01\x80\x00"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m := newModel(2, 2, 0, true)
 		m.isn = [2]uint32{0xffffff80, 0x7fffff80}
 		k := m.tuples[0]
 		for ; len(data) >= 6; data = data[6:] {
 			d := Direction(data[0] >> 6 & 1)
-			me, peer := twinSide{end: int64(m.isn[d]), ack: m.isn[1-d]}, twinSide{end: int64(m.isn[1-d]), ack: m.isn[d]}
+			me := naiveSide{end: int64(m.isn[d]), ack: m.isn[1-d]}
+			peer := naiveSide{end: int64(m.isn[1-d]), ack: m.isn[d]}
 			var claim uint32
-			if tf := m.twin.flows[k]; tf != nil {
+			if tf := m.naive.flows[k]; tf != nil {
 				me, peer, claim = tf.side[d], tf.side[1-d], tf.claim
 			}
-			seqs := [...]uint32{uint32(me.end), uint32(me.top), peer.ack, 0, uint32(me.end) + 1<<30, uint32(me.end) + 1<<31}
-			acks := [...]uint32{uint32(peer.end), uint32(peer.top), me.ack, claim, uint32(peer.end) + 1<<30, uint32(peer.end) + 1<<31}
+			end, peerEnd := uint32(me.end), uint32(peer.end)
+			seqs := [...]uint32{end, uint32(me.top), peer.ack, 0, end + 1<<30, end + 1<<31}
+			acks := [...]uint32{
+				peerEnd, uint32(peer.top), me.ack, claim, peerEnd + 1<<30, peerEnd + 1<<31,
+			}
 			s := PacketMeta{Dir: d, Class: ClassTCP, Bytes: 40, TCP: TCPSegment{
 				Seq:   seqs[int(data[1])%len(seqs)] + uint32(data[2]) - 128,
 				Ack:   acks[int(data[3])%len(acks)] + uint32(data[4]) - 128,
@@ -298,7 +317,7 @@ func FuzzTCP(f *testing.F) {
 			if w := data[5] >> 4; w != 0 {
 				m.now = m.now.Add(time.Second << w)
 				m.table.Expire(m.now, 1000)
-				m.twin.sweep(m.now)
+				m.naive.sweep(m.now)
 			}
 		}
 	})

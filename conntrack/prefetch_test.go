@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestSeekChangesNothing: hints about flows that are there, that are not and that
-// come and go at the same time leave the table as it is.
+// TestSeekChangesNothing: prefetching flows that exist, that do not, and that come and go
+// meanwhile leaves the table as it is.
 func TestSeekChangesNothing(t *testing.T) {
 	const n = 2000
 	table := NewTable(Config{MaxFlows: n, Seed: [2]uint64{1, 2}})
@@ -26,11 +26,11 @@ func TestSeekChangesNothing(t *testing.T) {
 		t.Errorf("hints turned %+v into %+v", before, after)
 	}
 	for i := range n {
-		c := table.Lock(&ts[i], 0)
-		if c.Flow() == nil {
+		e := table.Lock(&ts[i], 0)
+		if e.Flow() == nil {
 			t.Errorf("flow %d is gone", i)
 		}
-		c.Unlock()
+		e.Unlock()
 	}
 
 	busy := NewTable(Config{MaxFlows: n, Seed: [2]uint64{1, 2}})

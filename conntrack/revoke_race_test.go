@@ -7,15 +7,16 @@ import (
 	"time"
 )
 
-// TestRevokeUnderTraffic revokes flows while others pass packets of them: a flow
-// that was revoked never has a member again before something begins it anew.
+// TestRevokeUnderTraffic revokes flows while workers pass their packets: no packet is a
+// member of a flow after it was revoked.
 func TestRevokeUnderTraffic(t *testing.T) {
 	const flows, workers = 256, 4
 	table := NewTable(Config{MaxFlows: 4 * flows})
 	now := Time(time.Hour)
 	tuples := make([]Tuple, flows)
 	for i := range tuples {
-		tuples[i] = NewTuple(1, Ingress, ProtoTCP, Addr4([4]byte{203, 0, 113, 9}), Addr4([4]byte{192, 0, 2, 1}), uint16(i), 443)
+		tuples[i] = NewTuple(1, Ingress, ProtoTCP,
+			Addr4([4]byte{203, 0, 113, 9}), Addr4([4]byte{192, 0, 2, 1}), uint16(i), 443)
 		establish(t, table, &tuples[i], now)
 	}
 	var over atomic.Bool
@@ -24,16 +25,17 @@ func TestRevokeUnderTraffic(t *testing.T) {
 	for w := range workers {
 		wg.Go(func() {
 			tmo := DefaultTimeouts()
-			s := PacketMeta{Dir: Direction(w & 1), Class: ClassTCP, Bytes: 40, TCP: TCPSegment{Seq: 101, Ack: 901, Flags: ACK}}
+			s := tcpPacket(in, ACK, 101, 901)
 			if w&1 == 1 {
-				s.TCP = TCPSegment{Seq: 901, Ack: 101, Flags: ACK}
+				s = tcpPacket(out, ACK, 901, 101)
 			}
+			s.Bytes = 40
 			for i := w; !over.Load(); i = (i + 1) % flows {
 				was := dead[i].Load()
-				c := table.Lock(&tuples[i], now)
-				o := c.Flow().Assess(&s)
-				c.Update(&s, o, &tmo, now)
-				c.Unlock()
+				e := table.Lock(&tuples[i], now)
+				o := e.Flow().Assess(&s)
+				e.Update(&s, o, &tmo, now)
+				e.Unlock()
 				if was && o != OutcomeRevoked {
 					t.Errorf("flow %d: a packet is %v after the flow was revoked", i, o)
 					return

@@ -7,8 +7,8 @@ import (
 	"sgfw/test/parity"
 )
 
-// step is one segment of a scripted connection, one second after the one
-// before, and what must come of it. Rules permit whatever they are asked.
+// step is one segment of a scripted connection, one second after the one before, and its
+// expected effect. Rules permit everything.
 type step struct {
 	dir           Direction
 	flags         TCPFlags
@@ -21,8 +21,8 @@ type step struct {
 type timer uint8
 
 const (
-	fresh timer = iota // the idle timer starts anew
-	kept               // it runs on
+	fresh timer = iota // the idle timer restarts
+	kept               // it keeps running
 )
 
 const (
@@ -30,7 +30,7 @@ const (
 	out = Egress
 )
 
-// script plays steps on one tuple, opened by the first step.
+// script runs steps on one tuple. The first one opens the flow.
 type script struct {
 	testing.TB
 	table *Table
@@ -43,25 +43,27 @@ func newScript(tb testing.TB) *script {
 	return &script{
 		TB:    tb,
 		table: NewTable(Config{MaxFlows: 100}),
-		tuple: NewTuple(1, Ingress, ProtoTCP, Addr4([4]byte{203, 0, 113, 9}), Addr4([4]byte{192, 0, 2, 1}), 50000, 443),
-		tmo:   DefaultTimeouts(),
-		now:   Time(time.Hour),
+		tuple: NewTuple(1, Ingress, ProtoTCP,
+			Addr4([4]byte{203, 0, 113, 9}), Addr4([4]byte{192, 0, 2, 1}), 50000, 443),
+		tmo: DefaultTimeouts(),
+		now: Time(time.Hour),
 	}
 }
 
-// play runs the steps; the first one meets no flow if there is none.
+// play runs the steps.
 func (s *script) play(steps ...step) {
 	s.Helper()
 	for i, st := range steps {
 		s.now = s.now.Add(time.Second)
-		p := PacketMeta{Dir: st.dir, Class: ClassTCP, Bytes: 40 + st.len, TCP: TCPSegment{Seq: st.seq, Ack: st.ack, Len: st.len, Flags: st.flags}}
-		c := s.table.Lock(&s.tuple, s.now)
-		f := c.Flow()
+		p := tcpPacket(st.dir, st.flags, st.seq, st.ack)
+		p.Bytes, p.TCP.Len = 40+st.len, st.len
+		e := s.table.Lock(&s.tuple, s.now)
+		f := e.Flow()
 		if f == nil {
-			if r := c.Insert(&p, 1, &s.tmo, s.now); r != Inserted {
+			if r := e.Insert(&p, 1, &s.tmo, s.now); r != Inserted {
 				s.Fatalf("step %d: Insert = %v", i, r)
 			}
-			f = c.Flow()
+			f = e.Flow()
 		} else {
 			before := f.deadline()
 			o := f.Assess(&p)
@@ -69,11 +71,11 @@ func (s *script) play(steps ...step) {
 				s.Fatalf("step %d %+v in %v: outcome %v, want %v", i, st, f.State(), o, st.want)
 			}
 			if o == OutcomeReopen {
-				c.Insert(&p, 1, &s.tmo, s.now)
+				e.Insert(&p, 1, &s.tmo, s.now)
 			} else {
-				c.Update(&p, o, &s.tmo, s.now)
+				e.Update(&p, o, &s.tmo, s.now)
 			}
-			f = c.Flow()
+			f = e.Flow()
 			anew := f.deadline() == s.now.deadline(s.tmo.timer(f.class, f.state))
 			if anew != (st.timer == fresh) || !anew && f.deadline() != before {
 				s.Fatalf("step %d %+v: timer anew = %v in %v", i, st, anew, f.State())
@@ -82,26 +84,26 @@ func (s *script) play(steps ...step) {
 		if f.State() != st.state {
 			s.Fatalf("step %d %+v: state %v, want %v", i, st, f.State(), st.state)
 		}
-		c.Unlock()
+		e.Unlock()
 	}
 }
 
-// lives asserts that the flow is there d after the last step, and not e after.
-func (s *script) lives(d, e time.Duration) {
+// lives asserts that the flow is alive one time after the last step, and not another.
+func (s *script) lives(alive, dead time.Duration) {
 	s.Helper()
 	for _, x := range []struct {
 		after time.Duration
 		want  bool
-	}{{d, true}, {e, false}} {
-		c := s.table.Lock(&s.tuple, s.now.Add(x.after))
-		if got := c.Flow() != nil; got != x.want {
+	}{{alive, true}, {dead, false}} {
+		e := s.table.Lock(&s.tuple, s.now.Add(x.after))
+		if got := e.Flow() != nil; got != x.want {
 			s.Errorf("%v after the last packet: alive = %v, want %v", x.after, got, x.want)
 		}
-		c.Unlock()
+		e.Unlock()
 	}
 }
 
-// Numbers of the scripts: the client's ISN is 999, the server's 4999.
+// Scripts begin with sequence number 999 of the client and 4999 of the server.
 var (
 	handshake = []step{
 		{in, SYN, 999, 0, 0, 0, StateSynSent, fresh},
@@ -234,7 +236,9 @@ func TestTCPSequences(t *testing.T) {
 			request,
 		}},
 		{"exact RST closes", established, []step{{in, RST, 1100, 0, 0, m, StateClose, fresh}}},
-		{"exact RST of the other side closes", established, []step{{out, RST | ACK, 5200, 1100, 0, m, StateClose, fresh}}},
+		{"exact RST of the other side closes", established, []step{
+			{out, RST | ACK, 5200, 1100, 0, m, StateClose, fresh},
+		}},
 		{"RST at the other side's acknowledgement closes", established, []step{
 			{in, ACK, 1100, 5200, 100, m, est, fresh}, // lost behind us: the server still expects 1100
 			{in, RST, 1100, 0, 0, m, StateClose, fresh},
@@ -423,7 +427,7 @@ func TestTCPSequences(t *testing.T) {
 	}
 }
 
-// TestTCPWrapAround plays a whole connection at numbers around 2^32.
+// TestTCPWrapAround runs a whole connection at sequence numbers around 2^32.
 func TestTCPWrapAround(t *testing.T) {
 	const m = OutcomeMember
 	for _, isn := range []uint32{0xffffffff, 0xfffffffe, 0xffffff9d, 0x7fffffff, 0x7fffffff - 100, 0} {
@@ -444,7 +448,7 @@ func TestTCPWrapAround(t *testing.T) {
 	}
 }
 
-// TestTCPLongStream moves three times around the number space, with a FIN at the end.
+// TestTCPLongStream runs three times around the sequence space, with a FIN at the end.
 func TestTCPLongStream(t *testing.T) {
 	s := established(t)
 	seq := uint32(1100)
@@ -458,31 +462,32 @@ func TestTCPLongStream(t *testing.T) {
 	s.play(step{in, FIN | ACK, seq, 5200, 0, OutcomeMember, StateFinWait, fresh})
 }
 
-// TestForgedSegments: whatever one side's forger sends without knowing numbers
-// neither shortens an established flow nor changes its state, and the true
-// connection closes afterwards as if nothing had been (T13, T28).
+// TestForgedSegments: an attacker who forges one side without knowing sequence numbers
+// neither shortens an established flow nor changes its state. The real connection closes
+// afterwards as if nothing had happened (T13, T28).
 func TestForgedSegments(t *testing.T) {
 	flags := []TCPFlags{SYN, SYN | ACK, RST, RST | ACK, FIN | ACK, ACK, ACK | PSH, 0, SYN | FIN}
 	s := established(t)
-	c := s.table.Lock(&s.tuple, s.now)
-	expires := c.Flow().deadline()
-	c.Unlock()
+	e := s.table.Lock(&s.tuple, s.now)
+	expires := e.Flow().deadline()
+	e.Unlock()
 	for i := range uint32(20000) {
 		p := PacketMeta{Dir: Ingress, Class: ClassTCP, Bytes: 40, TCP: TCPSegment{
-			// A stride that visits everything but the few numbers that are exact.
-			Seq: 1100 + 2000 + i*214737, Ack: 5200 + 2000 + i*214703, Len: i % 1400, Flags: flags[i%uint32(len(flags))],
+			// A stride over the whole sequence space; the exact numbers are skipped below.
+			Seq: 1100 + 2000 + i*214737, Ack: 5200 + 2000 + i*214703,
+			Len: i % 1400, Flags: flags[i%uint32(len(flags))],
 		}}
 		if p.TCP.Seq+2000-1100 < 4000 {
 			continue
 		}
-		c := s.table.Lock(&s.tuple, s.now)
-		f := c.Flow()
+		e := s.table.Lock(&s.tuple, s.now)
+		f := e.Flow()
 		o := f.Assess(&p)
-		c.Update(&p, o, &s.tmo, s.now)
+		e.Update(&p, o, &s.tmo, s.now)
 		if f.State() != StateEstablished || f.deadline() < expires {
 			t.Fatalf("%+v: state %v, expires %v, was %v", p.TCP, f.State(), f.deadline(), expires)
 		}
-		c.Unlock()
+		e.Unlock()
 	}
 	s.play(
 		step{in, ACK, 1100, 5200, 100, OutcomeMember, StateEstablished, fresh},
@@ -493,7 +498,7 @@ func TestForgedSegments(t *testing.T) {
 	)
 }
 
-// TestOpens: what may create an entry and what never does (T22, T27).
+// TestOpens: which packets may open a flow and which never do (T22, T27).
 func TestOpens(t *testing.T) {
 	parity.Proves(t, "T27")
 	for _, tc := range []struct {
@@ -503,25 +508,26 @@ func TestOpens(t *testing.T) {
 		{SYN, true}, {SYN | ECE | CWR, true}, {SYN | URG, true},
 		{ACK, true}, {ACK | PSH, true}, {ACK | PSH | URG, true},
 		{SYN | ACK, false}, {RST, false}, {RST | ACK, false}, {FIN | ACK, false},
-		{0, false}, {PSH, false}, {FIN, false}, {SYN | FIN, false}, {SYN | RST, false}, {FIN | PSH | URG, false}, {0xff, false},
+		{0, false}, {PSH, false}, {FIN, false}, {SYN | FIN, false}, {SYN | RST, false},
+		{FIN | PSH | URG, false}, {0xff, false},
 	} {
-		s := PacketMeta{Class: ClassTCP, TCP: TCPSegment{Flags: tc.flags}}
+		s := tcpPacket(in, tc.flags, 0, 0)
 		if got := Opens(&s); got != tc.want {
 			t.Errorf("Opens(TCP flags %#02x) = %v, want %v", tc.flags, got, tc.want)
 		}
 		table, k := NewTable(Config{}), manyTuples(1)[0]
 		tmo := DefaultTimeouts()
-		c := table.Lock(&k, 0)
-		if got := c.Insert(&s, 0, &tmo, 0) == Inserted; got != tc.want || (c.Flow() != nil) != tc.want {
+		e := table.Lock(&k, 0)
+		if got := e.Insert(&s, 0, &tmo, 0) == Inserted; got != tc.want || (e.Flow() != nil) != tc.want {
 			t.Errorf("Insert(TCP flags %#02x): inserted = %v, want %v", tc.flags, got, tc.want)
 		}
-		c.Unlock()
+		e.Unlock()
 	}
 	for _, tc := range []struct {
 		s    PacketMeta
 		want bool
 	}{
-		{PacketMeta{Class: ClassUDP}, true},
+		{udpPacket(in), true},
 		{PacketMeta{Class: ClassOther}, true},
 		{PacketMeta{Class: ClassQuery}, true},
 		{PacketMeta{Class: ClassQuery, Reply: true}, false},

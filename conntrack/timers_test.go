@@ -7,7 +7,7 @@ import (
 	"sgfw/test/parity"
 )
 
-// datagram is a packet without TCP.
+// datagram runs a packet that is not TCP.
 func (s *script) datagram(c Class, d Direction, reply bool, want Outcome) {
 	s.Helper()
 	p := PacketMeta{Dir: d, Class: c, Reply: reply, Bytes: 100}
@@ -53,9 +53,12 @@ func TestTimers(t *testing.T) {
 		{"pickup", tcp(step{in, ACK, 1, 1, 1, 0, StatePickup, fresh}), 300 * time.Second},
 		{"established", open(), 432000 * time.Second},
 		{"FIN_WAIT", open(fin), 120 * time.Second},
-		{"CLOSE_WAIT", open(fin, step{out, ACK, 5200, 1101, 0, m, StateCloseWait, fresh}), 60 * time.Second},
-		{"LAST_ACK", open(fin, step{out, FIN | ACK, 5200, 1101, 0, m, StateLastAck, fresh}), 30 * time.Second},
-		{"TIME_WAIT", open(fin, step{out, FIN | ACK, 5200, 1101, 0, m, StateLastAck, fresh},
+		{"CLOSE_WAIT", open(fin,
+			step{out, ACK, 5200, 1101, 0, m, StateCloseWait, fresh}), 60 * time.Second},
+		{"LAST_ACK", open(fin,
+			step{out, FIN | ACK, 5200, 1101, 0, m, StateLastAck, fresh}), 30 * time.Second},
+		{"TIME_WAIT", open(fin,
+			step{out, FIN | ACK, 5200, 1101, 0, m, StateLastAck, fresh},
 			step{in, ACK, 1101, 5201, 0, m, StateTimeWait, fresh}), 120 * time.Second},
 		{"CLOSE", open(step{in, RST, 1100, 0, 0, m, StateClose, fresh}), 10 * time.Second},
 		{"established, 350 s of Nitro v6 (T11)", func(s *script) {
@@ -118,7 +121,9 @@ func TestTimers(t *testing.T) {
 			seconds(s, 10)
 			s.datagram(ClassQuery, in, true, m)
 		}, 30 * time.Second},
-		{"other protocol (T10)", func(s *script) { s.datagram(ClassOther, out, false, 0) }, 600 * time.Second},
+		{"other protocol (T10)", func(s *script) {
+			s.datagram(ClassOther, out, false, 0)
+		}, 600 * time.Second},
 		{"other protocol answered (T10)", func(s *script) {
 			s.datagram(ClassOther, out, false, 0)
 			seconds(s, 599)
@@ -129,7 +134,7 @@ func TestTimers(t *testing.T) {
 			s := newScript(t)
 			tc.play(s)
 			s.lives(tc.want-time.Millisecond, tc.want+Granularity)
-			// An expired flow frees its place for one with another history.
+			// The lookup of an expired flow removes it.
 			if n := s.table.Len(); n != 0 {
 				t.Errorf("%d flows after the end", n)
 			}
@@ -137,42 +142,43 @@ func TestTimers(t *testing.T) {
 	}
 }
 
-// TestQuery: the asker asks, the other side replies, by identifier (T4, T9).
+// TestQuery: the opener sends queries, the other side replies, by identifier (T4, T9).
 func TestQuery(t *testing.T) {
 	parity.Proves(t, "T4", "T9")
 	s := newScript(t)
 	local, remote := Addr4([4]byte{192, 0, 2, 1}), Addr4([4]byte{198, 51, 100, 7})
+	other := Addr4([4]byte{198, 51, 100, 8})
 	s.tuple = NewTuple(1, Egress, ProtoICMP, local, remote, 77, QueryPort(8))
 	s.datagram(ClassQuery, out, false, 0)
 	s.datagram(ClassQuery, out, false, OutcomeMember)
 	s.datagram(ClassQuery, in, true, OutcomeMember)
 	s.datagram(ClassQuery, in, true, OutcomeMember)
-	s.datagram(ClassQuery, out, true, OutcomeRules) // a reply in the asking direction
-	s.datagram(ClassQuery, in, false, OutcomeRules) // a query in the replying one
+	s.datagram(ClassQuery, out, true, OutcomeRules) // a reply from the opener
+	s.datagram(ClassQuery, in, false, OutcomeRules) // a query from the other side
 
 	for name, k := range map[string]Tuple{
 		"another identifier": NewTuple(1, Ingress, ProtoICMP, remote, local, QueryPort(8), 78),
 		"another query type": NewTuple(1, Ingress, ProtoICMP, remote, local, QueryPort(13), 77),
-		"another host":       NewTuple(1, Ingress, ProtoICMP, Addr4([4]byte{198, 51, 100, 8}), local, QueryPort(8), 77),
+		"another host":       NewTuple(1, Ingress, ProtoICMP, other, local, QueryPort(8), 77),
 		"another scope":      NewTuple(2, Ingress, ProtoICMP, remote, local, QueryPort(8), 77),
 		"the other way":      NewTuple(1, Egress, ProtoICMP, remote, local, QueryPort(8), 77),
 		"ping of the remote": NewTuple(1, Ingress, ProtoICMP, remote, local, 77, QueryPort(8)),
 	} {
-		c := s.table.Lock(&k, s.now)
-		if c.Flow() != nil {
+		e := s.table.Lock(&k, s.now)
+		if e.Flow() != nil {
 			t.Errorf("%s: has a flow", name)
 		}
-		c.Unlock()
+		e.Unlock()
 	}
 	k := NewTuple(1, Ingress, ProtoICMP, remote, local, QueryPort(8), 77)
-	c := s.table.Lock(&k, s.now)
-	if c.Flow() == nil {
+	e := s.table.Lock(&k, s.now)
+	if e.Flow() == nil {
 		t.Error("the reply's own tuple finds no flow")
 	}
-	c.Unlock()
+	e.Unlock()
 }
 
-// TestClassMismatch: a packet of another class than the flow's is no member.
+// TestClassMismatch: a packet whose class is not the flow's is no member.
 func TestClassMismatch(t *testing.T) {
 	s := newScript(t)
 	s.datagram(ClassUDP, out, false, 0)
@@ -181,8 +187,8 @@ func TestClassMismatch(t *testing.T) {
 	s.datagram(ClassUDP, in, false, OutcomeMember)
 }
 
-// TestCounts: packets and bytes by direction; what was left to the rules does
-// not count for the flow.
+// TestCounts: packets and bytes are counted by direction, without packets that were left
+// to the rules.
 func TestCounts(t *testing.T) {
 	s := established(t)
 	s.play(step{in, SYN, 7777, 0, 0, OutcomeRules, StateEstablished, kept})
@@ -191,7 +197,8 @@ func TestCounts(t *testing.T) {
 	if got.Packets != [2]uint32{4, 2} || got.Bytes != [2]uint64{4*40 + 100, 2*40 + 200} {
 		t.Errorf("packets %v, bytes %v", got.Packets, got.Bytes)
 	}
-	if got.Rule != 1 || got.Opener != Ingress || got.State != StateEstablished || got.Tuple != s.tuple {
+	if got.Rule != 1 || got.Opener != Ingress ||
+		got.State != StateEstablished || got.Tuple != s.tuple {
 		t.Errorf("%+v", got)
 	}
 
@@ -206,7 +213,7 @@ func TestCounts(t *testing.T) {
 	for range 3 {
 		f.count(&PacketMeta{Dir: Ingress, Bytes: 1 << 31})
 		if f.total(Ingress) < 1<<48-1<<32 {
-			t.Errorf("bytes did not stick at their maximum: %d", f.total(Ingress))
+			t.Errorf("bytes did not saturate: %d", f.total(Ingress))
 		}
 	}
 }

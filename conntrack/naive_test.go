@@ -2,39 +2,39 @@ package conntrack
 
 import "time"
 
-// twin is the table again, slow and obvious: one map, numbers unwrapped to 64
-// bits so that "before" is "<", rules written as sentences. It shares no code
-// with the table, only the names of states, classes and flags.
-type twin struct {
+// naiveTable is a second implementation of the table, slow and obvious: one map, and
+// sequence numbers unwrapped to 64 bits so that "before" is "<". It shares no code with
+// the table, only the names of states, classes and flags.
+type naiveTable struct {
 	maxFlows, maxHalfOpen int
-	flows                 map[Tuple]*twinFlow
-	entered               int // counts entries into queues
+	flows                 map[Tuple]*naiveFlow
+	entered               int // counts how often a flow entered an eviction queue
 	stats                 Stats
 }
 
-type twinFlow struct {
+type naiveFlow struct {
 	class    Class
 	state    State
 	opener   Direction
 	rule     uint32
 	created  Time
-	deadline Time // first instant at which it is gone
-	entered  int  // when it came into the state's queue
+	deadline Time // first instant at which it has expired
+	entered  int  // when it entered its eviction queue
 	requests int  // UDP: runs of packets of the opener
 	answers  int  // UDP: runs of packets of the other side
 	last     Direction
 	packets  [2]uint32
 	bytes    [2]uint64
 
-	side     [2]twinSide
+	side     [2]naiveSide
 	synAcked bool // the opener acknowledged a SYN that crossed its own
 	claimed  string
 	claimBy  Direction
 	claim    uint32
 }
 
-// twinSide is one side of a connection; numbers are unwrapped near its first.
-type twinSide struct {
+// naiveSide is one side of a connection, with unwrapped sequence numbers.
+type naiveSide struct {
 	known         bool
 	end, top      int64
 	ack           uint32
@@ -53,20 +53,20 @@ func near(n uint32, ref int64) int64 {
 	return ref + d
 }
 
-const twinWindow = int64(1) << 30
+const naiveWindow = int64(1) << 30
 
-func newTwin(maxFlows, maxHalfOpen int) *twin {
-	return &twin{maxFlows: maxFlows, maxHalfOpen: maxHalfOpen, flows: map[Tuple]*twinFlow{}}
+func newNaive(maxFlows, maxHalfOpen int) *naiveTable {
+	return &naiveTable{maxFlows: maxFlows, maxHalfOpen: maxHalfOpen, flows: map[Tuple]*naiveFlow{}}
 }
 
-// roundUp is the table's resolution of time.
+// roundUp rounds to the table's resolution of time.
 func roundUp(t Time) Time {
 	g := Time(Granularity)
 	return (t + g - 1) / g * g
 }
 
-// sweep removes everything that has run out.
-func (w *twin) sweep(now Time) {
+// sweep removes every expired flow.
+func (w *naiveTable) sweep(now Time) {
 	for k, f := range w.flows {
 		if now >= f.deadline {
 			delete(w.flows, k)
@@ -76,7 +76,7 @@ func (w *twin) sweep(now Time) {
 }
 
 // get returns the live flow of a tuple.
-func (w *twin) get(k Tuple, now Time) *twinFlow {
+func (w *naiveTable) get(k Tuple, now Time) *naiveFlow {
 	f := w.flows[k]
 	if f != nil && now >= f.deadline {
 		delete(w.flows, k)
@@ -86,13 +86,13 @@ func (w *twin) get(k Tuple, now Time) *twinFlow {
 	return f
 }
 
-func (f *twinFlow) halfOpen() bool {
+func (f *naiveFlow) halfOpen() bool {
 	return f.state == StateSynSent || f.state == StateSynRecv || f.state == StatePickup
 }
 
-func (f *twinFlow) closed() bool { return f.state == StateTimeWait || f.state == StateClose }
+func (f *naiveFlow) closed() bool { return f.state == StateTimeWait || f.state == StateClose }
 
-func (w *twin) countHalfOpen() (n int) {
+func (w *naiveTable) countHalfOpen() (n int) {
 	for _, f := range w.flows {
 		if f.halfOpen() {
 			n++
@@ -101,8 +101,8 @@ func (w *twin) countHalfOpen() (n int) {
 	return n
 }
 
-// oldest returns the flow of a kind that has waited longest.
-func (w *twin) oldest(kind func(*twinFlow) bool) (key Tuple, oldest *twinFlow) {
+// oldest returns the flow of a kind that entered its queue first.
+func (w *naiveTable) oldest(kind func(*naiveFlow) bool) (key Tuple, oldest *naiveFlow) {
 	for k, f := range w.flows {
 		if kind(f) && (oldest == nil || f.entered < oldest.entered) {
 			key, oldest = k, f
@@ -111,10 +111,10 @@ func (w *twin) oldest(kind func(*twinFlow) bool) (key Tuple, oldest *twinFlow) {
 	return key, oldest
 }
 
-// makeRoom applies the limits before a flow comes in; it says whether it may.
-func (w *twin) makeRoom(newEntry, newHalfOpen bool) bool {
+// makeRoom applies the limits before an insert and reports whether there is room.
+func (w *naiveTable) makeRoom(newEntry, newHalfOpen bool) bool {
 	if newHalfOpen && w.countHalfOpen() >= w.maxHalfOpen {
-		k, f := w.oldest((*twinFlow).halfOpen)
+		k, f := w.oldest((*naiveFlow).halfOpen)
 		if f == nil {
 			return false
 		}
@@ -122,9 +122,9 @@ func (w *twin) makeRoom(newEntry, newHalfOpen bool) bool {
 		w.stats.EvictedHalfOpen++
 	}
 	if newEntry && len(w.flows) >= w.maxFlows {
-		hk, h := w.oldest((*twinFlow).halfOpen)
-		uk, u := w.oldest(func(f *twinFlow) bool { return f.state == StateUnreplied })
-		ck, c := w.oldest((*twinFlow).closed)
+		hk, h := w.oldest((*naiveFlow).halfOpen)
+		uk, u := w.oldest(func(f *naiveFlow) bool { return f.state == StateUnreplied })
+		ck, c := w.oldest((*naiveFlow).closed)
 		switch {
 		case h != nil && (u == nil || h.created/Time(Granularity) <= u.created/Time(Granularity)):
 			delete(w.flows, hk)
@@ -142,7 +142,8 @@ func (w *twin) makeRoom(newEntry, newHalfOpen bool) bool {
 	return true
 }
 
-// plain strips the flags that go with anything; "" is for impossible ones.
+// plain names a combination of flags without those that are valid with any; "" is an
+// impossible one.
 func plain(f TCPFlags) string {
 	names := map[TCPFlags]string{
 		SYN: "syn", SYN | URG: "syn", SYN | ACK: "synack", RST: "rst", RST | ACK: "rst",
@@ -151,7 +152,9 @@ func plain(f TCPFlags) string {
 	return names[f&(FIN|SYN|RST|ACK|URG)]
 }
 
-func (w *twin) insert(k Tuple, p PacketMeta, rule uint32, tmo Timeouts, now Time) InsertResult {
+func (w *naiveTable) insert(
+	k Tuple, p PacketMeta, rule uint32, tmo Timeouts, now Time,
+) InsertResult {
 	var kind string
 	switch p.Class {
 	case ClassTCP:
@@ -173,7 +176,7 @@ func (w *twin) insert(k Tuple, p PacketMeta, rule uint32, tmo Timeouts, now Time
 		w.stats.Replaced++
 	}
 	w.entered++
-	f := &twinFlow{
+	f := &naiveFlow{
 		class: p.Class, state: StateUnreplied, opener: p.Dir, rule: rule, created: now,
 		entered: w.entered, requests: 1, last: p.Dir,
 	}
@@ -181,10 +184,10 @@ func (w *twin) insert(k Tuple, p PacketMeta, rule uint32, tmo Timeouts, now Time
 	switch kind {
 	case "syn":
 		f.state = StateSynSent
-		f.side[p.Dir] = twinSide{known: true, end: seq + 1, top: seq + 1 + int64(p.TCP.Len)}
+		f.side[p.Dir] = naiveSide{known: true, end: seq + 1, top: seq + 1 + int64(p.TCP.Len)}
 	case "ack":
 		f.state = StatePickup
-		f.side[p.Dir] = twinSide{known: true, end: seq, top: seq + int64(p.TCP.Len), ack: p.TCP.Ack}
+		f.side[p.Dir] = naiveSide{known: true, end: seq, top: seq + int64(p.TCP.Len), ack: p.TCP.Ack}
 	}
 	w.flows[k] = f
 	f.add(p)
@@ -193,12 +196,12 @@ func (w *twin) insert(k Tuple, p PacketMeta, rule uint32, tmo Timeouts, now Time
 	return Inserted
 }
 
-func (f *twinFlow) add(p PacketMeta) {
+func (f *naiveFlow) add(p PacketMeta) {
 	f.packets[p.Dir]++
 	f.bytes[p.Dir] += uint64(p.Bytes)
 }
 
-func (f *twinFlow) restartTimer(tmo Timeouts, now Time) {
+func (f *naiveFlow) restartTimer(tmo Timeouts, now Time) {
 	sec := map[State]int64{
 		StateSynSent: 120, StateSynRecv: 60, StatePickup: 300, StateFinWait: 120, StateCloseWait: 60,
 		StateLastAck: 30, StateTimeWait: 120, StateClose: 10,
@@ -219,11 +222,11 @@ func (f *twinFlow) restartTimer(tmo Timeouts, now Time) {
 	f.deadline = roundUp(now + d)
 }
 
-func (f *twinFlow) assess(p PacketMeta) Outcome {
+func (f *naiveFlow) assess(p PacketMeta) Outcome {
 	switch {
 	case p.Class != f.class:
 		return OutcomeRules
-	case p.Class == ClassQuery && p.Reply && p.Dir == f.opener, p.Class == ClassQuery && !p.Reply && p.Dir != f.opener:
+	case p.Class == ClassQuery && p.Reply == (p.Dir == f.opener):
 		return OutcomeRules
 	case p.Class != ClassTCP:
 		return OutcomeMember
@@ -250,9 +253,10 @@ func (f *twinFlow) assess(p PacketMeta) Outcome {
 	return OutcomeRules
 }
 
-func (w *twin) update(k Tuple, p PacketMeta, o Outcome, tmo Timeouts, now Time) {
+func (w *naiveTable) update(k Tuple, p PacketMeta, o Outcome, tmo Timeouts, now Time) {
 	f := w.flows[k]
-	if o == OutcomeRules && f.class == ClassTCP && p.Class == ClassTCP && plain(p.TCP.Flags) == "syn" {
+	if o == OutcomeRules && f.class == ClassTCP && p.Class == ClassTCP &&
+		plain(p.TCP.Flags) == "syn" {
 		f.claimed, f.claimBy, f.claim = "syn", p.Dir, p.TCP.Seq+1
 	}
 	if o != OutcomeMember {
@@ -262,7 +266,8 @@ func (w *twin) update(k Tuple, p PacketMeta, o Outcome, tmo Timeouts, now Time) 
 	refresh := true
 	switch f.class {
 	case ClassTCP:
-		if plain(p.TCP.Flags) == "synack" && f.claimed == "syn" && f.claimBy != p.Dir && f.claim == p.TCP.Ack {
+		if plain(p.TCP.Flags) == "synack" &&
+			f.claimed == "syn" && f.claimBy != p.Dir && f.claim == p.TCP.Ack {
 			w.restart(k, p, tmo, now)
 			return
 		}
@@ -308,32 +313,35 @@ func (w *twin) update(k Tuple, p PacketMeta, o Outcome, tmo Timeouts, now Time) 
 	}
 }
 
-// restart: the other side took a SYN that the rules let through.
-func (w *twin) restart(k Tuple, p PacketMeta, tmo Timeouts, now Time) {
+// restart replaces a flow after the other side accepted a SYN that the rules let pass.
+func (w *naiveTable) restart(k Tuple, p PacketMeta, tmo Timeouts, now Time) {
 	f := w.flows[k]
 	if !w.makeRoom(false, !f.halfOpen()) {
 		return
 	}
 	w.entered++
 	w.stats.Restarted++
-	n := &twinFlow{class: ClassTCP, state: StateSynRecv, opener: f.claimBy, rule: f.rule, created: now, entered: w.entered}
+	n := &naiveFlow{
+		class: ClassTCP, state: StateSynRecv, opener: f.claimBy, rule: f.rule,
+		created: now, entered: w.entered,
+	}
 	a := int64(f.claim) + 1<<40
 	b := int64(p.TCP.Seq) + 1<<40
-	n.side[n.opener] = twinSide{known: true, end: a, top: a}
-	n.side[p.Dir] = twinSide{known: true, end: b + 1, top: b + 1 + int64(p.TCP.Len), ack: p.TCP.Ack}
+	n.side[n.opener] = naiveSide{known: true, end: a, top: a}
+	n.side[p.Dir] = naiveSide{known: true, end: b + 1, top: b + 1 + int64(p.TCP.Len), ack: p.TCP.Ack}
 	w.flows[k] = n
 	n.add(p)
 	n.restartTimer(tmo, now)
 }
 
-// tcp moves the connection and says whether the timer starts anew.
-func (f *twinFlow) tcp(d Direction, seg TCPSegment, kind string) bool {
+// tcp applies a segment and reports whether it restarts the timer.
+func (f *naiveFlow) tcp(d Direction, seg TCPSegment, kind string) bool {
 	me, peer := &f.side[d], &f.side[1-d]
 	length := int64(seg.Len)
 	if kind == "fin" {
 		length++
 	}
-	// acksPeer: the acknowledgement is for something that the peer may have sent.
+	// acksPeer: the acknowledgement is for data that the peer may have sent.
 	ack := near(seg.Ack, peer.end)
 	acksPeer := kind != "syn" && seg.Flags&ACK != 0 && peer.known && ack >= peer.end && ack <= peer.top
 
@@ -368,9 +376,9 @@ func (f *twinFlow) tcp(d Direction, seg TCPSegment, kind string) bool {
 			return false
 		}
 		seq := near(seg.Seq, me.end)
-		if !me.known || seq-me.end >= twinWindow || seq < me.end {
+		if !me.known || seq-me.end >= naiveWindow || seq < me.end {
 			seq = int64(seg.Seq) + 1<<40
-			*me = twinSide{known: true, end: seq, top: seq + length}
+			*me = naiveSide{known: true, end: seq, top: seq + length}
 		} else if seq+length > me.top {
 			me.top = seq + length
 		}
@@ -400,7 +408,10 @@ func (f *twinFlow) tcp(d Direction, seg TCPSegment, kind string) bool {
 				f.state = StateClose
 			}
 		case fromOpener && acksPeer:
-			if kind == "synack" && seq+1 != me.end || kind != "synack" && (seq < me.end || seq >= me.end+twinWindow) {
+			if kind == "synack" && seq+1 != me.end {
+				return false
+			}
+			if kind != "synack" && (seq < me.end || seq >= me.end+naiveWindow) {
 				return false
 			}
 			me.ack = seg.Ack
@@ -416,7 +427,7 @@ func (f *twinFlow) tcp(d Direction, seg TCPSegment, kind string) bool {
 		case kind == "syn":
 			if f.state == StateSynSent && !f.synAcked {
 				n := int64(seg.Seq) + 1<<40
-				*me = twinSide{known: true, end: n + 1, top: n + 1 + length}
+				*me = naiveSide{known: true, end: n + 1, top: n + 1 + length}
 			}
 		case kind == "synack":
 			same := me.known && seg.Seq+1 == uint32(me.end)
@@ -424,14 +435,14 @@ func (f *twinFlow) tcp(d Direction, seg TCPSegment, kind string) bool {
 				return false
 			}
 			n := int64(seg.Seq) + 1<<40
-			*me = twinSide{known: true, end: n + 1, top: n + 1 + length, ack: seg.Ack}
+			*me = naiveSide{known: true, end: n + 1, top: n + 1 + length, ack: seg.Ack}
 			peer.end = ack
 			f.state = StateSynRecv
 			if same && f.synAcked {
 				f.state = StateEstablished
 			}
 			f.synAcked = false
-		case me.known && acksPeer && seq >= me.end && seq < me.end+twinWindow:
+		case me.known && acksPeer && seq >= me.end && seq < me.end+naiveWindow:
 			me.top = max(me.top, seq+length)
 			if kind == "fin" {
 				f.claimed, f.claimBy, f.claim = "fin", d, seg.Seq+uint32(length)
@@ -449,15 +460,15 @@ func (f *twinFlow) tcp(d Direction, seg TCPSegment, kind string) bool {
 	return false
 }
 
-// data follows an open connection.
-func (f *twinFlow) data(d Direction, seg TCPSegment, fin bool) {
+// data applies a segment of an open connection.
+func (f *naiveFlow) data(d Direction, seg TCPSegment, fin bool) {
 	me, peer := &f.side[d], &f.side[1-d]
 	flags := [4]bool{me.fin, me.finAcked, peer.fin, peer.finAcked}
 
 	if ack := near(seg.Ack, peer.end); near(seg.Ack, peer.top) <= peer.top {
 		if ack > peer.end {
 			peer.end = ack
-			peer.fin, peer.finAcked = false, false // there was more behind it
+			peer.fin, peer.finAcked = false, false // there was more data after it
 			if f.claimed == "fin" && f.claimBy != d && f.claim == seg.Ack {
 				peer.fin, peer.finAcked = true, true
 				f.claimed = ""
@@ -475,7 +486,7 @@ func (f *twinFlow) data(d Direction, seg TCPSegment, fin bool) {
 	end := near(seg.End(), me.end)
 	if !me.fin {
 		switch {
-		case seq > me.end && fin && end-me.end < twinWindow && end > me.end:
+		case seq > me.end && fin && end-me.end < naiveWindow && end > me.end:
 			f.claimed, f.claimBy, f.claim = "fin", d, seg.End()
 		case seq > me.end:
 		case end > me.end:
@@ -483,7 +494,7 @@ func (f *twinFlow) data(d Direction, seg TCPSegment, fin bool) {
 			me.fin = fin
 		}
 	}
-	if end-me.end < twinWindow && end >= me.end && near(seg.End(), me.top) > me.top {
+	if end-me.end < naiveWindow && end >= me.end && near(seg.End(), me.top) > me.top {
 		me.top = near(seg.End(), me.top)
 	}
 
