@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/explain"
 	"sgfw/cmd/internal/state"
 	"sgfw/conntrack"
@@ -16,19 +16,19 @@ import (
 
 // checkDocument is what `check -o json` prints.
 type checkDocument struct {
-	Schema   string            `json:"schema"`
-	File     string            `json:"file"`
-	Valid    bool              `json:"valid"`
-	Problems []control.Problem `json:"problems"`
+	Schema   string        `json:"schema"`
+	File     string        `json:"file"`
+	Valid    bool          `json:"valid"`
+	Problems []api.Problem `json:"problems"`
 	// Summary is left out for an invalid policy, and so is what follows.
 	Summary *checkSummary `json:"summary,omitempty"`
 	// IDs are those that a daemon of this machine gives. They are left out where its
 	// state directory cannot be read.
-	Groups      []control.GroupStatus      `json:"groups,omitempty"`
-	Rules       []control.RuleRef          `json:"rules,omitempty"`
-	PrefixLists []control.PrefixListStatus `json:"prefix_lists,omitempty"`
-	Interfaces  []checkInterface           `json:"interfaces,omitempty"`
-	Quotas      *control.Quotas            `json:"quotas,omitempty"`
+	Groups      []api.GroupStatus      `json:"groups,omitempty"`
+	Rules       []api.RuleRef          `json:"rules,omitempty"`
+	PrefixLists []api.PrefixListStatus `json:"prefix_lists,omitempty"`
+	Interfaces  []checkInterface       `json:"interfaces,omitempty"`
+	Quotas      *api.Quotas            `json:"quotas,omitempty"`
 }
 
 // checkInterface is an interface, or a pattern for several, which have an ID each.
@@ -70,8 +70,8 @@ such as that a quota is nearly used up, do not change it.`,
 			return err
 		}
 		doc := checkDocument{
-			Schema: control.Schema, File: args[0], Valid: err == nil,
-			Problems: control.Problems(problems), Summary: summarise(pol),
+			Schema: api.Schema, File: args[0], Valid: err == nil,
+			Problems: explain.Problems(problems), Summary: summarise(pol),
 		}
 		if pol != nil {
 			pol.IDs = machineIDs(*dir)
@@ -129,8 +129,8 @@ func machineIDs(dir string) policy.IDs {
 
 // describe fills in what a valid policy has.
 func (doc *checkDocument) describe(p *policy.Policy) {
-	quotas := control.QuotasOf(p)
-	doc.Groups, doc.PrefixLists, doc.Quotas = control.Groups(p), control.PrefixLists(p), &quotas
+	quotas := explain.QuotasOf(p)
+	doc.Groups, doc.PrefixLists, doc.Quotas = explain.Groups(p), explain.PrefixLists(p), &quotas
 	for i := range p.Groups {
 		g := &p.Groups[i]
 		for _, d := range []policy.Direction{policy.Ingress, policy.Egress} {
@@ -141,6 +141,6 @@ func (doc *checkDocument) describe(p *policy.Policy) {
 	}
 	for i := range p.Interfaces {
 		device := p.Interfaces[i].Device
-		doc.Interfaces = append(doc.Interfaces, checkInterface{device, control.InterfaceID(p, device)})
+		doc.Interfaces = append(doc.Interfaces, checkInterface{device, explain.InterfaceID(p, device)})
 	}
 }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/api"
 	"sgfw/filter/nft"
 )
 
@@ -44,7 +44,7 @@ While a daemon lives, cleanup refuses with exit code 5.`,
 		if err != nil {
 			return err
 		}
-		doc := cleanupDocument{Schema: control.Schema, Removed: append([]string{}, removed...)}
+		doc := cleanupDocument{Schema: api.Schema, Removed: append([]string{}, removed...)}
 		if *out == formatJSON {
 			return p.printJSON(doc)
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
 	"sgfw/cmd/internal/daemon"
 	"sgfw/cmd/internal/explain"
@@ -63,19 +64,19 @@ func TestExitCodes(t *testing.T) {
 		{nil, 0},
 		{errors.New("disk full"), 1},
 		{control.ErrRunning, 1},
-		{&control.Failure{Kind: control.KindFailed}, 1},
-		{&control.Failure{Kind: control.KindDenied}, 1},
+		{&api.Failure{Kind: api.KindFailed}, 1},
+		{&api.Failure{Kind: api.KindDenied}, 1},
 		{&usageError{errors.New("what")}, 2},
 		{fmt.Errorf("%w: which interface", explain.ErrQuestion), 2},
-		{&control.Failure{Kind: control.KindUsage}, 2},
+		{&api.Failure{Kind: api.KindUsage}, 2},
 		{policy.Problems{{Message: "bad"}}, 3},
 		{errInvalid, 3},
 		{daemon.ErrEnslaved, 3},
-		{&control.Failure{Kind: control.KindInvalid}, 3},
+		{&api.Failure{Kind: api.KindInvalid}, 3},
 		{control.ErrNoDaemon, 4},
 		{&sshguard.LockoutError{}, 5},
 		{errRefused, 5},
-		{&control.Failure{Kind: control.KindRefused}, 5},
+		{&api.Failure{Kind: api.KindRefused}, 5},
 	} {
 		err := tc.err
 		if got := codeOf(err); got != tc.want {
@@ -93,7 +94,7 @@ func TestExitCodes(t *testing.T) {
 func TestReportOfRemoteProblems(t *testing.T) {
 	var out strings.Builder
 	p := &program{out: io.Discard, err: &out}
-	p.report(&control.Failure{Kind: control.KindInvalid, Message: "x", Problems: []control.Problem{
+	p.report(&api.Failure{Kind: api.KindInvalid, Message: "x", Problems: []api.Problem{
 		{File: "p.yaml", Line: 3, Col: 5, Severity: "error", Message: "no such group", Hint: "did you mean web?", Code: "InvalidGroup.NotFound"},
 		{File: "p.yaml", Line: 9, Col: 1, Severity: "notice", Message: "host bits"},
 	}})

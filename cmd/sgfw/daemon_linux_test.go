@@ -9,6 +9,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
 )
 
@@ -20,56 +21,56 @@ type canned struct {
 
 // liveFlows are the flows of the canned daemon: an untracked one with its rule, one
 // whose rule is gone, and a ping.
-func liveFlows() []control.Flow {
+func liveFlows() []api.Flow {
 	kind, id := uint8(8), uint16(77)
-	web := &control.RuleRef{ID: "sgr-0123456789abcdef0", Group: "web", GroupID: "sg-0123456789abcdef0", Direction: "ingress", Index: 0, Protocol: "tcp", Ports: "443", Peer: "0.0.0.0/0"}
+	web := &api.RuleRef{ID: "sgr-0123456789abcdef0", Group: "web", GroupID: "sg-0123456789abcdef0", Direction: "ingress", Index: 0, Protocol: "tcp", Ports: "443", Peer: "0.0.0.0/0"}
 	gone := *web
 	gone.ID, gone.Index, gone.Ports, gone.Gone = "sgr-0123456789abcdef1", 2, "22", true
-	out := &control.RuleRef{Group: "web", Direction: "egress", Index: -1, Protocol: "all", Peer: "0.0.0.0/0"}
-	return []control.Flow{
+	out := &api.RuleRef{Group: "web", Direction: "egress", Index: -1, Protocol: "all", Peer: "0.0.0.0/0"}
+	return []api.Flow{
 		{Interface: "eth0", Direction: "ingress", Protocol: "tcp", Local: "192.0.2.1:443", Remote: "198.51.100.7:50000", State: "established",
-			Age: 61, Expires: 432000, Packets: control.Traffic{Ingress: 3, Egress: 4}, Bytes: control.Traffic{Ingress: 500, Egress: 6000}, Rule: web, Clause: "both-rules"},
+			Age: 61, Expires: 432000, Packets: api.Traffic{Ingress: 3, Egress: 4}, Bytes: api.Traffic{Ingress: 500, Egress: 6000}, Rule: web, Clause: "both-rules"},
 		{Interface: "eth0", Direction: "ingress", Protocol: "tcp", Local: "192.0.2.1:22", Remote: "198.51.100.9:50001", State: "established", Rule: &gone, Orphan: true, Tracked: true, Clause: "opening-rule"},
 		{Interface: "eth0", Direction: "egress", Protocol: "icmp", Local: "192.0.2.1", Remote: "203.0.113.1", ICMPType: &kind, ICMPID: &id, State: "replied", Rule: out, Tracked: true, Clause: "setting"},
 	}
 }
 
 // orphan is the flow whose rule is gone.
-func orphan() control.Orphans { return control.Orphans{Count: 1, Flows: liveFlows()[1:2]} }
+func orphan() api.Orphans { return api.Orphans{Count: 1, Flows: liveFlows()[1:2]} }
 
 // cut is the untracked flow once its rule is gone.
-func cut() control.Orphans {
+func cut() api.Orphans {
 	f := liveFlows()[0]
 	f.Cut = true
-	return control.Orphans{Count: 12, Flows: []control.Flow{f}}
+	return api.Orphans{Count: 12, Flows: []api.Flow{f}}
 }
 
-func (canned) Status(context.Context) (control.Status, error) {
+func (canned) Status(context.Context) (api.Status, error) {
 	at := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
-	return control.Status{
-		State: control.StateDegraded, PID: 1, Version: "v1", Started: at, Degraded: []string{"eth1 belongs to br0"},
-		Queues:      []control.QueueStatus{{Number: 4270, Packets: 10, Accepted: 7, Dropped: 3, KernelDropped: 2}},
-		Groups:      []control.GroupStatus{{Name: "web", ID: "sg-0123456789abcdef0", Attached: true, Quota: 60}},
-		PrefixLists: []control.PrefixListStatus{{Name: "office", ID: "pl-0123456789abcdef0", Entries: 1, MaxEntries: 2}},
-		Interfaces: []control.InterfaceStatus{
-			{Device: "eth*", Mode: "host", Groups: []string{"web"}, Covered: []control.Device{{Name: "eth\x1b[31m", Addresses: []string{"192.0.2.1"}}}},
-			{Device: "vm1", ID: "eni-0123456789abcdef0", Mode: "guest", Groups: []string{"web"}, Covered: []control.Device{}},
+	return api.Status{
+		State: api.StateDegraded, PID: 1, Version: "v1", Started: at, Degraded: []string{"eth1 belongs to br0"},
+		Queues:      []api.QueueStatus{{Number: 4270, Packets: 10, Accepted: 7, Dropped: 3, KernelDropped: 2}},
+		Groups:      []api.GroupStatus{{Name: "web", ID: "sg-0123456789abcdef0", Attached: true, Quota: 60}},
+		PrefixLists: []api.PrefixListStatus{{Name: "office", ID: "pl-0123456789abcdef0", Entries: 1, MaxEntries: 2}},
+		Interfaces: []api.InterfaceStatus{
+			{Device: "eth*", Mode: "host", Groups: []string{"web"}, Covered: []api.Device{{Name: "eth\x1b[31m", Addresses: []string{"192.0.2.1"}}}},
+			{Device: "vm1", ID: "eni-0123456789abcdef0", Mode: "guest", Groups: []string{"web"}, Covered: []api.Device{}},
 		},
-		Policy: control.PolicyStatus{
+		Policy: api.PolicyStatus{
 			File: "p.yaml", Generation: 7, Loaded: at, FileDiffers: true, Watch: true, Tracking: "aws",
 			IDsNotKept: "the disk is full",
-			Trial:      &control.Trial{Deadline: at, Left: 42},
-			RolledBack: &control.RolledBack{At: at, Why: "it was not confirmed in time"},
-			Failure:    &control.ReloadFailure{At: at, By: "watch", Message: "p.yaml:1:1: bad\np.yaml:2:1: worse"},
+			Trial:      &api.Trial{Deadline: at, Left: 42},
+			RolledBack: &api.RolledBack{At: at, Why: "it was not confirmed in time"},
+			Failure:    &api.ReloadFailure{At: at, By: "watch", Message: "p.yaml:1:1: bad\np.yaml:2:1: worse"},
 		},
 	}, nil
 }
 
-func (canned) Flows(_ context.Context, q control.FlowQuery, begin func(control.FlowsHeader) error, each func(control.Flow) error) error {
+func (canned) Flows(_ context.Context, q api.FlowQuery, begin func(api.FlowsHeader) error, each func(api.Flow) error) error {
 	if q.State == "asleep" {
-		return &control.Failure{Kind: control.KindUsage, Message: `state "asleep" is none of established`}
+		return &api.Failure{Kind: api.KindUsage, Message: `state "asleep" is none of established`}
 	}
-	if err := begin(control.FlowsHeader{Live: 2, Untracked: 1}); err != nil {
+	if err := begin(api.FlowsHeader{Live: 2, Untracked: 1}); err != nil {
 		return err
 	}
 	for _, f := range liveFlows() {
@@ -83,94 +84,94 @@ func (canned) Flows(_ context.Context, q control.FlowQuery, begin func(control.F
 	return nil
 }
 
-func (canned) Explain(_ context.Context, q control.Query) (control.Explanation, error) {
+func (canned) Explain(_ context.Context, q api.Query) (api.Explanation, error) {
 	if q.From == "" {
-		return control.Explanation{}, &control.Failure{Kind: control.KindUsage, Message: "from where?"}
+		return api.Explanation{}, &api.Failure{Kind: api.KindUsage, Message: "from where?"}
 	}
-	return control.Explanation{
-		Query: q, Verdict: control.VerdictDrop, Reason: "no-rule", Detail: "no ingress rule of any attached group permits it",
-		Groups: []control.GroupTried{}, FlowsKnown: true,
+	return api.Explanation{
+		Query: q, Verdict: api.VerdictDrop, Reason: "no-rule", Detail: "no ingress rule of any attached group permits it",
+		Groups: []api.GroupTried{}, FlowsKnown: true,
 	}, nil
 }
 
-func (canned) Rules(_ context.Context, q control.RulesQuery) (control.RulesReply, error) {
+func (canned) Rules(_ context.Context, q api.RulesQuery) (api.RulesReply, error) {
 	at := time.Now().Add(-3 * time.Minute)
-	r := control.RulesReply{Generation: 8, Since: at, Rules: []control.RuleHits{}}
+	r := api.RulesReply{Generation: 8, Since: at, Rules: []api.RuleHits{}}
 	if q.Group == "nope" {
-		return r, &control.Failure{Kind: control.KindUsage, Message: `no group is called "nope"`, Code: "InvalidGroup.NotFound"}
+		return r, &api.Failure{Kind: api.KindUsage, Message: `no group is called "nope"`, Code: "InvalidGroup.NotFound"}
 	}
 	if q.Group == "web" || q.Group == "" {
 		flows := liveFlows()
 		if !q.Unused {
-			r.Rules = append(r.Rules, control.RuleHits{RuleRef: *flows[0].Rule, Attached: true, Hits: 12, LastHit: &at, Flows: 1})
-			r.Rules = append(r.Rules, control.RuleHits{RuleRef: *flows[1].Rule, Flows: 1})
+			r.Rules = append(r.Rules, api.RuleHits{RuleRef: *flows[0].Rule, Attached: true, Hits: 12, LastHit: &at, Flows: 1})
+			r.Rules = append(r.Rules, api.RuleHits{RuleRef: *flows[1].Rule, Flows: 1})
 		}
-		r.Rules = append(r.Rules, control.RuleHits{RuleRef: *flows[2].Rule})
+		r.Rules = append(r.Rules, api.RuleHits{RuleRef: *flows[2].Rule})
 	}
 	return r, nil
 }
 
 // Log tells of a drop, and of what was lost to those who follow; then it ends, as
 // a daemon that stops.
-func (canned) Log(_ context.Context, q control.LogQuery, begin func() error, send func([]control.LogRecord) error) error {
+func (canned) Log(_ context.Context, q api.LogQuery, begin func() error, send func([]api.LogRecord) error) error {
 	if err := begin(); err != nil {
 		return err
 	}
-	list := []control.LogRecord{{
-		Type: control.LogVerdict, Time: time.Unix(1900000000, 0), Verdict: control.VerdictDrop, Reason: "no-rule", Interface: "eth\x1b[31m",
+	list := []api.LogRecord{{
+		Type: api.LogVerdict, Time: time.Unix(1900000000, 0), Verdict: api.VerdictDrop, Reason: "no-rule", Interface: "eth\x1b[31m",
 		Direction: "ingress", Protocol: "tcp", From: "203.0.113.9:50000", To: "192.0.2.1:22", TCPFlags: []string{"syn"}, Length: 60,
-		Nearest: &control.Miss{Rule: *liveFlows()[0].Rule, Fields: []control.Difference{{Field: "ports", Want: "443", Got: "22"}}},
+		Nearest: &api.Miss{Rule: *liveFlows()[0].Rule, Fields: []api.Difference{{Field: "ports", Want: "443", Got: "22"}}},
 	}}
 	if q.Follow {
-		list = append(list, control.LogRecord{Type: control.LogLost, Time: time.Unix(1900000001, 0), Lost: &control.LogLoss{Rate: 5, Buffer: 2}})
+		list = append(list, api.LogRecord{Type: api.LogLost, Time: time.Unix(1900000001, 0), Lost: &api.LogLoss{Rate: 5, Buffer: 2}})
 	}
 	return send(list)
 }
 
-func (canned) Reload(_ context.Context, q control.ReloadRequest) (control.ReloadReply, error) {
-	r := control.ReloadReply{
+func (canned) Reload(_ context.Context, q api.ReloadRequest) (api.ReloadReply, error) {
+	r := api.ReloadReply{
 		DryRun: q.DryRun, Generation: 8,
-		Changes:  []control.Change{{Op: "-", Part: "group web", What: "ingress tcp 22 0.0.0.0/0", ID: "sgr-0123456789abcdef1"}, {Op: "+", Part: "group new"}},
+		Changes:  []api.Change{{Op: "-", Part: "group web", What: "ingress tcp 22 0.0.0.0/0", ID: "sgr-0123456789abcdef1"}, {Op: "+", Part: "group new"}},
 		Orphans:  orphan(),
 		Cut:      cut(),
-		SSHGuard: control.SSHGuard{Sessions: 1, Lockouts: []string{"SSH from 198.51.100.9 to port 22 on eth0"}, Refuses: !q.Force},
-		Notices:  []control.Problem{{File: "p.yaml", Line: 3, Col: 5, Severity: "notice", Message: "host bits"}},
+		SSHGuard: api.SSHGuard{Sessions: 1, Lockouts: []string{"SSH from 198.51.100.9 to port 22 on eth0"}, Refuses: !q.Force},
+		Notices:  []api.Problem{{File: "p.yaml", Line: 3, Col: 5, Severity: "notice", Message: "host bits"}},
 	}
 	switch {
 	case !q.Force && !q.DryRun:
-		return r, &control.Failure{Kind: control.KindRefused, Message: "the policy would lock out a live SSH session"}
+		return r, &api.Failure{Kind: api.KindRefused, Message: "the policy would lock out a live SSH session"}
 	case q.Confirm > 0:
-		r.Trial = &control.Trial{Deadline: time.Now().Add(time.Minute), Left: q.Confirm}
+		r.Trial = &api.Trial{Deadline: time.Now().Add(time.Minute), Left: q.Confirm}
 	case q.Revoke:
-		r.Revoked = &control.Revoked{Count: 1, Flows: r.Orphans.Flows}
+		r.Revoked = &api.Revoked{Count: 1, Flows: r.Orphans.Flows}
 	}
 	return r, nil
 }
 
-func (canned) Confirm(_ context.Context, q control.EndTrialRequest) (control.ConfirmReply, error) {
+func (canned) Confirm(_ context.Context, q api.EndTrialRequest) (api.ConfirmReply, error) {
 	if q.Revoke {
-		return control.ConfirmReply{}, errors.New("no policy is on trial")
+		return api.ConfirmReply{}, errors.New("no policy is on trial")
 	}
-	return control.ConfirmReply{Generation: 8, Orphans: control.Orphans{Flows: []control.Flow{}}}, nil
+	return api.ConfirmReply{Generation: 8, Orphans: api.Orphans{Flows: []api.Flow{}}}, nil
 }
 
-func (canned) Rollback(_ context.Context, q control.EndTrialRequest) (control.RollbackReply, error) {
-	r := control.RollbackReply{Generation: 9, Changes: []control.Change{}, Orphans: orphan(), Cut: control.Orphans{Flows: []control.Flow{}}}
+func (canned) Rollback(_ context.Context, q api.EndTrialRequest) (api.RollbackReply, error) {
+	r := api.RollbackReply{Generation: 9, Changes: []api.Change{}, Orphans: orphan(), Cut: api.Orphans{Flows: []api.Flow{}}}
 	if q.Revoke {
-		r.Revoked = &control.Revoked{Count: 1, Flows: r.Orphans.Flows}
+		r.Revoked = &api.Revoked{Count: 1, Flows: r.Orphans.Flows}
 	}
 	return r, nil
 }
 
-func (canned) Revoke(_ context.Context, q control.RevokeRequest) (control.RevokeReply, error) {
-	r := control.RevokeReply{DryRun: q.DryRun, Revoked: control.Revoked{Flows: []control.Flow{}}}
+func (canned) Revoke(_ context.Context, q api.RevokeRequest) (api.RevokeReply, error) {
+	r := api.RevokeReply{DryRun: q.DryRun, Revoked: api.Revoked{Flows: []api.Flow{}}}
 	switch {
 	case q.Flows.Orphans:
-		r.Revoked = control.Revoked{Count: 1, Flows: liveFlows()[1:2]}
+		r.Revoked = api.Revoked{Count: 1, Flows: liveFlows()[1:2]}
 	case q.Flows.Protocol == "tcp":
-		r.Revoked = control.Revoked{Count: 2, Permitted: 1, Untracked: 1, Flows: liveFlows()[:2]}
+		r.Revoked = api.Revoked{Count: 2, Permitted: 1, Untracked: 1, Flows: liveFlows()[:2]}
 	case q.Flows.Address != "" && !q.Force:
-		return r, &control.Failure{Kind: control.KindRefused, Message: "the connection which you use yourself is among them"}
+		return r, &api.Failure{Kind: api.KindRefused, Message: "the connection which you use yourself is among them"}
 	}
 	return r, nil
 }

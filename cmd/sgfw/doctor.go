@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
 	"sgfw/cmd/internal/doctor"
 )
@@ -77,7 +78,7 @@ func (p *program) known(ctx context.Context, policyFile string) doctor.Known {
 	return k
 }
 
-func (p *program) printDiagnosis(d control.Diagnosis, f format) error {
+func (p *program) printDiagnosis(d api.Diagnosis, f format) error {
 	if f == formatJSON {
 		return p.printJSON(d)
 	}

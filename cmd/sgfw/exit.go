@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 
+	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
 	"sgfw/cmd/internal/daemon"
 	"sgfw/cmd/internal/explain"
@@ -39,13 +40,13 @@ func codeOf(err error) exitCode {
 	if err == nil {
 		return exitOK
 	}
-	if f, ok := errors.AsType[*control.Failure](err); ok {
+	if f, ok := errors.AsType[*api.Failure](err); ok {
 		switch f.Kind {
-		case control.KindUsage:
+		case api.KindUsage:
 			return exitUsage
-		case control.KindInvalid:
+		case api.KindInvalid:
 			return exitInvalid
-		case control.KindRefused:
+		case api.KindRefused:
 			return exitRefused
 		}
 		return exitFailed

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
 	"sgfw/cmd/internal/explain"
 	"sgfw/cmd/internal/resolvers"
@@ -17,7 +18,7 @@ import (
 )
 
 func (p *program) explainCommand() *cobra.Command {
-	var q control.Query
+	var q api.Query
 	var ingress, egress bool
 	var config string
 	var kind, code uint8
@@ -72,7 +73,7 @@ the machine's own address is, or is one of the interface.`,
 		if f.Changed("id") {
 			q.ICMPID = &id
 		}
-		var doc control.Explanation
+		var doc api.Explanation
 		var err error
 		if config != "" {
 			doc, err = explainFile(config, *dir, q)
@@ -94,17 +95,17 @@ the machine's own address is, or is one of the interface.`,
 }
 
 // explainFile asks a policy file, with the addresses that the machine has now.
-func explainFile(path, stateDir string, in control.Query) (control.Explanation, error) {
+func explainFile(path, stateDir string, in api.Query) (api.Explanation, error) {
 	pol, _, err := file.Load(path)
 	if err != nil {
-		return control.Explanation{}, err
+		return api.Explanation{}, err
 	}
 	pol.IDs = machineIDs(stateDir)
 	// A file can be explained on a machine that it was not written for.
 	facts, ferr := liveFacts()
 	q, full, notices, err := explain.Parse(in, pol, facts)
 	if err != nil {
-		return control.Explanation{}, err
+		return api.Explanation{}, err
 	}
 	if ferr != nil {
 		notices = append(notices, "the addresses of this machine are not known: "+ferr.Error())
@@ -120,7 +121,7 @@ func explainFile(path, stateDir string, in control.Query) (control.Explanation, 
 
 // printExplanation prints every item of A4 in docs/aws.md, also those that say
 // "none".
-func (p *program) printExplanation(x control.Explanation) error {
+func (p *program) printExplanation(x api.Explanation) error {
 	q := x.Query
 	packet := fmt.Sprintf("%s %s -> %s", q.Protocol, q.From, q.To)
 	if q.Segment != "" {
@@ -135,12 +136,12 @@ func (p *program) printExplanation(x control.Explanation) error {
 	t.row("direction", q.Direction)
 	t.row("policy", x.Source)
 	t.row("verdict", fmt.Sprintf("%s (%s): %s", x.Verdict, x.Reason, x.Detail))
-	if x.Reason != control.ReasonNotManaged {
+	if x.Reason != api.ReasonNotManaged {
 		t.row("exemption", orNone(x.Exemption))
 		t.row("live flow", flowText(x))
 		if tr := x.Tracking; tr != nil {
 			t.row("tracking", fmt.Sprintf("%s (%s)", tr.Detail, tr.Clause))
-			for _, r := range []*control.RuleRef{tr.Opening, tr.Return} {
+			for _, r := range []*api.RuleRef{tr.Opening, tr.Return} {
 				if r != nil {
 					t.row("", "  "+ruleText(*r))
 				}
@@ -201,7 +202,7 @@ func orNone(s string) string {
 	return s
 }
 
-func flowText(x control.Explanation) string {
+func flowText(x api.Explanation) string {
 	switch {
 	case !x.FlowsKnown:
 		return "none (a file has no flows)"
@@ -215,7 +216,7 @@ func flowText(x control.Explanation) string {
 }
 
 // ruleText is one rule in a line: what it is, what it permits, where it stands.
-func ruleText(r control.RuleRef) string {
+func ruleText(r api.RuleRef) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s", r.Group, r.Direction)
 	if r.Index >= 0 {

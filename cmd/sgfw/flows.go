@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
 	"sgfw/filter"
 )
@@ -18,7 +19,7 @@ import (
 const flowsPerTable = 1000
 
 func (p *program) flowsCommand() *cobra.Command {
-	var q control.FlowQuery
+	var q api.FlowQuery
 	c := &cobra.Command{
 		Use:   "flows",
 		Short: "List the live flows",
@@ -70,7 +71,7 @@ devices share it, earlier that the flow was tracked before there were such rules
 }
 
 // selectors adds the flags that select flows.
-func selectors(f *pflag.FlagSet, q *control.FlowQuery) {
+func selectors(f *pflag.FlagSet, q *api.FlowQuery) {
 	f.StringVarP(&q.Interface, "interface", "i", "", "flows of this device, or of scope:NAME")
 	f.StringVarP(&q.Protocol, "proto", "p", "", "tcp, udp, icmp, icmpv6 or a number")
 	f.StringVar(&q.Address, "address", "", "an address or CIDR of either end")
@@ -84,14 +85,14 @@ func selectors(f *pflag.FlagSet, q *control.FlowQuery) {
 }
 
 // flowTable prints flows as rows.
-func flowTable(w *bufio.Writer) (begin func(control.FlowsHeader) error, each func(control.Flow) error, end func() error) {
+func flowTable(w *bufio.Writer) (begin func(api.FlowsHeader) error, each func(api.Flow) error, end func() error) {
 	t := newTable(w)
 	rows := 0
-	begin = func(control.FlowsHeader) error {
+	begin = func(api.FlowsHeader) error {
 		t.row("INTERFACE", "DIRECTION", "PROTOCOL", "LOCAL", "REMOTE", "STATE", "AGE", "TIMEOUT", "PACKETS-IN", "PACKETS-OUT", "BYTES-IN", "BYTES-OUT", "TRACKING", "RULE")
 		return nil
 	}
-	each = func(f control.Flow) error {
+	each = func(f api.Flow) error {
 		t.row(deviceOf(f), f.Direction, protocolOf(f), f.Local, f.Remote, f.State, fmt.Sprintf("%ds", f.Age),
 			fmt.Sprintf("%ds", f.Expires), f.Packets.Ingress, f.Packets.Egress, f.Bytes.Ingress, f.Bytes.Egress, trackingOf(f), ruleOf(f))
 		if rows++; rows%flowsPerTable == 0 {
@@ -103,11 +104,11 @@ func flowTable(w *bufio.Writer) (begin func(control.FlowsHeader) error, each fun
 }
 
 // deviceOf is the flow's device, or the scope of several.
-func deviceOf(f control.Flow) string { return cmp.Or(f.Interface, control.ScopePrefix+f.Scope) }
+func deviceOf(f api.Flow) string { return cmp.Or(f.Interface, api.ScopePrefix+f.Scope) }
 
 // trackingOf says in a word whether a flow is tracked, and why where that is not
 // plain.
-func trackingOf(f control.Flow) string {
+func trackingOf(f api.Flow) string {
 	word := "tracked"
 	if !f.Tracked {
 		word = "untracked"
@@ -119,13 +120,13 @@ func trackingOf(f control.Flow) string {
 }
 
 // flowJSON prints one document, flow by flow.
-func flowJSON(w *bufio.Writer) (begin func(control.FlowsHeader) error, each func(control.Flow) error, end func() error) {
+func flowJSON(w *bufio.Writer) (begin func(api.FlowsHeader) error, each func(api.Flow) error, end func() error) {
 	separator := ""
-	begin = func(h control.FlowsHeader) error {
+	begin = func(h api.FlowsHeader) error {
 		_, err := fmt.Fprintf(w, "{\"schema\":%q,\"live\":%d,\"untracked\":%d,\"flows\":[", h.Schema, h.Live, h.Untracked)
 		return err
 	}
-	each = func(f control.Flow) error {
+	each = func(f api.Flow) error {
 		b, err := json.Marshal(f)
 		if err != nil {
 			return err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
 	"sgfw/cmd/internal/explain"
 )
@@ -17,7 +18,7 @@ import (
 const defaultLogRate = 100
 
 func (p *program) logCommand() *cobra.Command {
-	var q control.LogQuery
+	var q api.LogQuery
 	var drop, accept bool
 	c := &cobra.Command{
 		Use:   "log",
@@ -62,9 +63,9 @@ Reasons: %s.`, strings.Join(explain.ReasonNames(), ", ")),
 		case drop && accept:
 			return &usageError{errors.New("--drop and --accept exclude each other; without them both are shown")}
 		case drop:
-			q.Verdict = control.VerdictDrop
+			q.Verdict = api.VerdictDrop
 		case accept:
-			q.Verdict = control.VerdictAccept
+			q.Verdict = api.VerdictAccept
 		}
 		if q.Rate < 0 || q.Limit < 0 {
 			return &usageError{errors.New("--rate and --lines cannot be negative")}
@@ -83,12 +84,12 @@ Reasons: %s.`, strings.Join(explain.ReasonNames(), ", ")),
 				fmt.Fprintln(p.err, "sgfw: following verdicts, Ctrl-C ends it")
 			}
 			return nil
-		}, func(r control.LogRecord) error { return p.printVerdict(r, *out) })
+		}, func(r api.LogRecord) error { return p.printVerdict(r, *out) })
 	}
 	return c
 }
 
-func (p *program) printVerdict(r control.LogRecord, f format) error {
+func (p *program) printVerdict(r api.LogRecord, f format) error {
 	line := ""
 	switch {
 	case f == formatJSON:
@@ -97,7 +98,7 @@ func (p *program) printVerdict(r control.LogRecord, f format) error {
 			return err
 		}
 		line = string(b)
-	case r.Type == control.LogLost && r.Lost != nil:
+	case r.Type == api.LogLost && r.Lost != nil:
 		_, err := fmt.Fprintf(p.err, "sgfw: %d verdicts not shown: %d beyond the rate, %d came too fast\n",
 			r.Lost.Rate+r.Lost.Buffer, r.Lost.Rate, r.Lost.Buffer)
 		return err
@@ -109,7 +110,7 @@ func (p *program) printVerdict(r control.LogRecord, f format) error {
 }
 
 // verdictLine is a verdict as one line for people.
-func verdictLine(r control.LogRecord) string {
+func verdictLine(r api.LogRecord) string {
 	var b strings.Builder
 	put := func(s string) {
 		if s != "" {

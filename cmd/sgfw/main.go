@@ -9,7 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/explain"
 	"sgfw/policy"
 )
 
@@ -86,7 +88,7 @@ Exit codes: 0 fine, 1 failed, 2 usage, 3 policy invalid, 4 no daemon,
 
 // awsCode is the code that AWS answers for the mistake, "" if there is none.
 func awsCode(err error) string {
-	if f, ok := errors.AsType[*control.Failure](err); ok {
+	if f, ok := errors.AsType[*api.Failure](err); ok {
 		return f.Code
 	}
 	problem, _ := errors.AsType[policy.Problem](err)
@@ -100,11 +102,11 @@ func (p *program) report(err error) {
 		return
 	}
 	if ps := policy.AsProblems(err); ps != nil {
-		p.printProblems(control.Problems(ps))
+		p.printProblems(explain.Problems(ps))
 		fmt.Fprintf(p.err, "sgfw: the policy is invalid: %s\n", count(len(ps.Of(policy.SeverityError)), "error"))
 		return
 	}
-	if f, ok := errors.AsType[*control.Failure](err); ok && len(f.Problems) > 0 {
+	if f, ok := errors.AsType[*api.Failure](err); ok && len(f.Problems) > 0 {
 		p.printProblems(f.Problems)
 		fmt.Fprintf(p.err, "sgfw: the daemon refused the policy: %s; the old one stays in force\n", count(severe(f.Problems), "error"))
 		return

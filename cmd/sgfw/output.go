@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/api"
 	"sgfw/policy"
 )
 
@@ -105,7 +105,7 @@ func plainLines(s string) string {
 }
 
 // printProblems writes findings as compilers do.
-func (p *program) printProblems(ps []control.Problem) {
+func (p *program) printProblems(ps []api.Problem) {
 	for _, q := range ps {
 		fmt.Fprintln(p.err, problemLine(q))
 	}
@@ -121,7 +121,7 @@ func bracketed(code string) string {
 }
 
 // problemLine is `file:line:col: message (hint: …) [code]`.
-func problemLine(q control.Problem) string {
+func problemLine(q api.Problem) string {
 	var b strings.Builder
 	if q.File != "" {
 		// A mistake of YAML has a line and no column.
@@ -138,7 +138,7 @@ func problemLine(q control.Problem) string {
 }
 
 // severe counts the problems that refuse a policy.
-func severe(ps []control.Problem) int {
+func severe(ps []api.Problem) int {
 	n := 0
 	for _, q := range ps {
 		if q.Severity == "error" {

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/api"
 )
 
 // TestPlain: no byte from outside reaches a terminal as anything but text.
@@ -36,13 +36,13 @@ func TestPlain(t *testing.T) {
 // TestProblemLine: what is not known of a place is left out.
 func TestProblemLine(t *testing.T) {
 	for _, tc := range []struct {
-		problem control.Problem
+		problem api.Problem
 		want    string
 	}{
-		{control.Problem{Severity: "error", Message: "m"}, "m"},
-		{control.Problem{Severity: "error", File: "f", Message: "m"}, "f: m"},
-		{control.Problem{Severity: "error", File: "f", Line: 8, Message: "m", Hint: "h"}, "f:8: m (hint: h)"},
-		{control.Problem{Severity: "notice", File: "f", Line: 8, Col: 3, Message: "m", Hint: "h", Code: "C"}, "f:8:3: notice: m (hint: h) [C]"},
+		{api.Problem{Severity: "error", Message: "m"}, "m"},
+		{api.Problem{Severity: "error", File: "f", Message: "m"}, "f: m"},
+		{api.Problem{Severity: "error", File: "f", Line: 8, Message: "m", Hint: "h"}, "f:8: m (hint: h)"},
+		{api.Problem{Severity: "notice", File: "f", Line: 8, Col: 3, Message: "m", Hint: "h", Code: "C"}, "f:8:3: notice: m (hint: h) [C]"},
 	} {
 		if got := problemLine(tc.problem); got != tc.want {
 			t.Errorf("%+v: %q, want %q", tc.problem, got, tc.want)

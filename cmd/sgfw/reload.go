@@ -8,12 +8,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
 	"sgfw/cmd/internal/sshguard"
 )
 
 func (p *program) reloadCommand() *cobra.Command {
-	var req control.ReloadRequest
+	var req api.ReloadRequest
 	var confirm time.Duration
 	c := &cobra.Command{
 		Use:   "reload",
@@ -48,8 +49,8 @@ another. The policy file is yours: it is never written.`,
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		switch {
 		case !f.Changed("confirm"):
-		case confirm < time.Second || confirm > control.MaxTrial*time.Second:
-			return &usageError{fmt.Errorf("--confirm %s: a trial takes 1s to %s", confirm, control.MaxTrial*time.Second)}
+		case confirm < time.Second || confirm > api.MaxTrial*time.Second:
+			return &usageError{fmt.Errorf("--confirm %s: a trial takes 1s to %s", confirm, api.MaxTrial*time.Second)}
 		case req.Revoke:
 			return &usageError{errors.New("--confirm and --revoke exclude each other: a roll-back brings no flow back (see sgfw confirm --revoke)")}
 		}
@@ -72,7 +73,7 @@ another. The policy file is yours: it is never written.`,
 	return c
 }
 
-func (p *program) printReload(r control.ReloadReply, trial time.Duration) error {
+func (p *program) printReload(r api.ReloadReply, trial time.Duration) error {
 	p.printProblems(r.Notices)
 	p.printChanges(r.Changes)
 	switch g := r.SSHGuard; {
@@ -108,12 +109,12 @@ func (p *program) printReload(r control.ReloadReply, trial time.Duration) error 
 }
 
 // trialText says when a trial ends, and how to end it.
-func trialText(t control.Trial) string {
+func trialText(t api.Trial) string {
 	return fmt.Sprintf("rolled back at %s (in %d s) unless \"sgfw confirm\" comes", t.Deadline.Local().Format(time.TimeOnly), t.Left)
 }
 
 // printChanges lists what leads from one policy to another.
-func (p *program) printChanges(changes []control.Change) {
+func (p *program) printChanges(changes []api.Change) {
 	if len(changes) == 0 {
 		fmt.Fprintln(p.out, "no changes")
 		return
@@ -133,7 +134,7 @@ func (p *program) printChanges(changes []control.Change) {
 const orphansShown = 10
 
 // printOrphans lists the flows without a rule; revoked is not nil if they were cut.
-func (p *program) printOrphans(o control.Orphans, revoked *control.Revoked) error {
+func (p *program) printOrphans(o api.Orphans, revoked *api.Revoked) error {
 	flows := o.Flows
 	switch {
 	case revoked != nil:
@@ -152,7 +153,7 @@ func (p *program) printOrphans(o control.Orphans, revoked *control.Revoked) erro
 }
 
 // printCut lists the flows that a change ends, if there are any.
-func (p *program) printCut(o control.Orphans) error {
+func (p *program) printCut(o api.Orphans) error {
 	if o.Count == 0 {
 		return nil
 	}
@@ -177,7 +178,7 @@ func (p *program) printCut(o control.Orphans) error {
 }
 
 // printSomeFlows lists the first of so many flows in short.
-func (p *program) printSomeFlows(flows []control.Flow, of int) error {
+func (p *program) printSomeFlows(flows []api.Flow, of int) error {
 	t := newTable(p.out)
 	for _, f := range flows[:min(len(flows), orphansShown)] {
 		t.row("  "+deviceOf(f), f.Direction, protocolOf(f), f.Local, f.Remote, f.State, ruleOf(f))
@@ -189,7 +190,7 @@ func (p *program) printSomeFlows(flows []control.Flow, of int) error {
 }
 
 // ruleOf is the rule that admitted a flow, in short.
-func ruleOf(f control.Flow) string {
+func ruleOf(f api.Flow) string {
 	var notes []string
 	out := "-"
 	if f.Rule != nil {
@@ -217,7 +218,7 @@ func ruleOf(f control.Flow) string {
 }
 
 // protocolOf is a flow's protocol, with what takes the place of ports.
-func protocolOf(f control.Flow) string {
+func protocolOf(f api.Flow) string {
 	if f.ICMPType != nil {
 		return fmt.Sprintf("%s type %d id %d", f.Protocol, *f.ICMPType, *f.ICMPID)
 	}

@@ -7,12 +7,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
 	"sgfw/cmd/internal/sshguard"
 )
 
 func (p *program) revokeCommand() *cobra.Command {
-	var req control.RevokeRequest
+	var req api.RevokeRequest
 	c := &cobra.Command{
 		Use:   "revoke",
 		Short: "Cut live flows",
@@ -58,11 +59,11 @@ use yourself is not cut (exit code 5) unless you say --force.`,
 	return c
 }
 
-func (p *program) printRevoked(r control.RevokeReply) error {
+func (p *program) printRevoked(r api.RevokeReply) error {
 	if len(r.Revoked.Flows) > 0 {
 		w := bufio.NewWriter(p.out)
 		begin, each, end := flowTable(w)
-		if err := begin(control.FlowsHeader{}); err != nil {
+		if err := begin(api.FlowsHeader{}); err != nil {
 			return err
 		}
 		for _, f := range r.Revoked.Flows {

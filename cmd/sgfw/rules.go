@@ -7,11 +7,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
 )
 
 func (p *program) rulesCommand() *cobra.Command {
-	var q control.RulesQuery
+	var q api.RulesQuery
 	c := &cobra.Command{
 		Use:   "rules",
 		Short: "List the rules with their hits",
@@ -45,7 +46,7 @@ long as they carry flows; those of a group that no interface has, "not attached"
 	return c
 }
 
-func (p *program) printRules(r control.RulesReply, now time.Time) error {
+func (p *program) printRules(r api.RulesReply, now time.Time) error {
 	t := newTable(p.out)
 	t.row("RULE", "ID", "PROTOCOL", "PORTS", "PEER", "HITS", "LAST-HIT", "FLOWS", "DESCRIPTION")
 	for _, rule := range r.Rules {
@@ -70,7 +71,7 @@ func (p *program) printRules(r control.RulesReply, now time.Time) error {
 }
 
 // ruleName is the form that the flag --rule reads.
-func ruleName(r *control.RuleRef) string {
+func ruleName(r *api.RuleRef) string {
 	if r.Index < 0 {
 		return fmt.Sprintf("%s/%s/default", r.Group, r.Direction)
 	}

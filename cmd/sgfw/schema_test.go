@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/api"
 )
 
 var update = flag.Bool("update", false, "write docs/schema from the Go types")
@@ -25,38 +25,38 @@ const schemaDir = "../../docs/schema"
 
 // flowsDocument is what flowJSON prints piece by piece.
 type flowsDocument struct {
-	control.FlowsHeader
-	Flows []control.Flow `json:"flows"`
+	api.FlowsHeader
+	Flows []api.Flow `json:"flows"`
 }
 
 // documents are what the commands print with -o json; log prints one on each line.
 var documents = map[string]any{
 	"check":        checkDocument{},
 	"cleanup":      cleanupDocument{},
-	"confirm":      control.ConfirmReply{},
-	"doctor":       control.Diagnosis{},
-	"explain":      control.Explanation{},
+	"confirm":      api.ConfirmReply{},
+	"doctor":       api.Diagnosis{},
+	"explain":      api.Explanation{},
 	"flows":        flowsDocument{},
-	"flows revoke": control.RevokeReply{},
-	"log":          control.LogRecord{},
-	"reload":       control.ReloadReply{},
-	"rollback":     control.RollbackReply{},
-	"rules":        control.RulesReply{},
-	"status":       control.Status{},
+	"flows revoke": api.RevokeReply{},
+	"log":          api.LogRecord{},
+	"reload":       api.ReloadReply{},
+	"rollback":     api.RollbackReply{},
+	"rules":        api.RulesReply{},
+	"status":       api.Status{},
 	"version":      versionDocument{},
 }
 
 // fieldWords are the values of fields that take a few only.
 var fieldWords = map[string][]string{
-	"Finding.Level":          {control.LevelOK, control.LevelNote, control.LevelWarning, control.LevelProblem},
-	"Exemption.Kind":         {control.KindLifeLine, control.KindService},
-	"Exemption.State":        {control.ExemptionOn, control.ExemptionOff, control.ExemptionAlways, control.ExemptionMissing},
-	"Status.State":           {control.StateRunning, control.StateDegraded},
-	"LogRecord.Type":         {control.LogVerdict, control.LogLost},
-	"LogRecord.Verdict":      {control.VerdictAccept, control.VerdictDrop},
+	"Finding.Level":          {api.LevelOK, api.LevelNote, api.LevelWarning, api.LevelProblem},
+	"Exemption.Kind":         {api.KindLifeLine, api.KindService},
+	"Exemption.State":        {api.ExemptionOn, api.ExemptionOff, api.ExemptionAlways, api.ExemptionMissing},
+	"Status.State":           {api.StateRunning, api.StateDegraded},
+	"LogRecord.Type":         {api.LogVerdict, api.LogLost},
+	"LogRecord.Verdict":      {api.VerdictAccept, api.VerdictDrop},
 	"LogRecord.Direction":    {"ingress", "egress"},
-	"VerdictCount.Verdict":   {control.VerdictAccept, control.VerdictDrop},
-	"Explanation.Verdict":    {control.VerdictAccept, control.VerdictDrop},
+	"VerdictCount.Verdict":   {api.VerdictAccept, api.VerdictDrop},
+	"Explanation.Verdict":    {api.VerdictAccept, api.VerdictDrop},
 	"RuleRef.Direction":      {"ingress", "egress"},
 	"Flow.Direction":         {"ingress", "egress"},
 	"InterfaceStatus.Mode":   {"host", "guest"},
@@ -148,7 +148,7 @@ func (g *generator) fields(t reflect.Type, properties map[string]any, required *
 		}
 		s := g.value(f.Type)
 		if tag == "schema" {
-			s = map[string]any{"const": control.Schema}
+			s = map[string]any{"const": api.Schema}
 		}
 		if list := fieldWords[t.Name()+"."+f.Name]; list != nil {
 			s["enum"] = list

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
 	"sgfw/policy"
 )
@@ -40,7 +41,7 @@ queues, flow table, and packets by verdict and reason. Every kind of loss has a 
 	return c
 }
 
-func (p *program) printStatus(s control.Status) error {
+func (p *program) printStatus(s api.Status) error {
 	t := newTable(p.out)
 	t.row("state", s.State)
 	for _, d := range s.Degraded {
@@ -73,10 +74,10 @@ func (p *program) printStatus(s control.Status) error {
 		t.row("", fmt.Sprintf("prefix lists %s, entries in a list %s", used(q.PrefixLists), used(q.PrefixListEntries)))
 	}
 	t.row("tracking", trackingText(s))
-	if names := exemptionNames(s, control.KindLifeLine, control.ExemptionOff); len(names) > 0 {
+	if names := exemptionNames(s, api.KindLifeLine, api.ExemptionOff); len(names) > 0 {
 		t.row("SWITCHED OFF", "life lines that the rules decide about: "+strings.Join(names, ", "))
 	}
-	if names := exemptionNames(s, control.KindService, control.ExemptionOn); len(names) > 0 {
+	if names := exemptionNames(s, api.KindService, api.ExemptionOn); len(names) > 0 {
 		t.row("exempt", "whatever the rules say: "+strings.Join(names, ", "))
 	}
 	t.row("generation", fmt.Sprintf("%d, file loaded %s", s.Policy.Generation, s.Policy.Loaded.Local().Format(time.DateTime)))
@@ -110,7 +111,7 @@ func (p *program) printStatus(s control.Status) error {
 	for _, in := range s.Interfaces {
 		groups, mode := strings.Join(in.Groups, ","), in.Mode
 		if in.Scope != "" {
-			mode += " " + control.ScopePrefix + in.Scope
+			mode += " " + api.ScopePrefix + in.Scope
 		}
 		if len(in.Covered) == 0 {
 			t.row(in.Device, mode, groups, "-", cmp.Or(in.ID, "-"), "no such device now")
@@ -178,10 +179,10 @@ func (p *program) printStatus(s control.Status) error {
 }
 
 // used is how much of a quota is used.
-func used(q control.QuotaStatus) string { return fmt.Sprintf("%d of %d", q.Used, q.Quota) }
+func used(q api.QuotaStatus) string { return fmt.Sprintf("%d of %d", q.Used, q.Quota) }
 
 // trackingText says which flows outlive their rules.
-func trackingText(s control.Status) string {
+func trackingText(s api.Status) string {
 	if s.Policy.Tracking == policy.TrackingAWS.String() {
 		return "aws: flows that rules for everybody permit both ways are untracked and end with their rule"
 	}
@@ -189,7 +190,7 @@ func trackingText(s control.Status) string {
 }
 
 // queueRange is the first and the last number of consecutive queues.
-func queueRange(q []control.QueueStatus) string {
+func queueRange(q []api.QueueStatus) string {
 	if len(q) == 0 {
 		return "none"
 	}
@@ -201,7 +202,7 @@ func queueRange(q []control.QueueStatus) string {
 }
 
 // exemptionNames lists the exemptions of a kind that are in a state.
-func exemptionNames(s control.Status, kind, state string) (names []string) {
+func exemptionNames(s api.Status, kind, state string) (names []string) {
 	for _, x := range s.Exemptions {
 		if x.Kind == kind && x.State == state {
 			names = append(names, x.Name)
@@ -219,7 +220,7 @@ func packetsText(n *uint64) string {
 }
 
 // exemptionText says what passes by an exemption, and where.
-func exemptionText(x control.Exemption) string {
+func exemptionText(x api.Exemption) string {
 	var parts []string
 	if x.In != "" {
 		parts = append(parts, "in "+x.In)
@@ -227,14 +228,14 @@ func exemptionText(x control.Exemption) string {
 	if x.Out != "" {
 		parts = append(parts, "out "+x.Out)
 	}
-	if x.Kind == control.KindService {
+	if x.Kind == api.KindService {
 		parts = append(parts, orNone(strings.Join(x.Addresses, " ")))
 	}
 	return strings.Join(parts, "; ")
 }
 
 // interferenceText is one line about another program.
-func interferenceText(n control.Interference) string {
+func interferenceText(n api.Interference) string {
 	by := "nobody known"
 	if n.PID != 0 {
 		by = fmt.Sprintf("PID %d", n.PID)

@@ -5,11 +5,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
 )
 
 func (p *program) confirmCommand() *cobra.Command {
-	var req control.EndTrialRequest
+	var req api.EndTrialRequest
 	c := &cobra.Command{
 		Use:   "confirm",
 		Short: "Keep the policy that is on trial",
@@ -40,7 +41,7 @@ code is 1.`,
 }
 
 func (p *program) rollbackCommand() *cobra.Command {
-	var req control.EndTrialRequest
+	var req api.EndTrialRequest
 	c := &cobra.Command{
 		Use:   "rollback",
 		Short: "Go back from the policy that is on trial at once",

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/api"
 )
 
 // version is set by the linker for a release: -X main.version=v1.2.3.
@@ -26,7 +26,7 @@ type versionDocument struct {
 // buildVersion says what this program was built from.
 func buildVersion() versionDocument {
 	d := versionDocument{
-		Schema: control.Schema, Version: version,
+		Schema: api.Schema, Version: version,
 		Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH,
 	}
 	dirty := false

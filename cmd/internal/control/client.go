@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"net/url"
 	"syscall"
+
+	"sgfw/cmd/internal/api"
 )
 
 // maxAnswer bounds an answer that is one document, in bytes: the rules of the
@@ -36,58 +38,58 @@ func NewClient(path string) *Client {
 }
 
 // Status asks the daemon about itself.
-func (c *Client) Status(ctx context.Context) (Status, error) {
-	var doc Status
+func (c *Client) Status(ctx context.Context) (api.Status, error) {
+	var doc api.Status
 	err := c.document(ctx, http.MethodGet, "status", nil, &doc, &doc.Schema)
 	return doc, err
 }
 
 // Explain asks what would happen to a packet.
-func (c *Client) Explain(ctx context.Context, q Query) (Explanation, error) {
-	var doc Explanation
+func (c *Client) Explain(ctx context.Context, q api.Query) (api.Explanation, error) {
+	var doc api.Explanation
 	err := c.document(ctx, http.MethodPost, "explain", q, &doc, &doc.Schema)
 	return doc, err
 }
 
 // Reload asks for the policy file to be read again and returns when every
 // queue uses the new rules.
-func (c *Client) Reload(ctx context.Context, q ReloadRequest) (ReloadReply, error) {
-	var doc ReloadReply
+func (c *Client) Reload(ctx context.Context, q api.ReloadRequest) (api.ReloadReply, error) {
+	var doc api.ReloadReply
 	err := c.document(ctx, http.MethodPost, "reload", q, &doc, &doc.Schema)
 	return doc, err
 }
 
 // Confirm ends a trial: the policy stays.
-func (c *Client) Confirm(ctx context.Context, q EndTrialRequest) (ConfirmReply, error) {
-	var doc ConfirmReply
+func (c *Client) Confirm(ctx context.Context, q api.EndTrialRequest) (api.ConfirmReply, error) {
+	var doc api.ConfirmReply
 	err := c.document(ctx, http.MethodPost, "confirm", q, &doc, &doc.Schema)
 	return doc, err
 }
 
 // Rollback ends a trial: the confirmed policy is in force again.
-func (c *Client) Rollback(ctx context.Context, q EndTrialRequest) (RollbackReply, error) {
-	var doc RollbackReply
+func (c *Client) Rollback(ctx context.Context, q api.EndTrialRequest) (api.RollbackReply, error) {
+	var doc api.RollbackReply
 	err := c.document(ctx, http.MethodPost, "rollback", q, &doc, &doc.Schema)
 	return doc, err
 }
 
 // Revoke ends flows; the next packet of each meets the rules or none.
-func (c *Client) Revoke(ctx context.Context, q RevokeRequest) (RevokeReply, error) {
-	var doc RevokeReply
+func (c *Client) Revoke(ctx context.Context, q api.RevokeRequest) (api.RevokeReply, error) {
+	var doc api.RevokeReply
 	err := c.document(ctx, http.MethodPost, "revoke", q, &doc, &doc.Schema)
 	return doc, err
 }
 
 // Flows calls begin once and then each for every flow. An answer that ends
 // early is an error, however many flows came before.
-func (c *Client) Flows(ctx context.Context, q FlowQuery, begin func(FlowsHeader) error, each func(Flow) error) error {
-	body, err := c.do(ctx, http.MethodGet, "flows?"+q.values().Encode(), nil)
+func (c *Client) Flows(ctx context.Context, q api.FlowQuery, begin func(api.FlowsHeader) error, each func(api.Flow) error) error {
+	body, err := c.do(ctx, http.MethodGet, "flows?"+flowQueryValues(q).Encode(), nil)
 	if err != nil {
 		return err
 	}
 	defer body.Close()
 	d := json.NewDecoder(body)
-	var h FlowsHeader
+	var h api.FlowsHeader
 	if err := d.Decode(&h); err != nil {
 		return fmt.Errorf("%w: flows: %w", ErrProtocol, err)
 	}
@@ -98,7 +100,7 @@ func (c *Client) Flows(ctx context.Context, q FlowQuery, begin func(FlowsHeader)
 		return err
 	}
 	for {
-		var f Flow
+		var f api.Flow
 		switch err := d.Decode(&f); {
 		case errors.Is(err, io.EOF):
 			return nil
@@ -125,8 +127,8 @@ func (c *Client) document(ctx context.Context, method, name string, in, doc any,
 }
 
 func sameSchema(name, schema string) error {
-	if schema != Schema {
-		return fmt.Errorf("%w: %s: schema %q, want %q", ErrProtocol, name, schema, Schema)
+	if schema != api.Schema {
+		return fmt.Errorf("%w: %s: schema %q, want %q", ErrProtocol, name, schema, api.Schema)
 	}
 	return nil
 }
@@ -161,7 +163,7 @@ func (c *Client) do(ctx context.Context, method, name string, in any) (io.ReadCl
 	}
 	defer resp.Body.Close()
 	var e envelope
-	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(&e); err != nil || e.Error == nil || e.Schema != Schema {
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(&e); err != nil || e.Error == nil || e.Schema != api.Schema {
 		return nil, fmt.Errorf("%w: HTTP status %s", ErrProtocol, resp.Status)
 	}
 	return nil, e.Error

@@ -17,27 +17,29 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"sgfw/cmd/internal/api"
 )
 
 // fake is a backend whose answers the test sets.
 type fake struct {
-	rules   func(RulesQuery) (RulesReply, error)
-	log     func(context.Context, LogQuery, func() error, func([]LogRecord) error) error
-	status  Status
-	flows   []Flow
+	rules   func(api.RulesQuery) (api.RulesReply, error)
+	log     func(context.Context, api.LogQuery, func() error, func([]api.LogRecord) error) error
+	status  api.Status
+	flows   []api.Flow
 	broken  error // returned by Flows after the flows
-	explain func(Query) (Explanation, error)
-	reload  func(ReloadRequest) (ReloadReply, error)
+	explain func(api.Query) (api.Explanation, error)
+	reload  func(api.ReloadRequest) (api.ReloadReply, error)
 	// query and revoke are what was asked last.
-	query  FlowQuery
-	revoke RevokeRequest
+	query  api.FlowQuery
+	revoke api.RevokeRequest
 }
 
-func (f *fake) Status(context.Context) (Status, error) { return f.status, nil }
+func (f *fake) Status(context.Context) (api.Status, error) { return f.status, nil }
 
-func (f *fake) Flows(_ context.Context, q FlowQuery, begin func(FlowsHeader) error, each func(Flow) error) error {
+func (f *fake) Flows(_ context.Context, q api.FlowQuery, begin func(api.FlowsHeader) error, each func(api.Flow) error) error {
 	f.query = q
-	if err := begin(FlowsHeader{Live: len(f.flows)}); err != nil {
+	if err := begin(api.FlowsHeader{Live: len(f.flows)}); err != nil {
 		return err
 	}
 	for i, flow := range f.flows {
@@ -51,28 +53,30 @@ func (f *fake) Flows(_ context.Context, q FlowQuery, begin func(FlowsHeader) err
 	return f.broken
 }
 
-func (f *fake) Explain(_ context.Context, q Query) (Explanation, error)        { return f.explain(q) }
-func (f *fake) Reload(_ context.Context, q ReloadRequest) (ReloadReply, error) { return f.reload(q) }
+func (f *fake) Explain(_ context.Context, q api.Query) (api.Explanation, error) { return f.explain(q) }
+func (f *fake) Reload(_ context.Context, q api.ReloadRequest) (api.ReloadReply, error) {
+	return f.reload(q)
+}
 
-func (f *fake) Confirm(_ context.Context, q EndTrialRequest) (ConfirmReply, error) {
+func (f *fake) Confirm(_ context.Context, q api.EndTrialRequest) (api.ConfirmReply, error) {
 	if !q.Revoke {
-		return ConfirmReply{}, errors.New("no policy is on trial")
+		return api.ConfirmReply{}, errors.New("no policy is on trial")
 	}
-	return ConfirmReply{Generation: 3, Revoked: &Revoked{Count: 1}}, nil
+	return api.ConfirmReply{Generation: 3, Revoked: &api.Revoked{Count: 1}}, nil
 }
 
-func (f *fake) Rollback(_ context.Context, q EndTrialRequest) (RollbackReply, error) {
-	return RollbackReply{Generation: 4, Changes: []Change{{Op: "+", Part: "group web"}}}, nil
+func (f *fake) Rollback(_ context.Context, q api.EndTrialRequest) (api.RollbackReply, error) {
+	return api.RollbackReply{Generation: 4, Changes: []api.Change{{Op: "+", Part: "group web"}}}, nil
 }
 
-func (f *fake) Revoke(_ context.Context, q RevokeRequest) (RevokeReply, error) {
+func (f *fake) Revoke(_ context.Context, q api.RevokeRequest) (api.RevokeReply, error) {
 	f.revoke = q
-	return RevokeReply{DryRun: q.DryRun, Revoked: Revoked{Count: 2, Permitted: 1}}, nil
+	return api.RevokeReply{DryRun: q.DryRun, Revoked: api.Revoked{Count: 2, Permitted: 1}}, nil
 }
 
-func (f *fake) Rules(_ context.Context, q RulesQuery) (RulesReply, error) { return f.rules(q) }
+func (f *fake) Rules(_ context.Context, q api.RulesQuery) (api.RulesReply, error) { return f.rules(q) }
 
-func (f *fake) Log(ctx context.Context, q LogQuery, begin func() error, send func([]LogRecord) error) error {
+func (f *fake) Log(ctx context.Context, q api.LogQuery, begin func() error, send func([]api.LogRecord) error) error {
 	return f.log(ctx, q, begin, send)
 }
 
@@ -101,13 +105,13 @@ func serve(t *testing.T, b Backend) (path string) {
 }
 
 func TestStatusTravels(t *testing.T) {
-	want := Status{State: StateRunning, PID: 42, Version: "v1", Started: time.Unix(1700000000, 0).UTC(),
-		Verdicts: []VerdictCount{{VerdictDrop, "no-rule", 7}}}
+	want := api.Status{State: api.StateRunning, PID: 42, Version: "v1", Started: time.Unix(1700000000, 0).UTC(),
+		Verdicts: []api.VerdictCount{{Verdict: api.VerdictDrop, Reason: "no-rule", Packets: 7}}}
 	got, err := NewClient(serve(t, &fake{status: want})).Status(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	want.Schema = Schema
+	want.Schema = api.Schema
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
@@ -115,37 +119,37 @@ func TestStatusTravels(t *testing.T) {
 
 func TestExplainTravels(t *testing.T) {
 	kind := uint8(8)
-	q := Query{Interface: "eth0", Direction: "ingress", Protocol: "icmp", From: "192.0.2.1", ICMPType: &kind}
-	c := NewClient(serve(t, &fake{explain: func(got Query) (Explanation, error) {
+	q := api.Query{Interface: "eth0", Direction: "ingress", Protocol: "icmp", From: "192.0.2.1", ICMPType: &kind}
+	c := NewClient(serve(t, &fake{explain: func(got api.Query) (api.Explanation, error) {
 		if d := cmp.Diff(q, got); d != "" {
 			t.Error(d)
 		}
-		return Explanation{Verdict: VerdictAccept, Query: got}, nil
+		return api.Explanation{Verdict: api.VerdictAccept, Query: got}, nil
 	}}))
 	got, err := c.Explain(t.Context(), q)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(Explanation{Schema: Schema, Verdict: VerdictAccept, Query: q}, got); d != "" {
+	if d := cmp.Diff(api.Explanation{Schema: api.Schema, Verdict: api.VerdictAccept, Query: q}, got); d != "" {
 		t.Error(d)
 	}
 }
 
 func TestFailureKeepsItsKind(t *testing.T) {
-	for _, want := range []*Failure{
-		{Kind: KindInvalid, Message: "policy invalid", Problems: []Problem{{File: "p.yaml", Line: 3, Col: 5, Severity: "error", Message: "no such group"}}},
-		{Kind: KindRefused, Message: "would lock out 192.0.2.1"},
-		{Kind: KindUsage, Message: "what?"},
-		{Kind: KindFailed, Message: "disk on fire"},
+	for _, want := range []*api.Failure{
+		{Kind: api.KindInvalid, Message: "policy invalid", Problems: []api.Problem{{File: "p.yaml", Line: 3, Col: 5, Severity: "error", Message: "no such group"}}},
+		{Kind: api.KindRefused, Message: "would lock out 192.0.2.1"},
+		{Kind: api.KindUsage, Message: "what?"},
+		{Kind: api.KindFailed, Message: "disk on fire"},
 	} {
-		c := NewClient(serve(t, &fake{reload: func(q ReloadRequest) (ReloadReply, error) {
+		c := NewClient(serve(t, &fake{reload: func(q api.ReloadRequest) (api.ReloadReply, error) {
 			if !q.Force {
 				t.Error("force got lost")
 			}
-			return ReloadReply{}, fmt.Errorf("reload: %w", want)
+			return api.ReloadReply{}, fmt.Errorf("reload: %w", want)
 		}}))
-		_, err := c.Reload(t.Context(), ReloadRequest{Force: true})
-		got, ok := errors.AsType[*Failure](err)
+		_, err := c.Reload(t.Context(), api.ReloadRequest{Force: true})
+		got, ok := errors.AsType[*api.Failure](err)
 		if !ok {
 			t.Fatalf("error %v is not a Failure", err)
 		}
@@ -156,18 +160,18 @@ func TestFailureKeepsItsKind(t *testing.T) {
 }
 
 func TestFlowsStream(t *testing.T) {
-	var flows []Flow
+	var flows []api.Flow
 	for i := range 5000 {
-		flows = append(flows, Flow{Interface: "eth0", Protocol: "tcp", Local: "192.0.2.1:" + strconv.Itoa(i), State: "established"})
+		flows = append(flows, api.Flow{Interface: "eth0", Protocol: "tcp", Local: "192.0.2.1:" + strconv.Itoa(i), State: "established"})
 	}
 	b := &fake{flows: flows}
 	c := NewClient(serve(t, b))
-	read := func(q FlowQuery) (h FlowsHeader, got []Flow, err error) {
-		err = c.Flows(t.Context(), q, func(x FlowsHeader) error { h = x; return nil },
-			func(f Flow) error { got = append(got, f); return nil })
+	read := func(q api.FlowQuery) (h api.FlowsHeader, got []api.Flow, err error) {
+		err = c.Flows(t.Context(), q, func(x api.FlowsHeader) error { h = x; return nil },
+			func(f api.Flow) error { got = append(got, f); return nil })
 		return h, got, err
 	}
-	h, got, err := read(FlowQuery{})
+	h, got, err := read(api.FlowQuery{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,11 +181,11 @@ func TestFlowsStream(t *testing.T) {
 	if d := cmp.Diff(flows, got); d != "" {
 		t.Error(d)
 	}
-	if _, got, err = read(FlowQuery{Limit: 3}); err != nil || len(got) != 3 {
+	if _, got, err = read(api.FlowQuery{Limit: 3}); err != nil || len(got) != 3 {
 		t.Errorf("limit 3: %d flows, %v", len(got), err)
 	}
 	b.broken = errors.New("stopped in the middle")
-	if _, _, err = read(FlowQuery{}); err == nil {
+	if _, _, err = read(api.FlowQuery{}); err == nil {
 		t.Error("an answer that was cut short passed for a whole one")
 	}
 }
@@ -284,9 +288,9 @@ func raw(t *testing.T, path, method, name, body string) (int, string) {
 }
 
 func TestOddRequestsAreRefused(t *testing.T) {
-	path := serve(t, &fake{reload: func(ReloadRequest) (ReloadReply, error) {
+	path := serve(t, &fake{reload: func(api.ReloadRequest) (api.ReloadReply, error) {
 		t.Error("an odd request reached the backend")
-		return ReloadReply{}, nil
+		return api.ReloadReply{}, nil
 	}})
 	for _, tc := range []struct {
 		name, method, path, body string
@@ -310,15 +314,15 @@ func TestOddRequestsAreRefused(t *testing.T) {
 func TestAtMostSoManyClients(t *testing.T) {
 	entered := make(chan struct{}, maxClients)
 	release := make(chan struct{})
-	path := serve(t, &fake{reload: func(ReloadRequest) (ReloadReply, error) {
+	path := serve(t, &fake{reload: func(api.ReloadRequest) (api.ReloadReply, error) {
 		entered <- struct{}{}
 		<-release
-		return ReloadReply{}, nil
+		return api.ReloadReply{}, nil
 	}})
 	var wg sync.WaitGroup
 	for range maxClients {
 		wg.Go(func() {
-			if _, err := NewClient(path).Reload(t.Context(), ReloadRequest{}); err != nil {
+			if _, err := NewClient(path).Reload(t.Context(), api.ReloadRequest{}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -355,44 +359,44 @@ func TestAStrangerOnTheSocket(t *testing.T) {
 	if _, err := c.Status(t.Context()); !errors.Is(err, ErrProtocol) {
 		t.Errorf("other schema: %v, want ErrProtocol", err)
 	}
-	if _, err := c.Reload(t.Context(), ReloadRequest{}); !errors.Is(err, ErrProtocol) {
+	if _, err := c.Reload(t.Context(), api.ReloadRequest{}); !errors.Is(err, ErrProtocol) {
 		t.Errorf("other error body: %v, want ErrProtocol", err)
 	}
 }
 
 func TestEndsOfTrialsTravel(t *testing.T) {
 	c := NewClient(serve(t, &fake{}))
-	if r, err := c.Confirm(t.Context(), EndTrialRequest{Revoke: true}); err != nil || r.Generation != 3 || r.Revoked == nil || r.Revoked.Count != 1 {
+	if r, err := c.Confirm(t.Context(), api.EndTrialRequest{Revoke: true}); err != nil || r.Generation != 3 || r.Revoked == nil || r.Revoked.Count != 1 {
 		t.Errorf("confirm: %+v, %v", r, err)
 	}
-	_, err := c.Confirm(t.Context(), EndTrialRequest{})
-	if f, ok := errors.AsType[*Failure](err); !ok || f.Kind != KindFailed || f.Message != "no policy is on trial" {
+	_, err := c.Confirm(t.Context(), api.EndTrialRequest{})
+	if f, ok := errors.AsType[*api.Failure](err); !ok || f.Kind != api.KindFailed || f.Message != "no policy is on trial" {
 		t.Errorf("confirm without a trial: %v", err)
 	}
-	if r, err := c.Rollback(t.Context(), EndTrialRequest{}); err != nil || r.Generation != 4 || len(r.Changes) != 1 {
+	if r, err := c.Rollback(t.Context(), api.EndTrialRequest{}); err != nil || r.Generation != 4 || len(r.Changes) != 1 {
 		t.Errorf("rollback: %+v, %v", r, err)
 	}
 }
 
 // A query arrives as it was asked, each of its parts.
 func TestFlowQueriesTravel(t *testing.T) {
-	full := FlowQuery{
+	full := api.FlowQuery{
 		Interface: "eth0", Protocol: "tcp", From: "[2001:db8::1]:5", To: ":443", Address: "192.0.2.0/24", Port: "1-2",
 		State: "established", Group: "a b&c=d", Rule: "web/ingress/0", Orphans: true, Limit: 7,
 	}
 	f := &fake{}
 	c := NewClient(serve(t, f))
-	none := func(FlowsHeader) error { return nil }
-	for _, q := range []FlowQuery{{}, full, {Orphans: true}, {Group: "web"}} {
-		if err := c.Flows(t.Context(), q, none, func(Flow) error { return nil }); err != nil || f.query != q {
+	none := func(api.FlowsHeader) error { return nil }
+	for _, q := range []api.FlowQuery{{}, full, {Orphans: true}, {Group: "web"}} {
+		if err := c.Flows(t.Context(), q, none, func(api.Flow) error { return nil }); err != nil || f.query != q {
 			t.Errorf("asked %+v, arrived %+v, %v", q, f.query, err)
 		}
-		r, err := c.Revoke(t.Context(), RevokeRequest{Flows: q, DryRun: true, Caller: "x"})
+		r, err := c.Revoke(t.Context(), api.RevokeRequest{Flows: q, DryRun: true, Caller: "x"})
 		if err != nil || f.revoke.Flows != q || !f.revoke.DryRun || !r.DryRun || r.Revoked.Count != 2 {
 			t.Errorf("asked %+v, arrived %+v, %+v, %v", q, f.revoke, r, err)
 		}
 	}
-	if (FlowQuery{Limit: 3}).All() != true || full.All() || (FlowQuery{Orphans: true}).All() {
+	if (api.FlowQuery{Limit: 3}).All() != true || full.All() || (api.FlowQuery{Orphans: true}).All() {
 		t.Error("All is wrong")
 	}
 }
@@ -405,7 +409,7 @@ func TestUnknownSelectorsAreRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = parseFlowQuery(values)
-		if f, ok := errors.AsType[*Failure](err); !ok || f.Kind != KindUsage {
+		if f, ok := errors.AsType[*api.Failure](err); !ok || f.Kind != api.KindUsage {
 			t.Errorf("%s: %v, want usage", v, err)
 		}
 	}

@@ -3,6 +3,8 @@ package control
 import (
 	"errors"
 	"net/http"
+
+	"sgfw/cmd/internal/api"
 )
 
 // ErrRunning says that another daemon holds the socket.
@@ -16,59 +18,31 @@ var (
 	ErrProtocol = errors.New("the answer is not one of an sgfw daemon of this version")
 )
 
-// Kind says why the daemon refused a request.
-type Kind string
-
-const (
-	// KindFailed: the daemon tried and failed.
-	KindFailed Kind = "failed"
-	// KindUsage: the request makes no sense.
-	KindUsage Kind = "usage"
-	// KindInvalid: the policy does not validate; Problems says why.
-	KindInvalid Kind = "invalid"
-	// KindRefused: a safety guard said no; force overrides it.
-	KindRefused Kind = "refused"
-	// KindDenied: the caller may look but not change anything.
-	KindDenied Kind = "denied"
-)
-
-// status is the HTTP status that carries a kind.
-func (k Kind) status() int {
+// statusOf is the HTTP status that carries a kind.
+func statusOf(k api.Kind) int {
 	switch k {
-	case KindUsage:
+	case api.KindUsage:
 		return http.StatusBadRequest
-	case KindInvalid:
+	case api.KindInvalid:
 		return http.StatusUnprocessableEntity
-	case KindRefused:
+	case api.KindRefused:
 		return http.StatusConflict
-	case KindDenied:
+	case api.KindDenied:
 		return http.StatusForbidden
 	}
 	return http.StatusInternalServerError
 }
 
-// Failure is an error that keeps its kind on the way from daemon to client.
-type Failure struct {
-	Kind    Kind   `json:"kind"`
-	Message string `json:"message"`
-	// Code is AWS's for the same mistake, if it has one.
-	Code     string    `json:"code,omitempty"`
-	Problems []Problem `json:"problems,omitempty"`
-}
-
-// Error returns the message.
-func (f *Failure) Error() string { return f.Message }
-
 // asFailure makes any error travel.
-func asFailure(err error) *Failure {
-	if f, ok := errors.AsType[*Failure](err); ok {
+func asFailure(err error) *api.Failure {
+	if f, ok := errors.AsType[*api.Failure](err); ok {
 		return f
 	}
-	return &Failure{Kind: KindFailed, Message: err.Error()}
+	return &api.Failure{Kind: api.KindFailed, Message: err.Error()}
 }
 
 // envelope is the body of every answer that is not a success.
 type envelope struct {
-	Schema string   `json:"schema"`
-	Error  *Failure `json:"error"`
+	Schema string       `json:"schema"`
+	Error  *api.Failure `json:"error"`
 }

@@ -7,15 +7,17 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"sgfw/cmd/internal/api"
 )
 
 func TestRulesTravel(t *testing.T) {
-	q := RulesQuery{Group: "web", Unused: true}
+	q := api.RulesQuery{Group: "web", Unused: true}
 	last := time.Unix(1700000000, 0).UTC()
-	want := RulesReply{Generation: 3, Since: last, Rules: []RuleHits{
-		{RuleRef: RuleRef{Group: "web", Direction: "ingress", Index: 2, Protocol: "tcp", Ports: "443", Peer: "0.0.0.0/0"}, Hits: 7, LastHit: &last, Flows: 1, Attached: true},
+	want := api.RulesReply{Generation: 3, Since: last, Rules: []api.RuleHits{
+		{RuleRef: api.RuleRef{Group: "web", Direction: "ingress", Index: 2, Protocol: "tcp", Ports: "443", Peer: "0.0.0.0/0"}, Hits: 7, LastHit: &last, Flows: 1, Attached: true},
 	}}
-	c := NewClient(serve(t, &fake{rules: func(got RulesQuery) (RulesReply, error) {
+	c := NewClient(serve(t, &fake{rules: func(got api.RulesQuery) (api.RulesReply, error) {
 		if got != q {
 			t.Errorf("asked %+v, want %+v", got, q)
 		}
@@ -25,17 +27,17 @@ func TestRulesTravel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want.Schema = Schema
+	want.Schema = api.Schema
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
 }
 
 // verdicts are some that travel.
-func verdicts(n int) []LogRecord {
-	var out []LogRecord
+func verdicts(n int) []api.LogRecord {
+	var out []api.LogRecord
 	for i := range n {
-		out = append(out, LogRecord{Type: LogVerdict, Verdict: VerdictDrop, Reason: "no-rule", Length: uint32(i)})
+		out = append(out, api.LogRecord{Type: api.LogVerdict, Verdict: api.VerdictDrop, Reason: "no-rule", Length: uint32(i)})
 	}
 	return out
 }
@@ -43,15 +45,15 @@ func verdicts(n int) []LogRecord {
 func TestLogTravels(t *testing.T) {
 	broken := errors.New("no more")
 	for _, fails := range []error{nil, broken} {
-		c := NewClient(serve(t, &fake{log: func(_ context.Context, q LogQuery, begin func() error, send func([]LogRecord) error) error {
+		c := NewClient(serve(t, &fake{log: func(_ context.Context, q api.LogQuery, begin func() error, send func([]api.LogRecord) error) error {
 			if q.Limit != 5 || q.Follow {
 				t.Errorf("asked %+v", q)
 			}
 			return errors.Join(begin(), send(verdicts(3)), send(nil), send(verdicts(2)), fails)
 		}}))
 		begun, n := 0, 0
-		err := c.Log(t.Context(), LogQuery{Limit: 5}, func() error { begun++; return nil }, func(r LogRecord) error {
-			if n++; r.Schema != Schema || r.Reason != "no-rule" {
+		err := c.Log(t.Context(), api.LogQuery{Limit: 5}, func() error { begun++; return nil }, func(r api.LogRecord) error {
+			if n++; r.Schema != api.Schema || r.Reason != "no-rule" {
 				t.Errorf("record %+v", r)
 			}
 			return nil
@@ -66,7 +68,7 @@ func TestLogTravels(t *testing.T) {
 // ends with an error that tells when the daemon stops.
 func TestLogFollows(t *testing.T) {
 	ended := make(chan error, 1)
-	backend := &fake{log: func(ctx context.Context, _ LogQuery, begin func() error, send func([]LogRecord) error) error {
+	backend := &fake{log: func(ctx context.Context, _ api.LogQuery, begin func() error, send func([]api.LogRecord) error) error {
 		err := errors.Join(begin(), send(verdicts(1)))
 		<-ctx.Done()
 		ended <- err
@@ -75,7 +77,7 @@ func TestLogFollows(t *testing.T) {
 	c := NewClient(serve(t, backend))
 	ctx, cancel := context.WithCancel(t.Context())
 	nothing := func() error { return nil }
-	if err := c.Log(ctx, LogQuery{Follow: true}, nothing, func(LogRecord) error { cancel(); return nil }); err != nil {
+	if err := c.Log(ctx, api.LogQuery{Follow: true}, nothing, func(api.LogRecord) error { cancel(); return nil }); err != nil {
 		t.Errorf("ended by its reader: %v", err)
 	}
 	select {
@@ -104,7 +106,7 @@ func TestLogFollows(t *testing.T) {
 			t.Errorf("Serve = %v with a follower", err)
 		}
 	}()
-	err := NewClient(<-path).Log(t.Context(), LogQuery{Follow: true}, nothing, func(LogRecord) error { close(serverEnds); return nil })
+	err := NewClient(<-path).Log(t.Context(), api.LogQuery{Follow: true}, nothing, func(api.LogRecord) error { close(serverEnds); return nil })
 	if !errors.Is(err, ErrNoDaemon) {
 		t.Errorf("the daemon stopped: %v, want ErrNoDaemon", err)
 	}
@@ -113,7 +115,7 @@ func TestLogFollows(t *testing.T) {
 
 // Followers leave room for other requests.
 func TestFollowersAreBounded(t *testing.T) {
-	c := NewClient(serve(t, &fake{log: func(ctx context.Context, _ LogQuery, begin func() error, _ func([]LogRecord) error) error {
+	c := NewClient(serve(t, &fake{log: func(ctx context.Context, _ api.LogQuery, begin func() error, _ func([]api.LogRecord) error) error {
 		err := begin()
 		<-ctx.Done()
 		return err
@@ -129,12 +131,12 @@ func TestFollowersAreBounded(t *testing.T) {
 	begun := make(chan struct{})
 	for range maxFollowers {
 		go func() {
-			done <- c.Log(ctx, LogQuery{Follow: true}, func() error { begun <- struct{}{}; return nil }, func(LogRecord) error { return nil })
+			done <- c.Log(ctx, api.LogQuery{Follow: true}, func() error { begun <- struct{}{}; return nil }, func(api.LogRecord) error { return nil })
 		}()
 		<-begun
 	}
-	err := c.Log(ctx, LogQuery{Follow: true}, func() error { return nil }, nil)
-	if _, ok := errors.AsType[*Failure](err); !ok {
+	err := c.Log(ctx, api.LogQuery{Follow: true}, func() error { return nil }, nil)
+	if _, ok := errors.AsType[*api.Failure](err); !ok {
 		t.Errorf("one follower too many: %v", err)
 	}
 	if _, err := c.Status(t.Context()); err != nil {

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"sgfw/cmd/internal/api"
 )
 
 // TestOnlookersLeaveRoom: those who may only look fill their own places.
@@ -49,7 +51,7 @@ func TestOnlookersLeaveRoom(t *testing.T) {
 // TestFollowersLeaveRoom: onlookers who follow the log do not keep root from it.
 func TestFollowersLeaveRoom(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})
-	h := streamLog(t.Context(), &fake{log: func(context.Context, LogQuery, func() error, func([]LogRecord) error) error {
+	h := streamLog(t.Context(), &fake{log: func(context.Context, api.LogQuery, func() error, func([]api.LogRecord) error) error {
 		entered <- struct{}{}
 		<-release
 		return nil

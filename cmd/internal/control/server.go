@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"sgfw/cmd/internal/api"
 )
 
 // Bounds of the API: a client, hostile or broken, costs this much at most.
@@ -28,20 +30,20 @@ const (
 // Backend answers the requests. Its methods are called concurrently. An error
 // that is a [Failure] keeps its kind; any other is KindFailed.
 type Backend interface {
-	Status(context.Context) (Status, error)
+	Status(context.Context) (api.Status, error)
 	// Flows calls each for every live flow that the query selects, after
 	// begin with the header; an error of either is returned as it is.
-	Flows(ctx context.Context, q FlowQuery, begin func(FlowsHeader) error, each func(Flow) error) error
-	Explain(context.Context, Query) (Explanation, error)
-	Reload(context.Context, ReloadRequest) (ReloadReply, error)
+	Flows(ctx context.Context, q api.FlowQuery, begin func(api.FlowsHeader) error, each func(api.Flow) error) error
+	Explain(context.Context, api.Query) (api.Explanation, error)
+	Reload(context.Context, api.ReloadRequest) (api.ReloadReply, error)
 	// Confirm and Rollback end a trial, and fail if there is none.
-	Confirm(context.Context, EndTrialRequest) (ConfirmReply, error)
-	Rollback(context.Context, EndTrialRequest) (RollbackReply, error)
-	Revoke(context.Context, RevokeRequest) (RevokeReply, error)
-	Rules(context.Context, RulesQuery) (RulesReply, error)
+	Confirm(context.Context, api.EndTrialRequest) (api.ConfirmReply, error)
+	Rollback(context.Context, api.EndTrialRequest) (api.RollbackReply, error)
+	Revoke(context.Context, api.RevokeRequest) (api.RevokeReply, error)
+	Rules(context.Context, api.RulesQuery) (api.RulesReply, error)
 	// Log calls begin once the query is understood and then send with verdicts,
 	// until ctx ends if the query says Follow.
-	Log(ctx context.Context, q LogQuery, begin func() error, send func([]LogRecord) error) error
+	Log(ctx context.Context, q api.LogQuery, begin func() error, send func([]api.LogRecord) error) error
 }
 
 // Serve answers on l until ctx ends, then lets running requests finish for a
@@ -82,7 +84,7 @@ func handler(ctx context.Context, b Backend) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
 		doc, err := b.Status(r.Context())
-		doc.Schema = Schema
+		doc.Schema = api.Schema
 		answer(w, doc, err)
 	})
 	mux.HandleFunc("GET /v1/flows", func(w http.ResponseWriter, r *http.Request) {
@@ -93,12 +95,12 @@ func handler(ctx context.Context, b Backend) http.Handler {
 		}
 		streamFlows(r.Context(), w, b, q)
 	})
-	post(mux, "explain", b.Explain, func(d *Explanation) *string { return &d.Schema })
-	post(mux, "reload", b.Reload, func(d *ReloadReply) *string { return &d.Schema })
-	post(mux, "confirm", b.Confirm, func(d *ConfirmReply) *string { return &d.Schema })
-	post(mux, "rollback", b.Rollback, func(d *RollbackReply) *string { return &d.Schema })
-	post(mux, "revoke", b.Revoke, func(d *RevokeReply) *string { return &d.Schema })
-	post(mux, "rules", b.Rules, func(d *RulesReply) *string { return &d.Schema })
+	post(mux, "explain", b.Explain, func(d *api.Explanation) *string { return &d.Schema })
+	post(mux, "reload", b.Reload, func(d *api.ReloadReply) *string { return &d.Schema })
+	post(mux, "confirm", b.Confirm, func(d *api.ConfirmReply) *string { return &d.Schema })
+	post(mux, "rollback", b.Rollback, func(d *api.RollbackReply) *string { return &d.Schema })
+	post(mux, "revoke", b.Revoke, func(d *api.RevokeReply) *string { return &d.Schema })
+	post(mux, "rules", b.Rules, func(d *api.RulesReply) *string { return &d.Schema })
 	mux.HandleFunc("POST /v1/log", streamLog(ctx, b))
 	return bounded(guarded(mux))
 }
@@ -113,7 +115,7 @@ func post[Q, D any](mux *http.ServeMux, name string, do func(context.Context, Q)
 		}
 		// A client that hangs up must not leave a change half done.
 		doc, err := do(context.WithoutCancel(r.Context()), q)
-		*schema(&doc) = Schema
+		*schema(&doc) = api.Schema
 		answer(w, doc, err)
 	})
 }
@@ -128,8 +130,8 @@ func guarded(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		looks := r.Method == http.MethodGet || r.Method == http.MethodPost && slices.Contains(lookingPosts, r.URL.Path)
 		if who := peerOf(r.Context()); !looks && !who.rules() {
-			fail(w, http.StatusForbidden, &Failure{
-				Kind: KindDenied, Message: fmt.Sprintf("permission denied: %s may look, and only root may change what is enforced", who),
+			fail(w, http.StatusForbidden, &api.Failure{
+				Kind: api.KindDenied, Message: fmt.Sprintf("permission denied: %s may look, and only root may change what is enforced", who),
 			})
 			return
 		}
@@ -152,7 +154,7 @@ func bounded(h http.Handler) http.Handler {
 			defer func() { <-slots }()
 			h.ServeHTTP(w, r)
 		default:
-			fail(w, http.StatusServiceUnavailable, &Failure{Kind: KindFailed, Message: "too many requests at once"})
+			fail(w, http.StatusServiceUnavailable, &api.Failure{Kind: api.KindFailed, Message: "too many requests at once"})
 		}
 	})
 }
@@ -162,10 +164,10 @@ func decode(w http.ResponseWriter, r *http.Request, v any) error {
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {
-		return &Failure{Kind: KindUsage, Message: "request: " + err.Error()}
+		return &api.Failure{Kind: api.KindUsage, Message: "request: " + err.Error()}
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return &Failure{Kind: KindUsage, Message: "request: more than one document"}
+		return &api.Failure{Kind: api.KindUsage, Message: "request: more than one document"}
 	}
 	return nil
 }
@@ -174,7 +176,7 @@ func decode(w http.ResponseWriter, r *http.Request, v any) error {
 func answer(w http.ResponseWriter, doc any, err error) {
 	if err != nil {
 		f := asFailure(err)
-		fail(w, f.Kind.status(), f)
+		fail(w, statusOf(f.Kind), f)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -182,25 +184,25 @@ func answer(w http.ResponseWriter, doc any, err error) {
 	_ = json.NewEncoder(w).Encode(doc)
 }
 
-func fail(w http.ResponseWriter, status int, f *Failure) {
+func fail(w http.ResponseWriter, status int, f *api.Failure) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(envelope{Schema: Schema, Error: f})
+	_ = json.NewEncoder(w).Encode(envelope{Schema: api.Schema, Error: f})
 }
 
 // streamFlows writes the header and one flow per line, so that neither side
 // holds the whole table. An error in the middle breaks the connection: the
 // client sees an answer cut short and not a short answer.
-func streamFlows(ctx context.Context, w http.ResponseWriter, b Backend, q FlowQuery) {
+func streamFlows(ctx context.Context, w http.ResponseWriter, b Backend, q api.FlowQuery) {
 	buf := bufio.NewWriter(w)
 	enc := json.NewEncoder(buf)
 	begun := false
-	err := b.Flows(ctx, q, func(h FlowsHeader) error {
+	err := b.Flows(ctx, q, func(h api.FlowsHeader) error {
 		begun = true
-		h.Schema = Schema
+		h.Schema = api.Schema
 		w.Header().Set("Content-Type", "application/x-ndjson")
 		return enc.Encode(h)
-	}, func(f Flow) error {
+	}, func(f api.Flow) error {
 		return enc.Encode(f)
 	})
 	if err == nil {

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/explain"
 	"sgfw/cmd/internal/netwatch"
 	"sgfw/cmd/internal/sshguard"
@@ -125,22 +125,22 @@ func (d *daemon) fixed(p *policy.Policy) policy.Problems {
 
 // failure gives an error its kind for the way to the client.
 func failure(err error) error {
-	if f, ok := errors.AsType[*control.Failure](err); ok {
+	if f, ok := errors.AsType[*api.Failure](err); ok {
 		return f
 	}
-	f := &control.Failure{Kind: control.KindFailed, Message: err.Error()}
+	f := &api.Failure{Kind: api.KindFailed, Message: err.Error()}
 	if p, ok := errors.AsType[policy.Problem](err); ok {
 		f.Code = string(p.Code)
 	}
 	switch {
 	case policy.AsProblems(err) != nil:
-		f.Kind, f.Problems = control.KindInvalid, control.Problems(policy.AsProblems(err))
+		f.Kind, f.Problems = api.KindInvalid, explain.Problems(policy.AsProblems(err))
 	case errors.Is(err, ErrEnslaved):
-		f.Kind = control.KindInvalid
+		f.Kind = api.KindInvalid
 	case errors.Is(err, sshguard.ErrLockout):
-		f.Kind = control.KindRefused
+		f.Kind = api.KindRefused
 	case errors.Is(err, explain.ErrQuestion):
-		f.Kind = control.KindUsage
+		f.Kind = api.KindUsage
 	}
 	return f
 }

@@ -8,15 +8,15 @@ import (
 	"testing"
 	"time"
 
-	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/sshguard"
 	"sgfw/filter/nft"
 	"sgfw/policy"
 )
 
-func failureOf(t *testing.T, err error) *control.Failure {
+func failureOf(t *testing.T, err error) *api.Failure {
 	t.Helper()
-	f, ok := errors.AsType[*control.Failure](err)
+	f, ok := errors.AsType[*api.Failure](err)
 	if !ok {
 		t.Fatalf("error %v is no Failure", err)
 	}
@@ -27,13 +27,13 @@ func TestReload(t *testing.T) {
 	link(t, "eth0")
 	link(t, "eth1")
 	r := start(t, text)
-	reload := func(text string) (control.ReloadReply, error) {
+	reload := func(text string) (api.ReloadReply, error) {
 		write(t, r.file, text)
-		return r.Reload(t.Context(), control.ReloadRequest{})
+		return r.Reload(t.Context(), api.ReloadRequest{})
 	}
 
 	_, err := reload(strings.Replace(text, "443", "70000", 1))
-	if f := failureOf(t, err); f.Kind != control.KindInvalid || len(f.Problems) != 1 || f.Problems[0].Line != 6 {
+	if f := failureOf(t, err); f.Kind != api.KindInvalid || len(f.Problems) != 1 || f.Problems[0].Line != 6 {
 		t.Errorf("invalid policy: %+v", f)
 	}
 	if s, _ := r.Status(t.Context()); s.Policy.Generation != 1 {
@@ -45,8 +45,8 @@ func TestReload(t *testing.T) {
 	if reply.Generation <= 1 || len(reply.Notices) > 0 {
 		t.Errorf("reply %+v", reply)
 	}
-	x, err := r.Explain(t.Context(), control.Query{Direction: "ingress", Protocol: "tcp", From: "203.0.113.9", To: ":80"})
-	if err != nil || x.Verdict != control.VerdictAccept || !x.FlowsKnown {
+	x, err := r.Explain(t.Context(), api.Query{Direction: "ingress", Protocol: "tcp", From: "203.0.113.9", To: ":80"})
+	if err != nil || x.Verdict != api.VerdictAccept || !x.FlowsKnown {
 		t.Errorf("port 80: %+v, %v", x, err)
 	}
 
@@ -85,7 +85,7 @@ func TestReloadBySignal(t *testing.T) {
 	r := start(t, text)
 	write(t, r.file, strings.Replace(text, "443", "80", 1))
 	r.reload <- struct{}{}
-	r.await(t, "a new generation", func(s control.Status) bool { return s.Policy.Generation > 1 })
+	r.await(t, "a new generation", func(s api.Status) bool { return s.Policy.Generation > 1 })
 	write(t, r.file, "version: 7\n")
 	r.reload <- struct{}{}
 	deadline := time.Now().Add(10 * time.Second)
@@ -104,18 +104,18 @@ func TestFactsAreFollowed(t *testing.T) {
 		t.Errorf("the log does not tell that late* is missing: %s", r.log)
 	}
 	address(t, eth0, "192.0.2.1/24")
-	r.await(t, "the new member", func(s control.Status) bool { return s.Policy.Generation > 1 })
+	r.await(t, "the new member", func(s api.Status) bool { return s.Policy.Generation > 1 })
 	// The group's own members may use port 7000.
-	x, err := r.Explain(t.Context(), control.Query{Interface: "eth0", Direction: "ingress", Protocol: "tcp", From: "192.0.2.1", To: ":7000"})
-	if err != nil || x.Verdict != control.VerdictAccept {
+	x, err := r.Explain(t.Context(), api.Query{Interface: "eth0", Direction: "ingress", Protocol: "tcp", From: "192.0.2.1", To: ":7000"})
+	if err != nil || x.Verdict != api.VerdictAccept {
 		t.Errorf("a member: %+v, %v", x, err)
 	}
-	x, err = r.Explain(t.Context(), control.Query{Interface: "eth0", Direction: "ingress", Protocol: "tcp", From: "192.0.2.9", To: ":7000"})
-	if err != nil || x.Verdict != control.VerdictDrop {
+	x, err = r.Explain(t.Context(), api.Query{Interface: "eth0", Direction: "ingress", Protocol: "tcp", From: "192.0.2.9", To: ":7000"})
+	if err != nil || x.Verdict != api.VerdictDrop {
 		t.Errorf("a stranger: %+v, %v", x, err)
 	}
 	link(t, "late0")
-	s := r.await(t, "late0 covered", func(s control.Status) bool { return len(s.Interfaces[1].Covered) == 1 })
+	s := r.await(t, "late0 covered", func(s api.Status) bool { return len(s.Interfaces[1].Covered) == 1 })
 	if s.Interfaces[1].Covered[0].Name != "late0" {
 		t.Errorf("covered %+v", s.Interfaces[1])
 	}
@@ -137,19 +137,19 @@ func TestTheGuardRefuses(t *testing.T) {
 	if !strings.Contains(log.String(), "although the SSH guard objects") {
 		t.Errorf("the log does not tell of the override: %s", log)
 	}
-	_, err := r.Reload(t.Context(), control.ReloadRequest{Caller: caller})
-	if f := failureOf(t, err); f.Kind != control.KindRefused || !strings.Contains(f.Message, "198.51.100.9") {
+	_, err := r.Reload(t.Context(), api.ReloadRequest{Caller: caller})
+	if f := failureOf(t, err); f.Kind != api.KindRefused || !strings.Contains(f.Message, "198.51.100.9") {
 		t.Errorf("reload: %+v", f)
 	}
 	// Whoever started the daemon may have left long ago.
-	if _, err := r.Reload(t.Context(), control.ReloadRequest{}); err != nil {
+	if _, err := r.Reload(t.Context(), api.ReloadRequest{}); err != nil {
 		t.Errorf("reload of somebody else: %v", err)
 	}
-	if _, err := r.Reload(t.Context(), control.ReloadRequest{Caller: caller, Force: true}); err != nil {
+	if _, err := r.Reload(t.Context(), api.ReloadRequest{Caller: caller, Force: true}); err != nil {
 		t.Errorf("forced reload: %v", err)
 	}
 	write(t, r.file, strings.Replace(text, "443", "22", 1))
-	if _, err := r.Reload(t.Context(), control.ReloadRequest{Caller: caller}); err != nil {
+	if _, err := r.Reload(t.Context(), api.ReloadRequest{Caller: caller}); err != nil {
 		t.Errorf("a policy that permits the session: %v", err)
 	}
 }
@@ -160,7 +160,7 @@ func TestADamagedTableIsRepaired(t *testing.T) {
 	must(t, r.d.table.Remove())
 	r.d.tableChanged(nft.Change{Err: nft.ErrMissing, PID: 1, Process: "other"})
 	must(t, r.d.table.Verify())
-	if s, err := r.Status(t.Context()); err != nil || s.Table.Repaired != 1 || s.State != control.StateRunning {
+	if s, err := r.Status(t.Context()); err != nil || s.Table.Repaired != 1 || s.State != api.StateRunning {
 		t.Errorf("status %+v, %v", s, err)
 	}
 }
@@ -178,7 +178,7 @@ func TestAReloadThatCannotBeUndoneDegrades(t *testing.T) {
 	must(t, d.start(t.Context()))
 	must(t, d.table.Close()) // no request succeeds any more
 	write(t, cfg.PolicyFile, strings.Replace(text, "eth0", "eth1", 1))
-	if _, err := d.Reload(t.Context(), control.ReloadRequest{}); err == nil {
+	if _, err := d.Reload(t.Context(), api.ReloadRequest{}); err == nil {
 		t.Fatal("the reload succeeded")
 	}
 	d.mu.Lock()
@@ -199,10 +199,10 @@ func TestAFailedRepairIsTriedAgain(t *testing.T) {
 	r.d.broken = "the table is missing"
 	r.d.mu.Unlock()
 	// Unless the next try was due in this very moment.
-	if s, err := r.Status(t.Context()); err != nil || s.State != control.StateDegraded && s.Table.Repaired == 0 {
+	if s, err := r.Status(t.Context()); err != nil || s.State != api.StateDegraded && s.Table.Repaired == 0 {
 		t.Errorf("state %v, %v with a broken table, want degraded", s.State, err)
 	}
-	r.await(t, "the repair", func(s control.Status) bool { return s.State == control.StateRunning && s.Table.Repaired == 1 })
+	r.await(t, "the repair", func(s api.Status) bool { return s.State == api.StateRunning && s.Table.Repaired == 1 })
 	must(t, r.d.table.Verify())
 }
 
@@ -212,8 +212,8 @@ func TestInterferenceIsBounded(t *testing.T) {
 	r := start(t, text)
 	r.d.mu.Lock()
 	for i := range 3 * mostRemembered {
-		r.d.remember(control.Interference{What: fmt.Sprint("what ", i), PID: i, Process: "other"})
-		r.d.remember(control.Interference{What: "the same", PID: i, Process: "other"})
+		r.d.remember(api.Interference{What: fmt.Sprint("what ", i), PID: i, Process: "other"})
+		r.d.remember(api.Interference{What: "the same", PID: i, Process: "other"})
 	}
 	r.d.mu.Unlock()
 	s, err := r.Status(t.Context())

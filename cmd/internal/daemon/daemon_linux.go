@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
 	"sgfw/cmd/internal/netwatch"
 	"sgfw/cmd/internal/sshguard"
@@ -85,7 +86,7 @@ type daemon struct {
 	repaired uint64
 	// interference is what other programs did, the latest first; muffled bounds what
 	// is logged of it.
-	interference []control.Interference
+	interference []api.Interference
 	muffled      muffler
 	storm        storm
 	// record is what is in force and what to roll back to; unkept says why the
@@ -95,7 +96,7 @@ type daemon struct {
 	// tried is the sum of the file's text that was last put in force, or refused.
 	tried string
 	// refused is the last reload that changed nothing, if none has succeeded since.
-	refused *control.ReloadFailure
+	refused *api.ReloadFailure
 	// unwatched says why the policy file is not watched though it should be.
 	unwatched string
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/vishvananda/netlink"
 
+	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
 	"sgfw/filter/nfqueue"
 	"sgfw/filter/nft"
@@ -24,7 +25,7 @@ func TestStartAndOrderedStop(t *testing.T) {
 	r := start(t, text)
 	s, err := r.Status(t.Context())
 	must(t, err)
-	if s.State != control.StateRunning || s.PID != os.Getpid() || s.Version != "test" || s.Policy.Generation != 1 || s.Policy.Rules != 2 {
+	if s.State != api.StateRunning || s.PID != os.Getpid() || s.Version != "test" || s.Policy.Generation != 1 || s.Policy.Rules != 2 {
 		t.Errorf("status %+v", s)
 	}
 	if len(s.Interfaces) != 1 || len(s.Interfaces[0].Covered) != 1 || !slices.Equal(s.Interfaces[0].Covered[0].Addresses, []string{"192.0.2.1"}) {
@@ -81,7 +82,7 @@ func TestASecondDaemonIsRefused(t *testing.T) {
 	if _, err := os.Stat(cfg.Socket); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the refused daemon left its socket: %v", err)
 	}
-	if s, err := r.Status(t.Context()); err != nil || s.State != control.StateRunning {
+	if s, err := r.Status(t.Context()); err != nil || s.State != api.StateRunning {
 		t.Errorf("the first daemon is %v, %v", s.State, err)
 	}
 	must(t, r.d.table.Verify())
@@ -96,16 +97,16 @@ func TestABridgePortIsNamedWithItsMaster(t *testing.T) {
 
 	r := start(t, text)
 	must(t, netlink.LinkSetMaster(eth0, br))
-	s := r.await(t, "state degraded", func(s control.Status) bool { return s.State == control.StateDegraded })
+	s := r.await(t, "state degraded", func(s api.Status) bool { return s.State == api.StateDegraded })
 	if len(s.Degraded) != 1 || !strings.Contains(s.Degraded[0], "eth0 belongs to br0 (bridge)") {
 		t.Errorf("degraded %q", s.Degraded)
 	}
-	_, err = r.Reload(t.Context(), control.ReloadRequest{})
-	if f := failureOf(t, err); f.Kind != control.KindInvalid || !strings.Contains(f.Message, "manage that instead") {
+	_, err = r.Reload(t.Context(), api.ReloadRequest{})
+	if f := failureOf(t, err); f.Kind != api.KindInvalid || !strings.Contains(f.Message, "manage that instead") {
 		t.Errorf("reload: %+v", f)
 	}
 	must(t, netlink.LinkSetNoMaster(eth0))
-	r.await(t, "state running", func(s control.Status) bool { return s.State == control.StateRunning })
+	r.await(t, "state running", func(s api.Status) bool { return s.State == api.StateRunning })
 	r.stop(t)
 
 	must(t, netlink.LinkSetMaster(eth0, br))
@@ -126,7 +127,7 @@ func TestTheServiceManagerHears(t *testing.T) {
 	defer l.Close()
 	t.Setenv("NOTIFY_SOCKET", path)
 	r := start(t, text)
-	_, err = r.Reload(t.Context(), control.ReloadRequest{})
+	_, err = r.Reload(t.Context(), api.ReloadRequest{})
 	must(t, err)
 	r.stop(t)
 	var got []string

@@ -5,33 +5,33 @@ import (
 	"slices"
 	"strings"
 
-	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/api"
 	"sgfw/filter"
 	"sgfw/filter/nft"
 	"sgfw/policy"
 )
 
 // unfiltered is what no rule of ours ever sees.
-var unfiltered = []control.Exemption{
-	{Name: "loopback", Kind: control.KindLifeLine, State: control.ExemptionAlways, In: "lo, the machine's traffic with its own addresses", Out: "the same"},
-	{Name: "arp", Kind: control.KindLifeLine, State: control.ExemptionAlways, In: "ARP and all else that is not IP", Out: "the same"},
+var unfiltered = []api.Exemption{
+	{Name: "loopback", Kind: api.KindLifeLine, State: api.ExemptionAlways, In: "lo, the machine's traffic with its own addresses", Out: "the same"},
+	{Name: "arp", Kind: api.KindLifeLine, State: api.ExemptionAlways, In: "ARP and all else that is not IP", Out: "the same"},
 }
 
 // exemptions lists what passes whatever the rules say, and what could; the caller
 // holds mu.
-func (d *daemon) exemptions() []control.Exemption {
+func (d *daemon) exemptions() []api.Exemption {
 	out := slices.Clone(unfiltered)
 	s := d.current.policy.Settings
 	// A damaged table has none, which degraded says.
 	counters, err := d.table.Counters()
 	missing := d.table.Facts().Missing
 	for _, info := range nft.LifeLines() {
-		x := control.Exemption{Name: string(info.Name), Kind: control.KindLifeLine, State: control.ExemptionOn, In: info.In, Out: info.Out}
+		x := api.Exemption{Name: string(info.Name), Kind: api.KindLifeLine, State: api.ExemptionOn, In: info.In, Out: info.Out}
 		switch {
 		case slices.ContainsFunc(slices.Collect(s.CutLifeLines.All()), func(l policy.LifeLine) bool { return l.String() == x.Name }):
-			x.State = control.ExemptionOff
+			x.State = api.ExemptionOff
 		case slices.Contains(missing, info.Name):
-			x.State = control.ExemptionMissing
+			x.State = api.ExemptionMissing
 		}
 		if c, ok := counters[x.Name]; ok && err == nil {
 			x.Packets = &c.Packets
@@ -40,12 +40,12 @@ func (d *daemon) exemptions() []control.Exemption {
 	}
 	passed := d.engine.Counts()
 	for _, e := range d.engine.Ruleset().Exempt() {
-		x := control.Exemption{
-			Name: e.Exemption.String(), Kind: control.KindService, State: control.ExemptionOff,
+		x := api.Exemption{
+			Name: e.Exemption.String(), Kind: api.KindService, State: api.ExemptionOff,
 			Addresses: []string{}, Packets: new(uint64),
 		}
 		if e.On {
-			x.State = control.ExemptionOn
+			x.State = api.ExemptionOn
 		}
 		var protocols []string
 		for _, p := range e.Exemption.Protocols() {

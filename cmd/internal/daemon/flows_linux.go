@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 
-	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/explain"
 	"sgfw/cmd/internal/sshguard"
 	"sgfw/conntrack"
@@ -13,7 +13,7 @@ import (
 )
 
 // selection understands a query under the rules in force.
-func (d *daemon) selection(q control.FlowQuery) (*explain.Selection, error) {
+func (d *daemon) selection(q api.FlowQuery) (*explain.Selection, error) {
 	s, err := explain.Select(q, d.engine.Ruleset())
 	if err != nil {
 		return nil, failure(err)
@@ -22,13 +22,13 @@ func (d *daemon) selection(q control.FlowQuery) (*explain.Selection, error) {
 }
 
 // Flows implements [control.Backend].
-func (d *daemon) Flows(ctx context.Context, q control.FlowQuery, begin func(control.FlowsHeader) error, each func(control.Flow) error) error {
+func (d *daemon) Flows(ctx context.Context, q api.FlowQuery, begin func(api.FlowsHeader) error, each func(api.Flow) error) error {
 	s, err := d.selection(q)
 	if err != nil {
 		return err
 	}
 	table, now := d.engine.Flows(), d.engine.Now()
-	if err := begin(control.FlowsHeader{Live: table.Len(), Untracked: table.Untracked()}); err != nil {
+	if err := begin(api.FlowsHeader{Live: table.Len(), Untracked: table.Untracked()}); err != nil {
 		return err
 	}
 	n := 0
@@ -49,17 +49,17 @@ func (d *daemon) Flows(ctx context.Context, q control.FlowQuery, begin func(cont
 }
 
 // Revoke implements [control.Backend].
-func (d *daemon) Revoke(_ context.Context, req control.RevokeRequest) (control.RevokeReply, error) {
-	reply := control.RevokeReply{DryRun: req.DryRun}
+func (d *daemon) Revoke(_ context.Context, req api.RevokeRequest) (api.RevokeReply, error) {
+	reply := api.RevokeReply{DryRun: req.DryRun}
 	if req.Flows.All() {
-		return reply, &control.Failure{Kind: control.KindUsage, Message: "which flows? say at least one thing about them"}
+		return reply, &api.Failure{Kind: api.KindUsage, Message: "which flows? say at least one thing about them"}
 	}
 	s, err := d.selection(req.Flows)
 	if err != nil {
 		return reply, err
 	}
 	if own := d.own(s, req.Caller); own != nil && !req.Force && !req.DryRun {
-		return reply, &control.Failure{Kind: control.KindRefused, Message: fmt.Sprintf(
+		return reply, &api.Failure{Kind: api.KindRefused, Message: fmt.Sprintf(
 			"the connection from %s to %s, which you use yourself, is among them\n(hint: select others, or use --force)", own.Remote, own.Local)}
 	}
 	end := d.engine.Flows().Revoke
@@ -74,7 +74,7 @@ func (d *daemon) Revoke(_ context.Context, req control.RevokeRequest) (control.R
 }
 
 // own returns the caller's SSH connection if it is among the flows.
-func (d *daemon) own(s *explain.Selection, caller string) (own *control.Flow) {
+func (d *daemon) own(s *explain.Selection, caller string) (own *api.Flow) {
 	client, server, err := sshguard.ParseConnection(caller)
 	if err != nil {
 		return nil
@@ -98,8 +98,8 @@ func at(a conntrack.Addr, port uint16) netip.AddrPort { return netip.AddrPortFro
 
 // end ends the selected flows that are not revoked yet, and lists them. Those that
 // are not tracked it only counts: rules alone decide about their packets.
-func (d *daemon) end(s *explain.Selection, end func(*conntrack.FlowInfo, conntrack.Time) bool) control.Revoked {
-	out := control.Revoked{Flows: []control.Flow{}}
+func (d *daemon) end(s *explain.Selection, end func(*conntrack.FlowInfo, conntrack.Time) bool) api.Revoked {
+	out := api.Revoked{Flows: []api.Flow{}}
 	now := d.engine.Now()
 	d.engine.Flows().Range(now, func(f conntrack.FlowInfo) bool {
 		if f.State == conntrack.StateRevoked || !s.Has(&f) {
@@ -116,7 +116,7 @@ func (d *daemon) end(s *explain.Selection, end func(*conntrack.FlowInfo, conntra
 		if s.Standing(&f) == filter.StandingPermitted {
 			out.Permitted++
 		}
-		if len(out.Flows) < control.MaxListed {
+		if len(out.Flows) < api.MaxListed {
 			out.Flows = append(out.Flows, s.Flow(&f, now))
 		}
 		return true
@@ -126,7 +126,7 @@ func (d *daemon) end(s *explain.Selection, end func(*conntrack.FlowInfo, conntra
 
 // orphaned selects the orphans under a ruleset.
 func orphaned(rs *filter.Ruleset) *explain.Selection {
-	s, err := explain.Select(control.FlowQuery{Orphans: true}, rs)
+	s, err := explain.Select(api.FlowQuery{Orphans: true}, rs)
 	if err != nil {
 		panic(err) // the query is ours
 	}
@@ -134,17 +134,17 @@ func orphaned(rs *filter.Ruleset) *explain.Selection {
 }
 
 // orphans lists the live flows that no rule of a ruleset permits.
-func (d *daemon) orphans(rs *filter.Ruleset) control.Orphans {
+func (d *daemon) orphans(rs *filter.Ruleset) api.Orphans {
 	all := d.end(orphaned(rs), func(*conntrack.FlowInfo, conntrack.Time) bool { return true })
-	return control.Orphans{Count: all.Count, Flows: all.Flows}
+	return api.Orphans{Count: all.Count, Flows: all.Flows}
 }
 
 // cut lists the flows that a change from one ruleset to another ends, without
 // connections that have ended by themselves: untracked ones that rules permitted
 // until then, and those that no packet can belong to any more.
-func (d *daemon) cut(from, to *filter.Ruleset) control.Orphans {
-	out := control.Orphans{Flows: []control.Flow{}}
-	s, err := explain.Select(control.FlowQuery{}, to)
+func (d *daemon) cut(from, to *filter.Ruleset) api.Orphans {
+	out := api.Orphans{Flows: []api.Flow{}}
+	s, err := explain.Select(api.FlowQuery{}, to)
 	if err != nil {
 		panic(err) // the query is ours
 	}
@@ -157,7 +157,7 @@ func (d *daemon) cut(from, to *filter.Ruleset) control.Orphans {
 		case f.Untracked && was != filter.StandingPermitted, was == filter.StandingCut:
 			return true
 		}
-		if out.Count++; len(out.Flows) < control.MaxListed {
+		if out.Count++; len(out.Flows) < api.MaxListed {
 			out.Flows = append(out.Flows, s.Flow(&f, now))
 		}
 		return true
@@ -166,7 +166,7 @@ func (d *daemon) cut(from, to *filter.Ruleset) control.Orphans {
 }
 
 // revokeOrphans ends the flows that no rule in force permits; the caller holds mu.
-func (d *daemon) revokeOrphans() *control.Revoked {
+func (d *daemon) revokeOrphans() *api.Revoked {
 	out := d.end(orphaned(d.current.rs), d.engine.Flows().Revoke)
 	d.log.Info("orphans revoked", "count", out.Count)
 	return &out

@@ -19,6 +19,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
 	"sgfw/conntrack"
 )
@@ -177,12 +178,12 @@ func beginAt(t *testing.T, cfg Config, log *lockedBuffer, clock func() conntrack
 			t.Log(log.String())
 		}
 	})
-	r.await(t, "the daemon to answer", func(control.Status) bool { return true })
+	r.await(t, "the daemon to answer", func(api.Status) bool { return true })
 	return r
 }
 
 // await polls the status.
-func (r *running) await(t *testing.T, what string, ok func(control.Status) bool) control.Status {
+func (r *running) await(t *testing.T, what string, ok func(api.Status) bool) api.Status {
 	t.Helper()
 	deadline := time.Now().Add(10 * time.Second)
 	for {

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/api"
 	"sgfw/filter/nfqueue"
 	"sgfw/filter/nft"
 )
@@ -28,9 +28,9 @@ const (
 
 // remember notes what another program did. The same again by a program of the
 // same name is one entry. The caller holds mu.
-func (d *daemon) remember(what control.Interference) {
+func (d *daemon) remember(what api.Interference) {
 	what.First, what.Last, what.Count = time.Now().UTC(), time.Now().UTC(), 1
-	i := slices.IndexFunc(d.interference, func(o control.Interference) bool {
+	i := slices.IndexFunc(d.interference, func(o api.Interference) bool {
 		return o.What == what.What && o.Process == what.Process
 	})
 	if i >= 0 {
@@ -144,7 +144,7 @@ func (d *daemon) damaged(c nft.Change) (stormy bool) {
 	if d.storm.rages && !raged {
 		d.log.Error("another program damages the table again and again: the devices are closed until it stops", "pid", c.PID, "process", c.Process)
 	}
-	d.remember(control.Interference{
+	d.remember(api.Interference{
 		What: c.Err.Error(), PID: c.PID, Process: c.Process, Port: c.Port,
 	})
 	if ok, hidden := d.muffled.allows(time.Now()); ok {
@@ -185,13 +185,13 @@ func (d *daemon) queueChanged(q *queue, what queueChange, err error) {
 	}
 	switch what {
 	case queueLost:
-		d.remember(control.Interference{What: err.Error()})
+		d.remember(api.Interference{What: err.Error()})
 		if ok {
 			log.Warn("a queue was taken away; binding it again")
 		}
 		return // a moment at most, during which its packets are dropped
 	case queueMissing:
-		culprit := control.Interference{What: err.Error()}
+		culprit := api.Interference{What: err.Error()}
 		if o, ok := errors.AsType[*nfqueue.OwnedError](err); ok {
 			culprit.PID, culprit.Process, culprit.Port = o.PID, o.Command, o.PortID
 		}

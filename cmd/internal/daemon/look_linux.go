@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/explain"
 	"sgfw/conntrack"
 	"sgfw/filter"
@@ -28,12 +28,12 @@ const (
 )
 
 // Rules implements [control.Backend].
-func (d *daemon) Rules(_ context.Context, q control.RulesQuery) (control.RulesReply, error) {
+func (d *daemon) Rules(_ context.Context, q api.RulesQuery) (api.RulesReply, error) {
 	rs := d.engine.Ruleset()
 	if q.Group != "" {
 		var err error
 		if q.Group, err = explain.GroupNamed(rs, q.Group); err != nil {
-			return control.RulesReply{}, question(err)
+			return api.RulesReply{}, question(err)
 		}
 	}
 	hits := d.engine.Hits(rs)
@@ -57,7 +57,7 @@ func (d *daemon) Rules(_ context.Context, q control.RulesQuery) (control.RulesRe
 		place[p.Groups[i].Name] = i
 	}
 
-	reply := control.RulesReply{Generation: rs.Generation(), Since: d.started.UTC(), Rules: []control.RuleHits{}}
+	reply := api.RulesReply{Generation: rs.Generation(), Since: d.started.UTC(), Rules: []api.RuleHits{}}
 	for id, info := range rs.Rules() {
 		switch {
 		case q.Group != "" && info.Group != q.Group,
@@ -65,7 +65,7 @@ func (d *daemon) Rules(_ context.Context, q control.RulesQuery) (control.RulesRe
 			info.Gone && flows[id] == 0:
 			continue
 		}
-		r := control.RuleHits{
+		r := api.RuleHits{
 			RuleRef: *explain.Rule(p.IDs, info), Attached: !info.Gone && attached[info.Group],
 			Hits: hits[id].Packets, Flows: flows[id],
 		}
@@ -76,8 +76,8 @@ func (d *daemon) Rules(_ context.Context, q control.RulesQuery) (control.RulesRe
 		reply.Rules = append(reply.Rules, r)
 	}
 	// As the file has them, and behind them what is gone.
-	slices.SortStableFunc(reply.Rules, func(a, b control.RuleHits) int {
-		gone := func(r *control.RuleHits) int {
+	slices.SortStableFunc(reply.Rules, func(a, b api.RuleHits) int {
+		gone := func(r *api.RuleHits) int {
 			if r.Gone {
 				return 1
 			}
@@ -90,7 +90,7 @@ func (d *daemon) Rules(_ context.Context, q control.RulesQuery) (control.RulesRe
 }
 
 // Log implements [control.Backend].
-func (d *daemon) Log(ctx context.Context, q control.LogQuery, begin func() error, send func([]control.LogRecord) error) error {
+func (d *daemon) Log(ctx context.Context, q api.LogQuery, begin func() error, send func([]api.LogRecord) error) error {
 	sel, err := explain.SelectVerdicts(q)
 	if err != nil {
 		return failure(err)
@@ -110,7 +110,7 @@ func (d *daemon) Log(ctx context.Context, q control.LogQuery, begin func() error
 	}
 	searched := time.Duration(0)
 	scribe := explain.NewRecorder(rs)
-	line := func(r *filter.Record) control.LogRecord {
+	line := func(r *filter.Record) api.LogRecord {
 		rs := d.engine.Ruleset()
 		if scribe.Ruleset() != rs {
 			scribe = explain.NewRecorder(rs)
@@ -125,7 +125,7 @@ func (d *daemon) Log(ctx context.Context, q control.LogQuery, begin func() error
 	}
 	if !q.Follow {
 		records := d.engine.Recent(cmp.Or(q.Limit, len(d.queues)*filter.RecentDrops), sel)
-		lines := make([]control.LogRecord, len(records))
+		lines := make([]api.LogRecord, len(records))
 		for i := len(records) - 1; i >= 0; i-- { // the latest first: they matter most
 			lines[i] = line(&records[i])
 		}
@@ -144,8 +144,8 @@ func (d *daemon) Log(ctx context.Context, q control.LogQuery, begin func() error
 	defer t.Stop()
 	var (
 		records []filter.Record
-		lines   []control.LogRecord
-		lost    control.LogLoss
+		lines   []api.LogRecord
+		lost    api.LogLoss
 	)
 	allowed := newAllowance(q.Rate, time.Now())
 	for {
@@ -155,10 +155,10 @@ func (d *daemon) Log(ctx context.Context, q control.LogQuery, begin func() error
 			return nil
 		case <-t.C:
 			searched = 0
-			if lost != (control.LogLoss{}) {
+			if lost != (api.LogLoss{}) {
 				now := lost
-				lines = append(lines, control.LogRecord{Type: control.LogLost, Time: time.Now().UTC(), Lost: &now})
-				lost = control.LogLoss{}
+				lines = append(lines, api.LogRecord{Type: api.LogLost, Time: time.Now().UTC(), Lost: &now})
+				lost = api.LogLoss{}
 			}
 		case <-w.Ready():
 			time.Sleep(logPause)

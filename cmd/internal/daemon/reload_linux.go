@@ -7,7 +7,8 @@ import (
 	"slices"
 	"time"
 
-	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/api"
+	"sgfw/cmd/internal/explain"
 	"sgfw/cmd/internal/sshguard"
 	"sgfw/cmd/internal/state"
 	"sgfw/policy"
@@ -30,7 +31,7 @@ func (d *daemon) reloads(ctx context.Context) error {
 		case <-d.cfg.Reload:
 			d.mu.Lock()
 			// change has logged whatever it returns.
-			_, _ = d.change(bySignal, control.ReloadRequest{})
+			_, _ = d.change(bySignal, api.ReloadRequest{})
 			d.mu.Unlock()
 		}
 	}
@@ -39,16 +40,16 @@ func (d *daemon) reloads(ctx context.Context) error {
 // Reload implements [control.Backend]: it reads the policy again and answers when
 // no packet is judged by the old one any more. After an error everything is as it
 // was.
-func (d *daemon) Reload(_ context.Context, req control.ReloadRequest) (control.ReloadReply, error) {
-	if req.Confirm < 0 || req.Confirm > control.MaxTrial {
-		return control.ReloadReply{}, &control.Failure{
-			Kind:    control.KindUsage,
-			Message: fmt.Sprintf("a trial takes 1 to %d seconds, not %d", control.MaxTrial, req.Confirm),
+func (d *daemon) Reload(_ context.Context, req api.ReloadRequest) (api.ReloadReply, error) {
+	if req.Confirm < 0 || req.Confirm > api.MaxTrial {
+		return api.ReloadReply{}, &api.Failure{
+			Kind:    api.KindUsage,
+			Message: fmt.Sprintf("a trial takes 1 to %d seconds, not %d", api.MaxTrial, req.Confirm),
 		}
 	}
 	if req.Confirm > 0 && req.Revoke {
-		return control.ReloadReply{}, &control.Failure{
-			Kind:    control.KindUsage,
+		return api.ReloadReply{}, &api.Failure{
+			Kind:    api.KindUsage,
 			Message: "flows that are revoked do not come back with a roll-back: revoke when you confirm",
 		}
 	}
@@ -70,13 +71,13 @@ func (d *daemon) Reload(_ context.Context, req control.ReloadRequest) (control.R
 }
 
 // change is a reload with everything that tells of it; the caller holds mu.
-func (d *daemon) change(by string, req control.ReloadRequest) (control.ReloadReply, error) {
+func (d *daemon) change(by string, req api.ReloadRequest) (api.ReloadReply, error) {
 	d.logNotify(d.notify.reloading())
 	defer func() { d.logNotify(d.notify.ready(d.line())) }()
 	reply, err := d.reload(req)
 	d.report(by, err)
 	if err != nil {
-		return control.ReloadReply{}, err
+		return api.ReloadReply{}, err
 	}
 	log := d.log.With("by", by, "policy", d.cfg.PolicyFile, "generation", reply.Generation,
 		"changes", len(reply.Changes), "orphans", reply.Orphans.Count, "cut", reply.Cut.Count)
@@ -94,14 +95,14 @@ func (d *daemon) report(by string, err error) {
 		d.refused = nil
 		return
 	}
-	d.refused = &control.ReloadFailure{At: time.Now().UTC(), By: by, Message: err.Error()}
+	d.refused = &api.ReloadFailure{At: time.Now().UTC(), By: by, Message: err.Error()}
 	d.log.Error("reload refused, the old policy stays in force", "by", by, "error", err)
 }
 
 // preview reads the file and says what putting it in force would mean. The caller
 // holds mu; nothing is changed.
-func (d *daemon) preview(req control.ReloadRequest) (control.ReloadReply, *candidate, error) {
-	var reply control.ReloadReply
+func (d *daemon) preview(req api.ReloadRequest) (api.ReloadReply, *candidate, error) {
+	var reply api.ReloadReply
 	if d.stopping {
 		return reply, nil, errStopping
 	}
@@ -143,7 +144,7 @@ func (d *daemon) preview(req control.ReloadRequest) (control.ReloadReply, *candi
 		return reply, nil, err
 	}
 	reply.Changes = changes(d.current.policy, next.policy)
-	reply.Notices = control.Problems(append(slices.Clone(next.problems), d.fixed(next.policy)...))
+	reply.Notices = explain.Problems(append(slices.Clone(next.problems), d.fixed(next.policy)...))
 	if req.DryRun {
 		reply.Orphans, reply.Cut = d.orphans(next.rs), d.cut(d.current.rs, next.rs)
 		d.compiler.Discard(next.base)
@@ -152,7 +153,7 @@ func (d *daemon) preview(req control.ReloadRequest) (control.ReloadReply, *candi
 }
 
 // reload puts the file in force; the caller holds mu.
-func (d *daemon) reload(req control.ReloadRequest) (control.ReloadReply, error) {
+func (d *daemon) reload(req api.ReloadRequest) (api.ReloadReply, error) {
 	reply, next, err := d.preview(req)
 	if err != nil {
 		return reply, err
@@ -210,10 +211,10 @@ func (d *daemon) recordOf(source state.Policy, trial time.Duration) (state.Recor
 }
 
 // changes is the difference between two policies as a document.
-func changes(from, to *policy.Policy) []control.Change {
-	out := []control.Change{}
+func changes(from, to *policy.Policy) []api.Change {
+	out := []api.Change{}
 	for _, c := range policy.Diff(from, to) {
-		out = append(out, control.Change{Op: c.Op.String(), Part: c.Part, What: c.What, ID: c.ID})
+		out = append(out, api.Change{Op: c.Op.String(), Part: c.Part, What: c.What, ID: c.ID})
 	}
 	return out
 }

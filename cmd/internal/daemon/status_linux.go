@@ -6,7 +6,7 @@ import (
 	"os"
 	"slices"
 
-	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/explain"
 	"sgfw/conntrack"
 	"sgfw/filter"
@@ -16,19 +16,19 @@ import (
 )
 
 // Status implements [control.Backend].
-func (d *daemon) Status(context.Context) (control.Status, error) {
+func (d *daemon) Status(context.Context) (api.Status, error) {
 	// Before the lock: a file may be large, or on a disk that does not answer, and
 	// whoever may look must not hold up a repair or a roll-back.
 	file, err := readPolicy(d.cfg.PolicyFile)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	doc := control.Status{
-		State:    control.StateRunning,
+	doc := api.Status{
+		State:    api.StateRunning,
 		Degraded: d.degraded(),
 		PID:      os.Getpid(),
 		Version:  d.cfg.Version,
 		Started:  d.started.UTC(),
-		Policy: control.PolicyStatus{
+		Policy: api.PolicyStatus{
 			File:       d.cfg.PolicyFile,
 			Generation: d.engine.Ruleset().Generation(),
 			Loaded:     d.loaded.UTC(),
@@ -42,10 +42,10 @@ func (d *daemon) Status(context.Context) (control.Status, error) {
 			IDsNotKept: d.idsNotKept,
 		},
 		Interfaces: d.interfaces(),
-		Groups:     control.Groups(d.current.policy),
-		Quotas:     control.QuotasOf(d.current.policy),
+		Groups:     explain.Groups(d.current.policy),
+		Quotas:     explain.QuotasOf(d.current.policy),
 
-		PrefixLists: control.PrefixLists(d.current.policy),
+		PrefixLists: explain.PrefixLists(d.current.policy),
 
 		Table:      d.tableStatus(),
 		Queues:     d.queueStatus(),
@@ -57,7 +57,7 @@ func (d *daemon) Status(context.Context) (control.Status, error) {
 	}
 	doc.Policy.FileDiffers = err != nil || !file.Same(d.current.source)
 	if len(doc.Degraded) > 0 {
-		doc.State = control.StateDegraded
+		doc.State = api.StateDegraded
 	}
 	return doc, nil
 }
@@ -71,12 +71,12 @@ func rules(p *policy.Policy) int {
 	return n
 }
 
-func (d *daemon) interfaces() []control.InterfaceStatus {
+func (d *daemon) interfaces() []api.InterfaceStatus {
 	p := d.current.policy
-	out := make([]control.InterfaceStatus, len(p.Interfaces))
+	out := make([]api.InterfaceStatus, len(p.Interfaces))
 	for i := range p.Interfaces {
 		in := &p.Interfaces[i]
-		out[i] = control.InterfaceStatus{Device: in.Device, ID: control.InterfaceID(p, in.Device), Mode: in.Mode.String(), Groups: in.Groups, Scope: in.Scope, Covered: []control.Device{}}
+		out[i] = api.InterfaceStatus{Device: in.Device, ID: explain.InterfaceID(p, in.Device), Mode: in.Mode.String(), Groups: in.Groups, Scope: in.Scope, Covered: []api.Device{}}
 	}
 	devices := p.Devices()
 	st := d.engine.Flows().Stats()
@@ -89,7 +89,7 @@ func (d *daemon) interfaces() []control.InterfaceStatus {
 		if !ok {
 			continue
 		}
-		dev := control.Device{
+		dev := api.Device{
 			Name: l.Name, ID: p.IDs.Interface(l.Name), Index: l.Index, Addresses: []string{},
 			AllowanceExceeded: exceeded[l.Name], AllowanceAvailable: st.MaxFlows - st.Flows,
 		}
@@ -105,9 +105,9 @@ func (d *daemon) interfaces() []control.InterfaceStatus {
 	return out
 }
 
-func (d *daemon) tableStatus() control.TableStatus {
+func (d *daemon) tableStatus() api.TableStatus {
 	f := d.table.Facts()
-	s := control.TableStatus{
+	s := api.TableStatus{
 		Name:            "inet " + nft.TableName,
 		Hooks:           nft.Hooks,
 		Priority:        nft.Priority,
@@ -130,13 +130,13 @@ func (d *daemon) tableStatus() control.TableStatus {
 	return s
 }
 
-func (d *daemon) queueStatus() []control.QueueStatus {
+func (d *daemon) queueStatus() []api.QueueStatus {
 	// Without /proc our own counters have to do.
 	kernel, _ := nfqueue.ReadKernelQueues()
-	out := make([]control.QueueStatus, len(d.queues))
+	out := make([]api.QueueStatus, len(d.queues))
 	for i, q := range d.queues {
 		st := q.Stats()
-		s := control.QueueStatus{
+		s := api.QueueStatus{
 			Number: d.queueBase + uint16(i), Packets: st.Packets, Accepted: st.Accepted, Dropped: st.Dropped,
 			Malformed: st.Malformed, Foreign: st.Foreign, VerdictErrors: st.VerdictErrors,
 			Panics: st.Panics, Overruns: st.Overruns, Lost: q.lossCount(),
@@ -152,8 +152,8 @@ func (d *daemon) queueStatus() []control.QueueStatus {
 	return out
 }
 
-func flowStatus(st conntrack.Stats) control.FlowStatus {
-	return control.FlowStatus{
+func flowStatus(st conntrack.Stats) api.FlowStatus {
+	return api.FlowStatus{
 		Live: st.Flows, Max: st.MaxFlows, HalfOpen: st.HalfOpen, MaxHalfOpen: st.MaxHalfOpen,
 		Created: st.Inserted, Expired: st.Expired,
 		EvictedHalfOpen: st.EvictedHalfOpen, EvictedUnreplied: st.EvictedUnreplied, EvictedClosed: st.EvictedClosed,
@@ -163,21 +163,21 @@ func flowStatus(st conntrack.Stats) control.FlowStatus {
 }
 
 // verdicts lists accepted packets first, then dropped ones, each by number.
-func verdicts(counts filter.Counts) []control.VerdictCount {
-	out := []control.VerdictCount{}
+func verdicts(counts filter.Counts) []api.VerdictCount {
+	out := []api.VerdictCount{}
 	for reason, n := range counts {
-		out = append(out, control.VerdictCount{
+		out = append(out, api.VerdictCount{
 			Verdict: explain.Word(filter.Verdict{Reason: reason}), Reason: reason.String(), Packets: n,
 		})
 	}
-	slices.SortFunc(out, func(a, b control.VerdictCount) int {
+	slices.SortFunc(out, func(a, b api.VerdictCount) int {
 		return cmp.Or(cmp.Compare(a.Verdict, b.Verdict), cmp.Compare(b.Packets, a.Packets), cmp.Compare(a.Reason, b.Reason))
 	})
 	return out
 }
 
 // Explain implements [control.Backend].
-func (d *daemon) Explain(_ context.Context, in control.Query) (control.Explanation, error) {
+func (d *daemon) Explain(_ context.Context, in api.Query) (api.Explanation, error) {
 	d.mu.Lock()
 	facts := d.facts
 	d.mu.Unlock()
@@ -185,7 +185,7 @@ func (d *daemon) Explain(_ context.Context, in control.Query) (control.Explanati
 	rs := d.engine.Ruleset()
 	q, full, notices, err := explain.Parse(in, rs.Policy(), facts.Facts)
 	if err != nil {
-		return control.Explanation{}, failure(err)
+		return api.Explanation{}, failure(err)
 	}
 	doc := explain.Run(rs, d.engine.Flows(), d.engine.Now(), q, full)
 	doc.Source, doc.Notices = d.cfg.PolicyFile, notices

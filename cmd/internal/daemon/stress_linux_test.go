@@ -11,7 +11,7 @@ import (
 
 	"github.com/vishvananda/netlink"
 
-	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/resolvers"
 	"sgfw/filter"
 	"sgfw/filter/packet"
@@ -89,11 +89,11 @@ settings: { tracking: aws, exempt: [resolvers, time], life_lines: { own-multicas
 	}
 	ask(func() error { _, err := r.Status(t.Context()); return err })
 	ask(func() error {
-		return r.Flows(t.Context(), control.FlowQuery{}, func(control.FlowsHeader) error { return nil }, func(control.Flow) error { return nil })
+		return r.Flows(t.Context(), api.FlowQuery{}, func(api.FlowsHeader) error { return nil }, func(api.Flow) error { return nil })
 	})
 	ask(func() error {
-		x, err := r.Explain(t.Context(), control.Query{Direction: "ingress", Protocol: "tcp", From: "203.0.113.9", To: ":443"})
-		if err == nil && (x.Verdict == control.VerdictAccept) != (x.Rule != nil) {
+		x, err := r.Explain(t.Context(), api.Query{Direction: "ingress", Protocol: "tcp", From: "203.0.113.9", To: ":443"})
+		if err == nil && (x.Verdict == api.VerdictAccept) != (x.Rule != nil) {
 			t.Errorf("half an answer: %+v", x)
 		}
 		return err
@@ -103,7 +103,7 @@ settings: { tracking: aws, exempt: [resolvers, time], life_lines: { own-multicas
 			if err := os.WriteFile(r.file, []byte([]string{text, other}[i%2]), 0o600); err != nil {
 				t.Error(err)
 			}
-			if _, err := r.Reload(t.Context(), control.ReloadRequest{}); err != nil {
+			if _, err := r.Reload(t.Context(), api.ReloadRequest{}); err != nil {
 				t.Error(err)
 			}
 		}
@@ -132,7 +132,7 @@ settings: { tracking: aws, exempt: [resolvers, time], life_lines: { own-multicas
 			r.d.resolversChanged()
 		}
 	})
-	r.await(t, "the start", func(control.Status) bool { return true })
+	r.await(t, "the start", func(api.Status) bool { return true })
 	w := r.d.engine.NewWorker()
 	passed := make(map[bool]int)
 	ask(func() error { return crowd(w, uint32(eth0.Attrs().Index), passed) })
@@ -143,17 +143,17 @@ settings: { tracking: aws, exempt: [resolvers, time], life_lines: { own-multicas
 		t.Errorf("of what either policy permits %d packets passed and %d did not", passed[true], passed[false])
 	}
 
-	r.await(t, "the last address", func(s control.Status) bool {
+	r.await(t, "the last address", func(s api.Status) bool {
 		return len(s.Interfaces[0].Covered) == 1 && len(s.Interfaces[0].Covered[0].Addresses) == 1
 	})
-	for port, want := range map[string]string{":80": control.VerdictAccept, ":443": control.VerdictDrop} {
-		x, err := r.Explain(t.Context(), control.Query{Direction: "ingress", Protocol: "tcp", From: "203.0.113.9", To: port})
+	for port, want := range map[string]string{":80": api.VerdictAccept, ":443": api.VerdictDrop} {
+		x, err := r.Explain(t.Context(), api.Query{Direction: "ingress", Protocol: "tcp", From: "203.0.113.9", To: port})
 		if err != nil || x.Verdict != want {
 			t.Errorf("port %s: %+v, %v, want %s", port, x, err, want)
 		}
 	}
-	x, err := r.Explain(t.Context(), control.Query{Direction: "ingress", Protocol: "tcp", From: "192.0.2.1", To: ":7000"})
-	if err != nil || x.Verdict != control.VerdictAccept {
+	x, err := r.Explain(t.Context(), api.Query{Direction: "ingress", Protocol: "tcp", From: "192.0.2.1", To: ":7000"})
+	if err != nil || x.Verdict != api.VerdictAccept {
 		t.Errorf("the member of the last address: %+v, %v", x, err)
 	}
 }

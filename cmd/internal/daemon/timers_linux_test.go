@@ -7,14 +7,14 @@ import (
 	"testing"
 	"time"
 
-	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/api"
 	"sgfw/conntrack"
 	"sgfw/filter"
 	"sgfw/test/parity"
 	"sgfw/test/wire"
 )
 
-var reloadNow = control.ReloadRequest{}
+var reloadNow = api.ReloadRequest{}
 
 // timerPolicy lets side 0 and side 1 be asked by, and nothing out but GRE. The
 // timers are those of AWS on eth0 and the other ends of their ranges on eth1.
@@ -256,7 +256,7 @@ func TestStaleFlow(t *testing.T) {
 			t.Errorf("%d packets were no part of a flow, want 1", got)
 		}
 		// Nor does the table keep what is over, packets or not.
-		r.await(t, "the sweep", func(s control.Status) bool { return r.state(stale.n) == nil && s.Flows.Expired > 0 })
+		r.await(t, "the sweep", func(s api.Status) bool { return r.state(stale.n) == nil && s.Flows.Expired > 0 })
 		if !stale.say(t, ack) {
 			t.Error("the opening side cannot go on")
 		}
@@ -365,18 +365,18 @@ func TestTimersOnTrial(t *testing.T) {
 		established := []says{syn, synAck, ack}
 		kept, lost := r.open(t, r.sides[0], family, established), r.open(t, r.sides[0], family, established)
 		write(t, r.file, short)
-		_, err := r.Reload(t.Context(), control.ReloadRequest{Confirm: 600})
+		_, err := r.Reload(t.Context(), api.ReloadRequest{Confirm: 600})
 		must(t, err)
 		r.wait(time.Hour)
-		_, err = r.Client.Rollback(t.Context(), control.EndTrialRequest{})
+		_, err = r.Client.Rollback(t.Context(), api.EndTrialRequest{})
 		must(t, err)
 		if !kept.say(t, data) {
 			t.Error("a trial that was rolled back ended an idle connection")
 		}
-		_, err = r.Reload(t.Context(), control.ReloadRequest{Confirm: 600})
+		_, err = r.Reload(t.Context(), api.ReloadRequest{Confirm: 600})
 		must(t, err)
 		r.wait(time.Hour)
-		_, err = r.Confirm(t.Context(), control.EndTrialRequest{})
+		_, err = r.Confirm(t.Context(), api.EndTrialRequest{})
 		must(t, err)
 		r.wait(59 * time.Second)
 		if !kept.say(t, data) {

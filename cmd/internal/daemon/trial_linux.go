@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/state"
 	"sgfw/policy"
 )
@@ -190,7 +190,7 @@ func (d *daemon) watchClock() time.Duration {
 // rollBack puts the confirmed policy in force again. It is a reload like any
 // other: flows that only the policy on trial permits go on, as orphans. The caller
 // holds mu.
-func (d *daemon) rollBack(why string) (control.RollbackReply, error) {
+func (d *daemon) rollBack(why string) (api.RollbackReply, error) {
 	d.logNotify(d.notify.reloading())
 	defer func() { d.logNotify(d.notify.ready(d.line())) }()
 	reply, err := d.restore(why)
@@ -201,8 +201,8 @@ func (d *daemon) rollBack(why string) (control.RollbackReply, error) {
 	return reply, err
 }
 
-func (d *daemon) restore(why string) (control.RollbackReply, error) {
-	var reply control.RollbackReply
+func (d *daemon) restore(why string) (api.RollbackReply, error) {
+	var reply api.RollbackReply
 	facts, err := d.look()
 	if err != nil {
 		return reply, err
@@ -227,10 +227,10 @@ func (d *daemon) restore(why string) (control.RollbackReply, error) {
 }
 
 // Confirm implements [control.Backend].
-func (d *daemon) Confirm(_ context.Context, req control.EndTrialRequest) (control.ConfirmReply, error) {
+func (d *daemon) Confirm(_ context.Context, req api.EndTrialRequest) (api.ConfirmReply, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	var reply control.ConfirmReply
+	var reply api.ConfirmReply
 	if err := d.onTrial(); err != nil {
 		return reply, err
 	}
@@ -252,11 +252,11 @@ func (d *daemon) Confirm(_ context.Context, req control.EndTrialRequest) (contro
 }
 
 // Rollback implements [control.Backend].
-func (d *daemon) Rollback(_ context.Context, req control.EndTrialRequest) (control.RollbackReply, error) {
+func (d *daemon) Rollback(_ context.Context, req api.EndTrialRequest) (api.RollbackReply, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err := d.onTrial(); err != nil {
-		return control.RollbackReply{}, err
+		return api.RollbackReply{}, err
 	}
 	reply, err := d.rollBack("by order")
 	if err != nil {
@@ -283,22 +283,22 @@ func (d *daemon) onTrial() error {
 }
 
 // trial is the trial under way as a document, nil for none; the caller holds mu.
-func (d *daemon) trial() *control.Trial {
+func (d *daemon) trial() *api.Trial {
 	if d.record.Trial == nil {
 		return nil
 	}
 	now, err := state.Now()
 	if err != nil {
-		return &control.Trial{Deadline: d.record.Trial.Deadline.Wall.UTC()}
+		return &api.Trial{Deadline: d.record.Trial.Deadline.Wall.UTC()}
 	}
 	left := d.record.Trial.Deadline.Left(now)
-	return &control.Trial{Deadline: now.Wall.Add(left).UTC().Round(time.Second), Left: int64((left + time.Second - 1) / time.Second)}
+	return &api.Trial{Deadline: now.Wall.Add(left).UTC().Round(time.Second), Left: int64((left + time.Second - 1) / time.Second)}
 }
 
 // rolledBack is the last roll-back as a document, nil for none; the caller holds mu.
-func (d *daemon) rolledBack() *control.RolledBack {
+func (d *daemon) rolledBack() *api.RolledBack {
 	if r := d.record.Rejected; r != nil {
-		return &control.RolledBack{At: r.At.UTC(), Why: r.Why}
+		return &api.RolledBack{At: r.At.UTC(), Why: r.Why}
 	}
 	return nil
 }

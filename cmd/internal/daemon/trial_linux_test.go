@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/sshguard"
 	"sgfw/cmd/internal/state"
 )
@@ -19,9 +19,9 @@ func onPort(port string) string { return strings.Replace(text, "443", port, 1) }
 // allows asks whether a policy for that port is in force.
 func (r *running) allows(t *testing.T, port string) bool {
 	t.Helper()
-	x, err := r.Explain(t.Context(), control.Query{Interface: "eth0", Direction: "ingress", Protocol: "tcp", From: "203.0.113.9", To: ":" + port})
+	x, err := r.Explain(t.Context(), api.Query{Interface: "eth0", Direction: "ingress", Protocol: "tcp", From: "203.0.113.9", To: ":" + port})
 	must(t, err)
-	return x.Verdict == control.VerdictAccept
+	return x.Verdict == api.VerdictAccept
 }
 
 func storeOf(cfg Config) *state.Store { return state.NewStore(cfg.StateDir, cfg.PolicyFile) }
@@ -89,7 +89,7 @@ func TestStartsWithWhatTheRecordSays(t *testing.T) {
 				t.Errorf("kept: %+v", kept)
 			}
 			if tc.onTrial {
-				if _, err := r.Confirm(t.Context(), control.EndTrialRequest{}); err != nil {
+				if _, err := r.Confirm(t.Context(), api.EndTrialRequest{}); err != nil {
 					t.Error(err)
 				}
 				if kept, err := storeOf(cfg).Load(); err != nil || kept != nil {
@@ -124,41 +124,41 @@ func TestNoTrialWithoutAPlaceToKeepIt(t *testing.T) {
 	must(t, os.WriteFile(cfg.StateDir, nil, 0o600))
 	r := begin(t, cfg, log)
 	write(t, r.file, onPort("2"))
-	if _, err := r.Reload(t.Context(), control.ReloadRequest{Confirm: 60}); err == nil {
+	if _, err := r.Reload(t.Context(), api.ReloadRequest{Confirm: 60}); err == nil {
 		t.Error("a trial that no crash would end")
 	}
 	if r.allows(t, "2") {
 		t.Error("the policy is in force although its trial was refused")
 	}
-	reply, err := r.Reload(t.Context(), control.ReloadRequest{})
+	reply, err := r.Reload(t.Context(), api.ReloadRequest{})
 	if err != nil || reply.Generation != 2 || !r.allows(t, "2") {
 		t.Errorf("reload: %+v, %v", reply, err)
 	}
-	if s, err := r.Status(t.Context()); err != nil || s.State != control.StateRunning || s.Policy.Trial != nil {
+	if s, err := r.Status(t.Context()); err != nil || s.State != api.StateRunning || s.Policy.Trial != nil {
 		t.Errorf("status %+v, %v", s, err)
 	}
 
 	// A trial whose end cannot be written down is not ended.
 	must(t, os.Remove(cfg.StateDir))
 	write(t, r.file, onPort("3"))
-	if _, err := r.Reload(t.Context(), control.ReloadRequest{Confirm: 60}); err != nil {
+	if _, err := r.Reload(t.Context(), api.ReloadRequest{Confirm: 60}); err != nil {
 		t.Fatal(err)
 	}
 	record := storeOf(cfg).Path()
 	must(t, os.Rename(record, record+".old"))
 	must(t, os.MkdirAll(filepath.Join(record, "in the way"), 0o700))
-	if _, err := r.Confirm(t.Context(), control.EndTrialRequest{}); err == nil {
+	if _, err := r.Confirm(t.Context(), api.EndTrialRequest{}); err == nil {
 		t.Error("confirmed what a restart would roll back")
 	}
-	if s, err := r.Status(t.Context()); err != nil || s.State != control.StateDegraded || s.Policy.Trial == nil {
+	if s, err := r.Status(t.Context()); err != nil || s.State != api.StateDegraded || s.Policy.Trial == nil {
 		t.Errorf("status %+v, %v", s, err)
 	}
 	must(t, os.RemoveAll(record))
-	r.await(t, "the record to be kept", func(s control.Status) bool { return s.State == control.StateRunning })
+	r.await(t, "the record to be kept", func(s api.Status) bool { return s.State == api.StateRunning })
 	if kept, err := storeOf(cfg).Load(); err != nil || kept == nil || kept.Trial == nil {
 		t.Errorf("kept: %+v, %v", kept, err)
 	}
-	if _, err := r.Confirm(t.Context(), control.EndTrialRequest{}); err != nil {
+	if _, err := r.Confirm(t.Context(), api.EndTrialRequest{}); err != nil {
 		t.Error(err)
 	}
 }
@@ -169,10 +169,10 @@ func TestRollBackIgnoresTheGuard(t *testing.T) {
 	const caller = "198.51.100.9 50000 192.0.2.1 22"
 	r := start(t, onPort("1"))
 	write(t, r.file, onPort("22"))
-	if _, err := r.Reload(t.Context(), control.ReloadRequest{Confirm: 1, Caller: caller}); err != nil {
+	if _, err := r.Reload(t.Context(), api.ReloadRequest{Confirm: 1, Caller: caller}); err != nil {
 		t.Fatal(err)
 	}
-	r.await(t, "the roll-back", func(s control.Status) bool { return s.Policy.RolledBack != nil })
+	r.await(t, "the roll-back", func(s api.Status) bool { return s.Policy.RolledBack != nil })
 	if !r.allows(t, "1") || r.allows(t, "22") {
 		t.Error("not rolled back")
 	}
@@ -195,7 +195,7 @@ func TestRollBackWaitsForNoDisk(t *testing.T) {
 	link(t, "eth0")
 	r := start(t, onPort("1"))
 	write(t, r.file, onPort("2"))
-	if _, err := r.Reload(t.Context(), control.ReloadRequest{Confirm: 1}); err != nil {
+	if _, err := r.Reload(t.Context(), api.ReloadRequest{Confirm: 1}); err != nil {
 		t.Fatal(err)
 	}
 	must(t, os.Remove(r.file))
@@ -227,26 +227,26 @@ func TestConfirmAndRollBackNeedATrial(t *testing.T) {
 	link(t, "eth0")
 	r := start(t, text)
 	for _, end := range []func() error{
-		func() error { _, err := r.Confirm(t.Context(), control.EndTrialRequest{}); return err },
-		func() error { _, err := r.Rollback(t.Context(), control.EndTrialRequest{}); return err },
+		func() error { _, err := r.Confirm(t.Context(), api.EndTrialRequest{}); return err },
+		func() error { _, err := r.Rollback(t.Context(), api.EndTrialRequest{}); return err },
 	} {
-		if f := failureOf(t, end()); f.Kind != control.KindFailed || !strings.Contains(f.Message, "on trial") {
+		if f := failureOf(t, end()); f.Kind != api.KindFailed || !strings.Contains(f.Message, "on trial") {
 			t.Errorf("%+v", f)
 		}
 	}
-	for _, req := range []control.ReloadRequest{{Confirm: -1}, {Confirm: control.MaxTrial + 1}, {Confirm: 5, Revoke: true}} {
+	for _, req := range []api.ReloadRequest{{Confirm: -1}, {Confirm: api.MaxTrial + 1}, {Confirm: 5, Revoke: true}} {
 		_, err := r.Reload(t.Context(), req)
-		if f := failureOf(t, err); f.Kind != control.KindUsage {
+		if f := failureOf(t, err); f.Kind != api.KindUsage {
 			t.Errorf("%+v: %+v", req, f)
 		}
 	}
 	// A trial of the policy that is confirmed already has nothing to go back to.
 	write(t, r.file, onPort("1"))
-	if _, err := r.Reload(t.Context(), control.ReloadRequest{Confirm: 60}); err != nil {
+	if _, err := r.Reload(t.Context(), api.ReloadRequest{Confirm: 60}); err != nil {
 		t.Fatal(err)
 	}
 	write(t, r.file, text)
-	reply, err := r.Reload(t.Context(), control.ReloadRequest{})
+	reply, err := r.Reload(t.Context(), api.ReloadRequest{})
 	if err != nil || reply.Trial != nil {
 		t.Errorf("back to the confirmed file: %+v, %v", reply, err)
 	}

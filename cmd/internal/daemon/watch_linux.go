@@ -7,7 +7,7 @@ import (
 	"io/fs"
 	"time"
 
-	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/filewatch"
 )
 
@@ -86,5 +86,5 @@ func (d *daemon) settled() {
 		return
 	}
 	// change has logged whatever it returns.
-	_, _ = d.change(byWatch, control.ReloadRequest{})
+	_, _ = d.change(byWatch, api.ReloadRequest{})
 }

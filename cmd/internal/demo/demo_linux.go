@@ -12,6 +12,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
 	"sgfw/examples"
 	"sgfw/test/netlab"
@@ -175,7 +176,7 @@ func (s *show) attempt(ctx context.Context, a attempt) {
 }
 
 // because asks the daemon what decides about the packet that was just sent.
-func (s *show) because(ctx context.Context, q control.Query) string {
+func (s *show) because(ctx context.Context, q api.Query) string {
 	x, err := s.daemon.Explain(ctx, q)
 	switch {
 	case err != nil:
@@ -193,7 +194,7 @@ func (s *show) because(ctx context.Context, q control.Query) string {
 }
 
 // nearest names a rule that almost permits the packet, and what keeps it.
-func nearest(m *control.Miss) string {
+func nearest(m *api.Miss) string {
 	var lacks []string
 	for _, d := range m.Fields {
 		lacks = append(lacks, d.Field+" "+d.Want)
@@ -201,7 +202,7 @@ func nearest(m *control.Miss) string {
 	return ruleName(&m.Rule) + " wants " + strings.Join(lacks, " and ")
 }
 
-func ruleName(r *control.RuleRef) string {
+func ruleName(r *api.RuleRef) string {
 	name := fmt.Sprintf("%s %s[%d]", r.Group, r.Direction, r.Index)
 	if r.Description != "" {
 		name += " “" + r.Description + "”"
@@ -226,7 +227,7 @@ func (s *show) removeRule(ctx context.Context) error {
 	if err := os.WriteFile(s.policy, []byte(without), 0o644); err != nil {
 		return err
 	}
-	if _, err := s.daemon.Reload(ctx, control.ReloadRequest{Force: true}); err != nil {
+	if _, err := s.daemon.Reload(ctx, api.ReloadRequest{Force: true}); err != nil {
 		return fmt.Errorf("reload: %w", err)
 	}
 	fmt.Fprint(s.out, "\nThe SSH rule is removed while a session is open (reload, no packet lost):\n\n")

@@ -1,21 +1,20 @@
 package doctor
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
 
-	"errors"
-
-	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/api"
 	"sgfw/filter/nft"
 	"sgfw/policy"
 )
 
 // Diagnose judges a machine. The findings are in the order in which a packet, and
 // the reader, needs them: kernel, daemon, other programs, ports.
-func Diagnose(m *Machine) control.Diagnosis {
+func Diagnose(m *Machine) api.Diagnosis {
 	j := &judge{Machine: m}
 	j.privileges()
 	j.kernel()
@@ -26,33 +25,33 @@ func Diagnose(m *Machine) control.Diagnosis {
 	if j.policy() {
 		j.ports()
 	}
-	doc := control.Diagnosis{Schema: control.Schema, Healthy: true, Findings: j.out}
+	doc := api.Diagnosis{Schema: api.Schema, Healthy: true, Findings: j.out}
 	if m.Policy != nil {
 		doc.Policy = m.PolicyFile
 	}
 	for _, f := range j.out {
-		doc.Healthy = doc.Healthy && f.Level != control.LevelProblem
+		doc.Healthy = doc.Healthy && f.Level != api.LevelProblem
 	}
 	return doc
 }
 
 type judge struct {
 	*Machine
-	out []control.Finding
+	out []api.Finding
 }
 
 func (j *judge) add(check, level, hint, format string, a ...any) {
-	j.out = append(j.out, control.Finding{Check: check, Level: level, Message: fmt.Sprintf(format, a...), Hint: hint})
+	j.out = append(j.out, api.Finding{Check: check, Level: level, Message: fmt.Sprintf(format, a...), Hint: hint})
 }
 
 func (j *judge) privileges() {
 	switch {
 	case j.Privileged:
-		j.add("privileges", control.LevelOK, "", "CAP_NET_ADMIN is there")
+		j.add("privileges", api.LevelOK, "", "CAP_NET_ADMIN is there")
 	case j.Daemon != nil:
-		j.add("privileges", control.LevelNote, "run it as root", "without CAP_NET_ADMIN other programs' tables and queues cannot be looked at")
+		j.add("privileges", api.LevelNote, "run it as root", "without CAP_NET_ADMIN other programs' tables and queues cannot be looked at")
 	default:
-		j.add("privileges", control.LevelProblem, "run it as root", "CAP_NET_ADMIN is missing: neither can packets be judged nor the kernel be asked")
+		j.add("privileges", api.LevelProblem, "run it as root", "CAP_NET_ADMIN is missing: neither can packets be judged nor the kernel be asked")
 	}
 }
 
@@ -65,52 +64,52 @@ func (j *judge) kernel() {
 	f := j.Features
 	switch {
 	case errors.Is(j.FeaturesErr, nft.ErrNoQueue):
-		j.add("queue-expression", control.LevelProblem, loadable, "kernel %s: %v", j.Kernel, j.FeaturesErr)
+		j.add("queue-expression", api.LevelProblem, loadable, "kernel %s: %v", j.Kernel, j.FeaturesErr)
 	case errors.Is(j.FeaturesErr, os.ErrPermission):
 		return // privileges has said so
 	case j.FeaturesErr != nil:
-		j.add("queue-expression", control.LevelProblem, "is nf_tables there?", "kernel %s: nftables cannot be asked: %v", j.Kernel, j.FeaturesErr)
+		j.add("queue-expression", api.LevelProblem, "is nf_tables there?", "kernel %s: nftables cannot be asked: %v", j.Kernel, j.FeaturesErr)
 		return
 	case f.Queue == nft.QueueXT:
-		j.add("queue-expression", control.LevelNote, "", "kernel %s lacks the native queue expression of nftables: the xtables target NFQUEUE does the same", j.Kernel)
+		j.add("queue-expression", api.LevelNote, "", "kernel %s lacks the native queue expression of nftables: the xtables target NFQUEUE does the same", j.Kernel)
 	default:
-		j.add("queue-expression", control.LevelOK, "", "kernel %s has the native queue expression", j.Kernel)
+		j.add("queue-expression", api.LevelOK, "", "kernel %s has the native queue expression", j.Kernel)
 	}
 	if j.QueueErr != nil {
-		j.add("queue-socket", control.LevelProblem, "load the module nfnetlink_queue", "no queue can be bound: %v", j.QueueErr)
+		j.add("queue-socket", api.LevelProblem, "load the module nfnetlink_queue", "no queue can be bound: %v", j.QueueErr)
 	} else {
-		j.add("queue-socket", control.LevelOK, "", "queues can be bound, and large packets come whole (GSO)")
+		j.add("queue-socket", api.LevelOK, "", "queues can be bound, and large packets come whole (GSO)")
 	}
 	switch {
 	case f.CanPersist:
-		j.add("table-owner", control.LevelOK, "", "the table can be owned, and stays closed if the daemon dies")
+		j.add("table-owner", api.LevelOK, "", "the table can be owned, and stays closed if the daemon dies")
 	case f.CanOwn:
-		j.add("table-owner", control.LevelNote, "kernel 6.9 has both", "owned tables cannot outlive their owner here: with gone: drop the table is left unowned, and a flush of all rules opens it until it is repaired")
+		j.add("table-owner", api.LevelNote, "kernel 6.9 has both", "owned tables cannot outlive their owner here: with gone: drop the table is left unowned, and a flush of all rules opens it until it is repaired")
 	default:
-		j.add("table-owner", control.LevelNote, "kernel 5.12 has owned tables", "tables cannot be owned here: a flush of all rules by another program opens the devices until the table is repaired")
+		j.add("table-owner", api.LevelNote, "kernel 5.12 has owned tables", "tables cannot be owned here: a flush of all rules by another program opens the devices until the table is repaired")
 	}
 	switch f.Reassembly {
 	case nft.ReassemblyTProxy:
-		j.add("reassembly", control.LevelOK, "", "fragments are put together before they are judged, by a tproxy expression")
+		j.add("reassembly", api.LevelOK, "", "fragments are put together before they are judged, by a tproxy expression")
 	case nft.ReassemblyConntrack:
-		j.add("reassembly", control.LevelNote, "the module nft_tproxy would do it for less", "fragments are put together by a ct expression: the kernel tracks every connection besides")
+		j.add("reassembly", api.LevelNote, "the module nft_tproxy would do it for less", "fragments are put together by a ct expression: the kernel tracks every connection besides")
 	default:
-		j.add("reassembly", control.LevelWarning, "load nft_tproxy or nft_ct", "nothing puts fragments together: later fragments have no ports, and only rules for all protocols permit them")
+		j.add("reassembly", api.LevelWarning, "load nft_tproxy or nft_ct", "nothing puts fragments together: later fragments have no ports, and only rules for all protocols permit them")
 	}
 	if len(f.Missing) > 0 {
 		var names []string
 		for _, l := range f.Missing {
 			names = append(names, string(l))
 		}
-		j.add("life-lines", control.LevelWarning, "load the module nft_fib_inet", "this kernel cannot express the life lines %s: such packets wait for a verdict", strings.Join(names, ", "))
+		j.add("life-lines", api.LevelWarning, "load the module nft_fib_inet", "this kernel cannot express the life lines %s: such packets wait for a verdict", strings.Join(names, ", "))
 	} else {
-		j.add("life-lines", control.LevelOK, "", "all life lines pass in the kernel, whatever becomes of the daemon")
+		j.add("life-lines", api.LevelOK, "", "all life lines pass in the kernel, whatever becomes of the daemon")
 	}
 	switch j.QueueCT {
 	case "y", "m":
-		j.add("queue-conntrack", control.LevelOK, "", "the kernel could attach its conntrack state to packets; sgfw does not need it")
+		j.add("queue-conntrack", api.LevelOK, "", "the kernel could attach its conntrack state to packets; sgfw does not need it")
 	case "n":
-		j.add("queue-conntrack", control.LevelOK, "", "the kernel attaches no conntrack state to packets (NFQA_CT); sgfw does not need it")
+		j.add("queue-conntrack", api.LevelOK, "", "the kernel attaches no conntrack state to packets (NFQA_CT); sgfw does not need it")
 	}
 }
 
@@ -118,33 +117,33 @@ func (j *judge) daemon() {
 	s := j.Daemon
 	switch {
 	case s == nil && j.Survey.Ours:
-		j.add("daemon", control.LevelProblem, "start sgfw run, or remove the table with sgfw cleanup",
+		j.add("daemon", api.LevelProblem, "start sgfw run, or remove the table with sgfw cleanup",
 			"no daemon answers, but its table is there: the managed devices are closed, or open if another one holds it")
 		return
 	case s == nil:
-		j.add("daemon", control.LevelNote, "", "no daemon is running: nothing is filtered")
+		j.add("daemon", api.LevelNote, "", "no daemon is running: nothing is filtered")
 		return
 	case len(s.Degraded) > 0:
 		for _, why := range s.Degraded {
-			j.add("daemon", control.LevelProblem, "", "the daemon (PID %d) is degraded: %s", s.PID, why)
+			j.add("daemon", api.LevelProblem, "", "the daemon (PID %d) is degraded: %s", s.PID, why)
 		}
 	default:
-		j.add("daemon", control.LevelOK, "", "the daemon (PID %d) enforces generation %d", s.PID, s.Policy.Generation)
+		j.add("daemon", api.LevelOK, "", "the daemon (PID %d) enforces generation %d", s.PID, s.Policy.Generation)
 	}
 	if n := s.Table.Repaired; n > 0 {
-		j.add("table-repairs", control.LevelWarning, "sgfw status names the culprits", "another program damaged the table %d times; it was repaired", n)
+		j.add("table-repairs", api.LevelWarning, "sgfw status names the culprits", "another program damaged the table %d times; it was repaired", n)
 	}
 	for _, q := range s.Queues {
 		if q.Lost > 0 {
-			j.add("queue-losses", control.LevelWarning, "sgfw status says how it was lost", "queue %d was taken away %d times", q.Number, q.Lost)
+			j.add("queue-losses", api.LevelWarning, "sgfw status says how it was lost", "queue %d was taken away %d times", q.Number, q.Lost)
 		}
 		if lost := q.KernelDropped + q.UserDropped; lost > 0 {
-			j.add("queue-drops", control.LevelWarning, "more queues (settings.queues.count) spread the load",
+			j.add("queue-drops", api.LevelWarning, "more queues (settings.queues.count) spread the load",
 				"queue %d: the kernel dropped %d packets because the queue was full and %d because the socket was", q.Number, q.KernelDropped, q.UserDropped)
 		}
 	}
 	if f := s.Flows; f.RefusedFull > 0 {
-		j.add("flow-table", control.LevelWarning, "raise settings.max_flows", "%d new flows found no room in the table of %d", f.RefusedFull, f.Max)
+		j.add("flow-table", api.LevelWarning, "raise settings.max_flows", "%d new flows found no room in the table of %d", f.RefusedFull, f.Max)
 	}
 }
 
@@ -167,9 +166,9 @@ func (j *judge) queues() {
 		}
 		most := uint16(max(settings.QueueCount, 1))
 		if j.Policy != nil && j.Daemon == nil && q.Number >= settings.QueueBase && q.Number-settings.QueueBase < most {
-			j.add("queue-owners", control.LevelProblem, "stop it, or set settings.queues.base to a free number", "queue %d, which the policy wants, belongs to %s", q.Number, who)
+			j.add("queue-owners", api.LevelProblem, "stop it, or set settings.queues.base to a free number", "queue %d, which the policy wants, belongs to %s", q.Number, who)
 		} else {
-			j.add("queue-owners", control.LevelNote, "", "queue %d belongs to %s", q.Number, who)
+			j.add("queue-owners", api.LevelNote, "", "queue %d belongs to %s", q.Number, who)
 		}
 	}
 }
@@ -178,7 +177,7 @@ func (j *judge) queues() {
 func (j *judge) others() {
 	if j.SurveyErr != nil {
 		if !errors.Is(j.SurveyErr, os.ErrPermission) {
-			j.add("other-chains", control.LevelWarning, "", "other programs' tables cannot be listed: %v", j.SurveyErr)
+			j.add("other-chains", api.LevelWarning, "", "other programs' tables cannot be listed: %v", j.SurveyErr)
 		}
 		return
 	}
@@ -195,38 +194,38 @@ func (j *judge) others() {
 		switch {
 		case c.Queues:
 			quiet = false
-			j.add("other-chains", control.LevelWarning, "two programs that answer packets must agree", "%s sees packets %s and hands some to an NFQUEUE", what, when)
+			j.add("other-chains", api.LevelWarning, "two programs that answer packets must agree", "%s sees packets %s and hands some to an NFQUEUE", what, when)
 		case c.Redirects:
 			quiet = false
-			j.add("other-chains", control.LevelWarning, "", "%s sees packets %s and takes some for local sockets (tproxy)", what, when)
+			j.add("other-chains", api.LevelWarning, "", "%s sees packets %s and takes some for local sockets (tproxy)", what, when)
 		case c.Drops:
 			quiet = false
-			j.add("other-chains", control.LevelNote, "", "%s sees packets %s and drops some: what it drops sgfw neither sees nor counts", what, when)
+			j.add("other-chains", api.LevelNote, "", "%s sees packets %s and drops some: what it drops sgfw neither sees nor counts", what, when)
 		}
 	}
 	for _, f := range j.Survey.Flowtables {
 		if managed := slices.DeleteFunc(slices.Clone(f.Devices), func(d string) bool { return !j.managed(d) }); len(managed) > 0 {
 			quiet = false
-			j.add("flowtables", control.LevelProblem, "take these devices out of the flowtable", "flowtable %s %s %s takes over forwarded flows of %s: once it has one, sgfw sees no more of its packets",
+			j.add("flowtables", api.LevelProblem, "take these devices out of the flowtable", "flowtable %s %s %s takes over forwarded flows of %s: once it has one, sgfw sees no more of its packets",
 				f.Family, f.Table, f.Name, strings.Join(managed, ", "))
 		} else {
 			quiet = false
-			j.add("flowtables", control.LevelNote, "", "flowtable %s %s %s takes over forwarded flows of %s, which the policy does not manage", f.Family, f.Table, f.Name, strings.Join(f.Devices, ", "))
+			j.add("flowtables", api.LevelNote, "", "flowtable %s %s %s takes over forwarded flows of %s, which the policy does not manage", f.Family, f.Table, f.Name, strings.Join(f.Devices, ", "))
 		}
 	}
 	if len(j.Legacy) > 0 {
 		quiet = false
-		j.add("legacy-iptables", control.LevelNote, "iptables-legacy-save shows them", "legacy iptables tables are loaded, whose rules cannot be looked at from here: %s", strings.Join(j.Legacy, ", "))
+		j.add("legacy-iptables", api.LevelNote, "iptables-legacy-save shows them", "legacy iptables tables are loaded, whose rules cannot be looked at from here: %s", strings.Join(j.Legacy, ", "))
 	}
 	for _, u := range j.Survey.Unread {
 		quiet = false
-		j.add("other-chains", control.LevelNote, "", "not understood: %s", u)
+		j.add("other-chains", api.LevelNote, "", "not understood: %s", u)
 	}
 	if quiet {
-		j.add("other-chains", control.LevelOK, "", "no other program drops, queues or steals packets before sgfw sees them")
+		j.add("other-chains", api.LevelOK, "", "no other program drops, queues or steals packets before sgfw sees them")
 	}
 	if j.BridgeCalls {
-		j.add("bridges", control.LevelNote, "net.bridge.bridge-nf-call-iptables", "packets between the ports of a bridge go through the IP hooks, too: a managed bridge device sees them")
+		j.add("bridges", api.LevelNote, "net.bridge.bridge-nf-call-iptables", "packets between the ports of a bridge go through the IP hooks, too: a managed bridge device sees them")
 	}
 }
 
@@ -244,9 +243,9 @@ func (j *judge) forwarding() {
 	for i, family := range []string{"IPv4", "IPv6"} {
 		key := []string{"net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"}[i]
 		if guests && !j.Forwarding[i] {
-			level := control.LevelWarning
+			level := api.LevelWarning
 			if i == 1 {
-				level = control.LevelNote
+				level = api.LevelNote
 			}
 			j.add("forwarding", level, "sysctl -w "+key+"=1", "the policy protects guests, but this machine does not forward %s: they reach nothing but it", family)
 		}
@@ -259,12 +258,12 @@ func (j *judge) policy() bool {
 	case j.PolicyErr == nil && j.Policy == nil:
 		return false
 	case errors.Is(j.PolicyErr, os.ErrNotExist):
-		j.add("policy", control.LevelNote, "-c FILE names another one", "there is no policy %s: ports are not compared with one", j.PolicyFile)
+		j.add("policy", api.LevelNote, "-c FILE names another one", "there is no policy %s: ports are not compared with one", j.PolicyFile)
 		return false
 	case j.PolicyErr != nil:
-		level, hint := control.LevelProblem, "sgfw check "+j.PolicyFile
+		level, hint := api.LevelProblem, "sgfw check "+j.PolicyFile
 		if errors.Is(j.PolicyErr, os.ErrPermission) {
-			level, hint = control.LevelNote, "run it as root"
+			level, hint = api.LevelNote, "run it as root"
 		}
 		message, _, _ := strings.Cut(j.PolicyErr.Error(), "\n")
 		j.add("policy", level, hint, "the policy cannot be used: %s", message)
@@ -273,12 +272,12 @@ func (j *judge) policy() bool {
 	switch j.Writable {
 	case "":
 	case "everybody":
-		j.add("policy", control.LevelWarning, "chmod o-w", "everybody can change %s, and so what is enforced after the next reload", j.PolicyFile)
+		j.add("policy", api.LevelWarning, "chmod o-w", "everybody can change %s, and so what is enforced after the next reload", j.PolicyFile)
 	default:
-		j.add("policy", control.LevelNote, "", "%s can change %s, and so what is enforced after the next reload", j.Writable, j.PolicyFile)
+		j.add("policy", api.LevelNote, "", "%s can change %s, and so what is enforced after the next reload", j.Writable, j.PolicyFile)
 	}
 	if j.LinksErr != nil {
-		j.add("devices", control.LevelWarning, "", "the network devices cannot be listed: %v", j.LinksErr)
+		j.add("devices", api.LevelWarning, "", "the network devices cannot be listed: %v", j.LinksErr)
 		return false
 	}
 	for i := range j.Policy.Interfaces {
@@ -287,12 +286,12 @@ func (j *judge) policy() bool {
 			found = found || n.Matches(l.Name)
 		}
 		if !found {
-			j.add("devices", control.LevelNote, "", "no device %s exists now; it is covered as soon as it appears", n.Device)
+			j.add("devices", api.LevelNote, "", "no device %s exists now; it is covered as soon as it appears", n.Device)
 		}
 	}
 	for _, l := range j.Links {
 		if m, ok := j.Masters[l.Name]; ok && j.managed(l.Name) {
-			j.add("devices", control.LevelProblem, "manage "+m.Name, "%s belongs to %s (%s): its packets appear there, and sgfw refuses to manage it", l.Name, m.Name, m.Kind)
+			j.add("devices", api.LevelProblem, "manage "+m.Name, "%s belongs to %s (%s): its packets appear there, and sgfw refuses to manage it", l.Name, m.Name, m.Kind)
 		}
 	}
 	return true

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/api"
 	"sgfw/filter/nft"
 	"sgfw/policy"
 	"sgfw/policy/file"
@@ -70,13 +70,13 @@ func TestDiagnose(t *testing.T) {
 		"a policy for all": {func(m *Machine) { m.Writable = "everybody" }, "warning", "policy", "everybody can change p.yaml"},
 		"a user's policy":  {func(m *Machine) { m.Writable = "user 1000" }, "note", "policy", "user 1000 can change p.yaml"},
 		"a leftover":       {func(m *Machine) { m.Survey.Ours = true }, "problem", "daemon", "its table is there"},
-		"degraded":         {func(m *Machine) { m.Daemon = &control.Status{Degraded: []string{"eth0 belongs to br0"}} }, "problem", "daemon", "br0"},
-		"repaired":         {func(m *Machine) { m.Daemon = &control.Status{Table: control.TableStatus{Repaired: 2}} }, "warning", "table-repairs", "2 times"},
-		"taken away":       {func(m *Machine) { m.Daemon = &control.Status{Queues: []control.QueueStatus{{Number: 7, Lost: 2}}} }, "warning", "queue-losses", "2 times"},
+		"degraded":         {func(m *Machine) { m.Daemon = &api.Status{Degraded: []string{"eth0 belongs to br0"}} }, "problem", "daemon", "br0"},
+		"repaired":         {func(m *Machine) { m.Daemon = &api.Status{Table: api.TableStatus{Repaired: 2}} }, "warning", "table-repairs", "2 times"},
+		"taken away":       {func(m *Machine) { m.Daemon = &api.Status{Queues: []api.QueueStatus{{Number: 7, Lost: 2}}} }, "warning", "queue-losses", "2 times"},
 		"losses": {func(m *Machine) {
-			m.Daemon = &control.Status{Queues: []control.QueueStatus{{Number: 7, KernelDropped: 3}}}
+			m.Daemon = &api.Status{Queues: []api.QueueStatus{{Number: 7, KernelDropped: 3}}}
 		}, "warning", "queue-drops", "queue 7"},
-		"full": {func(m *Machine) { m.Daemon = &control.Status{Flows: control.FlowStatus{RefusedFull: 3}} }, "warning", "flow-table", "3 new flows"},
+		"full": {func(m *Machine) { m.Daemon = &api.Status{Flows: api.FlowStatus{RefusedFull: 3}} }, "warning", "flow-table", "3 new flows"},
 		"our queue taken": {func(m *Machine) {
 			m.Queues = []Queue{{Number: m.Policy.Settings.QueueBase, PID: 9, Process: "suricata"}}
 		}, "problem", "queue-owners", "suricata (PID 9)"},
@@ -123,7 +123,7 @@ func TestDiagnose(t *testing.T) {
 		m := healthy(t)
 		c.change(m)
 		d := Diagnose(m)
-		rank := []string{control.LevelOK, control.LevelNote, control.LevelWarning, control.LevelProblem}
+		rank := []string{api.LevelOK, api.LevelNote, api.LevelWarning, api.LevelProblem}
 		worst := 0
 		for _, f := range d.Findings {
 			worst = max(worst, slices.Index(rank, f.Level))
@@ -140,7 +140,7 @@ func TestDiagnose(t *testing.T) {
 			}
 			continue
 		}
-		if rank[worst] != c.level && c.level != "note" || !slices.ContainsFunc(d.Findings, func(f control.Finding) bool {
+		if rank[worst] != c.level && c.level != "note" || !slices.ContainsFunc(d.Findings, func(f api.Finding) bool {
 			return f.Check == c.check && f.Level == c.level && strings.Contains(f.Message, c.says)
 		}) {
 			t.Errorf("%s: no %s of %s that says %q in %+v", name, c.level, c.check, c.says, d.Findings)

@@ -9,7 +9,7 @@ package doctor
 import (
 	"net/netip"
 
-	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/api"
 	"sgfw/filter/nft"
 	"sgfw/policy"
 	"sgfw/policy/member"
@@ -62,7 +62,7 @@ type Machine struct {
 // Known is what Examine does not find out itself.
 type Known struct {
 	// Daemon is the running one's status, nil for none.
-	Daemon *control.Status
+	Daemon *api.Status
 	// PolicyFile is what the machine is compared with.
 	PolicyFile string
 	// Links are the network devices, and Masters says by name which of them belong

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/api"
 	"sgfw/policy"
 )
 
@@ -21,12 +21,12 @@ func (j *judge) ports() {
 		devices := j.reachable(l.addresses)
 		if open := j.uncovered(devices); len(open) > 0 {
 			quiet = false
-			j.add("listening-ports", control.LevelWarning, "manage these devices, if strangers are behind them",
+			j.add("listening-ports", api.LevelWarning, "manage these devices, if strangers are behind them",
 				"%s is reachable through %s, which the policy does not manage", what, strings.Join(open, ", "))
 		}
 		for _, w := range j.toTheWorld(devices, l.protocol, l.port) {
 			quiet = false
-			j.add("listening-ports", control.LevelNote, "", "%s is open to the world: %s", what, w)
+			j.add("listening-ports", api.LevelNote, "", "%s is open to the world: %s", what, w)
 		}
 	}
 	for _, p := range j.Survey.Published {
@@ -43,17 +43,17 @@ func (j *judge) ports() {
 		}
 		if open := j.uncovered(devices); len(open) > 0 {
 			quiet = false
-			j.add("published-ports", control.LevelWarning, "manage these devices, if strangers are behind them",
+			j.add("published-ports", api.LevelWarning, "manage these devices, if strangers are behind them",
 				"%s, is reachable through %s, which the policy does not manage", what, strings.Join(open, ", "))
 		}
 		// Rules see the packet behind DNAT.
 		for _, w := range j.toTheWorld(devices, p.Protocol, p.To.Port()) {
 			quiet = false
-			j.add("published-ports", control.LevelNote, "", "%s, is open to the world: %s", what, w)
+			j.add("published-ports", api.LevelNote, "", "%s, is open to the world: %s", what, w)
 		}
 	}
 	if quiet {
-		j.add("listening-ports", control.LevelOK, "", "every port that waits for strangers is covered, and none is open to the world")
+		j.add("listening-ports", api.LevelOK, "", "every port that waits for strangers is covered, and none is open to the world")
 	}
 }
 

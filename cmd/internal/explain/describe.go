@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strconv"
 
-	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/api"
 	"sgfw/conntrack"
 	"sgfw/filter"
 	"sgfw/policy"
@@ -13,17 +13,17 @@ import (
 
 // Run answers a question under a ruleset; q and full are what [Parse] made of it.
 // flows may be nil: then no flow is live.
-func Run(rs *filter.Ruleset, flows *conntrack.Table, now conntrack.Time, q filter.Query, full control.Query) control.Explanation {
+func Run(rs *filter.Ruleset, flows *conntrack.Table, now conntrack.Time, q filter.Query, full api.Query) api.Explanation {
 	x := ask(rs, flows, now, &q)
 	full.Segment = segmentName(q.Flags)
-	doc := control.Explanation{
-		Schema:     control.Schema,
+	doc := api.Explanation{
+		Schema:     api.Schema,
 		Query:      full,
 		FlowsKnown: flows != nil,
-		Groups:     []control.GroupTried{},
+		Groups:     []api.GroupTried{},
 	}
 	if !x.Managed {
-		doc.Verdict, doc.Reason = control.VerdictAccept, control.ReasonNotManaged
+		doc.Verdict, doc.Reason = api.VerdictAccept, api.ReasonNotManaged
 		doc.Detail = fmt.Sprintf("no interface of the policy names %s: its packets pass unseen", q.Device)
 		return doc
 	}
@@ -42,7 +42,7 @@ func Run(rs *filter.Ruleset, flows *conntrack.Table, now conntrack.Time, q filte
 		doc.Flow.Clause = doc.Tracking.Clause
 	}
 	for _, g := range x.Groups {
-		doc.Groups = append(doc.Groups, control.GroupTried{Name: g.Name, ID: ids.Group(g.Name), Rules: g.Rules, Permits: g.Permits})
+		doc.Groups = append(doc.Groups, api.GroupTried{Name: g.Name, ID: ids.Group(g.Name), Rules: g.Rules, Permits: g.Permits})
 	}
 	if x.Rule != nil {
 		doc.Rule = Rule(ids, *x.Rule)
@@ -55,7 +55,7 @@ func Run(rs *filter.Ruleset, flows *conntrack.Table, now conntrack.Time, q filte
 	if x.Unasked != policy.NoExemption {
 		doc.Detail += fmt.Sprintf("; it comes from an exempt service (%s), but answers no question that was asked", x.Unasked)
 	}
-	doc.Reply = &control.Reply{
+	doc.Reply = &api.Reply{
 		Direction:   x.Direction.Reverse().String(),
 		Verdict:     Word(x.Reply),
 		Reason:      x.Reply.Reason.String(),
@@ -86,9 +86,9 @@ func ask(rs *filter.Ruleset, flows *conntrack.Table, now conntrack.Time, q *filt
 // Word is the verdict as documents spell it.
 func Word(v filter.Verdict) string {
 	if v.Accept() {
-		return control.VerdictAccept
+		return api.VerdictAccept
 	}
-	return control.VerdictDrop
+	return api.VerdictDrop
 }
 
 // detail says the reason in a sentence.
@@ -134,9 +134,9 @@ func detail(x filter.Explanation) string {
 }
 
 // Rule turns a rule into its reference.
-func Rule(ids policy.IDs, info filter.RuleInfo) *control.RuleRef {
+func Rule(ids policy.IDs, info filter.RuleInfo) *api.RuleRef {
 	r := info.Rule
-	return &control.RuleRef{
+	return &api.RuleRef{
 		ID:          ruleID(ids, &info),
 		Group:       info.Group,
 		GroupID:     ids.Group(info.Group),

@@ -4,15 +4,15 @@ import (
 	"net/netip"
 	"time"
 
-	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/api"
 	"sgfw/conntrack"
 	"sgfw/policy"
 )
 
 // Flow turns a flow into its document. device is the name of the flow's scope.
-func Flow(device string, f conntrack.FlowInfo, now conntrack.Time) control.Flow {
+func Flow(device string, f conntrack.FlowInfo, now conntrack.Time) api.Flow {
 	proto := policy.Protocol(f.Tuple.Proto())
-	doc := control.Flow{
+	doc := api.Flow{
 		Interface: device,
 		Direction: f.Opener.String(),
 		Protocol:  proto.String(),
@@ -22,8 +22,8 @@ func Flow(device string, f conntrack.FlowInfo, now conntrack.Time) control.Flow 
 		Tracked:   !f.Untracked,
 		Age:       seconds(now.Sub(f.Created)),
 		Expires:   seconds(f.Expires.Sub(now)),
-		Packets:   control.Traffic{Ingress: uint64(f.Packets[conntrack.Ingress]), Egress: uint64(f.Packets[conntrack.Egress])},
-		Bytes:     control.Traffic{Ingress: f.Bytes[conntrack.Ingress], Egress: f.Bytes[conntrack.Egress]},
+		Packets:   api.Traffic{Ingress: uint64(f.Packets[conntrack.Ingress]), Egress: uint64(f.Packets[conntrack.Egress])},
+		Bytes:     api.Traffic{Ingress: f.Bytes[conntrack.Ingress], Egress: f.Bytes[conntrack.Egress]},
 	}
 	switch {
 	case proto.HasPorts():

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/api"
 	"sgfw/conntrack"
 	"sgfw/filter"
 	"sgfw/filter/packet"
@@ -23,17 +23,17 @@ var established = filter.ReasonsOf(filter.ReasonFlow, filter.ReasonRelated, filt
 const unreadable = "packet"
 
 // SelectVerdicts understands a query for verdicts. Errors match [ErrQuestion].
-func SelectVerdicts(q control.LogQuery) (filter.Selection, error) {
+func SelectVerdicts(q api.LogQuery) (filter.Selection, error) {
 	s := filter.Selection{Reasons: filter.Everything, Device: q.Interface, Group: q.Group, Protocol: -1, Port: -1}
 	wrong := func(err error) (filter.Selection, error) { return s, fmt.Errorf("%w: %w", ErrQuestion, err) }
 	switch q.Verdict {
 	case "":
-	case control.VerdictDrop:
+	case api.VerdictDrop:
 		s.Reasons = filter.Dropping
-	case control.VerdictAccept:
+	case api.VerdictAccept:
 		s.Reasons &^= filter.Dropping
 	default:
-		return wrong(fmt.Errorf("verdict %q is neither %s nor %s", q.Verdict, control.VerdictAccept, control.VerdictDrop))
+		return wrong(fmt.Errorf("verdict %q is neither %s nor %s", q.Verdict, api.VerdictAccept, api.VerdictDrop))
 	}
 	if len(q.Reasons) > 0 {
 		var named filter.ReasonSet
@@ -111,9 +111,9 @@ func NewRecorder(rs *filter.Ruleset) *Recorder { return &Recorder{newParts(rs)} 
 func (w *Recorder) Ruleset() *filter.Ruleset { return w.of }
 
 // Record is the document of a verdict that was given at a time, but for Nearest.
-func (w *Recorder) Record(r *filter.Record, at time.Time) control.LogRecord {
-	doc := control.LogRecord{
-		Schema: control.Schema, Type: control.LogVerdict, Time: at.UTC(),
+func (w *Recorder) Record(r *filter.Record, at time.Time) api.LogRecord {
+	doc := api.LogRecord{
+		Schema: api.Schema, Type: api.LogVerdict, Time: at.UTC(),
 		Verdict: Word(r.Verdict), Reason: r.Verdict.Reason.String(),
 		Interface: r.Device, Length: r.Length,
 	}
@@ -147,7 +147,7 @@ func (w *Recorder) Record(r *filter.Record, at time.Time) control.LogRecord {
 // Nearest is the rule that came nearest to permitting a dropped packet, nil if it
 // was not dropped for want of a rule. It asks every rule, which takes its time
 // where there are many.
-func Nearest(rs *filter.Ruleset, r *filter.Record) *control.Miss {
+func Nearest(rs *filter.Ruleset, r *filter.Record) *api.Miss {
 	misses := filter.Nearest(rs, r)
 	if len(misses) == 0 {
 		return nil
@@ -171,10 +171,10 @@ func flagNames(f conntrack.TCPFlags) []string {
 }
 
 // miss turns a near miss into its document.
-func miss(ids policy.IDs, m filter.Miss) control.Miss {
-	out := control.Miss{Rule: *Rule(ids, m.Rule), Fields: []control.Difference{}}
+func miss(ids policy.IDs, m filter.Miss) api.Miss {
+	out := api.Miss{Rule: *Rule(ids, m.Rule), Fields: []api.Difference{}}
 	for _, f := range m.Fields {
-		out.Fields = append(out.Fields, control.Difference(f))
+		out.Fields = append(out.Fields, api.Difference(f))
 	}
 	return out
 }

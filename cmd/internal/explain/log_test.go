@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/api"
 	"sgfw/conntrack"
 	"sgfw/filter"
 	"sgfw/filter/packet"
@@ -19,18 +19,18 @@ import (
 
 func TestSelectVerdicts(t *testing.T) {
 	for _, c := range []struct {
-		q        control.LogQuery
+		q        api.LogQuery
 		has, not []filter.Reason
 	}{
-		{control.LogQuery{}, []filter.Reason{filter.ReasonNoRule, filter.FaultReason(packet.FaultVersion)}, []filter.Reason{filter.ReasonRule, filter.ReasonFlow, filter.ReasonExemptTime}},
-		{control.LogQuery{Follow: true}, []filter.Reason{filter.ReasonNoRule, filter.ReasonRule}, []filter.Reason{filter.ReasonFlow, filter.ReasonRelated, filter.ReasonExemptTime}},
-		{control.LogQuery{Follow: true, Established: true}, []filter.Reason{filter.ReasonNoRule, filter.ReasonRule, filter.ReasonFlow, filter.ReasonRelated, filter.ReasonExemptTime}, nil},
-		{control.LogQuery{Follow: true, Verdict: "accept"}, []filter.Reason{filter.ReasonRule, filter.ReasonLifeLine}, []filter.Reason{filter.ReasonNoRule, filter.ReasonFlow}},
-		{control.LogQuery{Follow: true, Verdict: "drop", Established: true}, []filter.Reason{filter.ReasonNoRule, filter.ReasonTableFull}, []filter.Reason{filter.ReasonRule, filter.ReasonFlow}},
-		{control.LogQuery{Follow: true, Reasons: []string{"exempt-metadata"}}, []filter.Reason{filter.ReasonExemptMetadata}, []filter.Reason{filter.ReasonExemptTime}},
-		{control.LogQuery{Follow: true, Reasons: []string{"flow", "no-rule"}}, []filter.Reason{filter.ReasonFlow, filter.ReasonNoRule}, []filter.Reason{filter.ReasonRule, filter.ReasonNotAFlow}},
-		{control.LogQuery{Reasons: []string{"packet"}}, []filter.Reason{filter.FaultReason(packet.FaultTruncated), filter.FaultReason(packet.FaultUDPLength)}, []filter.Reason{filter.ReasonNoRule}},
-		{control.LogQuery{Reasons: []string{"packet: truncated"}}, []filter.Reason{filter.FaultReason(packet.FaultTruncated)}, []filter.Reason{filter.FaultReason(packet.FaultUDPLength)}},
+		{api.LogQuery{}, []filter.Reason{filter.ReasonNoRule, filter.FaultReason(packet.FaultVersion)}, []filter.Reason{filter.ReasonRule, filter.ReasonFlow, filter.ReasonExemptTime}},
+		{api.LogQuery{Follow: true}, []filter.Reason{filter.ReasonNoRule, filter.ReasonRule}, []filter.Reason{filter.ReasonFlow, filter.ReasonRelated, filter.ReasonExemptTime}},
+		{api.LogQuery{Follow: true, Established: true}, []filter.Reason{filter.ReasonNoRule, filter.ReasonRule, filter.ReasonFlow, filter.ReasonRelated, filter.ReasonExemptTime}, nil},
+		{api.LogQuery{Follow: true, Verdict: "accept"}, []filter.Reason{filter.ReasonRule, filter.ReasonLifeLine}, []filter.Reason{filter.ReasonNoRule, filter.ReasonFlow}},
+		{api.LogQuery{Follow: true, Verdict: "drop", Established: true}, []filter.Reason{filter.ReasonNoRule, filter.ReasonTableFull}, []filter.Reason{filter.ReasonRule, filter.ReasonFlow}},
+		{api.LogQuery{Follow: true, Reasons: []string{"exempt-metadata"}}, []filter.Reason{filter.ReasonExemptMetadata}, []filter.Reason{filter.ReasonExemptTime}},
+		{api.LogQuery{Follow: true, Reasons: []string{"flow", "no-rule"}}, []filter.Reason{filter.ReasonFlow, filter.ReasonNoRule}, []filter.Reason{filter.ReasonRule, filter.ReasonNotAFlow}},
+		{api.LogQuery{Reasons: []string{"packet"}}, []filter.Reason{filter.FaultReason(packet.FaultTruncated), filter.FaultReason(packet.FaultUDPLength)}, []filter.Reason{filter.ReasonNoRule}},
+		{api.LogQuery{Reasons: []string{"packet: truncated"}}, []filter.Reason{filter.FaultReason(packet.FaultTruncated)}, []filter.Reason{filter.FaultReason(packet.FaultUDPLength)}},
 	} {
 		s, err := SelectVerdicts(c.q)
 		if err != nil {
@@ -48,7 +48,7 @@ func TestSelectVerdicts(t *testing.T) {
 			}
 		}
 	}
-	for _, q := range []control.LogQuery{
+	for _, q := range []api.LogQuery{
 		{Verdict: "maybe"}, {Reasons: []string{"rain"}}, {Reasons: []string{"none"}}, {Verdict: "accept"}, {Reasons: []string{"rule"}},
 		{Follow: true, Verdict: "drop", Reasons: []string{"rule"}}, {Reasons: []string{"exempt-time"}}, {Protocol: "carrier-pigeon"}, {Address: "here"}, {Rate: -1}, {Limit: -1},
 	} {
@@ -56,7 +56,7 @@ func TestSelectVerdicts(t *testing.T) {
 			t.Errorf("%+v: %v, want ErrQuestion", q, err)
 		}
 	}
-	s, err := SelectVerdicts(control.LogQuery{Address: "192.0.2.1", Protocol: "udp", Port: 53, Interface: "eth*", Group: "web"})
+	s, err := SelectVerdicts(api.LogQuery{Address: "192.0.2.1", Protocol: "udp", Port: 53, Interface: "eth*", Group: "web"})
 	if err != nil || s.Prefix != netip.MustParsePrefix("192.0.2.1/32") || s.Protocol != 17 || s.Port != 53 || s.Device != "eth*" || s.Group != "web" {
 		t.Errorf("%+v, %v", s, err)
 	}
@@ -122,7 +122,7 @@ interfaces:
 	if leaves.Direction != "egress" || leaves.From != "192.0.2.1:40000" || leaves.To != "192.0.2.9:443" {
 		t.Errorf("dropped on its way out: %+v", leaves)
 	}
-	if n := Nearest(rs, &records[1]); n == nil || n.Rule.Index != 0 || len(n.Fields) != 1 || n.Fields[0] != (control.Difference{Field: "port", Want: "443", Got: "444"}) {
+	if n := Nearest(rs, &records[1]); n == nil || n.Rule.Index != 0 || len(n.Fields) != 1 || n.Fields[0] != (api.Difference{Field: "port", Want: "443", Got: "444"}) {
 		t.Errorf("nearest to the drop: %+v", n)
 	}
 	for _, i := range []int{0, 2, 3} {
@@ -152,7 +152,7 @@ interfaces:
 		t.Fatal(err)
 	}
 	rs := filter.Compile(pol, nil)
-	s, err := Select(control.FlowQuery{Rule: "web/egress/default"}, rs)
+	s, err := Select(api.FlowQuery{Rule: "web/egress/default"}, rs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +162,7 @@ interfaces:
 			t.Errorf("rule %+v: selected %t, want %t", info, got, want)
 		}
 	}
-	if _, err := Select(control.FlowQuery{Rule: "web/ingress/default"}, rs); !errors.Is(err, ErrQuestion) {
+	if _, err := Select(api.FlowQuery{Rule: "web/ingress/default"}, rs); !errors.Is(err, ErrQuestion) {
 		t.Errorf("there is no default for ingress: %v", err)
 	}
 }

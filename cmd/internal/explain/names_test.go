@@ -5,7 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/api"
 	"sgfw/conntrack"
 	"sgfw/policy"
 	"sgfw/test/parity"
@@ -32,17 +32,17 @@ func TestSelectByID(t *testing.T) {
 	parity.Proves(t, "R7")
 	c := newCrowd(t)
 	for _, tc := range []struct {
-		q    control.FlowQuery
+		q    api.FlowQuery
 		want []string
 	}{
-		{control.FlowQuery{Group: crowdIDs.Group("a/b")}, []string{"icmp", "out", "tcp4", "tcp6", "udp"}},
-		{control.FlowQuery{Group: "default"}, nil},
-		{control.FlowQuery{Group: crowdIDs.Group("default")}, nil},
-		{control.FlowQuery{Interface: crowdIDs.Interface("eth1")}, []string{"out", "tcp6"}},
-		{control.FlowQuery{Interface: "eni-eth1"}, nil}, // a device may be called so
-		{control.FlowQuery{Rule: ruleIDOf(t, c, "tcp 443 0.0.0.0/0")}, []string{"tcp4"}},
-		{control.FlowQuery{Rule: ruleIDOf(t, c, "udp 53 0.0.0.0/0")}, []string{"udp"}},
-		{control.FlowQuery{Rule: crowdIDs.Group("a/b") + "/ingress/1"}, []string{"icmp"}},
+		{api.FlowQuery{Group: crowdIDs.Group("a/b")}, []string{"icmp", "out", "tcp4", "tcp6", "udp"}},
+		{api.FlowQuery{Group: "default"}, nil},
+		{api.FlowQuery{Group: crowdIDs.Group("default")}, nil},
+		{api.FlowQuery{Interface: crowdIDs.Interface("eth1")}, []string{"out", "tcp6"}},
+		{api.FlowQuery{Interface: "eni-eth1"}, nil}, // a device may be called so
+		{api.FlowQuery{Rule: ruleIDOf(t, c, "tcp 443 0.0.0.0/0")}, []string{"tcp4"}},
+		{api.FlowQuery{Rule: ruleIDOf(t, c, "udp 53 0.0.0.0/0")}, []string{"udp"}},
+		{api.FlowQuery{Rule: crowdIDs.Group("a/b") + "/ingress/1"}, []string{"icmp"}},
 	} {
 		if got := c.names(t, tc.q); !slices.Equal(got, tc.want) {
 			t.Errorf("%+v selects %v, want %v", tc.q, got, tc.want)
@@ -56,19 +56,19 @@ func TestUnknownIDs(t *testing.T) {
 	c := newCrowd(t)
 	other := policy.IDs{8}
 	for _, tc := range []struct {
-		q    control.FlowQuery
+		q    api.FlowQuery
 		code policy.Code
 		hint string
 	}{
-		{control.FlowQuery{Group: "nope"}, policy.GroupNotFound, ""},
-		{control.FlowQuery{Group: "A/B"}, policy.GroupNotFound, "did you mean a/b?"},
-		{control.FlowQuery{Group: other.Group("a/b")}, policy.GroupNotFound, ""},
-		{control.FlowQuery{Group: "sg-a/b"}, policy.MalformedGroupID, "sg- and 17 digits of 0-9 and a-f"},
-		{control.FlowQuery{Rule: "nope/ingress/0"}, policy.GroupNotFound, ""},
-		{control.FlowQuery{Rule: crowdIDs.Rule("a/b", policy.Ingress, policy.RuleID{})}, policy.RuleNotFound, ""},
-		{control.FlowQuery{Rule: "sgr-0"}, policy.MalformedRuleID, "sgr- and 17 digits of 0-9 and a-f"},
-		{control.FlowQuery{Interface: other.Interface("eth0")}, policy.InterfaceNotFound, ""},
-		{control.FlowQuery{Interface: "eni-0123456789abcdefg"}, policy.MalformedInterfaceID, "eni- and 17 digits of 0-9 and a-f"},
+		{api.FlowQuery{Group: "nope"}, policy.GroupNotFound, ""},
+		{api.FlowQuery{Group: "A/B"}, policy.GroupNotFound, "did you mean a/b?"},
+		{api.FlowQuery{Group: other.Group("a/b")}, policy.GroupNotFound, ""},
+		{api.FlowQuery{Group: "sg-a/b"}, policy.MalformedGroupID, "sg- and 17 digits of 0-9 and a-f"},
+		{api.FlowQuery{Rule: "nope/ingress/0"}, policy.GroupNotFound, ""},
+		{api.FlowQuery{Rule: crowdIDs.Rule("a/b", policy.Ingress, policy.RuleID{})}, policy.RuleNotFound, ""},
+		{api.FlowQuery{Rule: "sgr-0"}, policy.MalformedRuleID, "sgr- and 17 digits of 0-9 and a-f"},
+		{api.FlowQuery{Interface: other.Interface("eth0")}, policy.InterfaceNotFound, ""},
+		{api.FlowQuery{Interface: "eni-0123456789abcdefg"}, policy.MalformedInterfaceID, "eni- and 17 digits of 0-9 and a-f"},
 	} {
 		_, err := Select(tc.q, c.rs)
 		problem, _ := errors.AsType[policy.Problem](err)
@@ -81,7 +81,7 @@ func TestUnknownIDs(t *testing.T) {
 // TestDocumentsHaveIDs: a flow names its interface, rule and group by ID.
 func TestDocumentsHaveIDs(t *testing.T) {
 	c := newCrowd(t)
-	s, err := Select(control.FlowQuery{Protocol: "udp"}, c.rs)
+	s, err := Select(api.FlowQuery{Protocol: "udp"}, c.rs)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,7 @@
 package explain
 
 import (
-	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/api"
 	"sgfw/filter"
 	"sgfw/policy"
 )
@@ -10,16 +10,16 @@ import (
 // verdicts share them, and IDs take their time.
 type parts struct {
 	of      *filter.Ruleset
-	rules   map[filter.RuleID]*control.RuleRef
+	rules   map[filter.RuleID]*api.RuleRef
 	devices map[string]string
 }
 
 func newParts(rs *filter.Ruleset) parts {
-	return parts{of: rs, rules: make(map[filter.RuleID]*control.RuleRef), devices: make(map[string]string)}
+	return parts{of: rs, rules: make(map[filter.RuleID]*api.RuleRef), devices: make(map[string]string)}
 }
 
 // rule is the reference of a rule, nil for none. It is not to be changed.
-func (p *parts) rule(id filter.RuleID) *control.RuleRef {
+func (p *parts) rule(id filter.RuleID) *api.RuleRef {
 	ref, ok := p.rules[id]
 	if !ok {
 		if info, there := p.of.Rule(id); there {

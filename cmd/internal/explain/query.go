@@ -12,7 +12,7 @@ import (
 	"strconv"
 	"strings"
 
-	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/api"
 	"sgfw/conntrack"
 	"sgfw/filter"
 	"sgfw/policy"
@@ -43,7 +43,7 @@ const (
 //   - ICMP type and code: an echo request.
 //
 // It returns the question with these filled in, and notices about them.
-func Parse(in control.Query, p *policy.Policy, facts member.Facts) (filter.Query, control.Query, []string, error) {
+func Parse(in api.Query, p *policy.Policy, facts member.Facts) (filter.Query, api.Query, []string, error) {
 	j := job{in: in, policy: p, facts: facts}
 	for _, step := range []func() error{j.device, j.protocol, j.endpoints, j.direction, j.ownSide, j.ports, j.segment, j.icmp} {
 		if err := step(); err != nil {
@@ -54,7 +54,7 @@ func Parse(in control.Query, p *policy.Policy, facts member.Facts) (filter.Query
 }
 
 type job struct {
-	in       control.Query
+	in       api.Query
 	policy   *policy.Policy
 	facts    member.Facts
 	own      []netip.Addr // of the interface
@@ -305,8 +305,8 @@ func (j *job) icmp() error {
 }
 
 // complete is the question with nothing left to guess.
-func (j *job) complete() control.Query {
-	q := control.Query{
+func (j *job) complete() api.Query {
+	q := api.Query{
 		Interface: j.q.Device,
 		Direction: j.q.Direction.String(),
 		Protocol:  policy.Protocol(j.q.Protocol).String(),

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/api"
 	"sgfw/conntrack"
 	"sgfw/filter"
 	"sgfw/policy"
@@ -59,48 +59,48 @@ func TestParseFillsIn(t *testing.T) {
 	one := load(t, text)
 	for _, tc := range []struct {
 		name    string
-		in      control.Query
-		want    control.Query
+		in      api.Query
+		want    api.Query
 		notices int
 	}{
 		{"interface, own address",
-			control.Query{Direction: "ingress", Protocol: "tcp", From: "198.51.100.9", To: ":443"},
-			control.Query{Interface: "eth0", Direction: "ingress", Protocol: "tcp", From: "198.51.100.9:0", To: "192.0.2.1:443"}, 0},
+			api.Query{Direction: "ingress", Protocol: "tcp", From: "198.51.100.9", To: ":443"},
+			api.Query{Interface: "eth0", Direction: "ingress", Protocol: "tcp", From: "198.51.100.9:0", To: "192.0.2.1:443"}, 0},
 		{"own address of the peer's family",
-			control.Query{Direction: "ingress", Protocol: "TCP", From: "[2001:db8:9::9]:50000", To: ":443"},
-			control.Query{Interface: "eth0", Direction: "ingress", Protocol: "tcp", From: "[2001:db8:9::9]:50000", To: "[2001:db8::1]:443"}, 0},
+			api.Query{Direction: "ingress", Protocol: "TCP", From: "[2001:db8:9::9]:50000", To: ":443"},
+			api.Query{Interface: "eth0", Direction: "ingress", Protocol: "tcp", From: "[2001:db8:9::9]:50000", To: "[2001:db8::1]:443"}, 0},
 		{"direction from an own destination",
-			control.Query{Protocol: "udp", From: "198.51.100.9", To: "192.0.2.1:5000"},
-			control.Query{Interface: "eth0", Direction: "ingress", Protocol: "udp", From: "198.51.100.9:0", To: "192.0.2.1:5000"}, 0},
+			api.Query{Protocol: "udp", From: "198.51.100.9", To: "192.0.2.1:5000"},
+			api.Query{Interface: "eth0", Direction: "ingress", Protocol: "udp", From: "198.51.100.9:0", To: "192.0.2.1:5000"}, 0},
 		{"direction from an own source",
-			control.Query{Protocol: "udp", From: "192.0.2.1:53", To: "198.51.100.9:5000"},
-			control.Query{Interface: "eth0", Direction: "egress", Protocol: "udp", From: "192.0.2.1:53", To: "198.51.100.9:5000"}, 0},
+			api.Query{Protocol: "udp", From: "192.0.2.1:53", To: "198.51.100.9:5000"},
+			api.Query{Interface: "eth0", Direction: "egress", Protocol: "udp", From: "192.0.2.1:53", To: "198.51.100.9:5000"}, 0},
 		{"direction from a destination without address",
-			control.Query{Protocol: "tcp", From: "198.51.100.9", To: ":443"},
-			control.Query{Interface: "eth0", Direction: "ingress", Protocol: "tcp", From: "198.51.100.9:0", To: "192.0.2.1:443"}, 0},
+			api.Query{Protocol: "tcp", From: "198.51.100.9", To: ":443"},
+			api.Query{Interface: "eth0", Direction: "ingress", Protocol: "tcp", From: "198.51.100.9:0", To: "192.0.2.1:443"}, 0},
 		{"direction from a source without address",
-			control.Query{Protocol: "47", To: "198.51.100.9"},
-			control.Query{Interface: "eth0", Direction: "egress", Protocol: "47", From: "192.0.2.1", To: "198.51.100.9"}, 0},
+			api.Query{Protocol: "47", To: "198.51.100.9"},
+			api.Query{Interface: "eth0", Direction: "egress", Protocol: "47", From: "192.0.2.1", To: "198.51.100.9"}, 0},
 		{"multicast is not forwarded",
-			control.Query{Direction: "ingress", Protocol: "udp", From: "198.51.100.9", To: "224.0.0.251:5353"},
-			control.Query{Interface: "eth0", Direction: "ingress", Protocol: "udp", From: "198.51.100.9:0", To: "224.0.0.251:5353"}, 0},
+			api.Query{Direction: "ingress", Protocol: "udp", From: "198.51.100.9", To: "224.0.0.251:5353"},
+			api.Query{Interface: "eth0", Direction: "ingress", Protocol: "udp", From: "198.51.100.9:0", To: "224.0.0.251:5353"}, 0},
 		{"forwarded packet",
-			control.Query{Direction: "ingress", Protocol: "tcp", From: "198.51.100.9", To: "10.1.1.1:443"},
-			control.Query{Interface: "eth0", Direction: "ingress", Protocol: "tcp", From: "198.51.100.9:0", To: "10.1.1.1:443"}, 1},
+			api.Query{Direction: "ingress", Protocol: "tcp", From: "198.51.100.9", To: "10.1.1.1:443"},
+			api.Query{Interface: "eth0", Direction: "ingress", Protocol: "tcp", From: "198.51.100.9:0", To: "10.1.1.1:443"}, 1},
 		{"device without addresses",
-			control.Query{Interface: "nope0", Direction: "egress", Protocol: "47", To: "198.51.100.9"},
-			control.Query{Interface: "nope0", Direction: "egress", Protocol: "47", From: "0.0.0.0", To: "198.51.100.9"}, 1},
+			api.Query{Interface: "nope0", Direction: "egress", Protocol: "47", To: "198.51.100.9"},
+			api.Query{Interface: "nope0", Direction: "egress", Protocol: "47", From: "0.0.0.0", To: "198.51.100.9"}, 1},
 		{"echo request",
-			control.Query{Direction: "ingress", Protocol: "icmp", From: "198.51.100.9"},
-			control.Query{Interface: "eth0", Direction: "ingress", Protocol: "icmp", From: "198.51.100.9", To: "192.0.2.1",
+			api.Query{Direction: "ingress", Protocol: "icmp", From: "198.51.100.9"},
+			api.Query{Interface: "eth0", Direction: "ingress", Protocol: "icmp", From: "198.51.100.9", To: "192.0.2.1",
 				ICMPType: u8(8), ICMPCode: u8(0), ICMPID: u16(0)}, 0},
 		{"echo request of IPv6",
-			control.Query{Direction: "ingress", Protocol: "icmpv6", From: "2001:db8:9::9", ICMPID: u16(7)},
-			control.Query{Interface: "eth0", Direction: "ingress", Protocol: "icmpv6", From: "2001:db8:9::9", To: "2001:db8::1",
+			api.Query{Direction: "ingress", Protocol: "icmpv6", From: "2001:db8:9::9", ICMPID: u16(7)},
+			api.Query{Interface: "eth0", Direction: "ingress", Protocol: "icmpv6", From: "2001:db8:9::9", To: "2001:db8::1",
 				ICMPType: u8(128), ICMPCode: u8(0), ICMPID: u16(7)}, 0},
 		{"ICMP of the other family",
-			control.Query{Direction: "ingress", Protocol: "icmp", From: "2001:db8:9::9", ICMPType: u8(3), ICMPCode: u8(4)},
-			control.Query{Interface: "eth0", Direction: "ingress", Protocol: "icmp", From: "2001:db8:9::9", To: "2001:db8::1",
+			api.Query{Direction: "ingress", Protocol: "icmp", From: "2001:db8:9::9", ICMPType: u8(3), ICMPCode: u8(4)},
+			api.Query{Interface: "eth0", Direction: "ingress", Protocol: "icmp", From: "2001:db8:9::9", To: "2001:db8::1",
 				ICMPType: u8(3), ICMPCode: u8(4), ICMPID: u16(0)}, 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -149,29 +149,29 @@ func TestParseGuest(t *testing.T) {
 		{Name: "veth8", Index: 4, Addresses: []netip.Addr{netip.MustParseAddr("10.0.2.1")}},
 	}}
 	for _, tc := range []struct {
-		in, want      control.Query
+		in, want      api.Query
 		notices       int
 		verdict, code string
 		said          string
 	}{
-		{control.Query{Interface: "veth7", Protocol: "tcp", From: "198.51.100.9", To: "10.0.1.10:443"},
-			control.Query{Interface: "veth7", Direction: "ingress", Protocol: "tcp", From: "198.51.100.9:0", To: "10.0.1.10:443"},
-			0, control.VerdictAccept, "", "a rule of group app"},
-		{control.Query{Interface: "veth7", Protocol: "tcp", From: "10.0.1.10", To: "10.0.1.1:443"},
-			control.Query{Interface: "veth7", Direction: "egress", Protocol: "tcp", From: "10.0.1.10:0", To: "10.0.1.1:443"},
-			0, control.VerdictAccept, "", "a rule of group app"},
-		{control.Query{Interface: "veth7", Direction: "egress", Protocol: "tcp", From: "10.0.1.11", To: "198.51.100.9:443"},
-			control.Query{Interface: "veth7", Direction: "egress", Protocol: "tcp", From: "10.0.1.11:0", To: "198.51.100.9:443"},
-			0, control.VerdictDrop, "ENI_SOURCE_DEST_CHECK_RESTRICTION", "its source is no address"},
-		{control.Query{Interface: "veth7", Direction: "ingress", Protocol: "tcp", From: "198.51.100.9", To: "10.0.1.11:443"},
-			control.Query{Interface: "veth7", Direction: "ingress", Protocol: "tcp", From: "198.51.100.9:0", To: "10.0.1.11:443"},
-			0, control.VerdictDrop, "ENI_SOURCE_DEST_CHECK_RESTRICTION", "its destination is no address"},
-		{control.Query{Interface: "veth7", Direction: "egress", Protocol: "tcp", To: "[2001:db8::9]:443"},
-			control.Query{Interface: "veth7", Direction: "egress", Protocol: "tcp", From: "[::]:0", To: "[2001:db8::9]:443"},
-			1, control.VerdictDrop, "ENI_SOURCE_DEST_CHECK_RESTRICTION", "its source is no address"},
-		{control.Query{Interface: "veth8", Direction: "egress", Protocol: "tcp", To: "198.51.100.9:443"},
-			control.Query{Interface: "veth8", Direction: "egress", Protocol: "tcp", From: "0.0.0.0:0", To: "198.51.100.9:443"},
-			1, control.VerdictAccept, "", "a rule of group app"},
+		{api.Query{Interface: "veth7", Protocol: "tcp", From: "198.51.100.9", To: "10.0.1.10:443"},
+			api.Query{Interface: "veth7", Direction: "ingress", Protocol: "tcp", From: "198.51.100.9:0", To: "10.0.1.10:443"},
+			0, api.VerdictAccept, "", "a rule of group app"},
+		{api.Query{Interface: "veth7", Protocol: "tcp", From: "10.0.1.10", To: "10.0.1.1:443"},
+			api.Query{Interface: "veth7", Direction: "egress", Protocol: "tcp", From: "10.0.1.10:0", To: "10.0.1.1:443"},
+			0, api.VerdictAccept, "", "a rule of group app"},
+		{api.Query{Interface: "veth7", Direction: "egress", Protocol: "tcp", From: "10.0.1.11", To: "198.51.100.9:443"},
+			api.Query{Interface: "veth7", Direction: "egress", Protocol: "tcp", From: "10.0.1.11:0", To: "198.51.100.9:443"},
+			0, api.VerdictDrop, "ENI_SOURCE_DEST_CHECK_RESTRICTION", "its source is no address"},
+		{api.Query{Interface: "veth7", Direction: "ingress", Protocol: "tcp", From: "198.51.100.9", To: "10.0.1.11:443"},
+			api.Query{Interface: "veth7", Direction: "ingress", Protocol: "tcp", From: "198.51.100.9:0", To: "10.0.1.11:443"},
+			0, api.VerdictDrop, "ENI_SOURCE_DEST_CHECK_RESTRICTION", "its destination is no address"},
+		{api.Query{Interface: "veth7", Direction: "egress", Protocol: "tcp", To: "[2001:db8::9]:443"},
+			api.Query{Interface: "veth7", Direction: "egress", Protocol: "tcp", From: "[::]:0", To: "[2001:db8::9]:443"},
+			1, api.VerdictDrop, "ENI_SOURCE_DEST_CHECK_RESTRICTION", "its source is no address"},
+		{api.Query{Interface: "veth8", Direction: "egress", Protocol: "tcp", To: "198.51.100.9:443"},
+			api.Query{Interface: "veth8", Direction: "egress", Protocol: "tcp", From: "0.0.0.0:0", To: "198.51.100.9:443"},
+			1, api.VerdictAccept, "", "a rule of group app"},
 	} {
 		q, full, notices, err := Parse(tc.in, p, facts)
 		if err != nil {
@@ -186,15 +186,15 @@ func TestParseGuest(t *testing.T) {
 			t.Errorf("%+v: %s, code %s, %q, notices %q", tc.in, x.Verdict, x.Code, x.Detail, notices)
 		}
 	}
-	if _, _, _, err := Parse(control.Query{Interface: "veth8", Protocol: "tcp", From: "10.0.2.1", To: "198.51.100.9:443"}, p, facts); err == nil {
+	if _, _, _, err := Parse(api.Query{Interface: "veth8", Protocol: "tcp", From: "10.0.2.1", To: "198.51.100.9:443"}, p, facts); err == nil {
 		t.Error("this machine's address on the guest's device says the direction")
 	}
 }
 
 func TestParseRefuses(t *testing.T) {
 	one, two := load(t, text), load(t, several)
-	ok := control.Query{Interface: "eth0", Direction: "ingress", Protocol: "tcp", From: "198.51.100.9", To: ":443"}
-	with := func(change func(*control.Query)) control.Query {
+	ok := api.Query{Interface: "eth0", Direction: "ingress", Protocol: "tcp", From: "198.51.100.9", To: ":443"}
+	with := func(change func(*api.Query)) api.Query {
 		q := ok
 		change(&q)
 		return q
@@ -203,31 +203,31 @@ func TestParseRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, tc := range []struct {
-		in     control.Query
+		in     api.Query
 		policy *policy.Policy
 		want   string
 	}{
-		{with(func(q *control.Query) { q.Interface = "" }), two, "the policy has eth0, veth*"},
-		{with(func(q *control.Query) { q.Protocol = "" }), one, "which protocol"},
-		{with(func(q *control.Query) { q.Protocol = "-1" }), one, "one protocol"},
-		{with(func(q *control.Query) { q.Protocol = "sctp" }), one, "132"},
-		{with(func(q *control.Query) { q.Direction, q.To = "", "203.0.113.9:443" }), one, "which direction"},
-		{with(func(q *control.Query) { q.Direction = "in" }), one, "neither ingress nor egress"},
-		{with(func(q *control.Query) { q.From = "" }), one, "from: an address is needed"},
-		{with(func(q *control.Query) { q.Direction = "egress" }), one, "to: an address is needed"},
-		{with(func(q *control.Query) { q.To = "" }), one, "destination port"},
-		{with(func(q *control.Query) { q.To = "192.0.2.1" }), one, "destination port"},
-		{with(func(q *control.Query) { q.From, q.To = "2001:db8::9", "2001:db8::1:443" }), one, "destination port"},
-		{with(func(q *control.Query) { q.To = ":65536" }), one, "not a port"},
-		{with(func(q *control.Query) { q.To = "[2001:db8::1]:443" }), one, "one is IPv4 and the other IPv6"},
-		{with(func(q *control.Query) { q.From = "host" }), one, "none of ADDRESS"},
-		{with(func(q *control.Query) { q.From = "fe80::1%eth0" }), one, "zone"},
-		{with(func(q *control.Query) { q.From = "::ffff:198.51.100.9" }), one, "write the IPv4 address 198.51.100.9"},
-		{with(func(q *control.Query) { q.Protocol = "icmp" }), one, "no ports"},
-		{with(func(q *control.Query) { q.Protocol, q.To = "47", ":1" }), one, "no ports"},
-		{with(func(q *control.Query) { q.ICMPType = u8(8) }), one, "no ICMP type"},
-		{with(func(q *control.Query) { q.Segment = "psh" }), one, "none of ack, fin, rst, syn, syn-ack"},
-		{with(func(q *control.Query) { q.Protocol, q.Segment = "udp", "syn" }), one, "no TCP segments"},
+		{with(func(q *api.Query) { q.Interface = "" }), two, "the policy has eth0, veth*"},
+		{with(func(q *api.Query) { q.Protocol = "" }), one, "which protocol"},
+		{with(func(q *api.Query) { q.Protocol = "-1" }), one, "one protocol"},
+		{with(func(q *api.Query) { q.Protocol = "sctp" }), one, "132"},
+		{with(func(q *api.Query) { q.Direction, q.To = "", "203.0.113.9:443" }), one, "which direction"},
+		{with(func(q *api.Query) { q.Direction = "in" }), one, "neither ingress nor egress"},
+		{with(func(q *api.Query) { q.From = "" }), one, "from: an address is needed"},
+		{with(func(q *api.Query) { q.Direction = "egress" }), one, "to: an address is needed"},
+		{with(func(q *api.Query) { q.To = "" }), one, "destination port"},
+		{with(func(q *api.Query) { q.To = "192.0.2.1" }), one, "destination port"},
+		{with(func(q *api.Query) { q.From, q.To = "2001:db8::9", "2001:db8::1:443" }), one, "destination port"},
+		{with(func(q *api.Query) { q.To = ":65536" }), one, "not a port"},
+		{with(func(q *api.Query) { q.To = "[2001:db8::1]:443" }), one, "one is IPv4 and the other IPv6"},
+		{with(func(q *api.Query) { q.From = "host" }), one, "none of ADDRESS"},
+		{with(func(q *api.Query) { q.From = "fe80::1%eth0" }), one, "zone"},
+		{with(func(q *api.Query) { q.From = "::ffff:198.51.100.9" }), one, "write the IPv4 address 198.51.100.9"},
+		{with(func(q *api.Query) { q.Protocol = "icmp" }), one, "no ports"},
+		{with(func(q *api.Query) { q.Protocol, q.To = "47", ":1" }), one, "no ports"},
+		{with(func(q *api.Query) { q.ICMPType = u8(8) }), one, "no ICMP type"},
+		{with(func(q *api.Query) { q.Segment = "psh" }), one, "none of ack, fin, rst, syn, syn-ack"},
+		{with(func(q *api.Query) { q.Protocol, q.Segment = "udp", "syn" }), one, "no TCP segments"},
 	} {
 		_, _, _, err := Parse(tc.in, tc.policy, facts)
 		if !errors.Is(err, ErrQuestion) || !strings.Contains(err.Error(), tc.want) {
@@ -237,7 +237,7 @@ func TestParseRefuses(t *testing.T) {
 }
 
 // explain asks about a packet under the policy of this file.
-func explainOne(t *testing.T, in control.Query) control.Explanation {
+func explainOne(t *testing.T, in api.Query) api.Explanation {
 	t.Helper()
 	p := load(t, text)
 	q, full, _, err := Parse(in, p, facts)
@@ -249,31 +249,31 @@ func explainOne(t *testing.T, in control.Query) control.Explanation {
 
 // Every item of A4 in docs/aws.md is in the answer.
 func TestRunPermitted(t *testing.T) {
-	x := explainOne(t, control.Query{Direction: "ingress", Protocol: "tcp", From: "203.0.113.9", To: ":443"})
-	want := &control.RuleRef{Group: "web", Direction: "ingress", Index: 0, Description: "HTTPS", Protocol: "tcp",
+	x := explainOne(t, api.Query{Direction: "ingress", Protocol: "tcp", From: "203.0.113.9", To: ":443"})
+	want := &api.RuleRef{Group: "web", Direction: "ingress", Index: 0, Description: "HTTPS", Protocol: "tcp",
 		Ports: "443", Peer: "0.0.0.0/0", File: "p.yaml", Line: 6}
 	if d := cmp.Diff(want, x.Rule); d != "" {
 		t.Error(d)
 	}
-	if x.Verdict != control.VerdictAccept || x.Reason != "rule" || x.Code != "" || x.Exemption != "" || x.FlowsKnown || len(x.Misses) > 0 {
+	if x.Verdict != api.VerdictAccept || x.Reason != "rule" || x.Code != "" || x.Exemption != "" || x.FlowsKnown || len(x.Misses) > 0 {
 		t.Errorf("explanation %+v", x)
 	}
 	if len(x.Groups) != 1 || x.Groups[0].Name != "web" || !x.Groups[0].Permits {
 		t.Errorf("groups %+v", x.Groups)
 	}
 	// egress [] stops nothing that answers (T1), and everything that does not.
-	if x.Reply.Verdict != control.VerdictAccept || x.Reply.Reason != "flow" || x.Reply.Alone != control.VerdictDrop {
+	if x.Reply.Verdict != api.VerdictAccept || x.Reply.Reason != "flow" || x.Reply.Alone != api.VerdictDrop {
 		t.Errorf("reply %+v", x.Reply)
 	}
 }
 
 func TestRunRefused(t *testing.T) {
-	x := explainOne(t, control.Query{Direction: "ingress", Protocol: "udp", From: "198.51.100.9", To: ":5011"})
-	if x.Verdict != control.VerdictDrop || x.Reason != "no-rule" || x.Code != "ENI_SG_RULES_MISMATCH" || x.Rule != nil {
+	x := explainOne(t, api.Query{Direction: "ingress", Protocol: "udp", From: "198.51.100.9", To: ":5011"})
+	if x.Verdict != api.VerdictDrop || x.Reason != "no-rule" || x.Code != "ENI_SG_RULES_MISMATCH" || x.Rule != nil {
 		t.Errorf("explanation %+v", x)
 	}
-	want := []control.Difference{{Field: "port", Want: "5000-5010", Got: "5011"}}
-	if !slices.ContainsFunc(x.Misses, func(m control.Miss) bool {
+	want := []api.Difference{{Field: "port", Want: "5000-5010", Got: "5011"}}
+	if !slices.ContainsFunc(x.Misses, func(m api.Miss) bool {
 		return m.Rule.Index == 2 && m.Rule.Ports == "5000-5010" && slices.Equal(m.Fields, want)
 	}) {
 		t.Errorf("the rule that lacks one port is not among the nearest: %+v", x.Misses)
@@ -284,22 +284,22 @@ func TestRunRefused(t *testing.T) {
 }
 
 func TestRunWithoutRules(t *testing.T) {
-	x := explainOne(t, control.Query{Direction: "egress", Protocol: "tcp", To: "198.51.100.9:443"})
-	if x.Verdict != control.VerdictDrop || x.Code != "SG_HAS_NO_RULES" || !strings.Contains(x.Detail, "no attached group has any egress rule") {
+	x := explainOne(t, api.Query{Direction: "egress", Protocol: "tcp", To: "198.51.100.9:443"})
+	if x.Verdict != api.VerdictDrop || x.Code != "SG_HAS_NO_RULES" || !strings.Contains(x.Detail, "no attached group has any egress rule") {
 		t.Errorf("explanation %+v", x)
 	}
 }
 
 func TestRunLifeLine(t *testing.T) {
-	x := explainOne(t, control.Query{Direction: "egress", Protocol: "udp", From: "0.0.0.0:68", To: "255.255.255.255:67"})
-	if x.Verdict != control.VerdictAccept || x.Exemption != "dhcpv4-client" || !strings.Contains(x.Detail, "a life line of the machine (dhcpv4-client)") {
+	x := explainOne(t, api.Query{Direction: "egress", Protocol: "udp", From: "0.0.0.0:68", To: "255.255.255.255:67"})
+	if x.Verdict != api.VerdictAccept || x.Exemption != "dhcpv4-client" || !strings.Contains(x.Detail, "a life line of the machine (dhcpv4-client)") {
 		t.Errorf("explanation %+v", x)
 	}
 }
 
 func TestRunUnmanaged(t *testing.T) {
-	x := explainOne(t, control.Query{Interface: "eth9", Direction: "ingress", Protocol: "tcp", From: "198.51.100.9", To: ":1"})
-	if x.Verdict != control.VerdictAccept || x.Reason != control.ReasonNotManaged || x.Reply != nil {
+	x := explainOne(t, api.Query{Interface: "eth9", Direction: "ingress", Protocol: "tcp", From: "198.51.100.9", To: ":1"})
+	if x.Verdict != api.VerdictAccept || x.Reason != api.ReasonNotManaged || x.Reply != nil {
 		t.Errorf("explanation %+v", x)
 	}
 }
@@ -324,13 +324,13 @@ func TestRunKnowsLiveFlows(t *testing.T) {
 		verdict, reason string
 		answered        string // segment of the answer
 	}{
-		{"203.0.113.9:50000", "", control.VerdictAccept, "flow", "ack"},
-		{"203.0.113.9:50001", "", control.VerdictDrop, "no-rule", "syn"},
-		{"203.0.113.9", "", control.VerdictDrop, "no-rule", "syn"},
-		{"203.0.113.9:50001", "ack", control.VerdictDrop, "not-a-flow", "ack"},
-		{"203.0.113.9:50001", "syn-ack", control.VerdictDrop, "not-a-flow", "syn-ack"},
+		{"203.0.113.9:50000", "", api.VerdictAccept, "flow", "ack"},
+		{"203.0.113.9:50001", "", api.VerdictDrop, "no-rule", "syn"},
+		{"203.0.113.9", "", api.VerdictDrop, "no-rule", "syn"},
+		{"203.0.113.9:50001", "ack", api.VerdictDrop, "not-a-flow", "ack"},
+		{"203.0.113.9:50001", "syn-ack", api.VerdictDrop, "not-a-flow", "syn-ack"},
 	} {
-		q, full, _, err := Parse(control.Query{Direction: "ingress", Protocol: "tcp", From: tc.from, To: ":22", Segment: tc.segment}, p, facts)
+		q, full, _, err := Parse(api.Query{Direction: "ingress", Protocol: "tcp", From: tc.from, To: ":22", Segment: tc.segment}, p, facts)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -381,9 +381,9 @@ func TestFlow(t *testing.T) {
 		}
 	}
 	tcp := Flow("eth0", info(conntrack.Egress, 6, 50000, 443, conntrack.ClassTCP), 40e9)
-	want := control.Flow{Interface: "eth0", Direction: "egress", Protocol: "tcp", Local: "192.0.2.1:50000",
+	want := api.Flow{Interface: "eth0", Direction: "egress", Protocol: "tcp", Local: "192.0.2.1:50000",
 		Remote: "[2001:db8::9]:443", State: "established", Age: 30, Expires: 60, Tracked: true,
-		Packets: control.Traffic{Ingress: 3, Egress: 4}, Bytes: control.Traffic{Ingress: 30, Egress: 40}}
+		Packets: api.Traffic{Ingress: 3, Egress: 4}, Bytes: api.Traffic{Ingress: 30, Egress: 40}}
 	if d := cmp.Diff(want, tcp); d != "" {
 		t.Error(d)
 	}
@@ -403,7 +403,7 @@ func TestFlow(t *testing.T) {
 func TestRunCutFlow(t *testing.T) {
 	p := load(t, strings.Replace(text, "egress: []", "egress: [{ protocol: -1, cidr_blocks: [0.0.0.0/0] }]", 1))
 	p.Settings.Tracking = policy.TrackingAWS
-	q, full, _, err := Parse(control.Query{Direction: "ingress", Protocol: "tcp", From: "203.0.113.9:40000", To: ":443", Segment: "ack"}, p, facts)
+	q, full, _, err := Parse(api.Query{Direction: "ingress", Protocol: "tcp", From: "203.0.113.9:40000", To: ":443", Segment: "ack"}, p, facts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -415,11 +415,11 @@ func TestRunCutFlow(t *testing.T) {
 	tmo := conntrack.DefaultTimeouts()
 	cell.InsertUntracked(&conntrack.PacketMeta{Class: conntrack.ClassTCP, TCP: conntrack.TCPSegment{Flags: conntrack.SYN}}, 0, &tmo, 0)
 	cell.Unlock()
-	if x := Run(before, flows, 0, q, full); x.Verdict != control.VerdictAccept || x.Reason != "untracked" {
+	if x := Run(before, flows, 0, q, full); x.Verdict != api.VerdictAccept || x.Reason != "untracked" {
 		t.Errorf("with its rule: %+v", x)
 	}
 	p.Groups[0].Ingress = p.Groups[0].Ingress[1:]
-	if x := Run(c.Compile(p, nil), flows, 0, q, full); x.Verdict != control.VerdictDrop || x.Flow == nil || !strings.Contains(x.Detail, "its flow is not tracked") {
+	if x := Run(c.Compile(p, nil), flows, 0, q, full); x.Verdict != api.VerdictDrop || x.Flow == nil || !strings.Contains(x.Detail, "its flow is not tracked") {
 		t.Errorf("without: %+v", x)
 	}
 }

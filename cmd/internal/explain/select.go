@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/api"
 	"sgfw/conntrack"
 	"sgfw/filter"
 	"sgfw/policy"
@@ -23,7 +23,7 @@ type Selection struct {
 
 // Select understands a query for flows under a ruleset. Errors match
 // [ErrQuestion].
-func Select(q control.FlowQuery, rs *filter.Ruleset) (*Selection, error) {
+func Select(q api.FlowQuery, rs *filter.Ruleset) (*Selection, error) {
 	s := &Selection{rs: rs, review: rs.Review(), parts: newParts(rs)}
 	for _, part := range []struct {
 		text string
@@ -58,7 +58,7 @@ func (s *Selection) Has(f *conntrack.FlowInfo) bool {
 func (s *Selection) Standing(f *conntrack.FlowInfo) filter.Standing { return s.review.Standing(f) }
 
 // Flow is the flow's document.
-func (s *Selection) Flow(f *conntrack.FlowInfo, now conntrack.Time) control.Flow {
+func (s *Selection) Flow(f *conntrack.FlowInfo, now conntrack.Time) api.Flow {
 	scope := f.Tuple.Scope()
 	doc := Flow(s.rs.DeviceOf(scope), *f, now)
 	doc.InterfaceID = s.interfaceID(doc.Interface)
@@ -85,7 +85,7 @@ func (s *Selection) byInterface(name string) error {
 	if err != nil {
 		return err
 	}
-	shared, ok := strings.CutPrefix(name, control.ScopePrefix)
+	shared, ok := strings.CutPrefix(name, api.ScopePrefix)
 	if !ok {
 		shared = ""
 		if a := s.rs.Device(name); a != nil {

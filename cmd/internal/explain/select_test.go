@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/api"
 	"sgfw/conntrack"
 	"sgfw/filter"
 	"sgfw/policy/file"
@@ -100,7 +100,7 @@ func newCrowd(t *testing.T) crowd {
 
 // names are the flows that a query selects, by protocol, and the opener's port or
 // family where that is not enough.
-func (c crowd) names(t *testing.T, q control.FlowQuery) (out []string) {
+func (c crowd) names(t *testing.T, q api.FlowQuery) (out []string) {
 	t.Helper()
 	s, err := Select(q, c.rs)
 	if err != nil {
@@ -134,36 +134,36 @@ func (c crowd) names(t *testing.T, q control.FlowQuery) (out []string) {
 func TestSelect(t *testing.T) {
 	c := newCrowd(t)
 	for _, tc := range []struct {
-		q    control.FlowQuery
+		q    api.FlowQuery
 		want []string
 	}{
-		{control.FlowQuery{}, []string{"icmp", "out", "tcp4", "tcp6", "udp"}},
-		{control.FlowQuery{Interface: "eth0"}, []string{"icmp", "tcp4", "udp"}},
-		{control.FlowQuery{Interface: "eth"}, nil},
-		{control.FlowQuery{Protocol: "tcp"}, []string{"out", "tcp4", "tcp6"}},
-		{control.FlowQuery{Protocol: "1"}, []string{"icmp"}},
-		{control.FlowQuery{Protocol: "-1", Interface: "eth1"}, []string{"out", "tcp6"}},
-		{control.FlowQuery{State: "syn_sent"}, []string{"out", "tcp4", "tcp6"}},
-		{control.FlowQuery{State: "established"}, nil},
-		{control.FlowQuery{Address: "203.0.113.9"}, []string{"icmp", "out"}},
-		{control.FlowQuery{Address: "192.0.2.0/24"}, []string{"icmp", "out", "tcp4", "udp"}},
-		{control.FlowQuery{Address: "2001:db8::/64"}, []string{"tcp6"}},
-		{control.FlowQuery{Address: "0.0.0.0/0"}, []string{"icmp", "out", "tcp4", "udp"}},
-		{control.FlowQuery{Port: "443"}, []string{"tcp4", "tcp6"}}, // an identifier is no port
-		{control.FlowQuery{Port: "8000-8010"}, []string{"out", "tcp6"}},
-		{control.FlowQuery{From: "192.0.2.1"}, []string{"out"}},
-		{control.FlowQuery{To: "192.0.2.1"}, []string{"icmp", "tcp4", "udp"}},
-		{control.FlowQuery{From: ":8005"}, []string{"tcp6"}},
-		{control.FlowQuery{To: ":8005"}, []string{"out"}},
-		{control.FlowQuery{From: "198.51.100.7:5001", To: "192.0.2.1:443", Protocol: "tcp"}, []string{"tcp4"}},
-		{control.FlowQuery{From: "198.51.100.7:5001", To: "192.0.2.1:53"}, nil},
-		{control.FlowQuery{From: "[2001:db8::7]:8005"}, []string{"tcp6"}},
-		{control.FlowQuery{Group: "a/b"}, []string{"icmp", "out", "tcp4", "tcp6", "udp"}},
-		{control.FlowQuery{Rule: "a/b/ingress/0"}, []string{"tcp4", "tcp6"}}, // where it stands now
-		{control.FlowQuery{Rule: "a/b/ingress/1"}, []string{"icmp"}},
-		{control.FlowQuery{Rule: "a/b/egress/0"}, []string{"out"}},
-		{control.FlowQuery{Orphans: true}, []string{"udp"}},
-		{control.FlowQuery{Orphans: true, Protocol: "tcp"}, nil},
+		{api.FlowQuery{}, []string{"icmp", "out", "tcp4", "tcp6", "udp"}},
+		{api.FlowQuery{Interface: "eth0"}, []string{"icmp", "tcp4", "udp"}},
+		{api.FlowQuery{Interface: "eth"}, nil},
+		{api.FlowQuery{Protocol: "tcp"}, []string{"out", "tcp4", "tcp6"}},
+		{api.FlowQuery{Protocol: "1"}, []string{"icmp"}},
+		{api.FlowQuery{Protocol: "-1", Interface: "eth1"}, []string{"out", "tcp6"}},
+		{api.FlowQuery{State: "syn_sent"}, []string{"out", "tcp4", "tcp6"}},
+		{api.FlowQuery{State: "established"}, nil},
+		{api.FlowQuery{Address: "203.0.113.9"}, []string{"icmp", "out"}},
+		{api.FlowQuery{Address: "192.0.2.0/24"}, []string{"icmp", "out", "tcp4", "udp"}},
+		{api.FlowQuery{Address: "2001:db8::/64"}, []string{"tcp6"}},
+		{api.FlowQuery{Address: "0.0.0.0/0"}, []string{"icmp", "out", "tcp4", "udp"}},
+		{api.FlowQuery{Port: "443"}, []string{"tcp4", "tcp6"}}, // an identifier is no port
+		{api.FlowQuery{Port: "8000-8010"}, []string{"out", "tcp6"}},
+		{api.FlowQuery{From: "192.0.2.1"}, []string{"out"}},
+		{api.FlowQuery{To: "192.0.2.1"}, []string{"icmp", "tcp4", "udp"}},
+		{api.FlowQuery{From: ":8005"}, []string{"tcp6"}},
+		{api.FlowQuery{To: ":8005"}, []string{"out"}},
+		{api.FlowQuery{From: "198.51.100.7:5001", To: "192.0.2.1:443", Protocol: "tcp"}, []string{"tcp4"}},
+		{api.FlowQuery{From: "198.51.100.7:5001", To: "192.0.2.1:53"}, nil},
+		{api.FlowQuery{From: "[2001:db8::7]:8005"}, []string{"tcp6"}},
+		{api.FlowQuery{Group: "a/b"}, []string{"icmp", "out", "tcp4", "tcp6", "udp"}},
+		{api.FlowQuery{Rule: "a/b/ingress/0"}, []string{"tcp4", "tcp6"}}, // where it stands now
+		{api.FlowQuery{Rule: "a/b/ingress/1"}, []string{"icmp"}},
+		{api.FlowQuery{Rule: "a/b/egress/0"}, []string{"out"}},
+		{api.FlowQuery{Orphans: true}, []string{"udp"}},
+		{api.FlowQuery{Orphans: true, Protocol: "tcp"}, nil},
 	} {
 		if got := c.names(t, tc.q); !slices.Equal(got, tc.want) {
 			t.Errorf("%+v selects %v, want %v", tc.q, got, tc.want)
@@ -175,7 +175,7 @@ func TestSelect(t *testing.T) {
 func TestSelectByARuleThatIsGone(t *testing.T) {
 	c := newCrowd(t)
 	// The place behind the last rule is the one that 8/icmp had.
-	if _, err := Select(control.FlowQuery{Rule: "a/b/ingress/2"}, c.rs); !errors.Is(err, ErrQuestion) {
+	if _, err := Select(api.FlowQuery{Rule: "a/b/ingress/2"}, c.rs); !errors.Is(err, ErrQuestion) {
 		t.Errorf("a place where no rule stands, or stood last: %v", err)
 	}
 	compiler := filter.NewCompiler()
@@ -186,7 +186,7 @@ func TestSelectByARuleThatIsGone(t *testing.T) {
 	compiler.Compile(p, nil)
 	p.Groups[0].Egress = nil
 	rs := compiler.Compile(p, nil)
-	s, err := Select(control.FlowQuery{Rule: "a/b/egress/0"}, rs)
+	s, err := Select(api.FlowQuery{Rule: "a/b/egress/0"}, rs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,7 +204,7 @@ func TestSelectByARuleThatIsGone(t *testing.T) {
 
 func TestSelectRefuses(t *testing.T) {
 	c := newCrowd(t)
-	for _, q := range []control.FlowQuery{
+	for _, q := range []api.FlowQuery{
 		{Protocol: "ipx"}, {State: "Established"}, {State: "free"}, {Address: "192.0.2"}, {Address: "192.0.2.1%eth0"},
 		{Address: "::ffff:192.0.2.1"}, {Address: "::ffff:192.0.2.0/120"}, {Port: "0-"}, {Port: "65536"}, {Port: "9-1"}, {From: "host:22"}, {To: "1.2.3.4:x"},
 		{Group: "nosuch"}, {Rule: "0"}, {Rule: "a/b"}, {Rule: "a/b/ingress"}, {Rule: "a/b/inbound/0"}, {Rule: "a/b/ingress/x"}, {Rule: "a/b/ingress/9"},

@@ -1,18 +1,18 @@
 package explain
 
 import (
-	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/api"
 	"sgfw/conntrack"
 	"sgfw/filter"
 )
 
 // tracking is the document about a flow's tracking, nil if there is nothing to
 // say. flow is the live one, or nil.
-func tracking(rs *filter.Ruleset, t filter.Tracking, flow *conntrack.FlowInfo) *control.Tracking {
+func tracking(rs *filter.Ruleset, t filter.Tracking, flow *conntrack.FlowInfo) *api.Tracking {
 	if t.Clause == filter.ClauseNone {
 		return nil
 	}
-	doc := &control.Tracking{Tracked: !t.Untracked, Clause: t.Clause.String(), Detail: clauseText(t)}
+	doc := &api.Tracking{Tracked: !t.Untracked, Clause: t.Clause.String(), Detail: clauseText(t)}
 	if info, ok := rs.Rule(t.Opening); ok {
 		doc.Opening = Rule(rs.Policy().IDs, info)
 	}

@@ -1,10 +1,11 @@
-package control
+package explain
 
 import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"sgfw/cmd/internal/api"
 	"sgfw/policy/file"
 	"sgfw/test/parity"
 )
@@ -33,19 +34,19 @@ quotas: { rules_per_security_group: 100 }
 	if err != nil {
 		t.Fatal(err)
 	}
-	groups := []GroupStatus{
-		{Name: "web", Attached: true, Ingress: Usage{IPv4: 23, IPv6: 2}, Quota: 100},
-		{Name: "db", Ingress: Usage{IPv4: 30, IPv6: 30}, Egress: Usage{IPv4: 1, IPv6: 1}, Quota: 100},
+	groups := []api.GroupStatus{
+		{Name: "web", Attached: true, Ingress: api.Usage{IPv4: 23, IPv6: 2}, Quota: 100},
+		{Name: "db", Ingress: api.Usage{IPv4: 30, IPv6: 30}, Egress: api.Usage{IPv4: 1, IPv6: 1}, Quota: 100},
 	}
 	if diff := cmp.Diff(groups, Groups(p)); diff != "" {
 		t.Errorf("groups (-want +got):\n%s", diff)
 	}
-	quotas := Quotas{
-		RulesPerSecurityGroup:      QuotaStatus{30, 100},
-		SecurityGroupsPerInterface: QuotaStatus{2, 5},
-		SecurityGroups:             QuotaStatus{2, 2500},
-		PrefixLists:                QuotaStatus{2, 100},
-		PrefixListEntries:          QuotaStatus{30, 1000},
+	quotas := api.Quotas{
+		RulesPerSecurityGroup:      api.QuotaStatus{Used: 30, Quota: 100},
+		SecurityGroupsPerInterface: api.QuotaStatus{Used: 2, Quota: 5},
+		SecurityGroups:             api.QuotaStatus{Used: 2, Quota: 2500},
+		PrefixLists:                api.QuotaStatus{Used: 2, Quota: 100},
+		PrefixListEntries:          api.QuotaStatus{Used: 30, Quota: 1000},
 	}
 	if diff := cmp.Diff(quotas, QuotasOf(p)); diff != "" {
 		t.Errorf("quotas (-want +got):\n%s", diff)

@@ -1,11 +1,11 @@
-package control
+package api
 
-import (
-	"errors"
-	"fmt"
-	"net/url"
-	"strconv"
-)
+// Orphans are live flows that no rule permits.
+type Orphans struct {
+	Count int `json:"count"`
+	// Flows are the first MaxListed of them.
+	Flows []Flow `json:"flows"`
+}
 
 // ScopePrefix goes before the name of a shared scope where else a device stands:
 // no device has a colon in its name.
@@ -108,56 +108,6 @@ func (q FlowQuery) All() bool {
 	return q == FlowQuery{}
 }
 
-// texts are the parts of a query that are text, by their names in a URL.
-func (q *FlowQuery) texts() map[string]*string {
-	return map[string]*string{
-		"interface": &q.Interface, "protocol": &q.Protocol, "from": &q.From, "to": &q.To,
-		"address": &q.Address, "port": &q.Port, "state": &q.State, "group": &q.Group, "rule": &q.Rule,
-	}
-}
-
-// values is the query in a URL.
-func (q FlowQuery) values() url.Values {
-	v := url.Values{}
-	for name, text := range q.texts() {
-		if *text != "" {
-			v.Set(name, *text)
-		}
-	}
-	if q.Orphans {
-		v.Set("orphans", "true")
-	}
-	if q.Limit > 0 {
-		v.Set("limit", strconv.Itoa(q.Limit))
-	}
-	return v
-}
-
-// parseFlowQuery is the reverse of values. A name that it does not know is an
-// error: a selector that is overlooked would select too much.
-func parseFlowQuery(v url.Values) (q FlowQuery, err error) {
-	texts := q.texts()
-	for name := range v {
-		value := v.Get(name)
-		switch text := texts[name]; {
-		case text != nil:
-			*text = value
-		case name == "orphans":
-			q.Orphans, err = strconv.ParseBool(value)
-		case name == "limit":
-			if q.Limit, err = strconv.Atoi(value); err == nil && q.Limit < 0 {
-				err = strconv.ErrRange
-			}
-		default:
-			err = errors.New("unknown")
-		}
-		if err != nil {
-			return q, &Failure{Kind: KindUsage, Message: fmt.Sprintf("flows: %s=%q: %v", name, value, err)}
-		}
-	}
-	return q, nil
-}
-
 // FlowsHeader is the first line of the answer to a flow query; one Flow per
 // line follows.
 type FlowsHeader struct {
@@ -166,39 +116,6 @@ type FlowsHeader struct {
 	// that are remembered.
 	Live      int `json:"live"`
 	Untracked int `json:"untracked"`
-}
-
-// RevokeRequest asks to end flows.
-type RevokeRequest struct {
-	// Flows selects them; a query that selects all is refused, and Limit has no
-	// meaning.
-	Flows FlowQuery `json:"flows"`
-	// DryRun changes nothing.
-	DryRun bool `json:"dry_run,omitempty"`
-	// Force ends the connection of whoever asks, too.
-	Force bool `json:"force,omitempty"`
-	// Caller is SSH_CONNECTION of whoever asks, empty for none.
-	Caller string `json:"caller,omitempty"`
-}
-
-// RevokeReply says which flows were ended, or would be.
-type RevokeReply struct {
-	Schema  string  `json:"schema"`
-	DryRun  bool    `json:"dry_run"`
-	Revoked Revoked `json:"revoked"`
-}
-
-// Revoked are flows that were ended.
-type Revoked struct {
-	Count int `json:"count"`
-	// Permitted counts those among them that the rules still permit: they can
-	// come back as new connections.
-	Permitted int `json:"still_permitted"`
-	// Untracked counts selected flows that were not ended, since nothing but a rule
-	// decides about their packets.
-	Untracked int `json:"untracked"`
-	// Flows are the first MaxListed of them.
-	Flows []Flow `json:"flows"`
 }
 
 // MaxListed is how many flows a document lists that is not about the flows.

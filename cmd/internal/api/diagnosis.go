@@ -1,4 +1,4 @@
-package control
+package api
 
 // Diagnosis is what `sgfw doctor` found.
 type Diagnosis struct {

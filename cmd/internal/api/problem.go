@@ -1,6 +1,4 @@
-package control
-
-import "sgfw/policy"
+package api
 
 // Problem is one finding about a policy file.
 type Problem struct {
@@ -14,16 +12,4 @@ type Problem struct {
 	Code    string `json:"code,omitempty"`
 	Message string `json:"message"`
 	Hint    string `json:"hint,omitempty"`
-}
-
-// Problems turns findings into documents.
-func Problems(ps policy.Problems) []Problem {
-	out := make([]Problem, len(ps))
-	for i, p := range ps {
-		out[i] = Problem{
-			File: p.Pos.File, Line: p.Pos.Line, Col: p.Pos.Col, Field: p.Field,
-			Severity: p.Severity.String(), Code: string(p.Code), Message: p.Message, Hint: p.Hint,
-		}
-	}
-	return out
 }

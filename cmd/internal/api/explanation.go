@@ -1,4 +1,4 @@
-package control
+package api
 
 // Query is one packet to explain, in the words of the command line. Empty
 // fields take the defaults that the explain package documents.
@@ -80,31 +80,6 @@ type GroupTried struct {
 	Rules int `json:"rules"`
 	// Permits is true if one of them permits the packet.
 	Permits bool `json:"permits"`
-}
-
-// RuleRef names one rule of the policy.
-type RuleRef struct {
-	// ID is the rule's, the same as long as its direction, protocol, ports and peer
-	// are (docs/aws.md R3). IDs are left out where a file is explained that no
-	// daemon of this machine could enforce.
-	ID        string `json:"id,omitempty"`
-	Group     string `json:"group"`
-	GroupID   string `json:"group_id,omitempty"`
-	Direction string `json:"direction"`
-	// Index is the rule's place in its list of the file, from 0; -1 for the
-	// rules that AWS creates, of a group whose file names none.
-	Index       int    `json:"index"`
-	Description string `json:"description,omitempty"`
-	Protocol    string `json:"protocol"`
-	// Ports are the destination ports, or type and code of ICMP; empty for all.
-	Ports string `json:"ports,omitempty"`
-	Peer  string `json:"peer"`
-	// PeerID is that of the group or prefix list that Peer names.
-	PeerID string `json:"peer_id,omitempty"`
-	File   string `json:"file,omitempty"`
-	Line   int    `json:"line,omitempty"`
-	// Gone is true for a rule that admitted a live flow and has been removed since.
-	Gone bool `json:"gone,omitempty"`
 }
 
 // Miss is a rule that does not permit the packet, and the fields that differ.

@@ -1,0 +1,29 @@
+package api
+
+// Kind says why the daemon refused a request.
+type Kind string
+
+const (
+	// KindFailed: the daemon tried and failed.
+	KindFailed Kind = "failed"
+	// KindUsage: the request makes no sense.
+	KindUsage Kind = "usage"
+	// KindInvalid: the policy does not validate; Problems says why.
+	KindInvalid Kind = "invalid"
+	// KindRefused: a safety guard said no; force overrides it.
+	KindRefused Kind = "refused"
+	// KindDenied: the caller may look but not change anything.
+	KindDenied Kind = "denied"
+)
+
+// Failure is an error that keeps its kind on the way from daemon to client.
+type Failure struct {
+	Kind    Kind   `json:"kind"`
+	Message string `json:"message"`
+	// Code is AWS's for the same mistake, if it has one.
+	Code     string    `json:"code,omitempty"`
+	Problems []Problem `json:"problems,omitempty"`
+}
+
+// Error returns the message.
+func (f *Failure) Error() string { return f.Message }

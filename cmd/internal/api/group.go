@@ -1,0 +1,30 @@
+package api
+
+// GroupStatus is a group and how much of its quota it uses, in four counters as AWS
+// keeps them (docs/aws.md Q2): a CIDR counts 1 in its family, a group 1 in each, a
+// prefix list what it may hold.
+type GroupStatus struct {
+	Name string `json:"name"`
+	ID   string `json:"id,omitempty"`
+	// Attached is true if an interface of the policy has the group.
+	Attached bool  `json:"attached"`
+	Ingress  Usage `json:"ingress"`
+	Egress   Usage `json:"egress"`
+	// Quota bounds each of the four numbers.
+	Quota int `json:"quota"`
+}
+
+// PrefixListStatus is a prefix list and its size.
+type PrefixListStatus struct {
+	Name string `json:"name"`
+	ID   string `json:"id,omitempty"`
+	// Entries is how many there are, MaxEntries what a reference costs.
+	Entries    int `json:"entries"`
+	MaxEntries int `json:"max_entries"`
+}
+
+// Usage counts rules by family.
+type Usage struct {
+	IPv4 int `json:"ipv4"`
+	IPv6 int `json:"ipv6"`
+}

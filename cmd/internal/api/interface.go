@@ -1,0 +1,29 @@
+package api
+
+// InterfaceStatus is one entry of the policy's interfaces and the devices that
+// it covers now.
+type InterfaceStatus struct {
+	Device string `json:"device"`
+	// ID is left out for a pattern: each device that it covers has its own.
+	ID     string   `json:"id,omitempty"`
+	Mode   string   `json:"mode"`
+	Groups []string `json:"security_groups"`
+	// Scope is that of interfaces which share their flows.
+	Scope   string   `json:"scope,omitempty"`
+	Covered []Device `json:"covered"`
+}
+
+// Device is a network device of the machine. Addresses are those of the machine
+// that is protected: this one, or the guest behind the device as far as the policy
+// says.
+type Device struct {
+	Name      string   `json:"name"`
+	ID        string   `json:"id,omitempty"`
+	Index     uint32   `json:"index"`
+	Addresses []string `json:"addresses"`
+	// AllowanceExceeded counts packets that began a flow and found the table full.
+	// AllowanceAvailable is how many flows still find room; all devices share it.
+	// The names are those of AWS (docs/aws.md T31).
+	AllowanceExceeded  uint64 `json:"conntrack_allowance_exceeded"`
+	AllowanceAvailable int    `json:"conntrack_allowance_available"`
+}

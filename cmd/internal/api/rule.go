@@ -1,0 +1,61 @@
+package api
+
+import "time"
+
+// RuleRef names one rule of the policy.
+type RuleRef struct {
+	// ID is the rule's, the same as long as its direction, protocol, ports and peer
+	// are (docs/aws.md R3). IDs are left out where a file is explained that no
+	// daemon of this machine could enforce.
+	ID        string `json:"id,omitempty"`
+	Group     string `json:"group"`
+	GroupID   string `json:"group_id,omitempty"`
+	Direction string `json:"direction"`
+	// Index is the rule's place in its list of the file, from 0; -1 for the
+	// rules that AWS creates, of a group whose file names none.
+	Index       int    `json:"index"`
+	Description string `json:"description,omitempty"`
+	Protocol    string `json:"protocol"`
+	// Ports are the destination ports, or type and code of ICMP; empty for all.
+	Ports string `json:"ports,omitempty"`
+	Peer  string `json:"peer"`
+	// PeerID is that of the group or prefix list that Peer names.
+	PeerID string `json:"peer_id,omitempty"`
+	File   string `json:"file,omitempty"`
+	Line   int    `json:"line,omitempty"`
+	// Gone is true for a rule that admitted a live flow and has been removed since.
+	Gone bool `json:"gone,omitempty"`
+}
+
+// RulesQuery selects rules: those for which everything that is given holds. The
+// zero value selects all.
+type RulesQuery struct {
+	// Group is the rule's group, by name or ID.
+	Group string `json:"group,omitempty"`
+	// Unused selects the rules in force that have admitted nothing yet.
+	Unused bool `json:"unused,omitempty"`
+}
+
+// RulesReply lists the rules in force and those removed ones that still carry
+// flows.
+type RulesReply struct {
+	Schema     string `json:"schema"`
+	Generation uint64 `json:"generation"`
+	// Since is the start of the daemon, from when on hits count.
+	Since time.Time  `json:"since"`
+	Rules []RuleHits `json:"rules"`
+}
+
+// RuleHits is a rule and what it did.
+type RuleHits struct {
+	RuleRef
+	// Attached is true if an interface of the policy has the rule's group.
+	Attached bool `json:"attached"`
+	// Hits counts the packets that the rule admitted: the first of each tracked flow,
+	// and all of its direction in others. Where
+	// several rules permit a packet one of them is counted.
+	Hits    uint64     `json:"hits"`
+	LastHit *time.Time `json:"last_hit,omitempty"`
+	// Flows is how many live flows the rule admitted.
+	Flows int `json:"flows"`
+}

@@ -1,0 +1,150 @@
+package api
+
+import "time"
+
+// Status is what the daemon says about itself.
+type Status struct {
+	Schema string `json:"schema"`
+	// State is StateRunning or StateDegraded.
+	State string `json:"state"`
+	// Degraded says in words what is not as the policy wants it; empty when
+	// State is StateRunning.
+	Degraded   []string          `json:"degraded,omitempty"`
+	PID        int               `json:"pid"`
+	Version    string            `json:"version"`
+	Started    time.Time         `json:"started"`
+	Policy     PolicyStatus      `json:"policy"`
+	Interfaces []InterfaceStatus `json:"interfaces"`
+	Groups     []GroupStatus     `json:"groups"`
+	Quotas     Quotas            `json:"quotas"`
+	// PrefixLists are those of the policy.
+	PrefixLists []PrefixListStatus `json:"prefix_lists"`
+	Table       TableStatus        `json:"table"`
+	Queues      []QueueStatus      `json:"queues"`
+	Flows       FlowStatus         `json:"flows"`
+	// Verdicts counts packets by verdict and reason since the start.
+	Verdicts []VerdictCount `json:"verdicts"`
+	// Exemptions are all kinds of traffic that can pass whatever the rules say.
+	Exemptions []Exemption `json:"exemptions"`
+	// Interference is what other programs did lately to the table and the queues,
+	// the latest first.
+	Interference []Interference `json:"interference,omitempty"`
+}
+
+// States of the daemon.
+const (
+	StateRunning  = "running"
+	StateDegraded = "degraded"
+)
+
+// PolicyStatus names the policy in force.
+type PolicyStatus struct {
+	File string `json:"file"`
+	// Generation counts the rule sets published since the start, from 1; a
+	// reload and a change of addresses each make one.
+	Generation uint64    `json:"generation"`
+	Loaded     time.Time `json:"loaded"`
+	Groups     int       `json:"groups"`
+	Rules      int       `json:"rules"`
+	// IDsNotKept says why the IDs are others than before, or may be after the next
+	// start; empty when they stay.
+	IDsNotKept string `json:"ids_not_kept,omitempty"`
+	// FileDiffers is true when the file says something else than what is in
+	// force, or cannot be read.
+	FileDiffers bool `json:"file_differs"`
+	// Watch is true when the daemon reloads by itself once the file has settled.
+	Watch bool `json:"watch"`
+	// Tracking is settings.tracking: "always" or "aws".
+	Tracking string `json:"tracking"`
+	// Trial is there while the policy in force waits to be confirmed.
+	Trial *Trial `json:"trial,omitempty"`
+	// RolledBack is there while the confirmed policy is in force because the one
+	// in the file was rolled back.
+	RolledBack *RolledBack `json:"rolled_back,omitempty"`
+	// Failure is the last reload that was refused, if none has succeeded since.
+	Failure *ReloadFailure `json:"failure,omitempty"`
+}
+
+// TableStatus says how packets come to the daemon.
+type TableStatus struct {
+	Name string `json:"name"`
+	// Hooks are those of our base chains, all at Priority.
+	Hooks    []string `json:"hooks"`
+	Priority int      `json:"priority"`
+	// QueueExpression is "native" or "xt".
+	QueueExpression string `json:"queue_expression"`
+	// Owner and Persist are the flags that the kernel granted to the table,
+	// Bypass the one of its queue rules.
+	Owner   bool `json:"owner"`
+	Persist bool `json:"persist"`
+	Bypass  bool `json:"bypass"`
+	// Reassembly is what keeps fragments from us: "tproxy", "ct" or "none".
+	Reassembly string `json:"reassembly"`
+	// MissingLifeLines are those that this kernel cannot express.
+	MissingLifeLines []string `json:"missing_life_lines,omitempty"`
+	// Repaired counts how often another program damaged the table.
+	Repaired uint64 `json:"repaired"`
+	// Counters are the table's own: packets passed by each life line, those that
+	// were queued, and those dropped while the queues could not be had.
+	Counters map[string]uint64 `json:"counters"`
+}
+
+// QueueStatus is one NFQUEUE: our own counters, and the kernel's. Every loss
+// has a counter of its own cause.
+type QueueStatus struct {
+	Number    uint16 `json:"number"`
+	Packets   uint64 `json:"packets"`
+	Accepted  uint64 `json:"accepted"`
+	Dropped   uint64 `json:"dropped"`
+	Malformed uint64 `json:"malformed"`
+	// Foreign messages came from another sender than the kernel.
+	Foreign uint64 `json:"foreign"`
+	// VerdictErrors counts verdicts that the kernel refused, Panics packets
+	// dropped since deciding about them failed.
+	VerdictErrors uint64 `json:"verdict_errors"`
+	Panics        uint64 `json:"panics"`
+	// Overruns counts messages lost between kernel and daemon (ENOBUFS).
+	Overruns uint64 `json:"overruns"`
+	// Lost counts how often the queue was taken away. It is bound again at once, or
+	// as soon as that is possible.
+	Lost uint64 `json:"lost"`
+	// Waiting is the number of packets that have no verdict yet.
+	Waiting uint64 `json:"kernel_waiting"`
+	// KernelDropped counts packets dropped since the queue was full;
+	// UserDropped those that could not be handed to the socket.
+	KernelDropped uint64 `json:"kernel_queue_dropped"`
+	UserDropped   uint64 `json:"kernel_user_dropped"`
+}
+
+// FlowStatus is the state of the flow table and what happened to flows since
+// the start, by cause.
+type FlowStatus struct {
+	Live        int `json:"live"`
+	Max         int `json:"max"`
+	HalfOpen    int `json:"half_open"`
+	MaxHalfOpen int `json:"max_half_open"`
+	// Created counts new flows.
+	Created uint64 `json:"created"`
+	Expired uint64 `json:"expired"`
+	// Evicted flows made room for new ones; established ones never do.
+	EvictedHalfOpen  uint64 `json:"evicted_half_open"`
+	EvictedUnreplied uint64 `json:"evicted_unreplied"`
+	EvictedClosed    uint64 `json:"evicted_closed"`
+	// Untracked flows are remembered apart from those above, at most MaxUntracked;
+	// EvictedUntracked were forgotten for others.
+	Untracked        int    `json:"untracked"`
+	MaxUntracked     int    `json:"max_untracked"`
+	EvictedUntracked uint64 `json:"evicted_untracked"`
+	// RefusedFull counts new flows that found no room.
+	RefusedFull uint64 `json:"refused_full"`
+	// Revoked counts flows ended by order. Live counts them, too, until they would
+	// have ended by themselves.
+	Revoked uint64 `json:"revoked"`
+}
+
+// VerdictCount is how many packets got a verdict for a reason.
+type VerdictCount struct {
+	Verdict string `json:"verdict"`
+	Reason  string `json:"reason"`
+	Packets uint64 `json:"packets"`
+}
