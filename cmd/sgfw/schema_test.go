@@ -74,7 +74,7 @@ type generator struct {
 func newGenerator(t *testing.T) *generator {
 	t.Helper()
 	g := &generator{comments: make(map[string]string)}
-	for _, dir := range []string{".", "../internal/control"} {
+	for _, dir := range []string{".", "../internal/api"} {
 		paths, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil {
 			t.Fatal(err)
