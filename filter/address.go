@@ -39,10 +39,10 @@ func (s addressSet) has(a conntrack.Addr) bool {
 // interface (D9): what leaves the protected machine comes from
 // one of its addresses, and what enters it goes to one.
 //
-// Exempt are the life lines of a machine that has no address yet, or uses its
+// Exempt are the failsafes of a machine that has no address yet, or uses its
 // link-local one (DHCP from 0.0.0.0, neighbour discovery, MLD and DHCPv6 from ::
 // or fe80::, and the answers to them), and what goes to a group of machines: a
-// multicast or broadcast destination is nobody's address. That holds for life lines
+// multicast or broadcast destination is nobody's address. That holds for failsafes
 // that are switched off, too: rules may permit them.
 func (t *attachmentTemplate) addressed(p *packet.Packet, d conntrack.Direction) bool {
 	return t.own == nil || t.isOwn(p, d)
@@ -51,9 +51,9 @@ func (t *attachmentTemplate) addressed(p *packet.Packet, d conntrack.Direction) 
 // isOwn is addressed of an interface with the check.
 func (t *attachmentTemplate) isOwn(p *packet.Packet, d conntrack.Direction) bool {
 	if d == conntrack.Egress {
-		return t.own.has(p.Src) || (unspecified(p.Src) || linkLocal(p.Src)) && LifeLineOf(p, d) != policy.NoLifeLine
+		return t.own.has(p.Src) || (unspecified(p.Src) || linkLocal(p.Src)) && FailsafeOf(p, d) != policy.NoFailsafe
 	}
-	return t.own.has(p.Dst) || toGroup(p.Dst) || linkLocal(p.Dst) && LifeLineOf(p, d) != policy.NoLifeLine
+	return t.own.has(p.Dst) || toGroup(p.Dst) || linkLocal(p.Dst) && FailsafeOf(p, d) != policy.NoFailsafe
 }
 
 // unspecified reports whether a is 0.0.0.0 or ::.

@@ -106,7 +106,7 @@ func (c *Compiler) Compile(p *policy.Policy, m *member.Membership) *Ruleset {
 			inward:   inward,
 			own:      ownAddresses(in),
 			related:  p.Settings.ICMPErrors == policy.ICMPErrorsRelated,
-			cut:      p.Settings.CutLifeLines,
+			cut:      p.Settings.CutFailsafes,
 			matchers: *job.pooled(in.Groups),
 		}
 		rs.attachments[i].remembered = rs.attachments[i].timeouts.Untracked()

@@ -195,7 +195,7 @@ func TestCompileAgainstNaive(t *testing.T) {
 			q := randomQuery(rng, p)
 			pkt := q.packet()
 			a := rs.Device(q.Device)
-			if LifeLineOf(&pkt, q.Direction) != policy.NoLifeLine {
+			if FailsafeOf(&pkt, q.Direction) != policy.NoFailsafe {
 				continue
 			}
 			v := byRules(a, q.Direction, &pkt)

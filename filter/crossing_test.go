@@ -56,8 +56,8 @@ func naiveAddressed(c naiveCrossing, q Query) bool {
 		dhcp6 && q.Dst.IsLinkLocalUnicast() && q.SrcPort == 547 && q.DstPort == 546
 }
 
-// naiveLifeLine is DHCP of the protected machine, of both families.
-func naiveLifeLine(d conntrack.Direction, q Query) bool {
+// naiveFailsafe is DHCP of the protected machine, of both families.
+func naiveFailsafe(d conntrack.Direction, q Query) bool {
 	ports := [2]uint16{q.SrcPort, q.DstPort}
 	client, server := [2]uint16{68, 67}, [2]uint16{546, 547}
 	if d == conntrack.Ingress {
@@ -129,8 +129,8 @@ func TestCrossingsAgainstNaive(t *testing.T) {
 					want = ReasonSourceDestCheck
 				case naivePermits(p, m, c.iface.Groups, c.direction, q):
 					want = ReasonRule
-				case h != HookForward && naiveLifeLine(c.direction, q):
-					want = ReasonLifeLine
+				case h != HookForward && naiveFailsafe(c.direction, q):
+					want = ReasonFailsafe
 				default:
 					want = ReasonNoRule
 				}
@@ -150,7 +150,7 @@ func TestCrossingsAgainstNaive(t *testing.T) {
 			}
 		}
 	}
-	for _, r := range []Reason{ReasonRule, ReasonNoRule, ReasonSourceDestCheck, ReasonLifeLine, ReasonUnmanaged} {
+	for _, r := range []Reason{ReasonRule, ReasonNoRule, ReasonSourceDestCheck, ReasonFailsafe, ReasonUnmanaged} {
 		if reasons[r] < 100 {
 			t.Errorf("%s only %d times", r, reasons[r])
 		}

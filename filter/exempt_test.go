@@ -253,15 +253,15 @@ func TestExemptForward(t *testing.T) {
 	expect(t, "guest: we ask it", b.cross(HookOutput, 0, 2, udp4(other, us, 5000, 53)), ReasonNoRule)
 }
 
-// TestCutLifeLines: what is switched off is left to the rules, and nothing else.
-func TestCutLifeLines(t *testing.T) {
+// TestCutFailsafes: what is switched off is left to the rules, and nothing else.
+func TestCutFailsafes(t *testing.T) {
 	parity.Proves(t, "X2", "X3")
 	offer := udp4(client, us, 67, 68)
-	for _, cut := range policy.LifeLines() {
+	for _, cut := range policy.Failsafes() {
 		p := onePolicy()
-		p.Settings.CutLifeLines = p.Settings.CutLifeLines.With(cut)
+		p.Settings.CutFailsafes = p.Settings.CutFailsafes.With(cut)
 		b := newBench(t, p)
-		want := ReasonLifeLine
+		want := ReasonFailsafe
 		if cut == policy.DHCPClient {
 			want = ReasonNoRule
 		}
@@ -270,18 +270,18 @@ func TestCutLifeLines(t *testing.T) {
 			Device: "eth0", Protocol: conntrack.ProtoICMPv6, ICMPType: 135, HopLimit: 255,
 			Src: netip.MustParseAddr("fe80::2"), Dst: netip.MustParseAddr("fe80::1"),
 		}
-		want = ReasonLifeLine
+		want = ReasonFailsafe
 		if cut == policy.NeighbourDiscovery {
 			want = ReasonNoRule
 		}
 		x := Explain(b.Ruleset(), nil, 0, ip6)
 		expect(t, "solicitation without "+cut.String(), x.Verdict, want)
-		if (x.LifeLine == policy.NoLifeLine) != (cut == policy.NeighbourDiscovery) {
-			t.Errorf("without %s: named %q", cut, x.LifeLine)
+		if (x.Failsafe == policy.NoFailsafe) != (cut == policy.NeighbourDiscovery) {
+			t.Errorf("without %s: named %q", cut, x.Failsafe)
 		}
 	}
 	p := onePolicy(policy.Rule{Protocol: policy.UDP, From: 68, To: 68, Peer: policy.Peer{CIDR: netip.MustParsePrefix("0.0.0.0/0")}})
-	p.Settings.CutLifeLines = p.Settings.CutLifeLines.With(policy.DHCPClient)
+	p.Settings.CutFailsafes = p.Settings.CutFailsafes.With(policy.DHCPClient)
 	expect(t, "offer by a rule", newBench(t, p).in(offer), ReasonRule)
 }
 

@@ -27,9 +27,9 @@ type Query struct {
 	// ICMPType, ICMPCode and ICMPID are for ICMP and ICMPv6.
 	ICMPType, ICMPCode uint8
 	ICMPID             uint16
-	// HopLimit matters for life lines; 0 means 64.
+	// HopLimit matters for failsafes; 0 means 64.
 	HopLimit uint8
-	// Hook matters for life lines: nothing that HookForward sees is one. 0 means
+	// Hook matters for failsafes: nothing that HookForward sees is one. 0 means
 	// that the packet is not forwarded.
 	Hook Hook
 }
@@ -55,7 +55,7 @@ type Explanation struct {
 	// Groups are those attached to the device; all were asked.
 	Groups   []GroupTried
 	Verdict  Verdict
-	LifeLine policy.LifeLine
+	Failsafe policy.Failsafe
 	// Unasked is the exempt service that the packet comes from without being an answer
 	// to anything: the rules decide about it.
 	Unasked policy.Exemption
@@ -113,7 +113,7 @@ func Explain(rs *Ruleset, flows *conntrack.Table, now conntrack.Time, q Query) E
 	p := q.packet()
 	d, info := judgeOnly(a, q.Hook, q.Direction, &p, flows, now)
 	x.Verdict, x.Flow = d.Verdict, info
-	x.LifeLine = a.lifeLineAt(q.Hook, &p, q.Direction)
+	x.Failsafe = a.failsafeAt(q.Hook, &p, q.Direction)
 	if e := a.exemptions; e != nil && q.Direction == conntrack.Ingress && d.Reason.Exemption() == policy.NoExemption {
 		x.Unasked = e.of(a.Device, p.Kind, p.Src, p.SrcPort)
 	}

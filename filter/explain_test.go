@@ -91,8 +91,8 @@ func TestExplainFlow(t *testing.T) {
 	}
 }
 
-// TestExplainLifeLine: a life line passes with empty rules, a forged one does not (X3).
-func TestExplainLifeLine(t *testing.T) {
+// TestExplainFailsafe: a failsafe passes with empty rules, a forged one does not (X3).
+func TestExplainFailsafe(t *testing.T) {
 	b := newBench(t, &policy.Policy{
 		Groups:     []policy.Group{{Name: "none"}},
 		Interfaces: []policy.Interface{{Device: "eth0", Groups: []string{"none"}, Timeouts: policy.DefaultTimeouts}},
@@ -102,11 +102,11 @@ func TestExplainLifeLine(t *testing.T) {
 		Device: "eth0", Direction: conntrack.Ingress, Protocol: conntrack.ProtoICMPv6, ICMPType: 135, HopLimit: 255,
 		Src: netip.MustParseAddr("fe80::1"), Dst: netip.MustParseAddr("ff02::1:ff00:1"),
 	}
-	if x := Explain(b.Ruleset(), nil, 0, q); x.LifeLine != policy.NeighbourDiscovery || x.Verdict.Reason != ReasonLifeLine {
-		t.Errorf("neighbour solicitation: %s, %s", x.LifeLine, x.Verdict.Reason)
+	if x := Explain(b.Ruleset(), nil, 0, q); x.Failsafe != policy.NeighbourDiscovery || x.Verdict.Reason != ReasonFailsafe {
+		t.Errorf("neighbour solicitation: %s, %s", x.Failsafe, x.Verdict.Reason)
 	}
 	q.HopLimit = 64 // came through a router: forged
-	if x := Explain(b.Ruleset(), nil, 0, q); x.LifeLine != policy.NoLifeLine || x.Verdict.Reason != ReasonNoRule {
-		t.Errorf("with hop limit 64: %s, %s", x.LifeLine, x.Verdict.Reason)
+	if x := Explain(b.Ruleset(), nil, 0, q); x.Failsafe != policy.NoFailsafe || x.Verdict.Reason != ReasonNoRule {
+		t.Errorf("with hop limit 64: %s, %s", x.Failsafe, x.Verdict.Reason)
 	}
 }

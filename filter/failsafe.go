@@ -6,27 +6,27 @@ import (
 	"sgfw/policy"
 )
 
-// lifeLineAt is LifeLineOf in a hook, of those that the policy has not switched
-// off. Life lines are a machine's traffic with its link: what is routed is none.
+// failsafeAt is FailsafeOf in a hook, of those that the policy has not switched
+// off. Failsafes are a machine's traffic with its link: what is routed is none.
 // Otherwise those ports would be a way through every policy, in both directions,
 // for the machines behind this one.
 //
-// The kernel rules of filter/nft pass life lines before they are queued, so that
+// The kernel rules of filter/nft pass failsafes before they are queued, so that
 // they flow even while the daemon is dead. Judge passes them too, so that explain
 // and replay agree, and for the shapes that the kernel's rules leave to it.
-func (t *attachmentTemplate) lifeLineAt(h Hook, p *packet.Packet, d conntrack.Direction) policy.LifeLine {
+func (t *attachmentTemplate) failsafeAt(h Hook, p *packet.Packet, d conntrack.Direction) policy.Failsafe {
 	if h == HookForward {
-		return policy.NoLifeLine
+		return policy.NoFailsafe
 	}
-	if l := LifeLineOf(p, d); !t.cut.Has(l) {
+	if l := FailsafeOf(p, d); !t.cut.Has(l) {
 		return l
 	}
-	return policy.NoLifeLine
+	return policy.NoFailsafe
 }
 
-// LifeLineOf says which life line a packet is that is not forwarded, seen from the
+// FailsafeOf says which failsafe a packet is that is not forwarded, seen from the
 // protected machine. What this machine hears of itself it does not know.
-func LifeLineOf(p *packet.Packet, d conntrack.Direction) policy.LifeLine {
+func FailsafeOf(p *packet.Packet, d conntrack.Direction) policy.Failsafe {
 	switch p.Kind {
 	case packet.KindICMPv6:
 		switch t := p.ICMPType; {
@@ -47,7 +47,7 @@ func LifeLineOf(p *packet.Packet, d conntrack.Direction) policy.LifeLine {
 			return policy.DHCPv6Client
 		}
 	}
-	return policy.NoLifeLine
+	return policy.NoFailsafe
 }
 
 // linkLocal reports whether a lies in fe80::/10.

@@ -115,9 +115,9 @@ func TestGuestToGuest(t *testing.T) {
 	}
 }
 
-// TestRoutedLifeLine: what has the ports of DHCP passes between a machine and its
-// link, and not through the machine: a life line is never routed (X3).
-func TestRoutedLifeLine(t *testing.T) {
+// TestRoutedFailsafe: what has the ports of DHCP passes between a machine and its
+// link, and not through the machine: a failsafe is never routed (X3).
+func TestRoutedFailsafe(t *testing.T) {
 	p := guestPolicy()
 	p.Groups = append(p.Groups, policy.Group{Name: "none"})
 	p.Interfaces = append(p.Interfaces, policy.Interface{Device: "eth0", Groups: []string{"none"}, Timeouts: policy.DefaultTimeouts})
@@ -125,10 +125,10 @@ func TestRoutedLifeLine(t *testing.T) {
 	router := [4]byte{192, 0, 2, 1}
 	udp := func(src, dst [4]byte, from, to uint16) []byte { return udp4(src, dst, from, to) }
 
-	expect(t, "the router asks its server", b.cross(HookOutput, 0, 2, udp(router, client, 68, 67)), ReasonLifeLine)
-	expect(t, "and is answered", b.cross(HookInput, 2, 0, udp(client, router, 67, 68)), ReasonLifeLine)
-	expect(t, "the guest asks the router", b.cross(HookInput, 6, 0, udp(dbAddr, gateway, 68, 67)), ReasonLifeLine)
-	expect(t, "and is answered", b.cross(HookOutput, 0, 6, udp(gateway, dbAddr, 67, 68)), ReasonLifeLine)
+	expect(t, "the router asks its server", b.cross(HookOutput, 0, 2, udp(router, client, 68, 67)), ReasonFailsafe)
+	expect(t, "and is answered", b.cross(HookInput, 2, 0, udp(client, router, 67, 68)), ReasonFailsafe)
+	expect(t, "the guest asks the router", b.cross(HookInput, 6, 0, udp(dbAddr, gateway, 68, 67)), ReasonFailsafe)
+	expect(t, "and is answered", b.cross(HookOutput, 0, 6, udp(gateway, dbAddr, 67, 68)), ReasonFailsafe)
 
 	expect(t, "the guest asks beyond the router", b.cross(HookForward, 6, 2, udp(dbAddr, client, 68, 67)), ReasonNoRule)
 	expect(t, "somebody beyond the router answers", b.cross(HookForward, 2, 6, udp(client, dbAddr, 67, 68)), ReasonNoRule)
@@ -137,12 +137,12 @@ func TestRoutedLifeLine(t *testing.T) {
 		Device: "eth0", Direction: conntrack.Ingress, Protocol: conntrack.ProtoUDP,
 		Src: netip.AddrFrom4(client), SrcPort: 67, Dst: netip.AddrFrom4(router), DstPort: 68,
 	}
-	if x := Explain(b.Ruleset(), nil, 0, q); x.LifeLine != policy.DHCPClient || x.Verdict.Reason != ReasonLifeLine {
-		t.Errorf("explained at the router: %s, %s", x.LifeLine, x.Verdict.Reason)
+	if x := Explain(b.Ruleset(), nil, 0, q); x.Failsafe != policy.DHCPClient || x.Verdict.Reason != ReasonFailsafe {
+		t.Errorf("explained at the router: %s, %s", x.Failsafe, x.Verdict.Reason)
 	}
 	q.Dst, q.Hook = netip.AddrFrom4(dbAddr), HookForward
-	if x := Explain(b.Ruleset(), nil, 0, q); x.LifeLine != policy.NoLifeLine || x.Verdict.Reason != ReasonNoRule {
-		t.Errorf("explained beyond it: %s, %s", x.LifeLine, x.Verdict.Reason)
+	if x := Explain(b.Ruleset(), nil, 0, q); x.Failsafe != policy.NoFailsafe || x.Verdict.Reason != ReasonNoRule {
+		t.Errorf("explained beyond it: %s, %s", x.Failsafe, x.Verdict.Reason)
 	}
 }
 

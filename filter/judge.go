@@ -88,8 +88,8 @@ func (dec *Decision) judge(a *Attachment, hook Hook, p *packet.Packet, s *conntr
 			opens = true
 		case conntrack.OutcomeRevoked:
 			dec.Reason = ReasonRevoked
-			if a.lifeLineAt(hook, p, d) != policy.NoLifeLine {
-				dec.Reason = ReasonLifeLine
+			if a.failsafeAt(hook, p, d) != policy.NoFailsafe {
+				dec.Reason = ReasonFailsafe
 			}
 			return
 		}
@@ -107,8 +107,8 @@ func (dec *Decision) judge(a *Attachment, hook Hook, p *packet.Packet, s *conntr
 	switch {
 	case dec.Rule == NoRule:
 		dec.Reason = ReasonNoRule
-		if a.lifeLineAt(hook, p, d) != policy.NoLifeLine {
-			dec.Reason = ReasonLifeLine
+		if a.failsafeAt(hook, p, d) != policy.NoFailsafe {
+			dec.Reason = ReasonFailsafe
 		} else if midStream(p) {
 			dec.Reason = ReasonNotAFlow
 		}

@@ -23,11 +23,11 @@ const (
 	ReasonUntracked
 	// ReasonRelated passes: an ICMP error about a live flow (T24).
 	ReasonRelated
-	// ReasonLifeLine passes: neighbour discovery, MLD or a DHCP client
+	// ReasonFailsafe passes: neighbour discovery, MLD or a DHCP client
 	// exchange, which no policy may cut (X3).
-	ReasonLifeLine
+	ReasonFailsafe
 	// ReasonExemptResolvers and those below pass: the machine asks a service that the
-	// policy exempts, or is answered; see ExemptReason. Like life lines they are never
+	// policy exempts, or is answered; see ExemptReason. Like failsafes they are never
 	// tracked, and are for flow logs to leave out (X1).
 	ReasonExemptResolvers
 	ReasonExemptMetadata
@@ -97,7 +97,7 @@ var reasonNames = [reasonFault]string{
 	ReasonRule:            "rule",
 	ReasonUntracked:       "untracked",
 	ReasonRelated:         "related",
-	ReasonLifeLine:        "life-line",
+	ReasonFailsafe:        "failsafe",
 	ReasonExemptResolvers: "exempt-resolvers",
 	ReasonExemptMetadata:  "exempt-metadata",
 	ReasonExemptTime:      "exempt-time",

@@ -116,7 +116,7 @@ func TestRecompileAgainstFresh(t *testing.T) {
 			for range 200 {
 				q := randomQuery(rng, p)
 				pkt := q.packet()
-				if LifeLineOf(&pkt, q.Direction) != policy.NoLifeLine {
+				if FailsafeOf(&pkt, q.Direction) != policy.NoFailsafe {
 					continue
 				}
 				a := again.Device(q.Device)

@@ -63,8 +63,8 @@ type attachmentTemplate struct {
 	wide *wideRules
 	// related is true when ICMP errors about live flows pass.
 	related bool
-	// cut are the life lines that are switched off.
-	cut policy.Set[policy.LifeLine]
+	// cut are the failsafes that are switched off.
+	cut policy.Set[policy.Failsafe]
 	// matchers by direction and family (0: IPv4, 1: IPv6).
 	matchers [2][2]*matcher
 }

@@ -114,7 +114,7 @@ func TestUntrackedAgainstNaive(t *testing.T) {
 			opens := naiveUntracked(p, groups, q.Direction, v6, q.Protocol, q.DstPort)
 			// Without a flow a datagram may as well be an answer.
 			answers := q.Protocol == 17 && naiveUntracked(p, groups, q.Direction.Reverse(), v6, q.Protocol, q.SrcPort)
-			want := x.Verdict.Accept() && x.Verdict.Reason != ReasonLifeLine && (opens || answers)
+			want := x.Verdict.Accept() && x.Verdict.Reason != ReasonFailsafe && (opens || answers)
 			if got := x.Verdict.Reason == ReasonUntracked; got != want || x.Tracking.Untracked != want {
 				t.Fatalf("seed %d: %+v: %s (%+v), untracked by T2: %t", seed, q, x.Verdict.Reason, x.Tracking, want)
 			}

@@ -85,8 +85,8 @@ func Diff(from, to *Policy) []Change {
 	d.value("tracking", a.Tracking, b.Tracking)
 	d.value("icmp_errors", a.ICMPErrors, b.ICMPErrors)
 	d.value("exempt", a.Exempt, b.Exempt)
-	for _, l := range LifeLines() {
-		d.value("life_lines."+l.String(), !a.CutLifeLines.Has(l), !b.CutLifeLines.Has(l))
+	for _, l := range Failsafes() {
+		d.value("failsafe."+l.String(), !a.CutFailsafes.Has(l), !b.CutFailsafes.Has(l))
 	}
 	d.value("on_stop", a.OnStop, b.OnStop)
 	d.value("on_failure.gone", a.OnGone, b.OnGone)

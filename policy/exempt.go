@@ -66,10 +66,10 @@ func (x Exemption) Addresses() []netip.Addr { return exemptions[x].addresses }
 // Exemptions lists every exemption in the order in which outputs show them.
 func Exemptions() []Exemption { return []Exemption{ExemptResolvers, ExemptMetadata, ExemptTime} }
 
-// Set is a set of life lines or of exemptions. The zero value is empty. Sets are
+// Set is a set of failsafes or of exemptions. The zero value is empty. Sets are
 // values and can be compared.
 type Set[T interface {
-	LifeLine | Exemption
+	Failsafe | Exemption
 	String() string
 }] uint16
 

@@ -2,13 +2,13 @@ package policy
 
 import "fmt"
 
-// LifeLine names traffic of a machine with its link without which it loses its
+// Failsafe names traffic of a machine with its link without which it loses its
 // neighbours or its address. Each passes whatever the rules say
 // (X3, §4) unless the settings switch it off.
-type LifeLine uint8
+type Failsafe uint8
 
 const (
-	NoLifeLine LifeLine = iota
+	NoFailsafe Failsafe = iota
 	// NeighbourDiscovery is ICMPv6 133-137 with hop limit 255 (RFC 4861).
 	NeighbourDiscovery
 	// MulticastListener is ICMPv6 130-132 and 143 with hop limit 1 from a
@@ -24,12 +24,12 @@ const (
 	OwnMulticast
 )
 
-var lifeLines = [...]struct {
+var failsafes = [...]struct {
 	name string
 	// lost is what goes wrong without it.
 	lost string
 }{
-	NoLifeLine:         {},
+	NoFailsafe:         {},
 	NeighbourDiscovery: {"neighbour-discovery", "no IPv6 neighbour or router is found unless rules permit ICMPv6 133-137 both ways"},
 	MulticastListener:  {"multicast-listener-discovery", "switches may stop delivering IPv6 multicast, neighbour discovery included"},
 	DHCPClient:         {"dhcpv4-client", "the machine loses its IPv4 address with its lease unless rules permit UDP 67 and 68"},
@@ -38,26 +38,26 @@ var lifeLines = [...]struct {
 }
 
 // String returns the name in the policy file and in every output, "" for
-// NoLifeLine: that of the kernel rule's counter in filter/nft.
-func (l LifeLine) String() string { return lifeLines[l].name }
+// NoFailsafe: that of the kernel rule's counter in filter/nft.
+func (l Failsafe) String() string { return failsafes[l].name }
 
-// LifeLines lists every life line in the order in which outputs show them.
-func LifeLines() []LifeLine {
-	out := make([]LifeLine, 0, len(lifeLines)-1)
-	for l := NeighbourDiscovery; int(l) < len(lifeLines); l++ {
+// Failsafes lists every failsafe in the order in which outputs show them.
+func Failsafes() []Failsafe {
+	out := make([]Failsafe, 0, len(failsafes)-1)
+	for l := NeighbourDiscovery; int(l) < len(failsafes); l++ {
 		out = append(out, l)
 	}
 	return out
 }
 
-// checkLifeLines warns of each that is switched off: nothing else in a policy can
+// checkFailsafes warns of each that is switched off: nothing else in a policy can
 // take the machine off the network for good.
-func (s Settings) checkLifeLines(report func(Problem)) {
-	for _, l := range LifeLines() {
-		if s.CutLifeLines.Has(l) {
+func (s Settings) checkFailsafes(report func(Problem)) {
+	for _, l := range Failsafes() {
+		if s.CutFailsafes.Has(l) {
 			report(Problem{
-				Field: "settings.life_lines." + l.String(), Severity: SeverityWarning,
-				Message: fmt.Sprintf("life line %s is off: %s", l, lifeLines[l].lost),
+				Field: "settings.failsafe." + l.String(), Severity: SeverityWarning,
+				Message: fmt.Sprintf("failsafe %s is off: %s", l, failsafes[l].lost),
 				Hint:    "leave it out unless the rules cover it",
 			})
 		}

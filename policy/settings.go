@@ -117,8 +117,8 @@ type Settings struct {
 	ICMPErrors ICMPErrors
 	// Exempt are the services that pass whatever the rules say.
 	Exempt Set[Exemption]
-	// CutLifeLines are those that are switched off: rules decide about them.
-	CutLifeLines Set[LifeLine]
+	// CutFailsafes are those that are switched off: rules decide about them.
+	CutFailsafes Set[Failsafe]
 	OnStop       OnStop
 	// OnGone is settings.on_failure.gone: the daemon died.
 	OnGone FailAction
@@ -171,5 +171,5 @@ func (s Settings) check(report func(Problem)) {
 	if s.MaxFlows < 1 || s.MaxFlows > MaxMaxFlows {
 		invalid("settings.max_flows", fmt.Sprintf("1 to %d", MaxMaxFlows), "max_flows %d is out of range", s.MaxFlows)
 	}
-	s.checkLifeLines(report)
+	s.checkFailsafes(report)
 }

@@ -19,7 +19,7 @@ import (
 )
 
 // barrage sends all shots and compares what arrived with what should. Unlike a
-// volley it waits for what must not arrive: life lines pass by the queue and so
+// volley it waits for what must not arrive: failsafes pass by the queue and so
 // cannot tell what has left it. With all it wants everything to arrive.
 func barrage(t *testing.T, when string, shots []shot, all bool) {
 	t.Helper()
@@ -105,8 +105,8 @@ func linkLocal(t testing.TB, dev *netlab.Device) netip.Addr {
 // on names the device by number, as an address that is only written to needs it.
 func on(dev *netlab.Device, a string) netip.Addr { return ip(a).WithZone(strconv.Itoa(dev.Index())) }
 
-// lifeLines are all life lines and what comes close to each.
-func lifeLines(t *testing.T, client, server *netlab.Device) (shots []shot) {
+// failsafes are all failsafes and what comes close to each.
+func failsafes(t *testing.T, client, server *netlab.Device) (shots []shot) {
 	t.Helper()
 	c4, s4, c6, s6 := client.IPv4(), server.IPv4(), client.IPv6(), server.IPv6()
 	cLL, sLL := linkLocal(t, client).WithZone(""), linkLocal(t, server).WithZone("")
@@ -213,15 +213,15 @@ func lifeLines(t *testing.T, client, server *netlab.Device) (shots []shot) {
 	return shots
 }
 
-// TestLifeLines puts a policy in force that allows nothing but one port in. What
+// TestFailsafes puts a policy in force that allows nothing but one port in. What
 // keeps the machine on the network passes nevertheless, whether the daemon lives
 // or not, and what merely looks like it does not (X1, X2, X3).
-func TestLifeLines(t *testing.T) {
+func TestFailsafes(t *testing.T) {
 	t.Parallel()
 	parity.Proves(t, "X3", "exempt dhcp")
 	lab := labtest.New(t, netlab.Pair())
 	client, server := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")
-	shots := lifeLines(t, client, server)
+	shots := failsafes(t, client, server)
 	var admitted []shot
 	for i, a := range families(server) {
 		from, at := newInbox(t, client.Host(), port(families(client)[i], 0)), newInbox(t, server.Host(), port(a, gateIn))
@@ -300,24 +300,24 @@ func TestOwnMulticastLoopsBack(t *testing.T) {
 	d := enforce(t, server.Host(), with())
 	volley(t, shots)
 	barrage(t, "protected", shots, false)
-	d.reload(with("life_lines: { own-multicast: false }"))
+	d.reload(with("failsafe: { own-multicast: false }"))
 	for i := range shots {
 		shots[i].pass = shots[i].pass && shots[i].what == "what a rule admits"
 	}
 	barrage(t, "switched off", shots, false)
 }
 
-// TestCutLifeLines switches off one life line after the other: it is left to the
+// TestCutFailsafes switches off one failsafe after the other: it is left to the
 // rules, and the others pass as before. What the kernel's rules leave to the
 // daemon obeys the same switch.
-func TestCutLifeLines(t *testing.T) {
+func TestCutFailsafes(t *testing.T) {
 	t.Parallel()
 	// With neighbours that are known nothing else depends on their discovery.
 	topology := netlab.Pair()
 	topology.Links[0].Neighbours = netlab.NeighboursStatic
 	lab := labtest.New(t, topology)
 	client, server := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")
-	shots := lifeLines(t, client, server)
+	shots := failsafes(t, client, server)
 	cLL, sLL := linkLocal(t, client).WithZone(""), linkLocal(t, server).WithZone("")
 	queued := raw(t, "DHCPv6 answer behind an extension header in", client, newRawInbox(t, server.Host(), wire.ProtoUDP, netip.IPv6Unspecified()),
 		func(content []byte) []byte {
@@ -335,7 +335,7 @@ func TestCutLifeLines(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			parity.Proves(t, "X2")
-			d.reload(policy("life_lines: { " + name + ": false }"))
+			d.reload(policy("failsafe: { " + name + ": false }"))
 			left, cut := slices.Clone(shots), 0
 			for i := range left {
 				if left[i].pass && strings.HasPrefix(left[i].what, first) {
@@ -344,7 +344,7 @@ func TestCutLifeLines(t *testing.T) {
 				}
 			}
 			if cut == 0 {
-				t.Fatal("nothing here is that life line")
+				t.Fatal("nothing here is that failsafe")
 			}
 			barrage(t, "without "+name, left, false)
 			for _, x := range d.exemptions() {
@@ -352,14 +352,14 @@ func TestCutLifeLines(t *testing.T) {
 				if x.Name == name {
 					want = "off"
 				}
-				if x.Kind == "life-line" && x.State != want && x.State != "always" {
+				if x.Kind == "failsafe" && x.State != want && x.State != "always" {
 					t.Errorf("status has %+v", x)
 				}
 			}
 			if out, _ := d.sgfw("status"); !strings.Contains(out, "SWITCHED OFF") || !strings.Contains(out, "decide about: "+name+"\n") {
 				t.Errorf("status:\n%s", out)
 			}
-			if out, code := d.sgfw("check", d.config); code != 0 || !strings.Contains(out, "life line "+name+" is off") {
+			if out, code := d.sgfw("check", d.config); code != 0 || !strings.Contains(out, "failsafe "+name+" is off") {
 				t.Errorf("check: exit %d\n%s", code, out)
 			}
 		})

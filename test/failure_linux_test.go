@@ -61,7 +61,7 @@ func resolve(t testing.TB, dev *netlab.Device, a netip.Addr) bool {
 }
 
 // TestKilledStaysClosed is on_failure: { gone: drop }, the default: after kill -9
-// nothing passes but the life lines, and the next daemon takes over at once.
+// nothing passes but the failsafes, and the next daemon takes over at once.
 func TestKilledStaysClosed(t *testing.T) {
 	t.Parallel()
 	client, server, g := newPair(t)

@@ -49,7 +49,7 @@ var documents = map[string]any{
 // fieldWords are the values of fields that take a few only.
 var fieldWords = map[string][]string{
 	"Finding.Level":          {api.LevelOK, api.LevelNote, api.LevelWarning, api.LevelProblem},
-	"Exemption.Kind":         {api.KindLifeLine, api.KindService},
+	"Exemption.Kind":         {api.KindFailsafe, api.KindService},
 	"Exemption.State":        {api.ExemptionOn, api.ExemptionOff, api.ExemptionAlways, api.ExemptionMissing},
 	"Status.State":           {api.StateRunning, api.StateDegraded},
 	"LogRecord.Type":         {api.LogVerdict, api.LogLost},

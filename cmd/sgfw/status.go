@@ -74,8 +74,8 @@ func (p *program) printStatus(s api.Status) error {
 		t.row("", fmt.Sprintf("prefix lists %s, entries in a list %s", used(q.PrefixLists), used(q.PrefixListEntries)))
 	}
 	t.row("tracking", trackingText(s))
-	if names := exemptionNames(s, api.KindLifeLine, api.ExemptionOff); len(names) > 0 {
-		t.row("SWITCHED OFF", "life lines that the rules decide about: "+strings.Join(names, ", "))
+	if names := exemptionNames(s, api.KindFailsafe, api.ExemptionOff); len(names) > 0 {
+		t.row("SWITCHED OFF", "failsafes that the rules decide about: "+strings.Join(names, ", "))
 	}
 	if names := exemptionNames(s, api.KindService, api.ExemptionOn); len(names) > 0 {
 		t.row("exempt", "whatever the rules say: "+strings.Join(names, ", "))
@@ -85,8 +85,8 @@ func (p *program) printStatus(s api.Status) error {
 		s.Table.Name, yesNo(s.Table.Owner), yesNo(s.Table.Persist), s.Table.Reassembly, s.Table.Repaired))
 	t.row("hooks", fmt.Sprintf("%s at priority %d, to queues %s by the %s expression",
 		strings.Join(s.Table.Hooks, ", "), s.Table.Priority, queueRange(s.Queues), s.Table.QueueExpression))
-	if len(s.Table.MissingLifeLines) > 0 {
-		t.row("", "life lines that this kernel cannot express: "+strings.Join(s.Table.MissingLifeLines, ", "))
+	if len(s.Table.MissingFailsafes) > 0 {
+		t.row("", "failsafes that this kernel cannot express: "+strings.Join(s.Table.MissingFailsafes, ", "))
 	}
 	for i, n := range s.Interference {
 		label := ""

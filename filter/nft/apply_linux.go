@@ -35,7 +35,7 @@ func (f features) flags(g Gone) uint32 {
 // good the same way; Repair does it with less of a gap.
 //
 // A change of Gone needs a table with other flags, which the kernel only gives
-// to a new one: managed devices are then closed, but for the life lines, for
+// to a new one: managed devices are then closed, but for the failsafes, for
 // some milliseconds, and packets that wait in queues are dropped. The same holds
 // for the first Apply over a table left with other flags.
 //
@@ -53,7 +53,7 @@ func (t *Table) Apply(p Plan) error {
 }
 
 // Repair is Apply to a table that somebody else has altered or deleted. It closes
-// the devices first, but for the life lines: a rule that drops is in force within a
+// the devices first, but for the failsafes: a rule that drops is in force within a
 // millisecond or two, while one that queues by an xtables target waits for the
 // kernel to be done with the rules that were deleted before
 // (nft_compat_wait_for_destructors, net/netfilter/nft_compat.c), some ten
@@ -132,7 +132,7 @@ func (t *Table) apply(p Plan) error {
 	return t.removeTable(closedTable)
 }
 
-// Bar closes the devices of a plan, but for the life lines, in a table beside ours,
+// Bar closes the devices of a plan, but for the failsafes, in a table beside ours,
 // until Unbar: against whoever alters ours again as soon as it is repaired. It does
 // nothing if that table stands already.
 func (t *Table) Bar(p Plan) error {
@@ -330,7 +330,7 @@ func (t *Table) replace(exists bool, flags uint32, chains []chain) error {
 }
 
 // closeDevices makes a second table like ours that drops instead of queueing.
-// The life lines hold in it, and so does reassembly; it ends with its owner as
+// The failsafes hold in it, and so does reassembly; it ends with its owner as
 // ours will.
 func (t *Table) closeDevices(flags uint32, chains []chain) error {
 	if err := t.removeTable(closedTable); err != nil {

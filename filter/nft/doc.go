@@ -8,10 +8,10 @@
 //	               iifname PREFIX* goto host-in
 //	chain forward  iifname, and then oifname, the same: goto verdict
 //	chain output   oifname, the same: goto host-out
-//	chain host-in  life lines accept, everything else goto verdict
-//	chain host-out life lines accept, everything else goto verdict
+//	chain host-in  failsafes accept, everything else goto verdict
+//	chain host-out failsafes accept, everything else goto verdict
 //	chain guest-in, guest-out  the same for devices with a guest behind them,
-//	               whose life lines run the other way
+//	               whose failsafes run the other way
 //	chain verdict  queue BASE..BASE+COUNT-1, or drop while the queues cannot be had
 //	chain reassembly  never reached; its one rule holds kernel defragmentation
 //
@@ -28,6 +28,6 @@
 // measured under load on kernel 6.18. Against a program that does it in a loop
 // [Table.Bar] closes the devices in a second table.
 //
-// The life lines (see [LifeLines]) are accepted in the table, so that they hold
+// The failsafes (see [Failsafes]) are accepted in the table, so that they hold
 // while nobody answers the queues.
 package nft

@@ -52,8 +52,8 @@ type Facts struct {
 	// Bypass: queues without a listener let packets pass. Only where Gone is accept
 	// and the kernel has no owned tables.
 	Bypass bool
-	// Missing lists the life lines that this kernel cannot express.
-	Missing []LifeLine
+	// Missing lists the failsafes that this kernel cannot express.
+	Missing []Failsafe
 	// Generation is the number of the ruleset transaction after which the table was
 	// last read back and found as planned; 0: not installed.
 	Generation uint32

@@ -53,10 +53,10 @@ func (l *lab) joinGroups(device string) (v4, v6 *net.UDPConn) {
 	return v4, v6
 }
 
-// TestLifeLinesIn sends one frame at a time to a host whose queues nobody
-// answers and looks which counter moved: that of the life line, or that of the
+// TestFailsafesIn sends one frame at a time to a host whose queues nobody
+// answers and looks which counter moved: that of the failsafe, or that of the
 // queue.
-func TestLifeLinesIn(t *testing.T) {
+func TestFailsafesIn(t *testing.T) {
 	host, peer := pair(t)
 	host.joinGroups("eth0")
 	table := host.open()
@@ -66,17 +66,17 @@ func TestLifeLinesIn(t *testing.T) {
 	const ll, global, all = "fe80::77", "fd07::2", "ff02::1"
 	ownLL := host.linkLocal("eth0")
 
-	const queued = LifeLine(counterQueued)
+	const queued = Failsafe(counterQueued)
 	for _, c := range []struct {
 		name   string
 		packet []byte
 		dst    string // link-layer destination: a group, or the host
-		want   LifeLine
+		want   Failsafe
 	}{
-		{"router advertisement", ip6(ll, all, protoICMP6, 255, icmp6(134)), all, LifeNeighbour},
-		{"neighbour solicitation, global source", ip6(global, "fd07::1", protoICMP6, 255, icmp6(135)), "", LifeNeighbour},
-		{"redirect", ip6(ll, "fd07::1", protoICMP6, 255, icmp6(137)), "", LifeNeighbour},
-		{"duplicate address detection", ip6("::", all, protoICMP6, 255, icmp6(135)), all, LifeNeighbour},
+		{"router advertisement", ip6(ll, all, protoICMP6, 255, icmp6(134)), all, FailsafeNeighbour},
+		{"neighbour solicitation, global source", ip6(global, "fd07::1", protoICMP6, 255, icmp6(135)), "", FailsafeNeighbour},
+		{"redirect", ip6(ll, "fd07::1", protoICMP6, 255, icmp6(137)), "", FailsafeNeighbour},
+		{"duplicate address detection", ip6("::", all, protoICMP6, 255, icmp6(135)), all, FailsafeNeighbour},
 		{"solicitation from beyond the link", ip6(global, "fd07::1", protoICMP6, 254, icmp6(135)), "", queued},
 		{"type below", ip6(ll, "fd07::1", protoICMP6, 255, icmp6(132)), "", queued},
 		{"type above", ip6(ll, "fd07::1", protoICMP6, 255, icmp6(138)), "", queued},
@@ -84,13 +84,13 @@ func TestLifeLinesIn(t *testing.T) {
 		{"solicitation behind an extension header", ip6(global, "fd07::1", protoDest, 255, destOptions(protoICMP6, icmp6(135))), "", queued},
 		// Reassembly takes the header away; what it then marks as fragmented, the kernel
 		// itself refuses (ndisc_suppress_frag_ndisc, RFC 6980).
-		{"solicitation in a fragment", ip6(global, "fd07::1", protoFragment, 255, fragment6(protoICMP6, 0, icmp6(135))), "", LifeNeighbour},
+		{"solicitation in a fragment", ip6(global, "fd07::1", protoFragment, 255, fragment6(protoICMP6, 0, icmp6(135))), "", FailsafeNeighbour},
 		{"TCP with the bytes of a solicitation", ip6(global, "fd07::1", protoTCP, 255, icmp6(135)), "", queued},
 
-		{"listener query", ip6(ll, all, protoHopByHop, 1, hopByHop(protoICMP6, icmp6(130))), all, LifeMulticastListener},
-		{"listener report", ip6(ll, all, protoHopByHop, 1, hopByHop(protoICMP6, icmp6(131))), all, LifeMulticastListener},
-		{"listener done", ip6(ll, all, protoHopByHop, 1, hopByHop(protoICMP6, icmp6(132))), all, LifeMulticastListener},
-		{"listener report 2", ip6("::", all, protoHopByHop, 1, hopByHop(protoICMP6, icmp6(143))), all, LifeMulticastListener},
+		{"listener query", ip6(ll, all, protoHopByHop, 1, hopByHop(protoICMP6, icmp6(130))), all, FailsafeMulticastListener},
+		{"listener report", ip6(ll, all, protoHopByHop, 1, hopByHop(protoICMP6, icmp6(131))), all, FailsafeMulticastListener},
+		{"listener done", ip6(ll, all, protoHopByHop, 1, hopByHop(protoICMP6, icmp6(132))), all, FailsafeMulticastListener},
+		{"listener report 2", ip6("::", all, protoHopByHop, 1, hopByHop(protoICMP6, icmp6(143))), all, FailsafeMulticastListener},
 		{"listener report, hop limit 2", ip6(ll, all, protoHopByHop, 2, hopByHop(protoICMP6, icmp6(131))), all, queued},
 		{"listener report, global source", ip6(global, all, protoHopByHop, 1, hopByHop(protoICMP6, icmp6(131))), all, queued},
 		{"listener report, fec0::", ip6("fec0::1", all, protoHopByHop, 1, hopByHop(protoICMP6, icmp6(131))), all, queued},
@@ -99,14 +99,14 @@ func TestLifeLinesIn(t *testing.T) {
 		{"UDP in the shape of a report", ip6(ll, all, protoHopByHop, 1, hopByHop(protoUDP, icmp6(131))), all, queued},
 		{"type 144", ip6(ll, all, protoHopByHop, 1, hopByHop(protoICMP6, icmp6(144))), all, queued},
 
-		{"DHCP offer, broadcast", ip4("10.7.0.2", "255.255.255.255", protoUDP, 0, udp(67, 68, "offer")), "255.255.255.255", LifeDHCPv4},
-		{"DHCP ack, unicast", ip4("192.0.2.1", "10.7.0.1", protoUDP, 0, udp(67, 68, "ack")), "", LifeDHCPv4},
+		{"DHCP offer, broadcast", ip4("10.7.0.2", "255.255.255.255", protoUDP, 0, udp(67, 68, "offer")), "255.255.255.255", FailsafeDHCPv4},
+		{"DHCP ack, unicast", ip4("192.0.2.1", "10.7.0.1", protoUDP, 0, udp(67, 68, "ack")), "", FailsafeDHCPv4},
 		{"DHCP request to us as a server", ip4("10.7.0.2", "10.7.0.1", protoUDP, 0, udp(68, 67, "")), "", queued},
 		{"DHCP port 67 to another", ip4("10.7.0.2", "10.7.0.1", protoUDP, 0, udp(67, 69, "")), "", queued},
 		{"TCP with DHCP ports", ip4("10.7.0.2", "10.7.0.1", protoTCP, 0, append(udp(67, 68, ""), make([]byte, 12)...)), "", queued},
 		{"IPv6 with DHCPv4 ports", ip6(ll, "fd07::1", protoUDP, 64, udp(67, 68, "")), "", queued},
 
-		{"DHCPv6 reply", ip6(ll, ownLL, protoUDP, 64, udp(547, 546, "reply")), "", LifeDHCPv6},
+		{"DHCPv6 reply", ip6(ll, ownLL, protoUDP, 64, udp(547, 546, "reply")), "", FailsafeDHCPv6},
 		{"DHCPv6 reply, global source", ip6(global, "fd07::1", protoUDP, 64, udp(547, 546, "")), "", queued},
 		{"DHCPv6 request to us as a server", ip6(ll, ownLL, protoUDP, 64, udp(546, 547, "")), "", queued},
 		{"DHCPv6 reply behind an extension header", ip6(ll, ownLL, protoDest, 64, destOptions(protoUDP, udp(547, 546, ""))), "", queued},
@@ -127,7 +127,7 @@ func TestLifeLinesIn(t *testing.T) {
 				dst = multicastMAC(c.dst)
 			}
 			moved := table.moved(t, func() { wire.send(ethernet(dst, peerMAC, c.packet)) })
-			if !slices.Equal(moved, []LifeLine{c.want}) {
+			if !slices.Equal(moved, []Failsafe{c.want}) {
 				t.Errorf("counted as %v, want %v", moved, c.want)
 			}
 		})
@@ -140,7 +140,7 @@ func TestLifeLinesIn(t *testing.T) {
 			wire.send(ethernet(multicastMAC("224.0.0.251"), peerMAC, ip4("10.7.0.1", "224.0.0.251", protoUDP, 0x2000, datagram[:16])))
 			wire.send(ethernet(multicastMAC("224.0.0.251"), peerMAC, ip4("10.7.0.1", "224.0.0.251", protoUDP, 2, datagram[16:])))
 		})
-		if !slices.Equal(moved, []LifeLine{queued}) {
+		if !slices.Equal(moved, []Failsafe{queued}) {
 			t.Errorf("IPv4: counted as %v", moved)
 		}
 		moved = table.moved(t, func() {
@@ -149,15 +149,15 @@ func TestLifeLinesIn(t *testing.T) {
 					ip6(ownLL, "ff02::fb", protoFragment, 255, fragment6(protoUDP, field, datagram[16*i:16*i+16]))))
 			}
 		})
-		if !slices.Equal(moved, []LifeLine{queued}) {
+		if !slices.Equal(moved, []Failsafe{queued}) {
 			t.Errorf("IPv6: counted as %v", moved)
 		}
 	})
 }
 
-// TestGuestLifeLinesIn: what comes in through a guest's device leaves the guest,
+// TestGuestFailsafesIn: what comes in through a guest's device leaves the guest,
 // which is a DHCP client and no server.
-func TestGuestLifeLinesIn(t *testing.T) {
+func TestGuestFailsafesIn(t *testing.T) {
 	host, peer := pair(t)
 	host.joinGroups("eth0")
 	table := host.open()
@@ -170,20 +170,20 @@ func TestGuestLifeLinesIn(t *testing.T) {
 	ownLL := host.linkLocal("eth0")
 	host.udp("0.0.0.0:67") // somebody listens: no error goes back through the queue
 
-	const queued = LifeLine(counterQueued)
+	const queued = Failsafe(counterQueued)
 	for _, c := range []struct {
 		name   string
 		packet []byte
 		dst    string
-		want   LifeLine
+		want   Failsafe
 	}{
-		{"DHCP discover", ip4("0.0.0.0", "255.255.255.255", protoUDP, 0, udp(68, 67, "discover")), "255.255.255.255", LifeDHCPv4},
-		{"DHCP renewal", ip4("10.7.0.2", "10.7.0.1", protoUDP, 0, udp(68, 67, "renew")), "", LifeDHCPv4},
+		{"DHCP discover", ip4("0.0.0.0", "255.255.255.255", protoUDP, 0, udp(68, 67, "discover")), "255.255.255.255", FailsafeDHCPv4},
+		{"DHCP renewal", ip4("10.7.0.2", "10.7.0.1", protoUDP, 0, udp(68, 67, "renew")), "", FailsafeDHCPv4},
 		{"DHCP offer of a rogue server", ip4("10.7.0.2", "255.255.255.255", protoUDP, 0, udp(67, 68, "offer")), "255.255.255.255", queued},
-		{"DHCPv6 solicit", ip6(ll, ownLL, protoUDP, 64, udp(546, 547, "solicit")), "", LifeDHCPv6},
+		{"DHCPv6 solicit", ip6(ll, ownLL, protoUDP, 64, udp(546, 547, "solicit")), "", FailsafeDHCPv6},
 		{"DHCPv6 reply of a rogue server", ip6(ll, ownLL, protoUDP, 64, udp(547, 546, "reply")), "", queued},
-		{"duplicate address detection", ip6("::", all, protoICMP6, 255, icmp6(135)), all, LifeNeighbour},
-		{"listener report", ip6(ll, all, protoHopByHop, 1, hopByHop(protoICMP6, icmp6(143))), all, LifeMulticastListener},
+		{"duplicate address detection", ip6("::", all, protoICMP6, 255, icmp6(135)), all, FailsafeNeighbour},
+		{"listener report", ip6(ll, all, protoHopByHop, 1, hopByHop(protoICMP6, icmp6(143))), all, FailsafeMulticastListener},
 		{"echo request", ip6("fd07::2", "fd07::1", protoICMP6, 255, icmp6(128)), "", queued},
 		{"multicast with this machine's source", ip4("10.7.0.1", "224.0.0.251", protoUDP, 0, udp(5353, 5353, "forged")), "224.0.0.251", queued},
 	} {
@@ -193,7 +193,7 @@ func TestGuestLifeLinesIn(t *testing.T) {
 				dst = multicastMAC(c.dst)
 			}
 			moved := table.moved(t, func() { wire.send(ethernet(dst, peerMAC, c.packet)) })
-			if !slices.Equal(moved, []LifeLine{c.want}) {
+			if !slices.Equal(moved, []Failsafe{c.want}) {
 				t.Errorf("counted as %v, want %v", moved, c.want)
 			}
 		})
@@ -202,7 +202,7 @@ func TestGuestLifeLinesIn(t *testing.T) {
 
 // moved runs f and tells which counters it moved by one packet. Other traffic of
 // a fresh link (its own MLD and DAD) must have ended before.
-func (t *Table) moved(tt *testing.T, f func()) (names []LifeLine) {
+func (t *Table) moved(tt *testing.T, f func()) (names []Failsafe) {
 	tt.Helper()
 	before := t.settled(tt)
 	f()
@@ -214,7 +214,7 @@ func (t *Table) moved(tt *testing.T, f func()) (names []LifeLine) {
 		names = nil
 		for n, c := range after {
 			for range c.Packets - before[n].Packets {
-				names = append(names, LifeLine(n))
+				names = append(names, Failsafe(n))
 			}
 		}
 		if len(names) > 0 || time.Now().After(deadline) {

@@ -49,7 +49,7 @@ func TestOwnMulticast(t *testing.T) {
 			for _, on := range []bool{true, false} {
 				p := one
 				if !on {
-					p.Without = []LifeLine{LifeOwnMulticast}
+					p.Without = []Failsafe{FailsafeOwnMulticast}
 				}
 				// A guest behind the device changes nothing: these are our own packets.
 				p.Devices = []Device{{Name: "eth0", Mode: c.mode}}
@@ -58,10 +58,10 @@ func TestOwnMulticast(t *testing.T) {
 				text := fmt.Sprintf("own %v %v", on, c.mode)
 				send(t, c.from, c.to, []byte(text))
 				if got := gets(c.at, text, waitFor(on)); got != on {
-					t.Errorf("life line on %v: heard ourselves: %v", on, got)
+					t.Errorf("failsafe on %v: heard ourselves: %v", on, got)
 				}
 				if got := q.seen(hookInput); (got == 0) != on {
-					t.Errorf("life line on %v: %d copies queued on input", on, got)
+					t.Errorf("failsafe on %v: %d copies queued on input", on, got)
 				}
 			}
 		})
@@ -85,14 +85,14 @@ func TestForgedOwnMulticastOnTun(t *testing.T) {
 				t.Fatal(err)
 			}
 		})
-		if !slices.Equal(moved, []LifeLine{counterQueued}) {
+		if !slices.Equal(moved, []Failsafe{counterQueued}) {
 			t.Errorf("counted as %v", moved)
 		}
 	}
 }
 
-// TestLifeLinesOut sends from a host whose queues nobody answers.
-func TestLifeLinesOut(t *testing.T) {
+// TestFailsafesOut sends from a host whose queues nobody answers.
+func TestFailsafesOut(t *testing.T) {
 	host, peer := pair(t)
 	table := host.open()
 	host.apply(table, plan(GoneDrop, "eth0"))
@@ -119,9 +119,9 @@ func TestLifeLinesOut(t *testing.T) {
 		})
 	}
 	t.Run("listener report", func(t *testing.T) {
-		before := table.settled(t)[string(LifeMulticastListener)]
+		before := table.settled(t)[string(FailsafeMulticastListener)]
 		host.joinGroups("eth0")
-		for deadline := time.Now().Add(arrives); table.settled(t)[string(LifeMulticastListener)] == before; {
+		for deadline := time.Now().Add(arrives); table.settled(t)[string(FailsafeMulticastListener)] == before; {
 			if time.Now().After(deadline) {
 				t.Fatal("not counted")
 			}
@@ -129,9 +129,9 @@ func TestLifeLinesOut(t *testing.T) {
 	})
 }
 
-// TestGuestLifeLinesOut: this machine is the DHCP server of the guest behind the
+// TestGuestFailsafesOut: this machine is the DHCP server of the guest behind the
 // device, and no client of it.
-func TestGuestLifeLinesOut(t *testing.T) {
+func TestGuestFailsafesOut(t *testing.T) {
 	host, peer := pair(t)
 	table := host.open()
 	p := plan(GoneDrop)
@@ -168,15 +168,15 @@ func TestGuestLifeLinesOut(t *testing.T) {
 }
 
 // TestNeighbourResolution: with nobody answering the queues, both sides still
-// learn each other's link-layer address, because of the life line.
+// learn each other's link-layer address, because of the failsafe.
 func TestNeighbourResolution(t *testing.T) {
 	for _, on := range []bool{true, false} {
-		t.Run(fmt.Sprintf("life line %v", on), func(t *testing.T) {
+		t.Run(fmt.Sprintf("failsafe %v", on), func(t *testing.T) {
 			host, peer := pair(t)
 			table := host.open()
 			p := plan(GoneDrop, "eth0")
 			if !on {
-				p.Without = []LifeLine{LifeNeighbour}
+				p.Without = []Failsafe{FailsafeNeighbour}
 			}
 			host.apply(table, p)
 			send(t, peer.udp("[fd07::2]:0"), "[fd07::1]:9", []byte("who are you"))

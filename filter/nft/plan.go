@@ -35,7 +35,7 @@ func (g Gone) String() string {
 // maxDeviceName is IFNAMSIZ less its terminating zero (include/uapi/linux/if.h).
 const maxDeviceName = 15
 
-// Mode says which side of a device is protected, and so which life lines pass
+// Mode says which side of a device is protected, and so which failsafes pass
 // in which direction. The packets in through it (input and forward) and out
 // through it (output and forward) are queued in either mode.
 type Mode uint8
@@ -100,8 +100,8 @@ type Plan struct {
 	Gone       Gone
 	// Closed drops what would be queued, for as long as the queues cannot be had.
 	Closed bool
-	// Without lists the life lines that are switched off.
-	Without []LifeLine
+	// Without lists the failsafes that are switched off.
+	Without []Failsafe
 }
 
 // Validate tells everything that is wrong with the plan.
@@ -133,8 +133,8 @@ func (p Plan) Validate() error {
 		errs = append(errs, fmt.Errorf("unknown answer %d to a dead daemon", p.Gone))
 	}
 	for _, l := range p.Without {
-		if !slices.ContainsFunc(lifeLines, func(i LifeLineInfo) bool { return i.Name == l }) {
-			errs = append(errs, fmt.Errorf("unknown life line %q", l))
+		if !slices.ContainsFunc(failsafes, func(i FailsafeInfo) bool { return i.Name == l }) {
+			errs = append(errs, fmt.Errorf("unknown failsafe %q", l))
 		}
 	}
 	return errors.Join(errs...)

@@ -30,7 +30,7 @@ func TestPlanValidate(t *testing.T) {
 		{"at least one queue", func(p *Plan) { p.QueueCount = 0 }},
 		{"last number is 65535", func(p *Plan) { p.QueueBase = 65530 }},
 		{"unknown answer", func(p *Plan) { p.Gone = 2 }},
-		{"unknown life line", func(p *Plan) { p.Without = []LifeLine{"igmp"} }},
+		{"unknown failsafe", func(p *Plan) { p.Without = []Failsafe{"igmp"} }},
 	} {
 		bad := good.clone()
 		c.change(&bad)
@@ -45,15 +45,15 @@ func TestPlanValidate(t *testing.T) {
 	}
 }
 
-func TestLifeLinesAreNamedOnce(t *testing.T) {
-	seen := make(map[LifeLine]bool)
-	for _, l := range LifeLines() {
+func TestFailsafesAreNamedOnce(t *testing.T) {
+	seen := make(map[Failsafe]bool)
+	for _, l := range Failsafes() {
 		if l.Name == "" || seen[l.Name] || l.Source == "" || l.In == "" && l.Out == "" {
 			t.Errorf("%+v", l)
 		}
 		seen[l.Name] = true
 	}
-	for _, l := range []LifeLine{LifeNeighbour, LifeMulticastListener, LifeDHCPv4, LifeDHCPv6, LifeOwnMulticast} {
+	for _, l := range []Failsafe{FailsafeNeighbour, FailsafeMulticastListener, FailsafeDHCPv4, FailsafeDHCPv6, FailsafeOwnMulticast} {
 		if !seen[l] {
 			t.Errorf("%s is not listed", l)
 		}

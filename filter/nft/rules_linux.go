@@ -109,7 +109,7 @@ func (d *dispatch) to(c *chain, key expr.MetaKey, p Plan, where func(Mode) strin
 	}
 }
 
-// judged is a chain of exemptions before the queue. No life line is TCP, so TCP,
+// judged is a chain of exemptions before the queue. No failsafe is TCP, so TCP,
 // which is most traffic, skips them.
 func judged(exemptions [][]expr.Any) [][]expr.Any {
 	tcp := []expr.Any{meta(expr.MetaKeyL4PROTO), equal(unix.IPPROTO_TCP), goTo(chainVerdict)}
@@ -134,8 +134,8 @@ func rule(match []expr.Any, then ...expr.Any) []expr.Any {
 	return slices.Concat(match, then)
 }
 
-// exempt is the rule of a life line.
-func exempt(name LifeLine, matches ...[]expr.Any) []expr.Any {
+// exempt is the rule of a failsafe.
+func exempt(name Failsafe, matches ...[]expr.Any) []expr.Any {
 	return append(slices.Concat(matches...), count(string(name)), accept())
 }
 
@@ -145,13 +145,13 @@ func directly(protocol byte) []expr.Any {
 	return append(ipv6(), network(offIPv6NextHdr, 1), equal(protocol))
 }
 
-// intoProtected are the life lines that enter the protected machine.
+// intoProtected are the failsafes that enter the protected machine.
 func intoProtected(p Plan) (rules [][]expr.Any) {
-	rules = lifeLinesBoth(p)
-	if p.has(LifeDHCPv4) {
+	rules = failsafesBoth(p)
+	if p.has(FailsafeDHCPv4) {
 		rules = append(rules, dhcpv4(67, 68))
 	}
-	if p.has(LifeDHCPv6) {
+	if p.has(FailsafeDHCPv6) {
 		rules = append(rules, dhcpv6(547, 546))
 	}
 	return rules
@@ -159,37 +159,37 @@ func intoProtected(p Plan) (rules [][]expr.Any) {
 
 // ourMulticast is what this machine hears of itself, in either mode.
 func ourMulticast(p Plan, f features) [][]expr.Any {
-	if p.has(LifeOwnMulticast) && f.fib {
+	if p.has(FailsafeOwnMulticast) && f.fib {
 		return ownMulticast()
 	}
 	return nil
 }
 
-// outOfProtected are the life lines that leave the protected machine.
+// outOfProtected are the failsafes that leave the protected machine.
 func outOfProtected(p Plan) (rules [][]expr.Any) {
-	rules = lifeLinesBoth(p)
-	if p.has(LifeDHCPv4) {
+	rules = failsafesBoth(p)
+	if p.has(FailsafeDHCPv4) {
 		rules = append(rules, dhcpv4(68, 67))
 	}
-	if p.has(LifeDHCPv6) {
+	if p.has(FailsafeDHCPv6) {
 		rules = append(rules, dhcpv6(546, 547))
 	}
 	return rules
 }
 
-// lifeLinesBoth are the rules that do not depend on the direction.
-func lifeLinesBoth(p Plan) (rules [][]expr.Any) {
-	if p.has(LifeNeighbour) {
-		rules = append(rules, exempt(LifeNeighbour, directly(unix.IPPROTO_ICMPV6),
+// failsafesBoth are the rules that do not depend on the direction.
+func failsafesBoth(p Plan) (rules [][]expr.Any) {
+	if p.has(FailsafeNeighbour) {
+		rules = append(rules, exempt(FailsafeNeighbour, directly(unix.IPPROTO_ICMPV6),
 			[]expr.Any{network(offIPv6HopLimit, 1), equal(255), transport(offICMPType, 1)}, between(133, 137)))
 	}
-	if p.has(LifeMulticastListener) {
+	if p.has(FailsafeMulticastListener) {
 		hopByHop := append(directly(unix.IPPROTO_HOPOPTS), network(offHopByHopNext, 1), equal(unix.IPPROTO_ICMPV6),
 			network(offIPv6HopLimit, 1), equal(1))
 		unspecified := []expr.Any{network(offIPv6Saddr, 16), equal(make([]byte, 16)...)}
 		for _, source := range [][]expr.Any{linkLocalSource(), unspecified} {
 			for _, types := range [][]expr.Any{between(130, 132), {equal(143)}} {
-				rules = append(rules, exempt(LifeMulticastListener, hopByHop, source,
+				rules = append(rules, exempt(FailsafeMulticastListener, hopByHop, source,
 					[]expr.Any{transport(offICMPType, 1)}, types))
 			}
 		}
@@ -198,11 +198,11 @@ func lifeLinesBoth(p Plan) (rules [][]expr.Any) {
 }
 
 func dhcpv4(source, dest uint16) []expr.Any {
-	return exempt(LifeDHCPv4, ipv4(), []expr.Any{meta(expr.MetaKeyL4PROTO), equal(unix.IPPROTO_UDP)}, ports(source, dest))
+	return exempt(FailsafeDHCPv4, ipv4(), []expr.Any{meta(expr.MetaKeyL4PROTO), equal(unix.IPPROTO_UDP)}, ports(source, dest))
 }
 
 func dhcpv6(source, dest uint16) []expr.Any {
-	return exempt(LifeDHCPv6, directly(unix.IPPROTO_UDP), linkLocalSource(), ports(source, dest))
+	return exempt(FailsafeDHCPv6, directly(unix.IPPROTO_UDP), linkLocalSource(), ports(source, dest))
 }
 
 // ownMulticast tells looped copies of our own packets from frames off the wire.
@@ -217,23 +217,23 @@ func ownMulticast() [][]expr.Any {
 	ours := addressType(expr.Fib{FlagSADDR: true}, rtnLocal)
 	return [][]expr.Any{
 		wire,
-		exempt(LifeOwnMulticast, ethernet, ipv4(), []expr.Any{
+		exempt(FailsafeOwnMulticast, ethernet, ipv4(), []expr.Any{
 			network(offIPv4Daddr, 1),
 			&expr.Bitwise{SourceRegister: reg, DestRegister: reg, Len: 1, Mask: []byte{0xf0}, Xor: []byte{0}},
 			equal(0xe0),
 		}, ours),
-		exempt(LifeOwnMulticast, ethernet, ipv4(), addressType(expr.Fib{FlagDADDR: true}, rtnBroadcast), ours),
-		exempt(LifeOwnMulticast, ethernet, ipv6(), []expr.Any{network(offIPv6Daddr, 1), equal(0xff)}, ours),
+		exempt(FailsafeOwnMulticast, ethernet, ipv4(), addressType(expr.Fib{FlagDADDR: true}, rtnBroadcast), ours),
+		exempt(FailsafeOwnMulticast, ethernet, ipv6(), []expr.Any{network(offIPv6Daddr, 1), equal(0xff)}, ours),
 	}
 }
 
-// has tells whether a life line is switched on.
-func (p Plan) has(l LifeLine) bool { return !slices.Contains(p.Without, l) }
+// has tells whether a failsafe is switched on.
+func (p Plan) has(l Failsafe) bool { return !slices.Contains(p.Without, l) }
 
 // counters are the named counters of the table.
 func counters() []string {
 	names := []string{counterQueued, counterClosed}
-	for _, l := range lifeLines {
+	for _, l := range failsafes {
 		names = append(names, string(l.Name))
 	}
 	return names

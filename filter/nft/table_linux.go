@@ -157,7 +157,7 @@ func (t *Table) Facts() Facts {
 		Port:       t.port,
 	}
 	if !t.features.fib {
-		f.Missing = append(f.Missing, LifeOwnMulticast)
+		f.Missing = append(f.Missing, FailsafeOwnMulticast)
 	}
 	if t.installed != nil {
 		flags := t.features.flags(t.plan.Gone)
@@ -168,7 +168,7 @@ func (t *Table) Facts() Facts {
 	return f
 }
 
-// Counters reads the named counters: one for each life line, by its name,
+// Counters reads the named counters: one for each failsafe, by its name,
 // "queued", what was sent to the queues, and "closed", what a closed plan dropped
 // instead. They count from the creation of the
 // table, over any number of Apply calls; without a table there are none.

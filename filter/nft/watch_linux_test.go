@@ -231,7 +231,7 @@ func TestReadBackTellsPlansApart(t *testing.T) {
 		"name more":        func(p *Plan, _ *features) { p.Devices = append(p.Devices, Device{Name: "eth7*"}) },
 		"more":             func(p *Plan, _ *features) { p.Devices = append(p.Devices, Device{Name: "eth7"}) },
 		"fewer":            func(p *Plan, _ *features) { p.Devices = p.Devices[:1] },
-		"life line":        func(p *Plan, _ *features) { p.Without = []LifeLine{LifeDHCPv4} },
+		"failsafe":         func(p *Plan, _ *features) { p.Without = []Failsafe{FailsafeDHCPv4} },
 		"bypass":           func(p *Plan, f *features) { p.Gone, f.owner = GoneAccept, false },
 		"closed":           func(p *Plan, _ *features) { p.Closed = true },
 		"holder":           func(_ *Plan, f *features) { f.reassembly = ReassemblyConntrack },
@@ -245,7 +245,7 @@ func TestReadBackTellsPlansApart(t *testing.T) {
 	}
 }
 
-// TestWithoutFib: a kernel that cannot look a source up has one life line less,
+// TestWithoutFib: a kernel that cannot look a source up has one failsafe less,
 // and says so.
 func TestWithoutFib(t *testing.T) {
 	host := newLab(t)
@@ -255,7 +255,7 @@ func TestWithoutFib(t *testing.T) {
 	}
 	table.features.fib = false
 	host.apply(table, plan(GoneDrop, "eth0"))
-	if got := table.Facts().Missing; len(got) != 1 || got[0] != LifeOwnMulticast {
+	if got := table.Facts().Missing; len(got) != 1 || got[0] != FailsafeOwnMulticast {
 		t.Errorf("missing: %v", got)
 	}
 }

@@ -111,6 +111,8 @@ func (d *decoder) mapping(n *node, what string, known []string) (fields, bool) {
 		switch {
 		case k.Kind != yaml.ScalarNode || k.Tag == "!!merge" || isNull(k):
 			// plain has reported it.
+		case !d.renamed(n, k, known):
+			// renamed has reported it.
 		case !slices.Contains(known, k.Value):
 			d.unknownKey(k, what, known)
 		case f[k.Value] == nil:
@@ -118,6 +120,26 @@ func (d *decoder) mapping(n *node, what string, known []string) (fields, bool) {
 		}
 	}
 	return f, true
+}
+
+// renamed gives a key that is written by its former name the name of today, with a
+// notice, so that whatever follows knows one name. It is false, and reports why,
+// when a mapping has both.
+func (d *decoder) renamed(n, key *node, known []string) bool {
+	name, former := formerKeys[key.Value]
+	if !former || !slices.Contains(known, name) {
+		return true
+	}
+	if valueOf(n, name) != nil {
+		d.invalid(key, "leave "+key.Value+" out", "%s is the former name of %s, which is there too", key.Value, name)
+		return false
+	}
+	d.found.Add(policy.Problem{
+		Pos: d.at(key), Severity: policy.SeverityNotice,
+		Message: fmt.Sprintf("%s is now called %s", key.Value, name), Hint: "write " + name,
+	})
+	key.Value = name
+	return true
 }
 
 // unusable reports a node that plain has refused already, so that nobody else

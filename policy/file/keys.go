@@ -20,13 +20,13 @@ var (
 	trackingKeys  = []string{"tcp_established_timeout", "udp_timeout", "udp_stream_timeout"}
 	peerKeys      = []string{"name", "addresses", "security_groups"}
 	quotasKeys    = []string{"rules_per_security_group", "security_groups_per_interface", "security_groups", "prefix_lists", "prefix_list_entries"}
-	settingsKeys  = []string{"tracking", "icmp_errors", "exempt", "life_lines", "datapath", "on_stop", "on_failure", "queues", "queue_driver", "max_flows", "watch"}
-	lifeLineKeys  = namesOf(policy.LifeLines())
+	settingsKeys  = []string{"tracking", "icmp_errors", "exempt", "failsafe", "datapath", "on_stop", "on_failure", "queues", "queue_driver", "max_flows", "watch"}
+	failsafeKeys  = namesOf(policy.Failsafes())
 	failureKeys   = []string{"gone"}
 	queuesKeys    = []string{"base", "count", "balance", "busy_poll"}
 )
 
-// namesOf returns the names of life lines or exemptions.
+// namesOf returns the names of failsafes or exemptions.
 func namesOf[T fmt.Stringer](list []T) []string {
 	out := make([]string, len(list))
 	for i, v := range list {
@@ -55,6 +55,9 @@ var otherNames = map[string]string{
 	"interface": "device", "ifname": "device", "remotes": "peers",
 	"aws_default_security_group": "default_security_group", "default": "default_security_group", "default_group": "default_security_group",
 }
+
+// formerKeys are the names that keys had before. They go on working, with a notice.
+var formerKeys = map[string]string{"life_lines": "failsafe"}
 
 // neverKeys are what security groups do not have, and why.
 var neverKeys = map[string]string{

@@ -88,7 +88,7 @@ func Reference() []Part {
 			{"mode", "host or guest", "host", "Which side is protected. host: this machine; ingress comes in through the device, egress leaves through it. guest: the machine behind the device, the other way round."},
 			{"security_groups", "list of names", "default", "The attached groups, at least one. Left out: the default group."},
 			{"addresses", "list of addresses", "followed live", "The addresses that stand for this interface where rules refer to its groups. Those of a host are followed live when left out; those of a guest, the machine behind the device, are only known when they are listed."},
-			{"source_dest_check", "true or false", "see text", "For guests: drop what the guest sends from addresses that are not its own, and what is for other addresses than its own. Without it a guest can send in the name of others, and so reach what only they may. Life lines between the guest and this machine (neighbour discovery, MLD, DHCP) are not checked. The default is true where addresses are given, else false; for hosts it is false."},
+			{"source_dest_check", "true or false", "see text", "For guests: drop what the guest sends from addresses that are not its own, and what is for other addresses than its own. Without it a guest can send in the name of others, and so reach what only they may. Failsafes between the guest and this machine (neighbour discovery, MLD, DHCP) are not checked. The default is true where addresses are given, else false; for hosts it is false."},
 			{"scope", "text", "none", "Interfaces with the same scope share their flows, for hosts of which a connection may leave through one device and get its answers through another: several uplinks, policy routing, asymmetric routes. What a rule of one of them admitted goes on through all of them, whatever their own rules say; what opens a flow, and a packet that is forwarded from one to the other, is judged at each as ever. So whoever is behind one device can take part in flows of the others: share only between devices that lead to the same network. A pattern shares between all devices that it names. Only for hosts. Their flows are always tracked. The idle timeouts are those of the device that a packet crosses. An interface that joins a scope, or leaves it, begins without flows, and finds those of before if it goes back before their timers run out."},
 			{"connection_tracking", "mapping", "see below", "How long idle flows live."},
 		}},
@@ -113,7 +113,7 @@ func Reference() []Part {
 			{"tracking", "always or aws", d.Tracking.String(), "Which flows are tracked, and so outlive the rule that permitted them. always: every flow. aws: as AWS does, not those of TCP and UDP that rules for everybody permit both ways, the opening one by a single rule to 0.0.0.0/0 (or ::/0), the answers by a single rule to 0.0.0.0/0 (or ::/0) for all ports. Each packet of such a flow needs a rule of its direction, and the flow is cut when its rule goes. A running daemon can change it: flows that are tracked already stay so."},
 			{"icmp_errors", "related or rules", d.ICMPErrors.String(), "related: an ICMP error about a live flow passes. rules: rules alone decide."},
 			{"exempt", "list of resolvers, metadata and time", "none", exemptText()},
-			{"life_lines", "mapping", "all on", "What passes whatever the rules say because a machine without it loses its network: its own traffic with its link, never what it routes. What is switched off is left to the rules."},
+			{"failsafe", "mapping", "all on", "What passes whatever the rules say because a machine without it loses its network: its own traffic with its link, never what it routes. What is switched off is left to the rules."},
 			{"datapath", "userspace", "userspace", "The daemon judges every packet. (offload is not yet supported.)"},
 			{"on_stop", "remove or keep", d.OnStop.String(), "What an ordered stop leaves. remove: nothing is filtered any more. keep: nothing passes."},
 			{"on_failure", "mapping", "see below", "What holds when the daemon ends without order."},
@@ -122,15 +122,15 @@ func Reference() []Part {
 			{"max_flows", fmt.Sprintf("1 to %d", policy.MaxMaxFlows), fmt.Sprint(d.MaxFlows), "How many flows are tracked at once, by all devices together: a guest can take them all, and sgfw flows revoke --interface gives them back. A running daemon cannot change it."},
 			{"watch", "true or false", "false", "Reload by itself when the file has changed and settled."},
 		}},
-		{"settings.life_lines", "", []Key{
+		{"settings.failsafe", "", []Key{
 			{"neighbour-discovery", "true or false", "true", "IPv6 neighbour and router discovery: ICMPv6 133-137 with hop limit 255, both ways."},
 			{"multicast-listener-discovery", "true or false", "true", "MLD, by which the link learns what IPv6 multicast the machine wants: ICMPv6 130-132 and 143 with hop limit 1 from fe80::/10 or ::, both ways."},
 			{"dhcpv4-client", "true or false", "true", "The machine as a DHCP client: UDP 68 to 67 out, 67 to 68 in. The server of a guest is this machine."},
 			{"dhcpv6-client", "true or false", "true", "The machine as a DHCPv6 client: UDP 546 to 547 out, 547 to 546 in, both from fe80::/10."},
-			{"own-multicast", "true or false", "true", "What this machine sent to a multicast or broadcast address and the kernel hands back to it. ARP and lo need no life line: they are never filtered."},
+			{"own-multicast", "true or false", "true", "What this machine sent to a multicast or broadcast address and the kernel hands back to it. ARP and lo need no failsafe: they are never filtered."},
 		}},
 		{"settings.on_failure", "", []Key{
-			{"gone", "drop or accept", d.OnGone.String(), "The daemon died. drop: nothing but life lines passes until it runs again or sgfw cleanup. accept: nothing is filtered."},
+			{"gone", "drop or accept", d.OnGone.String(), "The daemon died. drop: nothing but failsafes passes until it runs again or sgfw cleanup. accept: nothing is filtered."},
 		}},
 		{"settings.queues", "", []Key{
 			{"base", "1 to 65535", fmt.Sprint(d.QueueBase), "The number of the first queue. No other program may use the numbers."},

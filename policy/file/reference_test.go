@@ -20,7 +20,7 @@ func TestReference(t *testing.T) {
 		"peers[]":                                  peerKeys,
 		"quotas":                                   quotasKeys,
 		"settings":                                 settingsKeys,
-		"settings.life_lines":                      lifeLineKeys,
+		"settings.failsafe":                        failsafeKeys,
 		"settings.on_failure":                      failureKeys,
 		"settings.queues":                          queuesKeys,
 	}

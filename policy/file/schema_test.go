@@ -53,6 +53,15 @@ func schema(t *testing.T) object {
 			}
 		}
 		out := object{"type": "object", "properties": properties, "additionalProperties": false}
+		for former, name := range formerKeys {
+			if s, ok := properties[name].(object); ok {
+				deprecated := maps.Clone(s)
+				deprecated["deprecated"] = true
+				deprecated["description"] = "The former name of " + name + "."
+				properties[former] = deprecated
+				out["not"] = object{"required": []string{name, former}}
+			}
+		}
 		if p.Text != "" {
 			out["description"] = p.Text
 		}
@@ -182,7 +191,7 @@ func TestSchemaHasEveryKey(t *testing.T) {
 		"": policyKeys, "prefix_lists[]": listKeys, "prefix_lists[].entries[]": entryKeys, "security_groups[]": groupKeys, rulePath: ruleKeys,
 		"default_security_group": defaultKeys,
 		"interfaces[]":           interfaceKeys, "interfaces[].connection_tracking": trackingKeys, "peers[]": peerKeys,
-		"quotas": quotasKeys, "settings": settingsKeys, "settings.life_lines": lifeLineKeys, "settings.on_failure": failureKeys, "settings.queues": queuesKeys,
+		"quotas": quotasKeys, "settings": settingsKeys, "settings.failsafe": failsafeKeys, "settings.on_failure": failureKeys, "settings.queues": queuesKeys,
 	} {
 		for _, p := range Reference() {
 			if p.Path != path {
@@ -328,6 +337,7 @@ settings:
 		"a timeout out of range":  {"    security_groups: [web]\n", "    security_groups: [web]\n    connection_tracking: { udp_timeout: 5 }\n"},
 		"text for truth":          {"on_stop: remove", "watch: 'yes'"},
 		"too many queues":         {"on_stop: remove", fmt.Sprintf("queues: { count: %d }", policy.MaxQueues+1)},
+		"both names of a key":     {"on_stop: remove", "failsafe: {}\n  failsafe: {}"},
 		"a later value":           {"on_stop: remove", "datapath: offload"},
 	} {
 		text := strings.Replace(good, change[0], change[1], 1)

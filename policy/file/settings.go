@@ -25,8 +25,8 @@ func (d *decoder) settings(n *node, s *policy.Settings) {
 		s.ICMPErrors = policy.ICMPErrorsRules
 	}
 	d.exempt(f["exempt"], s)
-	if n := f["life_lines"]; n != nil {
-		d.lifeLines(n, s)
+	if n := f["failsafe"]; n != nil {
+		d.failsafes(n, s)
 	}
 	if d.oneOf(f["on_stop"], "on_stop", "remove", "keep") == "keep" {
 		s.OnStop = policy.OnStopKeep
@@ -92,12 +92,12 @@ func (d *decoder) exempt(n *node, s *policy.Settings) {
 	}
 }
 
-func (d *decoder) lifeLines(n *node, s *policy.Settings) {
-	f, _ := d.mapping(n, "life_lines", lifeLineKeys)
-	for _, l := range policy.LifeLines() {
+func (d *decoder) failsafes(n *node, s *policy.Settings) {
+	f, _ := d.mapping(n, "failsafe", failsafeKeys)
+	for _, l := range policy.Failsafes() {
 		if n := f[l.String()]; n != nil {
-			if on, ok := d.truth(n, "life_lines."+l.String()); ok && !on {
-				s.CutLifeLines = s.CutLifeLines.With(l)
+			if on, ok := d.truth(n, "failsafe."+l.String()); ok && !on {
+				s.CutFailsafes = s.CutFailsafes.With(l)
 			}
 		}
 	}

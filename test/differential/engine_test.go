@@ -55,7 +55,7 @@ func report(t *testing.T, counts Counts) {
 		}
 	}
 	for _, reason := range []naive.Reason{
-		naive.OfFlow, naive.OfRule, naive.Untracked, naive.Related, naive.LifeLine,
+		naive.OfFlow, naive.OfRule, naive.Untracked, naive.Related, naive.Failsafe,
 		naive.Resolvers, naive.Metadata, naive.Time,
 		naive.NoRule, naive.NotAFlow, naive.Misplaced, naive.Unmanaged, naive.Revoked, naive.Malformed,
 	} {

@@ -76,7 +76,7 @@ func Text(p *naive.Policy, settings string) string {
 		set = append(set, "exempt: ["+strings.Join(exempt, ", ")+"]")
 	}
 	if len(cut) > 0 {
-		set = append(set, "life_lines: { "+strings.Join(cut, ", ")+" }")
+		set = append(set, "failsafe: { "+strings.Join(cut, ", ")+" }")
 	}
 	if settings != "" {
 		set = append(set, settings)

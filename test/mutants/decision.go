@@ -45,13 +45,13 @@ var decisions = []mutant{
 		old: "		a.Scope = s.lookup(a.key())\n		s.uses", new: "		a.Scope = min(1, s.lookup(a.key()))\n		s.uses",
 	},
 	{
-		name: "forged-neighbour", what: "neighbour discovery from beyond the link counts as a life line",
-		file: "filter/lifeline.go", packages: engine,
+		name: "forged-neighbour", what: "neighbour discovery from beyond the link counts as a failsafe",
+		file: "filter/failsafe.go", packages: engine,
 		old: "t >= 133 && t <= 137 && p.HopLimit == 255", new: "t >= 133 && t <= 137 && p.HopLimit > 0",
 	},
 	{
-		name: "routed-life-line", what: "the ports of DHCP pass through the machine (X3)",
-		file: "filter/lifeline.go", packages: engine,
+		name: "routed-failsafe", what: "the ports of DHCP pass through the machine (X3)",
+		file: "filter/failsafe.go", packages: engine,
 		old: "	if h == HookForward {\n", new: "	if h == HookForward+1 {\n",
 	},
 	{
@@ -140,8 +140,8 @@ var decisions = []mutant{
 		old: " || x == policy.ExemptMetadata && h == HookForward {", new: " {",
 	},
 	{
-		name: "life-line-half-cut", what: "a life line that is switched off passes in the daemon (X2)",
-		file: "filter/lifeline.go", packages: engine,
-		old: "if l := LifeLineOf(p, d); !t.cut.Has(l) {", new: "if l := LifeLineOf(p, d); t != nil {",
+		name: "failsafe-half-cut", what: "a failsafe that is switched off passes in the daemon (X2)",
+		file: "filter/failsafe.go", packages: engine,
+		old: "if l := FailsafeOf(p, d); !t.cut.Has(l) {", new: "if l := FailsafeOf(p, d); t != nil {",
 	},
 }

@@ -38,7 +38,7 @@ var programs = []mutant{
 		old: "return !test(f) })\n", new: "return !test(f) }) || len(s.tests) > 2\n",
 	},
 	{
-		name: "guest-life-lines", what: "a guest's life lines pass in the direction of a host's (X3)",
+		name: "guest-failsafes", what: "a guest's failsafes pass in the direction of a host's (X3)",
 		file: "filter/nft/rules_linux.go", packages: []string{"./filter/nft"},
 		old: "judged(slices.Concat(outOfProtected(p), ourMulticast(p, f)))", new: "judged(slices.Concat(intoProtected(p), ourMulticast(p, f)))",
 	},
@@ -78,9 +78,9 @@ var programs = []mutant{
 		old: "	if !next.members.Equal(d.current.members) {\n", new: "	if next.base == nil {\n",
 	},
 	{
-		name: "life-line-kept", what: "a life line that is switched off passes in the kernel (X2)",
+		name: "failsafe-kept", what: "a failsafe that is switched off passes in the kernel (X2)",
 		file: "cmd/internal/daemon/load_linux.go", packages: daemon,
-		old: "		out.Without = append(out.Without, nft.LifeLine(l.String()))\n", new: "		_ = l\n",
+		old: "		out.Without = append(out.Without, nft.Failsafe(l.String()))\n", new: "		_ = l\n",
 	},
 	{
 		name: "stale-name-servers", what: "the name servers stay those of the start",

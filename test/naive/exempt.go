@@ -2,7 +2,7 @@ package naive
 
 import "net/netip"
 
-// The names of life lines.
+// The names of failsafes.
 const (
 	Neighbours = "neighbour-discovery"
 	Listeners  = "multicast-listener-discovery"
@@ -10,15 +10,15 @@ const (
 	DHCPv6     = "dhcpv6-client"
 )
 
-// lifeLine reports whether rules may not cut the packet: neighbour discovery and
+// failsafe reports whether rules may not cut the packet: neighbour discovery and
 // MLD (X3), and the exchanges of a DHCP client (§4), of the protected machine
 // itself. What is routed past it is none of these; each can be switched off (X2).
-func (m *Machine) lifeLine(d Direction, h Hook, p *Packet) bool {
+func (m *Machine) failsafe(d Direction, h Hook, p *Packet) bool {
 	name := linkTalk(d, p)
 	return h != Forward && name != "" && !has(m.policy.Cut, name)
 }
 
-// linkTalk names the life line that a packet is if it is not routed, "" for none.
+// linkTalk names the failsafe that a packet is if it is not routed, "" for none.
 func linkTalk(d Direction, p *Packet) string {
 	client, server := p.SrcPort, p.DstPort
 	if d == In {
@@ -40,7 +40,7 @@ func linkTalk(d Direction, p *Packet) string {
 
 // addressed is the source/destination check (D9): what leaves the machine comes
 // from one of its addresses, and what enters goes to one. A machine that has no
-// address yet, or uses its link-local one, may have its life lines; multicast and
+// address yet, or uses its link-local one, may have its failsafes; multicast and
 // broadcast are nobody's addresses.
 func addressed(n *Interface, d Direction, p *Packet) bool {
 	if !n.Check {

@@ -24,7 +24,7 @@ const (
 	OfRule    Reason = "rule"
 	Untracked Reason = "untracked"
 	Related   Reason = "related"
-	LifeLine  Reason = "life-line"
+	Failsafe  Reason = "failsafe"
 	Resolvers Reason = "exempt-resolvers"
 	Metadata  Reason = "exempt-metadata"
 	Time      Reason = "exempt-time"
@@ -40,7 +40,7 @@ const (
 
 // Passes reports whether packets with this reason go on.
 func (r Reason) Passes() bool {
-	return has([]Reason{OfFlow, OfRule, Untracked, Related, LifeLine, Resolvers, Metadata, Time}, r)
+	return has([]Reason{OfFlow, OfRule, Untracked, Related, Failsafe, Resolvers, Metadata, Time}, r)
 }
 
 // Verdict is what was decided about a packet.
@@ -146,8 +146,8 @@ func (m *Machine) cross(n *Interface, device string, h Hook, d Direction, p *Pac
 		asks = f.leavesToRules(d, p)
 	}
 	if f != nil && f.revoked && !f.beginsAnew(d, p) {
-		if m.lifeLine(d, h, p) {
-			return Verdict{Reason: LifeLine}
+		if m.failsafe(d, h, p) {
+			return Verdict{Reason: Failsafe}
 		}
 		return Verdict{Reason: Revoked}
 	}
@@ -162,8 +162,8 @@ func (m *Machine) cross(n *Interface, device string, h Hook, d Direction, p *Pac
 	case len(by) > 0:
 		m.permitted(n, device, f, d, p)
 		return Verdict{OfRule, by}
-	case m.lifeLine(d, h, p):
-		return Verdict{Reason: LifeLine}
+	case m.failsafe(d, h, p):
+		return Verdict{Reason: Failsafe}
 	case p.late():
 		return Verdict{Reason: NotAFlow}
 	}

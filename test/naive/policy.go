@@ -17,7 +17,7 @@ type Policy struct {
 	RulesForErrors bool
 	// AsAWS: flows that AWS leaves untracked stay untracked (T2).
 	AsAWS bool
-	// Exempt are the services that are never filtered (§4), Cut the life lines that
+	// Exempt are the services that are never filtered (§4), Cut the failsafes that
 	// rules have to permit (X2).
 	Exempt []Reason
 	Cut    []string

@@ -1,10 +1,10 @@
 package api
 
-// Exemption is traffic that passes whatever the rules say: a life line of the
+// Exemption is traffic that passes whatever the rules say: a failsafe of the
 // machine, or a service that the policy exempts.
 type Exemption struct {
 	Name string `json:"name"`
-	// Kind is KindLifeLine or KindService.
+	// Kind is KindFailsafe or KindService.
 	Kind string `json:"kind"`
 	// State is one of the states of exemptions.
 	State string `json:"state"`
@@ -14,14 +14,14 @@ type Exemption struct {
 	Out string `json:"out,omitempty"`
 	// Addresses are those of a service.
 	Addresses []string `json:"addresses,omitempty"`
-	// Packets counts what passed: by the kernel's rules for a life line, by the
+	// Packets counts what passed: by the kernel's rules for a failsafe, by the
 	// daemon for a service. It is left out for what nobody counts.
 	Packets *uint64 `json:"packets,omitempty"`
 }
 
 // Kinds of exemptions.
 const (
-	KindLifeLine = "life-line"
+	KindFailsafe = "failsafe"
 	KindService  = "service"
 )
 

@@ -50,7 +50,7 @@ type Explanation struct {
 	// Code is the code that AWS's Reachability Analyzer gives the finding
 	// (docs/aws.md A3), empty when a rule permits the packet.
 	Code string `json:"code,omitempty"`
-	// Exemption names the life line or the exempt service that passes the packet
+	// Exemption names the failsafe or the exempt service that passes the packet
 	// whatever the rules say; empty when none does.
 	Exemption string `json:"exemption,omitempty"`
 	// Flow is the live flow that the packet belongs to. FlowsKnown is false

@@ -80,11 +80,11 @@ type TableStatus struct {
 	Bypass  bool `json:"bypass"`
 	// Reassembly is what keeps fragments from us: "tproxy", "ct" or "none".
 	Reassembly string `json:"reassembly"`
-	// MissingLifeLines are those that this kernel cannot express.
-	MissingLifeLines []string `json:"missing_life_lines,omitempty"`
+	// MissingFailsafes are those that this kernel cannot express.
+	MissingFailsafes []string `json:"missing_failsafes,omitempty"`
 	// Repaired counts how often another program damaged the table.
 	Repaired uint64 `json:"repaired"`
-	// Counters are the table's own: packets passed by each life line, those that
+	// Counters are the table's own: packets passed by each failsafe, those that
 	// were queued, and those dropped while the queues could not be had.
 	Counters map[string]uint64 `json:"counters"`
 }

@@ -13,8 +13,8 @@ import (
 
 // unfiltered is what no rule of ours ever sees.
 var unfiltered = []api.Exemption{
-	{Name: "loopback", Kind: api.KindLifeLine, State: api.ExemptionAlways, In: "lo, the machine's traffic with its own addresses", Out: "the same"},
-	{Name: "arp", Kind: api.KindLifeLine, State: api.ExemptionAlways, In: "ARP and all else that is not IP", Out: "the same"},
+	{Name: "loopback", Kind: api.KindFailsafe, State: api.ExemptionAlways, In: "lo, the machine's traffic with its own addresses", Out: "the same"},
+	{Name: "arp", Kind: api.KindFailsafe, State: api.ExemptionAlways, In: "ARP and all else that is not IP", Out: "the same"},
 }
 
 // exemptions lists what passes whatever the rules say, and what could; the caller
@@ -25,10 +25,10 @@ func (d *daemon) exemptions() []api.Exemption {
 	// A damaged table has none, which degraded says.
 	counters, err := d.table.Counters()
 	missing := d.table.Facts().Missing
-	for _, info := range nft.LifeLines() {
-		x := api.Exemption{Name: string(info.Name), Kind: api.KindLifeLine, State: api.ExemptionOn, In: info.In, Out: info.Out}
+	for _, info := range nft.Failsafes() {
+		x := api.Exemption{Name: string(info.Name), Kind: api.KindFailsafe, State: api.ExemptionOn, In: info.In, Out: info.Out}
 		switch {
-		case slices.ContainsFunc(slices.Collect(s.CutLifeLines.All()), func(l policy.LifeLine) bool { return l.String() == x.Name }):
+		case slices.ContainsFunc(slices.Collect(s.CutFailsafes.All()), func(l policy.Failsafe) bool { return l.String() == x.Name }):
 			x.State = api.ExemptionOff
 		case slices.Contains(missing, info.Name):
 			x.State = api.ExemptionMissing

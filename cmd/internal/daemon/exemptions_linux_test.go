@@ -81,25 +81,25 @@ func TestNameServers(t *testing.T) {
 	}
 }
 
-// TestLifeLinesOfThePlan: every name of the policy is one of the kernel's rules, and
+// TestFailsafesOfThePlan: every name of the policy is one of the kernel's rules, and
 // what is switched off in one is so in the other.
-func TestLifeLinesOfThePlan(t *testing.T) {
+func TestFailsafesOfThePlan(t *testing.T) {
 	var kernel []string
-	for _, info := range nft.LifeLines() {
+	for _, info := range nft.Failsafes() {
 		kernel = append(kernel, string(info.Name))
 	}
 	d := &daemon{queueBase: 1}
-	for i, l := range policy.LifeLines() {
+	for i, l := range policy.Failsafes() {
 		if l.String() != kernel[i] {
 			t.Errorf("%s is %s in the kernel", l, kernel[i])
 		}
 		p := &policy.Policy{}
-		p.Settings.CutLifeLines = p.Settings.CutLifeLines.With(l)
-		if got := d.tablePlan(p).Without; !slices.Equal(got, []nft.LifeLine{nft.LifeLine(l.String())}) {
+		p.Settings.CutFailsafes = p.Settings.CutFailsafes.With(l)
+		if got := d.tablePlan(p).Without; !slices.Equal(got, []nft.Failsafe{nft.Failsafe(l.String())}) {
 			t.Errorf("without %s: the plan is without %v", l, got)
 		}
 	}
-	if len(kernel) != len(policy.LifeLines()) {
+	if len(kernel) != len(policy.Failsafes()) {
 		t.Errorf("the kernel's rules have %v", kernel)
 	}
 }

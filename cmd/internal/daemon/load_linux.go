@@ -174,8 +174,8 @@ func (d *daemon) tablePlan(p *policy.Policy) nft.Plan {
 	if p.Settings.OnGone == policy.FailAccept {
 		out.Gone = nft.GoneAccept
 	}
-	for l := range p.Settings.CutLifeLines.All() {
-		out.Without = append(out.Without, nft.LifeLine(l.String()))
+	for l := range p.Settings.CutFailsafes.All() {
+		out.Without = append(out.Without, nft.Failsafe(l.String()))
 	}
 	for i := range p.Interfaces {
 		device := nft.Device{Name: p.Interfaces[i].Device}

@@ -120,7 +120,7 @@ func (d *daemon) tableStatus() api.TableStatus {
 		Counters:        map[string]uint64{},
 	}
 	for _, l := range f.Missing {
-		s.MissingLifeLines = append(s.MissingLifeLines, string(l))
+		s.MissingFailsafes = append(s.MissingFailsafes, string(l))
 	}
 	// A damaged table has none, which degraded says.
 	counters, _ := d.table.Counters()

@@ -67,7 +67,7 @@ func TestEverythingAtOnce(t *testing.T) {
 	other := strings.NewReplacer("443", "80", "egress: []", `egress: [{ protocol: "-1", cidr_blocks: [0.0.0.0/0] }]`,
 		"[web] }\n", `[web], scope: up, connection_tracking: { udp_timeout: 60 } }
 quotas: { security_groups: 9 }
-settings: { tracking: aws, exempt: [resolvers, time], life_lines: { own-multicast: false } }
+settings: { tracking: aws, exempt: [resolvers, time], failsafe: { own-multicast: false } }
 `).Replace(text)
 
 	var changes, questions sync.WaitGroup

@@ -101,9 +101,9 @@ func (j *judge) kernel() {
 		for _, l := range f.Missing {
 			names = append(names, string(l))
 		}
-		j.add("life-lines", api.LevelWarning, "load the module nft_fib_inet", "this kernel cannot express the life lines %s: such packets wait for a verdict", strings.Join(names, ", "))
+		j.add("failsafes", api.LevelWarning, "load the module nft_fib_inet", "this kernel cannot express the failsafes %s: such packets wait for a verdict", strings.Join(names, ", "))
 	} else {
-		j.add("life-lines", api.LevelOK, "", "all life lines pass in the kernel, whatever becomes of the daemon")
+		j.add("failsafes", api.LevelOK, "", "all failsafes pass in the kernel, whatever becomes of the daemon")
 	}
 	switch j.QueueCT {
 	case "y", "m":

@@ -30,7 +30,7 @@ func Run(rs *filter.Ruleset, flows *conntrack.Table, now conntrack.Time, q filte
 	ids := rs.Policy().IDs
 	doc.InterfaceID = ids.Interface(q.Device)
 	doc.Verdict, doc.Reason = Word(x.Verdict), x.Verdict.Reason.String()
-	doc.Exemption = cmp.Or(x.Verdict.Reason.Exemption().String(), x.LifeLine.String())
+	doc.Exemption = cmp.Or(x.Verdict.Reason.Exemption().String(), x.Failsafe.String())
 	if x.Flow != nil {
 		f := Flow(q.Device, *x.Flow, now)
 		f.InterfaceID = doc.InterfaceID
@@ -102,8 +102,8 @@ func detail(x filter.Explanation) string {
 		return "a rule permits it; its flow is not tracked, so each packet needs one"
 	case filter.ReasonRelated:
 		return "it is an ICMP error about a live flow"
-	case filter.ReasonLifeLine:
-		return fmt.Sprintf("it is a life line of the machine (%s), which passes whatever the rules say", x.LifeLine)
+	case filter.ReasonFailsafe:
+		return fmt.Sprintf("it is a failsafe of the machine (%s), which passes whatever the rules say", x.Failsafe)
 	case filter.ReasonExemptResolvers, filter.ReasonExemptMetadata, filter.ReasonExemptTime:
 		what := "a question to a service that the policy exempts"
 		if x.Direction == conntrack.Ingress {

@@ -25,7 +25,7 @@ func TestSelectVerdicts(t *testing.T) {
 		{api.LogQuery{}, []filter.Reason{filter.ReasonNoRule, filter.FaultReason(packet.FaultVersion)}, []filter.Reason{filter.ReasonRule, filter.ReasonFlow, filter.ReasonExemptTime}},
 		{api.LogQuery{Follow: true}, []filter.Reason{filter.ReasonNoRule, filter.ReasonRule}, []filter.Reason{filter.ReasonFlow, filter.ReasonRelated, filter.ReasonExemptTime}},
 		{api.LogQuery{Follow: true, Established: true}, []filter.Reason{filter.ReasonNoRule, filter.ReasonRule, filter.ReasonFlow, filter.ReasonRelated, filter.ReasonExemptTime}, nil},
-		{api.LogQuery{Follow: true, Verdict: "accept"}, []filter.Reason{filter.ReasonRule, filter.ReasonLifeLine}, []filter.Reason{filter.ReasonNoRule, filter.ReasonFlow}},
+		{api.LogQuery{Follow: true, Verdict: "accept"}, []filter.Reason{filter.ReasonRule, filter.ReasonFailsafe}, []filter.Reason{filter.ReasonNoRule, filter.ReasonFlow}},
 		{api.LogQuery{Follow: true, Verdict: "drop", Established: true}, []filter.Reason{filter.ReasonNoRule, filter.ReasonTableFull}, []filter.Reason{filter.ReasonRule, filter.ReasonFlow}},
 		{api.LogQuery{Follow: true, Reasons: []string{"exempt-metadata"}}, []filter.Reason{filter.ReasonExemptMetadata}, []filter.Reason{filter.ReasonExemptTime}},
 		{api.LogQuery{Follow: true, Reasons: []string{"flow", "no-rule"}}, []filter.Reason{filter.ReasonFlow, filter.ReasonNoRule}, []filter.Reason{filter.ReasonRule, filter.ReasonNotAFlow}},

@@ -290,9 +290,9 @@ func TestRunWithoutRules(t *testing.T) {
 	}
 }
 
-func TestRunLifeLine(t *testing.T) {
+func TestRunFailsafe(t *testing.T) {
 	x := explainOne(t, api.Query{Direction: "egress", Protocol: "udp", From: "0.0.0.0:68", To: "255.255.255.255:67"})
-	if x.Verdict != api.VerdictAccept || x.Exemption != "dhcpv4-client" || !strings.Contains(x.Detail, "a life line of the machine (dhcpv4-client)") {
+	if x.Verdict != api.VerdictAccept || x.Exemption != "dhcpv4-client" || !strings.Contains(x.Detail, "a failsafe of the machine (dhcpv4-client)") {
 		t.Errorf("explanation %+v", x)
 	}
 }

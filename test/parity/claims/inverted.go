@@ -79,8 +79,8 @@ var Inverted = []Inversion{
 	{"timer udp stream", "udp-never-stream", "cmd/internal/daemon.TestTimers/UDP_stream"},
 	{"timer other", "others-forgotten-early", "cmd/internal/daemon.TestTimers/GRE"},
 
-	{"X2", "life-line-half-cut", "test.TestCutLifeLines/dhcpv4-client"},
-	{"X3", "routed-life-line", "test/differential.TestEngine"},
+	{"X2", "failsafe-half-cut", "test.TestCutFailsafes/dhcpv4-client"},
+	{"X3", "routed-failsafe", "test/differential.TestEngine"},
 	{"X6", "exempt-forwarded", "test.TestExemptIsNotForwarded"},
 
 	{"Q2", "one-counter", "policy.TestQuotaCounters"},
@@ -89,8 +89,8 @@ var Inverted = []Inversion{
 
 	{"X2", "unasked-answers", "filter.TestExempt"},
 	{"X2", "stale-name-servers", "test.TestResolversAreFollowed"},
-	{"X2", "life-line-kept", "test.TestCutLifeLines/dhcpv4-client"},
-	{"X3", "life-line-half-cut", "filter.TestCutLifeLines"},
+	{"X2", "failsafe-kept", "test.TestCutFailsafes/dhcpv4-client"},
+	{"X3", "failsafe-half-cut", "filter.TestCutFailsafes"},
 	{"X6", "exempt-forwarded", "filter.TestExemptForward"},
 	{"Q5", "range-costs-its-ports", "policy.TestQuotaCounters"},
 
