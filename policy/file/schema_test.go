@@ -337,7 +337,7 @@ settings:
 		"a timeout out of range":  {"    security_groups: [web]\n", "    security_groups: [web]\n    connection_tracking: { udp_timeout: 5 }\n"},
 		"text for truth":          {"on_stop: remove", "watch: 'yes'"},
 		"too many queues":         {"on_stop: remove", fmt.Sprintf("queues: { count: %d }", policy.MaxQueues+1)},
-		"both names of a key":     {"on_stop: remove", "failsafe: {}\n  failsafe: {}"},
+		"both names of a key":     {"on_stop: remove", "failsafe: {}\n  life_lines: {}"},
 		"a later value":           {"on_stop: remove", "datapath: offload"},
 	} {
 		text := strings.Replace(good, change[0], change[1], 1)
