@@ -18,8 +18,8 @@ import (
 	"sgfw/test/netlab/labtest"
 )
 
-// TestPolicyText: the policies of the benchmark are valid and have the size
-// that their row says.
+// TestPolicyText: the policies of the benchmark are valid and have as many rules as their
+// names say.
 func TestPolicyText(t *testing.T) {
 	for _, n := range []int{10, 52, 1000, 10_000} {
 		path := filepath.Join(t.TempDir(), "policy.yaml")
@@ -40,8 +40,8 @@ func TestPolicyText(t *testing.T) {
 	}
 }
 
-// TestQuickRun: the harness runs through, each load gets something through each
-// kind of firewall, and the documents are written.
+// TestQuickRun: a short run succeeds, each load gets packets through each kind of firewall,
+// and the documents are written.
 func TestQuickRun(t *testing.T) {
 	labtest.RequireRoot(t)
 	dir := t.TempDir()
@@ -53,7 +53,7 @@ func TestQuickRun(t *testing.T) {
 		return path
 	}
 	bench := build("bench", "sgfw/test/bench")
-	program := os.Getenv("SGFW_BINARY") // as for the black-box tests
+	program := os.Getenv("SGFW_BINARY") // as in the black-box tests
 	if program == "" {
 		program = build("sgfw", "sgfw/cmd/sgfw")
 	}
@@ -65,7 +65,10 @@ func TestQuickRun(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, want := range []string{nameNFTables, "sgfw, 10 rules", "go-nfqueue as documented", "in flight", "connect/close", "B/flow"} {
+	for _, want := range []string{
+		nameNFTables, "sgfw, 10 rules", "go-nfqueue as documented",
+		"in flight", "connect/close", "B/flow",
+	} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("%q is missing", want)
 		}
@@ -83,7 +86,8 @@ func TestQuickRun(t *testing.T) {
 	}
 }
 
-// TestDecisionScale: the decisions that the scale document times are right.
+// TestDecisionScale: the measured decisions are right, and each row has as many cells as
+// the header.
 func TestDecisionScale(t *testing.T) {
 	for _, measure := range []func(options) (sheet, error){scaleRules, scaleFlows, scaleInterfaces} {
 		s, err := measure(options{quick: true})
@@ -98,11 +102,11 @@ func TestDecisionScale(t *testing.T) {
 	}
 }
 
-// TestLoadsMeetTheFirewall: what drops everything lets no load through, so each
-// load crosses the hooks that the others sit at.
+// TestLoadsMeetTheFirewall: a firewall that drops everything stops each load. So each load
+// crosses the hooks that the firewalls use.
 func TestLoadsMeetTheFirewall(t *testing.T) {
 	labtest.RequireRoot(t)
-	// As in main: the collector cannot stop threads in raw system calls.
+	// As in main: the garbage collector cannot stop threads in raw system calls.
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(128))
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	for _, pos := range positions() {
@@ -116,8 +120,9 @@ func TestLoadsMeetTheFirewall(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, l := range loads() {
-			if l.name == "TCP, 8 streams" || l.name == "round trip, one CPU" || pos == host && l.name[:3] != "UDP" {
-				continue // as their siblings
+			if l.name == "TCP, 8 streams" || l.name == "round trip, one CPU" ||
+				pos == host && l.name[:3] != "UDP" {
+				continue // they take the same path as others
 			}
 			t.Run(string(pos)+"/"+l.name, func(t *testing.T) {
 				if v, err := l.run(t.Context(), p.ends, 10*time.Millisecond); err == nil {

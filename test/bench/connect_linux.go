@@ -9,12 +9,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// connectThreads connect at the same time, each to a port of its own: what lies
-// in TIME_WAIT then never uses up a thread's source ports.
+// connectThreads is how many threads connect at the same time. Each has a server port of
+// its own, so that connections in TIME_WAIT never use up its source ports.
 const connectThreads = 16
 
-// connections counts TCP connections that were opened, carried one byte each way
-// and were closed: nine or ten packets.
+// connections counts TCP connections that are opened, carry one byte each way and are
+// closed: nine or ten packets.
 func connections(ctx context.Context, e ends, window time.Duration) ([]float64, error) {
 	c := new(crew)
 	counts := make([]counter, connectThreads)
@@ -77,7 +77,7 @@ func connectOften(c *crew, e ends, port int, n *counter) error {
 		if err := unix.Connect(fd, to); err != nil {
 			unix.Close(fd)
 			if err == unix.EINPROGRESS || err == unix.EINTR || err == unix.EAGAIN || err == unix.ETIMEDOUT {
-				continue // lost a SYN
+				continue // a SYN was lost
 			}
 			return os.NewSyscallError("connect", err)
 		}
@@ -92,7 +92,7 @@ func connectOften(c *crew, e ends, port int, n *counter) error {
 
 // roundTrips measures TCP ping-pong of one byte between a client and a server
 // on the given CPUs: median and 99th percentile in nanoseconds.
-func roundTrips(clientCPU, serverCPU int) func(context.Context, ends, time.Duration) ([]float64, error) {
+func roundTrips(clientCPU, serverCPU int) runLoad {
 	return func(ctx context.Context, e ends, window time.Duration) ([]float64, error) {
 		c := new(crew)
 		trips := make([]float64, 0, 1<<20)
@@ -167,7 +167,7 @@ func echo(c *crew, fd int) error {
 	return nil
 }
 
-// pingPong warms up for a fifth of the window and keeps what follows.
+// pingPong measures round trips, without those of the first fifth of a window.
 func pingPong(c *crew, fd int, trips []float64, window time.Duration) ([]float64, error) {
 	b := make([]byte, 1)
 	start := time.Now()

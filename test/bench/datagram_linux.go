@@ -11,28 +11,28 @@ import (
 )
 
 const (
-	// payload is what a datagram carries, in bytes.
+	// payload is the size of a datagram's payload in bytes.
 	payload = 64
-	// inFlight is how many datagrams the closed loop has on the way: few enough
-	// that no queue of any firewall here loses one.
+	// inFlight is how many datagrams the closed loop has in flight: few enough that no
+	// queue of any firewall here loses one.
 	inFlight = 256
-	// giveUp is after how long without progress those on the way count as lost.
+	// giveUp is after how long without progress the datagrams in flight count as lost.
 	giveUp = 50 * time.Millisecond
 )
 
-// overload sends datagrams as fast as one thread can and counts those that
-// arrive. Most that a firewall cannot take are lost in front of it.
+// overload sends datagrams as fast as one thread can and counts those that arrive. Most of
+// the datagrams that a firewall cannot take are lost in front of it.
 func overload(ctx context.Context, e ends, window time.Duration) ([]float64, error) {
 	return flood(ctx, e, window, func(c *crew, out int, _ *counter) error {
 		b := make([]byte, payload)
 		for !c.stop.Load() {
-			write(out, b) // what the firewall refuses may come back as an error
+			write(out, b) // a datagram that the firewall rejects may return an error
 		}
 		return nil
 	})
 }
 
-// closedLoop sends datagrams with at most inFlight on the way.
+// closedLoop sends datagrams with at most inFlight in flight.
 func closedLoop(ctx context.Context, e ends, window time.Duration) ([]float64, error) {
 	return flood(ctx, e, window, func(c *crew, out int, arrived *counter) error {
 		b := make([]byte, payload)
@@ -60,7 +60,10 @@ func closedLoop(ctx context.Context, e ends, window time.Duration) ([]float64, e
 	})
 }
 
-func flood(ctx context.Context, e ends, window time.Duration, send func(*crew, int, *counter) error) ([]float64, error) {
+// flood counts the datagrams that arrive while send sends to a socket.
+func flood(
+	ctx context.Context, e ends, window time.Duration, send func(*crew, int, *counter) error,
+) ([]float64, error) {
 	c := new(crew)
 	var arrived counter
 	err := func() error {
@@ -83,12 +86,12 @@ func flood(ctx context.Context, e ends, window time.Duration, send func(*crew, i
 	return one(v, err, c.end())
 }
 
-// collect counts datagrams, many to a system call.
+// collect counts datagrams, many in each system call.
 func collect(c *crew, fd int, n *counter) error {
 	const many = 64
 	type mmsghdr struct {
 		header unix.Msghdr
-		_      uint32 // bytes received: a count is all we want
+		_      uint32 // bytes received, not needed
 	}
 	var messages [many]mmsghdr
 	var vectors [many]unix.Iovec
@@ -100,7 +103,8 @@ func collect(c *crew, fd int, n *counter) error {
 		messages[i].header.SetIovlen(1)
 	}
 	for !c.stop.Load() {
-		k, _, errno := syscall.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&messages)), many, unix.MSG_WAITFORONE, 0, 0)
+		k, _, errno := syscall.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd),
+			uintptr(unsafe.Pointer(&messages)), many, unix.MSG_WAITFORONE, 0, 0)
 		switch {
 		case again(errno):
 		case errno != 0:

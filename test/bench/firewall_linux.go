@@ -10,21 +10,21 @@ import (
 	"sgfw/test/netlab"
 )
 
-// firewall is one thing to compare.
+// firewall is one firewall to compare.
 type firewall struct {
 	name string
-	// start puts it in force at a place and returns how to end it.
+	// start starts it at a place.
 	start func(ctx context.Context, p *place) (*running, error)
-	// absent says why it cannot be measured here, "" if it can.
+	// absent is why it cannot be measured here, or "".
 	absent string
 }
 
-// running is a firewall in force.
+// running is a firewall that was started.
 type running struct {
 	// pid is its process, 0 for one inside the kernel.
 	pid  int
 	stop func() error
-	// flows is how many sgfw has in its table; nil for others.
+	// flows returns how many flows sgfw has in its table; nil for others.
 	flows func() (int, error)
 }
 
@@ -34,8 +34,7 @@ const (
 	nameNFTables = "nftables, stateful"
 )
 
-// firewalls lists everything that can be compared; dir is for what has to be
-// built first.
+// firewalls lists what can be compared. Programs that have to be built first go to dir.
 func firewalls(o options, dir string) []firewall {
 	list := []firewall{
 		{name: nameNone, start: func(context.Context, *place) (*running, error) {
@@ -58,8 +57,8 @@ func firewalls(o options, dir string) []firewall {
 	)
 }
 
-// launch starts a program at the firewall's host that says on its standard
-// output, by a first line, that it is ready.
+// launch starts a program at the firewall's host. The program's first line on standard output
+// says that it is ready.
 func launch(ctx context.Context, p *place, name string, args ...string) (*running, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -81,14 +80,14 @@ func launch(ctx context.Context, p *place, name string, args ...string) (*runnin
 	return run, nil
 }
 
-// kill ends a program that has nothing to put in order.
+// kill ends a program that needs no orderly shutdown.
 func kill(cmd *netlab.Cmd) error {
 	_ = cmd.Process.Kill()
 	_ = cmd.Wait() // "signal: killed"
 	return nil
 }
 
-// thousands writes 10000 as 10,000.
+// thousands formats 10000 as 10,000.
 func thousands(n int) string {
 	if n < 1000 {
 		return fmt.Sprint(n)

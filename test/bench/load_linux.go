@@ -30,7 +30,7 @@ type ends struct {
 
 func (e ends) port(n int) netip.AddrPort { return netip.AddrPortFrom(e.at, uint16(n)) }
 
-// better says which way a load's number should go.
+// better says whether a higher or a lower number of a load is better.
 type better uint8
 
 const (
@@ -38,16 +38,19 @@ const (
 	lower
 )
 
-// load is one way to burden a firewall.
+// load is a kind of traffic and what is measured of it.
 type load struct {
 	name, unit string
 	better     better
-	// scale divides what run returns for the table.
+	// scale divides the values that run returns into the unit of the table.
 	scale float64
-	run   func(ctx context.Context, e ends, window time.Duration) ([]float64, error)
-	// parts name what run returns, one row each.
+	run   runLoad
+	// parts name the values that run returns, one row each.
 	parts []string
 }
+
+// runLoad runs a load for a window of time and returns what it measured.
+type runLoad func(ctx context.Context, e ends, window time.Duration) ([]float64, error)
 
 var errNothing = errors.New("nothing came through")
 
@@ -58,8 +61,14 @@ func loads() []load {
 		{name: "UDP 64 B, overload", unit: "kpps", scale: 1e3, run: overload},
 		{name: "UDP 64 B, 256 in flight", unit: "kpps", scale: 1e3, run: closedLoop},
 		{name: "TCP connect/close", unit: "conn/s", scale: 1, run: connections},
-		{name: "round trip, two CPUs", unit: "µs", better: lower, scale: 1e3, run: roundTrips(0, 1), parts: []string{"p50", "p99"}},
-		{name: "round trip, one CPU", unit: "µs", better: lower, scale: 1e3, run: roundTrips(0, 0), parts: []string{"p50", "p99"}},
+		{
+			name: "round trip, two CPUs", unit: "µs", better: lower, scale: 1e3,
+			run: roundTrips(0, 1), parts: []string{"p50", "p99"},
+		},
+		{
+			name: "round trip, one CPU", unit: "µs", better: lower, scale: 1e3,
+			run: roundTrips(0, 0), parts: []string{"p50", "p99"},
+		},
 	}
 }
 
@@ -70,7 +79,7 @@ type row struct {
 	scale      float64
 }
 
-// rows are what a load's run returns.
+// rows are the rows of the values that a load's run returns.
 func (l *load) rows() []row {
 	if l.parts == nil {
 		return []row{{l.name, l.unit, l.better, l.scale}}
@@ -82,12 +91,13 @@ func (l *load) rows() []row {
 	return out
 }
 
-// rate is how fast total grows during window, per second, once it has grown
-// at all, for which there are 20 windows, and warmed up.
+// rate returns how fast total grows during window, per second. It first waits until total
+// grows at all, for up to 20 windows, and then for a fifth of a window.
 func rate(ctx context.Context, c *crew, window time.Duration, total func() int64) (float64, error) {
-	for deadline := time.Now().Add(20*window + 100*time.Millisecond); total() == 0; time.Sleep(time.Millisecond) {
+	deadline := time.Now().Add(20*window + 100*time.Millisecond)
+	for ; total() == 0; time.Sleep(time.Millisecond) {
 		if c.failed() {
-			return 0, nil // end says why
+			return 0, nil // c.end returns the error
 		}
 		if time.Now().After(deadline) {
 			return 0, errNothing
@@ -112,7 +122,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// one makes the result of a load with one number.
+// one returns the result of a load with a single value.
 func one(v float64, errs ...error) ([]float64, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err

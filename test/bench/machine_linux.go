@@ -12,23 +12,25 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// machine is where numbers come from: without it they say nothing.
+// machine describes where and when numbers were measured.
 type machine struct {
 	cpu, kernel, golang string
 	cpus                int
 	date                time.Time
-	// load is the machine's load average of the last minute before the run.
+	// load is the load average of the last minute before the run.
 	load string
 }
 
-// busy reports whether other work was there before the run.
+// busy reports whether the machine did other work before the run.
 func (m machine) busy() bool {
 	v, err := strconv.ParseFloat(m.load, 64)
 	return err == nil && v >= 1
 }
 
 func thisMachine() machine {
-	m := machine{cpu: "unknown CPU", golang: runtime.Version(), cpus: runtime.NumCPU(), date: time.Now()}
+	m := machine{
+		cpu: "unknown CPU", golang: runtime.Version(), cpus: runtime.NumCPU(), date: time.Now(),
+	}
 	if b, err := os.ReadFile("/proc/cpuinfo"); err == nil {
 		for line := range bytes.Lines(b) {
 			if k, v, ok := strings.Cut(string(line), ":"); ok && strings.TrimSpace(k) == "model name" {

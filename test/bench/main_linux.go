@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// options are what the command line says.
+// options are the flags of the command line.
 type options struct {
 	sgfw        string
 	repetitions int
@@ -35,12 +35,17 @@ func main() {
 	}
 	var o options
 	flag.StringVar(&o.sgfw, "sgfw", "bin/sgfw", "the program to measure")
-	flag.IntVar(&o.repetitions, "repetitions", 5, "how often each firewall meets each load")
-	flag.DurationVar(&o.window, "window", time.Second, "how long one load is measured")
-	flag.StringVar(&o.only, "only", "", "comma-separated words: keep the firewalls, loads and positions that contain one of their kind")
-	flag.StringVar(&o.docs, "docs", "", "folder to write benchmarks.md and benchmarks.svg, or scale.md, into")
-	flag.BoolVar(&o.quick, "quick", false, "a short run that proves the harness and no number")
-	flag.BoolVar(&o.scale, "scale", false, "measure what grows with rules, flows, interfaces and queues")
+	flag.IntVar(&o.repetitions, "repetitions", 5,
+		"how often each firewall is measured under each load")
+	flag.DurationVar(&o.window, "window", time.Second, "how long each load is measured")
+	flag.StringVar(&o.only, "only", "",
+		"comma-separated words: run the firewalls, loads and positions whose names contain one of them")
+	flag.StringVar(&o.docs, "docs", "",
+		"directory to write benchmarks.md and benchmarks.svg, or scale.md, to")
+	flag.BoolVar(&o.quick, "quick", false,
+		"a short run that tests the program; its numbers say nothing")
+	flag.BoolVar(&o.scale, "scale", false,
+		"measure how cost grows with rules, flows, interfaces and queues")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintln(os.Stderr, "bench: unexpected", strings.Join(flag.Args(), " "))
@@ -61,10 +66,10 @@ func main() {
 
 func run(ctx context.Context, o options) error {
 	if os.Geteuid() != 0 {
-		return errors.New("needs root: it makes network namespaces")
+		return errors.New("needs root to create network namespaces")
 	}
-	// Threads that wait in a raw system call keep their processor in the
-	// scheduler's eyes: there must be more than ever wait.
+	// The scheduler does not know that a thread waits in a raw system call. There must be
+	// more processors than threads that wait.
 	runtime.GOMAXPROCS(128)
 	debug.SetGCPercent(-1)
 	if o.quick {
@@ -76,8 +81,8 @@ func run(ctx context.Context, o options) error {
 	return measureAll(ctx, o)
 }
 
-// withoutPreemption begins the program anew with the scheduler's signals off: a
-// thread that waits in a system call must not be woken by them.
+// withoutPreemption restarts the program with the scheduler's preemption signals off. They
+// would interrupt threads that wait in system calls.
 func withoutPreemption() error {
 	const setting = "asyncpreemptoff=1"
 	if strings.Contains(os.Getenv("GODEBUG"), setting) {

@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// cell names one number: a position, a firewall and a row.
+// cell identifies one measurement: position, firewall and row.
 type cell struct {
 	pos      position
 	firewall string
 	row      string
 }
 
-// results is what one run found.
+// results holds what one run measured.
 type results struct {
 	machine     machine
 	repetitions int
@@ -28,7 +28,7 @@ type results struct {
 	rows        []row
 	absent      []firewall
 	samples     map[cell]sample
-	// memory is bytes per flow, by firewall.
+	// memory is what flows cost, by firewall.
 	memory map[string]memoryUse
 	failed []string
 }
@@ -63,7 +63,7 @@ func measureAll(ctx context.Context, o options) error {
 	for rep := range o.repetitions {
 		for _, pos := range res.positions {
 			for i := range fws {
-				// Each repetition begins with another firewall: no one is always first.
+				// Each repetition begins with another firewall, so that none is always first.
 				f := fws[(i+rep)%len(fws)]
 				fmt.Fprintf(os.Stderr, "\r\033[K%d/%d %s: %s", rep+1, o.repetitions, pos, f.name)
 				if err := res.measure(ctx, pos, f, ls, o.window); err != nil {
@@ -82,7 +82,7 @@ func measureAll(ctx context.Context, o options) error {
 	return report(res, o)
 }
 
-// choose keeps what contains one of the words, or everything where none does.
+// choose keeps the elements whose names contain one of the words, or all if none does.
 func choose[T any](only string, all []T, name func(T) string) []T {
 	if only == "" {
 		return all
@@ -90,7 +90,8 @@ func choose[T any](only string, all []T, name func(T) string) []T {
 	var kept []T
 	for _, t := range all {
 		if slices.ContainsFunc(strings.Split(only, ","), func(w string) bool {
-			return w != "" && strings.Contains(strings.ToLower(name(t)), strings.ToLower(strings.TrimSpace(w)))
+			w = strings.ToLower(strings.TrimSpace(w))
+			return w != "" && strings.Contains(strings.ToLower(name(t)), w)
 		}) {
 			kept = append(kept, t)
 		}
@@ -102,7 +103,9 @@ func choose[T any](only string, all []T, name func(T) string) []T {
 }
 
 // measure runs all loads once through one firewall.
-func (r *results) measure(ctx context.Context, pos position, f firewall, ls []load, window time.Duration) (err error) {
+func (r *results) measure(
+	ctx context.Context, pos position, f firewall, ls []load, window time.Duration,
+) (err error) {
 	p, err := pos.build()
 	if err != nil {
 		return err
@@ -113,10 +116,10 @@ func (r *results) measure(ctx context.Context, pos position, f firewall, ls []lo
 		return fmt.Errorf("%s: %w", f.name, err)
 	}
 	defer func() {
-		// A firewall that does not end well is worth knowing, not the end of the run.
+		// A firewall that does not stop cleanly is reported and does not end the run.
 		if stopErr := fw.stop(); stopErr != nil {
 			fmt.Fprintln(os.Stderr, stopErr)
-			r.failed = append(r.failed, fmt.Sprintf("%s, %s: its end: %v", pos, f.name, firstLine(stopErr)))
+			r.failed = append(r.failed, fmt.Sprintf("%s, %s: stop: %v", pos, f.name, firstLine(stopErr)))
 		}
 	}()
 	for i := range ls {
@@ -133,7 +136,7 @@ func (r *results) measure(ctx context.Context, pos position, f firewall, ls []lo
 			k := cell{pos, f.name, row.name}
 			r.samples[k] = append(r.samples[k], values[j]/row.scale)
 		}
-		runtime.GC() // nothing runs meanwhile
+		runtime.GC() // while no load runs
 	}
 	return nil
 }

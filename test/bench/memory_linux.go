@@ -25,11 +25,11 @@ type memoryUse struct {
 
 func (m memoryUse) perFlow() float64 { return float64(m.bytes) / float64(m.flows) }
 
-// memoryFlows is how many flows are opened to weigh them.
+// memoryFlows is how many flows are opened to measure their memory.
 const memoryFlows = 100_000
 
-// measureMemory opens flows through a firewall that keeps a table: sgfw, whose
-// process is weighed, and nftables, whose connections the kernel counts.
+// measureMemory opens flows through a firewall that keeps a table. For sgfw it measures the
+// resident memory of the process, for nftables the kernel's slab of connections.
 func (r *results) measureMemory(ctx context.Context, f firewall, o options) (err error) {
 	kernel := f.name == nameNFTables
 	if !kernel && !strings.HasPrefix(f.name, "sgfw") {
@@ -50,10 +50,10 @@ func (r *results) measureMemory(ctx context.Context, f firewall, o options) (err
 	}
 	defer func() { err = errors.Join(err, fw.stop()) }()
 	if kernel {
-		// All namespaces share one slab; what other ones have comes and goes.
+		// All namespaces share one slab, so other ones add noise.
 		before, err := connectionSlab()
 		if err != nil {
-			return nil // /proc/slabinfo is the machine's to show
+			return nil // not every machine shows /proc/slabinfo
 		}
 		if err := openFlows(p.ends.client, p, want); err != nil {
 			return err
@@ -83,12 +83,13 @@ func (r *results) measureMemory(ctx context.Context, f firewall, o options) (err
 	return nil
 }
 
-// scaleMemory weighs the whole process with flows of real packets in its table.
+// scaleMemory measures the whole process with flows of real packets in its table.
 func scaleMemory(ctx context.Context, o options) (sheet, error) {
 	s := sheet{
 		title: "Memory",
-		text:  "Resident memory of the daemon that judged one datagram of each flow, with room for a million (`max_flows`).",
-		head:  []string{"flows", "resident", "more than without flows, each"},
+		text: "Resident memory of a daemon that has judged one datagram of each flow, with room for a " +
+			"million (`max_flows`).",
+		head: []string{"flows", "resident", "more than without flows, each"},
 	}
 	sizes := []int{0, 1000, 100_000, 1_000_000}
 	if o.quick {
@@ -96,7 +97,7 @@ func scaleMemory(ctx context.Context, o options) (sheet, error) {
 	}
 	var empty int64
 	for _, n := range sizes {
-		bytes, err := weigh(ctx, o, n)
+		bytes, err := memoryWith(ctx, o, n)
 		if err != nil {
 			return s, fmt.Errorf("%d flows: %w", n, err)
 		}
@@ -111,8 +112,8 @@ func scaleMemory(ctx context.Context, o options) (sheet, error) {
 	return s, nil
 }
 
-// weigh is the resident memory of a fresh daemon that has n flows.
-func weigh(ctx context.Context, o options, n int) (bytes int64, err error) {
+// memoryWith is the resident memory of a fresh daemon that has n flows.
+func memoryWith(ctx context.Context, o options, n int) (bytes int64, err error) {
 	p, err := host.build()
 	if err != nil {
 		return 0, err
@@ -135,13 +136,13 @@ func weigh(ctx context.Context, o options, n int) (bytes int64, err error) {
 	if have, err := fw.flows(); err != nil {
 		return 0, err
 	} else if have < n {
-		return 0, fmt.Errorf("only %d came about", have)
+		return 0, fmt.Errorf("only %d were opened", have)
 	}
 	return bytes, nil
 }
 
-// openFlows sends one datagram for each of n pairs of ports, in steps small
-// enough for every queue.
+// openFlows sends one datagram for each of n pairs of ports, in steps small enough that no
+// queue overflows.
 func openFlows(client *netlab.Host, p *place, n int) error {
 	c := new(crew)
 	const sources = 20_000 // from port 10,000 on
@@ -190,7 +191,7 @@ func resident(pid int) (int64, error) {
 	return pages * int64(os.Getpagesize()), err
 }
 
-// connectionSlab is what the kernel's connections take, in bytes.
+// connectionSlab is the memory of the kernel's connection-tracking entries, in bytes.
 func connectionSlab() (int64, error) {
 	b, err := os.ReadFile("/proc/slabinfo")
 	if err != nil {

@@ -17,19 +17,21 @@ import (
 type hook struct {
 	name string
 	hook *nftables.ChainHook
-	// in: what the server is asked crosses it; otherwise only answers do.
+	// in: packets to the server cross it; otherwise only answers do.
 	in bool
 }
 
 func (p position) hooks() []hook {
 	if p == host {
-		return []hook{{"input", nftables.ChainHookInput, true}, {"output", nftables.ChainHookOutput, false}}
+		return []hook{
+			{"input", nftables.ChainHookInput, true},
+			{"output", nftables.ChainHookOutput, false},
+		}
 	}
 	return []hook{{"forward", nftables.ChainHookForward, true}}
 }
 
-// startNFTables installs what a stateful nftables firewall of a small server
-// looks like:
+// startNFTables installs a typical stateful firewall of a small server:
 //
 //	ct state established,related accept
 //	ct state invalid drop
@@ -39,11 +41,15 @@ func (p position) hooks() []hook {
 //	udp dport 5000-5999 accept
 //	drop
 //
-// Towards the client only the first and, on a host, a last accept.
+// Towards the client there are only the first rule and an accept.
 func startNFTables(_ context.Context, p *place) (*running, error) {
 	return install(p, func(h hook) [][]expr.Any {
-		state := func(bits uint32, kind expr.VerdictKind) []expr.Any { return append(inState(bits), verdict(kind)) }
-		rules := [][]expr.Any{state(expr.CtStateBitESTABLISHED|expr.CtStateBitRELATED, expr.VerdictAccept)}
+		state := func(bits uint32, kind expr.VerdictKind) []expr.Any {
+			return append(inState(bits), verdict(kind))
+		}
+		rules := [][]expr.Any{
+			state(expr.CtStateBitESTABLISHED|expr.CtStateBitRELATED, expr.VerdictAccept),
+		}
 		if !h.in {
 			return append(rules, []expr.Any{verdict(expr.VerdictAccept)})
 		}
@@ -51,7 +57,7 @@ func startNFTables(_ context.Context, p *place) (*running, error) {
 			state(expr.CtStateBitINVALID, expr.VerdictDrop),
 			[]expr.Any{
 				&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: 1},
-				&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte("lo\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00")},
+				&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: append([]byte("lo"), make([]byte, 14)...)},
 				verdict(expr.VerdictAccept),
 			},
 			dport(unix.IPPROTO_TCP, 22, 22),
@@ -76,7 +82,7 @@ func dport(proto byte, from, to uint16) []expr.Any {
 	}
 }
 
-// install puts one table with a chain for each hook in force. It goes with the
+// install creates a table with a chain for each hook. The kernel removes it with the
 // namespace.
 func install(p *place, rules func(hook) [][]expr.Any) (*running, error) {
 	c, err := nftables.New(nftables.WithNetNSFd(p.fw.NetNS()))
@@ -86,7 +92,8 @@ func install(p *place, rules func(hook) [][]expr.Any) (*running, error) {
 	t := c.AddTable(&nftables.Table{Family: nftables.TableFamilyINet, Name: "bench"})
 	for _, h := range p.pos.hooks() {
 		chain := c.AddChain(&nftables.Chain{
-			Table: t, Name: h.name, Type: nftables.ChainTypeFilter, Hooknum: h.hook, Priority: nftables.ChainPriorityFilter,
+			Table: t, Name: h.name, Type: nftables.ChainTypeFilter,
+			Hooknum: h.hook, Priority: nftables.ChainPriorityFilter,
 		})
 		for _, r := range rules(h) {
 			c.AddRule(&nftables.Rule{Table: t, Chain: chain, Exprs: r})
@@ -103,15 +110,14 @@ func queueAll(p *place) error {
 	return queueWhere(p, func(hook) ([]expr.Any, bool) { return nil, true })
 }
 
-// queueNew sends the first packets of the connections that go out to queue
-// number 0.
+// queueNew sends the first packets of outgoing connections to queue number 0.
 func queueNew(p *place) error {
 	return queueWhere(p, func(h hook) ([]expr.Any, bool) {
 		return inState(expr.CtStateBitNEW | expr.CtStateBitRELATED), !h.in
 	})
 }
 
-// queueWhere has a rule in each hook that match wants one in.
+// queueWhere installs a queue rule in each hook for which match returns true.
 func queueWhere(p *place, match func(hook) ([]expr.Any, bool)) error {
 	to := func(queue expr.Any) error {
 		_, err := install(p, func(h hook) [][]expr.Any {
@@ -133,8 +139,7 @@ func queueWhere(p *place, match func(hook) ([]expr.Any, bool)) error {
 	return to(&expr.Target{Name: "NFQUEUE", Rev: 3, Info: &info})
 }
 
-// inState keeps packets that the kernel's connection tracking puts into one of
-// the states.
+// inState matches packets whose state in the kernel's connection tracking is one of bits.
 func inState(bits uint32) []expr.Any {
 	return []expr.Any{
 		&expr.Ct{Key: expr.CtKeySTATE, Register: 1},

@@ -6,7 +6,7 @@ import (
 	"sgfw/test/netlab"
 )
 
-// position is where the firewall stands.
+// position is the machine that the firewall runs on.
 type position string
 
 const (
@@ -18,11 +18,11 @@ const (
 
 func positions() []position { return []position{forward, host} }
 
-// clientNet holds the client in either position.
+// clientNet is the client's network in either position.
 var clientNet = netip.MustParsePrefix("192.0.2.0/24")
 
-// topology is the network for a position. Neighbours are fixed, so that nothing
-// but the load crosses it.
+// topology is the network for a position. Neighbour entries are static, so that nothing but
+// the load crosses it.
 func (p position) topology() netlab.Topology {
 	// Connections in TIME_WAIT keep their ports: there must be enough.
 	many := map[string]string{"net.ipv4.ip_local_port_range": "1024 65535"}
@@ -55,7 +55,9 @@ func (p position) build() (*place, error) {
 		return nil, err
 	}
 	server := lab.Host("server")
-	pl := &place{lab: lab, pos: p, fw: server, ends: ends{client: lab.Host("client"), server: server, at: server.Device("eth0").IPv4()}}
+	pl := &place{lab: lab, pos: p, fw: server, ends: ends{
+		client: lab.Host("client"), server: server, at: server.Device("eth0").IPv4(),
+	}}
 	if p == forward {
 		pl.fw = lab.Host("fw")
 	}

@@ -17,11 +17,11 @@ import (
 	"sgfw/test/netlab"
 )
 
-// goNFQueueCommand makes this program the accept-all firewall on go-nfqueue.
+// goNFQueueCommand makes this program run the accept-all firewall on go-nfqueue.
 const goNFQueueCommand = "serve-go-nfqueue"
 
-// serveGoNFQueue accepts everything, as the library's documentation shows it,
-// until it is killed.
+// serveGoNFQueue accepts everything until it is killed. The code is that of the library's
+// documentation.
 func serveGoNFQueue() error {
 	nf, err := nfqueue.Open(&nfqueue.Config{
 		NfQueue: 0, MaxPacketLen: 0xffff, MaxQueueLen: 0xff,
@@ -57,14 +57,14 @@ func goNFQueue() firewall {
 	}}
 }
 
-// acceptSource is built where the compiler and the library are there: Debian has
-// the latter in libnetfilter-queue-dev.
+// acceptSource is compiled where a C compiler and the library are installed. On Debian the
+// library is in libnetfilter-queue-dev.
 //
 //go:embed reference/accept.c
 var acceptSource []byte
 
 func libnetfilterQueue(dir string) firewall {
-	f := firewall{name: nameNetfilterQ}
+	f := firewall{name: nameLibnetfilterQueue}
 	program := filepath.Join(dir, "accept")
 	cc := exec.Command("cc", "-O2", "-x", "c", "-o", program, "-", "-lnetfilter_queue")
 	cc.Stdin = bytes.NewReader(acceptSource)
@@ -83,7 +83,7 @@ func libnetfilterQueue(dir string) firewall {
 	return f
 }
 
-// suricata accepts all in NFQ mode, without rules to look for.
+// suricata accepts everything in NFQ mode: it has no rules.
 func suricata(dir string) firewall {
 	f := firewall{name: "Suricata, NFQ mode, no rules"}
 	program, err := exec.LookPath("suricata")
@@ -123,10 +123,10 @@ func awaitQueue(h *netlab.Host) error {
 	}
 }
 
-// openSnitch allows everything without a rule. It judges the connections that the
-// processes of its own machine begin, by their first packet, and leaves the rest
-// to the kernel's connection tracking: it stands on the client, and what lasts
-// costs nothing. One-way datagrams are new to the kernel each time.
+// openSnitch allows everything: it has no rules. It judges the first packet of each
+// connection that a process of its own machine opens, and leaves the others to the kernel's
+// connection tracking. So it runs on the client, and an open connection costs nothing.
+// One-way datagrams are new to the kernel each time.
 func openSnitch(dir string) firewall {
 	f := firewall{name: "OpenSnitch on the client, no rules"}
 	program, err := exec.LookPath("opensnitchd")
@@ -145,7 +145,7 @@ func openSnitch(dir string) firewall {
 		if err := awaitQueue(client); err != nil {
 			return nil, errors.Join(err, r.stop())
 		}
-		// Its own rules want iptables; these say the same.
+		// It would install rules with iptables; these do the same.
 		at := *p
 		at.fw, at.pos = client, host
 		return r, queueNew(&at)

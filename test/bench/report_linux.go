@@ -11,9 +11,9 @@ import (
 	"text/tabwriter"
 )
 
-// handWritten begins the part of a document that belongs to people: what a run
-// writes ends in front of it.
-const handWritten = "<!-- Written by hand from here on; `make bench` keeps it. -->"
+// handWritten separates the generated part of a document from the text below it, which
+// a run keeps.
+const handWritten = "<!-- Written by hand from here on. A run of the benchmark keeps it. -->"
 
 // report prints the results and writes them into the documentation.
 func report(r *results, o options) error {
@@ -31,7 +31,7 @@ func report(r *results, o options) error {
 	return os.WriteFile(filepath.Join(o.docs, "benchmarks.svg"), r.plot(), 0o644)
 }
 
-// writeDocument replaces what was generated in a document and keeps the rest.
+// writeDocument replaces the generated part of a document and keeps the rest.
 func writeDocument(path string, generated []byte) error {
 	rest := []byte(handWritten + "\n")
 	if old, err := os.ReadFile(path); err == nil {
@@ -45,8 +45,8 @@ func writeDocument(path string, generated []byte) error {
 	return os.WriteFile(path, append(append(generated, '\n'), rest...), 0o644)
 }
 
-// baseline is what ratios are to: the kernel's own stateful filter, or the first
-// firewall where that is not measured.
+// baseline is the firewall that ratios refer to: stateful nftables, or the first one where
+// that is not measured.
 func (r *results) baseline() string {
 	for _, f := range r.firewalls {
 		if f == nameNFTables {
@@ -65,13 +65,15 @@ func (r *results) table(to io.Writer) error {
 			fmt.Fprintf(w, "%s\t\t\t\n", row.name)
 			for _, f := range r.firewalls {
 				s := r.samples[cell{pos, f, row.name}]
-				fmt.Fprintf(w, "  %s\t%s %s\t%s\t%s\n", f, number(s.median()), row.unit, percent(s.spread()), number(r.ratio(pos, f, row)))
+				fmt.Fprintf(w, "  %s\t%s %s\t%s\t%s\n",
+					f, number(s.median()), row.unit, percent(s.spread()), number(r.ratio(pos, f, row)))
 			}
 		}
 	}
 	for _, f := range r.firewalls {
 		if m, ok := r.memory[f]; ok {
-			fmt.Fprintf(w, "memory of %s flows, %s\t%s B/flow\t\t\n", thousands(m.flows), f, number(m.perFlow()))
+			fmt.Fprintf(w, "memory of %s flows, %s\t%s B/flow\t\t\n",
+				thousands(m.flows), f, number(m.perFlow()))
 		}
 	}
 	for _, f := range r.absent {
@@ -89,15 +91,21 @@ func (r *results) ratio(pos position, f string, row row) float64 {
 
 // markdown writes ratios first, then medians.
 func (r *results) markdown(w *bytes.Buffer) {
-	fmt.Fprintf(w, "# Benchmarks\n\nWritten by `make bench`. %s. Medians of %d interleaved repetitions, %v each.\n\n", r.machine, r.repetitions, r.window)
+	fmt.Fprintf(w, "# Benchmarks\n\nWritten by `make bench`. %s.\n"+
+		"Medians of %d interleaved repetitions, %v each.\n\n", r.machine, r.repetitions, r.window)
 	if r.machine.busy() {
 		fmt.Fprint(w, "**The machine did other work at the time: take the numbers as rough.**\n\n")
 	}
-	fmt.Fprint(w, "Client, firewall and server are namespaces of this one machine and share its CPUs, so what a firewall costs is taken from the load's own makers too.\n")
-	fmt.Fprint(w, "Compare within one run, never across machines. *forward*: the firewall is a router between client and server; *host*: it is on the server.\n\n")
-	fmt.Fprint(w, "![Ratios to nftables](benchmarks.svg)\n")
+	fmt.Fprint(w, "Client, firewall and server are namespaces of one machine and share its CPUs. ",
+		"So a firewall also takes time from the\nprograms that make the load. ",
+		"Compare within one run, never across machines.\n\n",
+		"*forward*: the firewall is a router between client and server. ",
+		"*host*: it runs on the server.\n\n",
+		"![Ratios to nftables](benchmarks.svg)\n")
 	for _, pos := range r.positions {
-		fmt.Fprintf(w, "\n## %s: ratio to %s\n\nThroughput: higher is better. Round trips: lower is better.\n\n", strings.ToUpper(string(pos[:1]))+string(pos[1:]), r.baseline())
+		fmt.Fprintf(w, "\n## %s: ratio to %s\n\n"+
+			"Throughput: higher is better. Round trips: lower is better.\n\n",
+			strings.ToUpper(string(pos[:1]))+string(pos[1:]), r.baseline())
 		r.markdownTable(w, func(f string, row row) string { return number(r.ratio(pos, f, row)) })
 		fmt.Fprintf(w, "\nMedians, ± half the range:\n\n")
 		r.markdownTable(w, func(f string, row row) string {
@@ -115,9 +123,10 @@ func (r *results) markdown(w *bytes.Buffer) {
 				fmt.Fprintf(w, "| %s | %s | %s |\n", f, thousands(m.flows), number(m.perFlow()))
 			}
 		}
-		fmt.Fprint(w, "\nResident memory that the process gained (sgfw), or the kernel's slab of connections (nftables).\n")
+		fmt.Fprint(w, "\nGrowth of the process's resident memory (sgfw), ",
+			"or of the kernel's slab of connections (nftables).\n")
 	}
-	r.markdownBars(w)
+	r.markdownComparison(w)
 	for i, f := range r.absent {
 		if i == 0 {
 			fmt.Fprint(w, "\n## Not measured\n\n")
@@ -147,7 +156,7 @@ func (r *results) markdownTable(w *bytes.Buffer, text func(string, row) string) 
 	}
 }
 
-// number writes three digits of a value.
+// number formats a value with three digits.
 func number(v float64) string {
 	switch a := math.Abs(v); {
 	case math.IsNaN(v) || math.IsInf(v, 0):

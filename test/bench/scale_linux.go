@@ -24,11 +24,11 @@ type sheet struct {
 
 func (s *sheet) add(cells ...string) { s.rows = append(s.rows, cells) }
 
-// measureScale measures what grows with rules, flows and interfaces on the
-// decision alone, and memory and what grows with queues on real packets.
+// measureScale measures how cost grows: with rules, flows and interfaces on the decision
+// alone; memory, and throughput by queues, on real packets.
 func measureScale(ctx context.Context, o options) error {
 	m := thisMachine()
-	runtime.LockOSThread() // the thread's own processor time is what is measured
+	runtime.LockOSThread() // the thread's own processor time is measured
 	var sheets []sheet
 	for _, measure := range []func(options) (sheet, error){scaleRules, scaleFlows, scaleInterfaces} {
 		s, err := measure(o)
@@ -57,7 +57,8 @@ func measureScale(ctx context.Context, o options) error {
 	}
 	for _, s := range sheets {
 		fmt.Fprintf(w, "%s\n%s\n", strings.ToUpper(s.title), strings.Join(s.head, "\t"))
-		fmt.Fprintf(&md, "\n## %s\n\n%s\n\n| %s |\n|%s\n", s.title, s.text, strings.Join(s.head, " | "), strings.Repeat("---:|", len(s.head)))
+		fmt.Fprintf(&md, "\n## %s\n\n%s\n\n| %s |\n|%s\n",
+			s.title, s.text, strings.Join(s.head, " | "), strings.Repeat("---:|", len(s.head)))
 		for _, r := range s.rows {
 			fmt.Fprintln(w, strings.Join(r, "\t"))
 			fmt.Fprintf(&md, "| %s |\n", strings.Join(r, " | "))
@@ -70,12 +71,13 @@ func measureScale(ctx context.Context, o options) error {
 	return writeDocument(filepath.Join(o.docs, "scale.md"), md.Bytes())
 }
 
-// scaleQueues runs the loads that could gain from several queues.
+// scaleQueues runs the loads that may gain from several queues.
 func scaleQueues(ctx context.Context, o options) (s sheet, err error) {
 	s = sheet{
 		title: "Queues",
-		text: "Real packets through a router, medians. `cpu` and `pinned` let the CPU that handles a packet choose the queue; " +
-			"`hash` gives each pair of addresses one queue, and here is one pair.",
+		text: "Real packets through a router, medians. With `cpu` and `pinned` the CPU that handles a " +
+			"packet chooses the queue.\nWith `hash` each pair of addresses has one queue, and here is " +
+			"only one pair.",
 		head: []string{"queues", "balance"},
 	}
 	ls := choose("in flight,connect,8 streams", loads(), func(l load) string { return l.name })
@@ -107,14 +109,18 @@ func scaleQueues(ctx context.Context, o options) (s sheet, err error) {
 	for i, set := range settings {
 		row := []string{fmt.Sprint(set.count), set.balance}
 		for j := range ls {
-			row = append(row, fmt.Sprintf("%s %s", number(samples[i][j].median()/ls[j].scale), percent(samples[i][j].spread())))
+			v := samples[i][j]
+			row = append(row, fmt.Sprintf("%s %s", number(v.median()/ls[j].scale), percent(v.spread())))
 		}
 		s.add(row...)
 	}
 	return s, nil
 }
 
-func loadsOnce(ctx context.Context, f firewall, ls []load, window time.Duration, into []sample) (err error) {
+// loadsOnce runs each load once through a firewall.
+func loadsOnce(
+	ctx context.Context, f firewall, ls []load, window time.Duration, into []sample,
+) (err error) {
 	p, err := forward.build()
 	if err != nil {
 		return err

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// sgfw is the real program, as users run it, with a policy of about n rules.
+// sgfw is the program as users run it, with a policy of about the given number of rules.
 // settings are lines for the policy's settings.
 func sgfw(o options, name string, rules int, settings string, args ...string) firewall {
 	return firewall{name: name, start: func(ctx context.Context, p *place) (*running, error) {
@@ -25,15 +25,16 @@ func sgfw(o options, name string, rules int, settings string, args ...string) fi
 // policyRules is how many rules one group has at most: AWS's quota is 60.
 const policyRules = 50
 
-// policyText permits the loads and has n rules in all: two for the loads and
-// others that do not match. What exceeds policyRules is spread over as many
-// groups that rules name, each member of which is, to the engine, a rule of its
-// own: a prefix with its ports.
+// policyText permits the loads and has n rules in all: two for the loads, and others that do
+// not match. Beyond policyRules, each rule names a group with several members. To the engine
+// each member is a rule of its own: a prefix with its ports.
 func policyText(device string, n int, settings string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "version: 1\nsecurity_groups:\n  - name: served\n    description: What is measured\n    ingress:\n")
+	fmt.Fprintf(&b, "version: 1\nsecurity_groups:\n"+
+		"  - name: served\n    description: What is measured\n    ingress:\n")
 	for _, proto := range []string{"tcp", "udp"} {
-		fmt.Fprintf(&b, "      - { protocol: %s, ports: %d-%d, cidr_blocks: [%s] }\n", proto, firstPort, lastPort, clientNet)
+		fmt.Fprintf(&b, "      - { protocol: %s, ports: %d-%d, cidr_blocks: [%s] }\n",
+			proto, firstPort, lastPort, clientNet)
 	}
 	others := n - 2
 	rules := min(others, policyRules)
@@ -41,9 +42,11 @@ func policyText(device string, n int, settings string) string {
 	address := func(i int) string { return fmt.Sprintf("10.%d.%d.%d", i>>16&0xff, i>>8&0xff, i&0xff) }
 	for i := range rules {
 		if each == 1 {
-			fmt.Fprintf(&b, "      - { protocol: tcp, ports: %d, cidr_blocks: [%s/32] }\n", 1000+i, address(i))
+			fmt.Fprintf(&b, "      - { protocol: tcp, ports: %d, cidr_blocks: [%s/32] }\n",
+				1000+i, address(i))
 		} else {
-			fmt.Fprintf(&b, "      - { protocol: tcp, ports: %d, security_groups: [others-%d] }\n", 1000+i, i)
+			fmt.Fprintf(&b, "      - { protocol: tcp, ports: %d, security_groups: [others-%d] }\n",
+				1000+i, i)
 		}
 	}
 	if each > 1 {
@@ -71,7 +74,9 @@ func policyText(device string, n int, settings string) string {
 	return b.String()
 }
 
-func startSGFW(ctx context.Context, program string, p *place, policy string, args []string) (_ *running, err error) {
+func startSGFW(
+	ctx context.Context, program string, p *place, policy string, args []string,
+) (_ *running, err error) {
 	dir, err := os.MkdirTemp("", "sgfw-bench")
 	if err != nil {
 		return nil, err
@@ -118,12 +123,14 @@ func startSGFW(ctx context.Context, program string, p *place, policy string, arg
 			return nil, errors.Join(fmt.Errorf("sgfw is not ready: %w", err), stop())
 		}
 		if strings.Contains("\n"+string(b[:n])+"\n", "\nREADY=1\n") {
-			return &running{pid: cmd.Process.Pid, stop: stop, flows: func() (int, error) { return liveFlows(p, program, socket) }}, nil
+			return &running{pid: cmd.Process.Pid, stop: stop, flows: func() (int, error) {
+				return liveFlows(p, program, socket)
+			}}, nil
 		}
 	}
 }
 
-// liveFlows asks a daemon how many flows it has.
+// liveFlows returns how many flows a daemon has.
 func liveFlows(p *place, program, socket string) (int, error) {
 	out, err := p.fw.Command(program, "--socket", socket, "status", "-o", "json").Output()
 	if err != nil {

@@ -5,11 +5,11 @@ import (
 	"slices"
 )
 
-// sample is what one firewall did under one load, a value for each repetition.
+// sample is the values of one firewall under one load, one for each repetition.
 type sample []float64
 
-// quantile returns the value below which the fraction q of values lies; NaN of
-// none. The argument is reordered.
+// quantile returns the value below which the fraction q of values lies, NaN if there is
+// none. It sorts its argument.
 func quantile(values []float64, q float64) float64 {
 	if len(values) == 0 {
 		return math.NaN()

@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// streams sends over n TCP connections as fast as they take it and counts what
-// the server reads, in bits.
-func streams(n int) func(context.Context, ends, time.Duration) ([]float64, error) {
+// streams sends over n TCP connections as fast as possible and counts the bits that the
+// server reads.
+func streams(n int) runLoad {
 	return func(ctx context.Context, e ends, window time.Duration) ([]float64, error) {
 		c := new(crew)
 		counts := make([]counter, n)
@@ -25,7 +25,7 @@ func streams(n int) func(context.Context, ends, time.Duration) ([]float64, error
 			if err != nil {
 				return err
 			}
-			// All connect before the first sends: nobody has to compete for that.
+			// All connect before the first one sends: a handshake competes with no data.
 			var out, in []int
 			for range n {
 				fd, err := c.dial(e.client, unix.SOCK_STREAM, e.port(portStream))

@@ -16,8 +16,8 @@ import (
 	"sgfw/test/netlab"
 )
 
-// patience is how long a thread waits in one system call before it looks whether
-// the load is over.
+// patience is how long a thread waits in one system call before it checks whether the load
+// is over.
 const patience = 100 * time.Millisecond
 
 // anyCPU lets the kernel place a thread.
@@ -32,7 +32,7 @@ type crew struct {
 	fds  []int
 }
 
-// thread runs f on a thread of its own inside host, which dies with it.
+// thread runs f on a thread of its own in the namespace of host. The thread ends with f.
 func (c *crew) thread(host *netlab.Host, cpu int, f func() error) {
 	c.wg.Go(func() {
 		c.fail(host.Do(func() error {
@@ -163,7 +163,7 @@ func (c *crew) dial(host *netlab.Host, kind int, to netip.AddrPort) (fd int, err
 	return fd, err
 }
 
-// connect tries until a fresh firewall lets it through, a second at most.
+// connect retries for a second: a firewall that has just started may drop the first SYN.
 func connect(fd int, to netip.AddrPort) error {
 	for deadline := time.Now().Add(time.Second); ; {
 		err := unix.Connect(fd, sockaddr(to))
@@ -179,8 +179,7 @@ func connect(fd int, to netip.AddrPort) error {
 	}
 }
 
-// accepted waits for a connection, a second at most, and gives it the patience
-// of the others.
+// accepted waits for a connection, for a second at most, and sets its receive timeout.
 func (c *crew) accepted(l int) (int, error) {
 	for deadline := time.Now().Add(time.Second); ; {
 		fd, errno := accept(l)
@@ -195,22 +194,25 @@ func (c *crew) accepted(l int) (int, error) {
 
 func shortRead(fd int) error {
 	tv := unix.NsecToTimeval(patience.Nanoseconds())
-	return os.NewSyscallError("setsockopt", unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv))
+	err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv)
+	return os.NewSyscallError("setsockopt", err)
 }
 
-// again reports an error after which a waiting thread asks again.
+// again reports whether a system call that failed with e should be repeated.
 func again(e syscall.Errno) bool {
 	return e == unix.EAGAIN || e == unix.EINTR
 }
 
-// read, write and accept are raw: the scheduler does not hear of them.
+// read, write and accept are raw system calls, which the Go scheduler does not notice.
 func read(fd int, b []byte) (int, syscall.Errno) {
-	n, _, e := syscall.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
+	n, _, e := syscall.RawSyscall(unix.SYS_READ, uintptr(fd),
+		uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
 	return int(n), e
 }
 
 func write(fd int, b []byte) (int, syscall.Errno) {
-	n, _, e := syscall.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
+	n, _, e := syscall.RawSyscall(unix.SYS_WRITE, uintptr(fd),
+		uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
 	return int(n), e
 }
 
@@ -219,7 +221,7 @@ func accept(fd int) (int, syscall.Errno) {
 	return int(n), e
 }
 
-// nap sleeps without the scheduler.
+// nap sleeps in a raw system call.
 func nap(d time.Duration) {
 	ts := unix.NsecToTimespec(d.Nanoseconds())
 	syscall.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&ts)), 0, 0)

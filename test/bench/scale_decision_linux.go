@@ -18,10 +18,10 @@ import (
 	"sgfw/test/wire"
 )
 
-// served is who is protected where the decision alone is measured.
+// served is the protected address where the decision alone is measured.
 var served = netip.MustParseAddr("192.0.2.1")
 
-// decider is an engine with one worker, fed from memory.
+// decider is an engine with one worker that gets its packets from memory.
 type decider struct {
 	worker *filter.Worker
 	event  filter.Event
@@ -43,18 +43,20 @@ func (d *decider) decide(h filter.Hook, device int, b []byte) bool {
 	return d.worker.Decide(&d.event)
 }
 
-// threadTime is the processor time of the calling thread, which other work on
-// the machine moves less than the clock.
+// threadTime is the processor time of the calling thread. Other work on the machine changes
+// it less than the clock.
 func threadTime() (time.Duration, error) {
 	var u unix.Rusage
 	err := unix.Getrusage(unix.RUSAGE_THREAD, &u)
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano()), err
 }
 
-// cost is the median nanoseconds that a packet of the input hook takes, in batches
-// of 16 and with a first look where the table is large, as in the queue loop. fill
-// makes packet i at a device out of a copy of like.
-func (d *decider) cost(o options, like []byte, want bool, fill func(b []byte, i int) (device int)) (float64, error) {
+// cost is the median nanoseconds that a packet of the input hook takes. As in the queue loop
+// packets come in batches of 16, with a preview where the table is large. fill turns a copy
+// of like into packet i and returns its device.
+func (d *decider) cost(
+	o options, like []byte, want bool, fill func(b []byte, i int) (device int),
+) (float64, error) {
 	const batch = 16
 	slice, rounds := 50*time.Millisecond, 7
 	if o.quick {
@@ -100,12 +102,13 @@ func (d *decider) cost(o options, like []byte, want bool, fill func(b []byte, i 
 		s = append(s, float64(used)/float64(n))
 	}
 	if wrong > 0 {
-		return 0, fmt.Errorf("%d of %d packets decided wrongly, last: %v", wrong, i, d.worker.Last().Reason)
+		return 0, fmt.Errorf("%d of %d packets decided wrongly, last: %v",
+			wrong, i, d.worker.Last().Reason)
 	}
 	return s.median(), nil
 }
 
-// kilobytes writes what something keeps; a few bytes come and go with the heap.
+// kilobytes formats a size. Less than a kilobyte is the noise of the heap.
 func kilobytes(n int64) string {
 	if n < 1000 {
 		return "< 1 KB"
@@ -113,10 +116,11 @@ func kilobytes(n int64) string {
 	return fmt.Sprintf("%s KB", number(float64(n)/1e3))
 }
 
-// nanoseconds writes a cost.
+// nanoseconds formats a cost.
 func nanoseconds(v float64) string { return fmt.Sprintf("%.0f ns", v) }
 
-// duration writes how long f takes at best of three.
+// duration formats the time that f takes, the best of three runs. The program runs without
+// garbage collection, see main.
 func duration(f func()) string {
 	best := time.Duration(1<<63 - 1)
 	for range 3 {
@@ -128,7 +132,7 @@ func duration(f func()) string {
 	return fmt.Sprintf("%s ms", number(float64(best)/1e6))
 }
 
-// kept is what make leaves on the heap, in bytes.
+// kept returns what make returns and how many bytes of heap it keeps.
 func kept[T any](make func() T) (T, int64) {
 	var before, after runtime.MemStats
 	runtime.GC()
@@ -139,7 +143,7 @@ func kept[T any](make func() T) (T, int64) {
 	return v, int64(after.HeapAlloc) - int64(before.HeapAlloc)
 }
 
-// source of rule i: 10.0.0.0/25 and what follows.
+// ruleSource is the network of rule i: 10.0.0.0/25 and those after it.
 func ruleSource(i int) netip.Prefix {
 	var a [4]byte
 	binary.BigEndian.PutUint32(a[:], 10<<24|uint32(i)<<7)
@@ -151,16 +155,22 @@ func scaleRulesOf(n int) []policy.Rule {
 	rules := make([]policy.Rule, n)
 	for i := range rules {
 		port := 1000 + i%64
-		rules[i] = policy.Rule{Index: i, Protocol: policy.TCP, From: port, To: port, Peer: policy.Peer{CIDR: ruleSource(i)}}
+		rules[i] = policy.Rule{
+			Index: i, Protocol: policy.TCP, From: port, To: port, Peer: policy.Peer{CIDR: ruleSource(i)},
+		}
 	}
 	return rules
 }
 
 // interfacesOf has n devices, device i with the groups that groups returns.
-func interfacesOf(n int, groups func(i int) []string) (list []policy.Interface, links []member.Link) {
+func interfacesOf(
+	n int, groups func(i int) []string,
+) (list []policy.Interface, links []member.Link) {
 	for i := range n {
 		name := fmt.Sprint("veth", i)
-		list = append(list, policy.Interface{Device: name, Groups: groups(i), Timeouts: policy.DefaultTimeouts})
+		list = append(list, policy.Interface{
+			Device: name, Groups: groups(i), Timeouts: policy.DefaultTimeouts,
+		})
 		links = append(links, member.Link{Name: name, Index: firstLink + uint32(i)})
 	}
 	return list, links
@@ -170,23 +180,29 @@ func interfacesOf(n int, groups func(i int) []string) (list []policy.Interface, 
 func onePolicy(rules []policy.Rule) (*policy.Policy, []member.Link) {
 	list, links := interfacesOf(1, func(int) []string { return []string{"g0"} })
 	return &policy.Policy{
-		Groups: []policy.Group{{Name: "g0", Ingress: rules}}, Interfaces: list, Settings: policy.DefaultSettings,
+		Groups:     []policy.Group{{Name: "g0", Ingress: rules}},
+		Interfaces: list, Settings: policy.DefaultSettings,
 	}, links
 }
 
 func scaleRules(o options) (s sheet, err error) {
 	s = sheet{
 		title: "Rules",
-		text: "One group on one device; rule i permits TCP port 1000+i%64 from a network of its own. Cost of the whole decision: " +
-			"parse, find the flow, judge, keep the flow; processor time on one CPU. *Change* adds or removes one rule.",
-		head: []string{"rules", "new flow, permitted", "new flow, refused", "compile", "change", "memory kept"},
+		text: "One group on one device; rule i permits TCP port 1000+i%64 from a network of its own. " +
+			"The cost of the whole decision:\nparse, find the flow, judge, keep the flow; processor time " +
+			"on one CPU. *Compile* turns the policy into a ruleset,\n*change* compiles it again with " +
+			"one rule more or less: the best of three runs, without garbage collection.",
+		head: []string{
+			"rules", "new flow, permitted", "new flow, refused", "compile", "change", "memory kept",
+		},
 	}
 	for _, n := range []int{10, 100, 1000, 10_000, 100_000} {
 		rules := scaleRulesOf(n)
 		p, links := onePolicy(rules)
 		rs, bytes := kept(func() *filter.Ruleset { return filter.Compile(p, nil).WithLinks(links) })
 		d := newDecider(rs, 100_000)
-		syn := wire.TCP(netip.AddrPortFrom(ruleSource(0).Addr(), 1), netip.AddrPortFrom(served, 1000), wire.SYN, 1, 0, nil)
+		from, to := netip.AddrPortFrom(ruleSource(0).Addr(), 1), netip.AddrPortFrom(served, 1000)
+		syn := wire.TCP(from, to, wire.SYN, 1, 0, nil)
 		permitted, err := d.cost(o, syn, true, func(b []byte, i int) int {
 			r := i * 7919 % n
 			binary.BigEndian.PutUint32(b[12:], 10<<24|uint32(r)<<7|uint32(i>>16)&0x7f)
@@ -208,10 +224,13 @@ func scaleRules(o options) (s sheet, err error) {
 		c := filter.NewCompiler()
 		c.Compile(p, nil)
 		less, _ := onePolicy(rules[:n-1])
-		turn := 0
+		changes := 0
 		s.add(thousands(n), nanoseconds(permitted), nanoseconds(refused),
 			duration(func() { filter.Compile(p, nil) }),
-			duration(func() { turn++; c.Compile([]*policy.Policy{p, less}[turn%2], nil) }),
+			duration(func() {
+				changes++
+				c.Compile([]*policy.Policy{p, less}[changes%2], nil)
+			}),
 			kilobytes(bytes))
 	}
 	return s, nil
@@ -220,10 +239,14 @@ func scaleRules(o options) (s sheet, err error) {
 func scaleFlows(o options) (s sheet, err error) {
 	s = sheet{
 		title: "Flows",
-		text:  "A segment of an established TCP flow, met in pseudo-random order; memory is the heap that the table takes.",
-		head:  []string{"flows", "established", "bytes for each"},
+		text: "Segments of established TCP flows in pseudo-random order. Memory is the heap that the " +
+			"table takes.",
+		head: []string{"flows", "established", "bytes for each"},
 	}
-	p, links := onePolicy([]policy.Rule{{Protocol: policy.TCP, From: 443, To: 443, Peer: policy.Peer{CIDR: netip.MustParsePrefix("10.0.0.0/8")}}})
+	p, links := onePolicy([]policy.Rule{{
+		Protocol: policy.TCP, From: 443, To: 443,
+		Peer: policy.Peer{CIDR: netip.MustParsePrefix("10.0.0.0/8")},
+	}})
 	rs := filter.Compile(p, nil).WithLinks(links)
 	for _, n := range []int{1, 1000, 100_000, 1_000_000} {
 		if o.quick && n > 1000 {
@@ -231,7 +254,8 @@ func scaleFlows(o options) (s sheet, err error) {
 		}
 		from := netip.AddrPortFrom(netip.MustParseAddr("10.0.0.0"), 40000)
 		to := netip.AddrPortFrom(served, 443)
-		syn, synAck := wire.TCP(from, to, wire.SYN, 99, 0, nil), wire.TCP(to, from, wire.SYN|wire.ACK, 499, 100, nil)
+		syn := wire.TCP(from, to, wire.SYN, 99, 0, nil)
+		synAck := wire.TCP(to, from, wire.SYN|wire.ACK, 499, 100, nil)
 		ack := wire.TCP(from, to, wire.ACK, 100, 500, nil)
 		address := func(b []byte, at, i int) { binary.BigEndian.PutUint32(b[at:], 10<<24|uint32(i)) }
 		lost := 0
@@ -242,7 +266,8 @@ func scaleFlows(o options) (s sheet, err error) {
 				address(synAck, 16, i)
 				address(ack, 12, i)
 				d.worker.Begin()
-				if !d.decide(filter.HookInput, 0, syn) || !d.decide(filter.HookOutput, 0, synAck) || !d.decide(filter.HookInput, 0, ack) {
+				if !d.decide(filter.HookInput, 0, syn) || !d.decide(filter.HookOutput, 0, synAck) ||
+					!d.decide(filter.HookInput, 0, ack) {
 					lost++
 				}
 				d.worker.End()
@@ -277,8 +302,9 @@ func scaleInterfaces(o options) (s sheet, err error) {
 	const rules = 50
 	s = sheet{
 		title: "Interfaces",
-		text: "Devices with a group of 50 rules each, or all with the same one. A refused SYN at devices in turn; *change* gives one group another rule; " +
-			"*bind* is what a device that appears costs.",
+		text: "Devices with a group of 50 rules each, or all with the same one. *Refused*: a SYN at " +
+			"each device in turn. *Change* gives one\ngroup another rule, *bind* is the cost of a device " +
+			"that appears. Times as under Rules.",
 		head: []string{"devices", "groups", "refused", "compile", "change", "bind", "memory kept"},
 	}
 	for _, n := range []int{1, 10, 50, 200} {
@@ -290,24 +316,33 @@ func scaleInterfaces(o options) (s sheet, err error) {
 			if shared {
 				groups = 1
 			}
-			list, links := interfacesOf(n, func(i int) []string { return []string{fmt.Sprint("g", i%groups)} })
+			list, links := interfacesOf(n, func(i int) []string {
+				return []string{fmt.Sprint("g", i%groups)}
+			})
 			p := &policy.Policy{Interfaces: list, Settings: policy.DefaultSettings}
 			for i := range groups {
-				p.Groups = append(p.Groups, policy.Group{Name: fmt.Sprint("g", i), Ingress: scaleRulesOf(rules)})
+				p.Groups = append(p.Groups, policy.Group{
+					Name: fmt.Sprint("g", i), Ingress: scaleRulesOf(rules),
+				})
 			}
 			rs, bytes := kept(func() *filter.Ruleset { return filter.Compile(p, nil).WithLinks(links) })
 			d := newDecider(rs, 1000)
-			syn := wire.TCP(netip.MustParseAddrPort("172.16.0.1:40000"), netip.AddrPortFrom(served, 1001), wire.SYN, 1, 0, nil)
+			from, to := netip.MustParseAddrPort("172.16.0.1:40000"), netip.AddrPortFrom(served, 1001)
+			syn := wire.TCP(from, to, wire.SYN, 1, 0, nil)
 			refused, err := d.cost(o, syn, false, func(_ []byte, i int) int { return i % n })
 			if err != nil {
 				return s, err
 			}
 			c := filter.NewCompiler()
 			c.Compile(p, nil)
-			turn := 0
+			changes := 0
 			s.add(fmt.Sprint(n), fmt.Sprint(groups), nanoseconds(refused),
 				duration(func() { filter.Compile(p, nil) }),
-				duration(func() { turn++; p.Groups[0].Ingress = scaleRulesOf(rules + turn%2); c.Compile(p, nil) }),
+				duration(func() {
+					changes++
+					p.Groups[0].Ingress = scaleRulesOf(rules + changes%2)
+					c.Compile(p, nil)
+				}),
 				duration(func() { rs.WithLinks(links) }),
 				kilobytes(bytes))
 		}
