@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
@@ -25,14 +26,18 @@ func (n *Interface) Matches(device string) bool {
 	return n.Device == device
 }
 
-// Beats reports whether n governs a device that both match: an exact name beats
-// a pattern, a longer pattern a shorter.
-func (n *Interface) Beats(other *Interface) bool {
-	glob, otherGlob := strings.HasSuffix(n.Device, "*"), strings.HasSuffix(other.Device, "*")
-	if glob != otherGlob {
-		return otherGlob
+// CompareDevices orders names and patterns by which governs a device that several
+// match: an exact name goes before a pattern, a longer pattern before a shorter one.
+// It is negative if a goes first.
+func CompareDevices(a, b string) int {
+	globA, globB := strings.HasSuffix(a, "*"), strings.HasSuffix(b, "*")
+	switch {
+	case !globA && globB:
+		return -1
+	case globA && !globB:
+		return 1
 	}
-	return len(n.Device) > len(other.Device)
+	return cmp.Compare(len(b), len(a))
 }
 
 // Match returns the place in p.Interfaces of the one that governs the device;
@@ -40,7 +45,7 @@ func (n *Interface) Beats(other *Interface) bool {
 func (p *Policy) Match(device string) (index int, ok bool) {
 	for i := range p.Interfaces {
 		n := &p.Interfaces[i]
-		if n.Matches(device) && (!ok || n.Beats(&p.Interfaces[index])) {
+		if n.Matches(device) && (!ok || CompareDevices(n.Device, p.Interfaces[index].Device) < 0) {
 			index, ok = i, true
 		}
 	}
@@ -88,9 +93,9 @@ func (d Devices) Match(device string) (index int, ok bool) {
 	return 0, false
 }
 
-// checkDevice says why a pattern cannot name a device (dev_valid_name,
-// net/core/dev.c), nil when it can.
-func checkDevice(pattern string) *Problem {
+// CheckDevice says why a name or pattern cannot be that of a managed device
+// (dev_valid_name, net/core/dev.c), nil when it can. The Problem has no Pos.
+func CheckDevice(pattern string) *Problem {
 	invalid := func(hint, format string, a ...any) *Problem {
 		return &Problem{Field: "device", Code: InvalidParameterValue, Message: fmt.Sprintf(format, a...), Hint: hint}
 	}

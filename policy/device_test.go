@@ -56,12 +56,12 @@ func TestMatch(t *testing.T) {
 
 func TestCheckDevice(t *testing.T) {
 	for _, good := range []string{"eth0", "veth-web-*", "*", "abcdefghijklmno", "abcdefghijklmno*", "eth0.100", "br-1", "lo1", "l*", ".a"} {
-		if bad := checkDevice(good); bad != nil {
+		if bad := CheckDevice(good); bad != nil {
 			t.Errorf("%q is refused: %v", good, bad)
 		}
 	}
 	for _, bad := range []string{"", "lo", "abcdefghijklmnop", "a*b", "**", "*a", "a/b", "a:b", "a b", "a\tb", "a\x00", "ä", ".", "..", strings.Repeat("a", 300)} {
-		if checkDevice(bad) == nil {
+		if CheckDevice(bad) == nil {
 			t.Errorf("%q passes", bad)
 		}
 	}

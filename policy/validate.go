@@ -279,7 +279,7 @@ func (v *validator) interfaces() {
 	for i := range v.p.Interfaces {
 		n := &v.p.Interfaces[i]
 		what := "device " + quote(n.Device)
-		v.report(n.Pos, checkDevice(n.Device))
+		v.report(n.Pos, CheckDevice(n.Device))
 		if first, dup := seen[n.Device]; dup && n.Device != "" {
 			v.errorf(n.Pos, "device", InvalidParameterValue, "one entry for each device", "%s is managed already%s", what, see(first))
 		} else {

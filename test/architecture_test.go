@@ -19,7 +19,8 @@ func TestNevers(t *testing.T) {
 		"sgfw/conntrack": {"sgfw/filter", "sgfw/policy", "sgfw/cmd", "sgfw/test"},
 		// One decision, in one room.
 		"sgfw/filter/packet": {"sgfw/policy"},
-		"sgfw/filter/nft":    {"sgfw/policy", "sgfw/conntrack", "sgfw/cmd", "sgfw/test"},
+		// The table has the policy's words (mode, failsafe, balance) and not its rules.
+		"sgfw/filter/nft": {"sgfw/policy/file", "sgfw/policy/member", "sgfw/conntrack", "sgfw/filter/packet", "sgfw/cmd", "sgfw/test"},
 		// Whom the engine is compared with has nothing of it.
 		"sgfw/test/naive": {"sgfw/policy", "sgfw/filter", "sgfw/conntrack", "sgfw/cmd", "sgfw/test/wire"},
 	}

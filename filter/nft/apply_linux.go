@@ -10,6 +10,8 @@ import (
 	"github.com/google/nftables/expr"
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"sgfw/policy"
 )
 
 // closedTable drops the packets of managed devices while our table is replaced
@@ -17,14 +19,14 @@ import (
 const closedTable = TableName + "-closed"
 
 // flags are the table flags that give a dead daemon the wanted end.
-func (f features) flags(g Gone) uint32 {
+func (f features) flags(g policy.FailAction) uint32 {
 	switch {
-	case g == GoneDrop && f.persist:
+	case g == policy.FailDrop && f.persist:
 		return tableOwner | tablePersist
-	case g == GoneAccept && f.owner:
+	case g == policy.FailAccept && f.owner:
 		return tableOwner
 	}
-	// A plain table belongs to nobody and stays. For GoneAccept see queueFlags.
+	// A plain table belongs to nobody and stays. For FailAccept see queueFlags.
 	return 0
 }
 

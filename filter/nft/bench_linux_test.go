@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"sgfw/policy"
 )
 
 // benchTable is a table in the namespace of its own that netlink gives it.
@@ -24,7 +26,7 @@ func benchTable(b *testing.B, devices int) (*Table, Plan) {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = table.Close(); _ = unix.Close(fd) })
-	p := plan(GoneDrop)
+	p := plan(policy.FailDrop)
 	for i := range devices {
 		p.Devices = append(p.Devices, Device{Name: fmt.Sprintf("tap%d", i)})
 	}

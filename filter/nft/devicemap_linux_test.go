@@ -11,6 +11,8 @@ import (
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
 	"golang.org/x/sys/unix"
+
+	"sgfw/policy"
 )
 
 // TestMapsOfDevices: a device among more than one map holds is queued in each hook,
@@ -18,15 +20,15 @@ import (
 func TestMapsOfDevices(t *testing.T) {
 	host, peer := pair(t)
 	table := host.open()
-	p := plan(GoneDrop)
+	p := plan(policy.FailDrop)
 	for i := range 2*mapLength + 3 {
-		p.Devices = append(p.Devices, Device{Name: fmt.Sprint("tap", i), Mode: Mode(i % 2)})
+		p.Devices = append(p.Devices, Device{Name: fmt.Sprint("tap", i), Mode: policy.Mode(i % 2)})
 	}
 	host.apply(table, p)
 	knock(t, host, peer, true, "eth0 not among many")
 	for _, at := range []int{0, mapLength, len(p.Devices)} {
 		with := p.clone()
-		with.Devices = slices.Insert(with.Devices, at, Device{Name: "eth0"}, Device{Name: "tap*", Mode: ModeGuest})
+		with.Devices = slices.Insert(with.Devices, at, Device{Name: "eth0"}, Device{Name: "tap*", Mode: policy.ModeGuest})
 		host.apply(table, with)
 		knock(t, host, peer, false, fmt.Sprintf("eth0 at %d of many", at))
 		if err := table.Verify(); err != nil {
@@ -46,7 +48,7 @@ func TestMapsAreOurs(t *testing.T) {
 	host := newLab(t)
 	table := host.open()
 	table.features.owner, table.features.persist = false, false
-	host.apply(table, plan(GoneDrop, "eth0", "eth1"))
+	host.apply(table, plan(policy.FailDrop, "eth0", "eth1"))
 	snap, err := table.s.read(chainNames(table.chains), func(s *snapshot) error { return s.holds(table.chains) })
 	if err != nil {
 		t.Fatal(err)
@@ -84,7 +86,7 @@ func BenchmarkWalk(b *testing.B) {
 		b.Run(fmt.Sprintf("devices=%d", n), func(b *testing.B) {
 			host, peer := newLab(b), newLab(b)
 			join(host, "eth0", []string{"10.7.0.1/24"}, peer, "eth0", []string{"10.7.0.2/24"})
-			p := plan(GoneDrop)
+			p := plan(policy.FailDrop)
 			for i := range n {
 				p.Devices = append(p.Devices, Device{Name: fmt.Sprint("tap", i)})
 			}

@@ -20,7 +20,7 @@
 // [Table.Remove], because unregistering any base chain of a network namespace
 // drops every packet that waits in any queue (nf_queue_nf_hook_drop,
 // net/netfilter/nf_queue.c); changes replace the rules inside them, the
-// new ones first. The exception is a change of [Gone]. And no other table is touched.
+// new ones first. The exception is a change of Plan.Gone. And no other table is touched.
 //
 // Where the kernel has no owned tables, another program can alter ours. [Table.Watch]
 // tells at once and [Table.Repair] closes the devices again; between the foreign
@@ -28,6 +28,9 @@
 // measured under load on kernel 6.18. Against a program that does it in a loop
 // [Table.Bar] closes the devices in a second table.
 //
-// The failsafes (see [Failsafes]) are accepted in the table, so that they hold
+// The failsafes (see [policy.Failsafe]) are accepted in the table, so that they hold
 // while nobody answers the queues.
+//
+// A [Plan] says in the policy's own words (mode, balance, failsafe, what a failure
+// leaves) what the table shall do. Rules, groups and members are nothing to it.
 package nft

@@ -3,6 +3,8 @@ package nft
 import (
 	"errors"
 	"fmt"
+
+	"sgfw/policy"
 )
 
 // QueueKind is the expression that sends packets to the queues.
@@ -53,7 +55,7 @@ type Facts struct {
 	// and the kernel has no owned tables.
 	Bypass bool
 	// Missing lists the failsafes that this kernel cannot express.
-	Missing []Failsafe
+	Missing []policy.Failsafe
 	// Generation is the number of the ruleset transaction after which the table was
 	// last read back and found as planned; 0: not installed.
 	Generation uint32

@@ -8,6 +8,8 @@ import (
 	"github.com/google/nftables/expr"
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"sgfw/policy"
 )
 
 // host16 is a number in the byte order of this machine, as xtables has it.
@@ -85,16 +87,16 @@ func TestNewTableBytes(t *testing.T) {
 // would part the directions of a flow, is never among them.
 func TestQueueRulesByPlan(t *testing.T) {
 	for _, c := range []struct {
-		gone   Gone
+		gone   policy.FailAction
 		have   features
 		bypass bool
 	}{
-		{GoneDrop, features{}, false},
-		{GoneDrop, features{owner: true}, false},
-		{GoneDrop, features{owner: true, persist: true}, false},
-		{GoneAccept, features{}, true},
-		{GoneAccept, features{owner: true}, false},
-		{GoneAccept, features{owner: true, persist: true}, false},
+		{policy.FailDrop, features{}, false},
+		{policy.FailDrop, features{owner: true}, false},
+		{policy.FailDrop, features{owner: true, persist: true}, false},
+		{policy.FailAccept, features{}, true},
+		{policy.FailAccept, features{owner: true}, false},
+		{policy.FailAccept, features{owner: true, persist: true}, false},
 	} {
 		c.have.queue = QueueNative
 		var queues []*expr.Queue

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"sgfw/policy"
 )
 
 // holdEnv makes the test binary a daemon that holds the table of the namespace
@@ -20,9 +22,9 @@ func TestMain(m *testing.M) {
 	if !hold {
 		os.Exit(m.Run())
 	}
-	p := plan(GoneDrop, "eth0")
-	if gone == GoneAccept.String() {
-		p.Gone = GoneAccept
+	p := plan(policy.FailDrop, "eth0")
+	if gone == policy.FailAccept.String() {
+		p.Gone = policy.FailAccept
 	}
 	table, err := Open(InNamespace(3))
 	if err == nil {
@@ -38,7 +40,7 @@ func TestMain(m *testing.M) {
 
 // TestKill9 kills another process that holds the table.
 func TestKill9(t *testing.T) {
-	for _, gone := range []Gone{GoneDrop, GoneAccept} {
+	for _, gone := range []policy.FailAction{policy.FailDrop, policy.FailAccept} {
 		t.Run(gone.String(), func(t *testing.T) {
 			host, peer := pair(t)
 			needFlags(t, host.open(), tableOwner|tablePersist)
@@ -72,9 +74,9 @@ func TestKill9(t *testing.T) {
 				t.Fatal(err)
 			}
 			_ = cmd.Wait()
-			knock(t, host, peer, gone == GoneAccept, "after kill -9")
+			knock(t, host, peer, gone == policy.FailAccept, "after kill -9")
 			removed, err := Cleanup(InNamespace(host.fd))
-			if err != nil || (len(removed) == 1) != (gone == GoneDrop) {
+			if err != nil || (len(removed) == 1) != (gone == policy.FailDrop) {
 				t.Errorf("Cleanup: %v, %v", removed, err)
 			}
 			knock(t, host, peer, true, "after cleanup")

@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/nftables"
 	"golang.org/x/sys/unix"
+
+	"sgfw/policy"
 )
 
 func needFlags(t *testing.T, table *Table, flags uint32) {
@@ -33,12 +35,12 @@ func (l *lab) flagsOf(table string) tableState {
 
 func TestDeathOfTheOwner(t *testing.T) {
 	for _, c := range []struct {
-		gone   Gone
+		gone   policy.FailAction
 		stays  bool
 		passes bool
 	}{
-		{GoneDrop, true, false},
-		{GoneAccept, false, true},
+		{policy.FailDrop, true, false},
+		{policy.FailAccept, false, true},
 	} {
 		t.Run(c.gone.String(), func(t *testing.T) {
 			host, peer := pair(t)
@@ -62,7 +64,7 @@ func TestForeignFlushOfTheRuleset(t *testing.T) {
 	host, peer := pair(t)
 	table := host.open()
 	needFlags(t, table, tableOwner)
-	host.apply(table, plan(GoneDrop, "eth0"))
+	host.apply(table, plan(policy.FailDrop, "eth0"))
 	other := host.foreign()
 	theirs := other.AddTable(&nftables.Table{Name: "theirs", Family: nftables.TableFamilyINet})
 	if err := other.Flush(); err != nil {
@@ -92,7 +94,7 @@ func TestSecondOwnerIsRefused(t *testing.T) {
 	first := host.open()
 	needFlags(t, first, tableOwner)
 	second := host.open()
-	host.apply(first, plan(GoneDrop, "eth0"))
+	host.apply(first, plan(policy.FailDrop, "eth0"))
 
 	_, err := Open(InNamespace(host.fd))
 	var owned *OwnedError
@@ -102,7 +104,7 @@ func TestSecondOwnerIsRefused(t *testing.T) {
 	if owned.PID != os.Getpid() || owned.Port != first.Facts().Port {
 		t.Errorf("owner named as %+v, is process %d with port %d", owned, os.Getpid(), first.Facts().Port)
 	}
-	if err := second.Apply(plan(GoneAccept, "eth1")); !errors.Is(err, ErrOwned) {
+	if err := second.Apply(plan(policy.FailAccept, "eth1")); !errors.Is(err, ErrOwned) {
 		t.Errorf("Apply beside a live owner: %v", err)
 	}
 	if err := second.Remove(); !errors.Is(err, ErrOwned) {
@@ -120,13 +122,13 @@ func TestAdoption(t *testing.T) {
 	host, peer := pair(t)
 	first := host.open()
 	needFlags(t, first, tableOwner|tablePersist)
-	host.apply(first, plan(GoneDrop, "eth0"))
+	host.apply(first, plan(policy.FailDrop, "eth0"))
 	before := host.handles()
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
 	second := host.open()
-	host.apply(second, plan(GoneDrop, "eth0", "eth1"))
+	host.apply(second, plan(policy.FailDrop, "eth0", "eth1"))
 	if got := host.flagsOf(TableName); got.flags != tableOwner|tablePersist || got.owner != second.Facts().Port {
 		t.Errorf("adopted table: %+v", got)
 	}
@@ -157,7 +159,7 @@ func (l *lab) handles() map[string]uint64 {
 	}
 	defer s.CloseLasting()
 	out := make(map[string]uint64)
-	for _, c := range layout(plan(GoneDrop), features{}) {
+	for _, c := range layout(plan(policy.FailDrop), features{}) {
 		snap, err := s.read([]string{c.name}, func(*snapshot) error { return nil })
 		if err != nil {
 			l.t.Fatal(err)
@@ -179,7 +181,7 @@ func TestChangeOfGone(t *testing.T) {
 	host, peer := pair(t)
 	table := host.open()
 	needFlags(t, table, tableOwner|tablePersist)
-	for _, gone := range []Gone{GoneDrop, GoneAccept, GoneDrop} {
+	for _, gone := range []policy.FailAction{policy.FailDrop, policy.FailAccept, policy.FailDrop} {
 		host.apply(table, plan(gone, "eth0"))
 		want := table.features.flags(gone)
 		if got := host.flagsOf(TableName); got.flags != want {
@@ -199,7 +201,7 @@ func TestChangeOfGone(t *testing.T) {
 
 	// A successor that wants accept cannot keep the persistent table.
 	next := host.open()
-	host.apply(next, plan(GoneAccept, "eth0"))
+	host.apply(next, plan(policy.FailAccept, "eth0"))
 	if got := host.flagsOf(TableName); got.flags != tableOwner {
 		t.Errorf("successor's flags: %#x", got.flags)
 	}
@@ -215,10 +217,10 @@ func TestChangeOfGone(t *testing.T) {
 func TestChangeOfGoneLeavesNoGap(t *testing.T) {
 	host, peer := pair(t)
 	table := host.open()
-	host.apply(table, plan(GoneDrop, "eth0"))
+	host.apply(table, plan(policy.FailDrop, "eth0"))
 	leaked, sent := flood(t, host, peer, func() {
 		for i := range 40 {
-			host.apply(table, plan(Gone(i%2), "eth0"))
+			host.apply(table, plan(policy.FailAction(i%2), "eth0"))
 		}
 	})
 	if leaked != 0 || sent < 1000 {
@@ -231,14 +233,14 @@ func TestOldKernels(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		have   features
-		gone   Gone
+		gone   policy.FailAction
 		flags  uint32
 		passes bool // after death
 	}{
-		{"neither, drop", features{}, GoneDrop, 0, false},
-		{"neither, accept", features{}, GoneAccept, 0, true},
-		{"owner only, drop", features{owner: true}, GoneDrop, 0, false},
-		{"owner only, accept", features{owner: true}, GoneAccept, tableOwner, true},
+		{"neither, drop", features{}, policy.FailDrop, 0, false},
+		{"neither, accept", features{}, policy.FailAccept, 0, true},
+		{"owner only, drop", features{owner: true}, policy.FailDrop, 0, false},
+		{"owner only, accept", features{owner: true}, policy.FailAccept, tableOwner, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			host, peer := pair(t)
@@ -249,7 +251,7 @@ func TestOldKernels(t *testing.T) {
 				t.Errorf("flags %#x, want %#x", got.flags, c.flags)
 			}
 			f := table.Facts()
-			if f.Bypass != (c.gone == GoneAccept && !c.have.owner) || f.Owner != (c.flags != 0) || f.Persist {
+			if f.Bypass != (c.gone == policy.FailAccept && !c.have.owner) || f.Owner != (c.flags != 0) || f.Persist {
 				t.Errorf("facts: %+v", f)
 			}
 			if err := table.Close(); err != nil {
@@ -258,7 +260,7 @@ func TestOldKernels(t *testing.T) {
 			knock(t, host, peer, c.passes, "after death")
 			// Whatever was left, a successor starts over it and cleans up.
 			next := host.open()
-			host.apply(next, plan(GoneDrop, "eth0"))
+			host.apply(next, plan(policy.FailDrop, "eth0"))
 			knock(t, host, peer, false, "under the successor")
 			if err := next.Close(); err != nil {
 				t.Fatal(err)
@@ -288,7 +290,7 @@ func TestDeathWhileReplacing(t *testing.T) {
 		host, peer := pair(t)
 		table := host.open()
 		needFlags(t, table, tableOwner|tablePersist)
-		p := plan(GoneDrop, "eth0")
+		p := plan(policy.FailDrop, "eth0")
 		host.apply(table, p)
 		if err := table.closeDevices(table.features.flags(p.Gone), table.chains); err != nil {
 			t.Fatal(err)

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sgfw/policy"
 )
 
 // TestDeviceNames: whole names, prefixes, devices that come later, and lo.
@@ -20,7 +22,7 @@ func TestDeviceNames(t *testing.T) {
 		t.Run(c.device, func(t *testing.T) {
 			host, peer := newLab(t), newLab(t)
 			table := host.open()
-			host.apply(table, plan(GoneDrop, c.device))
+			host.apply(table, plan(policy.FailDrop, c.device))
 			// The device comes after its rule.
 			join(host, "eth0", []string{"10.7.0.1/24"}, peer, "eth0", []string{"10.7.0.2/24"})
 			knock(t, host, peer, !c.closed, "in")
@@ -69,7 +71,7 @@ func TestForward(t *testing.T) {
 	}{
 		{nil, 0}, {[]string{"west"}, 1}, {[]string{"east"}, 1}, {[]string{"east", "west"}, 1}, {[]string{"south"}, 0},
 	} {
-		p := plan(GoneDrop, c.devices...)
+		p := plan(policy.FailDrop, c.devices...)
 		p.QueueCount = 1
 		router.apply(table, p)
 		for to, out := range from {
@@ -86,7 +88,7 @@ func TestForward(t *testing.T) {
 		}
 	}
 	// And without an answer nothing crosses.
-	p := plan(GoneDrop, "east")
+	p := plan(policy.FailDrop, "east")
 	p.QueueBase = 5000
 	router.apply(table, p)
 	for to, out := range from {
@@ -107,7 +109,7 @@ func TestReassembly(t *testing.T) {
 			table := router.open()
 			table.features.reassembly = kind
 			q := router.answer(4270, func(queuedPacket) bool { return true })
-			p := plan(GoneDrop, "west")
+			p := plan(policy.FailDrop, "west")
 			p.QueueCount = 1
 			router.apply(table, p)
 			conntrack := router.tracked()
@@ -170,7 +172,7 @@ func TestBothDirectionsMeetOneQueue(t *testing.T) {
 		answers[i] = host.answer(4270+uint16(i), func(queuedPacket) bool { return true })
 	}
 	table := host.open()
-	p := plan(GoneDrop, "eth0")
+	p := plan(policy.FailDrop, "eth0")
 	p.QueueCount = queues
 	host.apply(table, p)
 	used := make(map[int]bool)
@@ -209,7 +211,7 @@ func TestBothDirectionsMeetOneQueue(t *testing.T) {
 func TestApplyLeavesNoGap(t *testing.T) {
 	host, peer := pair(t)
 	table := host.open()
-	host.apply(table, plan(GoneDrop, "eth0"))
+	host.apply(table, plan(policy.FailDrop, "eth0"))
 	before := host.handles()
 	start := time.Now()
 	const (
@@ -220,7 +222,7 @@ func TestApplyLeavesNoGap(t *testing.T) {
 	leaked, sent := flood(t, host, peer, func() {
 		for i := 0; i < rounds && time.Since(start) < most; i++ {
 			done++
-			p := plan(GoneDrop, "eth0", fmt.Sprintf("dummy%d", i), "veth-*")
+			p := plan(policy.FailDrop, "eth0", fmt.Sprintf("dummy%d", i), "veth-*")
 			p.QueueBase += uint16(i % 7)
 			host.apply(table, p)
 		}
@@ -235,7 +237,7 @@ func TestApplyLeavesNoGap(t *testing.T) {
 		}
 	}
 	// The same traffic passes when nothing is managed: the flood would show a gap.
-	leaked, sent = flood(t, host, peer, func() { host.apply(table, plan(GoneDrop)); time.Sleep(silence) })
+	leaked, sent = flood(t, host, peer, func() { host.apply(table, plan(policy.FailDrop)); time.Sleep(silence) })
 	if leaked == 0 {
 		t.Errorf("0 of %d datagrams passed an open device", sent)
 	}
@@ -248,7 +250,7 @@ func TestApplyKeepsWaitingPackets(t *testing.T) {
 	release := make(chan struct{})
 	q := host.answer(4270, func(queuedPacket) bool { <-release; return true })
 	table := host.open()
-	p := plan(GoneDrop, "eth0")
+	p := plan(policy.FailDrop, "eth0")
 	p.QueueCount = 1
 	host.apply(table, p)
 	at := host.udp("10.7.0.1:0")
@@ -276,7 +278,7 @@ func TestFlush(t *testing.T) {
 	if err := table.Flush(); err != nil {
 		t.Errorf("Flush before Apply: %v", err)
 	}
-	host.apply(table, plan(GoneDrop, "eth0"))
+	host.apply(table, plan(policy.FailDrop, "eth0"))
 	before := host.handles()
 	if err := table.Flush(); err != nil {
 		t.Fatal(err)
@@ -290,7 +292,7 @@ func TestFlush(t *testing.T) {
 	if err := table.Verify(); err != nil {
 		t.Errorf("after Flush: %v", err)
 	}
-	host.apply(table, plan(GoneDrop, "eth0"))
+	host.apply(table, plan(policy.FailDrop, "eth0"))
 	knock(t, host, peer, false, "after Flush and Apply")
 	for range 2 {
 		if err := table.Remove(); err != nil {
@@ -315,7 +317,7 @@ func TestManyDevices(t *testing.T) {
 		names = append(names, fmt.Sprintf("tap%d", i))
 	}
 	start := time.Now()
-	host.apply(table, plan(GoneDrop, append(names, "eth0")...))
+	host.apply(table, plan(policy.FailDrop, append(names, "eth0")...))
 	t.Logf("1001 devices in %v", time.Since(start))
 	knock(t, host, peer, false, "one device of a thousand")
 	if err := table.Verify(); err != nil {

@@ -4,33 +4,34 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"sgfw/policy"
 )
 
 func TestPlanValidate(t *testing.T) {
-	good := Plan{Devices: []Device{{Name: "eth0"}, {Name: "veth-*", Mode: ModeGuest}, {Name: "*"}, {Name: "fifteen-letters"}, {Name: "fourteen-bytes*"}}, QueueBase: 4270, QueueCount: 8}
+	good := Plan{Devices: []Device{{Name: "eth0"}, {Name: "veth-*", Mode: policy.ModeGuest}, {Name: "*"}, {Name: "fifteen-letters"}, {Name: "fourteen-bytes*"}}, QueueBase: 4270, QueueCount: 8}
 	if err := good.Validate(); err != nil {
 		t.Errorf("%+v: %v", good, err)
 	}
-	if err := (Plan{QueueBase: 65535, QueueCount: 1, Gone: GoneAccept}).Validate(); err != nil {
+	if err := (Plan{QueueBase: 65535, QueueCount: 1, Gone: policy.FailAccept}).Validate(); err != nil {
 		t.Errorf("the last queue: %v", err)
 	}
 	for _, c := range []struct {
 		want   string
 		change func(*Plan)
 	}{
-		{"needs a name", func(p *Plan) { p.Devices[0].Name = "" }},
-		{"longer than 15", func(p *Plan) { p.Devices[0].Name = "sixteen-letters-" }},
-		{"at the end only", func(p *Plan) { p.Devices[0].Name = "e*h0" }},
-		{"at the end only", func(p *Plan) { p.Devices[0].Name = "eth**" }},
-		{"at the end only", func(p *Plan) { p.Devices[0].Name = "eth 0" }},
-		{"device lo", func(p *Plan) { p.Devices[0].Name = "lo" }},
+		{"device is empty", func(p *Plan) { p.Devices[0].Name = "" }},
+		{"longer than a device name", func(p *Plan) { p.Devices[0].Name = "sixteen-letters-" }},
+		{"not its end", func(p *Plan) { p.Devices[0].Name = "e*h0" }},
+		{"not its end", func(p *Plan) { p.Devices[0].Name = "eth**" }},
+		{"cannot have", func(p *Plan) { p.Devices[0].Name = "eth 0" }},
+		{"cannot be managed", func(p *Plan) { p.Devices[0].Name = "lo" }},
 		{"unknown mode", func(p *Plan) { p.Devices[0].Mode = 2 }},
 		{"listed twice", func(p *Plan) { p.Devices[0].Name = "*" }},
 		{"queue base 0", func(p *Plan) { p.QueueBase = 0 }},
 		{"at least one queue", func(p *Plan) { p.QueueCount = 0 }},
 		{"last number is 65535", func(p *Plan) { p.QueueBase = 65530 }},
 		{"unknown answer", func(p *Plan) { p.Gone = 2 }},
-		{"unknown failsafe", func(p *Plan) { p.Without = []Failsafe{"igmp"} }},
 	} {
 		bad := good.clone()
 		c.change(&bad)
@@ -45,25 +46,10 @@ func TestPlanValidate(t *testing.T) {
 	}
 }
 
-func TestFailsafesAreNamedOnce(t *testing.T) {
-	seen := make(map[Failsafe]bool)
-	for _, l := range Failsafes() {
-		if l.Name == "" || seen[l.Name] || l.Source == "" || l.In == "" && l.Out == "" {
-			t.Errorf("%+v", l)
-		}
-		seen[l.Name] = true
-	}
-	for _, l := range []Failsafe{FailsafeNeighbour, FailsafeMulticastListener, FailsafeDHCPv4, FailsafeDHCPv6, FailsafeOwnMulticast} {
-		if !seen[l] {
-			t.Errorf("%s is not listed", l)
-		}
-	}
-}
-
 // TestPrecedence: of the devices that match, the exact name comes first and then
 // the longer prefix, whatever the order of the plan.
 func TestPrecedence(t *testing.T) {
-	p := plan(GoneDrop, "*", "veth-*", "eth0", "v*", "veth-a", "veth-a*")
+	p := plan(policy.FailDrop, "*", "veth-*", "eth0", "v*", "veth-a", "veth-a*")
 	var got []string
 	for _, d := range p.byPrecedence() {
 		got = append(got, d.Name)
@@ -77,8 +63,8 @@ func TestPrecedence(t *testing.T) {
 }
 
 // plan queues packets of devices to queues that nobody answers.
-func plan(gone Gone, devices ...string) Plan {
-	p := Plan{QueueBase: 4270, QueueCount: 2, Gone: gone}
+func plan(gone policy.FailAction, devices ...string) Plan {
+	p := Plan{QueueBase: 4270, QueueCount: 2, Balance: policy.BalanceHash, Gone: gone}
 	for _, d := range devices {
 		p.Devices = append(p.Devices, Device{Name: d})
 	}

@@ -10,6 +10,8 @@ import (
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
 	"golang.org/x/sys/unix"
+
+	"sgfw/policy"
 )
 
 // Option configures Open and Cleanup.
@@ -128,7 +130,7 @@ func (t *Table) Remove() error {
 
 // Close closes the socket. What becomes of the table is what Gone of the last
 // plan says of a dead daemon; call Remove before to leave nothing, or Apply a
-// plan with GoneDrop to leave the devices closed. Later calls fail with
+// plan with policy.FailDrop to leave the devices closed. Later calls fail with
 // os.ErrClosed.
 func (t *Table) Close() error {
 	t.mu.Lock()
@@ -157,7 +159,7 @@ func (t *Table) Facts() Facts {
 		Port:       t.port,
 	}
 	if !t.features.fib {
-		f.Missing = append(f.Missing, FailsafeOwnMulticast)
+		f.Missing = append(f.Missing, policy.OwnMulticast)
 	}
 	if t.installed != nil {
 		flags := t.features.flags(t.plan.Gone)

@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/nftables/expr"
 	"golang.org/x/sys/unix"
+
+	"sgfw/policy"
 )
 
 // pair is a managed host with eth0 and the machine next to it.
@@ -42,7 +44,7 @@ func TestApplyClosesTheDevice(t *testing.T) {
 	if err := table.Verify(); err != nil {
 		t.Errorf("without a table: %v", err)
 	}
-	host.apply(table, plan(GoneDrop, "eth0"))
+	host.apply(table, plan(policy.FailDrop, "eth0"))
 	knock(t, host, peer, false, "without a verdict")
 	counts, err := table.Counters()
 	if err != nil {
@@ -59,7 +61,7 @@ func TestApplyClosesTheDevice(t *testing.T) {
 	if err := table.Verify(); err != nil {
 		t.Error(err)
 	}
-	host.apply(table, plan(GoneDrop))
+	host.apply(table, plan(policy.FailDrop))
 	knock(t, host, peer, true, "device no longer managed")
 	if err := table.Remove(); err != nil {
 		t.Fatal(err)
@@ -70,7 +72,7 @@ func TestApplyClosesTheDevice(t *testing.T) {
 	if err := table.Close(); err != nil {
 		t.Error(err)
 	}
-	if err := table.Apply(plan(GoneDrop, "eth0")); !errors.Is(err, os.ErrClosed) {
+	if err := table.Apply(plan(policy.FailDrop, "eth0")); !errors.Is(err, os.ErrClosed) {
 		t.Errorf("Apply after Close: %v", err)
 	}
 }
@@ -98,8 +100,8 @@ func TestWithoutRights(t *testing.T) {
 func TestRefusedPlanChangesNothing(t *testing.T) {
 	host, peer := pair(t)
 	table := host.open()
-	host.apply(table, plan(GoneDrop, "eth0"))
-	if err := table.Apply(plan(GoneDrop, "lo")); err == nil {
+	host.apply(table, plan(policy.FailDrop, "eth0"))
+	if err := table.Apply(plan(policy.FailDrop, "lo")); err == nil {
 		t.Error("lo is accepted")
 	}
 	knock(t, host, peer, false, "after a refused plan")
@@ -113,8 +115,8 @@ func TestRefusedPlanChangesNothing(t *testing.T) {
 func TestSocketSurvivesAFailedBatch(t *testing.T) {
 	host, peer := pair(t)
 	table := host.open()
-	host.apply(table, plan(GoneDrop, "eth0"))
-	bad := layout(plan(GoneDrop, "eth0"), table.features)
+	host.apply(table, plan(policy.FailDrop, "eth0"))
+	bad := layout(plan(policy.FailDrop, "eth0"), table.features)
 	for i := range bad {
 		if bad[i].hook != nil {
 			bad[i].rules = append(bad[i].rules, []expr.Any{goTo("nowhere")})
@@ -128,6 +130,6 @@ func TestSocketSurvivesAFailedBatch(t *testing.T) {
 			t.Errorf("after a refused batch: %v", err)
 		}
 		knock(t, host, peer, false, "after a refused batch")
-		host.apply(table, plan(GoneDrop, "eth0"))
+		host.apply(table, plan(policy.FailDrop, "eth0"))
 	}
 }

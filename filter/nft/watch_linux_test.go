@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
+
+	"sgfw/policy"
 )
 
 var ourTable = &nftables.Table{Name: TableName, Family: nftables.TableFamilyINet}
@@ -73,7 +75,7 @@ func TestVerifyAndRepair(t *testing.T) {
 			host, peer := pair(t)
 			table := host.open()
 			table.features.owner, table.features.persist = false, false
-			host.apply(table, plan(GoneDrop, "eth0"))
+			host.apply(table, plan(policy.FailDrop, "eth0"))
 			other := host.foreign()
 			other.AddTable(&nftables.Table{Name: "theirs", Family: nftables.TableFamilyINet})
 			if err := other.Flush(); err != nil {
@@ -88,7 +90,7 @@ func TestVerifyAndRepair(t *testing.T) {
 			if err := table.Verify(); !errors.Is(err, c.want) {
 				t.Errorf("Verify: %v, want %v", err, c.want)
 			}
-			host.apply(table, plan(GoneDrop, "eth0"))
+			host.apply(table, plan(policy.FailDrop, "eth0"))
 			if err := table.Verify(); err != nil {
 				t.Errorf("after repair: %v", err)
 			}
@@ -101,15 +103,15 @@ func TestWatch(t *testing.T) {
 	host, _ := pair(t)
 	table := host.open()
 	table.features.owner, table.features.persist = false, false
-	host.apply(table, plan(GoneDrop, "eth0"))
+	host.apply(table, plan(policy.FailDrop, "eth0"))
 	ctx, cancel := context.WithCancel(t.Context())
 	changes, ended := make(chan Change, 16), make(chan error, 1)
 	go func() { ended <- table.Watch(ctx, func(c Change) { changes <- c }) }()
 	other := host.foreign()
 	for _, c := range alterations {
 		// Neither our own changes nor somebody's other tables are told.
-		host.apply(table, plan(GoneDrop, "eth0"))
-		host.apply(table, plan(GoneDrop, "eth0", "eth1"))
+		host.apply(table, plan(policy.FailDrop, "eth0"))
+		host.apply(table, plan(policy.FailDrop, "eth0", "eth1"))
 		other.AddTable(&nftables.Table{Name: "theirs", Family: nftables.TableFamilyINet})
 		if err := other.Flush(); err != nil {
 			t.Fatal(err)
@@ -142,7 +144,7 @@ func TestWatchTellsWhatVerifySaw(t *testing.T) {
 	host, _ := pair(t)
 	table := host.open()
 	table.features.owner, table.features.persist = false, false
-	host.apply(table, plan(GoneDrop, "eth0"))
+	host.apply(table, plan(policy.FailDrop, "eth0"))
 	ctx, cancel := context.WithCancel(t.Context())
 	told, goOn, ended := make(chan Change), make(chan struct{}), make(chan struct{})
 	go func() {
@@ -183,12 +185,12 @@ func TestWatchRepairs(t *testing.T) {
 	host, peer := pair(t)
 	table := host.open()
 	table.features.owner, table.features.persist = false, false
-	host.apply(table, plan(GoneDrop, "eth0"))
+	host.apply(table, plan(policy.FailDrop, "eth0"))
 	repaired := make(chan error, 16)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	go func() {
-		_ = table.Watch(ctx, func(Change) { repaired <- table.Apply(plan(GoneDrop, "eth0")) })
+		_ = table.Watch(ctx, func(Change) { repaired <- table.Apply(plan(policy.FailDrop, "eth0")) })
 	}()
 	other := host.foreign()
 	for range 3 {
@@ -214,7 +216,7 @@ func TestWatchRepairs(t *testing.T) {
 func TestReadBackTellsPlansApart(t *testing.T) {
 	host := newLab(t)
 	table := host.open()
-	base := plan(GoneDrop, "eth0", "veth-*")
+	base := plan(policy.FailDrop, "eth0", "veth-*")
 	host.apply(table, base)
 	chains := layout(base, table.features)
 	snap, err := table.s.read(chainNames(chains), func(s *snapshot) error { return s.holds(chains) })
@@ -223,16 +225,16 @@ func TestReadBackTellsPlansApart(t *testing.T) {
 	}
 	for name, change := range map[string]func(*Plan, *features){
 		"device":           func(p *Plan, _ *features) { p.Devices[0].Name = "eth1" },
-		"mode":             func(p *Plan, _ *features) { p.Devices[0].Mode = ModeGuest },
-		"mode of a prefix": func(p *Plan, _ *features) { p.Devices[1].Mode = ModeGuest },
+		"mode":             func(p *Plan, _ *features) { p.Devices[0].Mode = policy.ModeGuest },
+		"mode of a prefix": func(p *Plan, _ *features) { p.Devices[1].Mode = policy.ModeGuest },
 		"prefix":           func(p *Plan, _ *features) { p.Devices[0].Name = "eth0*" },
 		"base":             func(p *Plan, _ *features) { p.QueueBase++ },
 		"count":            func(p *Plan, _ *features) { p.QueueCount++ },
 		"name more":        func(p *Plan, _ *features) { p.Devices = append(p.Devices, Device{Name: "eth7*"}) },
 		"more":             func(p *Plan, _ *features) { p.Devices = append(p.Devices, Device{Name: "eth7"}) },
 		"fewer":            func(p *Plan, _ *features) { p.Devices = p.Devices[:1] },
-		"failsafe":         func(p *Plan, _ *features) { p.Without = []Failsafe{FailsafeDHCPv4} },
-		"bypass":           func(p *Plan, f *features) { p.Gone, f.owner = GoneAccept, false },
+		"failsafe":         func(p *Plan, _ *features) { p.Without = p.Without.With(policy.DHCPClient) },
+		"bypass":           func(p *Plan, f *features) { p.Gone, f.owner = policy.FailAccept, false },
 		"closed":           func(p *Plan, _ *features) { p.Closed = true },
 		"holder":           func(_ *Plan, f *features) { f.reassembly = ReassemblyConntrack },
 		"no fib":           func(_ *Plan, f *features) { f.fib = false },
@@ -254,8 +256,8 @@ func TestWithoutFib(t *testing.T) {
 		t.Errorf("missing on this kernel: %v", got)
 	}
 	table.features.fib = false
-	host.apply(table, plan(GoneDrop, "eth0"))
-	if got := table.Facts().Missing; len(got) != 1 || got[0] != FailsafeOwnMulticast {
+	host.apply(table, plan(policy.FailDrop, "eth0"))
+	if got := table.Facts().Missing; len(got) != 1 || got[0] != policy.OwnMulticast {
 		t.Errorf("missing: %v", got)
 	}
 }
@@ -269,7 +271,7 @@ func TestRepairClosesAtOnce(t *testing.T) {
 			host, peer := pair(t)
 			table := host.open()
 			table.features.owner, table.features.persist = false, false
-			p := plan(GoneDrop, "eth0")
+			p := plan(policy.FailDrop, "eth0")
 			host.apply(table, p)
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
@@ -309,13 +311,13 @@ func TestBarHolds(t *testing.T) {
 	host, peer := pair(t)
 	table := host.open()
 	table.features.owner, table.features.persist = false, false
-	p := plan(GoneDrop, "eth0")
+	p := plan(policy.FailDrop, "eth0")
 	host.apply(table, p)
 	for _, step := range []func() error{
 		func() error { return table.Bar(p) },
 		func() error { return table.Bar(p) },
 		func() error { return table.Repair(p) },
-		func() error { return table.Apply(plan(GoneDrop, "eth0", "eth1")) },
+		func() error { return table.Apply(plan(policy.FailDrop, "eth0", "eth1")) },
 	} {
 		if err := step(); err != nil {
 			t.Fatal(err)
@@ -334,7 +336,7 @@ func TestBarHolds(t *testing.T) {
 		t.Errorf("tables: %v", got)
 	}
 	knock(t, host, peer, false, "repaired and no longer barred")
-	host.apply(table, plan(GoneDrop))
+	host.apply(table, plan(policy.FailDrop))
 	knock(t, host, peer, true, "device no longer managed")
 	if err := errors.Join(table.Bar(p), table.Remove()); err != nil {
 		t.Fatal(err)

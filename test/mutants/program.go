@@ -80,7 +80,7 @@ var programs = []mutant{
 	{
 		name: "failsafe-kept", what: "a failsafe that is switched off passes in the kernel (X2)",
 		file: "cmd/internal/daemon/load_linux.go", packages: daemon,
-		old: "		out.Without = append(out.Without, nft.Failsafe(l.String()))\n", new: "		_ = l\n",
+		old: "Gone: p.Settings.OnGone, Without: p.Settings.CutFailsafes,", new: "Gone: p.Settings.OnGone,",
 	},
 	{
 		name: "stale-name-servers", what: "the name servers stay those of the start",

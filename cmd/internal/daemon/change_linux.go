@@ -37,7 +37,7 @@ func (d *daemon) enforce(next *candidate, facts machine) error {
 	old, oldPlan := d.current, d.plan
 	newPlan := d.tablePlan(next.policy)
 	newPlan.Closed = oldPlan.Closed
-	if changed := !samePlan(oldPlan, newPlan); changed || d.broken != "" {
+	if changed := !oldPlan.Equal(newPlan); changed || d.broken != "" {
 		if changed {
 			d.engine.Publish(next.rs.Keeping(old.rs, facts.Facts.Links))
 		}
@@ -84,12 +84,6 @@ func (d *daemon) settle() {
 			return
 		}
 	}
-}
-
-// samePlan reports whether two plans ask for the same table.
-func samePlan(a, b nft.Plan) bool {
-	return a.QueueBase == b.QueueBase && a.QueueCount == b.QueueCount && a.Balance == b.Balance && a.Gone == b.Gone && a.Closed == b.Closed &&
-		slices.Equal(a.Devices, b.Devices) && slices.Equal(a.Without, b.Without)
 }
 
 // fixed warns of settings that the policy changes but a living daemon cannot.

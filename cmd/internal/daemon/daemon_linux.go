@@ -23,8 +23,6 @@ import (
 )
 
 const (
-	// maxQueues bounds the queues of `count: 0`.
-	maxQueues = 8
 	// expireEvery is the pause between two slices of the flow table's expiry.
 	// Traffic expires flows too; the ticker is for a quiet machine.
 	expireEvery = 250 * time.Millisecond
@@ -188,7 +186,7 @@ func queueCount(s policy.Settings) int {
 	if s.QueueCount > 0 {
 		return s.QueueCount
 	}
-	return min(runtime.NumCPU(), maxQueues)
+	return min(runtime.NumCPU(), policy.MaxQueues)
 }
 
 // driver is how the queues are read: as the command line says, or the settings.
@@ -301,8 +299,8 @@ func (d *daemon) stop() error {
 	if keep {
 		// The rules stay and feed the queues, so these cannot run dry; what
 		// waits is dropped with them, as everything after it.
-		if d.plan.Gone != nft.GoneDrop {
-			d.plan.Gone = nft.GoneDrop
+		if d.plan.Gone != policy.FailDrop {
+			d.plan.Gone = policy.FailDrop
 			errs = append(errs, d.table.Apply(d.plan))
 		}
 	} else {

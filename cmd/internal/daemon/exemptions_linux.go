@@ -7,7 +7,6 @@ import (
 
 	"sgfw/cmd/internal/api"
 	"sgfw/filter"
-	"sgfw/filter/nft"
 	"sgfw/policy"
 )
 
@@ -25,12 +24,12 @@ func (d *daemon) exemptions() []api.Exemption {
 	// A damaged table has none, which degraded says.
 	counters, err := d.table.Counters()
 	missing := d.table.Facts().Missing
-	for _, info := range nft.Failsafes() {
-		x := api.Exemption{Name: string(info.Name), Kind: api.KindFailsafe, State: api.ExemptionOn, In: info.In, Out: info.Out}
+	for _, f := range policy.Failsafes() {
+		x := api.Exemption{Name: f.String(), Kind: api.KindFailsafe, State: api.ExemptionOn, In: f.In(), Out: f.Out()}
 		switch {
-		case slices.ContainsFunc(slices.Collect(s.CutFailsafes.All()), func(l policy.Failsafe) bool { return l.String() == x.Name }):
+		case s.CutFailsafes.Has(f):
 			x.State = api.ExemptionOff
-		case slices.Contains(missing, info.Name):
+		case slices.Contains(missing, f):
 			x.State = api.ExemptionMissing
 		}
 		if c, ok := counters[x.Name]; ok && err == nil {

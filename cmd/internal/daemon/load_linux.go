@@ -167,22 +167,13 @@ func mistaken(p *policy.Policy, facts netwatch.Snapshot) policy.Problems {
 
 // tablePlan is the table that the policy asks for, over the queues that are bound.
 func (d *daemon) tablePlan(p *policy.Policy) nft.Plan {
-	out := nft.Plan{QueueBase: d.queueBase, QueueCount: uint16(len(d.queues)), Balance: nft.BalanceCPU}
-	if d.balance == policy.BalanceHash {
-		out.Balance = nft.BalanceHash
-	}
-	if p.Settings.OnGone == policy.FailAccept {
-		out.Gone = nft.GoneAccept
-	}
-	for l := range p.Settings.CutFailsafes.All() {
-		out.Without = append(out.Without, nft.Failsafe(l.String()))
+	out := nft.Plan{
+		QueueBase: d.queueBase, QueueCount: uint16(len(d.queues)), Balance: d.balance,
+		Gone: p.Settings.OnGone, Without: p.Settings.CutFailsafes,
 	}
 	for i := range p.Interfaces {
-		device := nft.Device{Name: p.Interfaces[i].Device}
-		if p.Interfaces[i].Mode == policy.ModeGuest {
-			device.Mode = nft.ModeGuest
-		}
-		out.Devices = append(out.Devices, device)
+		in := &p.Interfaces[i]
+		out.Devices = append(out.Devices, nft.Device{Name: in.Device, Mode: in.Mode})
 	}
 	return out
 }

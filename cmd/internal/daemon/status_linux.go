@@ -120,7 +120,7 @@ func (d *daemon) tableStatus() api.TableStatus {
 		Counters:        map[string]uint64{},
 	}
 	for _, l := range f.Missing {
-		s.MissingFailsafes = append(s.MissingFailsafes, string(l))
+		s.MissingFailsafes = append(s.MissingFailsafes, l.String())
 	}
 	// A damaged table has none, which degraded says.
 	counters, _ := d.table.Counters()

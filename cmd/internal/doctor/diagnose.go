@@ -99,7 +99,7 @@ func (j *judge) kernel() {
 	if len(f.Missing) > 0 {
 		var names []string
 		for _, l := range f.Missing {
-			names = append(names, string(l))
+			names = append(names, l.String())
 		}
 		j.add("failsafes", api.LevelWarning, "load the module nft_fib_inet", "this kernel cannot express the failsafes %s: such packets wait for a verdict", strings.Join(names, ", "))
 	} else {

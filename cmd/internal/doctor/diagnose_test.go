@@ -66,7 +66,7 @@ func TestDiagnose(t *testing.T) {
 		"no persist":       {func(m *Machine) { m.Features.CanPersist = false }, "note", "table-owner", "outlive"},
 		"conntrack":        {func(m *Machine) { m.Features.Reassembly = nft.ReassemblyConntrack }, "note", "reassembly", "tracks"},
 		"no reassembly":    {func(m *Machine) { m.Features.Reassembly = nft.ReassemblyNone }, "warning", "reassembly", "fragments"},
-		"a failsafe":       {func(m *Machine) { m.Features.Missing = []nft.Failsafe{nft.FailsafeOwnMulticast} }, "warning", "failsafes", string(nft.FailsafeOwnMulticast)},
+		"a failsafe":       {func(m *Machine) { m.Features.Missing = []policy.Failsafe{policy.OwnMulticast} }, "warning", "failsafes", policy.OwnMulticast.String()},
 		"a policy for all": {func(m *Machine) { m.Writable = "everybody" }, "warning", "policy", "everybody can change p.yaml"},
 		"a user's policy":  {func(m *Machine) { m.Writable = "user 1000" }, "note", "policy", "user 1000 can change p.yaml"},
 		"a leftover":       {func(m *Machine) { m.Survey.Ours = true }, "problem", "daemon", "its table is there"},
