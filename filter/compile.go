@@ -34,24 +34,16 @@ type Compiler struct {
 	built int
 }
 
-// ruleIdentity is what makes two rules the same rule (R3):
-// description and place in the file are not part of it.
+// ruleIdentity is what makes two rules of a policy the same rule (R3).
 type ruleIdentity struct {
 	group     string
 	direction conntrack.Direction
-	protocol  policy.Protocol
-	from, to  int
-	kind      policy.PeerKind
-	cidr      netip.Prefix
-	name      string
+	rule      policy.RuleID
 }
 
 // identityOf returns the identity of a group's rule.
 func identityOf(group string, d conntrack.Direction, r *policy.Rule) ruleIdentity {
-	return ruleIdentity{
-		group: group, direction: d, protocol: r.Protocol, from: r.From, to: r.To,
-		kind: r.Peer.Kind, cidr: r.Peer.CIDR, name: r.Peer.Name,
-	}
+	return ruleIdentity{group: group, direction: d, rule: r.ID()}
 }
 
 // NewCompiler returns a Compiler that has compiled nothing yet.

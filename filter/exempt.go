@@ -65,11 +65,11 @@ func newExemptions(on policy.Set[policy.Exemption], resolvers []netip.Addr, aske
 func (e *exemptions) of(device string, k packet.Kind, a conntrack.Addr, port uint16) policy.Exemption {
 	var x policy.Exemption
 	switch {
-	case port == 53 && (k == packet.KindUDP || k == packet.KindTCP):
+	case port == policy.PortDNS && (k == packet.KindUDP || k == packet.KindTCP):
 		x = policy.ExemptResolvers
-	case port == 80 && k == packet.KindTCP:
+	case port == policy.PortMetadata && k == packet.KindTCP:
 		x = policy.ExemptMetadata
-	case port == 123 && k == packet.KindUDP:
+	case port == policy.PortTime && k == packet.KindUDP:
 		x = policy.ExemptTime
 	default:
 		return policy.NoExemption

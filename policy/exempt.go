@@ -28,6 +28,13 @@ const (
 	NumExemptions
 )
 
+// Ports of the services that can be exempt.
+const (
+	PortDNS      = 53
+	PortMetadata = 80
+	PortTime     = 123
+)
+
 var exemptions = [NumExemptions]struct {
 	name      string
 	port      uint16
@@ -35,10 +42,10 @@ var exemptions = [NumExemptions]struct {
 	addresses []netip.Addr
 }{
 	NoExemption:     {},
-	ExemptResolvers: {name: "resolvers", port: 53, protocols: []Protocol{UDP, TCP}},
+	ExemptResolvers: {name: "resolvers", port: PortDNS, protocols: []Protocol{UDP, TCP}},
 	// The second address is that of ECS tasks.
-	ExemptMetadata: {"metadata", 80, []Protocol{TCP}, addresses("169.254.169.254", "169.254.170.2", "fd00:ec2::254")},
-	ExemptTime:     {"time", 123, []Protocol{UDP}, addresses("169.254.169.123", "fd00:ec2::123")},
+	ExemptMetadata: {"metadata", PortMetadata, []Protocol{TCP}, addresses("169.254.169.254", "169.254.170.2", "fd00:ec2::254")},
+	ExemptTime:     {"time", PortTime, []Protocol{UDP}, addresses("169.254.169.123", "fd00:ec2::123")},
 }
 
 func addresses(list ...string) []netip.Addr {

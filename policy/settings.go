@@ -111,6 +111,11 @@ const (
 	QueueDriverGoNFQueue QueueDriver = "go-nfqueue"
 )
 
+// QueueDrivers are the values in the policy file, the default first.
+func QueueDrivers() []QueueDriver {
+	return []QueueDriver{QueueDriverBatch, QueueDriverGoNFQueue}
+}
+
 // Settings are the values under `settings:`, defaults filled in.
 type Settings struct {
 	Tracking   Tracking
@@ -138,9 +143,11 @@ type Settings struct {
 }
 
 // DefaultSettings are the settings of a file that has none.
-var DefaultSettings = Settings{QueueBase: 4270, QueueBusyPoll: 50 * time.Microsecond, QueueDriver: QueueDriverBatch, MaxFlows: 262144}
+var DefaultSettings = Settings{QueueBase: 4270, QueueBusyPoll: 50 * time.Microsecond, QueueDriver: QueueDriverBatch, MaxFlows: DefaultMaxFlows}
 
 const (
+	// DefaultMaxFlows is Settings.MaxFlows where the policy does not say: 32 MiB.
+	DefaultMaxFlows = 262144
 	// MaxQueues bounds Settings.QueueCount.
 	MaxQueues = 8
 	// MaxBusyPoll bounds Settings.QueueBusyPoll.

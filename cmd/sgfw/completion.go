@@ -11,7 +11,7 @@ import (
 
 	"sgfw/cmd/internal/control"
 	"sgfw/cmd/internal/explain"
-	"sgfw/filter/nfqueue"
+	"sgfw/policy"
 	"sgfw/policy/file"
 )
 
@@ -71,7 +71,7 @@ func words(all ...cobra.Completion) cobra.CompletionFunc {
 
 func drivers(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	var out []cobra.Completion
-	for _, d := range nfqueue.Drivers() {
+	for _, d := range policy.QueueDrivers() {
 		out = append(out, string(d))
 	}
 	return out, cobra.ShellCompDirectiveNoFileComp

@@ -15,7 +15,7 @@ import (
 	"sgfw/cmd/internal/control"
 	"sgfw/cmd/internal/daemon"
 	"sgfw/cmd/internal/state"
-	"sgfw/filter/nfqueue"
+	"sgfw/policy"
 )
 
 // defaultPolicy is where `run` looks without -c.
@@ -44,7 +44,7 @@ up. If the policy would lock one out, run refuses with exit code 5.`,
 				return err
 			}
 			cfg.Log, cfg.Socket, cfg.Version = log, p.socket, buildVersion().Version
-			cfg.Driver = nfqueue.Driver(driver)
+			cfg.Driver = policy.QueueDriver(driver)
 			if cfg.SocketGroup, err = groupNumber(group); err != nil {
 				return err
 			}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sgfw/filter"
+	"sgfw/policy"
 )
 
 // Handler decides what happens to the packets of one queue.
@@ -57,18 +58,19 @@ type Queue interface {
 	Close() error
 }
 
-// Driver names an implementation of [Queue]. The empty one is the default.
-type Driver string
+// Driver names an implementation of [Queue] as the policy does. The empty one is the
+// default.
+type Driver = policy.QueueDriver
 
 const (
 	// DriverBatch is the default.
-	DriverBatch Driver = "batch"
+	DriverBatch = policy.QueueDriverBatch
 	// DriverGoNFQueue is the reference.
-	DriverGoNFQueue Driver = "go-nfqueue"
+	DriverGoNFQueue = policy.QueueDriverGoNFQueue
 )
 
 // Drivers lists every driver, the default one first.
-func Drivers() []Driver { return []Driver{DriverBatch, DriverGoNFQueue} }
+func Drivers() []Driver { return policy.QueueDrivers() }
 
 // Bounds and defaults of [Config].
 const (

@@ -45,7 +45,7 @@ var programs = []mutant{
 	{
 		name: "pattern-before-name", what: "the first entry that covers a device decides, not the closest",
 		file: "filter/nft/plan.go", packages: []string{"./filter/nft"},
-		old: "		if aGlob != bGlob {\n			if bGlob {\n", new: "		if aGlob != bGlob {\n			if !bGlob {\n",
+		old: "policy.CompareDevices(a.Name, b.Name)", new: "policy.CompareDevices(b.Name, a.Name)",
 	},
 	{
 		name: "idle-keeps-its-timer", what: "a shorter timer waits for a packet of the flow (T20)",

@@ -194,7 +194,7 @@ func (c *Config) driver(s policy.Settings) nfqueue.Driver {
 	if c.Driver != "" {
 		return c.Driver
 	}
-	return nfqueue.Driver(s.QueueDriver)
+	return s.QueueDriver
 }
 
 // bind opens the queues, each with a worker, and starts their loops. Rules come

@@ -8,10 +8,6 @@ import (
 	"sgfw/policy"
 )
 
-// maxDeviceName is the length of the longest name that Linux gives a device. What is
-// longer and begins like an ID is one.
-const maxDeviceName = 15
-
 // GroupNamed returns the name of the group that a question names, by name or ID. It is
 // one of the policy, or of a rule that was in force before; the default group is there
 // in every policy. The error is a [policy.Problem] with AWS's code.
@@ -47,7 +43,7 @@ func GroupNamed(rs *filter.Ruleset, text string) (string, error) {
 // ID is looked for among the devices, and among those that the policy names; any name
 // is taken, for devices come and go. The error is a [policy.Problem] with AWS's code.
 func DeviceNamed(p *policy.Policy, devices []string, text string) (string, error) {
-	if len(text) <= maxDeviceName || !policy.InterfaceID.Meant(text) {
+	if len(text) <= policy.MaxDeviceName || !policy.InterfaceID.Meant(text) {
 		return text, nil
 	}
 	if bad := policy.InterfaceID.Check(text); bad != nil {
