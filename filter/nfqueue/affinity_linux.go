@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// take binds the calling thread to the CPU and returns how to undo it. A CPU
-// that this process may not use is an error.
+// take binds the calling thread to the CPU. release undoes that. A CPU that this process may
+// not use is an error.
 func (a Affinity) take() (release func(), err error) {
 	if a == (Affinity{}) {
 		return func() {}, nil

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestAffinity: the thread is on the CPU alone until it is released.
+// TestAffinity: the thread may use only that CPU until it is released.
 func TestAffinity(t *testing.T) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

@@ -41,11 +41,12 @@ func openBatch(cfg Config, h Handler) (Queue, error) {
 	return q, nil
 }
 
-// bindDescriptor dials and binds with netlink.Conn, and then keeps the
-// descriptor alone: Conn starts a goroutine for every read and write and peeks
-// before it reads, which costs more than everything else together. The queue is bound in copy
-// mode none, in which the kernel refuses packets, so that none can come between a
-// request and its answer.
+// bindDescriptor opens and binds with netlink.Conn, and then keeps only the descriptor. Conn
+// starts a goroutine for every read and write and peeks before it reads, which costs more
+// than everything else together.
+//
+// The queue is bound in copy mode none, in which the kernel refuses packets. So no packet can
+// come between a request and its answer.
 func bindDescriptor(cfg Config) (int, error) {
 	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, nil)
 	if err != nil {
@@ -86,7 +87,7 @@ func bindDescriptor(cfg Config) (int, error) {
 	return fd, os.NewSyscallError("dup", err)
 }
 
-// start makes the kernel send packets.
+// start sets the copy mode, so that the kernel sends packets.
 func (q *batchQueue) start() error {
 	probe, err := probeMessage(q.cfg, 0)
 	if err != nil {
@@ -96,7 +97,8 @@ func (q *batchQueue) start() error {
 	if err != nil {
 		return err
 	}
-	params, err := configMessage(q.cfg.Queue, netlink.Acknowledge, paramsAttr(q.cfg.CopyRange, copyPacket))
+	params, err := configMessage(
+		q.cfg.Queue, netlink.Acknowledge, paramsAttr(q.cfg.CopyRange, copyPacket))
 	if err != nil {
 		return err
 	}
@@ -113,14 +115,16 @@ func (q *batchQueue) start() error {
 	if err := q.loop.write(b); err != nil {
 		return err
 	}
-	// Packets may come from now on, even before the answer, and must not be
-	// lost: look without taking. An error cannot be preceded by packets.
+	// From now on packets may come, even before the answer, and must not be lost. So peek.
+	// If the answer is an error, no packet comes before it.
 	answer := make([]byte, 64)
 	n, _, err := unix.Recvfrom(q.fd, answer, unix.MSG_PEEK|unix.MSG_DONTWAIT)
-	if err != nil || n < messageHeaderLen+4 || binary.NativeEndian.Uint16(answer[4:]) != typeError {
+	if err != nil || n < messageHeaderLen+4 ||
+		binary.NativeEndian.Uint16(answer[4:]) != typeError {
 		return nil
 	}
-	if errno := unix.Errno(-int32(binary.NativeEndian.Uint32(answer[messageHeaderLen:]))); errno != 0 {
+	errno := unix.Errno(-int32(binary.NativeEndian.Uint32(answer[messageHeaderLen:])))
+	if errno != 0 {
 		return fmt.Errorf("copy range %d: %w", q.cfg.CopyRange, errno)
 	}
 	return nil
@@ -135,8 +139,8 @@ func marshal(m netlink.Message) ([]byte, error) {
 	return b, nil
 }
 
-// Run keeps its operating system thread: the thread sleeps in the kernel, and a
-// goroutine handed from thread to thread would lose the warm cache of its CPU.
+// Run stays on one operating-system thread, which sleeps in the kernel. A goroutine that moves
+// between threads would lose the warm cache of its CPU.
 func (q *batchQueue) Run(ctx context.Context) error {
 	return q.explain("run", q.sessions.serve(ctx, phaseServing, q.wakeUp, q.serve))
 }
@@ -156,8 +160,8 @@ func (q *batchQueue) serve(s *session) error {
 	return q.loop.serve(s)
 }
 
-// wakeUp makes a reader return: the kernel's answer gives it something to read. If
-// there is no room for the answer, the reader has something to read anyway.
+// wakeUp makes a reader return: the kernel answers the request with a message. If there is no
+// room for the answer, the reader has other messages to read.
 func (q *batchQueue) wakeUp() { _, _ = unix.Write(q.fd, q.wake) }
 
 func (q *batchQueue) Stats() Stats { return q.total.stats() }
@@ -170,8 +174,11 @@ func (q *batchQueue) Close() error {
 	return q.explain("close", os.NewSyscallError("close", unix.Close(q.fd)))
 }
 
-func (q *batchQueue) explain(what string, err error) error { return explain(q.cfg.Queue, what, err) }
+func (q *batchQueue) explain(what string, err error) error {
+	return explain(q.cfg.Queue, what, err)
+}
 
+// explain names the queue and what was done with it in an error.
 func explain(queue uint16, what string, err error) error {
 	if err == nil {
 		return nil

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// A loop polls while packets come within the budget, gives up by halves, and
-// takes it up again after a short sleep alone.
+// TestBusyPoll: a loop polls while packets come within the budget, halves its patience after each
+// poll in vain, and polls again only after a short sleep.
 func TestBusyPoll(t *testing.T) {
 	const budget = 50 * time.Microsecond
 	b := busyPoll{budget: budget}

@@ -19,11 +19,10 @@ import (
 	"sgfw/filter"
 )
 
-// patience is how long a test waits for what must happen; reaching it is a
-// failure.
+// patience is how long a test waits for something that must happen before it fails.
 const patience = 10 * time.Second
 
-// recorder is a handler that remembers. decide may be nil: accept everything.
+// recorder is a handler that records events. decide may be nil: accept everything.
 type recorder struct {
 	decide func(*filter.Event) bool
 
@@ -69,19 +68,19 @@ func (r *recorder) seen() []filter.Event {
 	return slices.Clone(r.events)
 }
 
-// fakeKernel stands at the other end of a queue's socket.
+// fakeKernel is at the other end of a queue's socket.
 type fakeKernel struct {
 	t *testing.T
 	// deliver puts one datagram into the queue's socket.
 	deliver func([]byte)
-	// overrun makes the queue's next read fail with ENOBUFS; nil where only a
-	// real kernel can.
+	// overrun makes the queue's next read fail with ENOBUFS; nil where only a real kernel
+	// can do that.
 	overrun func()
 	// gone makes the kernel answer every request with ENODEV.
 	gone    atomic.Bool
 	answers chan answer
-	// unanswered counts packets without a verdict, as long as each is whole and
-	// alone in its datagram.
+	// unanswered counts packets without a verdict, provided that each is complete and alone in
+	// its datagram.
 	unanswered atomic.Int32
 }
 
@@ -97,7 +96,7 @@ func newFakeKernel(t *testing.T) *fakeKernel {
 	return &fakeKernel{t: t, answers: make(chan answer, 1000)}
 }
 
-// take takes one datagram of the queue.
+// take handles one datagram from the queue.
 func (k *fakeKernel) take(b []byte) {
 	if binary.NativeEndian.Uint16(b[4:]) == typeConfig {
 		switch ack := binary.NativeEndian.Uint16(b[6:])&uint16(netlink.Acknowledge) != 0; {
@@ -119,12 +118,13 @@ func (k *fakeKernel) take(b []byte) {
 }
 
 func (k *fakeKernel) reply(request []byte, errno int32) []byte {
-	m := netlinkMessage(typeError, append(binary.NativeEndian.AppendUint32(nil, uint32(-errno)), request[:16]...))
+	b := binary.NativeEndian.AppendUint32(nil, uint32(-errno))
+	m := netlinkMessage(typeError, append(b, request[:16]...))
 	copy(m[8:16], request[8:16]) // sequence and port id
 	return m
 }
 
-// expect waits for as many verdicts as want has, and compares.
+// expect waits for as many verdicts as want has and compares them.
 func (k *fakeKernel) expect(want []answer) {
 	k.t.Helper()
 	var got []answer
@@ -142,8 +142,7 @@ func (k *fakeKernel) expect(want []answer) {
 	}
 }
 
-// openFake opens a queue, number 7, on a made-up kernel. No privilege is
-// needed.
+// openFake opens queue number 7 on a fake kernel, which needs no privilege.
 func openFake(t *testing.T, d Driver, h Handler) (Queue, *fakeKernel) {
 	t.Helper()
 	cfg, err := Config{Queue: 7}.withDefaults()
@@ -219,8 +218,9 @@ func openFakeBatch(t *testing.T, cfg Config, h Handler, k *fakeKernel) Queue {
 		}
 	}()
 	t.Cleanup(func() {
-		// Its own message ends the reader: closing does not wake it.
-		if err := unix.Sendto(theirs, []byte{0}, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Pid: kernelPort}); err != nil {
+		// A message to itself ends the reader: closing the socket does not wake it.
+		self := &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Pid: kernelPort}
+		if err := unix.Sendto(theirs, []byte{0}, 0, self); err != nil {
 			t.Error(err)
 		}
 		<-done
@@ -232,7 +232,7 @@ func openFakeBatch(t *testing.T, cfg Config, h Handler, k *fakeKernel) Queue {
 	return q
 }
 
-// librarySocket is a netlink.Socket that ends at a made-up kernel.
+// librarySocket is a netlink.Socket connected to a fake kernel.
 type librarySocket struct {
 	kernel *fakeKernel
 	read   chan []byte
@@ -253,7 +253,7 @@ func (s *librarySocket) Send(m netlink.Message) error {
 func (s *librarySocket) SendMessages([]netlink.Message) error { return errors.ErrUnsupported }
 
 func (s *librarySocket) Receive() ([]netlink.Message, error) {
-	// The kernel tells of an overrun before it hands out what it still has.
+	// The kernel reports an overrun before the messages that it still has.
 	select {
 	case err := <-s.errs:
 		return nil, err
@@ -313,7 +313,9 @@ func (s *librarySocket) SetReadDeadline(time.Time) error  { return nil }
 func (s *librarySocket) SetWriteDeadline(time.Time) error { return nil }
 
 func openFakeLibrary(t *testing.T, cfg Config, h Handler, k *fakeKernel) Queue {
-	s := &librarySocket{kernel: k, read: make(chan []byte, 1000), errs: make(chan error, 10), closed: make(chan struct{})}
+	s := &librarySocket{
+		kernel: k, read: make(chan []byte, 1000), errs: make(chan error, 10), closed: make(chan struct{}),
+	}
 	k.deliver = func(b []byte) { s.read <- slices.Clone(b) }
 	k.overrun = func() { s.errs <- os.NewSyscallError("recvmsg", unix.ENOBUFS) }
 	q := newLibraryQueue(cfg, h)
@@ -334,8 +336,8 @@ func openFakeLibrary(t *testing.T, cfg Config, h Handler, k *fakeKernel) Queue {
 	return q
 }
 
-// run runs a queue until the returned function is called, which returns what
-// Run returned.
+// run starts Run of a queue. The returned function waits until Run returns, and returns its
+// error.
 func run(t *testing.T, q Queue) (wait func() error) {
 	t.Helper()
 	ended := make(chan error, 1)

@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// BenchmarkFlood sends UDP of 64 bytes through the output hook of lo as fast as
-// it goes with at most 256 packets on the way, which no queue loses. Sender and
-// receiver are plain system calls, so that Go's poller is not what is measured.
+// BenchmarkFlood sends UDP packets of 64 bytes through the output hook of lo as fast as possible,
+// with at most 256 packets in flight, so that no queue overflows. Sender and receiver use plain
+// system calls, to keep Go's network poller out of the measurement.
 func BenchmarkFlood(b *testing.B) {
 	for _, d := range Drivers() {
 		b.Run(string(d), func(b *testing.B) {
@@ -59,7 +59,8 @@ func BenchmarkFlood(b *testing.B) {
 			if err := <-received; err != nil {
 				b.Fatalf("receive: %v", err)
 			}
-			// Sender and receiver included; less moved by the machine's other work.
+			// Includes sender and receiver. Other work on the machine changes it less than the
+			// clock.
 			b.ReportMetric(float64(processorTime(b)-before)/float64(b.N), "cpu-ns/packet")
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "packets/s")
 			s := q.Stats()
@@ -72,7 +73,7 @@ func BenchmarkFlood(b *testing.B) {
 	}
 }
 
-// processorTime is what the process has used.
+// processorTime is the processor time that the process has used.
 func processorTime(b *testing.B) time.Duration {
 	var u unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {

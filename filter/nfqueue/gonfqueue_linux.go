@@ -17,11 +17,11 @@ import (
 	"sgfw/filter"
 )
 
-// libraryQueue is the queue of DriverGoNFQueue. The library reads on a goroutine of
-// its own and hands each packet to the goroutine in Run; a batch is one packet.
+// libraryQueue is the queue of DriverGoNFQueue. The library reads on a goroutine of its own and
+// passes each packet to the goroutine in Run. A batch is one packet.
 //
-// What the library cannot decode it does not pass on, so such a packet gets no
-// verdict and waits until the queue is closed; it is counted.
+// The library does not pass on a message that it cannot decode. The packet is counted, gets no
+// verdict and waits until the queue is closed.
 type libraryQueue struct {
 	cfg      Config
 	lib      *library.Nfqueue
@@ -31,7 +31,7 @@ type libraryQueue struct {
 	sessions sessions
 	batch    Stats
 	ev       filter.Event
-	// waiting is how many packets the kernel has without a verdict.
+	// waiting returns how many packets in the kernel have no verdict.
 	waiting func() uint32
 
 	packets chan library.Attribute
@@ -45,8 +45,8 @@ type libraryQueue struct {
 
 func openGoNFQueue(cfg Config, h Handler) (Queue, error) {
 	q := newLibraryQueue(cfg, h)
-	// As in the batch driver no packet may come before configuration is through,
-	// since the library takes what it reads meanwhile for its answers.
+	// As with DriverBatch no packet may come before the configuration is complete: the library
+	// takes everything that it reads until then for an answer to its requests.
 	lib, err := library.Open(&library.Config{
 		NfQueue:      cfg.Queue,
 		MaxQueueLen:  cfg.MaxLen,
@@ -86,9 +86,10 @@ func newLibraryQueue(cfg Config, h Handler) *libraryQueue {
 	}
 }
 
-// start binds the queue and then makes the kernel send packets.
+// start binds the queue and then sets the copy mode, so that the kernel sends packets.
 func (q *libraryQueue) start() error {
-	if err := q.lib.RegisterWithErrorFunc(context.Background(), q.received, q.notReceived); err != nil {
+	err := q.lib.RegisterWithErrorFunc(context.Background(), q.received, q.notReceived)
+	if err != nil {
 		return err
 	}
 	params, err := configMessage(q.cfg.Queue, 0, paramsAttr(q.cfg.CopyRange, copyPacket))
@@ -109,9 +110,8 @@ func (q *libraryQueue) received(a library.Attribute) int {
 	}
 }
 
-// notReceived is called by the library's goroutine. It tells what went wrong with
-// the socket from what the kernel says about a request of ours: only the former is
-// an [os.SyscallError].
+// notReceived is called by the library's goroutine. An [os.SyscallError] is an error of the
+// socket; other errors are the kernel's answers to our requests.
 func (q *libraryQueue) notReceived(err error) int {
 	select {
 	case <-q.closing:
@@ -195,7 +195,7 @@ func (q *libraryQueue) serve(s *session) error {
 	}
 }
 
-// probe asks the kernel for an error message if the queue is gone.
+// probe sends a request that the kernel answers with an error if the queue is gone.
 func (q *libraryQueue) probe() error {
 	m, err := probeMessage(q.cfg, 0)
 	if err != nil {
@@ -207,7 +207,7 @@ func (q *libraryQueue) probe() error {
 	return nil
 }
 
-// packet answers one packet.
+// packet decides one packet and writes its verdict.
 func (q *libraryQueue) packet(a library.Attribute) error {
 	q.batch.Batches++
 	q.batch.Packets++
@@ -298,8 +298,8 @@ func (q *libraryQueue) Close() error {
 	return explain(q.cfg.Queue, "close", q.lib.Close())
 }
 
-// libraryLog counts what the library only logs. Its texts are those of
-// v2.1.0; a test sees to it that they stay so.
+// libraryLog counts what the library only logs. The texts are those of v2.1.0; a test fails if
+// they change.
 type libraryLog counters
 
 func (*libraryLog) Debugf(string, ...any) {}

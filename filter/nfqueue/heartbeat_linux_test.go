@@ -7,8 +7,8 @@ import (
 	"sgfw/filter"
 )
 
-// TestHeartbeats: a queue that is served comes round also while nothing arrives,
-// and one whose handler hangs does not.
+// TestHeartbeats: the heartbeats of a queue advance while it is served, also without packets, and
+// stop while its handler hangs.
 func TestHeartbeats(t *testing.T) {
 	for _, d := range Drivers() {
 		t.Run(string(d), func(t *testing.T) {
@@ -29,16 +29,16 @@ func TestHeartbeats(t *testing.T) {
 				return false
 			}
 			if !moves(patience) {
-				t.Error("an idle queue does not come round")
+				t.Error("an idle queue has no heartbeat")
 			}
 			k.sendPacket(1, 'd')
 			<-hanging
 			if moves(2 * IdleInterval) {
-				t.Error("a queue whose handler hangs comes round")
+				t.Error("a queue whose handler hangs has a heartbeat")
 			}
 			close(release)
 			if !moves(patience) {
-				t.Error("the queue does not come round again")
+				t.Error("the queue has no heartbeat after the handler returned")
 			}
 			if err := q.Close(); err != nil {
 				t.Error(err)

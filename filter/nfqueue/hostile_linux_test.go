@@ -1,6 +1,7 @@
 package nfqueue
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -20,8 +21,8 @@ const (
 	accept = uint32(verdictAccept)
 )
 
-// TestHostile sends what no kernel should send and wants a verdict wherever an
-// id can be read, the right counter, and a queue that still works afterwards.
+// TestHostile sends messages that no kernel should send. It expects a verdict wherever an ID can
+// be read, the right counter, and a queue that still works afterwards.
 func TestHostile(t *testing.T) { forEachDriver(t, testHostile) }
 
 func testHostile(t *testing.T, d Driver) {
@@ -29,7 +30,7 @@ func testHostile(t *testing.T, d Driver) {
 		return netlinkMessage(typePacket, body(familyIPv4, 7, attrs...))
 	}
 	cut := func(b []byte, n int) []byte { return b[:len(b)-n] }
-	lied := func(b []byte, n uint32) []byte {
+	withLength := func(b []byte, n uint32) []byte {
 		b = slices.Clone(b)
 		binary.NativeEndian.PutUint32(b, n)
 		return b
@@ -39,27 +40,35 @@ func testHostile(t *testing.T, d Driver) {
 		messages [][]byte
 		want     []answer
 		stats    Stats
-		// library is what differs for the reference, which passes on only
-		// what it decoded completely: no verdict then.
+		// library are the counters of go-nfqueue where they differ. It passes on only
+		// messages that it decoded completely; others get no verdict.
 		library *Stats
 	}{
 		{
-			name:     "ids out of order, twice and at the edges",
-			messages: [][]byte{goodPacket(7, 9, 'a'), goodPacket(7, 0xffffffff, 'd'), goodPacket(7, 0, 'a'), goodPacket(7, 9, 'd')},
-			want:     []answer{{7, 9, accept}, {7, 0xffffffff, drop}, {7, 0, accept}, {7, 9, drop}},
-			stats:    Stats{Packets: 4, Accepted: 2, Dropped: 2},
+			name: "ids out of order, twice and at the edges",
+			messages: [][]byte{
+				goodPacket(7, 9, 'a'), goodPacket(7, 0xffffffff, 'd'),
+				goodPacket(7, 0, 'a'), goodPacket(7, 9, 'd'),
+			},
+			want:  []answer{{7, 9, accept}, {7, 0xffffffff, drop}, {7, 0, accept}, {7, 9, drop}},
+			stats: Stats{Packets: 4, Accepted: 2, Dropped: 2},
 		},
 		{
-			name:     "unknown attributes",
-			messages: [][]byte{packet(append([]attr{{99, []byte{1}}, {0x3fff, nil}}, goodAttrs(3, 'a')...)...)},
-			want:     []answer{{7, 3, accept}},
-			stats:    Stats{Packets: 1, Accepted: 1, UnknownAttributes: 2},
+			name: "unknown attributes",
+			messages: [][]byte{
+				packet(append([]attr{{99, []byte{1}}, {0x3fff, nil}}, goodAttrs(3, 'a')...)...),
+			},
+			want:  []answer{{7, 3, accept}},
+			stats: Stats{Packets: 1, Accepted: 1, UnknownAttributes: 2},
 		},
 		{
-			name:     "no payload, empty payload, wrong hook",
-			messages: [][]byte{packet(packetHeader(3, 1)), packet(packetHeader(4, 1), payload()), packet(packetHeader(5, 4), payload('a'))},
-			want:     []answer{{7, 3, drop}, {7, 4, drop}, {7, 5, drop}},
-			stats:    Stats{Packets: 3, Dropped: 3, Malformed: 3},
+			name: "no payload, empty payload, wrong hook",
+			messages: [][]byte{
+				packet(packetHeader(3, 1)), packet(packetHeader(4, 1), payload()),
+				packet(packetHeader(5, 4), payload('a')),
+			},
+			want:  []answer{{7, 3, drop}, {7, 4, drop}, {7, 5, drop}},
+			stats: Stats{Packets: 3, Dropped: 3, Malformed: 3},
 		},
 		{
 			name:     "no id",
@@ -67,18 +76,19 @@ func testHostile(t *testing.T, d Driver) {
 			stats:    Stats{Packets: 1, Malformed: 1},
 		},
 		{
-			name:     "short attribute behind the id",
+			name:     "short attribute after the id",
 			messages: [][]byte{packet(packetHeader(3, 1), attr{attrInDev, []byte{1}}, payload('a'))},
 			want:     []answer{{7, 3, drop}},
 			stats:    Stats{Packets: 1, Dropped: 1, Malformed: 1},
 			library:  &Stats{Packets: 1, Malformed: 1},
 		},
 		{
-			name:     "attribute that ends beyond the message",
-			messages: [][]byte{netlinkMessage(typePacket, append(body(familyIPv4, 7, packetHeader(3, 1)), append([]byte{0}, u16s(100, 10)...)...))},
-			want:     []answer{{7, 3, drop}},
-			stats:    Stats{Packets: 1, Dropped: 1, Malformed: 1},
-			library:  &Stats{Packets: 1, Malformed: 1},
+			name: "attribute that ends beyond the message",
+			messages: [][]byte{netlinkMessage(typePacket, append(
+				body(familyIPv4, 7, packetHeader(3, 1)), append([]byte{0}, u16s(100, 10)...)...))},
+			want:    []answer{{7, 3, drop}},
+			stats:   Stats{Packets: 1, Dropped: 1, Malformed: 1},
+			library: &Stats{Packets: 1, Malformed: 1},
 		},
 		{
 			name:     "bridge family",
@@ -96,7 +106,7 @@ func testHostile(t *testing.T, d Driver) {
 		},
 		{
 			name:     "message length of 0",
-			messages: [][]byte{lied(goodPacket(7, 3, 'a'), 0)},
+			messages: [][]byte{withLength(goodPacket(7, 3, 'a'), 0)},
 			want:     []answer{{7, 3, drop}},
 			stats:    Stats{Packets: 1, Dropped: 1, Malformed: 1},
 			library:  &Stats{Malformed: 1},
@@ -112,14 +122,16 @@ func testHostile(t *testing.T, d Driver) {
 			stats:    Stats{Packets: 1, Malformed: 1},
 		},
 		{
-			name:     "two packets in one datagram",
-			messages: [][]byte{append(goodPacket(7, 3, 'a', 0, 0, 0), goodPacket(7, 4, 'd', 0, 0, 0)...)},
-			want:     []answer{{7, 3, accept}, {7, 4, drop}},
-			stats:    Stats{Packets: 2, Accepted: 1, Dropped: 1},
+			name: "two packets in one datagram",
+			messages: [][]byte{
+				append(goodPacket(7, 3, 'a', 0, 0, 0), goodPacket(7, 4, 'd', 0, 0, 0)...),
+			},
+			want:  []answer{{7, 3, accept}, {7, 4, drop}},
+			stats: Stats{Packets: 2, Accepted: 1, Dropped: 1},
 		},
 		{
 			name:     "more packets than one write takes",
-			messages: slices.Repeat([][]byte{slices.Concat(slices.Repeat([][]byte{goodPacket(7, 3, 'a', 0, 0, 0)}, 8)...)}, 20),
+			messages: slices.Repeat([][]byte{bytes.Repeat(goodPacket(7, 3, 'a', 0, 0, 0), 8)}, 20),
 			want:     slices.Repeat([]answer{{7, 3, accept}}, 160),
 			stats:    Stats{Packets: 160, Accepted: 160},
 		},
@@ -139,7 +151,7 @@ func testHostile(t *testing.T, d Driver) {
 		t.Run(tt.name, func(t *testing.T) {
 			h := &recorder{decide: func(ev *filter.Event) bool {
 				if ev.Frame.Bytes[0] == 'p' {
-					panic("as the test asked for")
+					panic("on purpose")
 				}
 				return ev.Frame.Bytes[0] == 'a'
 			}}
@@ -178,8 +190,8 @@ func testHostile(t *testing.T, d Driver) {
 	}
 }
 
-// TestWrongQueue wants no verdict about another queue's packet: its id may be
-// that of one of ours. The reference does not see the number.
+// TestWrongQueue: a packet of another queue gets no verdict, because its ID may be that of one of
+// ours. go-nfqueue does not see the number of the queue.
 func TestWrongQueue(t *testing.T) {
 	q, k := openFake(t, DriverBatch, &recorder{})
 	wait := run(t, q)
@@ -189,14 +201,14 @@ func TestWrongQueue(t *testing.T) {
 	if err := errors.Join(q.Close(), wait()); err != nil {
 		t.Error(err)
 	}
-	if got := q.Stats(); got.Packets != 2 || got.Malformed != 1 || got.Accepted != 1 || got.Dropped != 0 {
+	got := q.Stats()
+	if got.Packets != 2 || got.Malformed != 1 || got.Accepted != 1 || got.Dropped != 0 {
 		t.Errorf("stats %+v", got)
 	}
 }
 
-// TestForeignSender sends a perfect packet message from a third socket. The
-// connected socket refuses it; an unconnected one leaves it to the sender's
-// address.
+// TestForeignSender sends a valid packet message from a third socket. A connected socket refuses
+// it. With an unconnected one the loop compares the address of the sender.
 func TestForeignSender(t *testing.T) {
 	q, k := openFake(t, DriverBatch, &recorder{})
 	ours := q.(*batchQueue).fd
@@ -208,12 +220,13 @@ func TestForeignSender(t *testing.T) {
 	defer unix.Close(stranger)
 	defer unix.Close(other)
 	to := &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Pid: name.(*unix.SockaddrNetlink).Pid}
-	if err := unix.Sendto(stranger, goodPacket(7, 66, 'a'), 0, to); !errors.Is(err, unix.ECONNREFUSED) {
+	err = unix.Sendto(stranger, goodPacket(7, 66, 'a'), 0, to)
+	if !errors.Is(err, unix.ECONNREFUSED) {
 		t.Errorf("a stranger's message to a connected socket: %v, want ECONNREFUSED", err)
 	}
 
-	// AF_UNSPEC disconnects (netlink_connect), and connecting again lets the
-	// queue write to its kernel.
+	// AF_UNSPEC disconnects (netlink_connect). After connecting again the queue can write to
+	// its kernel.
 	peer, err := unix.Getpeername(ours)
 	if err != nil {
 		t.Fatal(err)
@@ -241,8 +254,8 @@ func TestForeignSender(t *testing.T) {
 	}
 }
 
-// TestGone wants Run to end by itself, at once when a verdict meets no queue,
-// and by asking when no packets come.
+// TestGone: Run ends by itself when the queue is gone, at once after a refused verdict, and by a
+// probe while no packets come.
 func TestGone(t *testing.T) {
 	forEachDriver(t, func(t *testing.T, d Driver) {
 		t.Run("while idle", func(t *testing.T) {
@@ -280,7 +293,7 @@ func TestGone(t *testing.T) {
 	})
 }
 
-// TestEnds goes through the ways in which Run ends on purpose.
+// TestEnds goes through the ways to end Run on purpose.
 func TestEnds(t *testing.T) {
 	forEachDriver(t, func(t *testing.T, d Driver) {
 		q, k := openFake(t, d, &recorder{})
@@ -298,7 +311,7 @@ func TestEnds(t *testing.T) {
 			t.Errorf("cancelled Run: %v", err)
 		}
 
-		// What comes meanwhile waits for the next Run, which a Drain ends.
+		// Packets without a Run wait for the next one, which a Drain ends.
 		k.sendPacket(2, 'a')
 		wait := run(t, q)
 		k.expect([]answer{{7, 2, accept}})
@@ -311,19 +324,19 @@ func TestEnds(t *testing.T) {
 			t.Errorf("drained Run: %v", err)
 		}
 
-		// Drain alone serves too.
+		// Drain serves without a Run, too.
 		k.sendPacket(4, 'a')
 		if err := q.Drain(t.Context()); err != nil {
 			t.Errorf("Drain: %v", err)
 		}
 		k.expect([]answer{{7, 4, accept}})
-		// A Run that comes while Drain waits for a packet ends with it.
+		// A Run during a Drain that waits for a packet ends with it.
 		k.unanswered.Add(1)
 		var err error
-		for met := false; !met; { // a busy machine may let a whole Drain pass between two Runs
+		for met := false; !met; { // on a busy machine a whole Drain may fit between two Runs
 			drained := make(chan error, 1)
 			go func() { drained <- q.Drain(t.Context()) }()
-			for over := false; !over; { // until Drain has begun, Run runs
+			for over := false; !over; { // Run until Drain has begun
 				runCtx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 				err = q.Run(runCtx)
 				cancel()
@@ -348,7 +361,9 @@ func TestEnds(t *testing.T) {
 				t.Errorf("Close: %v", err)
 			}
 		}
-		for name, err := range map[string]error{"Run": q.Run(t.Context()), "Drain": q.Drain(t.Context())} {
+		for name, err := range map[string]error{
+			"Run": q.Run(t.Context()), "Drain": q.Drain(t.Context()),
+		} {
 			if !errors.Is(err, ErrClosed) {
 				t.Errorf("%s after Close: %v, want ErrClosed", name, err)
 			}
@@ -356,8 +371,8 @@ func TestEnds(t *testing.T) {
 	})
 }
 
-// TestDrainAfterStop cancels Run and drains at once: Drain must not take the
-// stopped Run for a drained one.
+// TestDrainAfterStop cancels Run and drains at once: Drain must not take the stopped Run for a
+// drained queue.
 func TestDrainAfterStop(t *testing.T) {
 	forEachDriver(t, func(t *testing.T, d Driver) {
 		for range 20 {
@@ -380,8 +395,8 @@ func TestDrainAfterStop(t *testing.T) {
 	})
 }
 
-// TestBeginPanics wants the whole batch dropped: without Begin the handler may
-// decide by rules that no longer hold.
+// TestBeginPanics: the whole batch is dropped, because without Begin the handler may decide by
+// outdated rules.
 func TestBeginPanics(t *testing.T) {
 	forEachDriver(t, func(t *testing.T, d Driver) {
 		h := &brokenBegin{}
@@ -400,10 +415,9 @@ func TestBeginPanics(t *testing.T) {
 
 type brokenBegin struct{ recorder }
 
-func (*brokenBegin) Begin() { panic("as the test asked for") }
+func (*brokenBegin) Begin() { panic("on purpose") }
 
-// TestLibraryOverrun pretends ENOBUFS; TestReal has the real thing for every
-// driver.
+// TestLibraryOverrun simulates ENOBUFS; TestReal provokes it in the kernel for every driver.
 func TestLibraryOverrun(t *testing.T) {
 	q, k := openFake(t, DriverGoNFQueue, &recorder{})
 	wait := run(t, q)

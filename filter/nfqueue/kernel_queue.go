@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// KernelQueue is the kernel's own account of one queue, a line of
+// KernelQueue is what the kernel reports about one queue: a line of
 // /proc/net/netfilter/nfnetlink_queue. Its counters are 32 bits wide and wrap.
 type KernelQueue struct {
 	Queue uint16
@@ -20,10 +20,10 @@ type KernelQueue struct {
 	// only) or 2 (packet), CopyRange the bytes copied of each.
 	CopyMode  uint8
 	CopyRange uint32
-	// QueueDropped were dropped because MaxLen packets were waiting,
-	// UserDropped because the owner's receive buffer was full.
+	// QueueDropped packets were dropped because MaxLen packets were waiting, UserDropped
+	// packets because the owner's receive buffer was full.
 	QueueDropped, UserDropped uint32
-	// LastID is the id that the latest packet got.
+	// LastID is the ID of the latest packet.
 	LastID uint32
 }
 
@@ -53,8 +53,8 @@ func parseKernelQueues(r io.Reader) ([]KernelQueue, error) {
 			}
 			v, err := strconv.ParseUint(text[i], 10, bits)
 			if err != nil {
-				// The port id and the counters are printed with %d by some
-				// kernels and then show as negative.
+				// Some kernels print the port id and the counters with %d, so that large
+				// ones are negative.
 				signed, serr := strconv.ParseInt(text[i], 10, bits)
 				if serr != nil {
 					return nil, fmt.Errorf("column %d of %q: %w", i+1, lines.Text(), err)
@@ -87,9 +87,9 @@ func findKernelQueue(queues []KernelQueue, number uint16) (KernelQueue, bool) {
 	return KernelQueue{}, false
 }
 
-// parseNetlinkInode finds the inode of the socket with the given protocol and
-// port id in /proc/net/netlink, whose columns are sk, Eth (the protocol), Pid (the
-// port id), Groups, Rmem, Wmem, Dump, Locks, Drops and Inode.
+// parseNetlinkInode finds the inode of the socket with the given protocol and port id in
+// /proc/net/netlink. Its columns are sk, Eth (the protocol), Pid (the port id), Groups, Rmem,
+// Wmem, Dump, Locks, Drops and Inode.
 func parseNetlinkInode(r io.Reader, protocol int, port uint32) (string, bool) {
 	const columns = 10
 	lines := bufio.NewScanner(r)

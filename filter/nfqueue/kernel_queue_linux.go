@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Per-thread, because a thread may have a network namespace of its own.
+// The files are those of the thread, which may have a network namespace of its own.
 const (
 	kernelQueuesPath  = "/proc/thread-self/net/netfilter/nfnetlink_queue"
 	netlinkSocketPath = "/proc/thread-self/net/netlink"
@@ -34,8 +34,8 @@ func ReadKernelQueues() ([]KernelQueue, error) {
 	return queues, nil
 }
 
-// kernelView is the kernel's table as seen from the namespace in which it was
-// opened, whatever thread reads it. The nil view sees nothing.
+// kernelView is the kernel's table of queues in the namespace in which it was opened, whichever
+// thread reads it. A nil view shows no queue.
 type kernelView struct{ file *os.File }
 
 func openKernelView() *kernelView {
@@ -46,8 +46,8 @@ func openKernelView() *kernelView {
 	return &kernelView{f}
 }
 
-// waiting is how many packets of a queue have no verdict; 0 also if there is no
-// such queue or the table cannot be read.
+// waiting returns how many packets of a queue have no verdict. It is 0 also if there is no such
+// queue or the table cannot be read.
 func (v *kernelView) waiting(number uint16) uint32 {
 	if v == nil {
 		return 0
@@ -66,8 +66,8 @@ func (v *kernelView) close() {
 	}
 }
 
-// owner says who has a queue, as far as /proc tells. It returns nil if nobody
-// has, or if the table cannot be read.
+// owner returns the owner of a queue, as far as /proc shows it. It returns nil if there is none
+// or the table cannot be read.
 func owner(number uint16) *OwnedError {
 	queues, err := ReadKernelQueues()
 	if err != nil {
@@ -82,12 +82,12 @@ func owner(number uint16) *OwnedError {
 	return e
 }
 
-// Holder finds the process that owns a queue, 0 and "" if /proc does not tell.
+// Holder returns the process that owns a queue, or 0 and "" if /proc does not show it.
 func (k KernelQueue) Holder() (pid int, command string) { return netlinkHolder(k.PortID) }
 
-// netlinkHolder finds the process that has the netfilter socket with the given
-// port id open. The port id alone does not tell: only the first socket of a
-// process gets its PID, and in another PID namespace that means somebody else.
+// netlinkHolder finds the process that has opened the netfilter socket with a port id. The port
+// id is not enough: only the first socket of a process gets its PID as port id, and in another
+// PID namespace that PID is another process.
 func netlinkHolder(port uint32) (pid int, command string) {
 	f, err := os.Open(netlinkSocketPath)
 	if err != nil {

@@ -19,7 +19,10 @@ func TestParseKernelQueues(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []KernelQueue{
-		{Queue: 4270, PortID: 1234, Waiting: 3, CopyMode: 2, CopyRange: 512, QueueDropped: 4, UserDropped: 5, LastID: 18},
+		{
+			Queue: 4270, PortID: 1234, Waiting: 3, CopyMode: 2, CopyRange: 512,
+			QueueDropped: 4, UserDropped: 5, LastID: 18,
+		},
 		{Queue: 65535, PortID: 1<<32 - 423311},
 		{Queue: 0, PortID: 4294543985, CopyMode: 2, CopyRange: 65531, LastID: 4294967295},
 	}
@@ -35,7 +38,9 @@ func TestParseKernelQueues(t *testing.T) {
 	if got, err := parseKernelQueues(strings.NewReader("")); err != nil || len(got) != 0 {
 		t.Errorf("empty table: %v, %v", got, err)
 	}
-	for _, bad := range []string{"1 2 3", "1 2 3 4 5 6 7 x 1", "65536 1 0 2 512 0 0 0 1", "1 2 3 256 5 6 7 8 1"} {
+	for _, bad := range []string{
+		"1 2 3", "1 2 3 4 5 6 7 x 1", "65536 1 0 2 512 0 0 0 1", "1 2 3 256 5 6 7 8 1",
+	} {
 		if got, err := parseKernelQueues(strings.NewReader(bad)); err == nil {
 			t.Errorf("%q read as %+v", bad, got)
 		}
@@ -43,7 +48,8 @@ func TestParseKernelQueues(t *testing.T) {
 }
 
 func TestParseNetlinkInode(t *testing.T) {
-	const table = `sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    Drops    Inode
+	const table = `
+sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    Drops    Inode
 0000000000000000 0   1234       00000000 0        0        0     2        0        11
 0000000000000000 12  1234       00000000 0        0        0     2        0        22
 0000000000000000 12  -423311    00000000 0        0        0     2        0        33
@@ -83,7 +89,8 @@ func TestOwnedError(t *testing.T) {
 	if !errors.Is(err, ErrOwned) || errors.Is(err, ErrGone) {
 		t.Error("an OwnedError must match ErrOwned and nothing else")
 	}
-	if got, want := err.Error(), "queue 5 is taken by netlink port 77 (PID 42, suricata)"; got != want {
+	want := "queue 5 is taken by netlink port 77 (PID 42, suricata)"
+	if got := err.Error(); got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
@@ -101,13 +108,19 @@ func TestDrained(t *testing.T) {
 }
 
 func TestStatsAdd(t *testing.T) {
-	one := Stats{Packets: 1, Accepted: 2, Dropped: 3, Malformed: 4, UnknownAttributes: 5, Foreign: 6, VerdictErrors: 7, Overruns: 8, Batches: 9, Panics: 10}
-	two := Stats{Packets: 2, Accepted: 4, Dropped: 6, Malformed: 8, UnknownAttributes: 10, Foreign: 12, VerdictErrors: 14, Overruns: 16, Batches: 18, Panics: 20}
+	one := Stats{
+		Packets: 1, Accepted: 2, Dropped: 3, Malformed: 4, UnknownAttributes: 5,
+		Foreign: 6, VerdictErrors: 7, Overruns: 8, Batches: 9, Panics: 10,
+	}
+	two := Stats{
+		Packets: 2, Accepted: 4, Dropped: 6, Malformed: 8, UnknownAttributes: 10,
+		Foreign: 12, VerdictErrors: 14, Overruns: 16, Batches: 18, Panics: 20,
+	}
 	if d := cmp.Diff(two, one.Add(one)); d != "" {
 		t.Errorf("sum (-want +got):\n%s", d)
 	}
 	if got := (Stats{Heartbeats: 3}).Add(Stats{Heartbeats: 4}).Heartbeats; got != 7 {
-		t.Errorf("3 and 4 passes are %d", got)
+		t.Errorf("3 and 4 heartbeats are %d", got)
 	}
 	var c counters
 	for range 2 {

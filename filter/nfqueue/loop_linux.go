@@ -12,41 +12,43 @@ import (
 )
 
 const (
-	// A write of verdicts fails for want of kernel memory only; it is tried again
-	// for about a tenth of a second.
+	// A write of verdicts that fails for lack of kernel memory is retried for about a
+	// tenth of a second.
 	writeAttempts = 100
 	writePause    = time.Millisecond
 )
 
-// loop is the batch driver's way from a socket to its handler and back. It
-// knows nothing about configuration, so that tests can put a made-up kernel at
-// the socket's other end.
+// loop is the verdict loop of DriverBatch: it reads packets from a socket, calls the handler
+// and writes verdicts. It knows nothing about configuration, so that tests can put a fake
+// kernel at the other end of the socket.
 type loop struct {
 	fd int
-	// port is the port id that packets come from: 0, the kernel.
+	// port is the port id that packets come from: 0, the kernel's.
 	port    uint32
 	queue   uint16
 	handler Handler
 	total   *counters
-	// waiting is how many packets the kernel has without a verdict.
+	// waiting returns how many packets in the kernel have no verdict.
 	waiting func() uint32
-	// probe asks the kernel for an error message if the queue is gone.
+	// probe is a request that the kernel answers with an error if the queue is gone.
 	probe []byte
 
-	ring     *ring
+	reader   *batchReader
 	busy     busyPoll
 	verdicts []byte
 	msg      message
-	// ahead are the packets of a batch, for a handler that wants to see them.
-	ahead []filter.Event
-	batch Stats
-	gone  unix.Errno
+	// previews are the packets of a batch for [Previewer.Preview].
+	previews []filter.Event
+	batch    Stats
+	gone     unix.Errno
 }
 
 // newLoop allocates everything that a loop will need.
 func newLoop(copyRange uint32) *loop {
 	return &loop{
-		ring: newRing(copyRange), verdicts: make([]byte, 0, ringLen*verdictLen), ahead: make([]filter.Event, 0, ringLen),
+		reader:   newBatchReader(copyRange),
+		verdicts: make([]byte, 0, batchLen*verdictLen),
+		previews: make([]filter.Event, 0, batchLen),
 	}
 }
 
@@ -77,8 +79,8 @@ func (l *loop) serve(s *session) error {
 			}
 		case unix.EINTR:
 		case unix.ENOBUFS:
-			// The kernel dropped messages, and with them packets, for want of
-			// room. It says so once; what could be queued is still there.
+			// The receive buffer was full, and the kernel dropped messages and their
+			// packets. It reports that once. Earlier messages are still there.
 			l.total.overruns.Add(1)
 		case unix.EAGAIN:
 			if at == phaseDraining {
@@ -97,16 +99,15 @@ func (l *loop) serve(s *session) error {
 	}
 }
 
-// receive reads a batch. Before it sleeps it polls as long as that pays. Whoever
-// else wants the CPU gets it between two looks. The clock is read only where
-// there is nothing to do.
+// receive reads a batch. Before it sleeps it polls as long as that pays, and yields the CPU
+// between two polls. It reads the clock only where there is nothing to do.
 func (l *loop) receive() (int, unix.Errno) {
 	if l.busy.budget == 0 {
-		return l.ring.receive(l.fd)
+		return l.reader.receive(l.fd)
 	}
 	if l.busy.patience > 0 {
 		for start := time.Now(); ; {
-			n, errno := l.ring.poll(l.fd)
+			n, errno := l.reader.poll(l.fd)
 			if errno != unix.EAGAIN {
 				l.busy.found()
 				return n, errno
@@ -119,18 +120,19 @@ func (l *loop) receive() (int, unix.Errno) {
 		l.busy.vain()
 	}
 	start := time.Now()
-	n, errno := l.ring.receive(l.fd)
+	n, errno := l.reader.receive(l.fd)
 	l.busy.slept(time.Since(start))
 	return n, errno
 }
 
 func (l *loop) setTimeout(d time.Duration) error {
 	tv := unix.NsecToTimeval(d.Nanoseconds())
-	return callError("setsockopt", unix.SetsockoptTimeval(l.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv))
+	err := unix.SetsockoptTimeval(l.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv)
+	return callError("setsockopt", err)
 }
 
-// serveBatch answers the first n messages of the ring. It calls End whatever
-// happens: others may wait for the batch to be over.
+// serveBatch answers the first n messages of the reader. It calls End whatever happens:
+// others may wait for the end of the batch.
 func (l *loop) serveBatch(n int) error {
 	l.batch.Batches++
 	err := l.decideBatch(n, l.begin())
@@ -150,7 +152,7 @@ func (l *loop) decideBatch(n int, ready bool) error {
 		l.preview(p, n)
 	}
 	for i := range n {
-		b, ok := l.ring.take(i, l.port)
+		b, ok := l.reader.take(i, l.port)
 		if !ok {
 			l.batch.Foreign++
 			continue
@@ -162,28 +164,27 @@ func (l *loop) decideBatch(n int, ready bool) error {
 	return nil
 }
 
-// preview shows the handler the packets of the first n messages, if it wants to
-// see them. What is wrong with a message, decideBatch finds out.
+// preview calls the handler's Preview with the packets of the first n messages, if it wants
+// that. It skips broken messages, which decideBatch then counts.
 func (l *loop) preview(p Previewer, n int) {
 	defer l.recoverPanic()
 	if !p.WantsPreview() {
 		return
 	}
-	l.ahead = l.ahead[:0]
+	l.previews = l.previews[:0]
 	for i := range n {
-		b := l.ring.look(i)
+		b := l.reader.look(i)
 		if len(b) < messageHeaderLen || binary.NativeEndian.Uint16(b[4:]) != typePacket {
 			continue
 		}
 		if decode(b[messageHeaderLen:], &l.msg) == faultNone {
-			l.ahead = append(l.ahead, l.msg.ev)
+			l.previews = append(l.previews, l.msg.ev)
 		}
 	}
-	p.Preview(l.ahead)
+	p.Preview(l.previews)
 }
 
-// datagram takes the netlink messages of one datagram. The kernel sends one
-// in each.
+// datagram handles the netlink messages of one datagram. The kernel sends one in each.
 func (l *loop) datagram(b []byte, ready bool) error {
 	for len(b) > 0 {
 		if len(b) < messageHeaderLen {
@@ -194,8 +195,8 @@ func (l *loop) datagram(b []byte, ready bool) error {
 		kind := binary.NativeEndian.Uint16(b[4:])
 		whole := n >= messageHeaderLen && n <= uint64(len(b))
 		if !whole {
-			// Longer than its buffer, or a lie: use what there is, if only for a
-			// drop.
+			// The message is cut off, or its length is wrong. Its rest may still have
+			// the ID that a drop needs.
 			n = uint64(len(b))
 		}
 		body := b[messageHeaderLen:n]
@@ -214,7 +215,7 @@ func (l *loop) datagram(b []byte, ready bool) error {
 	return nil
 }
 
-// packet puts the verdict about one packet message to the others.
+// packet decides one packet message and appends its verdict.
 func (l *loop) packet(body []byte, whole, ready bool) error {
 	l.batch.Packets++
 	bad := decode(body, &l.msg)
@@ -243,23 +244,23 @@ func (l *loop) packet(body []byte, whole, ready bool) error {
 	return nil
 }
 
-// refused takes an error message: the negative errno as i32, then the header of
-// the request. An errno of 0 is an acknowledgement, which only wakes the loop.
+// refused handles an error message: the negative errno as i32, then the header of the request.
+// An errno of 0 is an acknowledgement, whose only purpose was to wake the loop.
 func (l *loop) refused(body []byte) {
 	errno := unix.Errno(-int32(binary.NativeEndian.Uint32(body)))
 	switch errno {
 	case 0:
 		return
 	case unix.ENODEV, unix.EPERM:
-		// There is no such queue, or it has another owner by now
-		// (verdict_instance_lookup). A packet that is gone is ENOENT.
+		// There is no such queue, or it has another owner now (verdict_instance_lookup).
+		// For a packet that is gone the error is ENOENT.
 		l.gone = errno
 	}
 	l.batch.VerdictErrors++
 }
 
-// flush hands the verdicts to the kernel, which carries accepted packets on along
-// their way before the call returns.
+// flush writes the verdicts to the kernel. Accepted packets continue their way through the
+// kernel before the call returns.
 func (l *loop) flush() error {
 	if len(l.verdicts) == 0 {
 		return nil
@@ -271,8 +272,8 @@ func (l *loop) flush() error {
 
 func (l *loop) write(b []byte) error {
 	for attempt := 1; ; attempt++ {
-		// The call carries accepted packets on, so it may take long: no raw
-		// system call, of which the scheduler would not know. It was no faster.
+		// The call may take long, because accepted packets continue their way in it. So it
+		// is no raw system call, of which the scheduler would not know; that was no faster.
 		_, err := unix.Write(l.fd, b)
 		switch err {
 		case nil:
@@ -289,8 +290,8 @@ func (l *loop) write(b []byte) error {
 	}
 }
 
-// callError is the error of a failed system call; ErrGone where it means that the
-// descriptor, or the kernel behind it, is no longer what it was.
+// callError is the error of a failed system call. It is ErrGone if the descriptor is no longer
+// our netlink socket.
 func callError(call string, err error) error {
 	switch wrapped := os.NewSyscallError(call, err); err {
 	case unix.EBADF, unix.ENOTSOCK, unix.ENOTCONN, unix.ECONNREFUSED:
@@ -316,8 +317,8 @@ func (l *loop) end() {
 	l.handler.End()
 }
 
-// recoverPanic ends a panic of the handler. The interrupted function returns
-// false.
+// recoverPanic recovers a panic of the handler and counts it. The function that panicked
+// returns false.
 func (l *loop) recoverPanic() {
 	if recover() != nil {
 		l.batch.Panics++

@@ -12,7 +12,8 @@ import (
 )
 
 func rawConnect(fd int, to *unix.RawSockaddr) error {
-	_, _, errno := unix.Syscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(to)), unsafe.Sizeof(*to))
+	_, _, errno := unix.Syscall(unix.SYS_CONNECT,
+		uintptr(fd), uintptr(unsafe.Pointer(to)), unsafe.Sizeof(*to))
 	if errno != 0 {
 		return errno
 	}
@@ -26,8 +27,8 @@ func (acceptAll) Begin()                    {}
 func (acceptAll) Decide(*filter.Event) bool { return true }
 func (acceptAll) End()                      {}
 
-// selfLoop is a loop over two user sockets. send sends a batch of packet
-// messages to it, and discard takes the verdicts off the other end.
+// selfLoop returns a loop over two user sockets. send sends a batch of packet messages to it, and
+// discard reads the verdicts at the other end.
 func selfLoop(tb testing.TB, h Handler, batch int) (l *loop, send, discard func()) {
 	ours, theirs, port, kernelPort := netlinkPair(tb)
 	tb.Cleanup(func() {
@@ -38,7 +39,7 @@ func selfLoop(tb testing.TB, h Handler, batch int) (l *loop, send, discard func(
 	l.fd, l.port, l.queue, l.handler, l.total = ours, kernelPort, 7, h, new(counters)
 	m := goodPacket(7, 4, bytes.Repeat([]byte{0x45}, 128)...)
 	to := &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Pid: port}
-	buf := make([]byte, ringLen*verdictLen)
+	buf := make([]byte, batchLen*verdictLen)
 	send = func() {
 		for range batch {
 			if err := unix.Sendto(theirs, m, 0, to); err != nil {
@@ -55,7 +56,7 @@ func selfLoop(tb testing.TB, h Handler, batch int) (l *loop, send, discard func(
 }
 
 func (l *loop) oneBatch(tb testing.TB, want int) {
-	n, errno := l.ring.receive(l.fd)
+	n, errno := l.reader.receive(l.fd)
 	if n != want || errno != 0 {
 		tb.Fatalf("%d messages, want %d; %v", n, want, errno)
 	}
@@ -64,24 +65,24 @@ func (l *loop) oneBatch(tb testing.TB, want int) {
 	}
 }
 
-// A whole batch, from the read to the write, allocates nothing, whether its
-// packets are fine, broken, or refusals of earlier verdicts.
+// TestBatchAllocs: a batch, from read to write, allocates nothing, whether its messages are
+// packets, broken packets or refusals of earlier verdicts.
 func TestBatchAllocs(t *testing.T) {
-	l, send, discard := selfLoop(t, acceptAll{}, ringLen)
+	l, send, discard := selfLoop(t, acceptAll{}, batchLen)
 	if n := testing.AllocsPerRun(100, func() {
 		send()
-		l.oneBatch(t, ringLen)
+		l.oneBatch(t, batchLen)
 		discard()
 	}); n != 0 {
-		t.Errorf("%v allocations per batch of %d, want 0", n, ringLen)
+		t.Errorf("%v allocations per batch of %d, want 0", n, batchLen)
 	}
-	if s := l.total.stats(); s.Accepted != 101*ringLen {
-		t.Errorf("%d accepted, want %d", s.Accepted, 101*ringLen)
+	if s := l.total.stats(); s.Accepted != 101*batchLen {
+		t.Errorf("%d accepted, want %d", s.Accepted, 101*batchLen)
 	}
 
-	// More packets than one write takes: written in between, not grown.
+	// More packets than one write takes: several writes, and the buffer does not grow.
 	room := cap(l.verdicts)
-	many := bytes.Repeat(goodPacket(7, 4, 0x45, 0, 0, 0), 3*ringLen)
+	many := bytes.Repeat(goodPacket(7, 4, 0x45, 0, 0, 0), 3*batchLen)
 	if err := l.datagram(many, true); err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +91,8 @@ func TestBatchAllocs(t *testing.T) {
 	}
 	l.verdicts = l.verdicts[:0]
 
-	good, bad := goodPacket(7, 4, 0x45), netlinkMessage(typePacket, body(familyIPv4, 7, packetHeader(5, 1)))
+	good := goodPacket(7, 4, 0x45)
+	bad := netlinkMessage(typePacket, body(familyIPv4, 7, packetHeader(5, 1)))
 	refused := refusal(int32(unix.ENOENT))
 	if n := testing.AllocsPerRun(100, func() {
 		for _, m := range [][]byte{good, bad, refused, good[:20], nil} {
@@ -105,8 +107,8 @@ func TestBatchAllocs(t *testing.T) {
 	}
 }
 
-// A loop whose packets come close together polls, one whose packets do not
-// sleeps, and both read the same.
+// TestBusyLoop: a loop polls while packets come close together and sleeps otherwise. It reads
+// the same packets either way.
 func TestBusyLoop(t *testing.T) {
 	const batch = 2
 	l, send, _ := selfLoop(t, acceptAll{}, batch)
@@ -130,7 +132,7 @@ func TestBusyLoop(t *testing.T) {
 	if l.busy.patience != 0 {
 		t.Fatal("ready to poll after a long sleep")
 	}
-	// Whether a sleep was short is the scheduler's to say: begin behind one.
+	// Whether a sleep is short depends on the scheduler: start after one.
 	l.busy.slept(0)
 	send()
 	read(batch, 0)
@@ -139,7 +141,7 @@ func TestBusyLoop(t *testing.T) {
 	}
 	read(0, unix.EAGAIN)
 	if l.busy.patience != l.busy.budget/2 {
-		t.Fatalf("patience %v after a look in vain, want half of %v", l.busy.patience, l.busy.budget)
+		t.Fatalf("patience %v after a poll in vain, want half of %v", l.busy.patience, l.busy.budget)
 	}
 	if n := testing.AllocsPerRun(10, func() {
 		send()
@@ -149,7 +151,7 @@ func TestBusyLoop(t *testing.T) {
 	}
 }
 
-// One packet of a batch without system calls: decode, handler, verdict.
+// BenchmarkPacket is one packet of a batch without system calls: decode, handler, verdict.
 func BenchmarkPacket(b *testing.B) {
 	l := newLoop(DefaultCopyRange)
 	l.queue, l.handler, l.total = 7, acceptAll{}, new(counters)
@@ -165,8 +167,8 @@ func BenchmarkPacket(b *testing.B) {
 	}
 }
 
-// The loop with its system calls over a pair of netlink sockets, per packet;
-// the other end's send and read are outside the loop but inside the time.
+// BenchmarkSelfSent is the loop with its system calls over a pair of netlink sockets. The time
+// includes the send and the read at the other end.
 func BenchmarkSelfSent(b *testing.B) {
 	for _, n := range []struct {
 		name string
@@ -187,8 +189,8 @@ func BenchmarkSelfSent(b *testing.B) {
 	}
 }
 
-// Whatever comes as a datagram: no panic, verdicts about this queue only, one
-// for each id that was counted, and an accept only for what decodes.
+// FuzzDatagram: for any datagram there is no panic, verdicts are about this queue only, there is
+// one for each ID that was counted, and only packets that decode are accepted.
 func FuzzDatagram(f *testing.F) {
 	f.Add(goodPacket(7, 4, 0x45))
 	f.Add(append(goodPacket(7, 3, 'a', 0, 0, 0), goodPacket(8, 4, 'd', 0, 0, 0)...))
@@ -220,7 +222,8 @@ func FuzzDatagram(f *testing.F) {
 			}
 		}
 		if accepted != len(h.seen()) {
-			t.Errorf("%d accepted, but %d events shown to a handler that accepts all", accepted, len(h.seen()))
+			t.Errorf("%d accepted, but %d events shown to a handler that accepts all",
+				accepted, len(h.seen()))
 		}
 		if l.batch.Packets < l.batch.Accepted+l.batch.Dropped {
 			t.Errorf("counted %+v", l.batch)

@@ -6,8 +6,7 @@ import (
 	"sgfw/filter"
 )
 
-// Layout of a packet message. Netlink headers are in host order, everything
-// that netfilter wrote in network order.
+// Layout of a packet message. Netlink headers are in host order, the rest is in network order.
 //
 //	nlmsghdr   len u32 | type u16 | flags u16 | seq u32 | port u32
 //	nfgenmsg   family u8 | version u8 | queue be16
@@ -45,20 +44,19 @@ const (
 	attrLastKnown    = 22 // NFQA_CGROUP_CLASSID
 )
 
-// Families of nfgenmsg that hold an IP packet; the same number everywhere in
-// netfilter's ABI (NFPROTO_IPV4, NFPROTO_IPV6).
+// Families of nfgenmsg that carry IP packets (NFPROTO_IPV4, NFPROTO_IPV6).
 const (
 	familyIPv4 = 2
 	familyIPv6 = 10
 )
 
-// fault is why a packet message cannot be used.
+// fault is why a packet message is unusable.
 type fault uint8
 
 const (
 	faultNone fault = iota
 	faultShort
-	faultAttribute // a length that does not fit
+	faultAttribute // an attribute with an impossible length
 	faultNoID
 	faultFamily
 	faultHook
@@ -69,16 +67,15 @@ const (
 type message struct {
 	ev filter.Event
 	id uint32
-	// queue is valid if the message had a header at all, id if hasID is true,
-	// whatever the fault.
+	// queue is valid if the message has a header, id if hasID is true, whatever the fault.
 	queue   uint16
 	hasID   bool
 	unknown uint16
 }
 
-// decode reads what follows the nlmsghdr. ev.Frame.Bytes is a part of b. It reads
-// on behind a broken part as far as there is anything to read, because a packet
-// whose id is known can be dropped and need not wait for ever.
+// decode reads what follows the nlmsghdr. ev.Frame.Bytes is a part of b. After a broken
+// attribute it continues as far as it can, because a packet whose ID is known can be dropped.
+// Without the ID it would wait until the queue is closed.
 func decode(b []byte, m *message) fault {
 	*m = message{}
 	if len(b) < genHeaderLen {
@@ -116,8 +113,7 @@ func decode(b []byte, m *message) fault {
 	return faultNone
 }
 
-// attribute takes one attribute over and reports whether its value is long
-// enough.
+// attribute reads one attribute and reports whether its value is long enough.
 func (m *message) attribute(kind uint16, v []byte) bool {
 	switch kind {
 	case attrPacketHeader:

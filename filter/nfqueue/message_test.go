@@ -50,8 +50,16 @@ func TestDecode(t *testing.T) {
 			body: body(2, 7, payload(1, 2, 3, 4, 5), packetHeader(5, 3)),
 			ev:   filter.Event{Frame: packet.Frame{Bytes: []byte{1, 2, 3, 4, 5}}, Hook: filter.HookOutput},
 		},
-		{name: "unknown attribute", body: body(2, 7, attrs(attr{99, []byte{1}})...), ev: good, unknown: 1},
-		{name: "empty unknown attribute", body: body(2, 7, attrs(attr{0x3fff, nil})...), ev: good, unknown: 1},
+		{
+			name: "unknown attribute",
+			body: body(2, 7, attrs(attr{99, []byte{1}})...),
+			ev:   good, unknown: 1,
+		},
+		{
+			name: "empty unknown attribute",
+			body: body(2, 7, attrs(attr{0x3fff, nil})...),
+			ev:   good, unknown: 1,
+		},
 		{name: "nested flag", body: body(2, 7, attrs(attr{0x8000 | 19, []byte{1, 2, 3}})...), ev: good},
 		{name: "flag on a known one", body: body(2, 7, attrs(attrU32(0x4000|attrOutDev, 9))...),
 			ev: routed},
@@ -65,14 +73,46 @@ func TestDecode(t *testing.T) {
 		{name: "half a header", body: []byte{2, 0, 0}, fault: faultShort, noID: true},
 		{name: "header only", body: body(2, 7), fault: faultNoID, noID: true},
 		{name: "no id", body: body(2, 7, payload(0x45)), fault: faultNoID, noID: true},
-		{name: "short packet header", body: body(2, 7, attr{attrPacketHeader, []byte{0, 0, 0, 5, 8, 0}}, payload(0x45)), fault: faultAttribute, noID: true},
-		{name: "attribute of length 0", body: append(body(2, 7, packetHeader(5, 1)), 0, 0, 0, 0, 0), fault: faultAttribute},
-		{name: "attribute of length 3", body: append(body(2, 7, packetHeader(5, 1)), append([]byte{0}, u16s(3, 10)...)...), fault: faultAttribute},
-		{name: "attribute beyond the message", body: append(body(2, 7, packetHeader(5, 1)), append([]byte{0}, u16s(9, 10, 0, 0)...)...), fault: faultAttribute},
-		{name: "short index", body: body(2, 7, packetHeader(5, 1), attr{attrInDev, []byte{1, 2, 3}}, payload(0x45)), fault: faultAttribute},
-		{name: "short length", body: body(2, 7, packetHeader(5, 1), attr{attrCapLen, nil}, payload(0x45)), fault: faultAttribute},
-		{name: "short info", body: body(2, 7, packetHeader(5, 1), attr{attrSkbInfo, []byte{0}}, payload(0x45)), fault: faultAttribute},
-		{name: "id behind a bad one", body: body(2, 7, attr{attrInDev, nil}, packetHeader(5, 1), payload(0x45)), fault: faultAttribute},
+		{
+			name:  "short packet header",
+			body:  body(2, 7, attr{attrPacketHeader, []byte{0, 0, 0, 5, 8, 0}}, payload(0x45)),
+			fault: faultAttribute, noID: true,
+		},
+		{
+			name:  "attribute of length 0",
+			body:  append(body(2, 7, packetHeader(5, 1)), 0, 0, 0, 0, 0),
+			fault: faultAttribute,
+		},
+		{
+			name:  "attribute of length 3",
+			body:  append(body(2, 7, packetHeader(5, 1)), append([]byte{0}, u16s(3, 10)...)...),
+			fault: faultAttribute,
+		},
+		{
+			name:  "attribute beyond the message",
+			body:  append(body(2, 7, packetHeader(5, 1)), append([]byte{0}, u16s(9, 10, 0, 0)...)...),
+			fault: faultAttribute,
+		},
+		{
+			name:  "short index",
+			body:  body(2, 7, packetHeader(5, 1), attr{attrInDev, []byte{1, 2, 3}}, payload(0x45)),
+			fault: faultAttribute,
+		},
+		{
+			name:  "short length",
+			body:  body(2, 7, packetHeader(5, 1), attr{attrCapLen, nil}, payload(0x45)),
+			fault: faultAttribute,
+		},
+		{
+			name:  "short info",
+			body:  body(2, 7, packetHeader(5, 1), attr{attrSkbInfo, []byte{0}}, payload(0x45)),
+			fault: faultAttribute,
+		},
+		{
+			name:  "id behind a bad one",
+			body:  body(2, 7, attr{attrInDev, nil}, packetHeader(5, 1), payload(0x45)),
+			fault: faultAttribute,
+		},
 		{name: "no payload", body: body(2, 7, packetHeader(5, 1)), fault: faultNoPayload},
 		{name: "empty payload", body: body(2, 7, packetHeader(5, 1), payload()), fault: faultNoPayload},
 		{name: "bridge family", body: body(7, 7, attrs()...), fault: faultFamily},
@@ -81,8 +121,13 @@ func TestDecode(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			// What an earlier packet left must not shine through.
-			m := message{ev: filter.Event{Frame: packet.Frame{Bytes: []byte{0xff}, Length: 9, Info: 9}, In: 9, Out: 9, Hook: 9}, id: 9, queue: 9, hasID: true, unknown: 9}
+			// Nothing of an earlier packet may remain.
+			m := message{
+				ev: filter.Event{
+					Frame: packet.Frame{Bytes: []byte{0xff}, Length: 9, Info: 9}, In: 9, Out: 9, Hook: 9,
+				},
+				id: 9, queue: 9, hasID: true, unknown: 9,
+			}
 			got := decode(tt.body, &m)
 			if got != tt.fault {
 				t.Fatalf("fault %d, want %d", got, tt.fault)
@@ -105,7 +150,7 @@ func TestDecode(t *testing.T) {
 	}
 }
 
-// u16s is a row of 16-bit values in host order.
+// u16s returns 16-bit values in host order.
 func u16s(vs ...uint16) []byte {
 	var b []byte
 	for _, v := range vs {
@@ -124,8 +169,8 @@ func bigEndianHost() bool {
 	return *(*byte)(unsafe.Pointer(&v)) == 0
 }
 
-// naiveID finds the packet id by the obvious way: the last whole packet header
-// before the first broken length.
+// naiveID finds the packet ID in the obvious way: in the last complete packet header before the
+// first broken length.
 func naiveID(b []byte) (id uint32, ok bool) {
 	if len(b) < 4 {
 		return 0, false
@@ -155,7 +200,8 @@ func naiveID(b []byte) (id uint32, ok bool) {
 
 func FuzzDecode(f *testing.F) {
 	f.Add(body(2, 7, goodAttrs(5, 0x45, 1, 2)...))
-	f.Add(body(10, 0, packetHeader(1<<31, 3), attrU32(attrCapLen, 70000), payload(bytes.Repeat([]byte{6}, 100)...)))
+	f.Add(body(10, 0, packetHeader(1<<31, 3),
+		attrU32(attrCapLen, 70000), payload(bytes.Repeat([]byte{6}, 100)...)))
 	f.Add(body(2, 7, attr{99, nil}, payload(), attr{attrInDev, []byte{1}}))
 	f.Add([]byte{2, 0, 0, 7, 0, 0, 1, 0})
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -178,13 +224,14 @@ func FuzzDecode(f *testing.F) {
 				t.Errorf("payload of %d bytes can grow to %d", len(p), cap(p))
 			}
 		}
-		if bad == faultNone && (!m.hasID || len(m.ev.Frame.Bytes) == 0 || m.ev.Hook < 1 || m.ev.Hook > 3) {
+		if bad == faultNone &&
+			(!m.hasID || len(m.ev.Frame.Bytes) == 0 || m.ev.Hook < 1 || m.ev.Hook > 3) {
 			t.Errorf("no fault in %+v", m)
 		}
 	})
 }
 
-// One ordinary UDP packet, 128 bytes copied.
+// BenchmarkDecode decodes one ordinary packet, of which 128 bytes were copied.
 func BenchmarkDecode(b *testing.B) {
 	m := body(familyIPv4, 7, goodAttrs(5, bytes.Repeat([]byte{0x45}, 128)...)...)
 	var got message

@@ -18,9 +18,9 @@ import (
 	"sgfw/filter"
 )
 
-// namespace puts the calling goroutine's thread into a new network namespace
-// with lo up. The thread dies with the goroutine, so nothing is left behind;
-// sockets must be opened by this goroutine.
+// namespace moves the calling goroutine's thread to a new network namespace with lo up. The
+// thread ends with the goroutine, and the namespace with it. Sockets must be opened by this
+// goroutine.
 func namespace(tb testing.TB) {
 	tb.Helper()
 	if os.Geteuid() != 0 {
@@ -48,8 +48,8 @@ func namespace(tb testing.TB) {
 	}
 }
 
-// queueUDP sends every UDP packet of the output hook to total queues from number
-// on, by the xtables target, which needs no NFT_QUEUE in the kernel.
+// queueUDP sends every UDP packet of the output hook to total queues from number on. It uses the
+// xtables target, which needs no NFT_QUEUE in the kernel.
 func queueUDP(tb testing.TB, number, total uint16) {
 	tb.Helper()
 	c, err := nftables.New()
@@ -75,8 +75,8 @@ func queueUDP(tb testing.TB, number, total uint16) {
 	}
 }
 
-// flushRules empties every chain and keeps it: removing a base chain would drop
-// what waits.
+// flushRules removes the rules and keeps the chains: removing a base chain would drop the packets
+// that wait.
 func flushRules(tb testing.TB) {
 	tb.Helper()
 	c, err := nftables.New()
@@ -98,7 +98,8 @@ type udpPair struct {
 
 func newUDPPair(tb testing.TB, ip string) *udpPair {
 	tb.Helper()
-	in, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(ip), 0)))
+	at := net.UDPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(ip), 0))
+	in, err := net.ListenUDP("udp", at)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -113,7 +114,7 @@ func newUDPPair(tb testing.TB, ip string) *udpPair {
 
 func (p *udpPair) send(payload ...byte) {
 	p.tb.Helper()
-	// A full queue answers with EPERM: the packet was dropped on its way out.
+	// With a full queue the error is EPERM: the packet was dropped in the output hook.
 	if _, err := p.out.Write(payload); err != nil && !errors.Is(err, unix.EPERM) {
 		p.tb.Fatal(err)
 	}
@@ -135,7 +136,7 @@ func (p *udpPair) want(first ...byte) {
 	}
 }
 
-// wantNothing is called when whatever would arrive must have arrived.
+// wantNothing asserts that nothing more arrives. It is called when everything must have arrived.
 func (p *udpPair) wantNothing() {
 	p.tb.Helper()
 	b := make([]byte, 65536)

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Messages as the kernel writes them, for every test of this package.
+// This file builds messages as the kernel writes them.
 
 // attr is one netlink attribute, not yet padded.
 type attr struct {
@@ -25,8 +25,8 @@ func packetHeader(id uint32, hook uint8) attr {
 
 func payload(b ...byte) attr { return attr{attrPayload, b} }
 
-// body is what follows the nlmsghdr of a packet message. The last attribute is
-// not padded, as the kernel does not.
+// body is what follows the nlmsghdr of a packet message. Like the kernel it does not pad the last
+// attribute.
 func body(family uint8, queue uint16, attrs ...attr) []byte {
 	b := []byte{family, 0, byte(queue >> 8), byte(queue)}
 	for _, a := range attrs {
@@ -40,7 +40,7 @@ func body(family uint8, queue uint16, attrs ...attr) []byte {
 	return b
 }
 
-// netlinkMessage puts an nlmsghdr before b.
+// netlinkMessage prepends an nlmsghdr to b.
 func netlinkMessage(kind uint16, b []byte) []byte {
 	m := binary.NativeEndian.AppendUint32(nil, uint32(16+len(b)))
 	m = binary.NativeEndian.AppendUint16(m, kind)
@@ -49,7 +49,7 @@ func netlinkMessage(kind uint16, b []byte) []byte {
 	return append(m, b...)
 }
 
-// goodAttrs are those of an ordinary packet from an ordinary kernel.
+// goodAttrs are the attributes of an ordinary packet.
 func goodAttrs(id uint32, p ...byte) []attr {
 	return []attr{
 		packetHeader(id, 1),
@@ -65,21 +65,21 @@ func goodPacket(queue uint16, id uint32, p ...byte) []byte {
 	return netlinkMessage(typePacket, body(familyIPv4, queue, goodAttrs(id, p...)...))
 }
 
-// refusal is an NLMSG_ERROR about a verdict of ours.
+// refusal is an NLMSG_ERROR about one of our verdicts.
 func refusal(errno int32) []byte {
 	b := binary.NativeEndian.AppendUint32(nil, uint32(-errno))
-	return netlinkMessage(typeError, append(b, appendVerdict(nil, 7, 1, verdictAccept)[:messageHeaderLen]...))
+	b = append(b, appendVerdict(nil, 7, 1, verdictAccept)[:messageHeaderLen]...)
+	return netlinkMessage(typeError, b)
 }
 
-// answer is one verdict message, read without the code that writes them.
+// answer is one verdict message, decoded independently of the code that writes it.
 type answer struct {
 	Queue uint16
 	ID    uint32
 	V     uint32
 }
 
-// parseAnswers reads verdict messages; ok is false if anything else is among
-// them.
+// parseAnswers decodes verdict messages; ok is false if there is any other message.
 func parseAnswers(b []byte) (answers []answer, ok bool) {
 	for len(b) > 0 {
 		if len(b) < 32 || binary.NativeEndian.Uint32(b) != 32 ||

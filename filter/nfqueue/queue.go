@@ -12,28 +12,28 @@ import (
 
 // Handler decides what happens to the packets of one queue.
 //
-// One goroutine at a time calls it: Begin before a batch, Decide for each packet,
-// End after the batch's verdicts were handed to the kernel. A batch may turn
-// out to hold no packet. A panic in Begin drops the batch's packets, one in Decide
-// drops its packet; both are counted in [Stats].Panics and the queue goes on.
+// One goroutine at a time calls it: Begin before a batch, Decide for each packet, End after
+// the verdicts of the batch were written to the kernel. A batch may turn out to hold no
+// packet. A panic in Begin drops the packets of the batch, a panic in Decide drops its
+// packet. Both are counted in [Stats].Panics, and the queue continues.
 //
 // A handler must not call Close or Drain of its own queue.
 type Handler interface {
 	Begin()
-	// Decide returns true to accept and false to drop. The event and
+	// Decide returns true to accept the packet and false to drop it. The event and
 	// ev.Frame.Bytes belong to the queue and are valid until Decide returns.
 	Decide(ev *filter.Event) bool
 	End()
 }
 
-// Previewer is a [Handler] that gains from a look at a batch before it decides
-// the first packet of it. The batch driver offers one.
+// Previewer is a [Handler] that may want to see all packets of a batch before it decides the
+// first one. Only DriverBatch calls Preview.
 type Previewer interface {
 	Handler
-	// WantsPreview is asked after Begin.
+	// WantsPreview reports whether to call Preview. It is called after Begin.
 	WantsPreview() bool
-	// Preview gets the packets of the batch, or most of them, under the same terms
-	// as Decide, which follows for each. A panic in it is survived and counted.
+	// Preview gets the packets of the batch, or most of them. Decide follows for each
+	// packet. The terms of Decide hold for evs. A panic is recovered and counted.
 	Preview(evs []filter.Event)
 }
 
@@ -42,19 +42,19 @@ var _ Previewer = (*filter.Worker)(nil)
 // Queue is one bound kernel queue. Its methods may be called from any
 // goroutine.
 type Queue interface {
-	// Run serves the queue until ctx is done, Close or Drain is called, or the
-	// queue fails. Ordered ends return nil. Packets that wait when Run returns
-	// keep waiting: a later Run or Drain answers them, Close drops them. A Run
-	// that finds a Drain under way returns with it.
+	// Run serves the queue until ctx is done, Close or Drain is called, or the queue
+	// fails; only the last is an error. Packets that wait when Run returns keep waiting:
+	// a later Run or Drain answers them, Close drops them. A Run during a Drain returns
+	// when the Drain does.
 	Run(ctx context.Context) error
-	// Drain answers what still waits in the queue and then ends Run. It is for
-	// a queue that no rule feeds any more: with new packets arriving it ends only
-	// with ctx. Without a Run under way it serves the queue itself.
+	// Drain answers the packets that still wait and then ends Run. It is for a queue to
+	// which no rule sends packets any more: while packets arrive it ends only with ctx.
+	// Without a current Run it serves the queue itself.
 	Drain(ctx context.Context) error
-	// Stats returns what the queue has counted since it was opened.
+	// Stats returns the counters since the queue was opened.
 	Stats() Stats
-	// Close ends Run and unbinds the queue, whereupon the kernel drops every
-	// packet still waiting in it. Further calls do nothing.
+	// Close ends Run and unbinds the queue. The kernel then drops every packet that still
+	// waits in it. Further calls do nothing.
 	Close() error
 }
 
@@ -74,21 +74,21 @@ func Drivers() []Driver { return policy.QueueDrivers() }
 
 // Bounds and defaults of [Config].
 const (
-	// MinCopyRange holds every header that a verdict reads, also those of the
-	// packet that an ICMP error quotes behind IPv6 extension headers.
+	// MinCopyRange is enough for every header that a verdict needs, including those of
+	// the packet that an ICMP error quotes after IPv6 extension headers.
 	MinCopyRange = 512
-	// MaxCopyRange is what fits into one netlink attribute, whose length field
-	// counts its own four bytes in 16 bits.
+	// MaxCopyRange is what fits into one netlink attribute: its length field has 16 bits
+	// and includes the four bytes of the header.
 	MaxCopyRange = 0xffff - attrHeaderLen
 
 	DefaultCopyRange = MinCopyRange
 	DefaultMaxLen    = 4096
 
-	// MaxBusyPoll bounds how long a loop holds a CPU without work.
+	// MaxBusyPoll is how long a loop may occupy a CPU without work.
 	MaxBusyPoll = time.Millisecond
 
-	// Each waiting message costs its bytes and about this much bookkeeping
-	// (struct sk_buff and rounding) of the receive buffer.
+	// messageOverhead is about how much of the receive buffer a waiting message takes
+	// beside its bytes: struct sk_buff and rounding.
 	messageOverhead = 1024
 	minReadBuffer   = 1 << 20
 	maxReadBuffer   = 64 << 20
@@ -96,22 +96,22 @@ const (
 
 // Config describes one queue. The zero value is queue 0 with the defaults.
 type Config struct {
-	// Queue is the number that rules queue to.
+	// Queue is the queue number, which the rules name.
 	Queue uint16
 	// CopyRange is how many bytes of each packet the kernel copies, from
 	// MinCopyRange to MaxCopyRange. 0 means DefaultCopyRange.
 	CopyRange uint32
-	// MaxLen is how many packets may wait for a verdict; the kernel drops and
-	// counts what comes on top. 0 means DefaultMaxLen.
+	// MaxLen is how many packets may wait for a verdict. The kernel drops and counts
+	// packets beyond it. 0 means DefaultMaxLen.
 	MaxLen uint32
-	// ReadBuffer is the socket's receive buffer in bytes. 0 means room for
-	// MaxLen messages within 1 to 64 MiB.
+	// ReadBuffer is the socket's receive buffer in bytes. 0 means enough for MaxLen
+	// messages, but at least 1 and at most 64 MiB.
 	ReadBuffer int
-	// BusyPoll is how long the loop of DriverBatch looks for further packets
-	// before it sleeps, while that pays; 0 for not at all, at most MaxBusyPoll.
+	// BusyPoll is how long the loop of DriverBatch polls for further packets before it
+	// sleeps, while that pays; 0 means not at all, at most MaxBusyPoll.
 	BusyPoll time.Duration
-	// Affinity keeps the loop of DriverBatch on one CPU while it runs; the
-	// driver go-nfqueue has no thread of its own and ignores it.
+	// Affinity keeps the loop of DriverBatch on one CPU while it runs. DriverGoNFQueue
+	// has no thread of its own and ignores it.
 	Affinity Affinity
 }
 
@@ -127,7 +127,8 @@ func (c Config) withDefaults() (Config, error) {
 		c.CopyRange = DefaultCopyRange
 	}
 	if c.CopyRange < MinCopyRange || c.CopyRange > MaxCopyRange {
-		return c, fmt.Errorf("copy range %d is not within %d to %d bytes", c.CopyRange, MinCopyRange, MaxCopyRange)
+		return c, fmt.Errorf("copy range %d is not within %d to %d bytes",
+			c.CopyRange, MinCopyRange, MaxCopyRange)
 	}
 	if c.MaxLen == 0 {
 		c.MaxLen = DefaultMaxLen
@@ -146,27 +147,27 @@ func (c Config) withDefaults() (Config, error) {
 }
 
 var (
-	// ErrOwned says that another socket has the queue; see [OwnedError].
+	// ErrOwned: another socket has the queue, see [OwnedError].
 	ErrOwned = errors.New("queue is taken")
-	// ErrGone says that the queue no longer exists or is no longer ours.
+	// ErrGone: the queue no longer exists or is no longer ours.
 	ErrGone = errors.New("queue is gone")
-	// ErrClosed says that the queue was closed before.
+	// ErrClosed: the queue was closed before.
 	ErrClosed = errors.New("queue is closed")
-	// ErrBusy says that Run or Drain is already serving the queue.
+	// ErrBusy: Run or Drain is already serving the queue.
 	ErrBusy = errors.New("queue is already being served")
-	// ErrStranded says that packets wait in the kernel although no message
-	// about them is left to read. Only Close gets rid of them.
+	// ErrStranded: packets wait in the kernel, and no message about them is left to
+	// read. Only Close gets rid of them.
 	ErrStranded = errors.New("packets wait that can no longer be answered")
-	// ErrUnsupported says that this system has no NFQUEUE.
+	// ErrUnsupported: this system has no NFQUEUE.
 	ErrUnsupported = errors.New("NFQUEUE needs Linux")
 )
 
-// Open binds a queue. Rules that feed it should follow, not precede: until Run
-// is called packets wait, and without a bound queue they are dropped.
+// Open binds a queue. Rules should send packets to it only afterwards: without a bound queue
+// they are dropped, and until Run is called they wait.
 //
-// Open acts in the network namespace of the calling thread. The queue stays in
-// it wherever Run is called. Errors wrap [ErrOwned] where another socket has
-// the queue, otherwise the system call's error.
+// Open acts in the network namespace of the calling thread. The queue stays in that namespace
+// wherever Run is called. An error wraps [ErrOwned] if another socket has the queue, otherwise
+// the error of the system call.
 func Open(d Driver, cfg Config, h Handler) (Queue, error) {
 	cfg, err := cfg.withDefaults()
 	if err == nil {
@@ -178,13 +179,13 @@ func Open(d Driver, cfg Config, h Handler) (Queue, error) {
 	return nil, fmt.Errorf("nfqueue: open queue %d: %w", cfg.Queue, err)
 }
 
-// OwnedError names who has the queue. It matches [ErrOwned].
+// OwnedError names the process that has a queue. It matches [ErrOwned].
 type OwnedError struct {
 	Queue uint16
 	// PortID is the owner's netlink port id, often but not always its PID.
 	PortID uint32
-	// PID and Command are those of the process that holds the socket; 0 and
-	// "" where /proc does not tell.
+	// PID and Command are those of the process that holds the socket; 0 and "" if /proc
+	// does not show it.
 	PID     int
 	Command string
 }

@@ -16,8 +16,7 @@ import (
 	"sgfw/filter/packet"
 )
 
-// TestReal is the hostile set on real packets: everything that only a real
-// kernel can do.
+// TestReal tests what only a real kernel can do, with real packets.
 func TestReal(t *testing.T) {
 	for _, d := range Drivers() {
 		for _, tt := range []struct {
@@ -45,7 +44,7 @@ func TestReal(t *testing.T) {
 	}
 }
 
-// Verdicts over both families, and what the handler gets to see.
+// testVerdicts: verdicts about both families, and the events that the handler gets.
 func testVerdicts(t *testing.T, d Driver) {
 	h := &recorder{decide: byFirstByte}
 	q := mustOpen(t, d, Config{Queue: testQueue}, h)
@@ -60,12 +59,14 @@ func testVerdicts(t *testing.T, d Driver) {
 		p.wantNothing()
 	}
 	entry, ok := kernelEntry(t, testQueue)
-	if !ok || entry.CopyMode != copyPacket || entry.CopyRange != DefaultCopyRange || entry.Waiting != 0 || entry.LastID != 6 {
+	if !ok || entry.CopyMode != copyPacket || entry.CopyRange != DefaultCopyRange ||
+		entry.Waiting != 0 || entry.LastID != 6 {
 		t.Errorf("the kernel has %+v", entry)
 	}
 	mustClose(t, q, wait)
 
-	if got := q.Stats(); got.Packets != 6 || got.Accepted != 4 || got.Dropped != 2 || got.Malformed != 0 || got.UnknownAttributes != 0 || got.VerdictErrors != 0 {
+	if got := q.Stats(); got.Packets != 6 || got.Accepted != 4 || got.Dropped != 2 ||
+		got.Malformed != 0 || got.UnknownAttributes != 0 || got.VerdictErrors != 0 {
 		t.Errorf("stats %+v", got)
 	}
 	seen := h.seen()
@@ -78,16 +79,18 @@ func testVerdicts(t *testing.T, d Driver) {
 			t.Errorf("hook %d, in %d, out %d; want output and lo", small.Hook, small.In, small.Out)
 		}
 		if len(small.Frame.Bytes) != header+1 || small.Frame.Length != 0 {
-			t.Errorf("%d bytes of %d, want all %d", len(small.Frame.Bytes), small.Frame.Length, header+1)
+			t.Errorf("%d bytes of %d, want all %d",
+				len(small.Frame.Bytes), small.Frame.Length, header+1)
 		}
 		if len(large.Frame.Bytes) != DefaultCopyRange || large.Frame.Length != uint32(header+2000) {
-			t.Errorf("%d bytes of %d, want %d of %d", len(large.Frame.Bytes), large.Frame.Length, DefaultCopyRange, header+2000)
+			t.Errorf("%d bytes of %d, want %d of %d",
+				len(large.Frame.Bytes), large.Frame.Length, DefaultCopyRange, header+2000)
 		}
 	}
 }
 
-// The kernel hands over an aggregate whole, with its true length, and cuts it
-// only behind the verdict.
+// testAggregate: the kernel passes an aggregate unsegmented, with its true length, and segments
+// it only after the verdict.
 func testAggregate(t *testing.T, d Driver) {
 	h := &recorder{}
 	q := mustOpen(t, d, Config{Queue: testQueue}, h)
@@ -114,10 +117,10 @@ func testAggregate(t *testing.T, d Driver) {
 	}
 }
 
-// Without privilege the error names what is missing.
+// testUnprivileged: without privilege the error names the missing capability.
 func testUnprivileged(t *testing.T, d Driver) {
-	// Of this thread alone, which ends with the test; the groups first, since
-	// root's may read what root may.
+	// Drop the privileges of this thread only, which ends with the test. The groups go first,
+	// because root's groups may read files of root.
 	const nobody = 65534
 	for _, call := range [][4]uintptr{
 		{unix.SYS_SETGROUPS, 0, 0, 0},
@@ -133,7 +136,8 @@ func testUnprivileged(t *testing.T, d Driver) {
 		q.Close()
 		t.Fatal("opened without privilege")
 	}
-	if !errors.Is(err, unix.EPERM) || !strings.Contains(err.Error(), "CAP_NET_ADMIN") || !strings.Contains(err.Error(), "4270") {
+	if !errors.Is(err, unix.EPERM) || !strings.Contains(err.Error(), "CAP_NET_ADMIN") ||
+		!strings.Contains(err.Error(), "4270") {
 		t.Errorf("%v, want EPERM and words about CAP_NET_ADMIN and the queue", err)
 	}
 	if _, err := ReadKernelQueues(); !errors.Is(err, os.ErrPermission) {
@@ -141,7 +145,7 @@ func testUnprivileged(t *testing.T, d Driver) {
 	}
 }
 
-// A full queue drops, in the kernel and counted there: it does not fail open.
+// testFullQueue: the kernel drops and counts packets for a full queue, which does not fail open.
 func testFullQueue(t *testing.T, d Driver) {
 	q := mustOpen(t, d, Config{Queue: testQueue, MaxLen: 4}, &recorder{})
 	queueUDP(t, testQueue, 1)
@@ -159,9 +163,8 @@ func testFullQueue(t *testing.T, d Driver) {
 	mustClose(t, q, wait)
 }
 
-// ENOBUFS is an event, not an end. The drivers switch it off, because it makes
-// the kernel refuse messages until the socket was read empty; here it is
-// switched on.
+// testOverrun: ENOBUFS does not end Run. The drivers switch it off, because with it the kernel
+// refuses messages until the socket has been read empty. The test switches it on.
 func testOverrun(t *testing.T, d Driver) {
 	q := mustOpen(t, d, Config{Queue: testQueue, ReadBuffer: 4096}, &recorder{})
 	control(t, q, func(fd int) {
@@ -176,7 +179,8 @@ func testOverrun(t *testing.T, d Driver) {
 	}
 	entry, _ := kernelEntry(t, testQueue)
 	if entry.UserDropped == 0 || entry.Waiting == 0 || entry.Waiting+entry.UserDropped != 200 {
-		t.Fatalf("%d wait, %d dropped for want of buffer; want some of each, 200 in all", entry.Waiting, entry.UserDropped)
+		t.Fatalf("%d wait, %d dropped for lack of buffer; want some of each, 200 in all",
+			entry.Waiting, entry.UserDropped)
 	}
 	wait := run(t, q)
 	p.want(bytes.Repeat([]byte{'a'}, int(entry.Waiting))...)
@@ -215,8 +219,8 @@ func sendRequest(t *testing.T, q Queue, b []byte) {
 	})
 }
 
-// A verdict about a packet that the kernel does not have comes back as an error
-// message among the packets.
+// testUnknownID: the kernel answers a verdict about an unknown packet with an error message among
+// the packets.
 func testUnknownID(t *testing.T, d Driver) {
 	q := mustOpen(t, d, Config{Queue: testQueue}, &recorder{decide: byFirstByte})
 	queueUDP(t, testQueue, 1)
@@ -233,8 +237,7 @@ func testUnknownID(t *testing.T, d Driver) {
 	}
 }
 
-// The kernel refuses what another socket sends to ours, and what ours says
-// about another's queue.
+// testForeignSender: the kernel refuses messages from another socket to ours.
 func testForeignSender(t *testing.T, d Driver) {
 	q := mustOpen(t, d, Config{Queue: testQueue}, &recorder{})
 	entry, ok := kernelEntry(t, testQueue)
@@ -247,7 +250,8 @@ func testForeignSender(t *testing.T, d Driver) {
 	}
 	defer unix.Close(fd)
 	to := &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Pid: entry.PortID}
-	if err := unix.Sendto(fd, goodPacket(testQueue, 1, 'a'), 0, to); !errors.Is(err, unix.ECONNREFUSED) {
+	err = unix.Sendto(fd, goodPacket(testQueue, 1, 'a'), 0, to)
+	if !errors.Is(err, unix.ECONNREFUSED) {
 		t.Errorf("message of a stranger: %v, want ECONNREFUSED", err)
 	}
 	if err := q.Drain(t.Context()); err != nil {
@@ -258,7 +262,7 @@ func testForeignSender(t *testing.T, d Driver) {
 	}
 }
 
-// The queue is unbound behind the driver's back.
+// testUnbound: Run ends if the queue is unbound without the driver.
 func testUnbound(t *testing.T, d Driver) {
 	q := mustOpen(t, d, Config{Queue: testQueue}, &recorder{})
 	queueUDP(t, testQueue, 1)
@@ -282,7 +286,7 @@ func testUnbound(t *testing.T, d Driver) {
 	p.wantNothing()
 }
 
-// Drain lets nothing wait, with and without a Run under way.
+// testDrain: after Drain no packet waits, with and without a Run.
 func testDrain(t *testing.T, d Driver) {
 	h := &recorder{decide: byFirstByte}
 	q := mustOpen(t, d, Config{Queue: testQueue}, h)
@@ -311,8 +315,7 @@ func testDrain(t *testing.T, d Driver) {
 		t.Errorf("stats %+v", got)
 	}
 
-	// A packet whose message got lost cannot be answered: Drain says so, and in
-	// time.
+	// A packet whose message was lost cannot be answered: Drain returns an error, in time.
 	queueUDP(t, testQueue, 1)
 	p.send('a')
 	control(t, q, func(fd int) {
@@ -331,7 +334,7 @@ func testDrain(t *testing.T, d Driver) {
 	}
 }
 
-// Close drops what waits, whatever the handler would have said.
+// testCloseDrops: Close drops the packets that wait, whatever the handler would have decided.
 func testCloseDrops(t *testing.T, d Driver) {
 	q := mustOpen(t, d, Config{Queue: testQueue}, &recorder{})
 	queueUDP(t, testQueue, 1)
@@ -353,9 +356,8 @@ func testCloseDrops(t *testing.T, d Driver) {
 	mustClose(t, q, wait)
 }
 
-// A table left by an earlier run feeds the queue while it is being set up. No
-// packet may get lost between the answers to the configuration, nor be taken
-// for one.
+// testRulesFirst: rules of an earlier run send packets to the queue while it is set up. No packet
+// may get lost among the answers to the configuration, nor be taken for one.
 func testRulesFirst(t *testing.T, d Driver) {
 	queueUDP(t, testQueue, 1)
 	p := newUDPPair(t, "127.0.0.1")
@@ -397,7 +399,7 @@ func testRulesFirst(t *testing.T, d Driver) {
 	}
 }
 
-// A number that somebody has is refused with the owner's name.
+// testOwned: opening a queue that another socket has is refused, with the name of the owner.
 func testOwned(t *testing.T, d Driver) {
 	q := mustOpen(t, d, Config{Queue: testQueue}, &recorder{})
 	second, err := Open(d, Config{Queue: testQueue}, &recorder{})
@@ -413,11 +415,13 @@ func testOwned(t *testing.T, d Driver) {
 	if readErr != nil {
 		t.Fatal(readErr)
 	}
-	if owned.Queue != testQueue || owned.PortID == 0 || owned.PID != os.Getpid() || owned.Command != string(bytes.TrimSpace(comm)) {
+	if owned.Queue != testQueue || owned.PortID == 0 || owned.PID != os.Getpid() ||
+		owned.Command != string(bytes.TrimSpace(comm)) {
 		t.Errorf("owner %+v, want this process, %d", owned, os.Getpid())
 	}
-	// The kernel's own refusal says the same.
-	if _, err := bindDescriptor(Config{Queue: testQueue, CopyRange: 512, MaxLen: 1, ReadBuffer: 1 << 16}); !errors.Is(err, ErrOwned) {
+	// The kernel's own refusal is explained in the same way.
+	again := Config{Queue: testQueue, CopyRange: 512, MaxLen: 1, ReadBuffer: 1 << 16}
+	if _, err := bindDescriptor(again); !errors.Is(err, ErrOwned) {
 		t.Errorf("bound without asking first: %v, want ErrOwned", err)
 	}
 	if err := q.Close(); err != nil {
@@ -428,7 +432,7 @@ func testOwned(t *testing.T, d Driver) {
 	}
 }
 
-// TestExplainBind wants words, not numbers.
+// TestExplainBind: errors of the kernel are explained in words.
 func TestExplainBind(t *testing.T) {
 	namespace(t)
 	for errno, want := range map[unix.Errno]string{

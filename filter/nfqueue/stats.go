@@ -2,33 +2,31 @@ package nfqueue
 
 import "sync/atomic"
 
-// Stats is what a queue has counted since it was opened. What the kernel itself
-// drops never reaches a queue: see [KernelQueue].
+// Stats are the counters of a queue since it was opened. Packets that the kernel drops itself
+// are not among them, see [KernelQueue].
 type Stats struct {
-	// Packets is the number of packet messages from the kernel, whatever
-	// became of them. Packets - Accepted - Dropped got no verdict, because not
-	// even a packet id could be read.
+	// Packets counts packet messages from the kernel. Packets - Accepted - Dropped got no
+	// verdict, because not even a packet ID could be read.
 	Packets, Accepted, Dropped uint64
-	// Malformed is the number of messages that could not be understood. Those
-	// with a packet id are also counted as Dropped.
+	// Malformed counts messages that could not be decoded. Those with a packet ID are also
+	// counted as Dropped.
 	Malformed uint64
-	// UnknownAttributes were skipped; a newer kernel may send them.
+	// UnknownAttributes counts attributes that were skipped. A newer kernel may send them.
 	UnknownAttributes uint64
-	// Foreign messages came from another sender than the kernel and were
-	// ignored.
+	// Foreign counts messages from another sender than the kernel, which were ignored.
 	Foreign uint64
-	// VerdictErrors is how many requests the kernel refused, mostly verdicts
-	// about packets that it no longer has.
+	// VerdictErrors counts requests that the kernel refused, mostly verdicts about packets
+	// that it no longer has.
 	VerdictErrors uint64
-	// Overruns is how often the socket said ENOBUFS.
+	// Overruns counts reads that returned ENOBUFS.
 	Overruns uint64
-	// Batches is how many reads returned messages.
+	// Batches counts reads that returned messages.
 	Batches uint64
-	// Heartbeats is how often the goroutine that serves the queue came round: with
-	// every batch, and at least every IdleInterval while none comes. A count
-	// that stands still is a queue that nobody serves.
+	// Heartbeats counts iterations of the goroutine that serves the queue: one for each batch,
+	// and at least one in every IdleInterval. If the count stands still, nobody serves the
+	// queue.
 	Heartbeats uint64
-	// Panics of the handler. Each dropped its packet or its batch.
+	// Panics counts panics of the handler. Each dropped its packet or its batch.
 	Panics uint64
 }
 
@@ -49,10 +47,10 @@ func (s Stats) Add(o Stats) Stats {
 	}
 }
 
-// counters is Stats shared between the goroutine that serves a queue and those
-// that look at it. The server collects a batch in a Stats of its own and
-// publishes it at the batch's end, so a packet costs no atomic operation. Heartbeats
-// are counted one by one: an idle server has no batch to publish.
+// counters is Stats, shared between the goroutine that serves a queue and those that read it.
+// The server counts a batch in a Stats of its own and publishes it at the end of the batch,
+// so a packet costs no atomic operation. Heartbeats are counted one by one, because an idle
+// server has no batch to publish.
 type counters struct {
 	packets, accepted, dropped, malformed, unknownAttributes atomic.Uint64
 	foreign, verdictErrors, overruns, batches, panics        atomic.Uint64

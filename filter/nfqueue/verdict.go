@@ -2,7 +2,7 @@ package nfqueue
 
 import "encoding/binary"
 
-// verdict is what the kernel is told (include/uapi/linux/netfilter.h).
+// verdict is a verdict of include/uapi/linux/netfilter.h.
 type verdict uint32
 
 const (
@@ -10,18 +10,17 @@ const (
 	verdictAccept verdict = 1 // NF_ACCEPT
 )
 
-// verdictLen is the length of one verdict message: headers, and an attribute with
-// struct nfqnl_msg_verdict_hdr.
+// verdictLen is the length of a verdict message: headers, and an attribute with struct
+// nfqnl_msg_verdict_hdr.
 const verdictLen = messageHeaderLen + genHeaderLen + attrHeaderLen + 8
 
-// flagRequest is NLM_F_REQUEST. Without NLM_F_ACK the kernel answers refused
-// verdicts only.
+// flagRequest is NLM_F_REQUEST. Without NLM_F_ACK the kernel answers only verdicts that it
+// refuses.
 const flagRequest = 1
 
-// appendVerdict appends one NFQNL_MSG_VERDICT message. Several may stand in one
-// write; the kernel takes each by itself, so that a refused one does not stop
-// the others. The batch verdict is no substitute: it also accepts waiting
-// packets that nobody has read yet.
+// appendVerdict appends one NFQNL_MSG_VERDICT message. One write may hold several; the kernel
+// handles each on its own, so a refused one does not stop the others. The kernel's batch
+// verdict is no substitute: it also accepts waiting packets that nobody has read yet.
 func appendVerdict(b []byte, queue uint16, id uint32, v verdict) []byte {
 	b = binary.NativeEndian.AppendUint32(b, verdictLen)
 	b = binary.NativeEndian.AppendUint16(b, typeVerdict)
