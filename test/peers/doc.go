@@ -1,15 +1,14 @@
-// Package peers compares the decision of sgfw, packet in and verdict out, with
-// that of two Go firewalls in wide use: the one of nebula
-// (github.com/slackhq/nebula) and the packet filter of tailscale
-// (tailscale.com/wgengine/filter). It is a module of its own, so that sgfw
-// itself depends on neither. `make bench-peers` runs it.
+// Package peers is a benchmark of sgfw's decision, packet in and verdict out, beside two widely
+// used firewalls in Go: that of nebula (github.com/slackhq/nebula) and the packet filter of
+// tailscale (tailscale.com/wgengine/filter). It is a module of its own, so that sgfw depends on
+// neither. `make bench-peers` runs it.
 //
-// All three meet the same work: rule i permits TCP port 1000+i%64 from
-// 10.x.y.0/24, another network for each rule; packets are IPv4 of 40 bytes.
+// All three get the same rules and packets. Rule i permits TCP port 1000+i%64 from 10.x.y.0/24,
+// with another network for each rule. Packets are IPv4 of 40 bytes. TestSameAnswers checks that
+// all three decide the same.
 //
-// What they do differs. nebula proves the sender against its certificate on each
-// new flow, keeps flows without TCP state and one lock around all of them.
-// tailscale keeps no state of TCP at all: a segment without SYN always passes, so
-// its established flows are UDP here, of which it remembers the last 512. sgfw
-// follows TCP states and sequence numbers, and has timers for each.
+// They do different work. nebula checks the sender against its certificate on each new flow. It
+// keeps flows without TCP state, under one lock. tailscale keeps no TCP state: a segment without
+// SYN always passes. So its established flows are UDP here, of which it remembers the last 512.
+// sgfw tracks TCP states and sequence numbers and has a timer for each flow.
 package peers

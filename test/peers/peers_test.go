@@ -33,8 +33,10 @@ func ip4(proto byte, src, dst netip.Addr, sport, dport uint16) []byte {
 	return b
 }
 
-// segment is TCP.
-func segment(src, dst netip.Addr, sport, dport uint16, seq, ack uint32, flags conntrack.TCPFlags) []byte {
+// segment is a TCP segment without data.
+func segment(
+	src, dst netip.Addr, sport, dport uint16, seq, ack uint32, flags conntrack.TCPFlags,
+) []byte {
 	b := ip4(conntrack.ProtoTCP, src, dst, sport, dport)
 	binary.BigEndian.PutUint32(b[24:], seq)
 	binary.BigEndian.PutUint32(b[28:], ack)
@@ -43,7 +45,7 @@ func segment(src, dst netip.Addr, sport, dport uint16, seq, ack uint32, flags co
 	return b
 }
 
-// client is who flow i comes from, of n rules.
+// client returns source, source port and destination port of flow i, with n rules.
 func client(i, rules int) (addr netip.Addr, sport, dport uint16) {
 	r := i % rules
 	port, source := ruleOf(r)
@@ -57,12 +59,13 @@ func syn(i, rules int) []byte {
 	return segment(a, server, sport, dport, 99, 0, conntrack.SYN)
 }
 
-// foreign is a SYN to an open port from where no rule permits it.
+// foreign is a SYN to an open port from a source that no rule permits.
 func foreign(i int) []byte {
-	return segment(netip.AddrFrom4([4]byte{172, 16, byte(i >> 8), byte(i)}), server, 40000, 1001, 99, 0, conntrack.SYN)
+	source := netip.AddrFrom4([4]byte{172, 16, byte(i >> 8), byte(i)})
+	return segment(source, server, 40000, 1001, 99, 0, conntrack.SYN)
 }
 
-// TestSameAnswers: what is compared decides the same.
+// TestSameAnswers: the three firewalls decide the same, so that the comparison is fair.
 func TestSameAnswers(t *testing.T) {
 	const rules = 1000
 	s := newSGFW(rules, 100_000)
@@ -93,12 +96,13 @@ func TestSameAnswers(t *testing.T) {
 		judge(fmt.Sprint("flow ", i), syn(i, rules), true)
 		judge(fmt.Sprint("foreign ", i), foreign(i), false)
 		a, sport, dport := client(i, rules)
-		judge(fmt.Sprint("wrong port ", i), segment(a, server, sport, dport+64, 99, 0, conntrack.SYN), false)
+		wrong := segment(a, server, sport, dport+64, 99, 0, conntrack.SYN)
+		judge(fmt.Sprint("wrong port ", i), wrong, false)
 	}
 }
 
-// processor reports the processor's time for each packet beside the clock's: it
-// is moved less by what else the machine does.
+// processor reports processor time for each packet beside the time by the clock. Other work on
+// the machine changes it less.
 func processor(b *testing.B) (end func()) {
 	used := func() int64 {
 		var u syscall.Rusage
@@ -111,14 +115,15 @@ func processor(b *testing.B) (end func()) {
 	return func() { b.ReportMetric(float64(used()-from)/float64(b.N), "cpu-ns/op") }
 }
 
-// inBatches is the way of sgfw's queue loop: 16 packets are there, and looked at
-// first if the table is large, before they are decided under one reading of
-// clock and rules. fill writes packet i.
+// inBatches runs sgfw as its queue loop does: in batches of 16 packets, with one reading of clock
+// and rules, and with a preview if the table is large. fill writes packet i.
 func inBatches(b *testing.B, s *sgfwEngine, fill func(buf []byte, i int), want bool) {
 	const batch = 16
 	evs := make([]filter.Event, batch)
 	for i := range evs {
-		evs[i] = filter.Event{Frame: packet.Frame{Bytes: make([]byte, 40)}, Hook: filter.HookInput, In: device}
+		evs[i] = filter.Event{
+			Frame: packet.Frame{Bytes: make([]byte, 40)}, Hook: filter.HookInput, In: device,
+		}
 	}
 	b.ReportAllocs()
 	b.ResetTimer()
@@ -142,7 +147,7 @@ func inBatches(b *testing.B, s *sgfwEngine, fill func(buf []byte, i int), want b
 	}
 }
 
-// each is the way of those that know no batches.
+// each runs a firewall that has no batches.
 func each(b *testing.B, fill func(buf []byte, i int), decide func([]byte) bool, want bool) {
 	buf := make([]byte, 40)
 	b.ReportAllocs()
@@ -161,25 +166,27 @@ func established(s *sgfwEngine, i, rules int) []byte {
 	a, sport, dport := client(i, rules)
 	s.worker.Begin()
 	s.decide(filter.HookInput, syn(i, rules))
-	s.decide(filter.HookOutput, segment(server, a, dport, sport, 499, 100, conntrack.SYN|conntrack.ACK))
+	synAck := segment(server, a, dport, sport, 499, 100, conntrack.SYN|conntrack.ACK)
+	s.decide(filter.HookOutput, synAck)
 	next := segment(a, server, sport, dport, 100, 500, conntrack.ACK)
 	s.decide(filter.HookInput, next)
 	s.worker.End()
 	return next
 }
 
-// head is what tells the segments of two flows apart: addresses and ports.
+// head is the part of a packet that differs between flows: addresses and ports.
 type head [12]byte
 
 func headOf(segment []byte) head { return head(segment[12:24]) }
 
-// BenchmarkEstablished meets flows in pseudo-random order.
+// BenchmarkEstablished judges packets of established flows in pseudo-random order.
 func BenchmarkEstablished(b *testing.B) {
 	const rules = 1000
 	for _, flows := range []int{1, 1000, 100_000} {
-		// next makes segments of flows that each have a head, in no order.
+		// next returns a function that writes segments of the flows in random order.
 		next := func(segment []byte, heads []head) func(buf []byte, i int) {
-			rand.New(rand.NewPCG(7, 8)).Shuffle(len(heads), func(i, j int) { heads[i], heads[j] = heads[j], heads[i] })
+			swap := func(i, j int) { heads[i], heads[j] = heads[j], heads[i] }
+			rand.New(rand.NewPCG(7, 8)).Shuffle(len(heads), swap)
 			at := 0
 			return func(buf []byte, _ int) {
 				copy(buf[:12], segment)
@@ -213,14 +220,14 @@ func BenchmarkEstablished(b *testing.B) {
 				var segment []byte
 				heads := make([]head, flows)
 				for i := range heads {
-					segment = syn(i, rules) // it does not look at flags
+					segment = syn(i, rules) // nebula does not read flags
 					heads[i] = headOf(segment)
 					if !n.decide(segment, nil) {
 						b.Fatal("dropped")
 					}
 				}
 				var cache firewall.ConntrackCache
-				if cached { // it empties it every second; here it stays
+				if cached { // nebula empties it every second; here it stays full
 					cache = make(firewall.ConntrackCache, flows)
 				}
 				each(b, next(segment, heads), func(p []byte) bool { return n.decide(p, cache) }, true)
@@ -229,7 +236,7 @@ func BenchmarkEstablished(b *testing.B) {
 		if flows > 1000 {
 			continue
 		}
-		flows := min(flows, 500) // it remembers 512
+		flows := min(flows, 500) // tailscale remembers 512
 		b.Run(fmt.Sprintf("flows=%d/tailscale", flows), func(b *testing.B) {
 			f, err := newTailscale(rules)
 			if err != nil {
@@ -250,7 +257,7 @@ func BenchmarkEstablished(b *testing.B) {
 	}
 }
 
-// firsts has the work that first packets are for three deciders.
+// firsts runs first packets of flows through the three firewalls.
 func firsts(b *testing.B, name string, rules int, fill func(buf []byte, i int), want bool) {
 	b.Run(fmt.Sprintf("%s/sgfw", name), func(b *testing.B) {
 		inBatches(b, newSGFW(rules, 100_000), fill, want)
@@ -271,8 +278,8 @@ func firsts(b *testing.B, name string, rules int, fill func(buf []byte, i int), 
 	})
 }
 
-// BenchmarkNew is the SYN of a flow that was not there before, permitted by a
-// rule met in no order. It includes the insert where there is one.
+// BenchmarkNew judges the SYN of a new flow. The rules that permit it come in no order. The time
+// includes the insert of the flow where there is one.
 func BenchmarkNew(b *testing.B) {
 	for _, rules := range []int{10, 100, 1000, 10_000} {
 		first := syn(0, rules)
@@ -286,7 +293,7 @@ func BenchmarkNew(b *testing.B) {
 	}
 }
 
-// BenchmarkDeny is a SYN to an open port from a source that no rule names.
+// BenchmarkDeny judges a SYN to an open port from a source that no rule permits.
 func BenchmarkDeny(b *testing.B) {
 	for _, rules := range []int{10, 100, 1000, 10_000} {
 		first := foreign(0)
@@ -297,8 +304,8 @@ func BenchmarkDeny(b *testing.B) {
 	}
 }
 
-// BenchmarkCores is the established path with a thousand flows for each core: -cpu
-// 1,2 shows what the second core adds.
+// BenchmarkCores judges packets of established flows with 1,000 flows for each core. -cpu 1,2
+// shows what the second core adds.
 func BenchmarkCores(b *testing.B) {
 	const rules, flows, workers = 1000, 1000, 16
 	next := new(atomic.Int64)
@@ -377,7 +384,7 @@ func BenchmarkCores(b *testing.B) {
 	})
 }
 
-// BenchmarkLoad turns rules into what decides.
+// BenchmarkLoad makes a firewall that is ready to judge from 10,000 rules.
 func BenchmarkLoad(b *testing.B) {
 	const rules = 10_000
 	b.Run("sgfw", func(b *testing.B) {

@@ -44,13 +44,13 @@ func newTailscale(rules int) (*tailscaleFilter, error) {
 	return &tailscaleFilter{f: filter.New(matches, nil, localSet, loggedSet, nil, logger.Discard)}, nil
 }
 
-// decide parses and judges one packet that comes in.
+// decide parses and judges one incoming packet.
 func (t *tailscaleFilter) decide(b []byte) bool {
 	t.pkt.Decode(b)
 	return t.f.RunIn(&t.pkt, 0) == filter.Accept
 }
 
-// sent lets the filter see a packet that goes out: answers to it may come in.
+// sent shows the filter an outgoing packet, so that answers to it may come in.
 func (t *tailscaleFilter) sent(b []byte) bool {
 	t.pkt.Decode(b)
 	r, _ := t.f.RunOut(&t.pkt, 0)
