@@ -85,6 +85,7 @@ func Diff(from, to *Policy) []Change {
 	d.value("tracking", a.Tracking, b.Tracking)
 	d.value("icmp_errors", a.ICMPErrors, b.ICMPErrors)
 	d.value("exempt", a.Exempt, b.Exempt)
+	d.value("datapath", a.Datapath, b.Datapath)
 	for _, l := range Failsafes() {
 		d.value("failsafe."+l.String(), !a.CutFailsafes.Has(l), !b.CutFailsafes.Has(l))
 	}

@@ -1,7 +1,12 @@
-// Package policy is what is allowed, as a pure value: security groups with
-// their rules, prefix lists, the interfaces that the groups are attached to,
-// interfaces on other machines, and settings. It knows nothing of files,
-// kernels or packets. A Policy that [Validate] accepted is immutable.
+// Package policy is the model of a security-group policy, as a plain value: groups with
+// their rules, prefix lists, the interfaces that the groups are attached to, interfaces
+// on other machines, quotas and settings.
+//
+// It does nothing with the machine: it reads no file and opens no socket. Settings such
+// as the queue driver are names here, for the packages that act on them.
+//
+// Nobody changes a Policy that [Validate] accepted: rulesets and listings share it.
+// [Policy.WithIDs] makes another one.
 //
 // Handles such as R16 or Q3 in comments name a fact about AWS security groups:
 // R is the rule and group model, D defaults, Q quotas.
@@ -44,9 +49,16 @@ type Policy struct {
 	Remotes  []Remote
 	Quotas   Quotas
 	Settings Settings
-	// IDs are not part of what the file says: who loads it for a machine sets that
-	// machine's.
+	// IDs are not part of what the file says, see [Policy.WithIDs].
 	IDs IDs
+}
+
+// WithIDs returns the same policy with the IDs of a machine. It shares everything else
+// with p.
+func (p *Policy) WithIDs(ids IDs) *Policy {
+	with := *p
+	with.IDs = ids
+	return &with
 }
 
 // Group returns the group of that name, nil when there is none. It looks at

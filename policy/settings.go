@@ -76,6 +76,17 @@ func (f FailAction) String() string {
 	return "drop"
 }
 
+// Datapath names what judges packets.
+type Datapath string
+
+const (
+	// DatapathUserspace: the daemon judges every packet. The only one today.
+	DatapathUserspace Datapath = "userspace"
+	// DatapathOffload: the kernel passes packets of flows that the daemon let in. It is
+	// a word of the policy file that is refused until it is built.
+	DatapathOffload Datapath = "offload"
+)
+
 // Balance says which queue takes a packet.
 type Balance uint8
 
@@ -120,6 +131,7 @@ func QueueDrivers() []QueueDriver {
 type Settings struct {
 	Tracking   Tracking
 	ICMPErrors ICMPErrors
+	Datapath   Datapath
 	// Exempt are the services that pass whatever the rules say.
 	Exempt Set[Exemption]
 	// CutFailsafes are those that are switched off: rules decide about them.
@@ -143,7 +155,11 @@ type Settings struct {
 }
 
 // DefaultSettings are the settings of a file that has none.
-var DefaultSettings = Settings{QueueBase: 4270, QueueBusyPoll: 50 * time.Microsecond, QueueDriver: QueueDriverBatch, MaxFlows: DefaultMaxFlows}
+var DefaultSettings = Settings{
+	Datapath:  DatapathUserspace,
+	QueueBase: 4270, QueueBusyPoll: 50 * time.Microsecond, QueueDriver: QueueDriverBatch,
+	MaxFlows: DefaultMaxFlows,
+}
 
 const (
 	// DefaultMaxFlows is Settings.MaxFlows where the policy does not say: 32 MiB.

@@ -74,7 +74,7 @@ such as that a quota is nearly used up, do not change it.`,
 			Problems: explain.Problems(problems), Summary: summarise(pol),
 		}
 		if pol != nil {
-			pol.IDs = machineIDs(*dir)
+			pol = pol.WithIDs(machineIDs(*dir))
 			doc.describe(pol)
 		}
 		if *out == formatJSON {

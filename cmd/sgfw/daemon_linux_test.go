@@ -57,7 +57,7 @@ func (canned) Status(context.Context) (api.Status, error) {
 			{Device: "vm1", ID: "eni-0123456789abcdef0", Mode: "guest", Groups: []string{"web"}, Covered: []api.Device{}},
 		},
 		Policy: api.PolicyStatus{
-			File: "p.yaml", Generation: 7, Loaded: at, FileDiffers: true, Watch: true, Tracking: "aws",
+			File: "p.yaml", Generation: 7, Loaded: at, FileDiffers: true, Watch: true, Tracking: "aws", Datapath: "userspace",
 			IDsNotKept: "the disk is full",
 			Trial:      &api.Trial{Deadline: at, Left: 42},
 			RolledBack: &api.RolledBack{At: at, Why: "it was not confirmed in time"},

@@ -100,7 +100,7 @@ func explainFile(path, stateDir string, in api.Query) (api.Explanation, error) {
 	if err != nil {
 		return api.Explanation{}, err
 	}
-	pol.IDs = machineIDs(stateDir)
+	pol = pol.WithIDs(machineIDs(stateDir))
 	// A file can be explained on a machine that it was not written for.
 	facts, ferr := liveFacts()
 	q, full, notices, err := explain.Parse(in, pol, facts)

@@ -74,6 +74,7 @@ func (p *program) printStatus(s api.Status) error {
 		t.row("", fmt.Sprintf("prefix lists %s, entries in a list %s", used(q.PrefixLists), used(q.PrefixListEntries)))
 	}
 	t.row("tracking", trackingText(s))
+	t.row("datapath", s.Policy.Datapath)
 	if names := exemptionNames(s, api.KindFailsafe, api.ExemptionOff); len(names) > 0 {
 		t.row("SWITCHED OFF", "failsafes that the rules decide about: "+strings.Join(names, ", "))
 	}

@@ -152,7 +152,7 @@ func TestDefaults(t *testing.T) {
 		Quotas: policy.Quotas{ // Q1, Q6, Q7, R26
 			RulesPerGroup: 60, GroupsPerInterface: 5, Groups: 2500, PrefixLists: 100, PrefixListEntries: 1000,
 		},
-		Settings: policy.Settings{QueueBase: 4270, QueueBusyPoll: 50 * time.Microsecond, QueueDriver: policy.QueueDriverBatch, MaxFlows: 262144},
+		Settings: policy.Settings{Datapath: policy.DatapathUserspace, QueueBase: 4270, QueueBusyPoll: 50 * time.Microsecond, QueueDriver: policy.QueueDriverBatch, MaxFlows: 262144},
 	}
 	if diff := cmp.Diff(want, p, cmpopts.EquateComparable(netip.Prefix{}), cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
@@ -247,6 +247,7 @@ settings:
 		Remotes: []policy.Remote{{Name: "db-1", Addresses: []netip.Addr{addr("10.0.1.7")}, Groups: []string{"app"}, Pos: at(32, 5)}},
 		Quotas:  policy.Quotas{RulesPerGroup: 61, GroupsPerInterface: 6, Groups: 7, PrefixLists: 8, PrefixListEntries: 11},
 		Settings: policy.Settings{
+			Datapath: policy.DatapathUserspace,
 			ICMPErrors: policy.ICMPErrorsRules, OnStop: policy.OnStopKeep, OnGone: policy.FailAccept,
 			QueueBase: 5000, QueueCount: 2, QueueBusyPoll: 20 * time.Microsecond, QueueDriver: policy.QueueDriverBatch, MaxFlows: 1000, Watch: true,
 		},

@@ -19,7 +19,12 @@ func (d *decoder) settings(n *node, s *policy.Settings) {
 	if d.oneOf(f["tracking"], "tracking", "always", "aws") == "aws" {
 		s.Tracking = policy.TrackingAWS
 	}
-	d.choice(f["datapath"], "datapath", "userspace", "offload")
+	switch datapath := d.oneOf(f["datapath"], "datapath", string(policy.DatapathUserspace), string(policy.DatapathOffload)); policy.Datapath(datapath) {
+	case policy.DatapathUserspace:
+		s.Datapath = policy.DatapathUserspace
+	case policy.DatapathOffload:
+		d.unbuilt(f["datapath"], "datapath: offload", "write userspace, or leave it out")
+	}
 	s.Watch, _ = d.truth(f["watch"], "watch")
 	if d.oneOf(f["icmp_errors"], "icmp_errors", "related", "rules") == "rules" {
 		s.ICMPErrors = policy.ICMPErrorsRules
@@ -117,14 +122,6 @@ func (d *decoder) oneOf(n *node, key string, words ...string) string {
 	}
 	d.invalid(n, hint, "%s cannot be %s", key, describe(n))
 	return ""
-}
-
-// choice is oneOf where the program does the first word only, and does not yet
-// do the second.
-func (d *decoder) choice(n *node, key, done, later string) {
-	if d.oneOf(n, key, done, later) == later {
-		d.unbuilt(n, key+": "+later, "write "+done+", or leave it out")
-	}
 }
 
 // unbuilt refuses what the format has and the program does not do.

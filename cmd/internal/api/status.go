@@ -56,6 +56,8 @@ type PolicyStatus struct {
 	Watch bool `json:"watch"`
 	// Tracking is settings.tracking: "always" or "aws".
 	Tracking string `json:"tracking"`
+	// Datapath is settings.datapath: "userspace", the daemon judges every packet.
+	Datapath string `json:"datapath"`
 	// Trial is there while the policy in force waits to be confirmed.
 	Trial *Trial `json:"trial,omitempty"`
 	// RolledBack is there while the confirmed policy is in force because the one

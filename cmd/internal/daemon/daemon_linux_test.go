@@ -28,6 +28,9 @@ func TestStartAndOrderedStop(t *testing.T) {
 	if s.State != api.StateRunning || s.PID != os.Getpid() || s.Version != "test" || s.Policy.Generation != 1 || s.Policy.Rules != 2 {
 		t.Errorf("status %+v", s)
 	}
+	if s.Policy.Datapath != string(policy.DatapathUserspace) {
+		t.Errorf("datapath %q", s.Policy.Datapath)
+	}
 	if len(s.Interfaces) != 1 || len(s.Interfaces[0].Covered) != 1 || !slices.Equal(s.Interfaces[0].Covered[0].Addresses, []string{"192.0.2.1"}) {
 		t.Errorf("interfaces %+v", s.Interfaces)
 	}

@@ -66,7 +66,7 @@ func (d *daemon) load(name string, source state.Policy, facts machine) (*candida
 	if err != nil {
 		return nil, err
 	}
-	p.IDs = d.ids
+	p = p.WithIDs(d.ids)
 	if err := enslaved(p, facts.Snapshot); err != nil {
 		return nil, err
 	}

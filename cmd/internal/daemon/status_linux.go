@@ -36,6 +36,7 @@ func (d *daemon) Status(context.Context) (api.Status, error) {
 			Rules:      rules(d.current.policy),
 			Watch:      d.current.policy.Settings.Watch,
 			Tracking:   d.current.policy.Settings.Tracking.String(),
+			Datapath:   string(d.current.policy.Settings.Datapath),
 			Trial:      d.trial(),
 			RolledBack: d.rolledBack(),
 			Failure:    d.refused,

@@ -60,8 +60,7 @@ func newCrowd(t *testing.T) crowd {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p.IDs = crowdIDs
-		return compiler.Compile(p, nil).WithLinks(links)
+		return compiler.Compile(p.WithIDs(crowdIDs), nil).WithLinks(links)
 	}
 	rs := compile(before)
 	c := crowd{table: conntrack.NewTable(conntrack.Config{MaxFlows: 100})}
