@@ -247,7 +247,7 @@ settings:
 		Remotes: []policy.Remote{{Name: "db-1", Addresses: []netip.Addr{addr("10.0.1.7")}, Groups: []string{"app"}, Pos: at(32, 5)}},
 		Quotas:  policy.Quotas{RulesPerGroup: 61, GroupsPerInterface: 6, Groups: 7, PrefixLists: 8, PrefixListEntries: 11},
 		Settings: policy.Settings{
-			Datapath: policy.DatapathUserspace,
+			Datapath:   policy.DatapathUserspace,
 			ICMPErrors: policy.ICMPErrorsRules, OnStop: policy.OnStopKeep, OnGone: policy.FailAccept,
 			QueueBase: 5000, QueueCount: 2, QueueBusyPoll: 20 * time.Microsecond, QueueDriver: policy.QueueDriverBatch, MaxFlows: 1000, Watch: true,
 		},
