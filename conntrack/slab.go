@@ -15,7 +15,7 @@ const (
 // entries.
 type slab [slabLen]Flow
 
-// directory holds the slabs of a shard by number, nil behind the last one. Readers
+// directory holds the slabs of a shard by number, nil after the last one. Readers
 // need no lock.
 type directory []atomic.Pointer[slab]
 

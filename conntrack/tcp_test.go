@@ -1,128 +1,9 @@
 package conntrack
 
-import (
-	"testing"
-	"time"
+import "testing"
 
-	"sgfw/test/parity"
-)
-
-// step is one segment of a scripted connection, one second after the one before, and its
-// expected effect. Rules permit everything.
-type step struct {
-	dir           Direction
-	flags         TCPFlags
-	seq, ack, len uint32
-	want          Outcome
-	state         State
-	timer         timer
-}
-
-type timer uint8
-
-const (
-	fresh timer = iota // the idle timer restarts
-	kept               // it keeps running
-)
-
-const (
-	in  = Ingress
-	out = Egress
-)
-
-// script runs steps on one tuple. The first one opens the flow.
-type script struct {
-	testing.TB
-	table *Table
-	tuple Tuple
-	tmo   Timeouts
-	now   Time
-}
-
-func newScript(tb testing.TB) *script {
-	return &script{
-		TB:    tb,
-		table: NewTable(Config{MaxFlows: 100}),
-		tuple: NewTuple(1, Ingress, ProtoTCP,
-			Addr4([4]byte{203, 0, 113, 9}), Addr4([4]byte{192, 0, 2, 1}), 50000, 443),
-		tmo: DefaultTimeouts(),
-		now: Time(time.Hour),
-	}
-}
-
-// play runs the steps.
-func (s *script) play(steps ...step) {
-	s.Helper()
-	for i, st := range steps {
-		s.now = s.now.Add(time.Second)
-		p := tcpPacket(st.dir, st.flags, st.seq, st.ack)
-		p.Bytes, p.TCP.Len = 40+st.len, st.len
-		e := s.table.Lock(&s.tuple, s.now)
-		f := e.Flow()
-		if f == nil {
-			if r := e.Insert(&p, 1, &s.tmo, s.now); r != Inserted {
-				s.Fatalf("step %d: Insert = %v", i, r)
-			}
-			f = e.Flow()
-		} else {
-			before := f.deadline()
-			o := f.Assess(&p)
-			if o != st.want {
-				s.Fatalf("step %d %+v in %v: outcome %v, want %v", i, st, f.State(), o, st.want)
-			}
-			if o == OutcomeReopen {
-				e.Insert(&p, 1, &s.tmo, s.now)
-			} else {
-				e.Update(&p, o, &s.tmo, s.now)
-			}
-			f = e.Flow()
-			anew := f.deadline() == s.now.deadline(s.tmo.timer(f.class, f.state))
-			if anew != (st.timer == fresh) || !anew && f.deadline() != before {
-				s.Fatalf("step %d %+v: timer anew = %v in %v", i, st, anew, f.State())
-			}
-		}
-		if f.State() != st.state {
-			s.Fatalf("step %d %+v: state %v, want %v", i, st, f.State(), st.state)
-		}
-		e.Unlock()
-	}
-}
-
-// lives asserts that the flow is alive one time after the last step, and not another.
-func (s *script) lives(alive, dead time.Duration) {
-	s.Helper()
-	for _, x := range []struct {
-		after time.Duration
-		want  bool
-	}{{alive, true}, {dead, false}} {
-		e := s.table.Lock(&s.tuple, s.now.Add(x.after))
-		if got := e.Flow() != nil; got != x.want {
-			s.Errorf("%v after the last packet: alive = %v, want %v", x.after, got, x.want)
-		}
-		e.Unlock()
-	}
-}
-
-// Scripts begin with sequence number 999 of the client and 4999 of the server.
-var (
-	handshake = []step{
-		{in, SYN, 999, 0, 0, 0, StateSynSent, fresh},
-		{out, SYN | ACK, 4999, 1000, 0, OutcomeMember, StateSynRecv, fresh},
-		{in, ACK, 1000, 5000, 0, OutcomeMember, StateEstablished, fresh},
-	}
-	request  = step{in, ACK | PSH, 1000, 5000, 100, OutcomeMember, StateEstablished, fresh}
-	response = step{out, ACK | PSH, 5000, 1100, 200, OutcomeMember, StateEstablished, fresh}
-	acked    = step{in, ACK, 1100, 5200, 0, OutcomeMember, StateEstablished, fresh}
-)
-
-func established(tb testing.TB) *script {
-	tb.Helper()
-	s := newScript(tb)
-	s.play(handshake...)
-	s.play(request, response, acked)
-	return s
-}
-
+// TestTCPSequences runs scripts of segments: what each one means for the flow, the state
+// after it, and whether it restarts the timer.
 func TestTCPSequences(t *testing.T) {
 	const m, r = OutcomeMember, OutcomeRules
 	est := StateEstablished
@@ -154,7 +35,7 @@ func TestTCPSequences(t *testing.T) {
 			{out, SYN | ACK, 4999, 1000, 0, m, StateSynRecv, fresh},
 			{in, ACK, 1000, 5000, 50, m, est, fresh},
 		}},
-		{"ACK of something else does not establish (design: trust is earned)", newScript, []step{
+		{"ACK of another number does not establish", newScript, []step{
 			handshake[0], handshake[1],
 			{in, ACK, 1000, 4999, 0, m, StateSynRecv, kept},
 			{in, ACK, 1000, 5001, 0, m, StateSynRecv, kept},
@@ -167,7 +48,7 @@ func TestTCPSequences(t *testing.T) {
 			{in, ACK, 1000, 5000, 0, m, StateSynSent, kept},
 			{out, ACK, 5000, 1000, 10, m, StateSynSent, kept},
 		}},
-		{"stale SYN-ACK does not poison", newScript, []step{
+		{"stale SYN-ACK changes nothing", newScript, []step{
 			handshake[0],
 			{out, SYN | ACK, 777, 888, 0, m, StateSynSent, kept},
 			{in, RST, 888, 0, 0, m, StateSynSent, kept},
@@ -214,13 +95,13 @@ func TestTCPSequences(t *testing.T) {
 			{in, SYN | ACK, 4999, 1000, 0, m, StateSynRecv, fresh},
 			{out, SYN | ACK, 999, 5000, 0, m, est, fresh},
 		}},
-		{"simultaneous open, one SYN-ACK lost before us", newScript, []step{
+		{"simultaneous open, we miss one SYN-ACK", newScript, []step{
 			{out, SYN, 999, 0, 0, 0, StateSynSent, fresh},
 			{in, SYN, 4999, 0, 0, m, StateSynSent, kept},
 			{out, SYN | ACK, 999, 5000, 0, m, StateSynSent, kept},
 			{in, ACK, 5000, 1000, 10, m, est, fresh},
 		}},
-		{"forged crossing SYN does not poison", newScript, []step{
+		{"forged crossing SYN changes nothing", newScript, []step{
 			{out, SYN, 999, 0, 0, 0, StateSynSent, fresh},
 			{in, SYN, 66666, 0, 0, m, StateSynSent, kept},
 			{in, RST, 66667, 0, 0, m, StateSynSent, kept},
@@ -240,7 +121,7 @@ func TestTCPSequences(t *testing.T) {
 			{out, RST | ACK, 5200, 1100, 0, m, StateClose, fresh},
 		}},
 		{"RST at the other side's acknowledgement closes", established, []step{
-			{in, ACK, 1100, 5200, 100, m, est, fresh}, // lost behind us: the server still expects 1100
+			{in, ACK, 1100, 5200, 100, m, est, fresh}, // lost after us: the server still expects 1100
 			{in, RST, 1100, 0, 0, m, StateClose, fresh},
 		}},
 		{"RST is accepted once closing, if exact", established, []step{
@@ -255,7 +136,7 @@ func TestTCPSequences(t *testing.T) {
 		}},
 		{"retransmission of acknowledged data passes", established, []step{
 			request, response,
-			{out, FIN | ACK, 5200, 1100, 0, m, StateFinWait, fresh}, // and spoiled nothing
+			{out, FIN | ACK, 5200, 1100, 0, m, StateFinWait, fresh}, // and nothing changed
 		}},
 		{"SYN-ACK again passes and does not refresh", established, []step{
 			{out, SYN | ACK, 4999, 1000, 0, m, est, kept},
@@ -266,7 +147,7 @@ func TestTCPSequences(t *testing.T) {
 			{out, ACK, 5200, 1100, 0, m, est, fresh},
 			{out, RST, 5200, 0, 0, m, StateClose, fresh},
 		}},
-		{"out-of-window data passes (T28) and moves nothing", established, []step{
+		{"out-of-window data passes (T28) and changes nothing", established, []step{
 			{in, ACK, 1100 + reach + 5, 5200, 10, m, est, fresh},
 			{in, ACK, 0xc0000000 + 1100, 5200, 10, m, est, fresh},
 			{in, RST, 1100 + reach + 15, 0, 0, m, est, kept},
@@ -307,25 +188,25 @@ func TestTCPSequences(t *testing.T) {
 			{out, ACK, 5200, 1200, 0, m, StateFinWait, fresh},
 			{out, ACK, 5200, 1201, 0, m, StateCloseWait, fresh},
 		}},
-		{"FIN behind a gap counts when it is acknowledged", established, []step{
+		{"FIN after a gap counts once it is acknowledged", established, []step{
 			{in, FIN | ACK, 1200, 5200, 0, m, est, fresh},
 			{in, ACK, 1100, 5200, 100, m, est, fresh},
 			{out, ACK, 5200, 1200, 0, m, est, fresh},
 			{out, ACK, 5200, 1201, 0, m, StateCloseWait, fresh},
 		}},
-		{"FIN of a number out of the air changes nothing", established, []step{
+		{"FIN with a guessed number changes nothing", established, []step{
 			{in, FIN | ACK, 33333, 5200, 0, m, est, fresh},
 			{out, ACK, 5200, 1100, 0, m, est, fresh},
 			{in, FIN | ACK, 500, 5200, 0, m, est, fresh},
 			{in, ACK, 1100, 5200, 100, m, est, fresh},
 			{out, ACK, 5200, 1200, 0, m, est, fresh},
 		}},
-		{"a FIN that the stream passes by was none", established, []step{
+		{"a FIN in the middle of the stream was forged", established, []step{
 			{in, FIN | ACK, 1100, 5200, 0, m, StateFinWait, fresh},
 			{in, ACK, 1100, 5200, 100, m, StateFinWait, fresh},
 			{out, ACK, 5200, 1200, 0, m, est, fresh},
 		}},
-		{"impossible flags are for the rules (T27)", established, []step{
+		{"impossible flags are left to the rules (T27)", established, []step{
 			{in, 0, 1100, 0, 0, r, est, kept},
 			{in, FIN, 1100, 0, 0, r, est, kept},
 			{in, SYN | FIN, 1100, 0, 0, r, est, kept},
@@ -334,14 +215,14 @@ func TestTCPSequences(t *testing.T) {
 			{in, FIN | PSH | URG, 1100, 0, 0, r, est, kept},
 		}},
 
-		{"SYN on a live flow is for the rules and changes nothing", established, []step{
+		{"SYN on a live flow is left to the rules and changes nothing", established, []step{
 			{in, SYN, 7999, 0, 0, r, est, kept},
 			{out, ACK, 5200, 1100, 0, m, est, fresh}, // the challenge
 			request,
 			{out, SYN, 7999, 0, 0, r, est, kept},
 			request,
 		}},
-		{"lost state: a SYN that the other side takes restarts the flow", established, []step{
+		{"lost state: a SYN that the other side accepts restarts the flow", established, []step{
 			{in, SYN, 7999, 0, 0, r, est, kept},
 			{out, SYN | ACK, 8999, 8001, 0, m, est, kept}, // not for this SYN
 			{in, SYN | ACK, 8999, 8000, 0, m, est, kept},  // not by the other side
@@ -389,7 +270,7 @@ func TestTCPSequences(t *testing.T) {
 			{out, ACK, 5000, 1100, 0, m, est, fresh},
 			{in, FIN | ACK, 1100, 5000, 0, m, StateFinWait, fresh},
 		}},
-		{"pickup while the other side's data is on its way", newScript, []step{
+		{"pickup while data of the other side is in flight", newScript, []step{
 			{in, ACK, 1000, 5000, 0, 0, StatePickup, fresh},
 			{out, ACK, 5400, 1000, 200, m, StatePickup, fresh},
 			{in, ACK, 1000, 5200, 0, m, StatePickup, fresh},
@@ -401,7 +282,7 @@ func TestTCPSequences(t *testing.T) {
 			{out, ACK, 5000, 1000, 0, m, StatePickup, fresh},
 			{in, ACK, 33433, 44444, 100, m, StatePickup, fresh},
 			{out, ACK, 5000, 1000, 0, m, StatePickup, fresh},
-			{in, ACK, 1000, 5000, 0, m, est, fresh}, // the true side
+			{in, ACK, 1000, 5000, 0, m, est, fresh}, // the real side
 		}},
 		{"pickup confirmed on one side only", newScript, []step{
 			{in, ACK, 1000, 44444, 100, 0, StatePickup, fresh},
@@ -496,44 +377,4 @@ func TestForgedSegments(t *testing.T) {
 		step{out, FIN | ACK, 5200, 1201, 0, OutcomeMember, StateLastAck, fresh},
 		step{in, ACK, 1201, 5201, 0, OutcomeMember, StateTimeWait, fresh},
 	)
-}
-
-// TestOpens: which packets may open a flow and which never do (T22, T27).
-func TestOpens(t *testing.T) {
-	parity.Proves(t, "T27")
-	for _, tc := range []struct {
-		flags TCPFlags
-		want  bool
-	}{
-		{SYN, true}, {SYN | ECE | CWR, true}, {SYN | URG, true},
-		{ACK, true}, {ACK | PSH, true}, {ACK | PSH | URG, true},
-		{SYN | ACK, false}, {RST, false}, {RST | ACK, false}, {FIN | ACK, false},
-		{0, false}, {PSH, false}, {FIN, false}, {SYN | FIN, false}, {SYN | RST, false},
-		{FIN | PSH | URG, false}, {0xff, false},
-	} {
-		s := tcpPacket(in, tc.flags, 0, 0)
-		if got := Opens(&s); got != tc.want {
-			t.Errorf("Opens(TCP flags %#02x) = %v, want %v", tc.flags, got, tc.want)
-		}
-		table, k := NewTable(Config{}), manyTuples(1)[0]
-		tmo := DefaultTimeouts()
-		e := table.Lock(&k, 0)
-		if got := e.Insert(&s, 0, &tmo, 0) == Inserted; got != tc.want || (e.Flow() != nil) != tc.want {
-			t.Errorf("Insert(TCP flags %#02x): inserted = %v, want %v", tc.flags, got, tc.want)
-		}
-		e.Unlock()
-	}
-	for _, tc := range []struct {
-		s    PacketMeta
-		want bool
-	}{
-		{udpPacket(in), true},
-		{PacketMeta{Class: ClassOther}, true},
-		{PacketMeta{Class: ClassQuery}, true},
-		{PacketMeta{Class: ClassQuery, Reply: true}, false},
-	} {
-		if got := Opens(&tc.s); got != tc.want {
-			t.Errorf("Opens(%+v) = %v, want %v", tc.s, got, tc.want)
-		}
-	}
 }

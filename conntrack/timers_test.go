@@ -7,26 +7,6 @@ import (
 	"sgfw/test/parity"
 )
 
-// datagram runs a packet that is not TCP.
-func (s *script) datagram(c Class, d Direction, reply bool, want Outcome) {
-	s.Helper()
-	p := PacketMeta{Dir: d, Class: c, Reply: reply, Bytes: 100}
-	e := s.table.Lock(&s.tuple, s.now)
-	defer e.Unlock()
-	f := e.Flow()
-	if f == nil {
-		if r := e.Insert(&p, 1, &s.tmo, s.now); r != Inserted {
-			s.Fatalf("Insert = %v", r)
-		}
-		return
-	}
-	o := f.Assess(&p)
-	if o != want {
-		s.Fatalf("%v reply=%v: outcome %v, want %v", d, reply, o, want)
-	}
-	e.Update(&p, o, &s.tmo, s.now)
-}
-
 // TestTimers: every row of §3.3 and §12, just before and just
 // after its end.
 func TestTimers(t *testing.T) {

@@ -109,7 +109,7 @@ func TestDecode(t *testing.T) {
 			fault: faultAttribute,
 		},
 		{
-			name:  "id behind a bad one",
+			name:  "id after a bad attribute",
 			body:  body(2, 7, attr{attrInDev, nil}, packetHeader(5, 1), payload(0x45)),
 			fault: faultAttribute,
 		},

@@ -1,7 +1,6 @@
-/* Accepts every packet of queue 0: the loop of libnetfilter_queue's own example
- * (utils/nfqnl_test.c), with segmentation left to later as any program that
- * cares for speed has it. It says "ready" once it is bound and runs until it is
- * killed. */
+/* Accepts every packet of queue 0. This is the loop of libnetfilter_queue's example
+ * (utils/nfqnl_test.c) with GSO, as any program that needs speed has it. It prints
+ * "ready" once the queue is bound and runs until it is killed. */
 #include <arpa/inet.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -37,6 +36,6 @@ int main(void)
 	for (;;) {
 		n = recv(fd, buf, sizeof buf, 0);
 		if (n > 0)
-			nfq_handle_packet(h, buf, n); /* a lost packet is the peer's to repeat */
+			nfq_handle_packet(h, buf, n); /* an overrun loses packets, like a network */
 	}
 }
