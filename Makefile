@@ -83,7 +83,7 @@ fuzz:
 		done; \
 	done
 	$(GO) test -count=1 -timeout=0 -v -run='^TestEngine$$' ./test/differential -packets=$(PACKETS) -first=0
-	SGFW_KERNEL_SEED=0 $(GO) test -count=20 -run='^TestKernel$$' ./test
+	SGFW_KERNEL_SEED=0 $(GO) test -count=20 -run='^TestKernel$$' ./test/differential
 PACKETS ?= 10000000
 
 # Real packets between namespaces through sgfw and what it is compared with, in

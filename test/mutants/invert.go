@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 
@@ -19,8 +18,7 @@ func invert(pattern *regexp.Regexp) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	suite := filepath.Join(dir, "suite.test")
-	if err := buildSuite(suite); err != nil {
+	if err := buildRooms(dir); err != nil {
 		return err
 	}
 	byName := make(map[string]*mutant, len(mutants))
@@ -36,7 +34,7 @@ func invert(pattern *regexp.Regexp) error {
 		if m == nil {
 			return fmt.Errorf("%s: no mutant is called %s", i.Handle, i.Mutant)
 		}
-		fails, err := m.fails(dir, suite, i.Test)
+		fails, err := m.fails(dir, i.Test)
 		switch {
 		case err != nil:
 			return fmt.Errorf("%s: %w", i.Mutant, err)
@@ -56,7 +54,7 @@ func invert(pattern *regexp.Regexp) error {
 }
 
 // fails reports whether a test, named as in the table, fails with the fault.
-func (m *mutant) fails(dir, suite, test string) (bool, error) {
+func (m *mutant) fails(dir, test string) (bool, error) {
 	overlay, program, err := m.build(dir)
 	if err != nil {
 		return false, err
@@ -65,17 +63,27 @@ func (m *mutant) fails(dir, suite, test string) (bool, error) {
 	if dot < 0 {
 		return false, fmt.Errorf("%q is no test", test)
 	}
-	pkg, only := test[:dot], "-test.run="+exactly(test[dot+1:])
+	pkg, only := test[:dot], exactly(test[dot+1:])
 	var out []byte
-	if pkg == "test" {
-		out, err = blackBox(suite, program, only)
+	if r, ok := roomOf(pkg, test[dot+1:]); ok {
+		out, err = r.test(dir, program, only)
 	} else {
-		out, err = exec.Command("go", "test", "-count=1", "-overlay", overlay, "./"+pkg, only).CombinedOutput()
+		out, err = exec.Command("go", "test", "-count=1", "-overlay", overlay, "./"+pkg, "-run="+only).CombinedOutput()
 	}
 	if err != nil && !strings.Contains(string(out), "--- FAIL: ") {
 		return false, fmt.Errorf("%s: %w\n%s", test, err, out)
 	}
 	return err != nil, nil
+}
+
+// roomOf finds the room of a black-box test; other tests hold the code themselves.
+func roomOf(pkg, test string) (room, bool) {
+	for _, r := range rooms {
+		if pkg == "test/"+r.name && (r.only == "" || regexp.MustCompile(r.only).MatchString(test)) {
+			return r, true
+		}
+	}
+	return room{}, false
 }
 
 // exactly is the pattern for one test or subtest.

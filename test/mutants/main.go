@@ -52,9 +52,8 @@ func run(pattern *regexp.Regexp, list bool) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	suite := filepath.Join(dir, "suite.test")
 	if !list {
-		if err := buildSuite(suite); err != nil {
+		if err := buildRooms(dir); err != nil {
 			return err
 		}
 	}
@@ -68,7 +67,7 @@ func run(pattern *regexp.Regexp, list bool) error {
 			continue
 		}
 		begin := time.Now()
-		by, err := m.try(dir, suite)
+		by, err := m.try(dir)
 		if err != nil {
 			return fmt.Errorf("%s: %w", m.name, err)
 		}
@@ -91,10 +90,29 @@ func run(pattern *regexp.Regexp, list bool) error {
 	return nil
 }
 
-// buildSuite builds the black-box tests, which do not change with the program.
-func buildSuite(suite string) error {
-	if out, err := exec.Command("go", "test", "-c", "-o", suite, "./test").CombinedOutput(); err != nil {
-		return fmt.Errorf("building the black-box tests: %w\n%s", err, out)
+// room is a package of black-box tests: they run the program that SGFW_BINARY names.
+type room struct {
+	name string
+	// only is a pattern for the black-box tests of a package that has others, too.
+	only string
+}
+
+// rooms are all of them, in the order in which they are asked.
+var rooms = []room{
+	{name: "rules"}, {name: "state"}, {name: "guest"}, {name: "live"}, {name: "operations"}, {name: "lifecycle"},
+	{name: "differential", only: "^TestKernel$"},
+}
+
+// binary is the test binary of a room.
+func (r room) binary(dir string) string { return filepath.Join(dir, r.name+".test") }
+
+// buildRooms builds the black-box tests, which do not change with the program.
+func buildRooms(dir string) error {
+	for _, r := range rooms {
+		out, err := exec.Command("go", "test", "-c", "-o", r.binary(dir), "./test/"+r.name).CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("building the tests of test/%s: %w\n%s", r.name, err, out)
+		}
 	}
 	return nil
 }
@@ -140,29 +158,34 @@ func (m *mutant) build(dir string) (overlay, program string, err error) {
 
 // try runs the tests against the mutant and says what killed it, "" for
 // nothing.
-func (m *mutant) try(dir, suite string) (by string, err error) {
+func (m *mutant) try(dir string) (by string, err error) {
 	overlay, program, err := m.build(dir)
 	if err != nil {
 		return "", err
 	}
 	if m.total {
-		return m.tryAll(suite, program)
+		return m.tryAll(dir, program)
 	}
 	for _, pkg := range m.packages {
 		if by := testWith(overlay, pkg); by != "" {
 			return by, nil
 		}
 	}
-	out, err := blackBox(suite, program, "-test.failfast")
-	if err != nil {
-		return firstFailure(out, "test"), nil
+	for _, r := range rooms {
+		if out, err := r.test(dir, program, r.only, "-test.failfast"); err != nil {
+			return firstFailure(out, "test/"+r.name), nil
+		}
 	}
 	return "", nil
 }
 
 // tryAll demands that every black-box test fails.
-func (m *mutant) tryAll(suite, program string) (by string, err error) {
-	out, _ := blackBox(suite, program, "-test.v")
+func (m *mutant) tryAll(dir, program string) (by string, err error) {
+	var out []byte
+	for _, r := range rooms {
+		o, _ := r.test(dir, program, r.only, "-test.v")
+		out = append(out, o...)
+	}
 	var failed int
 	var passed []string
 	for _, r := range regexp.MustCompile(`(?m)^--- (PASS|FAIL|SKIP): (\S+)`).FindAllStringSubmatch(string(out), -1) {
@@ -181,9 +204,13 @@ func (m *mutant) tryAll(suite, program string) (by string, err error) {
 	return fmt.Sprintf("every one of %d black-box tests", failed), nil
 }
 
-func blackBox(suite, program string, args ...string) ([]byte, error) {
-	cmd := exec.Command(suite, args...)
-	cmd.Dir = "test"
+// test runs those tests of a room whose names match, "" for all, against a program.
+func (r room) test(dir, program, only string, args ...string) ([]byte, error) {
+	if only != "" {
+		args = append(args, "-test.run="+only)
+	}
+	cmd := exec.Command(r.binary(dir), args...)
+	cmd.Dir = filepath.Join("test", r.name)
 	cmd.Env = append(os.Environ(), "SGFW_BINARY="+program, "SGFW_REQUIRE_ROOT=1")
 	return cmd.CombinedOutput()
 }

@@ -15,11 +15,8 @@ type mutant struct {
 
 // withoutPackets are black-box tests that no fault of the engine can concern.
 var withoutPackets = map[string]bool{
-	"TestNevers":           true,
-	"TestImports":          true,
-	"TestDaemonAloneWires": true,
-	"TestServiceExposure":  true,
-	"TestServiceConfines":  true,
+	"TestServiceExposure": true,
+	"TestServiceConfines": true,
 }
 
 var (

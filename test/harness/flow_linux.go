@@ -1,0 +1,85 @@
+package harness
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// ListedFlow is what `sgfw flows -o json` says of a flow.
+type ListedFlow struct {
+	Interface, Direction, Protocol string
+	Local, Remote                  string
+	ICMPType                       *uint8  `json:"icmp_type"`
+	ICMPID                         *uint16 `json:"icmp_id"`
+	State                          string
+	Age                            int64 `json:"age_seconds"`
+	Expires                        int64 `json:"expires_seconds"`
+	Packets, Bytes                 struct{ Ingress, Egress uint64 }
+	Tracked, Cut                   bool
+	Clause                         string `json:"tracking_clause"`
+}
+
+// Flows lists the live flows of a daemon.
+func (d *Daemon) Flows() []ListedFlow {
+	d.T.Helper()
+	var list struct {
+		Schema string
+		Flows  []ListedFlow
+	}
+	d.Document(&list, "flows")
+	if list.Schema != "sgfw/v1" {
+		d.T.Errorf("schema of flows: %q", list.Schema)
+	}
+	return list.Flows
+}
+
+// Flow returns the flow of a protocol between two endpoints as they are
+// written, zero if there is none.
+func (d *Daemon) Flow(protocol, local, remote string) (f ListedFlow, ok bool) {
+	d.T.Helper()
+	for _, f := range d.Flows() {
+		if f.Protocol == protocol && f.Local == local && f.Remote == remote {
+			return f, true
+		}
+	}
+	return ListedFlow{}, false
+}
+
+// InState waits until a flow is in a state: the verdict on the packet that moves
+// it there may still be under way.
+func (d *Daemon) InState(t *testing.T, state, protocol, local, remote string) ListedFlow {
+	t.Helper()
+	deadline := time.Now().Add(ArrivalTimeout)
+	for {
+		f, ok := d.Flow(protocol, local, remote)
+		if ok && f.State == state {
+			return f
+		}
+		if time.Now().After(deadline) {
+			t.Errorf("flow %s %s - %s: %+v, want state %s", protocol, local, remote, f, state)
+			return f
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// FlowsBetween counts the live flows of a protocol between two endpoints.
+func (d *Daemon) FlowsBetween(t *testing.T, protocol, local, remote string) (n int) {
+	t.Helper()
+	for _, f := range d.Flows() {
+		if f.Protocol == protocol && f.Local == local && f.Remote == remote {
+			n++
+		}
+	}
+	return n
+}
+
+// Tracks compares what `sgfw flows` says of the tracking of a flow.
+func (d *Daemon) Tracks(t *testing.T, protocol string, local, remote fmt.Stringer, tracked bool, clause string) {
+	t.Helper()
+	f, ok := d.Flow(protocol, local.String(), remote.String())
+	if !ok || f.Tracked != tracked || f.Clause != clause {
+		t.Errorf("%s %s - %s: listed %t, tracked %t (%s), want %t (%s)", protocol, local, remote, ok, f.Tracked, f.Clause, tracked, clause)
+	}
+}

@@ -1,0 +1,108 @@
+package harness
+
+import (
+	"testing"
+	"time"
+)
+
+// StatusDocument is what `sgfw status -o json` says.
+type StatusDocument struct {
+	Schema, State string
+	Degraded      []string
+	PID           int
+	Policy        struct {
+		Generation uint64
+	}
+	Interfaces []struct {
+		Device  string
+		Covered []struct {
+			Name      string
+			Addresses []string
+		}
+	}
+	Groups []struct {
+		Name     string
+		Attached bool
+		Ingress  struct{ IPv4, IPv6 int }
+		Quota    int
+	}
+	Quotas map[string]struct{ Used, Quota int }
+	Table  struct {
+		Hooks           []string
+		QueueExpression string `json:"queue_expression"`
+		Owner           bool
+		Repaired        uint64
+	}
+	Queues []struct {
+		Number                  uint16
+		Accepted, Dropped, Lost uint64
+	}
+	Interference []struct {
+		What, Process string
+		Count         uint64
+		PID           int
+		NetlinkPort   uint32 `json:"netlink_port"`
+	}
+	Verdicts []struct {
+		Verdict, Reason string
+		Packets         uint64
+	}
+}
+
+// Packets counts the packets of a verdict.
+func (s StatusDocument) Packets(verdict string) (n uint64) {
+	for _, v := range s.Verdicts {
+		if v.Verdict == verdict {
+			n += v.Packets
+		}
+	}
+	return n
+}
+
+// Covers tells whether an entry of the status has a device.
+func (s StatusDocument) Covers(device string) bool {
+	for _, in := range s.Interfaces {
+		for _, c := range in.Covered {
+			if c.Name == device {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (d *Daemon) Status() (s StatusDocument) {
+	d.T.Helper()
+	d.Document(&s, "status")
+	return s
+}
+
+// Becomes waits until the status is as it should be.
+func (d *Daemon) Becomes(t testing.TB, what string, ok func(StatusDocument) bool) StatusDocument {
+	t.Helper()
+	deadline := time.Now().Add(EnoughTime(t))
+	for {
+		s := d.Status()
+		if ok(s) {
+			return s
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain for %s: %+v", what, s)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// AtGeneration waits until so many rulesets were published, and no more.
+func (d *Daemon) AtGeneration(t testing.TB, what string, want uint64) {
+	t.Helper()
+	for deadline := time.Now().Add(ArrivalTimeout); ; time.Sleep(20 * time.Millisecond) {
+		got := d.Trial().Policy.Generation
+		if got == want {
+			return
+		}
+		if got > want || time.Now().After(deadline) {
+			t.Fatalf("%s: generation %d, want %d", what, got, want)
+		}
+	}
+}
