@@ -80,13 +80,13 @@ func TestGuestWithoutRules(t *testing.T) {
 		harness.Drops(udp("link-local", server6, harness.AddrPort(gLL, 4000), harness.AddrPort(dLL, 4001))),
 		harness.Passes(harness.Datagram(t, "DHCP answer of the router", dhcp, client, harness.AddrPort(h.AppIPs[0], 68))),
 		harness.Drops(harness.Datagram(t, "from that port to another", dhcp, other, harness.AddrPort(h.AppIPs[0], 69))),
-	}, false)
+	})
 	d.Reload(harness.AsGuest(harness.PolicyOn("veth-app", nil, []string{harness.Allow("udp", 4001)}), h.AppIPs...))
 	harness.VolleyEach(t, "with a rule", []harness.Shot{
 		harness.Passes(udp("what it permits", server4, harness.AddrPort(h.AppIPs[0], 4000), harness.AddrPort(h.FwApp[0], 4001))),
 		harness.Passes(udp("what it permits, beyond the router", beyond, harness.AddrPort(h.AppIPs[0], 4000), harness.AddrPort(h.OutsideIPs[0], 4001))),
 		harness.Drops(udp("DHCP offer of a rogue server", server4, harness.AddrPort(h.AppIPs[0], 67), harness.AddrPort(broadcast, 68))),
-	}, false)
+	})
 }
 
 // duplicate reports whether a host's eth0 soon finds its address taken.

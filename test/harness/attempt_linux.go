@@ -40,6 +40,9 @@ func Run(t *testing.T, attempts []Attempt) {
 		wait = SilenceTimeout
 	}
 	for _, a := range attempts {
+		if a.Want == 0 {
+			t.Fatalf("%s: the test does not say whether this must pass", a.What)
+		}
 		if a.Want == Pass {
 			if !a.Try(wait) {
 				t.Errorf("%s: did not pass", a.What)

@@ -1,13 +1,22 @@
 package harness
 
-// Verdict is what must become of a packet.
-type Verdict bool
+// Verdict is what must become of a packet. The zero value is none: traffic without
+// a verdict fails its test.
+type Verdict int
 
 // The two verdicts.
 const (
-	Drop Verdict = false
-	Pass Verdict = true
+	Drop Verdict = iota + 1
+	Pass
 )
+
+// PassIf is Pass if the condition holds, else Drop.
+func PassIf(condition bool) Verdict {
+	if condition {
+		return Pass
+	}
+	return Drop
+}
 
 // expectation is traffic of which a test knows what must become of it.
 type expectation[E any] interface {

@@ -8,23 +8,26 @@ import (
 	"sgfw/test/netlab"
 )
 
-// VolleyEach sends all shots and compares what arrived with what should. Unlike a
-// volley it waits for what must not arrive: failsafes pass by the queue and so
-// cannot tell what has left it. With all it wants everything to arrive.
-func VolleyEach(t *testing.T, when string, shots []Shot, all bool) {
+// VolleyEach sends all shots and compares what arrived with what should. Unlike
+// Volley it waits for what must not arrive: failsafes pass by the queue, so nothing
+// that is sent behind tells when it is empty.
+func VolleyEach(t *testing.T, when string, shots []Shot) {
 	t.Helper()
+	stated(t, shots)
 	contents := make([][]byte, len(shots))
 	for i, s := range shots {
 		contents[i] = s.Send()
 	}
-	wait := ArrivalTimeout
+	wait, drops := ArrivalTimeout, 0
 	for i, s := range shots {
-		if (s.Want == Pass || all) && !s.Arrived(contents[i], wait) {
+		if s.Want == Drop {
+			drops++
+		} else if !s.Arrived(contents[i], wait) {
 			t.Errorf("%s: %s: did not arrive", when, s.What)
 			wait = SilenceTimeout
 		}
 	}
-	if all {
+	if drops == 0 {
 		return
 	}
 	time.Sleep(SilenceTimeout)
@@ -50,6 +53,7 @@ type Shot struct {
 // one queue.
 func Volley(t *testing.T, shots []Shot) {
 	t.Helper()
+	stated(t, shots)
 	contents := make([][]byte, len(shots))
 	for _, v := range []Verdict{Drop, Pass} {
 		for i, s := range shots {
@@ -107,5 +111,15 @@ func Raw(t *testing.T, what string, from *netlab.Device, at *RawInbox, build fun
 			return content
 		},
 		Arrived: at.Receives,
+	}
+}
+
+// stated fails the test if a shot has no verdict.
+func stated(t *testing.T, shots []Shot) {
+	t.Helper()
+	for _, s := range shots {
+		if s.Want == 0 {
+			t.Fatalf("%s: the test does not say whether this must arrive", s.What)
+		}
 	}
 }

@@ -30,9 +30,9 @@ func TestRuleAddedLive(t *testing.T) {
 		for _, p := range []int{witness, later, never} {
 			at[p] = harness.NewInbox(t, server.Host(), harness.AddrPort(far, p))
 		}
-		shots := func() []harness.Shot {
+		shots := func(opened harness.Verdict) []harness.Shot {
 			return []harness.Shot{
-				harness.Datagram(t, "a port that a rule opens later", from, at[later], harness.AddrPort(far, later)),
+				harness.Expect(opened, harness.Datagram(t, "a port that a rule opens later", from, at[later], harness.AddrPort(far, later))),
 				harness.Drops(harness.Datagram(t, "a port that no rule opens", from, at[never], harness.AddrPort(far, never))),
 				harness.Passes(harness.Datagram(t, "an open port", from, at[witness], harness.AddrPort(far, witness))),
 			}
@@ -53,10 +53,10 @@ func TestRuleAddedLive(t *testing.T) {
 			drops.Await("SYN", 1, func(v harness.LoggedVerdict) bool { return v.To == harness.AddrPort(far, p).String() })
 		}
 		for range 3 {
-			harness.Volley(t, harness.AllDrop(shots()))
+			harness.Volley(t, shots(harness.Drop))
 		}
 		d.Reload(wide)
-		harness.Volley(t, harness.AllPass(shots()))
+		harness.Volley(t, shots(harness.Pass))
 		if c := <-waiting; c == nil || !harness.Talks(c) {
 			t.Error("a connection that waited for its rule did not come about")
 		} else {

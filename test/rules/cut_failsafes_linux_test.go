@@ -35,7 +35,7 @@ func TestCutFailsafes(t *testing.T) {
 		return harness.PolicyWith([]string{harness.Allow("udp", harness.GateIn)}, nil, append(settings, "queues: { count: 1 }")...)
 	}
 	d := harness.Enforce(t, server.Host(), policy())
-	harness.VolleyEach(t, "all on", shots, false)
+	harness.VolleyEach(t, "all on", shots)
 	for name, first := range map[string]string{
 		"neighbour-discovery": "neighbour ", "multicast-listener-discovery": "listener ", "dhcpv4-client": "DHCP ", "dhcpv6-client": "DHCPv6 ",
 	} {
@@ -52,7 +52,7 @@ func TestCutFailsafes(t *testing.T) {
 			if cut == 0 {
 				t.Fatal("nothing here is that failsafe")
 			}
-			harness.VolleyEach(t, "without "+name, left, false)
+			harness.VolleyEach(t, "without "+name, left)
 			for _, x := range d.Exemptions() {
 				want := "on"
 				if x.Name == name {
@@ -71,7 +71,7 @@ func TestCutFailsafes(t *testing.T) {
 		})
 	}
 	d.Reload(policy())
-	harness.VolleyEach(t, "all on again", shots, false)
+	harness.VolleyEach(t, "all on again", shots)
 	if x := d.Exemptions()["dhcpv4-client"]; x.Packets == nil || *x.Packets == 0 {
 		t.Errorf("status has %+v", x)
 	}

@@ -23,7 +23,7 @@ func TestFailsafes(t *testing.T) {
 		from, at := harness.NewInbox(t, client.Host(), harness.AddrPort(harness.BothAddresses(client)[i], 0)), harness.NewInbox(t, server.Host(), harness.AddrPort(a, harness.GateIn))
 		admitted = append(admitted, harness.Passes(harness.Datagram(t, harness.FamilyName(a)+" of a rule in", from, at, harness.AddrPort(a, harness.GateIn))))
 	}
-	harness.VolleyEach(t, "not protected", append(admitted, shots...), true)
+	harness.VolleyEach(t, "not protected", harness.AllPass(append(admitted, shots...)))
 	found := func(when string) {
 		t.Helper()
 		for _, dev := range []*netlab.Device{client, server} {
@@ -35,12 +35,12 @@ func TestFailsafes(t *testing.T) {
 		}
 	}
 	d := harness.Enforce(t, server.Host(), harness.PolicyWith([]string{harness.Allow("udp", harness.GateIn)}, nil))
-	harness.VolleyEach(t, "protected", append(admitted, shots...), false)
+	harness.VolleyEach(t, "protected", append(admitted, shots...))
 	found("protected")
 	d.Kill()
 	for i := range admitted {
 		admitted[i] = harness.Drops(admitted[i])
 	}
-	harness.VolleyEach(t, "killed", append(admitted, shots...), false)
+	harness.VolleyEach(t, "killed", append(admitted, shots...))
 	found("killed")
 }

@@ -68,18 +68,18 @@ func TestOwnMulticastLoopsBack(t *testing.T) {
 		wired(harness.Drop, "off the wire", other)
 		wired(harness.Drop, "off the wire with our source", own)
 	}
-	harness.VolleyEach(t, "not protected", shots, true)
+	harness.VolleyEach(t, "not protected", harness.AllPass(shots))
 	with := func(settings ...string) string {
 		return harness.PolicyWith([]string{harness.Allow("udp", harness.GateIn)}, []string{harness.Allow("udp", 5353)}, append(settings, "queues: { count: 1 }")...)
 	}
 	d := harness.Enforce(t, server.Host(), with())
 	harness.Volley(t, shots)
-	harness.VolleyEach(t, "protected", shots, false)
+	harness.VolleyEach(t, "protected", shots)
 	d.Reload(with("failsafe: { own-multicast: false }"))
 	for i := range shots {
 		if shots[i].What != "what a rule admits" {
 			shots[i] = harness.Drops(shots[i])
 		}
 	}
-	harness.VolleyEach(t, "switched off", shots, false)
+	harness.VolleyEach(t, "switched off", shots)
 }

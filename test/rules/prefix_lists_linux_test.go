@@ -46,9 +46,9 @@ interfaces:
 			for n, pass := range map[byte]bool{0x10: false, 0x11: n11, 0x12: n12} {
 				peer, s := harness.Neighbouring(e[0], n), e[1]
 				attempts = append(attempts,
-					harness.Expect(harness.Verdict(pass), harness.Exchange(t, when+", from "+peer.String(), client, "tcp", peer, harness.AddrPort(s, 22))),
+					harness.Expect(harness.PassIf(pass), harness.Exchange(t, when+", from "+peer.String(), client, "tcp", peer, harness.AddrPort(s, 22))),
 					harness.Drops(harness.Exchange(t, when+", from "+peer.String()+" to another port", client, "tcp", peer, harness.AddrPort(s, 443))),
-					harness.Expect(harness.Verdict(pass), harness.Exchange(t, when+", of its own", server, "tcp", s, harness.AddrPort(peer, 443))))
+					harness.Expect(harness.PassIf(pass), harness.Exchange(t, when+", of its own", server, "tcp", s, harness.AddrPort(peer, 443))))
 			}
 		}
 		harness.Run(t, attempts)

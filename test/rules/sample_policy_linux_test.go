@@ -38,15 +38,15 @@ func TestSample(t *testing.T) {
 			c := harness.BothAddresses(client)[i]
 			for _, p := range ports {
 				pass := s.Is4() && v4 && strings.Contains(fmt.Sprint(open), fmt.Sprint(p))
-				attempts = append(attempts, harness.Expect(harness.Verdict(pass), harness.Exchange(t, when, client.Host(), "tcp", c, harness.AddrPort(s, p))))
+				attempts = append(attempts, harness.Expect(harness.PassIf(pass), harness.Exchange(t, when, client.Host(), "tcp", c, harness.AddrPort(s, p))))
 			}
 			pass := s.Is4() && v4
 			attempts = append(attempts,
-				harness.Expect(harness.Verdict(pass), harness.Ping(t, when, client.Host(), c, s)),
+				harness.Expect(harness.PassIf(pass), harness.Ping(t, when, client.Host(), c, s)),
 				harness.Drops(harness.Exchange(t, when, client.Host(), "udp", c, harness.AddrPort(s, 80))),
-				harness.Expect(harness.Verdict(pass), harness.Exchange(t, "out, "+when, server.Host(), "tcp", s, harness.AddrPort(c, 25))),
-				harness.Expect(harness.Verdict(pass), harness.Exchange(t, "out, "+when, server.Host(), "udp", s, harness.AddrPort(c, 8080))),
-				harness.Expect(harness.Verdict(pass), harness.Ping(t, "out, "+when, server.Host(), s, c)))
+				harness.Expect(harness.PassIf(pass), harness.Exchange(t, "out, "+when, server.Host(), "tcp", s, harness.AddrPort(c, 25))),
+				harness.Expect(harness.PassIf(pass), harness.Exchange(t, "out, "+when, server.Host(), "udp", s, harness.AddrPort(c, 8080))),
+				harness.Expect(harness.PassIf(pass), harness.Ping(t, "out, "+when, server.Host(), s, c)))
 		}
 		harness.Run(t, attempts)
 	}

@@ -45,7 +45,7 @@ func TestExempt(t *testing.T) {
 				for _, a := range append(harness.AddressesOf(s), harness.BothAddresses(client)...) {
 					for p := s.Port; p <= s.Port+1; p++ {
 						for _, network := range []string{"udp", "tcp"} {
-							attempts = append(attempts, harness.Expect(harness.Verdict(s.Name == on && p == s.Port && contains(s.Addresses, a.String()) && contains(s.Networks, network)), harness.Exchange(t, "the machine", server.Host(), network, netip.Addr{}, harness.AddrPort(a, p))))
+							attempts = append(attempts, harness.Expect(harness.PassIf(s.Name == on && p == s.Port && contains(s.Addresses, a.String()) && contains(s.Networks, network)), harness.Exchange(t, "the machine", server.Host(), network, netip.Addr{}, harness.AddrPort(a, p))))
 						}
 					}
 				}
