@@ -53,11 +53,10 @@ func (n *Interface) DefaultSourceDestCheck() bool {
 	return n.Mode == ModeGuest && len(n.Addresses) > 0
 }
 
-// Timeouts are the idle timers that AWS lets users set per interface.
+// Timeouts are the idle timers that AWS lets users set per interface, within
+// [TimeoutRange].
 type Timeouts struct {
-	TCPEstablished time.Duration // 60 s to 432000 s
-	UDP            time.Duration // 30 s to 60 s
-	UDPStream      time.Duration // 60 s to 180 s
+	TCPEstablished, UDP, UDPStream time.Duration
 }
 
 // DefaultTimeouts are the documented defaults.
@@ -76,6 +75,17 @@ var timeoutRanges = []struct {
 	{"tcp_established_timeout", func(t Timeouts) time.Duration { return t.TCPEstablished }, 60 * time.Second, 432000 * time.Second},
 	{"udp_timeout", func(t Timeouts) time.Duration { return t.UDP }, 30 * time.Second, 60 * time.Second},
 	{"udp_stream_timeout", func(t Timeouts) time.Duration { return t.UDPStream }, 60 * time.Second, 180 * time.Second},
+}
+
+// TimeoutRange is the range that AWS documents for a key under `connection_tracking:`,
+// 0 and 0 for an unknown key.
+func TimeoutRange(key string) (low, high time.Duration) {
+	for _, r := range timeoutRanges {
+		if r.key == key {
+			return r.low, r.high
+		}
+	}
+	return 0, 0
 }
 
 // Remote is an interface on another machine.

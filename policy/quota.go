@@ -55,6 +55,26 @@ var quotaKeys = []struct {
 	{"prefix_list_entries", func(q *Quotas) *int { return &q.PrefixListEntries }, 0},
 }
 
+// QuotaKeys are the keys under `quotas:`, in the order in which outputs show them.
+func QuotaKeys() []string {
+	out := make([]string, len(quotaKeys))
+	for i, k := range quotaKeys {
+		out[i] = k.key
+	}
+	return out
+}
+
+// QuotaCeiling is as far as AWS raises the quota of a key; 0 is without limit, and so
+// is an unknown key.
+func QuotaCeiling(key string) int {
+	for _, k := range quotaKeys {
+		if k.key == key {
+			return k.ceiling
+		}
+	}
+	return 0
+}
+
 // Field returns the quota of a key of the policy file, nil when there is no such
 // key.
 func (q *Quotas) Field(key string) *int {

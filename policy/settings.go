@@ -164,6 +164,8 @@ var DefaultSettings = Settings{
 const (
 	// DefaultMaxFlows is Settings.MaxFlows where the policy does not say: 32 MiB.
 	DefaultMaxFlows = 262144
+	// MaxQueueNumber is the highest number of a queue.
+	MaxQueueNumber = 65535
 	// MaxQueues bounds Settings.QueueCount.
 	MaxQueues = 8
 	// MaxBusyPoll bounds Settings.QueueBusyPoll.

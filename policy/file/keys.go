@@ -1,7 +1,6 @@
 package file
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -10,30 +9,21 @@ import (
 
 // The keys of each part, in the order in which the documentation shows them.
 var (
-	policyKeys    = []string{"version", "prefix_lists", "security_groups", "default_security_group", "interfaces", "peers", "quotas", "settings"}
-	listKeys      = []string{"name", "max_entries", "entries"}
-	entryKeys     = []string{"cidr", "description"}
-	groupKeys     = []string{"name", "description", "tags", "ingress", "egress"}
-	defaultKeys   = []string{"ingress", "egress", "tags"}
-	ruleKeys      = []string{"description", "protocol", "ports", "from_port", "to_port", "cidr_blocks", "ipv6_cidr_blocks", "prefix_lists", "security_groups", "self"}
-	interfaceKeys = []string{"device", "mode", "security_groups", "addresses", "source_dest_check", "scope", "connection_tracking"}
-	trackingKeys  = []string{"tcp_established_timeout", "udp_timeout", "udp_stream_timeout"}
-	peerKeys      = []string{"name", "addresses", "security_groups"}
-	quotasKeys    = []string{"rules_per_security_group", "security_groups_per_interface", "security_groups", "prefix_lists", "prefix_list_entries"}
-	settingsKeys  = []string{"tracking", "icmp_errors", "exempt", "failsafe", "datapath", "on_stop", "on_failure", "queues", "queue_driver", "max_flows", "watch"}
-	failsafeKeys  = namesOf(policy.Failsafes())
-	failureKeys   = []string{"gone"}
-	queuesKeys    = []string{"base", "count", "balance", "busy_poll"}
+	policyKeys    = keysOf("")
+	listKeys      = keysOf("prefix_lists[]")
+	entryKeys     = keysOf("prefix_lists[].entries[]")
+	groupKeys     = keysOf("security_groups[]")
+	ruleKeys      = keysOf(rulePath)
+	defaultKeys   = keysOf("default_security_group")
+	interfaceKeys = keysOf("interfaces[]")
+	trackingKeys  = keysOf("interfaces[].connection_tracking")
+	peerKeys      = keysOf("peers[]")
+	quotasKeys    = keysOf("quotas")
+	settingsKeys  = keysOf("settings")
+	failsafeKeys  = keysOf("settings.failsafe")
+	failureKeys   = keysOf("settings.on_failure")
+	queuesKeys    = keysOf("settings.queues")
 )
-
-// namesOf returns the names of failsafes or exemptions.
-func namesOf[T fmt.Stringer](list []T) []string {
-	out := make([]string, len(list))
-	for i, v := range list {
-		out[i] = v.String()
-	}
-	return out
-}
 
 // partLists are the keys of lists whose items are parts, not text. The groups of
 // the policy are not among them: a rule has a list of names by the same key.

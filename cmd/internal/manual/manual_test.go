@@ -99,7 +99,7 @@ func TestPolicy(t *testing.T) {
 	}
 	for _, p := range parts {
 		for _, k := range p.Keys {
-			if !strings.Contains(text, k.Name+": "+k.Value+"\n") {
+			if !strings.Contains(text, k.Name+": "+k.Takes()+"\n") {
 				t.Errorf("%s: the page lacks %s", p.Path, k.Name)
 			}
 		}

@@ -26,13 +26,9 @@ described here. sgfw check reports everything that is wrong at once.`)
 		p.macro("SH", title)
 		p.text(part.Text)
 		for _, k := range part.Keys {
-			text := k.Text
-			if k.Default != "" {
-				text += " Default: " + k.Default + "."
-			}
 			p.macro("TP")
-			p.macro("BI", k.Name+": ", k.Value)
-			p.text(text)
+			p.macro("BI", k.Name+": ", k.Takes())
+			p.text(k.Says())
 		}
 	}
 	p.macro("SH", "EXAMPLE")

@@ -1,0 +1,158 @@
+package file
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Part is one kind of mapping in the policy file.
+type Part struct {
+	// Path is where the part stands, "" for the file itself; [] is a list.
+	Path string
+	// Text says what the part is, in one paragraph.
+	Text string
+	Keys []Key
+}
+
+// Key is a key of a part.
+type Key struct {
+	Name string
+	Kind Kind
+	// Words are what a KindWord takes, or the items of a KindWords.
+	Words []string
+	// Later are words of the format that are refused until the program does what they
+	// say.
+	Later []string
+	// Low and High bound a KindNumber; a High of 0 is no bound.
+	Low, High int
+	// Required: the part is refused without the key.
+	Required bool
+	// Default is what holds without the key, as the file would say it or in words; "" if
+	// the key is required or has no effect when left out.
+	Default string
+	// Text says what the key does, in full sentences.
+	Text string
+}
+
+// Kind is the type of what a key takes.
+type Kind uint8
+
+const (
+	KindText Kind = iota
+	KindNumber
+	KindTruth    // true or false
+	KindWord     // one of a few
+	KindWords    // a list of them
+	KindNames    // a list of names of other parts
+	KindCIDR     // of either family
+	KindCIDR4s   // a list
+	KindCIDR6s   // a list
+	KindAddrs    // a list
+	KindProtocol // a name, a number, or -1
+	KindPorts    // a number or a range
+	KindTags     // a mapping from text to text
+	KindMapping  // another part
+	KindList     // a list of another part
+)
+
+// rulePath is the path of the part that stands at two places.
+const rulePath = "security_groups[].ingress[] and egress[]"
+
+// Inner is the path of the part that a KindMapping or KindList of p takes.
+func (p Part) Inner(k Key) string {
+	path := k.Name
+	if p.Path != "" {
+		path = p.Path + "." + k.Name
+	}
+	switch {
+	case k.Kind == KindList && (k.Name == "ingress" || k.Name == "egress"):
+		return rulePath
+	case k.Kind == KindList:
+		return path + "[]"
+	}
+	return path
+}
+
+// Takes says in a word or two what the key takes.
+func (k Key) Takes() string {
+	switch k.Kind {
+	case KindText:
+		return "text"
+	case KindNumber:
+		switch {
+		case k.High == 0:
+			return "number"
+		case k.Low == k.High:
+			return fmt.Sprint(k.Low)
+		}
+		return fmt.Sprintf("%d to %d", k.Low, k.High)
+	case KindTruth:
+		return "true or false"
+	case KindWord:
+		return joined(k.Words, "or")
+	case KindWords:
+		return "list of " + joined(k.Words, "and")
+	case KindNames:
+		return "list of names"
+	case KindCIDR:
+		return "CIDR"
+	case KindCIDR4s:
+		return "list of IPv4 CIDRs"
+	case KindCIDR6s:
+		return "list of IPv6 CIDRs"
+	case KindAddrs:
+		return "list of addresses"
+	case KindProtocol:
+		return "name or number"
+	case KindPorts:
+		return "number or range"
+	case KindList:
+		if k.Name == "ingress" || k.Name == "egress" {
+			return "list of rules"
+		}
+		return "list"
+	}
+	return "mapping"
+}
+
+// Says is the text of the key with whether it is required and what holds without it.
+func (k Key) Says() string {
+	out := k.Text
+	if k.Required {
+		out += " Required."
+	}
+	if k.Default != "" {
+		out += " Default: " + k.Default + "."
+	}
+	return strings.TrimSpace(out)
+}
+
+// joined joins words as in "cpu, hash or pinned".
+func joined(words []string, last string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	n := len(words) - 1
+	return strings.Join(words[:n], ", ") + " " + last + " " + words[n]
+}
+
+// Reference describes every part and key of the policy file, in the order in which
+// documentation shows them. The result is the caller's own.
+func Reference() []Part {
+	out := slices.Clone(reference)
+	for i := range out {
+		out[i].Keys = slices.Clone(out[i].Keys)
+	}
+	return out
+}
+
+// keysOf are the keys of a part, in the order of the reference.
+func keysOf(path string) []string {
+	i := slices.IndexFunc(reference, func(p Part) bool { return p.Path == path })
+	var out []string
+	for _, k := range reference[i].Keys {
+		out = append(out, k.Name)
+	}
+	return out
+}

@@ -1,0 +1,72 @@
+package file
+
+import (
+	"fmt"
+
+	"sgfw/policy"
+)
+
+var groupTable = []Part{
+	{
+		Path: "security_groups[]",
+		Text: `A security group holds rules. Several groups on an interface are a union: neither
+			their order nor that of their rules matters.`,
+		Keys: []Key{
+			{Name: "name", Required: true, Text: fmt.Sprintf(
+				"A name that no other group has; up to %d characters.", policy.MaxName)},
+			{Name: "description", Required: true, Text: fmt.Sprintf(
+				"For people, as in AWS; up to %d characters.", policy.MaxDescription)},
+			{Name: "tags", Kind: KindTags, Default: "none", Text: fmt.Sprintf(
+				"Up to %d tags, for people and other tools.", policy.MaxTags)},
+			{Name: "ingress", Kind: KindList, Default: "none",
+				Text: "What may reach the machine that is protected."},
+			{Name: "egress", Kind: KindList, Default: "everything",
+				Text: `What that machine may reach. Left out: everything, as in a new group in AWS.
+					An empty list: nothing but answers.`},
+		},
+	},
+	{
+		Path: rulePath,
+		Text: `A rule permits what agrees with its protocol, its ports, and one of its peers. It
+			needs at least one peer. Nothing can be forbidden: what no rule permits is dropped.`,
+		Keys: []Key{
+			{Name: "description", Text: fmt.Sprintf(
+				"For people; up to %d characters.", policy.MaxDescription)},
+			{Name: "protocol", Kind: KindProtocol, Required: true,
+				Text: "tcp, udp, icmp, icmpv6, a protocol number 0 to 255, or -1 for all."},
+			{Name: "ports", Kind: KindPorts,
+				Text: `Destination ports of tcp and udp: 443 or 8000-9000. Short for from_port and
+					to_port.`},
+			{Name: "from_port", Kind: KindNumber, Low: -1, High: policy.MaxPort,
+				Text: "The first port; for icmp and icmpv6 the type, -1 for all."},
+			{Name: "to_port", Kind: KindNumber, Low: -1, High: policy.MaxPort,
+				Text: "The last port; for icmp and icmpv6 the code, -1 for all."},
+			{Name: "cidr_blocks", Kind: KindCIDR4s,
+				Text: `Sources of ingress, destinations of egress. 0.0.0.0/0 is every IPv4 address and
+					no IPv6 address.`},
+			{Name: "ipv6_cidr_blocks", Kind: KindCIDR6s,
+				Text: "The same for IPv6: ::/0 is every IPv6 address."},
+			{Name: "prefix_lists", Kind: KindNames, Text: "The entries of prefix lists."},
+			{Name: "security_groups", Kind: KindNames,
+				Text: `The addresses of the interfaces and peers that have these groups. Their rules
+					do not count.`},
+			{Name: "self", Kind: KindTruth, Default: "false",
+				Text: "The addresses of the interfaces and peers that have this very group."},
+		},
+	},
+	{
+		Path: "default_security_group",
+		Text: `Every policy has a group named default, as in AWS. Interfaces that name no group have
+			it, and it can be named where groups are. It cannot be defined or deleted; here its rules
+			are changed.`,
+		Keys: []Key{
+			{Name: "ingress", Kind: KindList, Default: "everything from default",
+				Text: `What may reach its members. Left out: everything from each other. An empty
+					list: nothing.`},
+			{Name: "egress", Kind: KindList, Default: "everything",
+				Text: `What its members may reach. Left out: everything. An empty list: nothing but
+					answers.`},
+			{Name: "tags", Kind: KindTags, Default: "none", Text: "As those of other groups."},
+		},
+	},
+}

@@ -1,0 +1,75 @@
+package file
+
+import (
+	"fmt"
+	"time"
+
+	"sgfw/policy"
+)
+
+var interfaceTable = []Part{
+	{"interfaces[]", "An interface attaches groups to a network device.", []Key{
+		{Name: "device", Required: true,
+			Text: `The device's name, or the beginning of several names with one trailing *. An exact
+				name goes before a pattern, a longer pattern before a shorter one.`},
+		{Name: "mode", Kind: KindWord, Default: policy.ModeHost.String(),
+			Words: []string{policy.ModeHost.String(), policy.ModeGuest.String()},
+			Text: `Which side is protected. host: this machine; ingress comes in through the device,
+				egress leaves through it. guest: the machine behind the device, the other way
+				round.`},
+		{Name: "security_groups", Kind: KindNames, Default: policy.DefaultName,
+			Text: "The attached groups, at least one. Left out: the default group."},
+		{Name: "addresses", Kind: KindAddrs, Default: "followed live",
+			Text: `The addresses that stand for this interface where rules refer to its groups. Those
+				of a host are followed live when left out. Those of a guest, the machine behind the
+				device, are only known when they are listed.`},
+		{Name: "source_dest_check", Kind: KindTruth, Default: "see text",
+			Text: `For guests: drop what the guest sends from addresses that are not its own, and
+				what is for other addresses than its own. Without it a guest can send in the name of
+				others, and so reach what only they may. Failsafes between the guest and this machine
+				(neighbour discovery, MLD, DHCP) are not checked. The default is true where addresses
+				are given, else false; for hosts it is false.`},
+		{Name: "scope", Default: "none",
+			Text: `Interfaces with the same scope share their flows. It is for hosts where a
+				connection may leave through one device and get its answers through another: several
+				uplinks, policy routing, asymmetric routes. What a rule of one of them admitted goes
+				on through all of them, whatever their own rules say. What opens a flow, and a packet
+				that is forwarded from one to the other, is judged at each as ever. So whoever is
+				behind one device can take part in flows of the others: share only between devices
+				that lead to the same network. A pattern shares between all devices that it names.
+				Only for hosts. Their flows are always tracked. The idle timeouts are those of the
+				device that a packet crosses. An interface that joins a scope, or leaves it, begins
+				without flows. It finds those of before if it goes back before their timers run
+				out.`},
+		{Name: "connection_tracking", Kind: KindMapping, Default: "see below",
+			Text: "How long idle flows live."},
+	}},
+	{
+		Path: "interfaces[].connection_tracking",
+		Text: `Idle timeouts in seconds, with the names, defaults and ranges of AWS. A reload changes
+			those of live flows, too. A shorter one holds at once, with --confirm from the
+			confirmation on; a longer one holds from a flow's next packet on.`,
+		Keys: []Key{
+			timeout("tcp_established_timeout", policy.DefaultTimeouts.TCPEstablished,
+				"An established TCP connection."),
+			timeout("udp_timeout", policy.DefaultTimeouts.UDP,
+				"UDP in one direction only, or one question and one answer."),
+			timeout("udp_stream_timeout", policy.DefaultTimeouts.UDPStream, "UDP with more than that."),
+		},
+	},
+	{"peers[]", "A peer is an interface on another machine. Nothing is filtered there.", []Key{
+		{Name: "name", Required: true, Text: "A name that no other peer has."},
+		{Name: "addresses", Kind: KindAddrs, Required: true, Text: "Its addresses, at least one."},
+		{Name: "security_groups", Kind: KindNames, Required: true,
+			Text: "The groups that it has there, at least one."},
+	}},
+}
+
+// timeout is the key of an idle timeout.
+func timeout(name string, standard time.Duration, text string) Key {
+	low, high := policy.TimeoutRange(name)
+	return Key{
+		Name: name, Kind: KindNumber, Low: int(low / time.Second), High: int(high / time.Second),
+		Default: fmt.Sprint(int(standard / time.Second)), Text: text,
+	}
+}

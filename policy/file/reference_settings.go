@@ -1,0 +1,140 @@
+package file
+
+import (
+	"fmt"
+	"strings"
+
+	"sgfw/policy"
+)
+
+var standard = policy.DefaultSettings
+
+var settingsTable = []Part{
+	{"settings", "", []Key{
+		{Name: "tracking", Kind: KindWord, Default: standard.Tracking.String(),
+			Words: []string{policy.TrackingAlways.String(), policy.TrackingAWS.String()},
+			Text: `Which flows are tracked, and so outlive the rule that permitted them. always: every
+				flow. aws: as AWS does, not those of TCP and UDP that rules for everybody permit both
+				ways: the opening one by a single rule to 0.0.0.0/0 (or ::/0), the answers by a single
+				rule to 0.0.0.0/0 (or ::/0) for all ports. Each packet of such a flow needs a rule of
+				its direction, and the flow is cut when its rule goes. A running daemon can change
+				it: flows that are tracked already stay so.`},
+		{Name: "icmp_errors", Kind: KindWord, Default: standard.ICMPErrors.String(),
+			Words: []string{policy.ICMPErrorsRelated.String(), policy.ICMPErrorsRules.String()},
+			Text:  `related: an ICMP error about a live flow passes. rules: rules alone decide.`},
+		{Name: "exempt", Kind: KindWords, Words: namesOf(policy.Exemptions()), Default: "none",
+			Text: exemptText()},
+		{Name: "failsafe", Kind: KindMapping, Default: "all on",
+			Text: `What passes whatever the rules say because a machine without it loses its network:
+				its own traffic with its link, never what it routes. What is switched off is left to
+				the rules. Of a guest it is the guest's traffic with this machine. ARP and lo are in
+				no list: they are never filtered.`},
+		{Name: "datapath", Kind: KindWord, Default: string(standard.Datapath),
+			Words: []string{string(policy.DatapathUserspace)},
+			Later: []string{string(policy.DatapathOffload)},
+			Text: `What judges packets; sgfw status shows it. userspace: the daemon judges every
+				packet. offload is not yet supported and refused.`},
+		{Name: "on_stop", Kind: KindWord, Default: standard.OnStop.String(),
+			Words: []string{policy.OnStopRemove.String(), policy.OnStopKeep.String()},
+			Text: `What an ordered stop leaves. remove: nothing is filtered any more. keep: nothing
+				passes.`},
+		{Name: "on_failure", Kind: KindMapping, Default: "see below",
+			Text: "What holds when the daemon ends without order."},
+		{Name: "queues", Kind: KindMapping, Default: "see below",
+			Text: "The queues between kernel and daemon. A running daemon cannot change them."},
+		{Name: "queue_driver", Kind: KindWord, Default: string(standard.QueueDriver),
+			Words: wordsOf(policy.QueueDrivers()),
+			Text: `How packets are read. go-nfqueue is the slow and simple reference. A running daemon
+				cannot change it.`},
+		{Name: "max_flows", Kind: KindNumber, Low: 1, High: policy.MaxMaxFlows,
+			Default: fmt.Sprint(standard.MaxFlows),
+			Text: `How many flows are tracked at once, by all devices together. A guest can take them
+				all, and sgfw flows revoke --interface gives them back. A running daemon cannot change
+				it.`},
+		{Name: "watch", Kind: KindTruth, Default: "false",
+			Text: "Reload by itself when the file has changed and settled."},
+	}},
+	{"settings.failsafe", "", failsafeTable()},
+	{"settings.on_failure", "", []Key{
+		{Name: "gone", Kind: KindWord, Default: standard.OnGone.String(),
+			Words: []string{policy.FailDrop.String(), policy.FailAccept.String()},
+			Text: `The daemon died. drop: nothing but failsafes passes until it runs again or sgfw
+				cleanup. accept: nothing is filtered.`},
+	}},
+	{"settings.queues", "", []Key{
+		{Name: "base", Kind: KindNumber, Low: 1, High: policy.MaxQueueNumber,
+			Default: fmt.Sprint(standard.QueueBase),
+			Text:    "The number of the first queue. No other program may use the numbers."},
+		{Name: "count", Kind: KindNumber, Low: 0, High: policy.MaxQueues,
+			Default: fmt.Sprint(standard.QueueCount),
+			Text: fmt.Sprintf(`How many queues, each with a loop of its own. 0: one per CPU, at most
+				%d.`, policy.MaxQueues)},
+		{Name: "balance", Kind: KindWord, Default: standard.QueueBalance.String(),
+			Words: policy.Balances(),
+			Text: `Which queue takes a packet. cpu: the CPU that handles it chooses. hash: its
+				addresses choose, so that two machines always meet one queue. pinned: as cpu, with
+				each loop on a CPU of its own: the lowest latency, and less throughput for a single
+				flow.`},
+		{Name: "busy_poll", Kind: KindNumber, Low: 0,
+			High:    int(policy.MaxBusyPoll.Microseconds()),
+			Default: fmt.Sprint(standard.QueueBusyPoll.Microseconds()),
+			Text: `For how many microseconds a loop looks for further packets before it sleeps. It
+				does so only while packets come that close to each other, and leaves the CPU to
+				whoever wants it. 0: it sleeps at once.`},
+	}},
+}
+
+// failsafeTable are the keys of the failsafes, all on.
+func failsafeTable() (keys []Key) {
+	for _, f := range policy.Failsafes() {
+		text := strings.ToUpper(f.What()[:1]) + f.What()[1:] + ". "
+		switch {
+		case f.In() == f.Out():
+			text += "Both ways: " + f.In() + "."
+		case f.Out() == "":
+			text += "In: " + f.In() + "."
+		default:
+			text += "Out: " + f.Out() + ". In: " + f.In() + "."
+		}
+		keys = append(keys, Key{Name: f.String(), Kind: KindTruth, Default: "true", Text: text})
+	}
+	return keys
+}
+
+// exemptText describes settings.exempt with the addresses that there are.
+func exemptText() string {
+	list := func(x policy.Exemption) string {
+		names := make([]string, len(x.Addresses()))
+		for i, a := range x.Addresses() {
+			names[i] = a.String()
+		}
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf(`Services that pass whatever the rules say, as they do in AWS: what the machine
+		asks them, and the answers, for %d s after a UDP question. Nobody else's packets do, nor
+		connections from there; and while the daemon is dead, nothing of it. resolvers: DNS (UDP and
+		TCP %d) of the name servers in resolv.conf, followed live. metadata: the cloud's metadata
+		service, TCP %d of %s. time: AWS's time service, UDP %d of %s. Of what a host forwards nothing
+		is exempt. Guests have the same, but for metadata that another machine than this one would
+		answer: it would hand them this machine's credentials.`,
+		int(policy.AnswerTime.Seconds()), policy.PortDNS,
+		policy.PortMetadata, list(policy.ExemptMetadata), policy.PortTime, list(policy.ExemptTime))
+}
+
+// namesOf returns the names of failsafes or exemptions.
+func namesOf[T fmt.Stringer](list []T) []string {
+	out := make([]string, len(list))
+	for i, v := range list {
+		out[i] = v.String()
+	}
+	return out
+}
+
+// wordsOf returns words as plain text.
+func wordsOf[T ~string](list []T) []string {
+	out := make([]string, len(list))
+	for i, v := range list {
+		out[i] = string(v)
+	}
+	return out
+}
