@@ -97,16 +97,19 @@ func (d Devices) Match(device string) (index int, ok bool) {
 // (dev_valid_name, net/core/dev.c), nil when it can. The Problem has no Pos.
 func CheckDevice(pattern string) *Problem {
 	invalid := func(hint, format string, a ...any) *Problem {
-		return &Problem{Field: "device", Code: InvalidParameterValue, Message: fmt.Sprintf(format, a...), Hint: hint}
+		return &Problem{Field: "device", Code: InvalidParameterValue, Message: fmt.Sprintf(format, a...),
+			Hint: hint}
 	}
 	name, glob := strings.CutSuffix(pattern, "*")
 	switch {
 	case pattern == "":
 		return invalid("the name of a network device, such as eth0", "the device is empty")
 	case strings.Contains(name, "*"):
-		return invalid("one * at the end stands for any rest", "device %s has a * that is not its end", quote(pattern))
+		return invalid("one * at the end stands for any rest", "device %s has a * that is not its end",
+			quote(pattern))
 	case len(name) > MaxDeviceName:
-		return invalid("Linux allows 15 bytes", "device %s is longer than a device name can be", quote(pattern))
+		return invalid("Linux allows 15 bytes", "device %s is longer than a device name can be",
+			quote(pattern))
 	case !glob && name == Loopback:
 		return invalid("loopback traffic is never filtered", "device %q cannot be managed", name)
 	case !glob && (name == "." || name == ".."):
@@ -114,7 +117,8 @@ func CheckDevice(pattern string) *Problem {
 	}
 	for _, c := range name {
 		if c == '/' || c == ':' || c <= ' ' || c > '~' {
-			return invalid("", "device %s has a character that device names cannot have: %q", quote(pattern), string(c))
+			return invalid("", "device %s has a character that device names cannot have: %q", quote(pattern),
+				string(c))
 		}
 	}
 	return nil

@@ -25,8 +25,10 @@ func naiveMatch(p *Policy, device string) (int, bool) {
 }
 
 func TestMatch(t *testing.T) {
-	pool := []string{"eth0", "eth1", "eth0*", "eth*", "et*", "*", "e*", "veth-web-*", "veth-*", "lo", "l*", "lo*"}
-	devices := []string{"eth0", "eth1", "eth00", "eth2", "e", "veth-web-1", "veth-web", "veth-db", "lo", "lo0", "", "wlan0"}
+	pool := []string{"eth0", "eth1", "eth0*", "eth*", "et*", "*", "e*", "veth-web-*", "veth-*", "lo",
+		"l*", "lo*"}
+	devices := []string{"eth0", "eth1", "eth00", "eth2", "e", "veth-web-1", "veth-web", "veth-db",
+		"lo", "lo0", "", "wlan0"}
 	rnd := rand.New(rand.NewPCG(3, 3))
 	found := 0
 	for range 500 {
@@ -42,7 +44,8 @@ func TestMatch(t *testing.T) {
 				t.Fatalf("%q among %v: %d %v, want %d %v", d, pool[:len(p.Interfaces)], got, ok, want, wantOK)
 			}
 			if indexed, same := p.Devices().Match(d); same != ok || ok && indexed != got {
-				t.Fatalf("%q among %v: by the index %d %v, want %d %v", d, pool[:len(p.Interfaces)], indexed, same, got, ok)
+				t.Fatalf("%q among %v: by the index %d %v, want %d %v", d, pool[:len(p.Interfaces)], indexed,
+					same, got, ok)
 			}
 			if ok {
 				found++
@@ -55,12 +58,15 @@ func TestMatch(t *testing.T) {
 }
 
 func TestCheckDevice(t *testing.T) {
-	for _, good := range []string{"eth0", "veth-web-*", "*", "abcdefghijklmno", "abcdefghijklmno*", "eth0.100", "br-1", "lo1", "l*", ".a"} {
+	for _, good := range []string{
+		"eth0", "veth-web-*", "*", "abcdefghijklmno", "abcdefghijklmno*", "eth0.100", "br-1", "lo1", "l*",
+		".a"} {
 		if bad := CheckDevice(good); bad != nil {
 			t.Errorf("%q is refused: %v", good, bad)
 		}
 	}
-	for _, bad := range []string{"", "lo", "abcdefghijklmnop", "a*b", "**", "*a", "a/b", "a:b", "a b", "a\tb", "a\x00", "ä", ".", "..", strings.Repeat("a", 300)} {
+	for _, bad := range []string{"", "lo", "abcdefghijklmnop", "a*b", "**", "*a", "a/b", "a:b", "a b",
+		"a\tb", "a\x00", "ä", ".", "..", strings.Repeat("a", 300)} {
 		if CheckDevice(bad) == nil {
 			t.Errorf("%q passes", bad)
 		}

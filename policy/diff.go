@@ -49,33 +49,37 @@ func (c Change) String() string {
 // describe it the same way.
 func Diff(from, to *Policy) []Change {
 	d := &differ{ids: to.IDs}
-	diffNamed(d, "prefix list", from.PrefixLists, to.PrefixLists, func(l PrefixList) string { return l.Name }, func(a, b *PrefixList) {
-		d.sets(entries(a), entries(b))
-		d.value("max_entries", a.MaxEntries, b.MaxEntries)
-	})
-	diffNamed(d, "group", from.Groups, to.Groups, func(g Group) string { return g.Name }, func(a, b *Group) {
-		d.value("description", quote(a.Description), quote(b.Description))
-		d.sets(tags(a.Tags), tags(b.Tags))
-		for _, dir := range []Direction{Ingress, Egress} {
-			d.rule = func(what string) string { return d.ruleID(dir, what, a, b) }
-			d.sets(rules(dir, a), rules(dir, b))
-		}
-		d.rule = nil
-	})
-	diffNamed(d, "device", from.Interfaces, to.Interfaces, func(n Interface) string { return n.Device }, func(a, b *Interface) {
-		d.value("mode", a.Mode, b.Mode)
-		d.sets(each("group", a.Groups), each("group", b.Groups))
-		d.sets(each("address", a.Addresses), each("address", b.Addresses))
-		d.value("source_dest_check", a.SourceDestCheck, b.SourceDestCheck)
-		d.value("scope", scopeName(a.Scope), scopeName(b.Scope))
-		for _, t := range timeoutRanges {
-			d.value(t.key, inSeconds(t.get(a.Timeouts)), inSeconds(t.get(b.Timeouts)))
-		}
-	})
-	diffNamed(d, "peer", from.Remotes, to.Remotes, func(r Remote) string { return r.Name }, func(a, b *Remote) {
-		d.sets(each("group", a.Groups), each("group", b.Groups))
-		d.sets(each("address", a.Addresses), each("address", b.Addresses))
-	})
+	diffNamed(d, "prefix list", from.PrefixLists, to.PrefixLists,
+		func(l PrefixList) string { return l.Name }, func(a, b *PrefixList) {
+			d.sets(entries(a), entries(b))
+			d.value("max_entries", a.MaxEntries, b.MaxEntries)
+		})
+	diffNamed(d, "group", from.Groups, to.Groups, func(g Group) string { return g.Name },
+		func(a, b *Group) {
+			d.value("description", quote(a.Description), quote(b.Description))
+			d.sets(tags(a.Tags), tags(b.Tags))
+			for _, dir := range []Direction{Ingress, Egress} {
+				d.rule = func(what string) string { return d.ruleID(dir, what, a, b) }
+				d.sets(rules(dir, a), rules(dir, b))
+			}
+			d.rule = nil
+		})
+	diffNamed(d, "device", from.Interfaces, to.Interfaces,
+		func(n Interface) string { return n.Device }, func(a, b *Interface) {
+			d.value("mode", a.Mode, b.Mode)
+			d.sets(each("group", a.Groups), each("group", b.Groups))
+			d.sets(each("address", a.Addresses), each("address", b.Addresses))
+			d.value("source_dest_check", a.SourceDestCheck, b.SourceDestCheck)
+			d.value("scope", scopeName(a.Scope), scopeName(b.Scope))
+			for _, t := range timeoutRanges {
+				d.value(t.key, inSeconds(t.get(a.Timeouts)), inSeconds(t.get(b.Timeouts)))
+			}
+		})
+	diffNamed(d, "peer", from.Remotes, to.Remotes, func(r Remote) string { return r.Name },
+		func(a, b *Remote) {
+			d.sets(each("group", a.Groups), each("group", b.Groups))
+			d.sets(each("address", a.Addresses), each("address", b.Addresses))
+		})
 	d.part, d.id, d.whole = "quotas", "", false
 	for _, k := range quotaKeys {
 		d.value(k.key, *k.get(&from.Quotas), *k.get(&to.Quotas))
@@ -184,7 +188,8 @@ func (d *differ) sets(from, to map[string]string) {
 }
 
 // diffNamed pairs parts by name; one that is not there counts as empty.
-func diffNamed[T any](d *differ, kind string, from, to []T, name func(T) string, diff func(a, b *T)) {
+func diffNamed[T any](d *differ, kind string, from, to []T, name func(T) string,
+	diff func(a, b *T)) {
 	index := func(parts []T) map[string]*T {
 		m := make(map[string]*T, len(parts))
 		for i := range parts {

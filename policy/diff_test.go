@@ -19,21 +19,28 @@ func lines(cs []Change) string {
 }
 
 func TestDiff(t *testing.T) {
-	office := PrefixList{Name: "office", MaxEntries: 2, Entries: []PrefixEntry{{CIDR: netip.MustParsePrefix("198.51.100.0/24"), Description: "HQ"}}}
+	office := PrefixList{Name: "office", MaxEntries: 2,
+		Entries: []PrefixEntry{{CIDR: netip.MustParsePrefix("198.51.100.0/24"), Description: "HQ"}}}
 	from := &Policy{
 		PrefixLists: []PrefixList{office},
 		Groups: []Group{
-			{Name: "web", Description: "x", Ingress: []Rule{rule(TCP, 80, 80, anyPeer4), rule(TCP, 443, 443, anyPeer4)}, Egress: DefaultEgress(), Tags: map[string]string{"a": "1"}},
+			{Name: "web", Description: "x",
+				Ingress: []Rule{rule(TCP, 80, 80, anyPeer4), rule(TCP, 443, 443, anyPeer4)},
+				Egress:  DefaultEgress(), Tags: map[string]string{"a": "1"}},
 			{Name: "old", Description: "x", Ingress: []Rule{rule(UDP, 53, 53, anyPeer4)}},
 		},
-		Interfaces: []Interface{{Device: "eth0", Groups: []string{"web", "old"}, Timeouts: DefaultTimeouts}},
-		Remotes:    []Remote{{Name: "db-1", Addresses: []netip.Addr{netip.MustParseAddr("10.0.1.7")}, Groups: []string{"web"}}},
-		Quotas:     DefaultQuotas,
-		Settings:   DefaultSettings,
+		Interfaces: []Interface{{Device: "eth0", Groups: []string{"web", "old"},
+			Timeouts: DefaultTimeouts}},
+		Remotes: []Remote{{Name: "db-1", Addresses: []netip.Addr{netip.MustParseAddr("10.0.1.7")},
+			Groups: []string{"web"}}},
+		Quotas:   DefaultQuotas,
+		Settings: DefaultSettings,
 	}
 	described := rule(TCP, 443, 443, anyPeer4)
 	described.Description = "HTTPS"
-	office.Entries = []PrefixEntry{{CIDR: netip.MustParsePrefix("198.51.100.0/24"), Description: "Head office"}, {CIDR: netip.MustParsePrefix("192.0.2.0/24")}}
+	office.Entries = []PrefixEntry{
+		{CIDR: netip.MustParsePrefix("198.51.100.0/24"), Description: "Head office"},
+		{CIDR: netip.MustParsePrefix("192.0.2.0/24")}}
 	office.MaxEntries = 3
 	timers := DefaultTimeouts
 	timers.UDP = 60 * time.Second
@@ -41,17 +48,23 @@ func TestDiff(t *testing.T) {
 	quotas.RulesPerGroup, quotas.PrefixListEntries = 200, 50
 	settings := DefaultSettings
 	settings.Tracking = TrackingAWS
-	settings.OnStop, settings.OnGone, settings.MaxFlows, settings.Watch = OnStopKeep, FailAccept, 7, true
+	settings.OnStop, settings.OnGone, settings.MaxFlows, settings.Watch = OnStopKeep, FailAccept, 7,
+		true
 	to := &Policy{
 		PrefixLists: []PrefixList{office},
 		Groups: []Group{
-			{Name: "new", Description: "y", Ingress: []Rule{rule(ICMP, 8, -1, Peer{Kind: PeerPrefixList, Name: "office"})}},
-			{Name: "web", Description: "y", Ingress: []Rule{described, rule(TCP, 22, 22, Peer{Kind: PeerGroup, Name: "new"})}, Egress: DefaultEgress()},
+			{Name: "new", Description: "y",
+				Ingress: []Rule{rule(ICMP, 8, -1, Peer{Kind: PeerPrefixList, Name: "office"})}},
+			{Name: "web", Description: "y",
+				Ingress: []Rule{described, rule(TCP, 22, 22, Peer{Kind: PeerGroup, Name: "new"})},
+				Egress:  DefaultEgress()},
 		},
-		Interfaces: []Interface{{Device: "eth0", Groups: []string{"new", "web"}, Timeouts: timers, Mode: ModeGuest, Scope: "uplinks"}},
-		Remotes:    []Remote{{Name: "db-1", Addresses: []netip.Addr{netip.MustParseAddr("10.0.1.8")}, Groups: []string{"web"}}},
-		Quotas:     quotas,
-		Settings:   settings,
+		Interfaces: []Interface{{Device: "eth0", Groups: []string{"new", "web"}, Timeouts: timers,
+			Mode: ModeGuest, Scope: "uplinks"}},
+		Remotes: []Remote{{Name: "db-1", Addresses: []netip.Addr{netip.MustParseAddr("10.0.1.8")},
+			Groups: []string{"web"}}},
+		Quotas:   quotas,
+		Settings: settings,
 	}
 	want := `+ prefix list office: 192.0.2.0/24
 ~ prefix list office: 198.51.100.0/24: "HQ" → "Head office"
@@ -118,7 +131,8 @@ func TestDiffIsNothing(t *testing.T) {
 			return n
 		}
 		there, back := Diff(p, other), Diff(other, p)
-		if count(there, Added) != count(back, Removed) || count(there, Removed) != count(back, Added) || count(there, Changed) != count(back, Changed) {
+		if count(there, Added) != count(back, Removed) || count(there, Removed) != count(back, Added) ||
+			count(there, Changed) != count(back, Changed) {
 			t.Fatalf("seed %d: there\n%s\nback\n%s", seed, lines(there), lines(back))
 		}
 		if len(there) > 0 {

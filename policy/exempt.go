@@ -44,8 +44,9 @@ var exemptions = [NumExemptions]struct {
 	NoExemption:     {},
 	ExemptResolvers: {name: "resolvers", port: PortDNS, protocols: []Protocol{UDP, TCP}},
 	// The second address is that of ECS tasks.
-	ExemptMetadata: {"metadata", PortMetadata, []Protocol{TCP}, addresses("169.254.169.254", "169.254.170.2", "fd00:ec2::254")},
-	ExemptTime:     {"time", PortTime, []Protocol{UDP}, addresses("169.254.169.123", "fd00:ec2::123")},
+	ExemptMetadata: {"metadata", PortMetadata, []Protocol{TCP},
+		addresses("169.254.169.254", "169.254.170.2", "fd00:ec2::254")},
+	ExemptTime: {"time", PortTime, []Protocol{UDP}, addresses("169.254.169.123", "fd00:ec2::123")},
 }
 
 func addresses(list ...string) []netip.Addr {

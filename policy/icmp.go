@@ -38,20 +38,26 @@ func deadICMP(r *Rule) *Problem {
 		return nil
 	}
 	warn := func(field, hint, format string, a ...any) *Problem {
-		return &Problem{Field: field, Severity: SeverityWarning, Message: fmt.Sprintf(format, a...), Hint: hint}
+		return &Problem{Field: field, Severity: SeverityWarning, Message: fmt.Sprintf(format, a...),
+			Hint: hint}
 	}
 	highest, known := codes[r.From]
 	switch {
 	case !known && r.Protocol == ICMPv6 && r.From == 8:
-		return warn("from_port", "echo request of ICMPv6 is type 128", "icmpv6 has no type 8: the rule matches nothing")
+		return warn("from_port", "echo request of ICMPv6 is type 128",
+			"icmpv6 has no type 8: the rule matches nothing")
 	case !known && r.Protocol == ICMP && r.From == 128:
-		return warn("from_port", "echo request of ICMP is type 8", "icmp has no type 128: the rule matches nothing")
+		return warn("from_port", "echo request of ICMP is type 8",
+			"icmp has no type 128: the rule matches nothing")
 	case !known:
-		return warn("from_port", "", "%s type %d is not in use: the rule matches nothing", r.Protocol, r.From)
+		return warn("from_port", "", "%s type %d is not in use: the rule matches nothing", r.Protocol,
+			r.From)
 	case r.To > highest && highest == 0:
-		return warn("to_port", "its only code is 0", "%s type %d has no code %d: the rule matches nothing", r.Protocol, r.From, r.To)
+		return warn("to_port", "its only code is 0",
+			"%s type %d has no code %d: the rule matches nothing", r.Protocol, r.From, r.To)
 	case r.To > highest:
-		return warn("to_port", fmt.Sprintf("its codes are 0 to %d", highest), "%s type %d has no code %d: the rule matches nothing", r.Protocol, r.From, r.To)
+		return warn("to_port", fmt.Sprintf("its codes are 0 to %d", highest),
+			"%s type %d has no code %d: the rule matches nothing", r.Protocol, r.From, r.To)
 	}
 	return nil
 }
@@ -61,11 +67,13 @@ func deadICMP(r *Rule) *Problem {
 func wrongFamily(p Protocol, f Family) *Problem {
 	switch {
 	case p == ICMP && f == IPv6:
-		return &Problem{Severity: SeverityWarning, Message: "icmp over IPv6 does not exist: the rule matches nothing",
-			Hint: "for IPv6 write protocol: icmpv6 in a rule of its own"}
+		return &Problem{Severity: SeverityWarning,
+			Message: "icmp over IPv6 does not exist: the rule matches nothing",
+			Hint:    "for IPv6 write protocol: icmpv6 in a rule of its own"}
 	case p == ICMPv6 && f == IPv4:
-		return &Problem{Severity: SeverityWarning, Message: "icmpv6 over IPv4 does not exist: the rule matches nothing",
-			Hint: "for IPv4 write protocol: icmp in a rule of its own"}
+		return &Problem{Severity: SeverityWarning,
+			Message: "icmpv6 over IPv4 does not exist: the rule matches nothing",
+			Hint:    "for IPv4 write protocol: icmp in a rule of its own"}
 	}
 	return nil
 }

@@ -57,7 +57,8 @@ func (k IDs) Rule(group string, d Direction, r RuleID) string {
 	if r.Kind == PeerCIDR {
 		cidr = r.CIDR.String()
 	}
-	return k.id(RuleIDKind, group, d.String(), r.Protocol.String(), fmt.Sprint(r.From), fmt.Sprint(r.To), fmt.Sprint(uint8(r.Kind)), cidr, r.Name)
+	return k.id(RuleIDKind, group, d.String(), r.Protocol.String(), fmt.Sprint(r.From),
+		fmt.Sprint(r.To), fmt.Sprint(uint8(r.Kind)), cidr, r.Name)
 }
 
 // Peer returns the ID of the group or prefix list that a peer names, "" for a CIDR.
@@ -103,7 +104,8 @@ func (k IDKind) Check(s string) *Problem {
 			GroupID: MalformedGroupID, RuleIDKind: MalformedRuleID,
 			PrefixListID: MalformedPrefixListID, InterfaceID: MalformedInterfaceID,
 		}[k],
-		Message: fmt.Sprintf("%s is no ID", quote(s)), Hint: fmt.Sprintf("%s- and %d digits of 0-9 and a-f", k, idDigits),
+		Message: fmt.Sprintf("%s is no ID", quote(s)),
+		Hint:    fmt.Sprintf("%s- and %d digits of 0-9 and a-f", k, idDigits),
 	}
 }
 

@@ -18,8 +18,9 @@ func TestIDShape(t *testing.T) {
 	seen := make(map[string]bool)
 	for _, k := range []IDs{testIDs, {9}} {
 		for id, kind := range map[string]IDKind{
-			k.Group("web"): GroupID, k.Rule("web", Ingress, web.ID()): RuleIDKind, k.PrefixList("web"): PrefixListID,
-			k.Interface("web"): InterfaceID, k.Remote("web"): InterfaceID,
+			k.Group("web"): GroupID, k.Rule("web", Ingress, web.ID()): RuleIDKind,
+			k.PrefixList("web"): PrefixListID,
+			k.Interface("web"):  InterfaceID, k.Remote("web"): InterfaceID,
 		} {
 			if !regexp.MustCompile("^"+string(kind)+"-[0-9a-f]{17}$").MatchString(id) || seen[id] {
 				t.Errorf("%q is no ID of a %s, or was there before", id, kind)
@@ -59,15 +60,18 @@ func TestRuleIdentity(t *testing.T) {
 	}
 	all := map[string]string{want: "the rule"}
 	for what, got := range map[string]string{
-		"another group":                  id("app", Ingress, base),
-		"the other direction":            id("web", Egress, base),
-		"another protocol":               id("web", Ingress, rule(UDP, 443, 443, anyPeer4)),
-		"another first port":             id("web", Ingress, rule(TCP, 44, 443, anyPeer4)),
-		"another last port":              id("web", Ingress, rule(TCP, 443, 444, anyPeer4)),
-		"another CIDR":                   id("web", Ingress, rule(TCP, 443, 443, Peer{CIDR: netip.MustParsePrefix("0.0.0.0/1")})),
-		"another family":                 id("web", Ingress, rule(TCP, 443, 443, Peer{CIDR: AnyIPv6})),
-		"a group":                        id("web", Ingress, rule(TCP, 443, 443, Peer{Kind: PeerGroup, Name: "x"})),
-		"a prefix list of the same name": id("web", Ingress, rule(TCP, 443, 443, Peer{Kind: PeerPrefixList, Name: "x"})),
+		"another group":       id("app", Ingress, base),
+		"the other direction": id("web", Egress, base),
+		"another protocol":    id("web", Ingress, rule(UDP, 443, 443, anyPeer4)),
+		"another first port":  id("web", Ingress, rule(TCP, 44, 443, anyPeer4)),
+		"another last port":   id("web", Ingress, rule(TCP, 443, 444, anyPeer4)),
+		"another CIDR": id("web", Ingress,
+			rule(TCP, 443, 443, Peer{CIDR: netip.MustParsePrefix("0.0.0.0/1")})),
+		"another family": id("web", Ingress, rule(TCP, 443, 443, Peer{CIDR: AnyIPv6})),
+		"a group": id("web", Ingress,
+			rule(TCP, 443, 443, Peer{Kind: PeerGroup, Name: "x"})),
+		"a prefix list of the same name": id("web", Ingress,
+			rule(TCP, 443, 443, Peer{Kind: PeerPrefixList, Name: "x"})),
 	} {
 		if other, dup := all[got]; dup {
 			t.Errorf("%s has the ID of %s", what, other)
@@ -85,11 +89,15 @@ func TestIDCheck(t *testing.T) {
 		digits string
 		code   Code
 	}{
-		{GroupID, hex17, ""}, {GroupID, hex8, ""}, {PrefixListID, hex17, ""}, {PrefixListID, hex8, ""}, {RuleIDKind, hex17, ""}, {InterfaceID, hex17, ""},
+		{GroupID, hex17, ""}, {GroupID, hex8, ""}, {PrefixListID, hex17, ""}, {PrefixListID, hex8, ""},
+		{RuleIDKind, hex17, ""}, {InterfaceID, hex17, ""},
 		{RuleIDKind, hex8, MalformedRuleID},
-		{GroupID, "", MalformedGroupID}, {GroupID, hex17 + "0", MalformedGroupID}, {GroupID, hex17[1:], MalformedGroupID},
-		{GroupID, "0123456789ABCDEF0", MalformedGroupID}, {GroupID, "0123456789abcdefg", MalformedGroupID}, {GroupID, "web", MalformedGroupID},
-		{RuleIDKind, "x", MalformedRuleID}, {PrefixListID, "x", MalformedPrefixListID}, {InterfaceID, "x", MalformedInterfaceID},
+		{GroupID, "", MalformedGroupID}, {GroupID, hex17 + "0", MalformedGroupID},
+		{GroupID, hex17[1:], MalformedGroupID},
+		{GroupID, "0123456789ABCDEF0", MalformedGroupID},
+		{GroupID, "0123456789abcdefg", MalformedGroupID}, {GroupID, "web", MalformedGroupID},
+		{RuleIDKind, "x", MalformedRuleID}, {PrefixListID, "x", MalformedPrefixListID},
+		{InterfaceID, "x", MalformedInterfaceID},
 	} {
 		s := string(tc.kind) + "-" + tc.digits
 		code := Code("")
@@ -100,12 +108,15 @@ func TestIDCheck(t *testing.T) {
 			t.Errorf("%s: %q, want %q", s, code, tc.code)
 		}
 	}
-	for kind, code := range map[IDKind]Code{GroupID: GroupNotFound, RuleIDKind: RuleNotFound, PrefixListID: PrefixListNotFound, InterfaceID: InterfaceNotFound} {
+	for kind, code := range map[IDKind]Code{
+		GroupID: GroupNotFound, RuleIDKind: RuleNotFound, PrefixListID: PrefixListNotFound,
+		InterfaceID: InterfaceNotFound} {
 		if got := kind.NotFound(string(kind) + "-" + hex17); got.Code != code {
 			t.Errorf("%s: %q, want %q", kind, got.Code, code)
 		}
 	}
-	if RuleIDKind.Check("sg-"+hex17) == nil || GroupID.Check("sgr-"+hex17) == nil || GroupID.Meant("sgr-"+hex17) {
+	if RuleIDKind.Check("sg-"+hex17) == nil || GroupID.Check("sgr-"+hex17) == nil ||
+		GroupID.Meant("sgr-"+hex17) {
 		t.Error("the ID of a group is that of a rule")
 	}
 }
@@ -114,7 +125,8 @@ func TestIDCheck(t *testing.T) {
 func TestDiffNamesIDs(t *testing.T) {
 	parity.Proves(t, "R3", "R7")
 	with := func(rules ...Rule) *Policy {
-		return &Policy{IDs: testIDs, Settings: DefaultSettings, Groups: []Group{{Name: "web", Description: "x", Ingress: rules}}}
+		return &Policy{IDs: testIDs, Settings: DefaultSettings,
+			Groups: []Group{{Name: "web", Description: "x", Ingress: rules}}}
 	}
 	described := rule(TCP, 443, 443, anyPeer4)
 	described.Description = "HTTPS"

@@ -72,9 +72,12 @@ var timeoutRanges = []struct {
 	get       func(Timeouts) time.Duration
 	low, high time.Duration
 }{
-	{"tcp_established_timeout", func(t Timeouts) time.Duration { return t.TCPEstablished }, 60 * time.Second, 432000 * time.Second},
-	{"udp_timeout", func(t Timeouts) time.Duration { return t.UDP }, 30 * time.Second, 60 * time.Second},
-	{"udp_stream_timeout", func(t Timeouts) time.Duration { return t.UDPStream }, 60 * time.Second, 180 * time.Second},
+	{"tcp_established_timeout", func(t Timeouts) time.Duration { return t.TCPEstablished },
+		60 * time.Second, 432000 * time.Second},
+	{"udp_timeout", func(t Timeouts) time.Duration { return t.UDP }, 30 * time.Second,
+		60 * time.Second},
+	{"udp_stream_timeout", func(t Timeouts) time.Duration { return t.UDPStream }, 60 * time.Second,
+		180 * time.Second},
 }
 
 // TimeoutRange is the range that AWS documents for a key under `connection_tracking:`,

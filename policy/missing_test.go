@@ -11,7 +11,8 @@ import (
 func TestSince(t *testing.T) {
 	parity.Proves(t, "R46", "R24")
 	list := Peer{Kind: PeerPrefixList, Name: "office"}
-	before := attachedTo(Group{Name: "web"}, Group{Name: "app", Ingress: []Rule{rule(TCP, 1, 1, list)}})
+	before := attachedTo(Group{Name: "web"},
+		Group{Name: "app", Ingress: []Rule{rule(TCP, 1, 1, list)}})
 	before.PrefixLists = []PrefixList{{Name: "office"}, {Name: "unused"}}
 	after := attachedTo(Group{Name: "app", Ingress: []Rule{
 		rule(TCP, 1, 1, list),
@@ -22,7 +23,9 @@ func TestSince(t *testing.T) {
 	}})
 	after.Interfaces[0].Groups = []string{"web"}
 	problems := Validate(after)
-	if got, want := codes(problems), "InvalidGroup.NotFound InvalidGroup.NotFound InvalidGroup.NotFound InvalidGroup.NotFound InvalidPrefixListID.NotFound InvalidPrefixListID.NotFound"; got != want {
+	if got, want := codes(problems),
+		"InvalidGroup.NotFound InvalidGroup.NotFound InvalidGroup.NotFound InvalidGroup.NotFound "+
+			"InvalidPrefixListID.NotFound InvalidPrefixListID.NotFound"; got != want {
 		t.Fatalf("codes %s, want %s", got, want)
 	}
 	var used, others int
@@ -51,7 +54,8 @@ func TestSince(t *testing.T) {
 func TestGroupsThatCanGo(t *testing.T) {
 	parity.Proves(t, "R47")
 	self := Peer{Kind: PeerGroup, Name: "cluster", Self: true}
-	before := attachedTo(Group{Name: "web"}, Group{Name: "cluster", Ingress: []Rule{rule(TCP, 1, 1, self)}})
+	before := attachedTo(Group{Name: "web"},
+		Group{Name: "cluster", Ingress: []Rule{rule(TCP, 1, 1, self)}})
 	before.Interfaces = before.Interfaces[:1]
 	if err := Validate(before).Err(); err != nil {
 		t.Fatal(err)

@@ -70,7 +70,8 @@ func FamilyOf(c netip.Prefix) Family {
 // zones and leading zeros (R21) are refused by a Problem without Pos.
 func ParseCIDR(s string) (netip.Prefix, *Problem) {
 	invalid := func(hint, format string, a ...any) (netip.Prefix, *Problem) {
-		return netip.Prefix{}, &Problem{Code: InvalidParameterValue, Message: fmt.Sprintf(format, a...), Hint: hint}
+		return netip.Prefix{}, &Problem{
+			Code: InvalidParameterValue, Message: fmt.Sprintf(format, a...), Hint: hint}
 	}
 	prefix, err := netip.ParsePrefix(s)
 	if err == nil {
@@ -90,16 +91,19 @@ func ParseCIDR(s string) (netip.Prefix, *Problem) {
 	case strings.HasPrefix(s, "sg-"):
 		return invalid("groups go under security_groups, by name", "%s is not a CIDR", quote(s))
 	case addrErr == nil && addr.Is4In6():
-		return invalid(fmt.Sprintf("write the IPv4 address %s/32", addr.Unmap()), "%s is an IPv4-mapped IPv6 address", quote(s))
+		return invalid(fmt.Sprintf("write the IPv4 address %s/32", addr.Unmap()),
+			"%s is an IPv4-mapped IPv6 address", quote(s))
 	case addrErr == nil && addr.Zone() != "":
 		return invalid("leave out %"+addr.Zone(), "%s has a zone", quote(s))
 	case addrErr == nil && !slashed:
-		return invalid(fmt.Sprintf("a single address is %s/%d", addr, addr.BitLen()), "%s is an address without a prefix length", quote(s))
+		return invalid(fmt.Sprintf("a single address is %s/%d", addr, addr.BitLen()),
+			"%s is an address without a prefix length", quote(s))
 	case addrErr == nil:
 		return invalid(fmt.Sprintf("%s takes /0 to /%d", familyOf(addr), addr.BitLen()),
 			"%s has a bad prefix length %s", quote(s), quote(length))
 	case leadingZero(address):
-		return invalid("write decimal octets without leading zeros", "%s has an octet with a leading zero", quote(s))
+		return invalid("write decimal octets without leading zeros",
+			"%s has an octet with a leading zero", quote(s))
 	}
 	return invalid("such as 10.0.0.0/8 or 2001:db8::/32", "%s is not a CIDR", quote(s))
 }
@@ -136,7 +140,8 @@ func leadingZero(s string) bool {
 // a group (R27). The Problem has no Pos.
 func ParseAddress(s string) (netip.Addr, *Problem) {
 	invalid := func(hint, format string, a ...any) (netip.Addr, *Problem) {
-		return netip.Addr{}, &Problem{Code: InvalidParameterValue, Message: fmt.Sprintf(format, a...), Hint: hint}
+		return netip.Addr{}, &Problem{
+			Code: InvalidParameterValue, Message: fmt.Sprintf(format, a...), Hint: hint}
 	}
 	a, err := netip.ParseAddr(s)
 	if err != nil {

@@ -28,11 +28,17 @@ func TestParseCIDR(t *testing.T) {
 	}
 	for _, s := range []string{
 		"", "10.0.0.1", "2001:db8::1", // R17
-		"10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/08", "10.0.0.0/", "/8", "10.0.0/8", "10.0.0.0.0/8", "10.0.0.0/8\n", " 10.0.0.0/8", "10.0.0.0/8/8", // R18
-		"2001:db8::/129", "2001:db8:::/32", "pl-12345678", "sg-12345678", "any", "10.0.0.0/0x8", "10.0.0.0/+8", "256.0.0.0/8", "0xa.0.0.0/8",
-		"010.0.0.0/8", "10.00.0.0/8", "::ffff:10.0.0.1/128", "::ffff:10.0.0.1/96", "::ffff:a00:1/104", "::ffff:10.0.0.1", "fe80::1%eth0/64", "fe80::1%eth0", // R21
+		// R18
+		"10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/08", "10.0.0.0/", "/8", "10.0.0/8", "10.0.0.0.0/8",
+		"10.0.0.0/8\n", " 10.0.0.0/8", "10.0.0.0/8/8",
+		"2001:db8::/129", "2001:db8:::/32", "pl-12345678", "sg-12345678", "any", "10.0.0.0/0x8",
+		"10.0.0.0/+8", "256.0.0.0/8", "0xa.0.0.0/8",
+		// R21
+		"010.0.0.0/8", "10.00.0.0/8", "::ffff:10.0.0.1/128", "::ffff:10.0.0.1/96", "::ffff:a00:1/104",
+		"::ffff:10.0.0.1", "fe80::1%eth0/64", "fe80::1%eth0",
 	} {
-		if got, bad := ParseCIDR(s); bad == nil || bad.Code != InvalidParameterValue || bad.Severity != SeverityError {
+		if got, bad := ParseCIDR(s); bad == nil || bad.Code != InvalidParameterValue ||
+			bad.Severity != SeverityError {
 			t.Errorf("ParseCIDR(%q) = %v, %v; want it refused", s, got, bad)
 		}
 	}
@@ -71,7 +77,8 @@ func TestParseAddress(t *testing.T) {
 	}
 	for s, why := range map[string]string{
 		"10.0.1.7/32": "CIDR", "": "not an address", "db-1": "not an address", "10.1": "not an address",
-		"fe80::1": "link-local", "169.254.1.1": "link-local", "fe80::1%eth0": "zone", "fd00::1%eth0": "zone",
+		"fe80::1": "link-local", "169.254.1.1": "link-local", "fe80::1%eth0": "zone",
+		"fd00::1%eth0":    "zone",
 		"::ffff:10.0.0.1": "mapped", "0.0.0.0": "no address", "::": "no address",
 		"224.0.0.1": "unicast", "ff02::1": "unicast", "255.255.255.255": "unicast",
 	} {

@@ -156,10 +156,12 @@ func (ps Problems) Limit(n int) Problems {
 		}
 	}
 	if errs > n {
-		rest = append(rest, Problem{Severity: SeverityError, Message: fmt.Sprintf("and %d more errors", errs-n)})
+		rest = append(rest, Problem{Severity: SeverityError,
+			Message: fmt.Sprintf("and %d more errors", errs-n)})
 	}
 	if others > n {
-		rest = append(rest, Problem{Severity: SeverityNotice, Message: fmt.Sprintf("and %d more warnings and notices", others-n)})
+		rest = append(rest, Problem{Severity: SeverityNotice,
+			Message: fmt.Sprintf("and %d more warnings and notices", others-n)})
 	}
 	return append(kept, rest...)
 }

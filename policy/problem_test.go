@@ -25,7 +25,8 @@ func TestProblemsError(t *testing.T) {
 	if got := ps.Error(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
-	if ps.Err() == nil || ps.Of(SeverityWarning).Err() != nil || ps.Of(SeverityNotice).Err() != nil || Problems(nil).Err() != nil {
+	if ps.Err() == nil || ps.Of(SeverityWarning).Err() != nil || ps.Of(SeverityNotice).Err() != nil ||
+		Problems(nil).Err() != nil {
 		t.Error("Err is about errors only")
 	}
 	if got := len(ps.Of(SeverityError)); got != 3 {
@@ -47,7 +48,8 @@ func TestPosString(t *testing.T) {
 func TestLimit(t *testing.T) {
 	var ps Problems
 	for i := range 10 {
-		ps = append(ps, Problem{Pos: Pos{Line: 10 - i}, Message: "m"}, Problem{Pos: Pos{Line: 10 - i}, Message: "w", Severity: SeverityWarning})
+		ps = append(ps, Problem{Pos: Pos{Line: 10 - i}, Message: "m"},
+			Problem{Pos: Pos{Line: 10 - i}, Message: "w", Severity: SeverityWarning})
 	}
 	if got := len(ps.Limit(10)); got != 20 {
 		t.Errorf("%d of 20 are left", got)

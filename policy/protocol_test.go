@@ -30,7 +30,8 @@ func TestProtocols(t *testing.T) {
 			t.Errorf("protocol %v: valid %v, ports %v, ICMP %v", p, p.Valid(), p.HasPorts(), p.IsICMP())
 		}
 	}
-	for _, s := range []string{"", " tcp", "tcp ", "all", "esp", "256", "-2", "+6", "06", "6.0", "0x6", "1e1", "99999999999999999999", "tcp6", "ıcmp"} {
+	for _, s := range []string{"", " tcp", "tcp ", "all", "esp", "256", "-2", "+6", "06", "6.0", "0x6",
+		"1e1", "99999999999999999999", "tcp6", "ıcmp"} {
 		if p, bad := ParseProtocol(s); bad == nil || bad.Code != InvalidParameterValue {
 			t.Errorf("ParseProtocol(%q) = %v, %v; want it refused", s, p, bad)
 		}
@@ -42,7 +43,8 @@ func TestProtocols(t *testing.T) {
 
 // TestCheckRange is the table of protocols, ports, types and codes.
 func TestCheckRange(t *testing.T) {
-	parity.Proves(t, "ports given", "ports outside", "ports reversed", "icmp given", "icmp half", "icmp any code", "icmp outside", "R13")
+	parity.Proves(t, "ports given", "ports outside", "ports reversed", "icmp given", "icmp half",
+		"icmp any code", "icmp outside", "R13")
 	for _, tt := range []struct {
 		p        Protocol
 		from, to int
@@ -72,7 +74,8 @@ func TestCheckRange(t *testing.T) {
 		{132, 80, 80, "from_port"}, // R13: SCTP has no port filter
 	} {
 		bad := CheckRange(tt.p, tt.from, tt.to)
-		if (bad == nil) != (tt.field == "") || bad != nil && (bad.Field != tt.field || bad.Code != InvalidParameterValue) {
+		if (bad == nil) != (tt.field == "") || bad != nil &&
+			(bad.Field != tt.field || bad.Code != InvalidParameterValue) {
 			t.Errorf("%v %d %d: %v, want a problem of %q", tt.p, tt.from, tt.to, bad, tt.field)
 		}
 	}

@@ -48,8 +48,10 @@ var quotaKeys = []struct {
 	get     func(*Quotas) *int
 	ceiling int
 }{
-	{"rules_per_security_group", func(q *Quotas) *int { return &q.RulesPerGroup }, MaxRulesPerInterface},
-	{"security_groups_per_interface", func(q *Quotas) *int { return &q.GroupsPerInterface }, MaxGroupsPerInterface},
+	{"rules_per_security_group", func(q *Quotas) *int { return &q.RulesPerGroup },
+		MaxRulesPerInterface},
+	{"security_groups_per_interface", func(q *Quotas) *int { return &q.GroupsPerInterface },
+		MaxGroupsPerInterface},
 	{"security_groups", func(q *Quotas) *int { return &q.Groups }, 0},
 	{"prefix_lists", func(q *Quotas) *int { return &q.PrefixLists }, 0},
 	{"prefix_list_entries", func(q *Quotas) *int { return &q.PrefixListEntries }, 0},
@@ -91,7 +93,8 @@ func (q Quotas) check(report func(Problem)) bool {
 	sound := true
 	invalid := func(code Code, key, hint, format string, a ...any) {
 		sound = false
-		report(Problem{Field: "quotas." + key, Code: code, Message: fmt.Sprintf(format, a...), Hint: hint})
+		report(Problem{Field: "quotas." + key, Code: code, Message: fmt.Sprintf(format, a...),
+			Hint: hint})
 	}
 	for _, k := range quotaKeys {
 		switch n := *k.get(&q); {
@@ -99,12 +102,14 @@ func (q Quotas) check(report func(Problem)) bool {
 		case k.ceiling == 0:
 			invalid(InvalidParameterValue, k.key, "at least 1", "quotas.%s %d is out of range", k.key, n)
 		default:
-			invalid(InvalidParameterValue, k.key, fmt.Sprintf("1 to %d", k.ceiling), "quotas.%s %d is out of range", k.key, n)
+			invalid(InvalidParameterValue, k.key, fmt.Sprintf("1 to %d", k.ceiling),
+				"quotas.%s %d is out of range", k.key, n)
 		}
 	}
 	if sound && q.RulesPerGroup > MaxRulesPerInterface/q.GroupsPerInterface {
 		invalid(InvalidParameterCombination, "rules_per_security_group",
-			fmt.Sprintf("with %d groups on an interface at most %d rules in each; raising one quota lowers the ceiling of the other",
+			fmt.Sprintf("with %d groups on an interface at most %d rules in each; raising one quota "+
+				"lowers the ceiling of the other",
 				q.GroupsPerInterface, MaxRulesPerInterface/q.GroupsPerInterface),
 			"%d rules in each of %d groups are more than the %d that AWS grants an interface",
 			q.RulesPerGroup, q.GroupsPerInterface, MaxRulesPerInterface)

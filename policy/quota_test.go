@@ -47,7 +47,9 @@ func attachedTo(groups ...Group) *Policy {
 		if g.Description == "" {
 			g.Description = "x"
 		}
-		p.Interfaces = append(p.Interfaces, Interface{Device: "eth" + string(rune('0'+i)), Groups: []string{g.Name}, Timeouts: DefaultTimeouts})
+		p.Interfaces = append(p.Interfaces,
+			Interface{Device: "eth" + string(rune('0'+i)), Groups: []string{g.Name},
+				Timeouts: DefaultTimeouts})
 	}
 	return p
 }
@@ -65,7 +67,8 @@ func TestQuotaCounters(t *testing.T) {
 	}
 	twoPorts = append(twoPorts, twoPorts[0])
 	twoPorts[60].From, twoPorts[60].To, twoPorts[60].Index = 23, 23, 60
-	const one, two = "RulesPerSecurityGroupLimitExceeded", "RulesPerSecurityGroupLimitExceeded RulesPerSecurityGroupLimitExceeded"
+	const one, two = "RulesPerSecurityGroupLimitExceeded",
+		"RulesPerSecurityGroupLimitExceeded RulesPerSecurityGroupLimitExceeded"
 	for _, tt := range []struct {
 		name string
 		g    Group
@@ -77,7 +80,8 @@ func TestQuotaCounters(t *testing.T) {
 		{"61 IPv4 out", Group{Egress: many(61, IPv4)}, one},
 		{"61 IPv6 out", Group{Egress: many(61, IPv6)}, one},
 		{"60 of each and a group", Group{Ingress: append(both[:120:120], peer)}, two},
-		{"59 of each and a group", Group{Ingress: append(append(many(59, IPv4), many(59, IPv6)...), peer)}, ""},
+		{"59 of each and a group", Group{
+			Ingress: append(append(many(59, IPv4), many(59, IPv6)...), peer)}, ""},
 		{"60 ranges of ports", Group{Ingress: wide}, ""},
 		{"60 CIDRs, one of them with two ports", Group{Ingress: twoPorts}, one},
 	} {
@@ -140,12 +144,15 @@ func TestNearQuotas(t *testing.T) {
 		{"48 rules", func(p *Policy) { p.Groups[0].Ingress = many(48, IPv4) }, 1, 0},
 		{"60 rules", func(p *Policy) { p.Groups[0].Ingress = many(60, IPv4) }, 1, 0},
 		{"61 rules", func(p *Policy) { p.Groups[0].Ingress = many(61, IPv4) }, 0, 1},
-		{"48 rules of a larger quota", func(p *Policy) { p.Groups[0].Ingress, p.Quotas.RulesPerGroup = many(48, IPv4), 61 }, 0, 0},
+		{"48 rules of a larger quota",
+			func(p *Policy) { p.Groups[0].Ingress, p.Quotas.RulesPerGroup = many(48, IPv4), 61 }, 0, 0},
 		{"48 rules in three counters", func(p *Policy) {
 			p.Groups[0].Ingress = append(many(48, IPv4), many(48, IPv6)...)
 			p.Groups[0].Egress = many(48, IPv6)
 		}, 3, 0},
-		{"a quota of 1, used up", func(p *Policy) { p.Quotas.RulesPerGroup, p.Groups[0].Egress = 1, DefaultEgress() }, 2, 0},
+		{"a quota of 1, used up", func(p *Policy) {
+			p.Quotas.RulesPerGroup, p.Groups[0].Egress = 1, DefaultEgress()
+		}, 2, 0},
 		{"7 of 10 groups", func(p *Policy) { p.Quotas.Groups, p.Groups = 10, groups(7) }, 0, 0},
 		{"8 of 10 groups", func(p *Policy) { p.Quotas.Groups, p.Groups = 10, groups(8) }, 1, 0},
 		{"11 of 10 groups", func(p *Policy) { p.Quotas.Groups, p.Groups = 10, groups(11) }, 0, 1},
@@ -178,17 +185,27 @@ func TestQuotaCeilings(t *testing.T) {
 	}{
 		{func(*Quotas) {}, ""},
 		{func(q *Quotas) { q.RulesPerGroup = 200 }, ""}, // 200 × 5 = 1000
-		{func(q *Quotas) { q.RulesPerGroup = 201 }, "InvalidParameterCombination quotas.rules_per_security_group"},
+		{func(q *Quotas) { q.RulesPerGroup = 201 },
+			"InvalidParameterCombination quotas.rules_per_security_group"},
 		{func(q *Quotas) { q.GroupsPerInterface = 16 }, ""}, // 60 × 16 = 960
-		{func(q *Quotas) { q.GroupsPerInterface, q.RulesPerGroup = 16, 63 }, "InvalidParameterCombination quotas.rules_per_security_group"},
-		{func(q *Quotas) { q.GroupsPerInterface, q.RulesPerGroup = 17, 1 }, "InvalidParameterValue quotas.security_groups_per_interface"},
+		{func(q *Quotas) { q.GroupsPerInterface, q.RulesPerGroup = 16, 63 },
+			"InvalidParameterCombination quotas.rules_per_security_group"},
+		{func(q *Quotas) { q.GroupsPerInterface, q.RulesPerGroup = 17, 1 },
+			"InvalidParameterValue quotas.security_groups_per_interface"},
 		{func(q *Quotas) { q.GroupsPerInterface, q.RulesPerGroup = 1, 1000 }, ""},
-		{func(q *Quotas) { q.GroupsPerInterface, q.RulesPerGroup = 1, 1001 }, "InvalidParameterValue quotas.rules_per_security_group"},
-		{func(q *Quotas) { q.RulesPerGroup = 0 }, "InvalidParameterValue quotas.rules_per_security_group"},
-		{func(q *Quotas) { q.GroupsPerInterface = -1 }, "InvalidParameterValue quotas.security_groups_per_interface"},
-		{func(q *Quotas) { q.Groups, q.PrefixLists, q.PrefixListEntries = 9999999, 9999999, 9999999 }, ""},
-		{func(q *Quotas) { *q = Quotas{} }, "InvalidParameterValue quotas.rules_per_security_group, InvalidParameterValue quotas.security_groups_per_interface, " +
-			"InvalidParameterValue quotas.security_groups, InvalidParameterValue quotas.prefix_lists, InvalidParameterValue quotas.prefix_list_entries"},
+		{func(q *Quotas) { q.GroupsPerInterface, q.RulesPerGroup = 1, 1001 },
+			"InvalidParameterValue quotas.rules_per_security_group"},
+		{func(q *Quotas) { q.RulesPerGroup = 0 },
+			"InvalidParameterValue quotas.rules_per_security_group"},
+		{func(q *Quotas) { q.GroupsPerInterface = -1 },
+			"InvalidParameterValue quotas.security_groups_per_interface"},
+		{func(q *Quotas) { q.Groups, q.PrefixLists, q.PrefixListEntries = 9999999, 9999999, 9999999 },
+			""},
+		{func(q *Quotas) { *q = Quotas{} },
+			"InvalidParameterValue quotas.rules_per_security_group, InvalidParameterValue " +
+				"quotas.security_groups_per_interface, " +
+				"InvalidParameterValue quotas.security_groups, InvalidParameterValue quotas.prefix_lists, " +
+				"InvalidParameterValue quotas.prefix_list_entries"},
 	} {
 		// What the policy holds is not held against quotas that are none.
 		p := attachedTo(Group{Name: "a", Ingress: many(1, IPv4)})

@@ -65,7 +65,8 @@ const (
 // or a Problem whose Pos is for the caller to fill in.
 func CheckRange(p Protocol, from, to int) *Problem {
 	invalid := func(field, hint, format string, a ...any) *Problem {
-		return &Problem{Field: field, Code: InvalidParameterValue, Message: fmt.Sprintf(format, a...), Hint: hint}
+		return &Problem{Field: field, Code: InvalidParameterValue, Message: fmt.Sprintf(format, a...),
+			Hint: hint}
 	}
 	switch {
 	case p.HasPorts():
@@ -86,10 +87,12 @@ func CheckRange(p Protocol, from, to int) *Problem {
 		}
 	case p.IsICMP():
 		if from < -1 || from > MaxICMPType {
-			return invalid("from_port", "from_port is the type: 0 to 255, or -1 for all", "%s type %d is out of range", p, from)
+			return invalid("from_port", "from_port is the type: 0 to 255, or -1 for all",
+				"%s type %d is out of range", p, from)
 		}
 		if to < -1 || to > MaxICMPCode {
-			return invalid("to_port", "to_port is the code: 0 to 255, or -1 for all", "%s code %d is out of range", p, to)
+			return invalid("to_port", "to_port is the code: 0 to 255, or -1 for all",
+				"%s code %d is out of range", p, to)
 		}
 		if from == -1 && to != -1 {
 			return invalid("to_port", "set to_port to -1, or name a type in from_port",

@@ -177,24 +177,31 @@ const (
 // check reports settings out of range; fields are keys under `settings:`.
 func (s Settings) check(report func(Problem)) {
 	invalid := func(field, hint, format string, a ...any) {
-		report(Problem{Field: field, Code: InvalidParameterValue, Message: fmt.Sprintf(format, a...), Hint: hint})
+		report(Problem{Field: field, Code: InvalidParameterValue, Message: fmt.Sprintf(format, a...),
+			Hint: hint})
 	}
 	if s.QueueBase == 0 {
-		invalid("settings.queues.base", "queue 0 is what other programs take first; 1 to 65535", "queues.base 0 is out of range")
+		invalid("settings.queues.base", "queue 0 is what other programs take first; 1 to 65535",
+			"queues.base 0 is out of range")
 	}
 	if s.QueueCount < 0 || s.QueueCount > MaxQueues {
-		invalid("settings.queues.count", "0 to 8; 0 is one per CPU", "queues.count %d is out of range", s.QueueCount)
+		invalid("settings.queues.count", "0 to 8; 0 is one per CPU", "queues.count %d is out of range",
+			s.QueueCount)
 	} else if last := int(s.QueueBase) + max(s.QueueCount, 1) - 1; last > 65535 {
-		invalid("settings.queues.base", "the last queue number is at most 65535", "%d queues from %d on do not fit", s.QueueCount, s.QueueBase)
+		invalid("settings.queues.base", "the last queue number is at most 65535",
+			"%d queues from %d on do not fit", s.QueueCount, s.QueueBase)
 	} else if s.QueueCount == 0 && int(s.QueueBase)+MaxQueues-1 > 65535 {
-		invalid("settings.queues.base", "leave room for 8 queues, or set queues.count", "one queue per CPU may not fit from %d on", s.QueueBase)
+		invalid("settings.queues.base", "leave room for 8 queues, or set queues.count",
+			"one queue per CPU may not fit from %d on", s.QueueBase)
 	}
 	if s.QueueBusyPoll < 0 || s.QueueBusyPoll > MaxBusyPoll {
-		invalid("settings.queues.busy_poll", fmt.Sprintf("0 to %d microseconds; 0 is not at all", MaxBusyPoll.Microseconds()),
+		invalid("settings.queues.busy_poll",
+			fmt.Sprintf("0 to %d microseconds; 0 is not at all", MaxBusyPoll.Microseconds()),
 			"queues.busy_poll %d is out of range", s.QueueBusyPoll.Microseconds())
 	}
 	if s.MaxFlows < 1 || s.MaxFlows > MaxMaxFlows {
-		invalid("settings.max_flows", fmt.Sprintf("1 to %d", MaxMaxFlows), "max_flows %d is out of range", s.MaxFlows)
+		invalid("settings.max_flows", fmt.Sprintf("1 to %d", MaxMaxFlows), "max_flows %d is out of range",
+			s.MaxFlows)
 	}
 	s.checkFailsafes(report)
 }

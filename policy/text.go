@@ -55,8 +55,9 @@ func checkText(field, what, s string, most int) *Problem {
 	}
 	if c, bad := outside(s); bad {
 		return &Problem{Field: field, Code: InvalidParameterValue,
-			Message: fmt.Sprintf("%s has a character that AWS does not take: %s", what, strconv.Quote(string(c))),
-			Hint:    "letters, digits, spaces and " + namePunctuation}
+			Message: fmt.Sprintf("%s has a character that AWS does not take: %s", what,
+				strconv.Quote(string(c))),
+			Hint: "letters, digits, spaces and " + namePunctuation}
 	}
 	return nil
 }
@@ -69,7 +70,8 @@ func checkName(kind, name string) *Problem {
 		return &Problem{Field: "name", Code: MissingParameter, Message: "the " + kind + " has no name"}
 	case strings.TrimSpace(name) != name:
 		return &Problem{Field: "name", Code: InvalidParameterValue,
-			Message: fmt.Sprintf("%s name %s begins or ends with a space", kind, quote(name)), Hint: "write it without"}
+			Message: fmt.Sprintf("%s name %s begins or ends with a space", kind, quote(name)),
+			Hint:    "write it without"}
 	}
 	return checkText("name", kind+" name "+quote(name), name, MaxName)
 }
@@ -79,11 +81,13 @@ func checkGroupName(name string) *Problem {
 	switch {
 	case len(name) >= 3 && strings.EqualFold(name[:3], "sg-"):
 		return &Problem{Field: "name", Code: InvalidParameterValue,
-			Message: fmt.Sprintf("group name %s looks like a group ID", quote(name)), Hint: "names must not begin with sg-"}
+			Message: fmt.Sprintf("group name %s looks like a group ID", quote(name)),
+			Hint:    "names must not begin with sg-"}
 	case strings.EqualFold(name, "default"):
 		return &Problem{Field: "name", Code: ReservedGroup,
 			Message: fmt.Sprintf("group name %s is reserved", quote(name)),
-			Hint:    "every policy has it: its rules go under default_security_group, and an interface without security_groups has it"}
+			Hint: "every policy has it: its rules go under default_security_group, and an interface " +
+				"without security_groups has it"}
 	}
 	return checkName("group", name)
 }
@@ -115,11 +119,14 @@ func checkTags(tags map[string]string) *Problem {
 		case strings.HasPrefix(strings.ToLower(key), "aws:"):
 			return bad(MalformedTagKey, "aws: is for AWS", "tag key %s is reserved", quote(key))
 		case utf8.RuneCountInString(key) > MaxTagKey:
-			return bad(MalformedTagKey, fmt.Sprintf("at most %d characters", MaxTagKey), "tag key %s is too long", quote(key))
+			return bad(MalformedTagKey, fmt.Sprintf("at most %d characters", MaxTagKey),
+				"tag key %s is too long", quote(key))
 		case utf8.RuneCountInString(value) > MaxTagValue:
-			return bad(InvalidParameterValue, fmt.Sprintf("at most %d characters", MaxTagValue), "the value of tag %s is too long", quote(key))
+			return bad(InvalidParameterValue, fmt.Sprintf("at most %d characters", MaxTagValue),
+				"the value of tag %s is too long", quote(key))
 		case !printable(key) || !printable(value):
-			return bad(InvalidParameterValue, "", "tag %s has a character that cannot be printed", quote(key))
+			return bad(InvalidParameterValue, "", "tag %s has a character that cannot be printed",
+				quote(key))
 		}
 	}
 	return nil
@@ -130,14 +137,17 @@ func checkTags(tags map[string]string) *Problem {
 func checkNote(s string) *Problem {
 	if n := utf8.RuneCountInString(s); n > MaxDescription {
 		return &Problem{Field: "description", Code: InvalidParameterValue,
-			Message: fmt.Sprintf("the description has %d characters", n), Hint: fmt.Sprintf("at most %d", MaxDescription)}
+			Message: fmt.Sprintf("the description has %d characters", n),
+			Hint:    fmt.Sprintf("at most %d", MaxDescription)}
 	}
 	if !printable(s) {
-		return &Problem{Field: "description", Code: InvalidParameterValue, Message: "the description has a character that cannot be printed"}
+		return &Problem{Field: "description", Code: InvalidParameterValue,
+			Message: "the description has a character that cannot be printed"}
 	}
 	return nil
 }
 
 func printable(s string) bool {
-	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
+	return utf8.ValidString(s) && !strings.ContainsFunc(s,
+		func(r rune) bool { return !unicode.IsPrint(r) })
 }

@@ -10,7 +10,8 @@ import (
 
 // TestCharacters goes through all of ASCII and a little beyond (R36, R37).
 func TestCharacters(t *testing.T) {
-	parity.Proves(t, "R36", "R37", "text group name", "text group description", "text rule description", "text reference description")
+	parity.Proves(t, "R36", "R37", "text group name", "text group description",
+		"text rule description", "text reference description")
 	const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ._-:/()#,@[]+=&;{}!$*"
 	for c := range rune(0x180) {
 		want := strings.ContainsRune(allowed, c)
@@ -27,7 +28,8 @@ func TestCharacters(t *testing.T) {
 }
 
 func TestLengths(t *testing.T) {
-	parity.Proves(t, "R23", "R25", "R38", "text group name", "text group description", "text rule description", "text reference description")
+	parity.Proves(t, "R23", "R25", "R38", "text group name", "text group description",
+		"text rule description", "text reference description")
 	long := strings.Repeat("a", 255)
 	for _, check := range []func(string) *Problem{
 		checkGroupName, checkListName, checkNote,
@@ -52,13 +54,16 @@ func TestNames(t *testing.T) {
 	for name, want := range map[string]Code{
 		"web": "", "sgx": "", "defaults": "", "my default": "", "s g-1": "",
 		"": MissingParameter, "sg-1": InvalidParameterValue, "Sg-1": InvalidParameterValue,
-		"default": ReservedGroup, "DEFAULT": ReservedGroup, " web": InvalidParameterValue, "web ": InvalidParameterValue,
+		"default": ReservedGroup, "DEFAULT": ReservedGroup, " web": InvalidParameterValue,
+		"web ": InvalidParameterValue,
 	} {
 		if bad := checkGroupName(name); (bad == nil) != (want == "") || bad != nil && bad.Code != want {
 			t.Errorf("%q: %v, want %q", name, bad, want)
 		}
 	}
-	for name, ok := range map[string]bool{"com.amazonaws.x": false, "Com.AmazonAWS": false, "com.example": true, "default": true, "sg-1": true} {
+	for name, ok := range map[string]bool{
+		"com.amazonaws.x": false, "Com.AmazonAWS": false, "com.example": true, "default": true,
+		"sg-1": true} {
 		if bad := checkListName(name); (bad == nil) != ok {
 			t.Errorf("%q: %v", name, bad)
 		}
@@ -91,7 +96,8 @@ func TestTags(t *testing.T) {
 		{map[string]string{"AWS:x": ""}, MalformedTagKey},
 		{map[string]string{"a": "\x1b[31m"}, InvalidParameterValue},
 	} {
-		if bad := checkTags(tt.tags); (bad == nil) != (tt.want == "") || bad != nil && bad.Code != tt.want {
+		if bad := checkTags(tt.tags); (bad == nil) != (tt.want == "") || bad != nil &&
+			bad.Code != tt.want {
 			t.Errorf("%v, want %q", bad, tt.want)
 		}
 	}
@@ -100,8 +106,10 @@ func TestTags(t *testing.T) {
 func TestSuggest(t *testing.T) {
 	keys := []string{"protocol", "ports", "from_port", "to_port", "self", "egress"}
 	for s, want := range map[string]string{
-		"protcol": "protocol", "Protocol": "protocol", "porotcol": "protocol", "port": "ports", "fromport": "from_port", "slef": "self",
-		"egres": "egress", "x": "", "": "", "ab": "", "nothing": "", "prtcl": "", strings.Repeat("protocol", 10): "",
+		"protcol": "protocol", "Protocol": "protocol", "porotcol": "protocol", "port": "ports",
+		"fromport": "from_port", "slef": "self",
+		"egres": "egress", "x": "", "": "", "ab": "", "nothing": "", "prtcl": "",
+		strings.Repeat("protocol", 10): "",
 	} {
 		if got := Suggest(s, keys); got != want {
 			t.Errorf("Suggest(%q) = %q, want %q", s, got, want)

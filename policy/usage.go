@@ -94,8 +94,10 @@ func (v *validator) counters(g *Group, d Direction) {
 				pos, field = g.Pos, d.String()
 			}
 			v.errorf(pos, field, RulesLimitExceeded,
-				"a CIDR counts 1, a group 1 in each family, a prefix list its max_entries; split the group, or raise quotas.rules_per_security_group",
-				"group %s has %d %s rules for %s, at most %d", quote(g.Name), used[f], d, family, v.q.RulesPerGroup)
+				"a CIDR counts 1, a group 1 in each family, a prefix list its max_entries; split the group, "+
+					"or raise quotas.rules_per_security_group",
+				"group %s has %d %s rules for %s, at most %d", quote(g.Name), used[f], d, family,
+				v.q.RulesPerGroup)
 		case near(used[f], v.q.RulesPerGroup):
 			v.nearly(g.Pos, d.String(), "rules_per_security_group",
 				"group %s uses %d of %d %s rules for %s", quote(g.Name), used[f], v.q.RulesPerGroup, d, family)
@@ -106,15 +108,19 @@ func (v *validator) counters(g *Group, d Direction) {
 // totals checks how many prefix lists and groups there are (R26, Q7). AWS has no
 // code of its own for lists.
 func (v *validator) totals() {
-	total(v, "prefix lists", "prefix_lists", "", v.q.PrefixLists, v.p.PrefixLists, func(l *PrefixList) Pos { return l.Pos })
-	total(v, "security groups", "security_groups", GroupLimitExceeded, v.q.Groups, v.p.Groups, func(g *Group) Pos { return g.Pos })
+	total(v, "prefix lists", "prefix_lists", "", v.q.PrefixLists, v.p.PrefixLists,
+		func(l *PrefixList) Pos { return l.Pos })
+	total(v, "security groups", "security_groups", GroupLimitExceeded, v.q.Groups, v.p.Groups,
+		func(g *Group) Pos { return g.Pos })
 }
 
 // total reports parts beyond their quota at the first that is.
-func total[T any](v *validator, what, key string, code Code, quota int, parts []T, pos func(*T) Pos) {
+func total[T any](v *validator, what, key string, code Code, quota int, parts []T,
+	pos func(*T) Pos) {
 	switch n := len(parts); {
 	case n > quota:
-		v.errorf(pos(&parts[quota]), "", code, fmt.Sprintf("at most %d, see quotas.%s", quota, key), "%d %s", n, what)
+		v.errorf(pos(&parts[quota]), "", code, fmt.Sprintf("at most %d, see quotas.%s", quota, key),
+			"%d %s", n, what)
 	case near(n, quota):
 		v.nearly(pos(&parts[n-1]), "", key, "%d of %d %s", n, quota, what)
 	}
@@ -125,7 +131,8 @@ func total[T any](v *validator, what, key string, code Code, quota int, parts []
 // those.
 func (v *validator) nearly(pos Pos, field, key, format string, a ...any) {
 	if !v.found.Full(SeverityNotice) {
-		v.found.Add(Problem{Pos: pos, Field: field, Severity: SeverityNotice, Message: fmt.Sprintf(format, a...),
-			Hint: "beyond that the policy is refused; see quotas." + key})
+		v.found.Add(Problem{Pos: pos, Field: field, Severity: SeverityNotice,
+			Message: fmt.Sprintf(format, a...),
+			Hint:    "beyond that the policy is refused; see quotas." + key})
 	}
 }

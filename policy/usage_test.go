@@ -13,7 +13,8 @@ import (
 
 func TestUsage(t *testing.T) {
 	parity.Proves(t, "Q3")
-	entry4, entry6 := PrefixEntry{CIDR: netip.MustParsePrefix("10.0.0.0/8")}, PrefixEntry{CIDR: netip.MustParsePrefix("2001:db8::/32")}
+	entry4, entry6 := PrefixEntry{CIDR: netip.MustParsePrefix("10.0.0.0/8")},
+		PrefixEntry{CIDR: netip.MustParsePrefix("2001:db8::/32")}
 	p := &Policy{PrefixLists: []PrefixList{
 		{Name: "four", MaxEntries: 20, Entries: []PrefixEntry{entry4}}, // costs 20, not 1
 		{Name: "six", MaxEntries: 7, Entries: []PrefixEntry{entry6}},
@@ -21,16 +22,19 @@ func TestUsage(t *testing.T) {
 	}}
 	list := func(name string) Peer { return Peer{Kind: PeerPrefixList, Name: name} }
 	g := &Group{
-		Ingress: []Rule{{Peer: list("four")}, {Peer: cidr("10.0.0.0/8")}, {Peer: Peer{Kind: PeerGroup, Name: "x"}}, {Peer: list("nowhere")}},
-		Egress:  []Rule{{Peer: list("six")}, {Peer: list("empty")}, {Peer: cidr("::/0")}},
+		Ingress: []Rule{{Peer: list("four")}, {Peer: cidr("10.0.0.0/8")},
+			{Peer: Peer{Kind: PeerGroup, Name: "x"}}, {Peer: list("nowhere")}},
+		Egress: []Rule{{Peer: list("six")}, {Peer: list("empty")}, {Peer: cidr("::/0")}},
 	}
 	p.Groups = []Group{*g, {Egress: DefaultEgress()}, {}}
-	want := []Usage{{IngressIPv4: 22, IngressIPv6: 1, EgressIPv4: 3, EgressIPv6: 11}, {EgressIPv4: 1, EgressIPv6: 1}, {}}
+	want := []Usage{{IngressIPv4: 22, IngressIPv6: 1, EgressIPv4: 3, EgressIPv6: 11},
+		{EgressIPv4: 1, EgressIPv6: 1}, {}}
 	if got := p.Usages(); !slices.Equal(got, want) {
 		t.Errorf("usage %+v, want %+v", got, want)
 	}
 	u := Usage{1, 2, 3, 4}
-	if u.Of(Ingress, IPv4) != 1 || u.Of(Ingress, IPv6) != 2 || u.Of(Egress, IPv4) != 3 || u.Of(Egress, IPv6) != 4 {
+	if u.Of(Ingress, IPv4) != 1 || u.Of(Ingress, IPv6) != 2 || u.Of(Egress, IPv4) != 3 ||
+		u.Of(Egress, IPv6) != 4 {
 		t.Error("Of picks the wrong counter")
 	}
 }
@@ -39,7 +43,8 @@ func TestUsage(t *testing.T) {
 func TestUsageAddsUp(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(5, 5))
 	p := &Policy{PrefixLists: []PrefixList{{Name: "l", MaxEntries: 9}}}
-	peers := []Peer{cidr("10.0.0.0/8"), cidr("::/0"), {Kind: PeerGroup, Name: "g"}, {Kind: PeerPrefixList, Name: "l"}}
+	peers := []Peer{cidr("10.0.0.0/8"), cidr("::/0"), {Kind: PeerGroup, Name: "g"},
+		{Kind: PeerPrefixList, Name: "l"}}
 	for range 200 {
 		var g Group
 		var want Usage
@@ -76,8 +81,10 @@ func TestCountersAgainstUnits(t *testing.T) {
 		p := attachedTo(Group{Name: "a", Pos: Pos{Line: 1}}, Group{Name: "b", Pos: Pos{Line: 2}})
 		p.Quotas.RulesPerGroup = 1 + rnd.IntN(12)
 		p.PrefixLists = []PrefixList{
-			{Name: "four", MaxEntries: 1 + rnd.IntN(5), Entries: []PrefixEntry{{CIDR: netip.MustParsePrefix("10.0.0.0/8")}}},
-			{Name: "six", MaxEntries: 1 + rnd.IntN(5), Entries: []PrefixEntry{{CIDR: netip.MustParsePrefix("2001:db8::/32")}}},
+			{Name: "four", MaxEntries: 1 + rnd.IntN(5),
+				Entries: []PrefixEntry{{CIDR: netip.MustParsePrefix("10.0.0.0/8")}}},
+			{Name: "six", MaxEntries: 1 + rnd.IntN(5),
+				Entries: []PrefixEntry{{CIDR: netip.MustParsePrefix("2001:db8::/32")}}},
 			{Name: "empty", MaxEntries: rnd.IntN(4)},
 		}
 		line := 10
@@ -139,7 +146,8 @@ func TestCountersAgainstUnits(t *testing.T) {
 		slices.Sort(want)
 		slices.Sort(got)
 		if !slices.Equal(want, got) {
-			t.Fatalf("seed %d, quota %d: got\n%s\nwant\n%s", seed, p.Quotas.RulesPerGroup, strings.Join(got, "\n"), strings.Join(want, "\n"))
+			t.Fatalf("seed %d, quota %d: got\n%s\nwant\n%s", seed, p.Quotas.RulesPerGroup,
+				strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
 	}
 	if within < 500 || beyond < 500 {

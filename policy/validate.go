@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// Validate says everything that is wrong with a policy, or worth knowing, in
-// order of position; of each severity it stops at MaxCollected. It needs no file: a policy from anywhere can be checked.
-// The policy is acceptable when the answer's Err is nil.
+// Validate says everything that is wrong with a policy, or worth knowing, in order of
+// position. Of each severity it stops at MaxCollected. A policy need not come from a
+// file. It is acceptable when the answer's Err is nil.
 func Validate(p *Policy) Problems {
 	v := validator{
 		p: p, q: p.Quotas,
@@ -64,7 +64,8 @@ func (v *validator) errorf(pos Pos, field string, code Code, hint, format string
 	if v.found.Full(SeverityError) {
 		return
 	}
-	v.found.Add(Problem{Pos: pos, Field: field, Code: code, Message: fmt.Sprintf(format, a...), Hint: hint})
+	v.found.Add(Problem{Pos: pos, Field: field, Code: code, Message: fmt.Sprintf(format, a...),
+		Hint: hint})
 }
 
 // unique reports a name that was there before, ignoring case as AWS does for
@@ -72,7 +73,8 @@ func (v *validator) errorf(pos Pos, field string, code Code, hint, format string
 func (v *validator) unique(seen map[string]Pos, kind, name string, code Code, pos Pos) {
 	key := strings.ToLower(name)
 	if first, dup := seen[key]; dup && name != "" {
-		v.errorf(pos, "name", code, "names differ by more than case", "%s name %s is taken%s", kind, quote(name), see(first))
+		v.errorf(pos, "name", code, "names differ by more than case", "%s name %s is taken%s", kind,
+			quote(name), see(first))
 		return
 	}
 	seen[key] = pos
@@ -96,9 +98,11 @@ func (v *validator) prefixLists() {
 		switch {
 		case list.MaxEntries < len(list.Entries):
 			v.errorf(list.Pos, "max_entries", InvalidParameterValue, "raise max_entries, or leave it out",
-				"prefix list %s has %d entries, more than its max_entries %d", quote(list.Name), len(list.Entries), list.MaxEntries)
+				"prefix list %s has %d entries, more than its max_entries %d", quote(list.Name),
+				len(list.Entries), list.MaxEntries)
 		case list.MaxEntries > v.q.PrefixListEntries:
-			v.errorf(list.Pos, "max_entries", InvalidParameterValue, fmt.Sprintf("at most %d, see quotas.prefix_list_entries", v.q.PrefixListEntries),
+			v.errorf(list.Pos, "max_entries", InvalidParameterValue,
+				fmt.Sprintf("at most %d, see quotas.prefix_list_entries", v.q.PrefixListEntries),
 				"prefix list %s is sized for %d entries", quote(list.Name), list.MaxEntries)
 		}
 		cidrs := make(map[netip.Prefix]Pos, len(list.Entries))
@@ -118,7 +122,8 @@ func (v *validator) entry(list *PrefixList, e *PrefixEntry, seen map[netip.Prefi
 			"%s in a prefix list of %s", e.CIDR, FamilyOf(first))
 	}
 	if first, dup := seen[e.CIDR]; dup {
-		v.errorf(e.Pos, "cidr", InvalidParameterValue, "remove one", "%s is in the list already%s", e.CIDR, see(first))
+		v.errorf(e.Pos, "cidr", InvalidParameterValue, "remove one", "%s is in the list already%s",
+			e.CIDR, see(first))
 		return
 	}
 	seen[e.CIDR] = e.Pos
@@ -173,9 +178,11 @@ func (v *validator) rules(g *Group, d Direction) {
 		case !dup:
 			seen[r.ID()] = r
 		case first.Index == r.Index:
-			v.errorf(r.Peer.Pos, "", InvalidParameterValue, "remove one", "%s stands twice in one rule", r.Peer)
+			v.errorf(r.Peer.Pos, "", InvalidParameterValue, "remove one", "%s stands twice in one rule",
+				r.Peer)
 		default:
-			v.errorf(r.Peer.Pos, "", DuplicatePermission, "descriptions do not make rules different; remove one",
+			v.errorf(r.Peer.Pos, "", DuplicatePermission,
+				"descriptions do not make rules different; remove one",
 				"%s rule %q is there already%s", d, r, see(first.Pos))
 		}
 	}
@@ -186,7 +193,8 @@ func (v *validator) rules(g *Group, d Direction) {
 func (v *validator) block(r *Rule) bool {
 	v.report(r.Pos, checkText("description", "the description", r.Description, MaxDescription))
 	if !r.Protocol.Valid() {
-		v.errorf(r.Pos, "protocol", InvalidParameterValue, "0 to 255, or -1 for all", "protocol %d is out of range", r.Protocol)
+		v.errorf(r.Pos, "protocol", InvalidParameterValue, "0 to 255, or -1 for all",
+			"protocol %d is out of range", r.Protocol)
 		return false
 	}
 	if bad := CheckRange(r.Protocol, r.From, r.To); bad != nil {
@@ -216,7 +224,8 @@ func (v *validator) peer(g *Group, r *Rule) {
 			return
 		}
 		if list == nil {
-			v.missing(pos, "", PrefixListNotFound, r.Peer.Name, "prefix list", v.hint(r.Peer.Name, v.listNames, "name it under prefix_lists"))
+			v.missing(pos, "", PrefixListNotFound, r.Peer.Name, "prefix list",
+				v.hint(r.Peer.Name, v.listNames, "name it under prefix_lists"))
 			return
 		}
 		if len(list.Entries) > 0 && list.Entries[0].CIDR.IsValid() {
@@ -224,7 +233,8 @@ func (v *validator) peer(g *Group, r *Rule) {
 		}
 	case PeerGroup:
 		if r.Peer.Self && r.Peer.Name != g.Name {
-			v.errorf(pos, "", InvalidParameterValue, "", "a self reference of group %s names %s", quote(g.Name), quote(r.Peer.Name))
+			v.errorf(pos, "", InvalidParameterValue, "", "a self reference of group %s names %s",
+				quote(g.Name), quote(r.Peer.Name))
 			return
 		}
 		v.knownGroup(pos, "", r.Peer.Name)
@@ -236,7 +246,8 @@ func (v *validator) peer(g *Group, r *Rule) {
 // attached checks the groups of an interface or remote (R49, Q6).
 func (v *validator) attached(pos Pos, what string, groups []string) {
 	if len(groups) == 0 {
-		v.errorf(pos, "security_groups", MissingParameter, "an interface always has a group; one without rules denies all",
+		v.errorf(pos, "security_groups", MissingParameter,
+			"an interface always has a group; one without rules denies all",
 			"%s has no security groups", what)
 	}
 	if len(groups) > v.q.GroupsPerInterface {
@@ -273,7 +284,8 @@ func (v *validator) addresses(pos Pos, addresses []netip.Addr) {
 func (v *validator) interfaces() {
 	if len(v.p.Interfaces) == 0 {
 		v.report(Pos{}, &Problem{Field: "interfaces", Severity: SeverityWarning,
-			Message: "no interface has a group: nothing is filtered", Hint: "attach groups to a device under interfaces"})
+			Message: "no interface has a group: nothing is filtered",
+			Hint:    "attach groups to a device under interfaces"})
 	}
 	seen := make(map[string]Pos)
 	for i := range v.p.Interfaces {
@@ -281,7 +293,8 @@ func (v *validator) interfaces() {
 		what := "device " + quote(n.Device)
 		v.report(n.Pos, CheckDevice(n.Device))
 		if first, dup := seen[n.Device]; dup && n.Device != "" {
-			v.errorf(n.Pos, "device", InvalidParameterValue, "one entry for each device", "%s is managed already%s", what, see(first))
+			v.errorf(n.Pos, "device", InvalidParameterValue, "one entry for each device",
+				"%s is managed already%s", what, see(first))
 		} else {
 			seen[n.Device] = n.Pos
 		}
@@ -309,15 +322,18 @@ func (v *validator) sourceDestCheck(n *Interface, what string) {
 	case !n.SourceDestCheck:
 	case n.Mode == ModeHost:
 		v.errorf(n.Pos, "source_dest_check", InvalidParameterCombination,
-			"leave it out; the kernel checks the sources of a host's own device, see net.ipv4.conf.*.rp_filter",
+			"leave it out; the kernel checks the sources of a host's own device, see "+
+				"net.ipv4.conf.*.rp_filter",
 			"%s has mode host: source_dest_check is for guests", what)
 	case len(n.Addresses) == 0:
-		v.errorf(n.Pos, "source_dest_check", InvalidParameterCombination, "list the guest's addresses under addresses",
+		v.errorf(n.Pos, "source_dest_check", InvalidParameterCombination,
+			"list the guest's addresses under addresses",
 			"%s has source_dest_check and no addresses", what)
 	case strings.HasSuffix(n.Device, "*"):
 		v.report(n.Pos, &Problem{Field: "device", Severity: SeverityNotice,
-			Message: fmt.Sprintf("%s shares its addresses between all guests that it names: they can take each other's", what),
-			Hint:    "one entry for each guest keeps them apart"})
+			Message: fmt.Sprintf("%s shares its addresses between all guests that it names: they can take "+
+				"each other's", what),
+			Hint: "one entry for each guest keeps them apart"})
 	}
 }
 
@@ -349,8 +365,9 @@ func (v *validator) scope(n *Interface, what string) {
 		}
 	}
 	v.report(n.Pos, &Problem{Field: "scope", Severity: SeverityNotice,
-		Message: fmt.Sprintf("%s is alone in scope %s: it shares its flows with no one", what, quote(n.Scope)),
-		Hint:    "give the other devices the same scope, or leave it out"})
+		Message: fmt.Sprintf("%s is alone in scope %s: it shares its flows with no one", what,
+			quote(n.Scope)),
+		Hint: "give the other devices the same scope, or leave it out"})
 }
 
 func (v *validator) remotes() {
@@ -361,7 +378,8 @@ func (v *validator) remotes() {
 		v.unique(seen, "peer", r.Name, "", r.Pos)
 		v.attached(r.Pos, "peer "+quote(r.Name), r.Groups)
 		if len(r.Addresses) == 0 {
-			v.errorf(r.Pos, "addresses", MissingParameter, "a peer is its addresses", "peer %s has no addresses", quote(r.Name))
+			v.errorf(r.Pos, "addresses", MissingParameter, "a peer is its addresses",
+				"peer %s has no addresses", quote(r.Name))
 		}
 		v.addresses(r.Pos, r.Addresses)
 	}

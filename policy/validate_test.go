@@ -33,31 +33,51 @@ func TestValidateValues(t *testing.T) {
 		p    *Policy
 		want string
 	}{
-		{"good", in(rule(TCP, 1, 1, group("b")), rule(TCP, 1, 1, group("a")), rule(UDP, 1, 1, cidr("::/0"))), ""},
-		{"R3", in(rule(TCP, 1, 1, cidr("::/0")), described(rule(TCP, 1, 1, cidr("::/0")))), "InvalidPermission.Duplicate"},
-		{"R19", attachedTo(Group{Name: "a", Ingress: []Rule{rule(TCP, 1, 1, cidr("::/0")), rule(TCP, 1, 1, cidr("::/0"))}}), "InvalidParameterValue"},
-		{"R3, self and own name", in(rule(TCP, 1, 1, group("a")), rule(TCP, 1, 1, Peer{Kind: PeerGroup, Name: "a", Self: true})), "InvalidPermission.Duplicate"},
+		{"good", in(rule(TCP, 1, 1, group("b")), rule(TCP, 1, 1, group("a")),
+			rule(UDP, 1, 1, cidr("::/0"))), ""},
+		{"R3", in(rule(TCP, 1, 1, cidr("::/0")), described(rule(TCP, 1, 1, cidr("::/0")))),
+			"InvalidPermission.Duplicate"},
+		{"R19", attachedTo(Group{Name: "a",
+			Ingress: []Rule{rule(TCP, 1, 1, cidr("::/0")), rule(TCP, 1, 1, cidr("::/0"))}}),
+			"InvalidParameterValue"},
+		{"R3, self and own name", in(rule(TCP, 1, 1, group("a")),
+			rule(TCP, 1, 1, Peer{Kind: PeerGroup, Name: "a", Self: true})), "InvalidPermission.Duplicate"},
 		{"other ports", in(rule(TCP, 1, 1, cidr("::/0")), rule(TCP, 1, 2, cidr("::/0"))), ""},
-		{"self of another", in(rule(TCP, 1, 1, Peer{Kind: PeerGroup, Name: "b", Self: true})), "InvalidParameterValue"},
+		{"self of another", in(rule(TCP, 1, 1, Peer{Kind: PeerGroup, Name: "b", Self: true})),
+			"InvalidParameterValue"},
 		{"unknown group", in(rule(TCP, 1, 1, group("c"))), "InvalidGroup.NotFound"},
-		{"unknown list", in(rule(TCP, 1, 1, Peer{Kind: PeerPrefixList, Name: "c"})), "InvalidPrefixListID.NotFound"},
-		{"host bits", in(rule(TCP, 1, 1, Peer{CIDR: netip.MustParsePrefix("10.0.0.1/8")})), "InvalidParameterValue"},
+		{"unknown list", in(rule(TCP, 1, 1, Peer{Kind: PeerPrefixList, Name: "c"})),
+			"InvalidPrefixListID.NotFound"},
+		{"host bits", in(rule(TCP, 1, 1, Peer{CIDR: netip.MustParsePrefix("10.0.0.1/8")})),
+			"InvalidParameterValue"},
 		{"no CIDR", in(rule(TCP, 1, 1, Peer{})), "InvalidParameterValue"},
 		{"no such kind", in(rule(TCP, 1, 1, Peer{Kind: 9})), "InvalidParameterValue"},
 		{"no such protocol", in(rule(300, -1, -1, cidr("::/0"))), "InvalidParameterValue"},
 		{"ports on ESP", in(rule(50, 1, 1, cidr("::/0"))), "InvalidParameterValue"},
 		{"names", attachedTo(Group{Name: "Web"}, Group{Name: "web"}), "InvalidGroup.Duplicate"},
-		{"Q6", changed(func(p *Policy) { p.Interfaces[0].Groups = []string{"a", "b", "a", "b", "a", "b"} }),
-			"SecurityGroupsPerInterfaceLimitExceeded InvalidParameterValue InvalidParameterValue InvalidParameterValue InvalidParameterValue"},
+		{"Q6", changed(func(p *Policy) {
+			p.Interfaces[0].Groups = []string{"a", "b", "a", "b", "a", "b"}
+		}),
+			"SecurityGroupsPerInterfaceLimitExceeded InvalidParameterValue InvalidParameterValue " +
+				"InvalidParameterValue InvalidParameterValue"},
 		{"R49", changed(func(p *Policy) { p.Interfaces[0].Groups = nil }), "MissingParameter"},
-		{"no timers", changed(func(p *Policy) { p.Interfaces[0].Timeouts = Timeouts{} }), "InvalidParameterValue InvalidParameterValue InvalidParameterValue"},
-		{"no settings", changed(func(p *Policy) { p.Settings = Settings{} }), "InvalidParameterValue InvalidParameterValue"},
+		{"no timers", changed(func(p *Policy) { p.Interfaces[0].Timeouts = Timeouts{} }),
+			"InvalidParameterValue InvalidParameterValue InvalidParameterValue"},
+		{"no settings", changed(func(p *Policy) { p.Settings = Settings{} }),
+			"InvalidParameterValue InvalidParameterValue"},
 		{"no mode", changed(func(p *Policy) { p.Interfaces[0].Mode = 7 }), "InvalidParameterValue"},
 		{"guest", changed(func(p *Policy) { p.Interfaces[0].Mode = ModeGuest }), ""},
-		{"D9, a host", changed(func(p *Policy) { p.Interfaces[0].SourceDestCheck = true }), "InvalidParameterCombination"},
-		{"D9, no addresses", changed(func(p *Policy) { p.Interfaces[0].Mode, p.Interfaces[0].SourceDestCheck = ModeGuest, true }), "InvalidParameterCombination"},
-		{"T26, a guest", changed(func(p *Policy) { p.Interfaces[0].Mode, p.Interfaces[0].Scope = ModeGuest, "uplinks" }), "InvalidParameterCombination"},
-		{"Q7", &Policy{Groups: slices.Repeat([]Group{{}}, 2501), Quotas: DefaultQuotas, Settings: DefaultSettings}, "SecurityGroupLimitExceeded" + strings.Repeat(" MissingParameter MissingParameter", 999) + " MissingParameter"},
+		{"D9, a host", changed(func(p *Policy) { p.Interfaces[0].SourceDestCheck = true }),
+			"InvalidParameterCombination"},
+		{"D9, no addresses", changed(func(p *Policy) {
+			p.Interfaces[0].Mode, p.Interfaces[0].SourceDestCheck = ModeGuest, true
+		}), "InvalidParameterCombination"},
+		{"T26, a guest", changed(func(p *Policy) {
+			p.Interfaces[0].Mode, p.Interfaces[0].Scope = ModeGuest, "uplinks"
+		}), "InvalidParameterCombination"},
+		{"Q7", &Policy{Groups: slices.Repeat([]Group{{}}, 2501), Quotas: DefaultQuotas,
+			Settings: DefaultSettings}, "SecurityGroupLimitExceeded" +
+			strings.Repeat(" MissingParameter MissingParameter", 999) + " MissingParameter"},
 	} {
 		if got := codes(Validate(tt.p)); got != tt.want {
 			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
@@ -134,14 +154,17 @@ func randomPolicy(rnd *rand.Rand) *Policy {
 	for _, n := range []string{"l", "m"}[:1+rnd.IntN(2)] {
 		l := PrefixList{Name: n, MaxEntries: 1 + rnd.IntN(40)}
 		for i := range rnd.IntN(2) {
-			l.Entries = append(l.Entries, PrefixEntry{CIDR: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i)}), 16)})
+			l.Entries = append(l.Entries, PrefixEntry{
+				CIDR: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i)}), 16)})
 		}
 		p.PrefixLists = append(p.PrefixLists, l)
 	}
 	for _, d := range []string{"eth0", "eth*"} {
-		p.Interfaces = append(p.Interfaces, Interface{Device: d, Groups: []string{pick(names[:1+rnd.IntN(2)])}, Timeouts: DefaultTimeouts})
+		p.Interfaces = append(p.Interfaces,
+			Interface{Device: d, Groups: []string{pick(names[:1+rnd.IntN(2)])}, Timeouts: DefaultTimeouts})
 	}
-	p.Remotes = append(p.Remotes, Remote{Name: "r", Addresses: []netip.Addr{netip.MustParseAddr("10.0.0.1")}, Groups: []string{"a"}})
+	p.Remotes = append(p.Remotes, Remote{
+		Name: "r", Addresses: []netip.Addr{netip.MustParseAddr("10.0.0.1")}, Groups: []string{"a"}})
 	return p
 }
 
@@ -172,9 +195,12 @@ func TestICMPTables(t *testing.T) {
 		code int
 		dead bool
 	}{
-		{ICMP, -1, -1, false}, {ICMP, 8, -1, false}, {ICMP, 8, 0, false}, {ICMP, 8, 8, true}, {ICMP, 3, 4, false}, {ICMP, 3, 15, false},
-		{ICMP, 3, 16, true}, {ICMP, 1, -1, true}, {ICMP, 128, -1, true}, {ICMP, 254, 9, false}, {ICMP, 11, 1, false}, {ICMP, 11, 2, true},
-		{ICMPv6, 128, 0, false}, {ICMPv6, 8, -1, true}, {ICMPv6, 2, 0, false}, {ICMPv6, 2, 1, true}, {ICMPv6, 1, 8, false}, {ICMPv6, 1, 9, true},
+		{ICMP, -1, -1, false}, {ICMP, 8, -1, false}, {ICMP, 8, 0, false}, {ICMP, 8, 8, true},
+		{ICMP, 3, 4, false}, {ICMP, 3, 15, false},
+		{ICMP, 3, 16, true}, {ICMP, 1, -1, true}, {ICMP, 128, -1, true}, {ICMP, 254, 9, false},
+		{ICMP, 11, 1, false}, {ICMP, 11, 2, true},
+		{ICMPv6, 128, 0, false}, {ICMPv6, 8, -1, true}, {ICMPv6, 2, 0, false}, {ICMPv6, 2, 1, true},
+		{ICMPv6, 1, 8, false}, {ICMPv6, 1, 9, true},
 		{ICMPv6, 135, 0, false}, {ICMPv6, 200, 200, false}, {TCP, 8, 8, false},
 	} {
 		r := rule(tt.p, tt.typ, tt.code, cidr("::/0"))

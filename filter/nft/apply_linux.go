@@ -30,21 +30,21 @@ func (f features) flags(g policy.FailAction) uint32 {
 	return 0
 }
 
-// Apply makes the kernel hold the plan: the first time by creating the table or
-// adopting the one that a dead daemon left, later by replacing the rules inside
-// the living chains: between the old plan and the new one the devices of both are
-// managed, and no packet meets neither. The table is read back and compared. A table that was altered or deleted is made
-// good the same way; Repair does it with less of a gap.
+// Apply makes the kernel hold the plan. The first time it creates the table, or adopts
+// the one that a dead daemon left. Later it replaces the rules inside the living chains:
+// in between the devices of both plans are managed, and every packet meets one of them.
+// The table is read back and compared. A table that was altered or deleted is put back
+// the same way; Repair does it with less of a gap.
 //
-// A change of Gone needs a table with other flags, which the kernel only gives
-// to a new one: managed devices are then closed, but for the failsafes, for
-// some milliseconds, and packets that wait in queues are dropped. The same holds
-// for the first Apply over a table left with other flags.
+// A change of Gone needs a table with other flags, which the kernel only gives to a new
+// one. Managed devices are then closed, but for the failsafes, for some milliseconds, and
+// packets that wait in queues are dropped. The same holds for the first Apply over a
+// table left with other flags.
 //
-// On error the earlier rules stand, with three exceptions. ErrAltered and
-// ErrMissing say that the reading back found other rules than the planned ones. The
-// new rules may stand behind the old ones. And when a replacement for the whole table failed, managed devices stay closed
-// until Apply or Remove succeeds.
+// On error the earlier rules stand, with three exceptions. ErrAltered and ErrMissing say
+// that the table read back is not the planned one. The new rules may stand behind the old
+// ones. And if a replacement of the whole table failed, managed devices stay closed until
+// Apply or Remove succeeds.
 func (t *Table) Apply(p Plan) error {
 	if err := p.Validate(); err != nil {
 		return err
@@ -206,7 +206,8 @@ func (t *Table) soundChains(st tableState, want []chain) (bool, error) {
 			if c.Hooknum != nil {
 				return false, nil
 			}
-		case c.Hooknum == nil || *c.Hooknum != *want[i].hook || *c.Priority != *nftables.ChainPriorityFilter ||
+		case c.Hooknum == nil || *c.Hooknum != *want[i].hook ||
+			*c.Priority != *nftables.ChainPriorityFilter ||
 			c.Type != nftables.ChainTypeFilter:
 			return false, nil
 		}
@@ -255,9 +256,11 @@ func (s *socket) baseRules(chains []chain) (remove []netlink.Message, err error)
 			return nil, err
 		}
 		of := text(parts[1])
-		if text(parts[0]) == TableName && slices.ContainsFunc(chains, func(c chain) bool { return c.hook != nil && c.name == of }) {
+		if text(parts[0]) == TableName &&
+			slices.ContainsFunc(chains, func(c chain) bool { return c.hook != nil && c.name == of }) {
 			remove = append(remove, message(unix.NFT_MSG_DELRULE, netlink.Acknowledge, []netlink.Attribute{
-				name(unix.NFTA_RULE_TABLE, TableName), name(unix.NFTA_RULE_CHAIN, of), {Type: unix.NFTA_RULE_HANDLE, Data: parts[2]}}))
+				name(unix.NFTA_RULE_TABLE, TableName), name(unix.NFTA_RULE_CHAIN, of),
+				{Type: unix.NFTA_RULE_HANDLE, Data: parts[2]}}))
 		}
 	}
 	return remove, nil
@@ -275,7 +278,8 @@ func (t *Table) fill(name string, chains []chain) error {
 // addChains puts the counters and chains that are missing into the transaction.
 func (t *Table) addChains(table *nftables.Table, chains []chain) {
 	for _, n := range counters() {
-		t.s.AddObj(&nftables.NamedObj{Table: table, Name: n, Type: nftables.ObjTypeCounter, Obj: &expr.Counter{}})
+		t.s.AddObj(&nftables.NamedObj{
+			Table: table, Name: n, Type: nftables.ObjTypeCounter, Obj: &expr.Counter{}})
 	}
 	// Chains before rules, so that any goto finds its chain.
 	for _, c := range chains {
@@ -304,7 +308,8 @@ func (c chain) of(table *nftables.Table) *nftables.Chain {
 	out := &nftables.Chain{Name: c.name, Table: table}
 	if c.hook != nil {
 		policy := nftables.ChainPolicyAccept
-		out.Type, out.Hooknum, out.Priority, out.Policy = nftables.ChainTypeFilter, c.hook, nftables.ChainPriorityFilter, &policy
+		out.Type, out.Hooknum, out.Priority, out.Policy = nftables.ChainTypeFilter, c.hook,
+			nftables.ChainPriorityFilter, &policy
 	}
 	return out
 }

@@ -20,8 +20,10 @@ func TestQueueFlags(t *testing.T) {
 		{"hash", Plan{QueueCount: 2, Balance: policy.BalanceHash}, owned, 0},
 		{"cpu", Plan{QueueCount: 2, Balance: policy.BalanceCPU}, owned, 2},
 		{"cpu, one queue", Plan{QueueCount: 1, Balance: policy.BalanceCPU}, owned, 0},
-		{"cpu, gone: accept", Plan{QueueCount: 2, Balance: policy.BalanceCPU, Gone: policy.FailAccept}, owned, 2},
-		{"cpu, gone: accept, no owner", Plan{QueueCount: 2, Balance: policy.BalanceCPU, Gone: policy.FailAccept}, old, 3},
+		{"cpu, gone: accept", Plan{QueueCount: 2, Balance: policy.BalanceCPU, Gone: policy.FailAccept},
+			owned, 2},
+		{"cpu, gone: accept, no owner",
+			Plan{QueueCount: 2, Balance: policy.BalanceCPU, Gone: policy.FailAccept}, old, 3},
 		{"cpu, gone: drop, no owner", Plan{QueueCount: 2, Balance: policy.BalanceCPU}, old, 2},
 	} {
 		if got := queueFlags(c.plan, c.have); got != c.want {

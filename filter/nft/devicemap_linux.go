@@ -32,7 +32,8 @@ const mapName = "__map%d"
 
 // lookup is the expression that uses the map.
 func (m deviceMap) lookup() expr.Any {
-	return &expr.Lookup{SourceRegister: reg, DestRegister: unix.NFT_REG_VERDICT, IsDestRegSet: true, SetName: mapName, SetID: m.id}
+	return &expr.Lookup{SourceRegister: reg, DestRegister: unix.NFT_REG_VERDICT, IsDestRegSet: true,
+		SetName: mapName, SetID: m.id}
 }
 
 // add creates the map in the transaction that is being filled.
@@ -41,7 +42,8 @@ func (m deviceMap) add(s *socket, table *nftables.Table) error {
 	for device, chain := range m.chains {
 		key := make([]byte, unix.IFNAMSIZ)
 		copy(key, device)
-		elements = append(elements, nftables.SetElement{Key: key, VerdictData: goTo(chain).(*expr.Verdict)})
+		elements = append(elements, nftables.SetElement{
+			Key: key, VerdictData: goTo(chain).(*expr.Verdict)})
 	}
 	return s.AddSet(&nftables.Set{
 		Table: table, ID: m.id, Name: mapName, Anonymous: true, Constant: true, IsMap: true,

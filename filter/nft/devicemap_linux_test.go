@@ -28,7 +28,8 @@ func TestMapsOfDevices(t *testing.T) {
 	knock(t, host, peer, true, "eth0 not among many")
 	for _, at := range []int{0, mapLength, len(p.Devices)} {
 		with := p.clone()
-		with.Devices = slices.Insert(with.Devices, at, Device{Name: "eth0"}, Device{Name: "tap*", Mode: policy.ModeGuest})
+		with.Devices = slices.Insert(with.Devices, at, Device{Name: "eth0"},
+			Device{Name: "tap*", Mode: policy.ModeGuest})
 		host.apply(table, with)
 		knock(t, host, peer, false, fmt.Sprintf("eth0 at %d of many", at))
 		if err := table.Verify(); err != nil {
@@ -49,12 +50,14 @@ func TestMapsAreOurs(t *testing.T) {
 	table := host.open()
 	table.features.owner, table.features.persist = false, false
 	host.apply(table, plan(policy.FailDrop, "eth0", "eth1"))
-	snap, err := table.s.read(chainNames(table.chains), func(s *snapshot) error { return s.holds(table.chains) })
+	snap, err := table.s.read(chainNames(table.chains),
+		func(s *snapshot) error { return s.holds(table.chains) })
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(snap.maps) != 4 {
-		t.Errorf("maps %v, want one for each hook's device and direction", slices.Sorted(maps.Keys(snap.maps)))
+		t.Errorf("maps %v, want one for each hook's device and direction",
+			slices.Sorted(maps.Keys(snap.maps)))
 	}
 	other := host.foreign()
 	key := make([]byte, unix.IFNAMSIZ)
@@ -66,7 +69,8 @@ func TestMapsAreOurs(t *testing.T) {
 		}
 		// The library refuses to ask for what an anonymous set cannot do.
 		set.Anonymous = false
-		if err := other.SetAddElements(set, []nftables.SetElement{{Key: key, VerdictData: accept().(*expr.Verdict)}}); err != nil {
+		if err := other.SetAddElements(set,
+			[]nftables.SetElement{{Key: key, VerdictData: accept().(*expr.Verdict)}}); err != nil {
 			t.Fatal(err)
 		}
 		if err := other.Flush(); !errors.Is(err, unix.EBUSY) {

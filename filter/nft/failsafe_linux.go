@@ -57,10 +57,12 @@ func outOfProtected(p Plan) (rules [][]expr.Any) {
 func failsafesBoth(p Plan) (rules [][]expr.Any) {
 	if p.has(policy.NeighbourDiscovery) {
 		rules = append(rules, exempt(policy.NeighbourDiscovery, directly(unix.IPPROTO_ICMPV6),
-			[]expr.Any{network(offIPv6HopLimit, 1), equal(255), transport(offICMPType, 1)}, between(133, 137)))
+			[]expr.Any{network(offIPv6HopLimit, 1), equal(255), transport(offICMPType, 1)},
+			between(133, 137)))
 	}
 	if p.has(policy.MulticastListener) {
-		hopByHop := append(directly(unix.IPPROTO_HOPOPTS), network(offHopByHopNext, 1), equal(unix.IPPROTO_ICMPV6),
+		hopByHop := append(directly(unix.IPPROTO_HOPOPTS), network(offHopByHopNext, 1),
+			equal(unix.IPPROTO_ICMPV6),
 			network(offIPv6HopLimit, 1), equal(1))
 		unspecified := []expr.Any{network(offIPv6Saddr, 16), equal(make([]byte, 16)...)}
 		for _, source := range [][]expr.Any{linkLocalSource(), unspecified} {
@@ -74,11 +76,13 @@ func failsafesBoth(p Plan) (rules [][]expr.Any) {
 }
 
 func dhcpv4(source, dest uint16) []expr.Any {
-	return exempt(policy.DHCPClient, ipv4(), []expr.Any{meta(expr.MetaKeyL4PROTO), equal(unix.IPPROTO_UDP)}, ports(source, dest))
+	return exempt(policy.DHCPClient, ipv4(),
+		[]expr.Any{meta(expr.MetaKeyL4PROTO), equal(unix.IPPROTO_UDP)}, ports(source, dest))
 }
 
 func dhcpv6(source, dest uint16) []expr.Any {
-	return exempt(policy.DHCPv6Client, directly(unix.IPPROTO_UDP), linkLocalSource(), ports(source, dest))
+	return exempt(policy.DHCPv6Client, directly(unix.IPPROTO_UDP), linkLocalSource(),
+		ports(source, dest))
 }
 
 // ownMulticast tells looped copies of our own packets (dev_loopback_xmit,
@@ -93,17 +97,21 @@ func dhcpv6(source, dest uint16) []expr.Any {
 // side.
 func ownMulticast() [][]expr.Any {
 	wire := []expr.Any{load(expr.PayloadBaseLLHeader, 0, lenEthernetDaddr), goTo(chainVerdict)}
-	ethernet := []expr.Any{meta(expr.MetaKeyIIFTYPE), equal(binaryutil.NativeEndian.PutUint16(arphrdEther)...)}
+	ethernet := []expr.Any{meta(expr.MetaKeyIIFTYPE),
+		equal(binaryutil.NativeEndian.PutUint16(arphrdEther)...)}
 	ours := addressType(expr.Fib{FlagSADDR: true}, rtnLocal)
 	return [][]expr.Any{
 		wire,
 		exempt(policy.OwnMulticast, ethernet, ipv4(), []expr.Any{
 			network(offIPv4Daddr, 1),
-			&expr.Bitwise{SourceRegister: reg, DestRegister: reg, Len: 1, Mask: []byte{0xf0}, Xor: []byte{0}},
+			&expr.Bitwise{SourceRegister: reg, DestRegister: reg, Len: 1, Mask: []byte{0xf0},
+				Xor: []byte{0}},
 			equal(0xe0),
 		}, ours),
-		exempt(policy.OwnMulticast, ethernet, ipv4(), addressType(expr.Fib{FlagDADDR: true}, rtnBroadcast), ours),
-		exempt(policy.OwnMulticast, ethernet, ipv6(), []expr.Any{network(offIPv6Daddr, 1), equal(0xff)}, ours),
+		exempt(policy.OwnMulticast, ethernet, ipv4(),
+			addressType(expr.Fib{FlagDADDR: true}, rtnBroadcast), ours),
+		exempt(policy.OwnMulticast, ethernet, ipv6(), []expr.Any{network(offIPv6Daddr, 1), equal(0xff)},
+			ours),
 	}
 }
 

@@ -75,53 +75,85 @@ func TestFailsafesIn(t *testing.T) {
 		dst    string // link-layer destination: a group, or the host
 		want   policy.Failsafe
 	}{
-		{"router advertisement", ip6(ll, all, protoICMP6, 255, icmp6(134)), all, policy.NeighbourDiscovery},
-		{"neighbour solicitation, global source", ip6(global, "fd07::1", protoICMP6, 255, icmp6(135)), "", policy.NeighbourDiscovery},
+		{"router advertisement", ip6(ll, all, protoICMP6, 255, icmp6(134)), all,
+			policy.NeighbourDiscovery},
+		{"neighbour solicitation, global source", ip6(global, "fd07::1", protoICMP6, 255, icmp6(135)), "",
+			policy.NeighbourDiscovery},
 		{"redirect", ip6(ll, "fd07::1", protoICMP6, 255, icmp6(137)), "", policy.NeighbourDiscovery},
-		{"duplicate address detection", ip6("::", all, protoICMP6, 255, icmp6(135)), all, policy.NeighbourDiscovery},
-		{"solicitation from beyond the link", ip6(global, "fd07::1", protoICMP6, 254, icmp6(135)), "", queued},
+		{"duplicate address detection", ip6("::", all, protoICMP6, 255, icmp6(135)), all,
+			policy.NeighbourDiscovery},
+		{"solicitation from beyond the link", ip6(global, "fd07::1", protoICMP6, 254, icmp6(135)), "",
+			queued},
 		{"type below", ip6(ll, "fd07::1", protoICMP6, 255, icmp6(132)), "", queued},
 		{"type above", ip6(ll, "fd07::1", protoICMP6, 255, icmp6(138)), "", queued},
 		{"echo request", ip6(ll, "fd07::1", protoICMP6, 255, icmp6(128)), "", queued},
-		{"solicitation behind an extension header", ip6(global, "fd07::1", protoDest, 255, destOptions(protoICMP6, icmp6(135))), "", queued},
+		{"solicitation behind an extension header",
+			ip6(global, "fd07::1", protoDest, 255, destOptions(protoICMP6, icmp6(135))), "", queued},
 		// Reassembly takes the header away; what it then marks as fragmented, the kernel
 		// itself refuses (ndisc_suppress_frag_ndisc, RFC 6980).
-		{"solicitation in a fragment", ip6(global, "fd07::1", protoFragment, 255, fragment6(protoICMP6, 0, icmp6(135))), "", policy.NeighbourDiscovery},
-		{"TCP with the bytes of a solicitation", ip6(global, "fd07::1", protoTCP, 255, icmp6(135)), "", queued},
+		{"solicitation in a fragment",
+			ip6(global, "fd07::1", protoFragment, 255, fragment6(protoICMP6, 0, icmp6(135))), "",
+			policy.NeighbourDiscovery},
+		{"TCP with the bytes of a solicitation", ip6(global, "fd07::1", protoTCP, 255, icmp6(135)), "",
+			queued},
 
-		{"listener query", ip6(ll, all, protoHopByHop, 1, hopByHop(protoICMP6, icmp6(130))), all, policy.MulticastListener},
-		{"listener report", ip6(ll, all, protoHopByHop, 1, hopByHop(protoICMP6, icmp6(131))), all, policy.MulticastListener},
-		{"listener done", ip6(ll, all, protoHopByHop, 1, hopByHop(protoICMP6, icmp6(132))), all, policy.MulticastListener},
-		{"listener report 2", ip6("::", all, protoHopByHop, 1, hopByHop(protoICMP6, icmp6(143))), all, policy.MulticastListener},
-		{"listener report, hop limit 2", ip6(ll, all, protoHopByHop, 2, hopByHop(protoICMP6, icmp6(131))), all, queued},
-		{"listener report, global source", ip6(global, all, protoHopByHop, 1, hopByHop(protoICMP6, icmp6(131))), all, queued},
-		{"listener report, fec0::", ip6("fec0::1", all, protoHopByHop, 1, hopByHop(protoICMP6, icmp6(131))), all, queued},
+		{"listener query", ip6(ll, all, protoHopByHop, 1, hopByHop(protoICMP6, icmp6(130))), all,
+			policy.MulticastListener},
+		{"listener report", ip6(ll, all, protoHopByHop, 1, hopByHop(protoICMP6, icmp6(131))), all,
+			policy.MulticastListener},
+		{"listener done", ip6(ll, all, protoHopByHop, 1, hopByHop(protoICMP6, icmp6(132))), all,
+			policy.MulticastListener},
+		{"listener report 2", ip6("::", all, protoHopByHop, 1, hopByHop(protoICMP6, icmp6(143))), all,
+			policy.MulticastListener},
+		{"listener report, hop limit 2", ip6(ll, all, protoHopByHop, 2, hopByHop(protoICMP6, icmp6(131))),
+			all, queued},
+		{"listener report, global source",
+			ip6(global, all, protoHopByHop, 1, hopByHop(protoICMP6, icmp6(131))), all, queued},
+		{"listener report, fec0::", ip6("fec0::1", all, protoHopByHop, 1,
+			hopByHop(protoICMP6, icmp6(131))), all, queued},
 		{"listener report, no router alert", ip6(ll, all, protoICMP6, 1, icmp6(131)), all, queued},
-		{"echo in the shape of a report", ip6(ll, all, protoHopByHop, 1, hopByHop(protoICMP6, icmp6(128))), all, queued},
-		{"UDP in the shape of a report", ip6(ll, all, protoHopByHop, 1, hopByHop(protoUDP, icmp6(131))), all, queued},
+		{"echo in the shape of a report",
+			ip6(ll, all, protoHopByHop, 1, hopByHop(protoICMP6, icmp6(128))), all, queued},
+		{"UDP in the shape of a report", ip6(ll, all, protoHopByHop, 1, hopByHop(protoUDP, icmp6(131))),
+			all, queued},
 		{"type 144", ip6(ll, all, protoHopByHop, 1, hopByHop(protoICMP6, icmp6(144))), all, queued},
 
-		{"DHCP offer, broadcast", ip4("10.7.0.2", "255.255.255.255", protoUDP, 0, udp(67, 68, "offer")), "255.255.255.255", policy.DHCPClient},
-		{"DHCP ack, unicast", ip4("192.0.2.1", "10.7.0.1", protoUDP, 0, udp(67, 68, "ack")), "", policy.DHCPClient},
-		{"DHCP request to us as a server", ip4("10.7.0.2", "10.7.0.1", protoUDP, 0, udp(68, 67, "")), "", queued},
-		{"DHCP port 67 to another", ip4("10.7.0.2", "10.7.0.1", protoUDP, 0, udp(67, 69, "")), "", queued},
-		{"TCP with DHCP ports", ip4("10.7.0.2", "10.7.0.1", protoTCP, 0, append(udp(67, 68, ""), make([]byte, 12)...)), "", queued},
+		{"DHCP offer, broadcast", ip4("10.7.0.2", "255.255.255.255", protoUDP, 0, udp(67, 68, "offer")),
+			"255.255.255.255", policy.DHCPClient},
+		{"DHCP ack, unicast", ip4("192.0.2.1", "10.7.0.1", protoUDP, 0, udp(67, 68, "ack")), "",
+			policy.DHCPClient},
+		{"DHCP request to us as a server", ip4("10.7.0.2", "10.7.0.1", protoUDP, 0, udp(68, 67, "")), "",
+			queued},
+		{"DHCP port 67 to another", ip4("10.7.0.2", "10.7.0.1", protoUDP, 0, udp(67, 69, "")), "",
+			queued},
+		{"TCP with DHCP ports", ip4("10.7.0.2", "10.7.0.1", protoTCP, 0,
+			append(udp(67, 68, ""), make([]byte, 12)...)), "", queued},
 		{"IPv6 with DHCPv4 ports", ip6(ll, "fd07::1", protoUDP, 64, udp(67, 68, "")), "", queued},
 
 		{"DHCPv6 reply", ip6(ll, ownLL, protoUDP, 64, udp(547, 546, "reply")), "", policy.DHCPv6Client},
-		{"DHCPv6 reply, global source", ip6(global, "fd07::1", protoUDP, 64, udp(547, 546, "")), "", queued},
+		{"DHCPv6 reply, global source", ip6(global, "fd07::1", protoUDP, 64, udp(547, 546, "")), "",
+			queued},
 		{"DHCPv6 request to us as a server", ip6(ll, ownLL, protoUDP, 64, udp(546, 547, "")), "", queued},
-		{"DHCPv6 reply behind an extension header", ip6(ll, ownLL, protoDest, 64, destOptions(protoUDP, udp(547, 546, ""))), "", queued},
-		{"IPv4 with DHCPv6 ports", ip4("10.7.0.2", "10.7.0.1", protoUDP, 0, udp(547, 546, "")), "", queued},
+		{"DHCPv6 reply behind an extension header",
+			ip6(ll, ownLL, protoDest, 64, destOptions(protoUDP, udp(547, 546, ""))), "", queued},
+		{"IPv4 with DHCPv6 ports", ip4("10.7.0.2", "10.7.0.1", protoUDP, 0, udp(547, 546, "")), "",
+			queued},
 
 		// Forged own sources: nobody but the kernel makes looped copies.
-		{"multicast, our own source", ip4("10.7.0.1", "224.0.0.251", protoUDP, 0, udp(5353, 5353, "forged")), "224.0.0.251", queued},
-		{"broadcast, our own source", ip4("10.7.0.1", "255.255.255.255", protoUDP, 0, udp(9, 9, "forged")), "255.255.255.255", queued},
-		{"subnet broadcast, our own source", ip4("10.7.0.1", "10.7.0.255", protoUDP, 0, udp(9, 9, "forged")), "255.255.255.255", queued},
-		{"multicast, our own link-local source", ip6(ownLL, "ff02::fb", protoUDP, 255, udp(5353, 5353, "forged")), "ff02::fb", queued},
-		{"multicast, our own global source", ip6("fd07::1", "ff02::fb", protoUDP, 255, udp(5353, 5353, "forged")), "ff02::fb", queued},
-		{"multicast from the neighbour", ip4("10.7.0.2", "224.0.0.251", protoUDP, 0, udp(5353, 5353, "m")), "224.0.0.251", queued},
-		{"multicast from the neighbour, IPv6", ip6(ll, "ff02::fb", protoUDP, 255, udp(5353, 5353, "m")), "ff02::fb", queued},
+		{"multicast, our own source", ip4("10.7.0.1", "224.0.0.251", protoUDP, 0,
+			udp(5353, 5353, "forged")), "224.0.0.251", queued},
+		{"broadcast, our own source", ip4("10.7.0.1", "255.255.255.255", protoUDP, 0,
+			udp(9, 9, "forged")), "255.255.255.255", queued},
+		{"subnet broadcast, our own source",
+			ip4("10.7.0.1", "10.7.0.255", protoUDP, 0, udp(9, 9, "forged")), "255.255.255.255", queued},
+		{"multicast, our own link-local source",
+			ip6(ownLL, "ff02::fb", protoUDP, 255, udp(5353, 5353, "forged")), "ff02::fb", queued},
+		{"multicast, our own global source",
+			ip6("fd07::1", "ff02::fb", protoUDP, 255, udp(5353, 5353, "forged")), "ff02::fb", queued},
+		{"multicast from the neighbour",
+			ip4("10.7.0.2", "224.0.0.251", protoUDP, 0, udp(5353, 5353, "m")), "224.0.0.251", queued},
+		{"multicast from the neighbour, IPv6", ip6(ll, "ff02::fb", protoUDP, 255, udp(5353, 5353, "m")),
+			"ff02::fb", queued},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dst := hostMAC
@@ -139,8 +171,10 @@ func TestFailsafesIn(t *testing.T) {
 	t.Run("forged multicast in fragments", func(t *testing.T) {
 		datagram := udp(5353, 5353, "forged forged forged 123")
 		moved := table.moved(t, func() {
-			wire.send(ethernet(multicastMAC("224.0.0.251"), peerMAC, ip4("10.7.0.1", "224.0.0.251", protoUDP, 0x2000, datagram[:16])))
-			wire.send(ethernet(multicastMAC("224.0.0.251"), peerMAC, ip4("10.7.0.1", "224.0.0.251", protoUDP, 2, datagram[16:])))
+			wire.send(ethernet(multicastMAC("224.0.0.251"), peerMAC,
+				ip4("10.7.0.1", "224.0.0.251", protoUDP, 0x2000, datagram[:16])))
+			wire.send(ethernet(multicastMAC("224.0.0.251"), peerMAC,
+				ip4("10.7.0.1", "224.0.0.251", protoUDP, 2, datagram[16:])))
 		})
 		if !slices.Equal(moved, []string{counterQueued}) {
 			t.Errorf("IPv4: counted as %v", moved)
@@ -148,7 +182,8 @@ func TestFailsafesIn(t *testing.T) {
 		moved = table.moved(t, func() {
 			for i, field := range []uint16{1, 16} {
 				wire.send(ethernet(multicastMAC("ff02::fb"), peerMAC,
-					ip6(ownLL, "ff02::fb", protoFragment, 255, fragment6(protoUDP, field, datagram[16*i:16*i+16]))))
+					ip6(ownLL, "ff02::fb", protoFragment, 255,
+						fragment6(protoUDP, field, datagram[16*i:16*i+16]))))
 			}
 		})
 		if !slices.Equal(moved, []string{counterQueued}) {
@@ -164,7 +199,8 @@ func TestGuestFailsafesIn(t *testing.T) {
 	host.joinGroups("eth0")
 	table := host.open()
 	p := plan(policy.FailDrop)
-	p.Devices = []Device{{Name: "eth*"}, {Name: "eth0", Mode: policy.ModeGuest}} // the exact name decides
+	// the exact name decides
+	p.Devices = []Device{{Name: "eth*"}, {Name: "eth0", Mode: policy.ModeGuest}}
 	host.apply(table, p)
 	wire := peer.packetSocket("eth0")
 	hostMAC, peerMAC := host.mac("eth0"), peer.mac("eth0")
@@ -178,15 +214,23 @@ func TestGuestFailsafesIn(t *testing.T) {
 		dst    string
 		want   policy.Failsafe
 	}{
-		{"DHCP discover", ip4("0.0.0.0", "255.255.255.255", protoUDP, 0, udp(68, 67, "discover")), "255.255.255.255", policy.DHCPClient},
-		{"DHCP renewal", ip4("10.7.0.2", "10.7.0.1", protoUDP, 0, udp(68, 67, "renew")), "", policy.DHCPClient},
-		{"DHCP offer of a rogue server", ip4("10.7.0.2", "255.255.255.255", protoUDP, 0, udp(67, 68, "offer")), "255.255.255.255", queued},
-		{"DHCPv6 solicit", ip6(ll, ownLL, protoUDP, 64, udp(546, 547, "solicit")), "", policy.DHCPv6Client},
-		{"DHCPv6 reply of a rogue server", ip6(ll, ownLL, protoUDP, 64, udp(547, 546, "reply")), "", queued},
+		{"DHCP discover", ip4("0.0.0.0", "255.255.255.255", protoUDP, 0, udp(68, 67, "discover")),
+			"255.255.255.255", policy.DHCPClient},
+		{"DHCP renewal", ip4("10.7.0.2", "10.7.0.1", protoUDP, 0, udp(68, 67, "renew")), "",
+			policy.DHCPClient},
+		{"DHCP offer of a rogue server",
+			ip4("10.7.0.2", "255.255.255.255", protoUDP, 0, udp(67, 68, "offer")), "255.255.255.255",
+			queued},
+		{"DHCPv6 solicit", ip6(ll, ownLL, protoUDP, 64, udp(546, 547, "solicit")), "",
+			policy.DHCPv6Client},
+		{"DHCPv6 reply of a rogue server", ip6(ll, ownLL, protoUDP, 64, udp(547, 546, "reply")), "",
+			queued},
 		{"duplicate address detection", ip6("::", all, protoICMP6, 255, icmp6(135)), all, policy.NeighbourDiscovery},
-		{"listener report", ip6(ll, all, protoHopByHop, 1, hopByHop(protoICMP6, icmp6(143))), all, policy.MulticastListener},
+		{"listener report", ip6(ll, all, protoHopByHop, 1, hopByHop(protoICMP6, icmp6(143))), all,
+			policy.MulticastListener},
 		{"echo request", ip6("fd07::2", "fd07::1", protoICMP6, 255, icmp6(128)), "", queued},
-		{"multicast with this machine's source", ip4("10.7.0.1", "224.0.0.251", protoUDP, 0, udp(5353, 5353, "forged")), "224.0.0.251", queued},
+		{"multicast with this machine's source",
+			ip4("10.7.0.1", "224.0.0.251", protoUDP, 0, udp(5353, 5353, "forged")), "224.0.0.251", queued},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dst := hostMAC

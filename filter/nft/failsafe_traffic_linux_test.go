@@ -27,10 +27,13 @@ func TestOwnMulticast(t *testing.T) {
 	fromLL := host.udp("[" + ll + "%" + fmt.Sprint(host.index("eth0")) + "]:0")
 	zone := fmt.Sprint(host.index("eth0"))
 	host.do(func() error {
-		return netlink.RouteAdd(&netlink.Route{LinkIndex: host.index("eth0"), Dst: &net.IPNet{IP: net.IPv4(224, 0, 0, 0), Mask: net.CIDRMask(4, 32)}})
+		return netlink.RouteAdd(&netlink.Route{
+			LinkIndex: host.index("eth0"),
+			Dst:       &net.IPNet{IP: net.IPv4(224, 0, 0, 0), Mask: net.CIDRMask(4, 32)}})
 	})
 	host.do(func() error {
-		return netlink.RouteAdd(&netlink.Route{LinkIndex: host.index("eth0"), Dst: &net.IPNet{IP: net.IPv4bcast, Mask: net.CIDRMask(32, 32)}})
+		return netlink.RouteAdd(&netlink.Route{
+			LinkIndex: host.index("eth0"), Dst: &net.IPNet{IP: net.IPv4bcast, Mask: net.CIDRMask(32, 32)}})
 	})
 
 	for _, c := range []struct {
@@ -108,8 +111,10 @@ func TestFailsafesOut(t *testing.T) {
 		{"DHCP client", "10.7.0.1:68", "10.7.0.2:67", "10.7.0.2:67", true},
 		{"DHCP server", "10.7.0.1:67", "10.7.0.2:68", "10.7.0.2:68", false},
 		{"port 68 to another", "10.7.0.1:68", "10.7.0.2:69", "10.7.0.2:69", false},
-		{"DHCPv6 client", "[" + ownLL + "%" + index + "]:546", "[" + peerLL + "%" + peerIndex + "]:547", "[" + peerLL + "%" + index + "]:547", true},
-		{"DHCPv6 server", "[" + ownLL + "%" + index + "]:547", "[" + peerLL + "%" + peerIndex + "]:546", "[" + peerLL + "%" + index + "]:546", false},
+		{"DHCPv6 client", "[" + ownLL + "%" + index + "]:546", "[" + peerLL + "%" + peerIndex + "]:547",
+			"[" + peerLL + "%" + index + "]:547", true},
+		{"DHCPv6 server", "[" + ownLL + "%" + index + "]:547", "[" + peerLL + "%" + peerIndex + "]:546",
+			"[" + peerLL + "%" + index + "]:546", false},
 		{"DHCPv6 client, global source", "[fd07::1]:546", "[fd07::2]:547", "[fd07::2]:547", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -123,7 +128,8 @@ func TestFailsafesOut(t *testing.T) {
 	t.Run("listener report", func(t *testing.T) {
 		before := table.settled(t)[policy.MulticastListener.String()]
 		host.joinGroups("eth0")
-		for deadline := time.Now().Add(arrives); table.settled(t)[policy.MulticastListener.String()] == before; {
+		deadline := time.Now().Add(arrives)
+		for table.settled(t)[policy.MulticastListener.String()] == before {
 			if time.Now().After(deadline) {
 				t.Fatal("not counted")
 			}
@@ -149,8 +155,10 @@ func TestGuestFailsafesOut(t *testing.T) {
 		{"DHCP server", "10.7.0.1:67", "10.7.0.2:68", "10.7.0.2:68", true},
 		{"DHCP client", "10.7.0.1:68", "10.7.0.2:67", "10.7.0.2:67", false},
 		{"port 67 to another", "10.7.0.1:67", "10.7.0.2:69", "10.7.0.2:69", false},
-		{"DHCPv6 server", "[" + ownLL + "%" + index + "]:547", "[" + peerLL + "%" + peerIndex + "]:546", "[" + peerLL + "%" + index + "]:546", true},
-		{"DHCPv6 client", "[" + ownLL + "%" + index + "]:546", "[" + peerLL + "%" + peerIndex + "]:547", "[" + peerLL + "%" + index + "]:547", false},
+		{"DHCPv6 server", "[" + ownLL + "%" + index + "]:547", "[" + peerLL + "%" + peerIndex + "]:546",
+			"[" + peerLL + "%" + index + "]:546", true},
+		{"DHCPv6 client", "[" + ownLL + "%" + index + "]:546", "[" + peerLL + "%" + peerIndex + "]:547",
+			"[" + peerLL + "%" + index + "]:547", false},
 		{"DHCPv6 server, global source", "[fd07::1]:547", "[fd07::2]:546", "[fd07::2]:546", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -194,7 +202,8 @@ func (l *lab) resolves(addr string, mac net.HardwareAddr, wait time.Duration) (f
 	l.t.Helper()
 	index := l.index("eth0")
 	l.do(func() error {
-		for deadline := time.Now().Add(wait); !found && time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
+		for deadline := time.Now().Add(wait); !found &&
+			time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
 			neighbours, err := netlink.NeighList(index, netlink.FAMILY_V6)
 			if err != nil {
 				return err

@@ -78,7 +78,8 @@ func TestNewTableBytes(t *testing.T) {
 	if !bytes.Equal(m.Data, want) {
 		t.Errorf("got  %x\nwant %x", m.Data, want)
 	}
-	if m.Header.Type != 0x0a00 || m.Header.Flags != netlink.Request|netlink.Acknowledge|netlink.Create {
+	if m.Header.Type != 0x0a00 ||
+		m.Header.Flags != netlink.Request|netlink.Acknowledge|netlink.Create {
 		t.Errorf("header %+v", m.Header)
 	}
 }

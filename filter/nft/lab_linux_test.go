@@ -98,7 +98,8 @@ func join(a *lab, aName string, aAddrs []string, b *lab, bName string, bAddrs []
 	a.do(func() error {
 		la := netlink.NewLinkAttrs()
 		la.Name = aName
-		return netlink.LinkAdd(&netlink.Veth{LinkAttrs: la, PeerName: bName, PeerNamespace: netlink.NsFd(b.fd)})
+		return netlink.LinkAdd(&netlink.Veth{
+			LinkAttrs: la, PeerName: bName, PeerNamespace: netlink.NsFd(b.fd)})
 	})
 	a.up(aName, aAddrs...)
 	b.up(bName, bAddrs...)
@@ -111,7 +112,8 @@ func join(a *lab, aName string, aAddrs []string, b *lab, bName string, bAddrs []
 func (l *lab) running(device string) {
 	l.t.Helper()
 	l.do(func() error {
-		for deadline := time.Now().Add(arrives); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		deadline := time.Now().Add(arrives)
+		for ; time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 			link, err := netlink.LinkByName(device)
 			if err != nil {
 				return err

@@ -96,7 +96,8 @@ func addressType(fib expr.Fib, rtn uint32) []expr.Any {
 func linkLocalSource() []expr.Any {
 	return []expr.Any{
 		network(offIPv6Saddr, 2),
-		&expr.Bitwise{SourceRegister: reg, DestRegister: reg, Len: 2, Mask: []byte{0xff, 0xc0}, Xor: []byte{0, 0}},
+		&expr.Bitwise{SourceRegister: reg, DestRegister: reg, Len: 2, Mask: []byte{0xff, 0xc0},
+			Xor: []byte{0, 0}},
 		equal(0xfe, 0x80),
 	}
 }

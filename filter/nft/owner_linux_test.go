@@ -13,7 +13,8 @@ import (
 
 func needFlags(t *testing.T, table *Table, flags uint32) {
 	t.Helper()
-	if have := table.features; flags&tableOwner != 0 && !have.owner || flags&tablePersist != 0 && !have.persist {
+	if have := table.features; flags&tableOwner != 0 && !have.owner || flags&tablePersist != 0 &&
+		!have.persist {
 		t.Skipf("kernel has no table flags %#x", flags)
 	}
 }
@@ -129,7 +130,8 @@ func TestAdoption(t *testing.T) {
 	}
 	second := host.open()
 	host.apply(second, plan(policy.FailDrop, "eth0", "eth1"))
-	if got := host.flagsOf(TableName); got.flags != tableOwner|tablePersist || got.owner != second.Facts().Port {
+	if got := host.flagsOf(TableName); got.flags != tableOwner|tablePersist ||
+		got.owner != second.Facts().Port {
 		t.Errorf("adopted table: %+v", got)
 	}
 	// Equal handles: the base chains were never unregistered.
@@ -251,7 +253,8 @@ func TestOldKernels(t *testing.T) {
 				t.Errorf("flags %#x, want %#x", got.flags, c.flags)
 			}
 			f := table.Facts()
-			if f.Bypass != (c.gone == policy.FailAccept && !c.have.owner) || f.Owner != (c.flags != 0) || f.Persist {
+			if f.Bypass != (c.gone == policy.FailAccept && !c.have.owner) || f.Owner != (c.flags != 0) ||
+				f.Persist {
 				t.Errorf("facts: %+v", f)
 			}
 			if err := table.Close(); err != nil {

@@ -46,8 +46,10 @@ func TestDeviceNames(t *testing.T) {
 func street(t *testing.T) (left, router, right *lab) {
 	t.Helper()
 	left, router, right = newLab(t), newLab(t), newLab(t)
-	join(router, "west", []string{"10.1.0.1/24", "fd01::1/64"}, left, "eth0", []string{"10.1.0.2/24", "fd01::2/64"})
-	join(router, "east", []string{"10.2.0.1/24", "fd02::1/64"}, right, "eth0", []string{"10.2.0.2/24", "fd02::2/64"})
+	join(router, "west", []string{"10.1.0.1/24", "fd01::1/64"}, left, "eth0",
+		[]string{"10.1.0.2/24", "fd01::2/64"})
+	join(router, "east", []string{"10.2.0.1/24", "fd02::1/64"}, right, "eth0",
+		[]string{"10.2.0.2/24", "fd02::2/64"})
 	for _, path := range []string{"net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding"} {
 		router.sysctl(path, "1")
 	}
@@ -64,12 +66,14 @@ func TestForward(t *testing.T) {
 	left, router, right := street(t)
 	table := router.open()
 	q := router.answer(4270, func(queuedPacket) bool { return true })
-	from := map[string]*net.UDPConn{"10.2.0.2:700": left.udp("10.1.0.2:0"), "[fd02::2]:700": left.udp("[fd01::2]:0")}
+	from := map[string]*net.UDPConn{
+		"10.2.0.2:700": left.udp("10.1.0.2:0"), "[fd02::2]:700": left.udp("[fd01::2]:0")}
 	for _, c := range []struct {
 		devices []string
 		events  int
 	}{
-		{nil, 0}, {[]string{"west"}, 1}, {[]string{"east"}, 1}, {[]string{"east", "west"}, 1}, {[]string{"south"}, 0},
+		{nil, 0}, {[]string{"west"}, 1}, {[]string{"east"}, 1}, {[]string{"east", "west"}, 1},
+		{[]string{"south"}, 0},
 	} {
 		p := plan(policy.FailDrop, c.devices...)
 		p.QueueCount = 1
@@ -237,7 +241,8 @@ func TestApplyLeavesNoGap(t *testing.T) {
 		}
 	}
 	// The same traffic passes when nothing is managed: the flood would show a gap.
-	leaked, sent = flood(t, host, peer, func() { host.apply(table, plan(policy.FailDrop)); time.Sleep(silence) })
+	leaked, sent = flood(t, host, peer,
+		func() { host.apply(table, plan(policy.FailDrop)); time.Sleep(silence) })
 	if leaked == 0 {
 		t.Errorf("0 of %d datagrams passed an open device", sent)
 	}

@@ -56,7 +56,8 @@ type Plan struct {
 // Equal reports whether two plans ask for the same table.
 func (p Plan) Equal(q Plan) bool {
 	devices := slices.Equal(p.Devices, q.Devices)
-	return devices && p.QueueBase == q.QueueBase && p.QueueCount == q.QueueCount && p.Balance == q.Balance &&
+	return devices && p.QueueBase == q.QueueBase && p.QueueCount == q.QueueCount &&
+		p.Balance == q.Balance &&
 		p.Gone == q.Gone && p.Closed == q.Closed && p.Without == q.Without
 }
 
@@ -82,7 +83,8 @@ func (p Plan) Validate() error {
 	case p.QueueCount == 0:
 		errs = append(errs, errors.New("at least one queue is needed"))
 	case int(p.QueueBase)+int(p.QueueCount)-1 > 65535:
-		errs = append(errs, fmt.Errorf("queues %d to %d: the last number is 65535", p.QueueBase, int(p.QueueBase)+int(p.QueueCount)-1))
+		errs = append(errs, fmt.Errorf("queues %d to %d: the last number is 65535", p.QueueBase,
+			int(p.QueueBase)+int(p.QueueCount)-1))
 	}
 	if int(p.Balance) >= len(policy.Balances()) {
 		errs = append(errs, fmt.Errorf("unknown balance %d", p.Balance))

@@ -9,7 +9,9 @@ import (
 )
 
 func TestPlanValidate(t *testing.T) {
-	good := Plan{Devices: []Device{{Name: "eth0"}, {Name: "veth-*", Mode: policy.ModeGuest}, {Name: "*"}, {Name: "fifteen-letters"}, {Name: "fourteen-bytes*"}}, QueueBase: 4270, QueueCount: 8}
+	good := Plan{Devices: []Device{
+		{Name: "eth0"}, {Name: "veth-*", Mode: policy.ModeGuest}, {Name: "*"}, {Name: "fifteen-letters"},
+		{Name: "fourteen-bytes*"}}, QueueBase: 4270, QueueCount: 8}
 	if err := good.Validate(); err != nil {
 		t.Errorf("%+v: %v", good, err)
 	}

@@ -57,8 +57,10 @@ func layout(p Plan, f features) []chain {
 		rules: [][]expr.Any{rule(deviceName(expr.MetaKeyOIFNAME, lo), accept())}}
 	forward := chain{name: chainForward, hook: nftables.ChainHookForward}
 	var d dispatch
-	d.to(&input, expr.MetaKeyIIFNAME, p, func(m policy.Mode) string { return [...]string{chainHostIn, chainGuestIn}[m] })
-	d.to(&output, expr.MetaKeyOIFNAME, p, func(m policy.Mode) string { return [...]string{chainHostOut, chainGuestOut}[m] })
+	d.to(&input, expr.MetaKeyIIFNAME, p,
+		func(m policy.Mode) string { return [...]string{chainHostIn, chainGuestIn}[m] })
+	d.to(&output, expr.MetaKeyOIFNAME, p,
+		func(m policy.Mode) string { return [...]string{chainHostOut, chainGuestOut}[m] })
 	// The first match queues the packet and ends the chain, so one that crosses two
 	// managed devices is queued once.
 	for _, key := range []expr.MetaKey{expr.MetaKeyIIFNAME, expr.MetaKeyOIFNAME} {
@@ -68,7 +70,8 @@ func layout(p Plan, f features) []chain {
 	if hold := holdReassembly(f.reassembly); hold != nil {
 		reassembly = append(reassembly, hold)
 	}
-	decide := []expr.Any{count(counterQueued), queueTo(f.queue, p.QueueBase, p.QueueCount, queueFlags(p, f))}
+	decide := []expr.Any{count(counterQueued),
+		queueTo(f.queue, p.QueueBase, p.QueueCount, queueFlags(p, f))}
 	if p.Closed {
 		decide = []expr.Any{count(counterClosed), drop()}
 	}

@@ -142,7 +142,8 @@ func newTable(table string, flags uint32) netlink.Message {
 }
 
 func deleteTable(table string) netlink.Message {
-	return message(unix.NFT_MSG_DELTABLE, netlink.Acknowledge, []netlink.Attribute{name(unix.NFTA_TABLE_NAME, table)})
+	return message(unix.NFT_MSG_DELTABLE, netlink.Acknowledge,
+		[]netlink.Attribute{name(unix.NFTA_TABLE_NAME, table)})
 }
 
 // generation is the number of the last ruleset transaction of the namespace,
@@ -172,7 +173,8 @@ type tableState struct {
 
 // table looks a table up. A missing one is no error.
 func (s *socket) table(table string) (tableState, error) {
-	answers, err := s.raw.Execute(message(unix.NFT_MSG_GETTABLE, 0, []netlink.Attribute{name(unix.NFTA_TABLE_NAME, table)}))
+	answers, err := s.raw.Execute(
+		message(unix.NFT_MSG_GETTABLE, 0, []netlink.Attribute{name(unix.NFTA_TABLE_NAME, table)}))
 	if errors.Is(err, unix.ENOENT) {
 		return tableState{}, nil
 	}

@@ -53,14 +53,16 @@ func Look(opts ...Option) (Survey, error) {
 	if err != nil {
 		return Survey{}, fmt.Errorf("list chains: %w", err)
 	}
-	v := surveyor{s: s, chains: make(map[chainName]*nftables.Chain), rules: make(map[chainName][]*nftables.Rule)}
+	v := surveyor{s: s, chains: make(map[chainName]*nftables.Chain),
+		rules: make(map[chainName][]*nftables.Rule)}
 	var tables []*nftables.Table
 	for _, c := range chains {
 		if familyNames[c.Table.Family] == "" {
 			continue
 		}
 		v.chains[nameOf(c)] = c
-		if !slices.ContainsFunc(tables, func(t *nftables.Table) bool { return t.Name == c.Table.Name && t.Family == c.Table.Family }) {
+		if !slices.ContainsFunc(tables,
+			func(t *nftables.Table) bool { return t.Name == c.Table.Name && t.Family == c.Table.Family }) {
 			tables = append(tables, c.Table)
 		}
 	}
@@ -76,14 +78,17 @@ func Look(opts ...Option) (Survey, error) {
 	for _, t := range tables {
 		list, err := s.ListFlowtables(t)
 		if err != nil {
-			v.out.Unread = append(v.out.Unread, fmt.Sprintf("flowtables of %s %s: %v", familyNames[t.Family], t.Name, err))
+			v.out.Unread = append(v.out.Unread,
+				fmt.Sprintf("flowtables of %s %s: %v", familyNames[t.Family], t.Name, err))
 		}
 		for _, f := range list {
-			v.out.Flowtables = append(v.out.Flowtables, Flowtable{Family: familyNames[t.Family], Table: t.Name, Name: f.Name, Devices: f.Devices})
+			v.out.Flowtables = append(v.out.Flowtables,
+				Flowtable{Family: familyNames[t.Family], Table: t.Name, Name: f.Name, Devices: f.Devices})
 		}
 	}
 	slices.SortFunc(v.out.Chains, func(a, b ForeignChain) int {
-		return cmp.Or(cmp.Compare(a.Hook, b.Hook), cmp.Compare(a.Priority, b.Priority), cmp.Compare(a.Family+a.Table+a.Name, b.Family+b.Table+b.Name))
+		return cmp.Or(cmp.Compare(a.Hook, b.Hook), cmp.Compare(a.Priority, b.Priority),
+			cmp.Compare(a.Family+a.Table+a.Name, b.Family+b.Table+b.Name))
 	})
 	return v.out, nil
 }
@@ -125,7 +130,8 @@ func (v *surveyor) walk(c *nftables.Chain, f *ForeignChain, seen map[chainName]b
 	if !read {
 		var err error
 		if rules, err = v.s.GetRules(c.Table, c); err != nil {
-			v.out.Unread = append(v.out.Unread, fmt.Sprintf("chain %s %s %s: %v", familyNames[name.family], name.table, name.name, err))
+			v.out.Unread = append(v.out.Unread,
+				fmt.Sprintf("chain %s %s %s: %v", familyNames[name.family], name.table, name.name, err))
 		}
 		v.rules[name] = rules
 		for _, r := range rules {
@@ -186,9 +192,11 @@ func (v *surveyor) published(r *nftables.Rule) {
 			switch {
 			case protocol && len(e.Data) == 1:
 				p.Protocol = protocolNames[e.Data[0]]
-			case field != nil && field.Base == expr.PayloadBaseNetworkHeader && field.Len == 1 && len(e.Data) == 1:
+			case field != nil && field.Base == expr.PayloadBaseNetworkHeader && field.Len == 1 &&
+				len(e.Data) == 1:
 				p.Protocol = protocolNames[e.Data[0]] // IPv4 protocol or IPv6 next header
-			case field != nil && field.Base == expr.PayloadBaseTransportHeader && field.Offset == 2 && field.Len == 2 && len(e.Data) == 2:
+			case field != nil && field.Base == expr.PayloadBaseTransportHeader && field.Offset == 2 &&
+				field.Len == 2 && len(e.Data) == 2:
 				p.Port = binary.BigEndian.Uint16(e.Data)
 			}
 		case *expr.Match:

@@ -22,8 +22,10 @@ func TestLook(t *testing.T) {
 	ours := func(family nftables.TableFamily, name string) *nftables.Table {
 		return c.AddTable(&nftables.Table{Family: family, Name: name})
 	}
-	base := func(t *nftables.Table, name string, hook *nftables.ChainHook, priority nftables.ChainPriority, kind nftables.ChainType) *nftables.Chain {
-		return c.AddChain(&nftables.Chain{Name: name, Table: t, Type: kind, Hooknum: hook, Priority: &priority})
+	base := func(t *nftables.Table, name string, hook *nftables.ChainHook,
+		priority nftables.ChainPriority, kind nftables.ChainType) *nftables.Chain {
+		return c.AddChain(&nftables.Chain{
+			Name: name, Table: t, Type: kind, Hooknum: hook, Priority: &priority})
 	}
 	rule := func(chain *nftables.Chain, exprs ...expr.Any) {
 		c.AddRule(&nftables.Rule{Table: chain.Table, Chain: chain, Exprs: exprs})
@@ -33,17 +35,23 @@ func TestLook(t *testing.T) {
 	helper := c.AddChain(&nftables.Chain{Name: "helper", Table: fw})
 	rule(early, &expr.Verdict{Kind: expr.VerdictJump, Chain: "helper"})
 	rule(helper, &expr.Verdict{Kind: expr.VerdictDrop})
-	rule(base(fw, "harmless", nftables.ChainHookOutput, -10, nftables.ChainTypeFilter), &expr.Counter{}, &expr.Verdict{Kind: expr.VerdictAccept})
+	rule(base(fw, "harmless", nftables.ChainHookOutput, -10, nftables.ChainTypeFilter),
+		&expr.Counter{}, &expr.Verdict{Kind: expr.VerdictAccept})
 	closed := nftables.ChainPolicyDrop
 	same, later := nftables.ChainPriority(0), nftables.ChainPriority(5)
-	c.AddChain(&nftables.Chain{Name: "same", Table: fw, Type: nftables.ChainTypeFilter, Hooknum: nftables.ChainHookForward, Priority: &same, Policy: &closed})
-	c.AddChain(&nftables.Chain{Name: "later", Table: fw, Type: nftables.ChainTypeFilter, Hooknum: nftables.ChainHookForward, Priority: &later, Policy: &closed})
+	c.AddChain(&nftables.Chain{Name: "same", Table: fw, Type: nftables.ChainTypeFilter,
+		Hooknum: nftables.ChainHookForward, Priority: &same, Policy: &closed})
+	c.AddChain(&nftables.Chain{Name: "later", Table: fw, Type: nftables.ChainTypeFilter,
+		Hooknum: nftables.ChainHookForward, Priority: &later, Policy: &closed})
 	nat := ours(nftables.TableFamilyIPv4, "nat")
 	publish := base(nat, "publish", nftables.ChainHookPrerouting, -100, nftables.ChainTypeNAT)
 	rule(publish,
-		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1}, &expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{unix.IPPROTO_TCP}},
-		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2}, &expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{8080 >> 8, 8080 & 0xff}},
-		&expr.Immediate{Register: 1, Data: []byte{172, 17, 0, 2}}, &expr.Immediate{Register: 2, Data: []byte{0, 80}},
+		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{unix.IPPROTO_TCP}},
+		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{8080 >> 8, 8080 & 0xff}},
+		&expr.Immediate{Register: 1, Data: []byte{172, 17, 0, 2}},
+		&expr.Immediate{Register: 2, Data: []byte{0, 80}},
 		&expr.NAT{Type: expr.NATTypeDestNAT, Family: unix.NFPROTO_IPV4, RegAddrMin: 1, RegProtoMin: 2})
 	if err := c.Flush(); err != nil {
 		t.Fatal(err)
@@ -68,8 +76,10 @@ func TestLook(t *testing.T) {
 			t.Errorf("%s before us: %t", want[i].Name, !before)
 		}
 	}
-	published := []PublishedPort{{Protocol: "tcp", Port: 8080, To: netip.MustParseAddrPort("172.17.0.2:80"), Table: "ip nat"}}
-	if !slices.Equal(s.Published, published) || !s.Ours || len(s.Unread) != 0 || len(s.Flowtables) != 0 {
+	published := []PublishedPort{{
+		Protocol: "tcp", Port: 8080, To: netip.MustParseAddrPort("172.17.0.2:80"), Table: "ip nat"}}
+	if !slices.Equal(s.Published, published) || !s.Ours || len(s.Unread) != 0 ||
+		len(s.Flowtables) != 0 {
 		t.Errorf("survey %+v, want published %+v", s, published)
 	}
 	if err := table.Remove(); err != nil {
@@ -92,7 +102,8 @@ func TestProbe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if have := table.Facts(); f.Queue != have.Queue || f.Reassembly != have.Reassembly || f.CanOwn != have.CanOwn || f.CanPersist != have.CanPersist || f.Owner {
+	if have := table.Facts(); f.Queue != have.Queue || f.Reassembly != have.Reassembly ||
+		f.CanOwn != have.CanOwn || f.CanPersist != have.CanPersist || f.Owner {
 		t.Errorf("probed %+v, the owner knows %+v", f, have)
 	}
 }
@@ -104,8 +115,11 @@ func TestEqualPriority(t *testing.T) {
 	c := l.foreign()
 	counting := func(table string, more ...expr.Any) {
 		tb := c.AddTable(&nftables.Table{Family: nftables.TableFamilyINet, Name: table})
-		chain := c.AddChain(&nftables.Chain{Name: "out", Table: tb, Type: nftables.ChainTypeFilter, Hooknum: nftables.ChainHookOutput, Priority: nftables.ChainPriorityFilter})
-		c.AddRule(&nftables.Rule{Table: tb, Chain: chain, Exprs: append([]expr.Any{&expr.Counter{}}, more...)})
+		chain := c.AddChain(&nftables.Chain{
+			Name: "out", Table: tb, Type: nftables.ChainTypeFilter, Hooknum: nftables.ChainHookOutput,
+			Priority: nftables.ChainPriorityFilter})
+		c.AddRule(&nftables.Rule{Table: tb, Chain: chain,
+			Exprs: append([]expr.Any{&expr.Counter{}}, more...)})
 		if err := c.Flush(); err != nil {
 			t.Fatal(err)
 		}

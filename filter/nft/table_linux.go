@@ -180,7 +180,8 @@ func (t *Table) Counters() (map[string]Count, error) {
 	if st, err := t.state(); err != nil || !st.exists {
 		return nil, err
 	}
-	objects, err := t.s.GetNamedObjects(&nftables.Table{Name: TableName, Family: nftables.TableFamilyINet})
+	objects, err := t.s.GetNamedObjects(
+		&nftables.Table{Name: TableName, Family: nftables.TableFamilyINet})
 	if err != nil {
 		return nil, fmt.Errorf("read counters: %w", err)
 	}

@@ -15,7 +15,8 @@ import (
 func pair(t *testing.T) (host, peer *lab) {
 	t.Helper()
 	host, peer = newLab(t), newLab(t)
-	join(host, "eth0", []string{"10.7.0.1/24", "fd07::1/64"}, peer, "eth0", []string{"10.7.0.2/24", "fd07::2/64"})
+	join(host, "eth0", []string{"10.7.0.1/24", "fd07::1/64"}, peer, "eth0",
+		[]string{"10.7.0.2/24", "fd07::2/64"})
 	return host, peer
 }
 

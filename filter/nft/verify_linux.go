@@ -74,8 +74,9 @@ func (s *socket) readOnce(names []string) (*snapshot, error) {
 	if !st.exists {
 		return nil, ErrMissing
 	}
-	snap := &snapshot{table: st.raw, chains: make(map[string][]byte), rules: make(map[string][]installedRule),
-		maps: make(map[string]map[string]string)}
+	snap := &snapshot{table: st.raw, chains: make(map[string][]byte),
+		rules: make(map[string][]installedRule),
+		maps:  make(map[string]map[string]string)}
 	for _, n := range names {
 		answers, err := s.raw.Execute(message(unix.NFT_MSG_GETCHAIN, 0, []netlink.Attribute{
 			name(unix.NFTA_CHAIN_TABLE, TableName), name(unix.NFTA_CHAIN_NAME, n)}))
@@ -163,7 +164,8 @@ func (s *snapshot) holds(chains []chain) error {
 	for _, c := range chains {
 		have := s.rules[c.name]
 		if len(have) != len(c.rules) {
-			return fmt.Errorf("%w: chain %s has %d rules, not %d", ErrAltered, c.name, len(have), len(c.rules))
+			return fmt.Errorf("%w: chain %s has %d rules, not %d", ErrAltered, c.name, len(have),
+				len(c.rules))
 		}
 		var used []map[string]string
 		for _, r := range have {

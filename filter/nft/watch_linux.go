@@ -34,7 +34,8 @@ func (t *Table) Watch(ctx context.Context, changed func(Change)) error {
 	look := func(c commitInfo) {
 		var err error
 		if looked, err = t.verify(); err != nil && ctx.Err() == nil {
-			changed(Change{Err: err, Generation: c.id, PID: process(c.thread), Process: c.comm, Port: c.port})
+			changed(Change{Err: err, Generation: c.id, PID: process(c.thread), Process: c.comm,
+				Port: c.port})
 		}
 	}
 	// What happened before the group was joined.

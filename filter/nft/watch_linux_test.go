@@ -31,7 +31,8 @@ var alterations = []alteration{
 		return nil
 	}, ErrAltered},
 	{"rule in front", func(c *nftables.Conn) error {
-		c.InsertRule(&nftables.Rule{Table: ourTable, Chain: &nftables.Chain{Name: chainInput}, Exprs: []expr.Any{accept()}})
+		c.InsertRule(&nftables.Rule{Table: ourTable, Chain: &nftables.Chain{Name: chainInput},
+			Exprs: []expr.Any{accept()}})
 		return nil
 	}, ErrAltered},
 	{"rule replaced by its like", func(c *nftables.Conn) error {
@@ -40,7 +41,8 @@ var alterations = []alteration{
 			return err
 		}
 		err = c.DelRule(rules[0])
-		c.InsertRule(&nftables.Rule{Table: ourTable, Chain: &nftables.Chain{Name: chainOutput}, Exprs: rules[0].Exprs})
+		c.InsertRule(&nftables.Rule{Table: ourTable, Chain: &nftables.Chain{Name: chainOutput},
+			Exprs: rules[0].Exprs})
 		return err
 	}, ErrAltered},
 	{"policy drop", func(c *nftables.Conn) error {
@@ -125,7 +127,8 @@ func TestWatch(t *testing.T) {
 		}
 		select {
 		case got := <-changes:
-			if !errors.Is(got.Err, c.want) || got.PID != os.Getpid() || got.Process == "" || got.Generation == 0 || got.Port == 0 {
+			if !errors.Is(got.Err, c.want) || got.PID != os.Getpid() || got.Process == "" ||
+				got.Generation == 0 || got.Port == 0 {
 				t.Errorf("%s: told of %+v", c.name, got)
 			}
 		case <-time.After(arrives):
@@ -159,7 +162,8 @@ func TestWatchTellsWhatVerifySaw(t *testing.T) {
 	}()
 	other := host.foreign()
 	for i, chain := range []string{chainInput, chainOutput} {
-		other.InsertRule(&nftables.Rule{Table: ourTable, Chain: &nftables.Chain{Name: chain}, Exprs: []expr.Any{accept()}})
+		other.InsertRule(&nftables.Rule{
+			Table: ourTable, Chain: &nftables.Chain{Name: chain}, Exprs: []expr.Any{accept()}})
 		if err := other.Flush(); err != nil {
 			t.Fatal(err)
 		}
@@ -230,14 +234,16 @@ func TestReadBackTellsPlansApart(t *testing.T) {
 		"prefix":           func(p *Plan, _ *features) { p.Devices[0].Name = "eth0*" },
 		"base":             func(p *Plan, _ *features) { p.QueueBase++ },
 		"count":            func(p *Plan, _ *features) { p.QueueCount++ },
-		"name more":        func(p *Plan, _ *features) { p.Devices = append(p.Devices, Device{Name: "eth7*"}) },
-		"more":             func(p *Plan, _ *features) { p.Devices = append(p.Devices, Device{Name: "eth7"}) },
-		"fewer":            func(p *Plan, _ *features) { p.Devices = p.Devices[:1] },
-		"failsafe":         func(p *Plan, _ *features) { p.Without = p.Without.With(policy.DHCPClient) },
-		"bypass":           func(p *Plan, f *features) { p.Gone, f.owner = policy.FailAccept, false },
-		"closed":           func(p *Plan, _ *features) { p.Closed = true },
-		"holder":           func(_ *Plan, f *features) { f.reassembly = ReassemblyConntrack },
-		"no fib":           func(_ *Plan, f *features) { f.fib = false },
+		"name more": func(p *Plan, _ *features) {
+			p.Devices = append(p.Devices, Device{Name: "eth7*"})
+		},
+		"more":     func(p *Plan, _ *features) { p.Devices = append(p.Devices, Device{Name: "eth7"}) },
+		"fewer":    func(p *Plan, _ *features) { p.Devices = p.Devices[:1] },
+		"failsafe": func(p *Plan, _ *features) { p.Without = p.Without.With(policy.DHCPClient) },
+		"bypass":   func(p *Plan, f *features) { p.Gone, f.owner = policy.FailAccept, false },
+		"closed":   func(p *Plan, _ *features) { p.Closed = true },
+		"holder":   func(_ *Plan, f *features) { f.reassembly = ReassemblyConntrack },
+		"no fib":   func(_ *Plan, f *features) { f.fib = false },
 	} {
 		p, f := base.clone(), table.features
 		change(&p, &f)
@@ -299,7 +305,8 @@ func TestRepairClosesAtOnce(t *testing.T) {
 			if got := host.flagsOf(TableName); got.flags != 0 {
 				t.Errorf("flags %#x", got.flags)
 			}
-			if leaked, sent := flood(t, host, peer, func() { time.Sleep(silence) }); leaked != 0 || sent < 100 {
+			if leaked, sent := flood(t, host, peer, func() { time.Sleep(silence) }); leaked != 0 ||
+				sent < 100 {
 				t.Errorf("after the repair %d of %d packets passed", leaked, sent)
 			}
 		})

@@ -74,7 +74,8 @@ func (d *decoder) placed(p policy.Problem) policy.Problem {
 			value = inner
 		}
 	}
-	if i, err := strconv.Atoi(strings.TrimSuffix(item, "]")); indexed && err == nil && i < len(value.Content) {
+	if i, err := strconv.Atoi(strings.TrimSuffix(item, "]")); indexed && err == nil &&
+		i < len(value.Content) {
 		value = value.Content[i]
 	}
 	p.Pos = d.at(value)
@@ -101,7 +102,8 @@ type fields map[string]*node
 func (d *decoder) mapping(n *node, what string, known []string) (fields, bool) {
 	if n.Kind != yaml.MappingNode {
 		if !unusable(n) {
-			d.invalid(n, "with the keys "+strings.Join(known, ", "), "%s must be a mapping, not %s", what, describe(n))
+			d.invalid(n, "with the keys "+strings.Join(known, ", "), "%s must be a mapping, not %s", what,
+				describe(n))
 		}
 		return nil, false
 	}
@@ -131,7 +133,8 @@ func (d *decoder) renamed(n, key *node, known []string) bool {
 		return true
 	}
 	if valueOf(n, name) != nil {
-		d.invalid(key, "leave "+key.Value+" out", "%s is the former name of %s, which is there too", key.Value, name)
+		d.invalid(key, "leave "+key.Value+" out", "%s is the former name of %s, which is there too",
+			key.Value, name)
 		return false
 	}
 	d.found.Add(policy.Problem{
@@ -191,7 +194,8 @@ func (d *decoder) text(n *node, key string) (string, bool) {
 		d.invalid(n, "put it in quotes", "%s must be text, not %s", key, describe(n))
 		return "", false
 	case isWord(n) && yaml11Words[strings.ToLower(n.Value)]:
-		d.invalid(n, "put it in quotes", "%s must be text: some YAML readers take %s for true or false", key, n.Value)
+		d.invalid(n, "put it in quotes", "%s must be text: some YAML readers take %s for true or false",
+			key, n.Value)
 		return "", false
 	}
 	return n.Value, true
@@ -247,7 +251,8 @@ func (d *decoder) truth(n *node, key string) (value, ok bool) {
 	case isWord(n) && n.Value == "false":
 		return false, true
 	}
-	d.invalid(n, "write true or false, without quotes", "%s must be true or false, not %s", key, describe(n))
+	d.invalid(n, "write true or false, without quotes", "%s must be true or false, not %s", key,
+		describe(n))
 	return false, false
 }
 

@@ -19,15 +19,22 @@ func TestDefaultGroup(t *testing.T) {
 		groups          []string // of eth0
 		ingress, egress []string // of the default group
 	}{
-		{"no groups", "interfaces: [{ device: eth0 }]", []string{"default"}, []string{self}, []string{any4, any6}},
-		{"by name", "interfaces: [{ device: eth0, security_groups: [web, default] }]", []string{"web", "default"}, []string{self}, []string{any4, any6}},
-		{"half of its rules", "interfaces: [{ device: eth0 }]\ndefault_security_group: { egress: [] }", []string{"default"}, []string{self}, nil},
-		{"the other half", "interfaces: [{ device: eth0 }]\ndefault_security_group: { ingress: [{ protocol: tcp, ports: 22, self: true }] }",
+		{"no groups", "interfaces: [{ device: eth0 }]", []string{"default"}, []string{self},
+			[]string{any4, any6}},
+		{"by name", "interfaces: [{ device: eth0, security_groups: [web, default] }]",
+			[]string{"web", "default"}, []string{self}, []string{any4, any6}},
+		{"half of its rules", "interfaces: [{ device: eth0 }]\ndefault_security_group: { egress: [] }",
+			[]string{"default"}, []string{self}, nil},
+		{"the other half", "interfaces: [{ device: eth0 }]\ndefault_security_group: { ingress: [{ " +
+			"protocol: tcp, ports: 22, self: true }] }",
 			[]string{"default"}, []string{"tcp 22 group default"}, []string{any4, any6}},
-		{"attached nowhere, and changed", "interfaces: [{ device: eth0, security_groups: [web] }]\ndefault_security_group: { ingress: [], egress: [] }", []string{"web"}, nil, nil},
+		{"attached nowhere, and changed",
+			"interfaces: [{ device: eth0, security_groups: [web] }]\ndefault_security_group: { ingress: " +
+				"[], egress: [] }", []string{"web"}, nil, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			p, problems, err := Parse("f", []byte("version: 1\nsecurity_groups: [{ name: web, description: x }]\n"+tc.text+"\n"))
+			p, problems, err := Parse("f",
+				[]byte("version: 1\nsecurity_groups: [{ name: web, description: x }]\n"+tc.text+"\n"))
 			if err != nil || len(problems) > 0 {
 				t.Fatal(err, problems)
 			}
@@ -41,13 +48,16 @@ func TestDefaultGroup(t *testing.T) {
 				}
 				return out
 			}
-			if diff := cmp.Diff([][]string{tc.groups, tc.ingress, tc.egress}, [][]string{p.Interfaces[0].Groups, rules(policy.Ingress), rules(policy.Egress)}); diff != "" {
+			if diff := cmp.Diff([][]string{tc.groups, tc.ingress, tc.egress},
+				[][]string{p.Interfaces[0].Groups, rules(policy.Ingress), rules(policy.Egress)}); diff != "" {
 				t.Errorf("groups, ingress, egress (-want +got):\n%s", diff)
 			}
 		})
 	}
 	// Where nothing speaks of it nobody is told of it.
-	p, _, err := Parse("f", []byte("version: 1\nsecurity_groups: [{ name: web, description: x }]\ninterfaces: [{ device: eth0, security_groups: [web] }]\n"))
+	p, _, err := Parse("f", []byte(
+		"version: 1\nsecurity_groups: [{ name: web, description: x }]\ninterfaces: [{ device: eth0, "+
+			"security_groups: [web] }]\n"))
 	if err != nil || p.Group(policy.DefaultName) != nil {
 		t.Errorf("%v, %+v", err, p.Group(policy.DefaultName))
 	}

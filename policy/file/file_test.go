@@ -47,10 +47,12 @@ func TestLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _, err := Load(path)
-	if got := policy.AsProblems(fmt.Errorf("reload: %w", err)); len(got) != 1 || got[0].Pos != (policy.Pos{File: path, Line: 1, Col: 10}) {
+	if got := policy.AsProblems(fmt.Errorf("reload: %w", err)); len(got) != 1 ||
+		got[0].Pos != (policy.Pos{File: path, Line: 1, Col: 10}) {
 		t.Errorf("problems %v", got)
 	}
-	if want := path + ":1:10: version 2 is unknown (hint: this program reads version 1)"; err.Error() != want {
+	if want := path +
+		":1:10: version 2 is unknown (hint: this program reads version 1)"; err.Error() != want {
 		t.Errorf("got %q, want %q", err, want)
 	}
 	if policy.AsProblems(os.ErrNotExist) != nil {
@@ -95,15 +97,19 @@ func TestEncodings(t *testing.T) {
 		{"Unix", good, ""},
 		{"DOS", strings.ReplaceAll(good, "\n", "\r\n"), ""},
 		{"no newline at the end", strings.TrimSpace(good), ""},
-		{"Mac of old", strings.ReplaceAll(good, "\n", "\r"), "1:11: an unusual line break: U+000D (hint: end lines with a line feed)"},
-		{"byte order mark", "\uFEFF" + good, "1:1: the file begins with a byte order mark (hint: save the file without it)"},
+		{"Mac of old", strings.ReplaceAll(good, "\n", "\r"),
+			"1:11: an unusual line break: U+000D (hint: end lines with a line feed)"},
+		{"byte order mark", "\uFEFF" + good,
+			"1:1: the file begins with a byte order mark (hint: save the file without it)"},
 		{"UTF-16", utf16, "1:1: this is not UTF-8 (hint: save the file as UTF-8)"},
 		{"Latin-1", good + "# gr\xfcn\n", "6:5: this is not UTF-8 (hint: save the file as UTF-8)"},
-		{"line separator", good + "# a\u2028b\n", "6:4: an unusual line break: U+2028 (hint: end lines with a line feed)"},
+		{"line separator", good + "# a\u2028b\n",
+			"6:4: an unusual line break: U+2028 (hint: end lines with a line feed)"},
 		{"zero byte", good + "a: \x00\n", "1: not YAML: control characters are not allowed"},
 	} {
 		_, problems, _ := Parse("", []byte(tt.text))
-		if got := problems.Error(); got != tt.want && !(tt.want != "" && strings.HasPrefix(got, tt.want)) {
+		if got := problems.Error(); got != tt.want &&
+			!(tt.want != "" && strings.HasPrefix(got, tt.want)) {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
 		}
 	}
@@ -120,7 +126,9 @@ func TestSourceDestCheckDefault(t *testing.T) {
 		", mode: guest, addresses: [192.0.2.1], source_dest_check: false":    false,
 		", mode: guest, addresses: ['2001:db8::1'], source_dest_check: true": true,
 	} {
-		p, problems, err := Parse("f", []byte("version: 1\nsecurity_groups: [{ name: web, description: x }]\ninterfaces:\n  - { device: eth0, security_groups: [web]"+keys+" }\n"))
+		p, problems, err := Parse("f",
+			[]byte("version: 1\nsecurity_groups: [{ name: web, description: x }]\ninterfaces:\n  - { "+
+				"device: eth0, security_groups: [web]"+keys+" }\n"))
 		if err != nil || len(problems) > 0 {
 			t.Fatalf("%q: %v", keys, problems)
 		}
@@ -133,7 +141,9 @@ func TestSourceDestCheckDefault(t *testing.T) {
 // TestDefaults: what the file leaves out is AWS's default, or ours.
 func TestDefaults(t *testing.T) {
 	parity.Proves(t, "D1", "Q1", "Q6", "Q7", "R26")
-	p, problems, err := Parse("f", []byte("version: 1\nsecurity_groups:\n  - { name: web, description: x }\n  - { name: shut, description: x, egress: [] }\ninterfaces:\n  - device: eth0\n    security_groups: [web]\n"))
+	p, problems, err := Parse("f",
+		[]byte("version: 1\nsecurity_groups:\n  - { name: web, description: x }\n  - { name: shut, "+
+			"description: x, egress: [] }\ninterfaces:\n  - device: eth0\n    security_groups: [web]\n"))
 	if err != nil || len(problems) > 0 {
 		t.Fatal(problems)
 	}
@@ -147,14 +157,18 @@ func TestDefaults(t *testing.T) {
 		},
 		Interfaces: []policy.Interface{{
 			Device: "eth0", Groups: []string{"web"}, Pos: policy.Pos{File: "f", Line: 6, Col: 5},
-			Timeouts: policy.Timeouts{TCPEstablished: 432000 * time.Second, UDP: 30 * time.Second, UDPStream: 180 * time.Second},
+			Timeouts: policy.Timeouts{TCPEstablished: 432000 * time.Second, UDP: 30 * time.Second,
+				UDPStream: 180 * time.Second},
 		}},
 		Quotas: policy.Quotas{ // Q1, Q6, Q7, R26
-			RulesPerGroup: 60, GroupsPerInterface: 5, Groups: 2500, PrefixLists: 100, PrefixListEntries: 1000,
+			RulesPerGroup: 60, GroupsPerInterface: 5, Groups: 2500, PrefixLists: 100,
+			PrefixListEntries: 1000,
 		},
-		Settings: policy.Settings{Datapath: policy.DatapathUserspace, QueueBase: 4270, QueueBusyPoll: 50 * time.Microsecond, QueueDriver: policy.QueueDriverBatch, MaxFlows: 262144},
+		Settings: policy.Settings{Datapath: policy.DatapathUserspace, QueueBase: 4270,
+			QueueBusyPoll: 50 * time.Microsecond, QueueDriver: policy.QueueDriverBatch, MaxFlows: 262144},
 	}
-	if diff := cmp.Diff(want, p, cmpopts.EquateComparable(netip.Prefix{}), cmpopts.EquateEmpty()); diff != "" {
+	if diff := cmp.Diff(want, p, cmpopts.EquateComparable(netip.Prefix{}),
+		cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
@@ -216,12 +230,14 @@ settings:
 	at := func(line, col int) policy.Pos { return policy.Pos{File: "f", Line: line, Col: col} }
 	cidr, addr := netip.MustParsePrefix, netip.MustParseAddr
 	https := func(peer policy.Peer) policy.Rule {
-		return policy.Rule{Description: "HTTPS", Protocol: policy.TCP, From: 443, To: 444, Peer: peer, Pos: at(12, 9)}
+		return policy.Rule{Description: "HTTPS", Protocol: policy.TCP, From: 443, To: 444, Peer: peer,
+			Pos: at(12, 9)}
 	}
 	want := &policy.Policy{
-		PrefixLists: []policy.PrefixList{{Name: "office", MaxEntries: 10, Pos: at(3, 5), Entries: []policy.PrefixEntry{
-			{CIDR: cidr("198.51.100.0/24"), Description: "Head office", Pos: at(6, 9)},
-		}}},
+		PrefixLists: []policy.PrefixList{
+			{Name: "office", MaxEntries: 10, Pos: at(3, 5), Entries: []policy.PrefixEntry{
+				{CIDR: cidr("198.51.100.0/24"), Description: "Head office", Pos: at(6, 9)},
+			}}},
 		Groups: []policy.Group{
 			{
 				Name: "web", Description: "Front", Tags: map[string]string{"Name": "w"}, Pos: at(8, 5),
@@ -231,28 +247,38 @@ settings:
 					https(policy.Peer{Kind: policy.PeerPrefixList, Name: "office", Pos: at(18, 24)}),
 					https(policy.Peer{Kind: policy.PeerGroup, Name: "app", Pos: at(19, 27)}),
 					https(policy.Peer{Kind: policy.PeerGroup, Name: "web", Self: true, Pos: at(20, 15)}),
-					{Index: 1, Protocol: policy.ICMPv6, From: -1, To: -1, Peer: policy.Peer{Kind: policy.PeerGroup, Name: "web", Pos: at(21, 43)}, Pos: at(21, 9)},
+					{Index: 1, Protocol: policy.ICMPv6, From: -1, To: -1,
+						Peer: policy.Peer{Kind: policy.PeerGroup, Name: "web", Pos: at(21, 43)}, Pos: at(21, 9)},
 				},
 				Egress: []policy.Rule{
-					{Protocol: policy.AllProtocols, From: -1, To: -1, Peer: policy.Peer{CIDR: cidr("10.0.0.0/8"), Pos: at(23, 41)}, Pos: at(23, 9)},
-					{Index: 1, Protocol: policy.ICMP, From: 3, To: 4, Peer: policy.Peer{Kind: policy.PeerGroup, Name: "web", Self: true, Pos: at(24, 59)}, Pos: at(24, 9)},
+					{Protocol: policy.AllProtocols, From: -1, To: -1,
+						Peer: policy.Peer{CIDR: cidr("10.0.0.0/8"), Pos: at(23, 41)}, Pos: at(23, 9)},
+					{Index: 1, Protocol: policy.ICMP, From: 3, To: 4,
+						Peer: policy.Peer{Kind: policy.PeerGroup, Name: "web", Self: true, Pos: at(24, 59)},
+						Pos:  at(24, 9)},
 				},
 			},
 			{Name: "app", Description: "App", Pos: at(25, 5)},
 		},
 		Interfaces: []policy.Interface{{
-			Device: "veth-*", Groups: []string{"web", "app"}, Addresses: []netip.Addr{addr("10.0.0.1"), addr("2001:db8::1")},
-			Timeouts: policy.Timeouts{TCPEstablished: time.Minute, UDP: 31 * time.Second, UDPStream: 61 * time.Second}, Pos: at(27, 5),
+			Device: "veth-*", Groups: []string{"web", "app"},
+			Addresses: []netip.Addr{addr("10.0.0.1"), addr("2001:db8::1")},
+			Timeouts: policy.Timeouts{TCPEstablished: time.Minute, UDP: 31 * time.Second,
+				UDPStream: 61 * time.Second}, Pos: at(27, 5),
 		}},
-		Remotes: []policy.Remote{{Name: "db-1", Addresses: []netip.Addr{addr("10.0.1.7")}, Groups: []string{"app"}, Pos: at(32, 5)}},
-		Quotas:  policy.Quotas{RulesPerGroup: 61, GroupsPerInterface: 6, Groups: 7, PrefixLists: 8, PrefixListEntries: 11},
+		Remotes: []policy.Remote{{Name: "db-1", Addresses: []netip.Addr{addr("10.0.1.7")},
+			Groups: []string{"app"}, Pos: at(32, 5)}},
+		Quotas: policy.Quotas{RulesPerGroup: 61, GroupsPerInterface: 6, Groups: 7, PrefixLists: 8,
+			PrefixListEntries: 11},
 		Settings: policy.Settings{
 			Datapath:   policy.DatapathUserspace,
 			ICMPErrors: policy.ICMPErrorsRules, OnStop: policy.OnStopKeep, OnGone: policy.FailAccept,
-			QueueBase: 5000, QueueCount: 2, QueueBusyPoll: 20 * time.Microsecond, QueueDriver: policy.QueueDriverBatch, MaxFlows: 1000, Watch: true,
+			QueueBase: 5000, QueueCount: 2, QueueBusyPoll: 20 * time.Microsecond,
+			QueueDriver: policy.QueueDriverBatch, MaxFlows: 1000, Watch: true,
 		},
 	}
-	if diff := cmp.Diff(want, p, cmpopts.EquateComparable(netip.Prefix{}, netip.Addr{}), cmpopts.EquateEmpty()); diff != "" {
+	if diff := cmp.Diff(want, p, cmpopts.EquateComparable(netip.Prefix{}, netip.Addr{}),
+		cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
@@ -264,21 +290,27 @@ settings:
 func TestSpellings(t *testing.T) {
 	parity.Proves(t, "R8", "R10", "R16", "R39", "icmpv6 missing", "protocol all", "protocol number")
 	in := func(rules string) *policy.Policy {
-		p, _, err := Parse("", []byte("version: 1\nsecurity_groups:\n  - name: web\n    description: x\n    ingress: ["+rules+"]\n"))
+		p, _, err := Parse("", []byte(
+			"version: 1\nsecurity_groups:\n  - name: web\n    description: x\n    ingress: ["+rules+"]\n"))
 		if err != nil {
 			t.Fatalf("%s: %v", rules, err)
 		}
 		return p
 	}
 	for _, tt := range []struct{ one, other string }{
-		{`{ protocol: TCP, ports: 22, self: true }`, `{ protocol: 6, from_port: 22, to_port: 22, self: true }`},
-		{`{ protocol: Udp, ports: 22, self: true }`, `{ protocol: 17, ports: 22-22, security_groups: [web] }`},
-		{`{ protocol: icmp, from_port: -1, to_port: -1, self: true }`, `{ protocol: "1", from_port: -1, to_port: -1, self: true }`},
+		{`{ protocol: TCP, ports: 22, self: true }`,
+			`{ protocol: 6, from_port: 22, to_port: 22, self: true }`},
+		{`{ protocol: Udp, ports: 22, self: true }`,
+			`{ protocol: 17, ports: 22-22, security_groups: [web] }`},
+		{`{ protocol: icmp, from_port: -1, to_port: -1, self: true }`,
+			`{ protocol: "1", from_port: -1, to_port: -1, self: true }`},
 		{`{ protocol: icmpv6, self: true }`, `{ protocol: 58, from_port: -1, to_port: -1, self: true }`},
 		{`{ protocol: -1, self: true }`, `{ protocol: "-1", ports: 80, self: true }`},
 		{`{ protocol: 50, self: true }`, `{ protocol: 50, from_port: 1, to_port: 2, self: true }`},
-		{`{ protocol: 50, cidr_blocks: [100.68.0.18/18] }`, `{ protocol: 50, cidr_blocks: [100.68.0.0/18] }`},
-		{`{ protocol: 50, ipv6_cidr_blocks: ["2001:DB8::1/32"] }`, `{ protocol: 50, ipv6_cidr_blocks: ["2001:db8::/32"] }`},
+		{`{ protocol: 50, cidr_blocks: [100.68.0.18/18] }`,
+			`{ protocol: 50, cidr_blocks: [100.68.0.0/18] }`},
+		{`{ protocol: 50, ipv6_cidr_blocks: ["2001:DB8::1/32"] }`,
+			`{ protocol: 50, ipv6_cidr_blocks: ["2001:db8::/32"] }`},
 		{`{ protocol: 50, self: true, description: "" }`, `{ protocol: 50, self: true }`},
 		{`{ protocol: tcp, ports: 22, self: true, cidr_blocks: [10.0.0.0/8, 11.0.0.0/8] }`,
 			`{ protocol: tcp, ports: 22, cidr_blocks: [11.0.0.0/8] }, { protocol: tcp, ports: 22, self: true }, { protocol: tcp, ports: 22, cidr_blocks: [10.0.0.0/8] }`},
@@ -291,7 +323,8 @@ func TestSpellings(t *testing.T) {
 			t.Errorf("%s is the same as protocol 51: %v", tt.one, changes)
 		}
 	}
-	if changes := policy.Diff(in(`{ protocol: 50, self: true, description: "a" }`), in(`{ protocol: 50, self: true }`)); len(changes) != 1 || changes[0].Op != policy.Changed {
+	if changes := policy.Diff(in(`{ protocol: 50, self: true, description: "a" }`),
+		in(`{ protocol: 50, self: true }`)); len(changes) != 1 || changes[0].Op != policy.Changed {
 		t.Errorf("a description that goes: %v, want one change and no other rule", changes)
 	}
 }

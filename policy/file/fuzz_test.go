@@ -33,7 +33,8 @@ func check(t *testing.T, data []byte) (taken bool) {
 		if b.Message == "" || strings.ContainsFunc(b.Error(), func(r rune) bool { return r < ' ' }) {
 			t.Fatalf("a problem in %q", b.Error())
 		}
-		if b.Pos.Line > len(lines)+1 || b.Pos.Line > 0 && b.Pos.Line <= len(lines) && b.Pos.Col > len(lines[b.Pos.Line-1])+1 {
+		if b.Pos.Line > len(lines)+1 || b.Pos.Line > 0 && b.Pos.Line <= len(lines) &&
+			b.Pos.Col > len(lines[b.Pos.Line-1])+1 {
 			t.Fatalf("%v is outside the text", b)
 		}
 	}
@@ -86,8 +87,10 @@ func FuzzParse(f *testing.F) {
 // TestMutations: good texts with a few characters, words or lines changed.
 func TestMutations(t *testing.T) {
 	texts := seeds(t)
-	pieces := []string{"\n", " ", "  ", "- ", ": ", "[", "]", "{", "}", ",", "\"", "'", "#", "&a ", "*a", "!", "|", ">", "<<: ", "~", "null", "-1", "0", "65536",
-		"tcp", "icmp", "::/0", "0.0.0.0/0", "web", "\t", "\r\n", "---\n", "%", "?", "é", "\u2028", "\xff", "security_groups", "ingress:", "self: true"}
+	pieces := []string{"\n", " ", "  ", "- ", ": ", "[", "]", "{", "}", ",", "\"", "'", "#", "&a ",
+		"*a", "!", "|", ">", "<<: ", "~", "null", "-1", "0", "65536",
+		"tcp", "icmp", "::/0", "0.0.0.0/0", "web", "\t", "\r\n", "---\n", "%", "?", "é", "\u2028", "\xff",
+		"security_groups", "ingress:", "self: true"}
 	taken, refused := 0, 0
 	for seed := range uint64(3000) {
 		rnd := rand.New(rand.NewPCG(seed, 2))

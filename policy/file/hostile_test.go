@@ -65,7 +65,8 @@ func (m maker) numbered(before, format, after string) string {
 }
 
 func (m maker) addressed(before, format, after string) string {
-	return m.repeat(before, after, func(i int) string { return fmt.Sprintf(format, i>>16&255, i>>8&255, i&255) })
+	return m.repeat(before, after,
+		func(i int) string { return fmt.Sprintf(format, i>>16&255, i>>8&255, i&255) })
 }
 
 // hostile are files of up to 1 MiB that make a careless reader slow or big.
@@ -73,7 +74,8 @@ func (m maker) hostile() map[string]string {
 	const top = "version: 1\n"
 	bomb := top
 	for c := 'b'; c <= 'z'; c++ {
-		bomb += fmt.Sprintf("%c: &%c [%s]\n", c, c, strings.TrimSuffix(strings.Repeat("*"+string(c-1)+",", 9), ","))
+		bomb += fmt.Sprintf("%c: &%c [%s]\n", c, c,
+			strings.TrimSuffix(strings.Repeat("*"+string(c-1)+",", 9), ","))
 	}
 	bomb = strings.Replace(bomb, "b:", "a: &a [x,x,x,x,x,x,x,x,x]\nb:", 1)
 	group := top + "security_groups:\n  - name: a\n    description: a\n    ingress:\n"
@@ -82,38 +84,47 @@ func (m maker) hostile() map[string]string {
 		deep.WriteString(strings.Repeat(" ", i) + "a:\n")
 	}
 	return map[string]string{
-		"bomb":                bomb,
-		"aliases":             m.fill("a: &a x\nb: [", "*a,", "]"),
-		"anchors":             m.fill(top, "- &a a\n", ""),
-		"tags":                m.fill(top+"settings:\n", "- !!a a\n", ""),
-		"merges":              m.fill("a: &a {b: c}\nd:\n", "- <<: *a\n", ""),
-		"flow lists":          m.fill(top+"settings: ", "[", ""),
-		"closed flow lists":   top + "settings: " + strings.Repeat("[", 9999) + strings.Repeat("]", 9999),
-		"flow maps":           m.fill(top+"settings: ", "{a: ", ""),
-		"dashes":              m.fill("", "- ", ""),
-		"question marks":      m.fill("", "? ", ""),
-		"deep block":          deep.String(),
-		"many shallow nests":  m.fill("a:\n", "- "+strings.Repeat("[", 900)+strings.Repeat("]", 900)+"\n", ""),
-		"keys":                m.numbered(top, "k%d: 1\n", ""),
-		"same keys":           m.fill(top, "version: 1\n", ""),
-		"null keys":           m.numbered("", "%x:\n", ""),
-		"flow nulls":          m.fill("a: [", "a,", "]"),
-		"flow keys":           m.numbered("{", "%x,", "}"),
-		"flow pairs":          m.fill("a: [", "a: b,", "]"),
-		"empty maps":          m.fill(top+"peers: [", "{},", "]"),
-		"empty groups":        m.fill(top+"security_groups: [", "{},", "]"),
-		"empty rules":         m.fill(group, "      - {}\n", ""),
-		"empty lists":         m.fill(top+"security_groups: [", "{ingress: [{}]},", "]"),
-		"short rules":         m.fill(group, "      - { protocol: -1, self: true }\n", ""),
-		"good rules":          m.addressed(group, "      - { protocol: -1, cidr_blocks: [10.%d.%d.%d/32] }\n", ""),
-		"a long rule":         m.addressed(group+"      - { protocol: -1, cidr_blocks: [", "%d.%d.%d.1/32,", "0.0.0.0/0] }"),
-		"short peers":         m.fill(group+"      - { protocol: -1, security_groups: [", "a,", "a] }"),
-		"IPv6 peers":          m.fill(group+"      - { protocol: -1, ipv6_cidr_blocks: [", "1::/0,", "1::/0] }"),
-		"unknown peers":       m.numbered(group+"      - { protocol: -1, security_groups: [", "g%d,", "a] }"),
-		"bad peers":           m.fill(group+"      - { protocol: -1, cidr_blocks: [", "x,", "x] }"),
-		"groups":              m.numbered(top+"security_groups:\n", "  - { name: g%d, description: x }\n", ""),
-		"groups and typos":    m.numbered(top+"security_groups:\n", "  - { name: grouq%d, description: x, ingress: [{ protocol: -1, security_groups: [group%[1]d] }] }\n", ""),
-		"list entries":        m.addressed(top+"prefix_lists:\n  - name: a\n    entries:\n", "      - cidr: 10.%d.%d.%d/32\n", ""),
+		"bomb":              bomb,
+		"aliases":           m.fill("a: &a x\nb: [", "*a,", "]"),
+		"anchors":           m.fill(top, "- &a a\n", ""),
+		"tags":              m.fill(top+"settings:\n", "- !!a a\n", ""),
+		"merges":            m.fill("a: &a {b: c}\nd:\n", "- <<: *a\n", ""),
+		"flow lists":        m.fill(top+"settings: ", "[", ""),
+		"closed flow lists": top + "settings: " + strings.Repeat("[", 9999) + strings.Repeat("]", 9999),
+		"flow maps":         m.fill(top+"settings: ", "{a: ", ""),
+		"dashes":            m.fill("", "- ", ""),
+		"question marks":    m.fill("", "? ", ""),
+		"deep block":        deep.String(),
+		"many shallow nests": m.fill("a:\n", "- "+strings.Repeat("[", 900)+strings.Repeat("]", 900)+"\n",
+			""),
+		"keys":         m.numbered(top, "k%d: 1\n", ""),
+		"same keys":    m.fill(top, "version: 1\n", ""),
+		"null keys":    m.numbered("", "%x:\n", ""),
+		"flow nulls":   m.fill("a: [", "a,", "]"),
+		"flow keys":    m.numbered("{", "%x,", "}"),
+		"flow pairs":   m.fill("a: [", "a: b,", "]"),
+		"empty maps":   m.fill(top+"peers: [", "{},", "]"),
+		"empty groups": m.fill(top+"security_groups: [", "{},", "]"),
+		"empty rules":  m.fill(group, "      - {}\n", ""),
+		"empty lists":  m.fill(top+"security_groups: [", "{ingress: [{}]},", "]"),
+		"short rules":  m.fill(group, "      - { protocol: -1, self: true }\n", ""),
+		"good rules": m.addressed(group,
+			"      - { protocol: -1, cidr_blocks: [10.%d.%d.%d/32] }\n", ""),
+		"a long rule": m.addressed(group+"      - { protocol: -1, cidr_blocks: [",
+			"%d.%d.%d.1/32,", "0.0.0.0/0] }"),
+		"short peers": m.fill(group+"      - { protocol: -1, security_groups: [", "a,", "a] }"),
+		"IPv6 peers": m.fill(group+"      - { protocol: -1, ipv6_cidr_blocks: [", "1::/0,",
+			"1::/0] }"),
+		"unknown peers": m.numbered(group+"      - { protocol: -1, security_groups: [", "g%d,",
+			"a] }"),
+		"bad peers": m.fill(group+"      - { protocol: -1, cidr_blocks: [", "x,", "x] }"),
+		"groups": m.numbered(top+"security_groups:\n", "  - { name: g%d, description: x }\n",
+			""),
+		"groups and typos": m.numbered(top+"security_groups:\n",
+			"  - { name: grouq%d, description: x, ingress: [{ protocol: -1, security_groups: [group%[1]d] "+
+				"}] }\n", ""),
+		"list entries": m.addressed(top+"prefix_lists:\n  - name: a\n    entries:\n",
+			"      - cidr: 10.%d.%d.%d/32\n", ""),
 		"interfaces":          m.fill(top+"interfaces: [", "{device: x},", "]"),
 		"comments":            m.fill("", "#\n", ""),
 		"comments in a list":  m.fill("a: [", "a, #\n", "]"),
@@ -141,8 +152,9 @@ func (m maker) hostile() map[string]string {
 		"tabs":                m.fill("", "\t", ""),
 		"zeros":               m.fill("", "\x00", ""),
 		"bad UTF-8":           m.fill("version: ", "\xff", ""),
-		"wide characters":     m.fill(top+"security_groups: [{ name: x, description: ", "\U0001F525", " }]"),
-		"separators":          m.fill(top, "\u2028", ""),
+		"wide characters": m.fill(top+"security_groups: [{ name: x, description: ", "\U0001F525",
+			" }]"),
+		"separators": m.fill(top, "\u2028", ""),
 	}
 }
 

@@ -31,7 +31,8 @@ var partLists = []string{"entries", "ingress", "egress", "interfaces", "peers"}
 
 // otherNames are what other tools call the same things.
 var otherNames = map[string]string{
-	"cidr": "cidr_blocks", "cidrs": "cidr_blocks", "cidr_ip": "cidr_blocks", "cidr_ipv4": "cidr_blocks", "ip_ranges": "cidr_blocks",
+	"cidr": "cidr_blocks", "cidrs": "cidr_blocks", "cidr_ip": "cidr_blocks",
+	"cidr_ipv4": "cidr_blocks", "ip_ranges": "cidr_blocks",
 	"source": "cidr_blocks", "destination": "cidr_blocks", "from": "cidr_blocks", "to": "cidr_blocks",
 	"cidr_ipv6": "ipv6_cidr_blocks", "ipv6_ranges": "ipv6_cidr_blocks",
 	"prefix_list_id": "prefix_lists", "prefix_list_ids": "prefix_lists",
@@ -43,7 +44,8 @@ var otherNames = map[string]string{
 	"inbound": "ingress", "outbound": "egress", "inbound_rules": "ingress", "outbound_rules": "egress",
 	"comment": "description", "group_name": "name", "group_description": "description",
 	"interface": "device", "ifname": "device", "remotes": "peers",
-	"aws_default_security_group": "default_security_group", "default": "default_security_group", "default_group": "default_security_group",
+	"aws_default_security_group": "default_security_group", "default": "default_security_group",
+	"default_group": "default_security_group",
 }
 
 // formerKeys are the names that keys had before. They go on working, with a notice.
@@ -51,9 +53,11 @@ var formerKeys = map[string]string{"life_lines": "failsafe"}
 
 // neverKeys are what security groups do not have, and why.
 var neverKeys = map[string]string{
-	"action": allowOnly, "effect": allowOnly, "allow": allowOnly, "deny": allowOnly, "policy": allowOnly, "verdict": allowOnly, "target": allowOnly,
+	"action": allowOnly, "effect": allowOnly, "allow": allowOnly, "deny": allowOnly,
+	"policy": allowOnly, "verdict": allowOnly, "target": allowOnly,
 	"priority": noOrder, "order": noOrder, "rule_number": noOrder, "weight": noOrder,
-	"source_port": noSourcePort, "source_ports": noSourcePort, "src_port": noSourcePort, "sport": noSourcePort,
+	"source_port": noSourcePort, "source_ports": noSourcePort, "src_port": noSourcePort,
+	"sport": noSourcePort,
 }
 
 // Why those keys are refused (R4, R6).

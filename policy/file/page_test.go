@@ -100,14 +100,16 @@ func TestPageExamples(t *testing.T) {
 		text := e[1]
 		for _, part := range []struct{ key, text string }{
 			{"version:", "version: 1\n"},
-			{"security_groups:", "security_groups:\n  - { name: web, description: x, ingress: [] }\n  - { name: app, description: x }\n"},
+			{"security_groups:", "security_groups:\n  - { name: web, description: x, ingress: [] }\n  - { " +
+				"name: app, description: x }\n"},
 		} {
 			if !strings.HasPrefix(text, part.key) && !strings.Contains(text, "\n"+part.key) {
 				text += part.text
 			}
 		}
 		if strings.Contains(text, "name: app\n") {
-			text = strings.Replace(text, "\nsecurity_groups:\n", "\nsecurity_groups:\n  - { name: web, description: x }\n", 1)
+			text = strings.Replace(text, "\nsecurity_groups:\n",
+				"\nsecurity_groups:\n  - { name: web, description: x }\n", 1)
 		}
 		if _, _, err := Parse("", []byte(text)); err != nil {
 			t.Errorf("%v\n%s", err, text)

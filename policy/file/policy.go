@@ -20,7 +20,8 @@ func (d *decoder) policy(root *node) *policy.Policy {
 	// Settings and quotas have no position of their own: theirs is the zero one.
 	d.parts[place{}] = root
 	if n := f["version"]; n == nil {
-		d.errorAt(d.at(root), policy.MissingParameter, "begin with: version: 1", "the policy has no version")
+		d.errorAt(d.at(root), policy.MissingParameter, "begin with: version: 1",
+			"the policy has no version")
 	} else if v, ok := d.number(n, "version"); ok && v != version {
 		d.invalid(n, "this program reads version 1", "version %d is unknown", v)
 	}
@@ -92,9 +93,12 @@ func names(p *policy.Policy, group string) bool {
 			return r.Peer.Kind == policy.PeerGroup && r.Peer.Name == group
 		})
 	}
-	return slices.ContainsFunc(p.Groups, func(g policy.Group) bool { return refers(g.Ingress) || refers(g.Egress) }) ||
-		slices.ContainsFunc(p.Interfaces, func(i policy.Interface) bool { return slices.Contains(i.Groups, group) }) ||
-		slices.ContainsFunc(p.Remotes, func(r policy.Remote) bool { return slices.Contains(r.Groups, group) })
+	return slices.ContainsFunc(p.Groups,
+		func(g policy.Group) bool { return refers(g.Ingress) || refers(g.Egress) }) ||
+		slices.ContainsFunc(p.Interfaces,
+			func(i policy.Interface) bool { return slices.Contains(i.Groups, group) }) ||
+		slices.ContainsFunc(p.Remotes,
+			func(r policy.Remote) bool { return slices.Contains(r.Groups, group) })
 }
 
 // items is list for those who do not care why there is nothing.
@@ -128,7 +132,8 @@ func (d *decoder) prefixList(n *node) (list policy.PrefixList, ok bool) {
 	list.Pos = d.part(n)
 	entries := d.items(f["entries"], "entries")
 	if f["entries"] == nil {
-		d.errorAt(list.Pos, policy.MissingParameter, "write entries: [] for an empty list", "the prefix list has no entries")
+		d.errorAt(list.Pos, policy.MissingParameter, "write entries: [] for an empty list",
+			"the prefix list has no entries")
 	}
 	list.MaxEntries = len(entries)
 	if most := f["max_entries"]; most != nil {
@@ -166,7 +171,8 @@ func (d *decoder) group(n *node) (g policy.Group, ok bool) {
 	g.Tags = d.tags(f["tags"])
 	if g.Name, ok = d.name(f["name"], "name"); strings.HasSuffix(g.Name, " ") {
 		g.Name = strings.TrimRight(g.Name, " ") // as AWS does
-		d.found.Add(policy.Problem{Pos: d.at(f["name"]), Severity: policy.SeverityNotice, Message: "the spaces at the end of the name are left out"})
+		d.found.Add(policy.Problem{Pos: d.at(f["name"]), Severity: policy.SeverityNotice,
+			Message: "the spaces at the end of the name are left out"})
 	}
 	g.Ingress = d.rules(f["ingress"], g.Name, policy.Ingress)
 	if f["egress"] == nil {

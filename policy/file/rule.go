@@ -32,12 +32,14 @@ func (d *decoder) block(rules []policy.Rule, n *node, group string, index int) [
 	protocol := f["protocol"]
 	switch {
 	case protocol == nil:
-		d.errorAt(shared.Pos, policy.InvalidParameterValue, "tcp, udp, icmp, icmpv6, a number 0 to 255, or -1 for all", "the rule has no protocol")
+		d.errorAt(shared.Pos, policy.InvalidParameterValue,
+			"tcp, udp, icmp, icmpv6, a number 0 to 255, or -1 for all", "the rule has no protocol")
 		ok = false
 	case unusable(protocol):
 		ok = false
 	case protocol.Kind != yaml.ScalarNode:
-		d.invalid(protocol, "one rule for each protocol; -1 for all", "protocol must be a name or a number, not %s", describe(protocol))
+		d.invalid(protocol, "one rule for each protocol; -1 for all",
+			"protocol must be a name or a number, not %s", describe(protocol))
 		ok = false
 	default:
 		var bad *policy.Problem
@@ -68,12 +70,14 @@ func (d *decoder) block(rules []policy.Rule, n *node, group string, index int) [
 func (d *decoder) span(f fields, p policy.Protocol, pos policy.Pos) (from, to int, ok bool) {
 	ports, fromNode, toNode := f["ports"], f["from_port"], f["to_port"]
 	if ports != nil && (fromNode != nil || toNode != nil) {
-		d.errorAt(d.at(ports), policy.InvalidParameterCombination, "ports is short for from_port and to_port; keep one form",
+		d.errorAt(d.at(ports), policy.InvalidParameterCombination,
+			"ports is short for from_port and to_port; keep one form",
 			"ports stands beside from_port or to_port")
 		return 0, 0, false
 	}
 	if ports != nil && p.IsICMP() {
-		d.errorAt(d.at(ports), policy.InvalidParameterCombination, "the type goes under from_port, the code under to_port, -1 for all",
+		d.errorAt(d.at(ports), policy.InvalidParameterCombination,
+			"the type goes under from_port, the code under to_port, -1 for all",
 			"%s has no ports", p)
 		return 0, 0, false
 	}
@@ -85,13 +89,16 @@ func (d *decoder) span(f fields, p policy.Protocol, pos policy.Pos) (from, to in
 		to, good := d.number(toNode, "to_port")
 		return from, to, ok && good
 	}
-	none, both := ports == nil && fromNode == nil && toNode == nil, ports != nil || fromNode != nil && toNode != nil
+	none, both := ports == nil && fromNode == nil && toNode == nil, ports != nil || fromNode != nil &&
+		toNode != nil
 	switch {
 	case none && p.HasPorts():
-		d.errorAt(pos, policy.InvalidParameterValue, "such as ports: 443 or ports: 8000-9000; all ports are 0-65535", "%s needs ports", p)
+		d.errorAt(pos, policy.InvalidParameterValue,
+			"such as ports: 443 or ports: 8000-9000; all ports are 0-65535", "%s needs ports", p)
 		return 0, 0, false
 	case none && p == policy.ICMP:
-		d.errorAt(pos, policy.InvalidParameterValue, "from_port: 8 and to_port: -1 is echo request; -1 and -1 is everything",
+		d.errorAt(pos, policy.InvalidParameterValue,
+			"from_port: 8 and to_port: -1 is echo request; -1 and -1 is everything",
 			"icmp needs from_port (the type) and to_port (the code)")
 		return 0, 0, false
 	case none:
@@ -101,7 +108,8 @@ func (d *decoder) span(f fields, p policy.Protocol, pos policy.Pos) (from, to in
 		if fromNode != nil {
 			missing = "to_port"
 		}
-		d.errorAt(pos, policy.InvalidParameterValue, "from_port and to_port go together", "the rule has no %s", missing)
+		d.errorAt(pos, policy.InvalidParameterValue, "from_port and to_port go together",
+			"the rule has no %s", missing)
 		return 0, 0, false
 	case p.HasPorts() || p.IsICMP():
 		return given()
@@ -113,7 +121,8 @@ func (d *decoder) span(f fields, p policy.Protocol, pos policy.Pos) (from, to in
 			return 0, 0, false
 		}
 		if !(from <= 0 && (to == from || to == policy.MaxPort)) {
-			d.notice(f, "leave the ports out", "ports are ignored: protocol "+p.String()+" is allowed as a whole")
+			d.notice(f, "leave the ports out",
+				"ports are ignored: protocol "+p.String()+" is allowed as a whole")
 		}
 	}
 	return -1, -1, true
@@ -122,7 +131,8 @@ func (d *decoder) span(f fields, p policy.Protocol, pos policy.Pos) (from, to in
 func (d *decoder) notice(f fields, hint, message string) {
 	for _, key := range []string{"ports", "from_port", "to_port"} {
 		if n := f[key]; n != nil {
-			d.found.Add(policy.Problem{Pos: d.at(n), Severity: policy.SeverityNotice, Message: message, Hint: hint})
+			d.found.Add(policy.Problem{Pos: d.at(n), Severity: policy.SeverityNotice, Message: message,
+				Hint: hint})
 			return
 		}
 	}
@@ -133,7 +143,8 @@ var portRange = regexp.MustCompile(`^(0|[1-9][0-9]{0,8})-(0|[1-9][0-9]{0,8})$`)
 // portRange reads the short form: one port, or two with a dash between.
 func (d *decoder) portRange(n *node) (from, to int, ok bool) {
 	if n.Kind == yaml.SequenceNode {
-		d.invalid(n, "write one rule for each port or range", "ports must be one port or one range, not a list")
+		d.invalid(n, "write one rule for each port or range",
+			"ports must be one port or one range, not a list")
 		return 0, 0, false
 	}
 	if unusable(n) || n.Kind != yaml.ScalarNode {
@@ -149,14 +160,16 @@ func (d *decoder) portRange(n *node) (from, to int, ok bool) {
 		v, err := strconv.Atoi(n.Value)
 		return v, v, err == nil
 	}
-	d.invalid(n, "such as 443 or 8000-9000; all ports are 0-65535; one rule for each range", "ports must be one port or one range, not %s", describe(n))
+	d.invalid(n, "such as 443 or 8000-9000; all ports are 0-65535; one rule for each range",
+		"ports must be one port or one range, not %s", describe(n))
 	return 0, 0, false
 }
 
 // peers reads the far sides of a block, at least one.
 func (d *decoder) peers(f fields, group string, pos policy.Pos) []policy.Peer {
 	room := 1
-	for _, key := range []string{"cidr_blocks", "ipv6_cidr_blocks", "prefix_lists", "security_groups"} {
+	for _, key := range []string{"cidr_blocks", "ipv6_cidr_blocks", "prefix_lists",
+		"security_groups"} {
 		if f[key] != nil {
 			room += len(f[key].Content)
 		}
@@ -172,7 +185,8 @@ func (d *decoder) peers(f fields, group string, pos policy.Pos) []policy.Peer {
 	for _, c := range []struct {
 		key, other string
 		family     policy.Family
-	}{{"cidr_blocks", "ipv6_cidr_blocks", policy.IPv4}, {"ipv6_cidr_blocks", "cidr_blocks", policy.IPv6}} {
+	}{{"cidr_blocks", "ipv6_cidr_blocks", policy.IPv4},
+		{"ipv6_cidr_blocks", "cidr_blocks", policy.IPv6}} {
 		for _, n := range items(c.key) {
 			cidr, ok := d.cidr(n, "each of "+c.key)
 			if !ok {
@@ -197,10 +211,12 @@ func (d *decoder) peers(f fields, group string, pos policy.Pos) []policy.Peer {
 	}
 	self, ok := d.truth(f["self"], "self")
 	if self {
-		peers = append(peers, policy.Peer{Kind: policy.PeerGroup, Name: group, Self: true, Pos: d.at(f["self"])})
+		peers = append(peers, policy.Peer{
+			Kind: policy.PeerGroup, Name: group, Self: true, Pos: d.at(f["self"])})
 	}
 	if !named && !self && ok {
-		d.errorAt(pos, policy.MissingParameter, "add cidr_blocks, ipv6_cidr_blocks, prefix_lists, security_groups or self: true",
+		d.errorAt(pos, policy.MissingParameter,
+			"add cidr_blocks, ipv6_cidr_blocks, prefix_lists, security_groups or self: true",
 			"the rule has no peer")
 	}
 	return peers
@@ -219,7 +235,8 @@ func (d *decoder) cidr(n *node, key string) (netip.Prefix, bool) {
 		return cidr, false
 	}
 	if written, err := netip.ParsePrefix(s); err == nil && written != cidr {
-		d.found.Add(policy.Problem{Pos: d.at(n), Severity: policy.SeverityNotice, Message: short(s) + " has host bits, read as " + cidr.String()})
+		d.found.Add(policy.Problem{Pos: d.at(n), Severity: policy.SeverityNotice,
+			Message: short(s) + " has host bits, read as " + cidr.String()})
 	}
 	return cidr, true
 }

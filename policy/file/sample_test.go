@@ -40,7 +40,9 @@ func TestSample(t *testing.T) {
 	}
 
 	// One block with several peers is a rule for each (D5).
-	many := strings.Replace(sample, "cidr_blocks: [0.0.0.0/0] }", `cidr_blocks: [192.0.2.0/24, 198.51.100.0/24], ipv6_cidr_blocks: ["2001:db8::/32"], self: true }`, 1)
+	many := strings.Replace(sample, "cidr_blocks: [0.0.0.0/0] }",
+		`cidr_blocks: [192.0.2.0/24, 198.51.100.0/24], ipv6_cidr_blocks: ["2001:db8::/32"], self: true }`,
+		1)
 	p, problems, err = Parse("f", []byte(many))
 	if err != nil || problems.Err() != nil {
 		t.Fatal(problems)
@@ -52,7 +54,8 @@ func TestSample(t *testing.T) {
 		}
 		peers = append(peers, r.Peer.String())
 	}
-	if got, want := strings.Join(peers, ", "), "192.0.2.0/24, 198.51.100.0/24, 2001:db8::/32, group web-sg"; got != want {
+	if got, want := strings.Join(peers, ", "),
+		"192.0.2.0/24, 198.51.100.0/24, 2001:db8::/32, group web-sg"; got != want {
 		t.Errorf("peers %s, want %s", got, want)
 	}
 }
@@ -86,22 +89,39 @@ func TestDamagedSample(t *testing.T) {
 		// the policy is taken.
 		want string
 	}{
-		{"a brace that is not closed", "W7", change("to_port: 80, cidr_blocks: [0.0.0.0/0] }", "to_port: 80, cidr_blocks: [0.0.0.0/0]").Replace(sample), "f:8: not YAML"},
-		{"tags that are not closed", "W7", change("web-sg }\n    ingress", "web-sg\n    ingress").Replace(sample), "f:5: not YAML"},
-		{"an empty CIDR", "W8", strings.Replace(sample, "[0.0.0.0/0]", `[""]`, 1), "InvalidParameterValue f:7:68: the CIDR is empty"},
-		{"an empty list of CIDRs", "W8", strings.Replace(sample, "[0.0.0.0/0]", `[]`, 1), "MissingParameter f:7:"},
-		{"a CIDR without a value", "W8", strings.Replace(sample, "[0.0.0.0/0]", "", 1), "MissingParameter f:7:"},
-		{"no group at all", "R49", attached(0, ""), "MissingParameter f:14:38: device \"eth0\" has no security groups"},
+		{"a brace that is not closed", "W7",
+			change("to_port: 80, cidr_blocks: [0.0.0.0/0] }",
+				"to_port: 80, cidr_blocks: [0.0.0.0/0]").Replace(sample), "f:8: not YAML"},
+		{"tags that are not closed", "W7",
+			change("web-sg }\n    ingress", "web-sg\n    ingress").Replace(sample), "f:5: not YAML"},
+		{"an empty CIDR", "W8", strings.Replace(sample, "[0.0.0.0/0]", `[""]`, 1),
+			"InvalidParameterValue f:7:68: the CIDR is empty"},
+		{"an empty list of CIDRs", "W8", strings.Replace(sample, "[0.0.0.0/0]", `[]`, 1),
+			"MissingParameter f:7:"},
+		{"a CIDR without a value", "W8", strings.Replace(sample, "[0.0.0.0/0]", "", 1),
+			"MissingParameter f:7:"},
+		{"no group at all", "R49", attached(0, ""),
+			"MissingParameter f:14:38: device \"eth0\" has no security groups"},
 		{"255 characters", "text rule description", described(strings.Repeat("x", 255)), ""},
-		{"256 characters", "text rule description", described(strings.Repeat("x", 256)), "InvalidParameterValue f:7:67: the description has 256 characters"},
+		{"256 characters", "text rule description", described(strings.Repeat("x", 256)),
+			"InvalidParameterValue f:7:67: the description has 256 characters"},
 		{"a description", "R37", described("Monitoring server"), ""},
-		{"an apostrophe", "R37", described(`"John's home IP"`), "InvalidParameterValue f:7:67: the description has a character that AWS does not take: \"'\""},
-		{"60 rules and 60 of the other family", "Q1", change("    egress:\n", rules(56, "cidr_blocks", "192.0.2.0/24")+rules(60, "ipv6_cidr_blocks", `"2001:db8::/32"`)+"    egress:\n").Replace(sample), ""},
-		{"61 rules", "Q1", change("    egress:\n", rules(57, "cidr_blocks", "192.0.2.0/24")+"    egress:\n").Replace(sample), "RulesPerSecurityGroupLimitExceeded f:"},
-		{"61 rules of IPv6", "Q1", change("    egress:\n", rules(61, "ipv6_cidr_blocks", `"2001:db8::/32"`)+"    egress:\n").Replace(sample), "RulesPerSecurityGroupLimitExceeded f:"},
+		{"an apostrophe", "R37", described(`"John's home IP"`),
+			"InvalidParameterValue f:7:67: the description has a character that AWS does not take: \"'\""},
+		{"60 rules and 60 of the other family", "Q1",
+			change("    egress:\n", rules(56, "cidr_blocks", "192.0.2.0/24")+
+				rules(60, "ipv6_cidr_blocks", `"2001:db8::/32"`)+"    egress:\n").Replace(sample), ""},
+		{"61 rules", "Q1", change("    egress:\n",
+			rules(57, "cidr_blocks", "192.0.2.0/24")+"    egress:\n").Replace(sample),
+			"RulesPerSecurityGroupLimitExceeded f:"},
+		{"61 rules of IPv6", "Q1", change("    egress:\n",
+			rules(61, "ipv6_cidr_blocks", `"2001:db8::/32"`)+"    egress:\n").Replace(sample),
+			"RulesPerSecurityGroupLimitExceeded f:"},
 		{"five groups", "Q6", attached(5, "web-sg, g0, g1, g2, g3"), ""},
-		{"six groups", "Q6", attached(5, "web-sg, g0, g1, g2, g3, g4"), "SecurityGroupsPerInterfaceLimitExceeded f:19:"},
-		{"a rule that denies", "R4", change("to_port: 22,", "to_port: 22, action: deny,").Replace(sample), "UnknownParameter f:7:54: a rule has no key action (hint: security groups only allow"},
+		{"six groups", "Q6", attached(5, "web-sg, g0, g1, g2, g3, g4"),
+			"SecurityGroupsPerInterfaceLimitExceeded f:19:"},
+		{"a rule that denies", "R4", change("to_port: 22,", "to_port: 22, action: deny,").Replace(sample),
+			"UnknownParameter f:7:54: a rule has no key action (hint: security groups only allow"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			parity.Proves(t, c.claim)

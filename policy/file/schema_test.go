@@ -65,17 +65,20 @@ func schema(t *testing.T) object {
 		}
 		if path == rulePath {
 			var peers []object
-			for _, k := range []string{"cidr_blocks", "ipv6_cidr_blocks", "prefix_lists", "security_groups", "self"} {
+			for _, k := range []string{"cidr_blocks", "ipv6_cidr_blocks", "prefix_lists", "security_groups",
+				"self"} {
 				peers = append(peers, object{"required": []string{k}})
 			}
 			out["anyOf"] = peers
-			out["dependentRequired"] = object{"from_port": []string{"to_port"}, "to_port": []string{"from_port"}}
+			out["dependentRequired"] = object{
+				"from_port": []string{"to_port"}, "to_port": []string{"from_port"}}
 			out["not"] = object{"required": []string{"ports", "from_port"}}
 		}
 		return out
 	}
 	root := part("")
-	root["$schema"], root["title"] = "https://json-schema.org/draft/2020-12/schema", "Policy file of sgfw"
+	root["$schema"], root["title"] = "https://json-schema.org/draft/2020-12/schema",
+		"Policy file of sgfw"
 	for path := range parts {
 		if !used[path] {
 			t.Errorf("no key leads to the part %q", path)
@@ -121,7 +124,8 @@ func value(p Part, k Key, part func(string) object) object {
 		return object{"anyOf": []object{
 			{"enum": []any{"tcp", "udp", "icmp", "icmpv6", -1}},
 			{"type": "integer", "minimum": -1, "maximum": 255},
-			{"type": "string", "pattern": `^([Tt][Cc][Pp]|[Uu][Dd][Pp]|[Ii][Cc][Mm][Pp]([Vv]6)?|-1|[0-9]{1,3})$`},
+			{"type": "string",
+				"pattern": `^([Tt][Cc][Pp]|[Uu][Dd][Pp]|[Ii][Cc][Mm][Pp]([Vv]6)?|-1|[0-9]{1,3})$`},
 		}}
 	case KindPorts:
 		return object{"anyOf": []object{
@@ -154,7 +158,8 @@ func TestSchemaIsCurrent(t *testing.T) {
 		}
 	}
 	if got, err := os.ReadFile(schemaPath); err != nil || !bytes.Equal(got, want) {
-		t.Errorf("docs/schema/policy.json is not what the reference says (%v): go test ./policy/file -run Schema -update", err)
+		t.Errorf("docs/schema/policy.json is not what the reference says (%v): go test ./policy/file "+
+			"-run Schema -update", err)
 	}
 }
 
@@ -284,15 +289,18 @@ settings:
 		"a default group by list": {"interfaces:", "default_security_group: []\ninterfaces:"},
 		"a default group's name":  {"interfaces:", "default_security_group: { name: web }\ninterfaces:"},
 		"no description":          {"    description: web\n", ""},
-		"a timeout out of range":  {"    security_groups: [web]\n", "    security_groups: [web]\n    connection_tracking: { udp_timeout: 5 }\n"},
-		"text for truth":          {"on_stop: remove", "watch: 'yes'"},
-		"too many queues":         {"on_stop: remove", fmt.Sprintf("queues: { count: %d }", policy.MaxQueues+1)},
-		"both names of a key":     {"on_stop: remove", "failsafe: {}\n  life_lines: {}"},
-		"a later value":           {"on_stop: remove", "datapath: offload"},
+		"a timeout out of range": {"    security_groups: [web]\n",
+			"    security_groups: [web]\n    connection_tracking: { udp_timeout: 5 }\n"},
+		"text for truth": {"on_stop: remove", "watch: 'yes'"},
+		"too many queues": {"on_stop: remove",
+			fmt.Sprintf("queues: { count: %d }", policy.MaxQueues+1)},
+		"both names of a key": {"on_stop: remove", "failsafe: {}\n  life_lines: {}"},
+		"a later value":       {"on_stop: remove", "datapath: offload"},
 	} {
 		text := strings.Replace(good, change[0], change[1], 1)
 		if what == "an empty key" {
-			text = strings.Replace(text, "      - { protocol: tcp, ports: 443, cidr_blocks: [0.0.0.0/0] }\n", "", 1)
+			text = strings.Replace(text, "      - { protocol: tcp, ports: 443, cidr_blocks: [0.0.0.0/0] }\n",
+				"", 1)
 		}
 		if text == good {
 			t.Fatalf("%s changes nothing", what)
@@ -304,7 +312,8 @@ settings:
 			t.Errorf("%s: the reader takes it\n%s", what, text)
 		}
 	}
-	if keys := slices.Collect(maps.Keys(schema(t)["properties"].(object))); len(keys) != len(policyKeys) {
+	keys := slices.Collect(maps.Keys(schema(t)["properties"].(object)))
+	if len(keys) != len(policyKeys) {
 		t.Errorf("keys at the top: %v", keys)
 	}
 }

@@ -19,7 +19,8 @@ func (d *decoder) settings(n *node, s *policy.Settings) {
 	if d.oneOf(f["tracking"], "tracking", "always", "aws") == "aws" {
 		s.Tracking = policy.TrackingAWS
 	}
-	switch datapath := d.oneOf(f["datapath"], "datapath", string(policy.DatapathUserspace), string(policy.DatapathOffload)); policy.Datapath(datapath) {
+	switch datapath := d.oneOf(f["datapath"], "datapath", string(policy.DatapathUserspace),
+		string(policy.DatapathOffload)); policy.Datapath(datapath) {
 	case policy.DatapathUserspace:
 		s.Datapath = policy.DatapathUserspace
 	case policy.DatapathOffload:
@@ -53,11 +54,13 @@ func (d *decoder) settings(n *node, s *policy.Settings) {
 			// Far out of range is out of range, not an overflow.
 			s.QueueBusyPoll = time.Duration(max(-1, min(n, 1e9))) * time.Microsecond
 		}
-		if i := slices.Index(policy.Balances(), d.oneOf(q["balance"], "queues.balance", policy.Balances()...)); i >= 0 {
+		if i := slices.Index(policy.Balances(),
+			d.oneOf(q["balance"], "queues.balance", policy.Balances()...)); i >= 0 {
 			s.QueueBalance = policy.Balance(i)
 		}
 	}
-	if driver := d.oneOf(f["queue_driver"], "queue_driver", string(policy.QueueDriverBatch), string(policy.QueueDriverGoNFQueue)); driver != "" {
+	if driver := d.oneOf(f["queue_driver"], "queue_driver", string(policy.QueueDriverBatch),
+		string(policy.QueueDriverGoNFQueue)); driver != "" {
 		s.QueueDriver = policy.QueueDriver(driver)
 	}
 	if flows, ok := d.number(f["max_flows"], "max_flows"); ok {

@@ -44,7 +44,8 @@ func (d *decoder) read(data []byte) *node {
 		return nil
 	}
 	if second, err := decode(dec); err == nil {
-		d.errorAt(d.pos(second.Line, second.Column), "", "one file is one policy", "a second YAML document begins")
+		d.errorAt(d.pos(second.Line, second.Column), "", "one file is one policy",
+			"a second YAML document begins")
 	} else if err != io.EOF {
 		d.syntax(data, err)
 	}
@@ -84,9 +85,11 @@ func (d *decoder) clean(data []byte) bool {
 			d.errorAt(d.pos(line, column), "", "save the file as UTF-8", "this is not UTF-8")
 			return false
 		case c == '\uFEFF' && i == 0:
-			d.errorAt(d.pos(line, column), "", "save the file without it", "the file begins with a byte order mark")
+			d.errorAt(d.pos(line, column), "", "save the file without it",
+				"the file begins with a byte order mark")
 			return false
-		case c == '\u0085' || c == '\u2028' || c == '\u2029' || c == '\r' && (i+1 >= len(data) || data[i+1] != '\n'):
+		case c == '\u0085' || c == '\u2028' || c == '\u2029' || c == '\r' &&
+			(i+1 >= len(data) || data[i+1] != '\n'):
 			d.errorAt(d.pos(line, column), "", "end lines with a line feed", "an unusual line break: %U", c)
 			return false
 		case c == '\n':
@@ -94,7 +97,8 @@ func (d *decoder) clean(data []byte) bool {
 			line, column, fresh = line+1, 0, true
 		case c == ',' || c == '[' || c == '{' || c == '#':
 			structure++
-		case (c == '-' || c == '?' || c == ':') && (i+1 >= len(data) || data[i+1] == ' ' || data[i+1] == '\t'):
+		case (c == '-' || c == '?' || c == ':') &&
+			(i+1 >= len(data) || data[i+1] == ' ' || data[i+1] == '\t'):
 			// The first dash or key of a line is counted by the line.
 			if !fresh {
 				structure++
@@ -105,7 +109,8 @@ func (d *decoder) clean(data []byte) bool {
 		i += size
 	}
 	if structure > maxStructure {
-		d.errorAt(policy.Pos{File: d.file}, "", "split the policy", "more than %d lines, items and comments", maxStructure)
+		d.errorAt(policy.Pos{File: d.file}, "", "split the policy",
+			"more than %d lines, items and comments", maxStructure)
 		return false
 	}
 	return true
@@ -126,7 +131,8 @@ func (d *decoder) plain(n *node, key string, text *cursor, depth int) bool {
 		return true
 	}
 	if n.Anchor != "" {
-		d.errorAt(at, "", "write the value out where it is needed", "anchor &%s: anchors are not supported", short(n.Anchor))
+		d.errorAt(at, "", "write the value out where it is needed",
+			"anchor &%s: anchors are not supported", short(n.Anchor))
 	}
 	if n.Style&yaml.TaggedStyle != 0 || text.startsWith(n, '!') {
 		d.errorAt(at, "", "leave it out", "tags such as ! or !!str are not supported")
@@ -179,7 +185,8 @@ func (d *decoder) plainMapping(n *node, text *cursor, depth int) bool {
 				d.errorAt(d.at(k), "", "write the key alone", "a key with an anchor or a tag")
 			}
 			if first := seen[name]; first != nil {
-				d.errorAt(d.at(k), "", "remove one", "key %s is there already, see line %d", short(name), first.Line)
+				d.errorAt(d.at(k), "", "remove one", "key %s is there already, see line %d", short(name),
+					first.Line)
 			} else {
 				seen[name] = k
 			}
@@ -232,19 +239,23 @@ func (d *decoder) syntax(data []byte, err error) {
 		}
 	}
 	// Its parser counts lines from 0 and its scanner from 1.
-	if strings.HasPrefix(message, "did not find expected") && !strings.Contains(message, "character") && line > 1 {
+	if strings.HasPrefix(message, "did not find expected") &&
+		!strings.Contains(message, "character") && line > 1 {
 		line++
 	}
 	if anchor, ok := strings.CutPrefix(message, "unknown anchor "); ok {
 		name, _, _ := strings.Cut(anchor, " referenced")
 		name = strings.Trim(name, "'")
-		d.errorAt(d.find(data, "*"+name), "", "write the value out; quote a value that begins with *", "alias *%s: aliases are not supported", short(name))
+		d.errorAt(d.find(data, "*"+name), "", "write the value out; quote a value that begins with *",
+			"alias *%s: aliases are not supported", short(name))
 		return
 	}
 	hint := "check the indentation and quotes of this line and those around it; quote values that begin with * & ! % @ or `"
 	for i, text := range bytes.Split(data, []byte("\n")) {
-		if indent := bytes.TrimLeft(text, " "); len(indent) > 0 && indent[0] == '\t' && len(bytes.TrimSpace(indent)) > 0 {
-			d.errorAt(d.pos(i+1, len(text)-len(indent)+1), "", "indent with spaces", "a tab in the indentation")
+		if indent := bytes.TrimLeft(text, " "); len(indent) > 0 && indent[0] == '\t' &&
+			len(bytes.TrimSpace(indent)) > 0 {
+			d.errorAt(d.pos(i+1, len(text)-len(indent)+1), "", "indent with spaces",
+				"a tab in the indentation")
 			return
 		}
 	}
@@ -254,7 +265,8 @@ func (d *decoder) syntax(data []byte, err error) {
 				continue
 			}
 			if m := bareColon.FindSubmatchIndex(text); m != nil {
-				d.errorAt(d.pos(i+1, utf8.RuneCount(text[:m[2]])+1), "", `put it in quotes, such as "::/0"`, "between brackets or braces a value cannot begin with a colon")
+				d.errorAt(d.pos(i+1, utf8.RuneCount(text[:m[2]])+1), "", `put it in quotes, such as "::/0"`,
+					"between brackets or braces a value cannot begin with a colon")
 				return
 			}
 		}

@@ -29,11 +29,14 @@ func TestResolve(t *testing.T) {
 			{Device: "tap0", Mode: policy.ModeGuest, Groups: []string{"guest"}},
 			{Device: "l*", Groups: []string{"loop"}},
 		},
-		Remotes: []policy.Remote{{Name: "db-1", Addresses: addrs("10.0.1.7", "10.0.0.1"), Groups: []string{"db", "web"}}},
+		Remotes: []policy.Remote{{Name: "db-1", Addresses: addrs("10.0.1.7", "10.0.0.1"),
+			Groups: []string{"db", "web"}}},
 	}
 	m := Resolve(p, Facts{Links: []Link{
-		{Name: "eth0", Addresses: addrs("2001:db8::1", "10.0.0.2", "10.0.0.1", "fe80::1", "169.254.1.1", "10.0.0.1")},
-		{Name: "eth1", Addresses: addrs("10.1.0.1", "::ffff:10.1.0.2", "127.0.0.9", "224.0.0.1", "0.0.0.0")},
+		{Name: "eth0", Addresses: addrs("2001:db8::1", "10.0.0.2", "10.0.0.1", "fe80::1", "169.254.1.1",
+			"10.0.0.1")},
+		{Name: "eth1", Addresses: addrs("10.1.0.1", "::ffff:10.1.0.2", "127.0.0.9", "224.0.0.1",
+			"0.0.0.0")},
 		{Name: "eth-long0", Addresses: addrs("10.2.0.1")},
 		{Name: "fixed0", Addresses: addrs("192.0.2.99")},
 		{Name: "tap0", Addresses: addrs("10.3.0.1")},
@@ -44,7 +47,8 @@ func TestResolve(t *testing.T) {
 		group string
 		want  []netip.Addr
 	}{
-		{"web", addrs("10.0.0.1", "10.0.0.2", "10.0.1.7", "2001:db8::1")}, // R31: both families, here and remote
+		// R31: both families, here and remote
+		{"web", addrs("10.0.0.1", "10.0.0.2", "10.0.1.7", "2001:db8::1")},
 		{"ssh", addrs("10.0.0.1", "10.0.0.2", "2001:db8::1")},
 		{"other", addrs("10.1.0.1", "10.1.0.2")}, // not eth0: exact beats glob
 		{"long", addrs("10.2.0.1")},              // longer glob beats shorter
@@ -114,7 +118,8 @@ func isMember(p *policy.Policy, f Facts, group string, a netip.Addr) bool {
 				governs = &p.Interfaces[i]
 			}
 		}
-		if governs != nil && governs.Mode == policy.ModeHost && len(governs.Addresses) == 0 && slices.Contains(governs.Groups, group) {
+		if governs != nil && governs.Mode == policy.ModeHost && len(governs.Addresses) == 0 &&
+			slices.Contains(governs.Groups, group) {
 			return true
 		}
 	}
@@ -124,14 +129,17 @@ func isMember(p *policy.Policy, f Facts, group string, a netip.Addr) bool {
 func TestResolveAgreesWithNaive(t *testing.T) {
 	devices := []string{"eth0", "eth1", "eth*", "et*", "*", "veth-a", "veth-*", "lo"}
 	links := []string{"eth0", "eth1", "eth2", "veth-a", "veth-b", "lo", "wlan0"}
-	pool := addrs("10.0.0.1", "10.0.0.2", "10.0.0.3", "2001:db8::1", "2001:db8::2", "fe80::1", "169.254.0.1", "127.0.0.1", "192.0.2.1")
+	pool := addrs("10.0.0.1", "10.0.0.2", "10.0.0.3", "2001:db8::1", "2001:db8::2", "fe80::1",
+		"169.254.0.1", "127.0.0.1", "192.0.2.1")
 	groups := []string{"a", "b", "c", "d"}
 	yes, no := 0, 0
 	for seed := range uint64(500) {
 		rnd := rand.New(rand.NewPCG(seed, 1))
 		pick := func(from []string, most int) []string {
 			shuffled := slices.Clone(from)
-			rnd.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
+			rnd.Shuffle(len(shuffled), func(i, j int) {
+				shuffled[i], shuffled[j] = shuffled[j], shuffled[i]
+			})
 			return shuffled[:rnd.IntN(most+1)]
 		}
 		pickAddrs := func(most int) []netip.Addr {
@@ -150,7 +158,8 @@ func TestResolveAgreesWithNaive(t *testing.T) {
 			p.Interfaces = append(p.Interfaces, n)
 		}
 		for i := range rnd.IntN(3) {
-			p.Remotes = append(p.Remotes, policy.Remote{Name: fmt.Sprint(i), Addresses: pickAddrs(2), Groups: pick(groups, 2)})
+			p.Remotes = append(p.Remotes, policy.Remote{
+				Name: fmt.Sprint(i), Addresses: pickAddrs(2), Groups: pick(groups, 2)})
 		}
 		var f Facts
 		for _, l := range pick(links, len(links)) {
@@ -159,7 +168,8 @@ func TestResolveAgreesWithNaive(t *testing.T) {
 		m := Resolve(p, f)
 		for _, g := range groups {
 			got := m.Addresses(g)
-			if !slices.IsSortedFunc(got, netip.Addr.Compare) || len(slices.Compact(slices.Clone(got))) != len(got) {
+			if !slices.IsSortedFunc(got, netip.Addr.Compare) ||
+				len(slices.Compact(slices.Clone(got))) != len(got) {
 				t.Fatalf("seed %d: members of %s not sorted and unique: %v", seed, g, got)
 			}
 			for _, a := range pool {
@@ -175,13 +185,15 @@ func TestResolveAgreesWithNaive(t *testing.T) {
 			}
 		}
 		// Order does not matter.
-		rnd.Shuffle(len(p.Interfaces), func(i, j int) { p.Interfaces[i], p.Interfaces[j] = p.Interfaces[j], p.Interfaces[i] })
+		rnd.Shuffle(len(p.Interfaces),
+			func(i, j int) { p.Interfaces[i], p.Interfaces[j] = p.Interfaces[j], p.Interfaces[i] })
 		rnd.Shuffle(len(f.Links), func(i, j int) { f.Links[i], f.Links[j] = f.Links[j], f.Links[i] })
 		if again := Resolve(p, f); !again.Equal(m) || !m.Equal(again) {
 			t.Fatalf("seed %d: another order, another membership", seed)
 		}
 		f.Links = append(f.Links, Link{Name: "eth9", Addresses: addrs("198.51.100.77")})
-		if i, ok := p.Match("eth9"); ok && p.Interfaces[i].Mode == policy.ModeHost && len(p.Interfaces[i].Addresses) == 0 && len(p.Interfaces[i].Groups) > 0 {
+		if i, ok := p.Match("eth9"); ok && p.Interfaces[i].Mode == policy.ModeHost &&
+			len(p.Interfaces[i].Addresses) == 0 && len(p.Interfaces[i].Groups) > 0 {
 			if Resolve(p, f).Equal(m) {
 				t.Fatalf("seed %d: a new member went unnoticed", seed)
 			}
