@@ -13,7 +13,7 @@ import (
 	"sgfw/cmd/internal/control"
 	"sgfw/cmd/internal/daemon"
 	"sgfw/cmd/internal/explain"
-	"sgfw/cmd/internal/sshguard"
+	"sgfw/cmd/internal/host/ssh"
 	"sgfw/policy"
 )
 
@@ -74,7 +74,7 @@ func TestExitCodes(t *testing.T) {
 		{daemon.ErrEnslaved, 3},
 		{&api.Failure{Kind: api.KindInvalid}, 3},
 		{control.ErrNoDaemon, 4},
-		{&sshguard.LockoutError{}, 5},
+		{&ssh.LockoutError{}, 5},
 		{errRefused, 5},
 		{&api.Failure{Kind: api.KindRefused}, 5},
 	} {

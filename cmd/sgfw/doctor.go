@@ -12,7 +12,7 @@ import (
 
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
-	"sgfw/cmd/internal/doctor"
+	"sgfw/cmd/internal/host/doctor"
 )
 
 // errUnhealthy says that doctor found problems, which it has printed.

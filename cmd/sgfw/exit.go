@@ -7,7 +7,7 @@ import (
 	"sgfw/cmd/internal/control"
 	"sgfw/cmd/internal/daemon"
 	"sgfw/cmd/internal/explain"
-	"sgfw/cmd/internal/sshguard"
+	"sgfw/cmd/internal/host/ssh"
 	"sgfw/policy"
 )
 
@@ -59,7 +59,7 @@ func codeOf(err error) exitCode {
 		return exitInvalid
 	case errors.Is(err, control.ErrNoDaemon):
 		return exitNoDaemon
-	case errors.Is(err, sshguard.ErrLockout), errors.Is(err, errRefused):
+	case errors.Is(err, ssh.ErrLockout), errors.Is(err, errRefused):
 		return exitRefused
 	}
 	return exitFailed

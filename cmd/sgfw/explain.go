@@ -10,7 +10,7 @@ import (
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
 	"sgfw/cmd/internal/explain"
-	"sgfw/cmd/internal/resolvers"
+	"sgfw/cmd/internal/host/resolvers"
 	"sgfw/filter"
 	"sgfw/policy"
 	"sgfw/policy/file"

@@ -2,14 +2,14 @@ package main
 
 import (
 	"sgfw/cmd/internal/control"
-	"sgfw/cmd/internal/doctor"
-	"sgfw/cmd/internal/netwatch"
+	"sgfw/cmd/internal/host/doctor"
+	"sgfw/cmd/internal/host/links"
 	"sgfw/policy/member"
 )
 
 // liveFacts reads the links and addresses of this machine.
 func liveFacts() (member.Facts, error) {
-	w, err := netwatch.Open()
+	w, err := links.Open()
 	if err != nil {
 		return member.Facts{}, err
 	}
@@ -20,7 +20,7 @@ func liveFacts() (member.Facts, error) {
 
 // liveLinks reads the links of this machine, and which of them belong to others.
 func liveLinks() ([]member.Link, map[string]doctor.Master, error) {
-	w, err := netwatch.Open()
+	w, err := links.Open()
 	if err != nil {
 		return nil, nil, err
 	}

@@ -5,7 +5,7 @@ package main
 import (
 	"errors"
 
-	"sgfw/cmd/internal/doctor"
+	"sgfw/cmd/internal/host/doctor"
 	"sgfw/policy/member"
 )
 

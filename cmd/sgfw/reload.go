@@ -10,7 +10,7 @@ import (
 
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
-	"sgfw/cmd/internal/sshguard"
+	"sgfw/cmd/internal/host/ssh"
 )
 
 func (p *program) reloadCommand() *cobra.Command {
@@ -55,7 +55,7 @@ another. The policy file is yours: it is never written.`,
 			return &usageError{errors.New("--confirm and --revoke exclude each other: a roll-back brings no flow back (see sgfw confirm --revoke)")}
 		}
 		req.Confirm = int64(confirm.Round(time.Second) / time.Second)
-		req.Caller = sshguard.Caller()
+		req.Caller = ssh.Caller()
 		r, err := control.NewClient(p.socket).Reload(c.Context(), req)
 		if err != nil {
 			return err

@@ -9,7 +9,7 @@ import (
 
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
-	"sgfw/cmd/internal/sshguard"
+	"sgfw/cmd/internal/host/ssh"
 )
 
 func (p *program) revokeCommand() *cobra.Command {
@@ -46,7 +46,7 @@ use yourself is not cut (exit code 5) unless you say --force.`,
 		if req.Flows.All() {
 			return &usageError{errors.New("which flows? say at least one thing about them, such as --orphans")}
 		}
-		req.Caller = sshguard.Caller()
+		req.Caller = ssh.Caller()
 		r, err := control.NewClient(p.socket).Revoke(c.Context(), req)
 		if err != nil {
 			return err

@@ -10,8 +10,8 @@ import (
 
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/explain"
-	"sgfw/cmd/internal/netwatch"
-	"sgfw/cmd/internal/sshguard"
+	"sgfw/cmd/internal/host/links"
+	"sgfw/cmd/internal/host/ssh"
 	"sgfw/filter/nfqueue"
 	"sgfw/filter/nft"
 	"sgfw/policy"
@@ -131,7 +131,7 @@ func failure(err error) error {
 		f.Kind, f.Problems = api.KindInvalid, explain.Problems(policy.AsProblems(err))
 	case errors.Is(err, ErrEnslaved):
 		f.Kind = api.KindInvalid
-	case errors.Is(err, sshguard.ErrLockout):
+	case errors.Is(err, ssh.ErrLockout):
 		f.Kind = api.KindRefused
 	case errors.Is(err, explain.ErrQuestion):
 		f.Kind = api.KindUsage
@@ -140,7 +140,7 @@ func failure(err error) error {
 }
 
 // factsChanged puts new devices and addresses in force.
-func (d *daemon) factsChanged(s netwatch.Snapshot) {
+func (d *daemon) factsChanged(s links.Snapshot) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.stopping {

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"sgfw/cmd/internal/api"
-	"sgfw/cmd/internal/sshguard"
+	"sgfw/cmd/internal/host/ssh"
 	"sgfw/filter/nft"
 	"sgfw/policy"
 )
@@ -126,7 +126,7 @@ func TestTheGuardRefuses(t *testing.T) {
 	const caller = "198.51.100.9 50000 192.0.2.1 22"
 	cfg, log := config(t, text)
 	t.Setenv("SSH_CONNECTION", caller)
-	if err := Run(t.Context(), cfg); !errors.Is(err, sshguard.ErrLockout) || !strings.Contains(err.Error(), "198.51.100.9") {
+	if err := Run(t.Context(), cfg); !errors.Is(err, ssh.ErrLockout) || !strings.Contains(err.Error(), "198.51.100.9") {
 		t.Fatalf("run = %v, want ErrLockout", err)
 	}
 	if got := tables(t); len(got) > 0 {

@@ -12,8 +12,8 @@ import (
 
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
-	"sgfw/cmd/internal/netwatch"
-	"sgfw/cmd/internal/sshguard"
+	"sgfw/cmd/internal/host/links"
+	"sgfw/cmd/internal/host/ssh"
 	"sgfw/cmd/internal/state"
 	"sgfw/conntrack"
 	"sgfw/filter"
@@ -47,7 +47,7 @@ type daemon struct {
 	clock func() conntrack.Time
 
 	socket *control.Socket
-	links  *netwatch.Watcher
+	links  *links.Watcher
 	table  *nft.Table
 	engine *filter.Engine
 	queues []*queue
@@ -103,7 +103,7 @@ type daemon struct {
 // ctx ends (an ordered stop, nil) or something fails. Problems of the policy
 // are in the error (see [policy.AsProblems]); it wraps [control.ErrRunning],
 // [nfqueue.ErrOwned] or [nft.ErrOwned] while another daemon lives, ErrEnslaved,
-// and sshguard's ErrLockout.
+// and [ssh.ErrLockout].
 func Run(ctx context.Context, cfg Config) error { return newDaemon(cfg).run(ctx) }
 
 func newDaemon(cfg Config) *daemon {
@@ -134,7 +134,7 @@ func (d *daemon) run(ctx context.Context) error {
 // undoes what was done.
 func (d *daemon) start(ctx context.Context) error {
 	var err error
-	if d.links, err = netwatch.Open(); err != nil {
+	if d.links, err = links.Open(); err != nil {
 		return err
 	}
 	d.facts.resolvers, d.facts.unread = d.nameServers()
@@ -154,7 +154,7 @@ func (d *daemon) start(ctx context.Context) error {
 	if d.table, err = nft.Open(); err != nil {
 		return fmt.Errorf("nftables: %w", err)
 	}
-	if _, err := guard(d.current.rs, sshguard.Caller()); err != nil {
+	if _, err := guard(d.current.rs, ssh.Caller()); err != nil {
 		// What a roll-back restores was in force before: staying closed would be
 		// the worse lockout.
 		if !d.cfg.Force && !restored {

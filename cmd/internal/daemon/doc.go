@@ -11,7 +11,7 @@ import (
 	"errors"
 	"log/slog"
 
-	"sgfw/cmd/internal/resolvers"
+	"sgfw/cmd/internal/host/resolvers"
 	"sgfw/filter/nfqueue"
 )
 

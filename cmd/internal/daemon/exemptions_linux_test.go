@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"sgfw/cmd/internal/api"
-	"sgfw/cmd/internal/resolvers"
+	"sgfw/cmd/internal/host/resolvers"
 	"sgfw/policy"
 )
 

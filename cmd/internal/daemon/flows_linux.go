@@ -7,7 +7,7 @@ import (
 
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/explain"
-	"sgfw/cmd/internal/sshguard"
+	"sgfw/cmd/internal/host/ssh"
 	"sgfw/conntrack"
 	"sgfw/filter"
 )
@@ -75,7 +75,7 @@ func (d *daemon) Revoke(_ context.Context, req api.RevokeRequest) (api.RevokeRep
 
 // own returns the caller's SSH connection if it is among the flows.
 func (d *daemon) own(s *explain.Selection, caller string) (own *api.Flow) {
-	client, server, err := sshguard.ParseConnection(caller)
+	client, server, err := ssh.ParseConnection(caller)
 	if err != nil {
 		return nil
 	}

@@ -6,9 +6,9 @@ import (
 	"slices"
 	"strings"
 
-	"sgfw/cmd/internal/netwatch"
-	"sgfw/cmd/internal/sshguard"
-	"sgfw/cmd/internal/state"
+	"sgfw/cmd/internal/host/links"
+	"sgfw/cmd/internal/host/ssh"
+	"sgfw/cmd/internal/source"
 	"sgfw/filter"
 	"sgfw/filter/nft"
 	"sgfw/policy"
@@ -19,7 +19,7 @@ import (
 // candidate is a policy on its way to be enforced.
 type candidate struct {
 	// source is the text that the policy is from.
-	source   state.Policy
+	source   source.Revision
 	policy   *policy.Policy
 	problems policy.Problems // warnings and notices
 	members  *member.Membership
@@ -31,7 +31,7 @@ type candidate struct {
 
 // machine is what is true of this machine at one moment.
 type machine struct {
-	netwatch.Snapshot
+	links.Snapshot
 	// resolvers are the name servers that it uses; unread says why they are not
 	// known, "" if they are.
 	resolvers []netip.Addr
@@ -50,18 +50,9 @@ func (d *daemon) look() (machine, error) {
 	return machine{Snapshot: s, resolvers: d.facts.resolvers, unread: d.facts.unread}, err
 }
 
-// readPolicy reads the policy file.
-func readPolicy(path string) (state.Policy, error) {
-	text, err := file.Read(path)
-	if err != nil {
-		return state.Policy{}, err
-	}
-	return state.NewPolicy(text), nil
-}
-
 // load compiles a policy for the facts; name is what its positions call it.
 // Nothing is changed but the compiler's memory of rule ids.
-func (d *daemon) load(name string, source state.Policy, facts machine) (*candidate, error) {
+func (d *daemon) load(name string, source source.Revision, facts machine) (*candidate, error) {
 	p, problems, err := file.Parse(name, source.Text)
 	if err != nil {
 		return nil, err
@@ -81,15 +72,15 @@ func (d *daemon) load(name string, source state.Policy, facts machine) (*candida
 // SSH_CONNECTION of whoever wants the ruleset. It returns the number of sessions
 // that it found.
 func guard(rs *filter.Ruleset, caller string) (sessions int, err error) {
-	found, err := sshguard.Find(caller)
+	found, err := ssh.Find(caller)
 	if err != nil {
 		return 0, fmt.Errorf("look for live SSH sessions: %w", err)
 	}
-	return len(found), sshguard.Check(rs, found)
+	return len(found), ssh.Check(rs, found)
 }
 
 // slaves says of every managed device that it belongs to another one.
-func slaves(p *policy.Policy, facts netwatch.Snapshot) []string {
+func slaves(p *policy.Policy, facts links.Snapshot) []string {
 	var out []string
 	devices := p.Devices()
 	for _, l := range facts.Facts.Links {
@@ -104,7 +95,7 @@ func slaves(p *policy.Policy, facts netwatch.Snapshot) []string {
 	return out
 }
 
-func enslaved(p *policy.Policy, facts netwatch.Snapshot) error {
+func enslaved(p *policy.Policy, facts links.Snapshot) error {
 	if out := slaves(p, facts); len(out) > 0 {
 		return fmt.Errorf("%w: %s", ErrEnslaved, strings.Join(out, "; "))
 	}
@@ -116,7 +107,7 @@ const maxAbsent = 5
 
 // absent notes the devices that do not exist yet: they are covered as soon as
 // they do.
-func absent(p *policy.Policy, facts netwatch.Snapshot) policy.Problems {
+func absent(p *policy.Policy, facts links.Snapshot) policy.Problems {
 	var out policy.Problems
 	var names []string
 	for i := range p.Interfaces {
@@ -145,7 +136,7 @@ func absent(p *policy.Policy, facts netwatch.Snapshot) policy.Problems {
 
 // mistaken warns of guests that are said to have this machine's own addresses,
 // such as that of their gateway.
-func mistaken(p *policy.Policy, facts netwatch.Snapshot) policy.Problems {
+func mistaken(p *policy.Policy, facts links.Snapshot) policy.Problems {
 	var out policy.Problems
 	for i := range p.Interfaces {
 		in := &p.Interfaces[i]

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"sgfw/cmd/internal/netwatch"
+	"sgfw/cmd/internal/host/links"
 	"sgfw/policy"
 	"sgfw/policy/member"
 )
@@ -14,7 +14,7 @@ import (
 // TestAbsent: a few devices that do not exist are named where they stand, many in
 // one line.
 func TestAbsent(t *testing.T) {
-	facts := netwatch.Snapshot{Facts: member.Facts{Links: []member.Link{{Name: "tap0"}, {Name: "veth-7"}}}}
+	facts := links.Snapshot{Facts: member.Facts{Links: []member.Link{{Name: "tap0"}, {Name: "veth-7"}}}}
 	for n, want := range map[int]int{1: 0, 2: 1, 1 + maxAbsent: maxAbsent, 2 + maxAbsent: 1, 1000: 1} {
 		p := &policy.Policy{Interfaces: []policy.Interface{{Device: "veth-*"}}}
 		for i := range n {
@@ -36,7 +36,7 @@ func TestAbsent(t *testing.T) {
 // TestMistaken: this machine's own addresses are no guest's.
 func TestMistaken(t *testing.T) {
 	gateway, guest := netip.MustParseAddr("10.0.1.1"), netip.MustParseAddr("10.0.1.10")
-	facts := netwatch.Snapshot{Facts: member.Facts{Links: []member.Link{{Name: "tap0", Addresses: []netip.Addr{gateway}}}}}
+	facts := links.Snapshot{Facts: member.Facts{Links: []member.Link{{Name: "tap0", Addresses: []netip.Addr{gateway}}}}}
 	for _, c := range []struct {
 		mode    policy.Mode
 		address netip.Addr

@@ -9,7 +9,8 @@ import (
 
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/explain"
-	"sgfw/cmd/internal/sshguard"
+	"sgfw/cmd/internal/host/ssh"
+	"sgfw/cmd/internal/source"
 	"sgfw/cmd/internal/state"
 	"sgfw/policy"
 )
@@ -110,7 +111,7 @@ func (d *daemon) preview(req api.ReloadRequest) (api.ReloadReply, *candidate, er
 	if err != nil {
 		return reply, nil, err
 	}
-	source, err := readPolicy(d.cfg.PolicyFile)
+	source, err := source.File{Path: d.cfg.PolicyFile}.Read()
 	if err != nil {
 		return reply, nil, err
 	}
@@ -128,14 +129,14 @@ func (d *daemon) preview(req api.ReloadRequest) (api.ReloadReply, *candidate, er
 	reply.SSHGuard.Lockouts = []string{}
 	sessions, err := guard(next.rs, req.Caller)
 	reply.SSHGuard.Sessions = sessions
-	if lockout, ok := errors.AsType[*sshguard.LockoutError](err); ok {
+	if lockout, ok := errors.AsType[*ssh.LockoutError](err); ok {
 		for _, l := range lockout.Lockouts {
 			reply.SSHGuard.Lockouts = append(reply.SSHGuard.Lockouts, l.String())
 		}
 	}
 	switch {
 	case err == nil:
-	case req.DryRun && errors.Is(err, sshguard.ErrLockout):
+	case req.DryRun && errors.Is(err, ssh.ErrLockout):
 		reply.SSHGuard.Refuses = !req.Force
 	case req.Force && !req.DryRun:
 		d.log.Warn("enforcing although the SSH guard objects", "reason", err.Error())
@@ -189,7 +190,7 @@ func (d *daemon) reload(req api.ReloadRequest) (api.ReloadReply, error) {
 // recordOf is the record of a policy that comes from the file. A trial that is
 // under way goes on with it: what to roll back to stays, and so does the deadline
 // unless there is a new one. It ends if the policy is the confirmed one.
-func (d *daemon) recordOf(source state.Policy, trial time.Duration) (state.Record, error) {
+func (d *daemon) recordOf(source source.Revision, trial time.Duration) (state.Record, error) {
 	r := state.Record{File: d.record.File, Confirmed: d.record.Confirmed}
 	old := d.record.Trial
 	switch {

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"sgfw/cmd/internal/resolvers"
+	"sgfw/cmd/internal/host/resolvers"
 	"sgfw/policy"
 )
 

@@ -8,6 +8,7 @@ import (
 
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/explain"
+	"sgfw/cmd/internal/source"
 	"sgfw/conntrack"
 	"sgfw/filter"
 	"sgfw/filter/nfqueue"
@@ -19,7 +20,7 @@ import (
 func (d *daemon) Status(context.Context) (api.Status, error) {
 	// Before the lock: a file may be large, or on a disk that does not answer, and
 	// whoever may look must not hold up a repair or a roll-back.
-	file, err := readPolicy(d.cfg.PolicyFile)
+	file, err := source.File{Path: d.cfg.PolicyFile}.Read()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	doc := api.Status{

@@ -12,7 +12,7 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"sgfw/cmd/internal/api"
-	"sgfw/cmd/internal/resolvers"
+	"sgfw/cmd/internal/host/resolvers"
 	"sgfw/filter"
 	"sgfw/filter/packet"
 	"sgfw/test/wire"

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sgfw/cmd/internal/api"
+	"sgfw/cmd/internal/source"
 	"sgfw/cmd/internal/state"
 	"sgfw/policy"
 )
@@ -33,7 +34,7 @@ func (d *daemon) begin() (restored bool, err error) {
 	}
 	seed, why := state.FindSeed(d.cfg.StateDir)
 	d.ids, d.unseeded = policy.IDs(seed), why
-	source, readErr := readPolicy(d.cfg.PolicyFile)
+	source, readErr := source.File{Path: d.cfg.PolicyFile}.Read()
 	d.tried = source.Sum
 	if last := d.recall(path); last != nil {
 		if restored, err = d.resume(*last, source); restored || err != nil {
@@ -67,7 +68,7 @@ func (d *daemon) recall(path string) *state.Record {
 // resume goes on where an earlier daemon was: with the policy on trial for the
 // rest of its time, or with the confirmed one if that is over, or if the file
 // still says what was rolled back.
-func (d *daemon) resume(last state.Record, file state.Policy) (restored bool, err error) {
+func (d *daemon) resume(last state.Record, file source.Revision) (restored bool, err error) {
 	if last.Trial == nil && (last.Rejected == nil || last.Rejected.Sum != file.Sum) {
 		return false, nil
 	}
@@ -99,7 +100,7 @@ func (d *daemon) resume(last state.Record, file state.Policy) (restored bool, er
 
 // nameOf is what the positions of a policy are called: the file, unless it says
 // something else now.
-func (d *daemon) nameOf(p, file state.Policy) string {
+func (d *daemon) nameOf(p, file source.Revision) string {
 	if p.Same(file) {
 		return d.cfg.PolicyFile
 	}
@@ -209,7 +210,7 @@ func (d *daemon) restore(why string) (api.RollbackReply, error) {
 	}
 	// The file is not read: a roll-back may not wait for a disk. What was tried last
 	// is what it said then.
-	next, err := d.load(d.nameOf(d.record.Confirmed, state.Policy{Sum: d.tried}), d.record.Confirmed, facts)
+	next, err := d.load(d.nameOf(d.record.Confirmed, source.Revision{Sum: d.tried}), d.record.Confirmed, facts)
 	if err != nil {
 		return reply, fmt.Errorf("the confirmed policy: %w", err)
 	}

@@ -9,7 +9,8 @@ import (
 	"time"
 
 	"sgfw/cmd/internal/api"
-	"sgfw/cmd/internal/sshguard"
+	"sgfw/cmd/internal/host/ssh"
+	"sgfw/cmd/internal/source"
 	"sgfw/cmd/internal/state"
 )
 
@@ -32,7 +33,7 @@ func TestStartsWithWhatTheRecordSays(t *testing.T) {
 	must(t, err)
 	past := now
 	past.Steady, past.Wall = past.Steady-time.Hour, past.Wall.Add(-time.Hour)
-	policyOf := func(port string) state.Policy { return state.NewPolicy([]byte(onPort(port))) }
+	policyOf := func(port string) source.Revision { return source.NewRevision([]byte(onPort(port))) }
 	trial := func(port string, d state.Deadline) *state.Trial {
 		return &state.Trial{Policy: policyOf(port), Deadline: d}
 	}
@@ -179,7 +180,7 @@ func TestRollBackIgnoresTheGuard(t *testing.T) {
 	// The same at a start.
 	r.stop(t)
 	t.Setenv("SSH_CONNECTION", caller)
-	if sshguard.Caller() != caller {
+	if ssh.Caller() != caller {
 		t.Fatal("the guard knows nothing of the session")
 	}
 	cfg := r.d.cfg

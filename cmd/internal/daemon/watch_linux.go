@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"sgfw/cmd/internal/api"
-	"sgfw/cmd/internal/filewatch"
+	"sgfw/cmd/internal/source"
 )
 
 // rewatch is the pause before a watch that failed is tried again.
@@ -47,7 +47,7 @@ func (d *daemon) watchUntilChanged(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ended := make(chan error, 1)
-	go func() { ended <- filewatch.Follow(ctx, d.cfg.PolicyFile, filewatch.DefaultDelays, d.settled) }()
+	go func() { ended <- source.File{Path: d.cfg.PolicyFile}.Follow(ctx, d.settled) }()
 	select {
 	case <-ctx.Done():
 	case <-d.watchChanged:
@@ -75,7 +75,7 @@ func (d *daemon) settled() {
 	if d.stopping || !d.current.policy.Settings.Watch {
 		return
 	}
-	source, err := readPolicy(d.cfg.PolicyFile)
+	source, err := source.File{Path: d.cfg.PolicyFile}.Read()
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return

@@ -11,10 +11,10 @@
 package state
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"time"
+
+	"sgfw/cmd/internal/source"
 )
 
 // DefaultDir is where a daemon keeps its record unless told otherwise.
@@ -34,22 +34,6 @@ var ErrCorrupt = errors.New("no record that this version understands")
 // have written the record, or could replace it: it names the policy to enforce.
 var ErrUntrusted = errors.New("others could have written it")
 
-// Policy is the text of a policy file at some moment.
-type Policy struct {
-	Text []byte `json:"text"`
-	// Sum is the SHA-256 of Text in hexadecimal.
-	Sum string `json:"sha256"`
-}
-
-// NewPolicy returns the policy with its sum.
-func NewPolicy(text []byte) Policy {
-	sum := sha256.Sum256(text)
-	return Policy{Text: text, Sum: hex.EncodeToString(sum[:])}
-}
-
-// Same reports whether both are the same text.
-func (p Policy) Same(o Policy) bool { return p.Sum == o.Sum }
-
 // Record is what must outlive the process.
 type Record struct {
 	// File is the policy file that the texts are from, an absolute path. A record
@@ -57,7 +41,7 @@ type Record struct {
 	File string `json:"file"`
 	// Confirmed is the last policy in force that was not on trial: what a
 	// roll-back restores.
-	Confirmed Policy `json:"confirmed"`
+	Confirmed source.Revision `json:"confirmed"`
 	// Trial is the policy in force that waits to be confirmed, nil for none.
 	Trial *Trial `json:"trial,omitempty"`
 	// Rejected is the policy that was rolled back last, nil once another one was
@@ -67,8 +51,8 @@ type Record struct {
 
 // Trial is a policy that is rolled back unless it is confirmed in time.
 type Trial struct {
-	Policy   Policy   `json:"policy"`
-	Deadline Deadline `json:"deadline"`
+	Policy   source.Revision `json:"policy"`
+	Deadline Deadline        `json:"deadline"`
 }
 
 // Rejected is a policy that was rolled back.

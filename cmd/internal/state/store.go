@@ -47,14 +47,11 @@ func (s *Store) Load() (*Record, error) {
 		return nil, fmt.Errorf("state: %s: %w: %w", s.Path(), ErrCorrupt, err)
 	}
 	r := doc.Record
-	if doc.Version != version || r == nil || !r.Confirmed.whole() || r.Trial != nil && !r.Trial.Policy.whole() {
+	if doc.Version != version || r == nil || !r.Confirmed.Intact() || r.Trial != nil && !r.Trial.Policy.Intact() {
 		return nil, fmt.Errorf("state: %s: %w", s.Path(), ErrCorrupt)
 	}
 	return r, nil
 }
-
-// whole reports whether the text is the one that the sum was made of.
-func (p Policy) whole() bool { return p.Same(NewPolicy(p.Text)) }
 
 // Save replaces the record. After it returned nil the new one survives a crash
 // of the machine; after an error the old one does.

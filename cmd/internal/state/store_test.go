@@ -10,14 +10,16 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"sgfw/cmd/internal/source"
 )
 
 func record() Record {
 	m := Moment{Wall: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), Boot: "b", Steady: time.Hour}
 	return Record{
 		File:      "/etc/sgfw/sgfw.yaml",
-		Confirmed: NewPolicy([]byte("version: 1\n")),
-		Trial:     &Trial{Policy: NewPolicy([]byte{0xff, 0xfe, 0, 'x'}), Deadline: m.In(time.Minute)},
+		Confirmed: source.NewRevision([]byte("version: 1\n")),
+		Trial:     &Trial{Policy: source.NewRevision([]byte{0xff, 0xfe, 0, 'x'}), Deadline: m.In(time.Minute)},
 		Rejected:  &Rejected{Sum: "s", At: m.Wall, Why: "not confirmed in time"},
 	}
 }
@@ -28,7 +30,7 @@ func TestSaveAndLoad(t *testing.T) {
 	if r, err := s.Load(); r != nil || err != nil {
 		t.Fatalf("an empty store: %v, %v", r, err)
 	}
-	for _, r := range []Record{record(), {File: "/a", Confirmed: NewPolicy(nil)}} {
+	for _, r := range []Record{record(), {File: "/a", Confirmed: source.NewRevision(nil)}} {
 		if err := s.Save(r); err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package netwatch
+package links
 
 import (
 	"context"
@@ -57,19 +57,19 @@ func Open() (*Watcher, error) {
 	events, err := nl.Subscribe(unix.NETLINK_ROUTE,
 		unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR)
 	if err != nil {
-		return nil, fmt.Errorf("netwatch: subscribe: %w", err)
+		return nil, fmt.Errorf("links: subscribe: %w", err)
 	}
 	// A full buffer costs nothing but an early dump: its size is a wish.
 	_ = events.SetReceiveBufferSize(receiveBuffer, true)
 	h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
 	if err != nil {
 		events.Close()
-		return nil, fmt.Errorf("netwatch: %w", err)
+		return nil, fmt.Errorf("links: %w", err)
 	}
 	if err := h.SetSocketTimeout(dumpTimeout); err != nil {
 		events.Close()
 		h.Close()
-		return nil, fmt.Errorf("netwatch: %w", err)
+		return nil, fmt.Errorf("links: %w", err)
 	}
 	return &Watcher{handle: h, events: events}, nil
 }
@@ -90,7 +90,7 @@ func (w *Watcher) Read() (Snapshot, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.handle == nil {
-		return Snapshot{}, fmt.Errorf("netwatch: %w", net.ErrClosed)
+		return Snapshot{}, fmt.Errorf("links: %w", net.ErrClosed)
 	}
 	var err error
 	for range dumpTries {
@@ -102,7 +102,7 @@ func (w *Watcher) Read() (Snapshot, error) {
 			break
 		}
 	}
-	return Snapshot{}, fmt.Errorf("netwatch: %w", err)
+	return Snapshot{}, fmt.Errorf("links: %w", err)
 }
 
 // Follow calls changed with every state that differs from the one before,
@@ -124,7 +124,7 @@ func (w *Watcher) Follow(ctx context.Context, from Snapshot, changed func(Snapsh
 		case <-ctx.Done():
 			return ctx.Err()
 		case err := <-lost:
-			return fmt.Errorf("netwatch: notifications ended: %w", err)
+			return fmt.Errorf("links: notifications ended: %w", err)
 		case <-hints:
 			if !armed {
 				timer.Reset(settle - time.Since(dumped)) // at once if that is past

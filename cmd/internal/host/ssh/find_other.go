@@ -1,6 +1,6 @@
 //go:build !linux
 
-package sshguard
+package ssh
 
 import "os"
 

@@ -1,4 +1,4 @@
-// Package netwatch follows the links and addresses of one network namespace:
+// Package links follows the links and addresses of one network namespace:
 // the live facts that the membership of security groups and the mapping from
 // interface index to policy interface are made of.
 //
@@ -6,7 +6,7 @@
 // handed on always comes from a fresh, complete dump. A lost or reordered
 // notification (ENOBUFS on the socket) can therefore never leave a stale view
 // behind.
-package netwatch
+package links
 
 import (
 	"maps"

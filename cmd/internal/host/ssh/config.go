@@ -1,4 +1,4 @@
-package sshguard
+package ssh
 
 import (
 	"net"

@@ -16,7 +16,7 @@ import (
 	"strings"
 	"time"
 
-	"sgfw/cmd/internal/filewatch"
+	watch "sgfw/cmd/internal/host/files"
 )
 
 // Files are where name servers are written down.
@@ -39,7 +39,7 @@ const (
 )
 
 // delays are short: a machine that has moved to another network asks at once.
-var delays = filewatch.Delays{Quiet: 50 * time.Millisecond, Most: time.Second, Again: 5 * time.Second}
+var delays = watch.Delays{Quiet: 50 * time.Millisecond, Most: time.Second, Again: 5 * time.Second}
 
 // Read returns the name servers of now, in the order of the files. A machine
 // without resolv.conf has none.
@@ -96,7 +96,7 @@ func (f Files) Follow(ctx context.Context, changed func()) error {
 	news, ended := make(chan struct{}), make(chan error)
 	for _, path := range []string{f.Conf, f.Upstream} {
 		go func() {
-			err := filewatch.Follow(ctx, path, delays, func() {
+			err := watch.Follow(ctx, path, delays, func() {
 				select {
 				case news <- struct{}{}:
 				case <-ctx.Done():

@@ -1,4 +1,4 @@
-package sshguard
+package ssh
 
 import (
 	"bytes"
@@ -65,7 +65,7 @@ func established() ([]Session, error) {
 		list, err := netlink.SocketDiagTCP(family)
 		// A dump that changed while it ran lacks at most what is new.
 		if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
-			return nil, fmt.Errorf("sshguard: list TCP sockets: %w", err)
+			return nil, fmt.Errorf("ssh: list TCP sockets: %w", err)
 		}
 		socks = append(socks, list...)
 	}

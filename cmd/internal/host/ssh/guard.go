@@ -1,7 +1,7 @@
-// Package sshguard keeps a policy from locking its own administrators out: it
+// Package ssh keeps a policy from locking its own administrators out: it
 // finds the SSH sessions that are alive on the machine and asks a ruleset,
 // before it is published, whether their clients could still connect.
-package sshguard
+package ssh
 
 import (
 	"errors"

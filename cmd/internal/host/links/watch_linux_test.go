@@ -1,4 +1,4 @@
-package netwatch
+package links
 
 import (
 	"context"

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-func files(t *testing.T) Files {
+func filesOf(t *testing.T) Files {
 	dir := t.TempDir()
 	return Files{Conf: filepath.Join(dir, "etc", "resolv.conf"), Upstream: filepath.Join(dir, "run", "resolve", "resolv.conf")}
 }
@@ -57,22 +57,22 @@ func TestRead(t *testing.T) {
 		{"empty", "", ""},
 		{"too many", many.String(), texts(first(16))},
 	} {
-		f := files(t)
+		f := filesOf(t)
 		put(t, f.Conf, c.conf)
 		put(t, f.Upstream, upstream)
 		if got, err := f.Read(); texts(got) != c.want || err != nil {
 			t.Errorf("%s: %s (%v), want %s", c.what, texts(got), err, c.want)
 		}
 	}
-	if got, err := files(t).Read(); got != nil || err != nil {
+	if got, err := filesOf(t).Read(); got != nil || err != nil {
 		t.Errorf("no file: %v, %v", got, err)
 	}
-	f := files(t)
+	f := filesOf(t)
 	put(t, filepath.Join(f.Conf, "below"), "")
 	if _, err := f.Read(); err == nil {
 		t.Error("a directory is read as a file")
 	}
-	f = files(t)
+	f = filesOf(t)
 	put(t, f.Conf, "nameserver 127.0.0.53\n")
 	if got, err := f.Read(); texts(got) != "127.0.0.53" || err != nil {
 		t.Errorf("no upstream file: %v, %v", got, err)
@@ -89,7 +89,7 @@ func first(n int) (out []netip.Addr) {
 // TestFollow: a change of either file is told, however it is made, also of one
 // that was not there.
 func TestFollow(t *testing.T) {
-	f := files(t)
+	f := filesOf(t)
 	put(t, f.Conf, "nameserver 192.0.2.1\n")
 	seen := make(chan string, 100)
 	ended := make(chan error, 1)

@@ -1,8 +1,8 @@
-// Package filewatch tells when a file has settled after a change, however it was
+// Package files tells when a file has settled after a change, however it was
 // made: written in place, replaced by a rename, or reached through a symbolic link
 // that was swapped (as Kubernetes does with a ConfigMap). It watches directories,
 // because a watch on a file stays with the file that was replaced.
-package filewatch
+package files
 
 import (
 	"context"
