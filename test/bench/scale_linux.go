@@ -51,7 +51,7 @@ func measureScale(ctx context.Context, o options) error {
 
 	w := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', 0)
 	var md bytes.Buffer
-	fmt.Fprintf(&md, "# Scale\n\nWritten by `make bench-scale`. %s.\n", m)
+	fmt.Fprintf(&md, "# Scale\n\nWritten by `go run ./test/bench -scale -docs docs`. %s.\n", m)
 	if m.busy() {
 		fmt.Fprint(&md, "\n**The machine did other work at the time: take the numbers as rough.**\n")
 	}
