@@ -13,7 +13,7 @@ var packetPath = []string{"sgfw/filter", "sgfw/filter/packet", "sgfw/filter/nfqu
 // TestNevers keeps the rooms apart: what a package must never reach, directly
 // or through others.
 func TestNevers(t *testing.T) {
-	heavy := []string{"log/slog", "gopkg.in/yaml.v3", "github.com/spf13/cobra", "github.com/google/gopacket", "github.com/prometheus/client_golang", "sgfw/cmd", "sgfw/test"}
+	heavy := []string{"log/slog", "gopkg.in/yaml.v3", "github.com/spf13/cobra", "github.com/google/gopacket", "github.com/prometheus/client_golang", "net/http", "sgfw/cmd", "sgfw/test"}
 	never := map[string][]string{
 		"sgfw/policy":    {"sgfw/filter", "sgfw/conntrack", "sgfw/cmd", "sgfw/test"},
 		"sgfw/conntrack": {"sgfw/filter", "sgfw/policy", "sgfw/cmd", "sgfw/test"},
@@ -21,6 +21,8 @@ func TestNevers(t *testing.T) {
 		"sgfw/filter/packet": {"sgfw/policy"},
 		// The table has the policy's words (mode, failsafe, balance) and not its rules.
 		"sgfw/filter/nft": {"sgfw/policy/file", "sgfw/policy/member", "sgfw/conntrack", "sgfw/filter/packet", "sgfw/cmd", "sgfw/test"},
+		// No fault is ever injected into what enforces.
+		"sgfw/cmd/internal/daemon": {"sgfw/test"},
 		// Whom the engine is compared with has nothing of it.
 		"sgfw/test/naive": {"sgfw/policy", "sgfw/filter", "sgfw/conntrack", "sgfw/cmd", "sgfw/test/wire"},
 	}
@@ -63,6 +65,9 @@ func TestImports(t *testing.T) {
 			t.Errorf("%s imports gopacket outside its tests", pkg)
 		case strings.HasPrefix(dep, "sgfw/cmd/internal/") && !strings.HasPrefix(pkg, "sgfw/cmd/"):
 			t.Errorf("%s imports %s", pkg, dep)
+		case strings.HasPrefix(dep, "sgfw/test/") && !strings.HasPrefix(pkg, "sgfw/test/") &&
+			pkg != "sgfw/cmd/internal/demo":
+			t.Errorf("%s imports %s; of the program only the demo may", pkg, dep)
 		}
 	}
 }
