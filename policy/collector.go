@@ -5,7 +5,7 @@ package policy
 const MaxCollected = 2000
 
 // Collector gathers problems, up to MaxCollected of each severity, so that
-// remarks never crowd out an error. The zero value is empty. It is for one
+// warnings never displace an error. The zero value is empty. It is for one
 // goroutine.
 type Collector struct {
 	problems Problems

@@ -122,7 +122,7 @@ func (d *differ) add(op Op, what string) {
 	d.changes = append(d.changes, Change{Op: op, Part: d.part, What: what, ID: d.id})
 }
 
-// item is add for one of a set.
+// item is add for one element of a set; key tells its rule, if it is one.
 func (d *differ) item(op Op, key, what string) {
 	d.add(op, what)
 	if d.rule != nil {
@@ -148,8 +148,8 @@ func (d *differ) partID(kind, name string) string {
 	return ""
 }
 
-// ruleID is the ID of the rule of either group, which are one group, that rules
-// calls so.
+// ruleID is the ID of a rule that a change calls `what`, in a group before and after
+// the change; "" when neither has it.
 func (d *differ) ruleID(dir Direction, what string, a, b *Group) string {
 	for _, g := range []*Group{a, b} {
 		for i := range g.Rules(dir) {
@@ -161,7 +161,7 @@ func (d *differ) ruleID(dir Direction, what string, a, b *Group) string {
 	return ""
 }
 
-// value reports a single value that is not what it was.
+// value reports a single value that has changed.
 func (d *differ) value(key string, from, to any) {
 	if from != to && !d.whole {
 		d.add(Changed, fmt.Sprintf("%s %v → %v", key, from, to))

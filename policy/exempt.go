@@ -11,9 +11,8 @@ import (
 // passes: the idle time that AWS gives to UDP that it tracks (§3.3).
 const AnswerTime = 30 * time.Second
 
-// Exemption names a service of the network that AWS never filters
-// (§4). Outside AWS nobody expects such holes, so each is
-// off unless settings.exempt names it (X2).
+// Exemption names a service of the network that AWS never filters (§4). Outside AWS
+// nobody expects such holes, so each is off unless settings.exempt names it (X2).
 type Exemption uint8
 
 const (
@@ -67,8 +66,8 @@ func (x Exemption) Port() uint16 { return exemptions[x].port }
 // Protocols are those that the service speaks: UDP, TCP, or both.
 func (x Exemption) Protocols() []Protocol { return exemptions[x].protocols }
 
-// Addresses are those of the service, none for ExemptResolvers: these are facts
-// of the machine. The result must not be changed.
+// Addresses are those of the service; none for ExemptResolvers, whose addresses are
+// facts of the machine. The result must not be changed.
 func (x Exemption) Addresses() []netip.Addr { return exemptions[x].addresses }
 
 // Exemptions lists every exemption in the order in which outputs show them.

@@ -9,14 +9,13 @@ import (
 	"strings"
 )
 
-// IDs gives the parts of a policy the identifiers that AWS would give them (R7). It
-// is a key, which each machine has its own of: an ID is a keyed hash of what the
-// part is, so that the same definition always has the same one, no other part ever
-// gets it, and nothing has to be remembered but the key. A part that was removed and
-// comes back has its ID again, where AWS gives a new one.
+// IDs gives the parts of a policy identifiers in the form of AWS's (R7). It is a key,
+// and each machine has its own. An ID is a keyed hash of what the part is: the same
+// definition always has the same ID, and only the key has to be stored. A part that was
+// removed and comes back has its ID again, where AWS gives a new one.
 //
-// An ID has 68 bits: two rules of the largest policy file share one with a chance
-// of less than one in a million millions, and only listings would tell.
+// An ID has 68 bits. The probability that two rules of the largest policy file share one
+// is below 1e-12, and only listings would show it.
 //
 // The zero value knows no IDs: all are "".
 type IDs [32]byte
@@ -31,8 +30,7 @@ const (
 	InterfaceID  IDKind = "eni"
 )
 
-// Digits of an ID: those that are given have idDigits; AWS still knows some with
-// idDigitsOld.
+// Digits of an ID: new ones have idDigits; AWS still has old ones with idDigitsOld.
 const (
 	idDigits    = 17
 	idDigitsOld = 8

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// knownGroup reports the name of a group that there is not (R32).
+// knownGroup reports a reference to a group that does not exist (R32).
 func (v *validator) knownGroup(pos Pos, field, name string) {
 	if v.groups[name] {
 		return
@@ -28,7 +28,7 @@ func (v *validator) knownGroup(pos Pos, field, name string) {
 	v.missing(pos, field, GroupNotFound, name, "group", v.hint(name, v.groupNames, other))
 }
 
-// missing reports a name that nothing of its kind has.
+// missing reports a reference to something that does not exist.
 func (v *validator) missing(pos Pos, field string, code Code, name, kind, hint string) {
 	if !v.found.Full(SeverityError) {
 		v.found.Add(Problem{Pos: pos, Field: field, Code: code, Missing: name, Hint: hint,
@@ -48,10 +48,10 @@ func (v *validator) hint(name string, names []string, other string) string {
 	return other
 }
 
-// Since tells what is unknown from what was taken away, for problems of a policy
-// that was to follow `before`: a group or prefix list that is not found, and that
-// `before` has, is one that cannot be deleted while an interface has it or a rule
-// names it (R46, R24). The receiver stays as it is.
+// Since distinguishes deleted names from unknown ones, in the problems of a policy that
+// was to replace `before`. A group or prefix list that is not found, but that `before`
+// has, cannot be deleted while an interface has it or a rule names it (R46, R24). The
+// receiver stays as it is.
 func (ps Problems) Since(before *Policy) Problems {
 	out := slices.Clone(ps)
 	for i := range out {

@@ -55,7 +55,8 @@ func TestLimit(t *testing.T) {
 		t.Errorf("%d of 20 are left", got)
 	}
 	got := ps.Limit(3)
-	want := "1: m\n1: warning: w\n2: m\n2: warning: w\n3: m\n3: warning: w\nand 7 more errors\nnotice: and 7 more warnings and notices"
+	want := "1: m\n1: warning: w\n2: m\n2: warning: w\n3: m\n3: warning: w\n" +
+		"and 7 more errors\nnotice: and 7 more warnings and notices"
 	if got.Error() != want {
 		t.Errorf("got\n%s\nwant\n%s", got.Error(), want)
 	}
@@ -64,7 +65,7 @@ func TestLimit(t *testing.T) {
 	}
 }
 
-// TestCollector: remarks never crowd out an error.
+// TestCollector: warnings never displace an error.
 func TestCollector(t *testing.T) {
 	var c Collector
 	for i := range MaxCollected + 5 {

@@ -37,8 +37,8 @@ const (
 	MaxRulesPerInterface = 1000
 )
 
-// unlimited stands in for quotas that AWS would not grant: a mistake there says
-// nothing about the rest of the policy.
+// unlimited replaces quotas that AWS would not grant, so that a mistake there causes no
+// further problems.
 var unlimited = Quotas{math.MaxInt, math.MaxInt, math.MaxInt, math.MaxInt, math.MaxInt}
 
 // quotaKeys are the quotas by their key under `quotas:`, with the ceiling of
@@ -66,8 +66,8 @@ func QuotaKeys() []string {
 	return out
 }
 
-// QuotaCeiling is as far as AWS raises the quota of a key; 0 is without limit, and so
-// is an unknown key.
+// QuotaCeiling is as far as AWS raises the quota of a key; 0 if there is no limit or no
+// such key.
 func QuotaCeiling(key string) int {
 	for _, k := range quotaKeys {
 		if k.key == key {

@@ -99,8 +99,8 @@ func TestQuotaCounters(t *testing.T) {
 	}
 }
 
-// TestFirstRuleBeyond: what is too much is reported once for each counter, at the
-// first rule that is, whatever comes behind.
+// TestFirstRuleBeyond: an excess is reported once for each counter, at the first rule
+// beyond the quota.
 func TestFirstRuleBeyond(t *testing.T) {
 	place := func(rules []Rule, from int) []Rule {
 		for i := range rules {
@@ -115,7 +115,8 @@ func TestFirstRuleBeyond(t *testing.T) {
 	for _, b := range Validate(p).Of(SeverityError) {
 		got = append(got, b.Error())
 	}
-	const hint = " (hint: a CIDR counts 1, a group 1 in each family, a prefix list its max_entries; split the group, or raise quotas.rules_per_security_group)"
+	const hint = " (hint: a CIDR counts 1, a group 1 in each family, " +
+		"a prefix list its max_entries; split the group, or raise quotas.rules_per_security_group)"
 	want := []string{
 		`260: group "a" has 71 ingress rules for IPv4, at most 60` + hint,
 		`300: group "a" has 61 ingress rules for IPv6, at most 60` + hint,

@@ -37,8 +37,8 @@ func (r *Rule) ID() RuleID {
 	return RuleID{r.Protocol, r.From, r.To, r.Peer.Kind, r.Peer.CIDR, r.Peer.Name}
 }
 
-// String is the rule in one line, such as "tcp 443 from 0.0.0.0/0" without the
-// preposition: "tcp 443 0.0.0.0/0", "icmp 8/-1 list office", "-1 group app".
+// String is the rule in one line: "tcp 443 0.0.0.0/0", "icmp 8/-1 list office" or
+// "-1 group app".
 func (r *Rule) String() string {
 	what := r.Protocol.String()
 	switch {

@@ -9,10 +9,10 @@ import (
 type Tracking uint8
 
 const (
-	// TrackingAlways: every flow is, and outlives the rule that permitted it.
+	// TrackingAlways tracks every flow; it outlives the rule that permitted it.
 	TrackingAlways Tracking = iota
-	// TrackingAWS: those of AWS are. A flow that rules for everybody permit both
-	// ways is not, and ends with its rule.
+	// TrackingAWS tracks what AWS tracks. A flow that rules for everybody permit both
+	// ways is not tracked, and ends with its rule.
 	TrackingAWS
 )
 
@@ -48,7 +48,7 @@ type OnStop uint8
 const (
 	// OnStopRemove removes our table: the machine is as it was.
 	OnStopRemove OnStop = iota
-	// OnStopKeep leaves the table, without a listener: closed.
+	// OnStopKeep leaves the table and nobody to answer it: the devices are closed.
 	OnStopKeep
 )
 
@@ -64,7 +64,9 @@ func (o OnStop) String() string {
 type FailAction uint8
 
 const (
+	// FailDrop lets nothing but failsafes pass.
 	FailDrop FailAction = iota
+	// FailAccept filters nothing.
 	FailAccept
 )
 
@@ -97,9 +99,9 @@ const (
 	// BalanceHash: a hash of addresses and protocol chooses, so that all packets
 	// between two addresses meet one queue, in their order.
 	BalanceHash
-	// BalancePinned: as BalanceCPU, and each queue's loop stays on its CPU. A
-	// packet then waits for no other CPU to wake up, but one busy flow has the
-	// loop compete with what feeds it.
+	// BalancePinned: as BalanceCPU, and each queue's loop stays on its CPU. No other CPU
+	// has to wake up for a packet. Under one busy flow the loop competes for the CPU with
+	// the kernel's receive path.
 	BalancePinned
 )
 
@@ -174,7 +176,7 @@ const (
 	MaxMaxFlows = 1 << 24
 )
 
-// check reports settings out of range; fields are keys under `settings:`.
+// check reports settings that are out of range.
 func (s Settings) check(report func(Problem)) {
 	invalid := func(field, hint, format string, a ...any) {
 		report(Problem{Field: field, Code: InvalidParameterValue, Message: fmt.Sprintf(format, a...),

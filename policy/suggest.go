@@ -6,17 +6,17 @@ import (
 	"strings"
 )
 
-// maxSuggestWork bounds what [Suggest] compares, so that a hostile file full of
-// misspelt names costs little.
+// Bounds of what [Suggest] compares, so that a hostile file full of misspelt names costs
+// little.
 const (
 	maxSuggestLen    = 64
 	maxSuggestNames  = 256
 	maxSuggestMisses = 2
 )
 
-// Suggest returns the name that s most likely meant, "" when none is near: one
-// equal but for case, else the one with the fewest edits, at most two and fewer
-// than half of s. It gives up on long words and long lists.
+// Suggest returns the name that s most likely meant, "" when none is near. A name that
+// differs in case alone goes first, then the one with the fewest edits: at most two, and
+// fewer than half of s. Long words and long lists get no suggestion.
 func Suggest(s string, names []string) string {
 	if len(s) > maxSuggestLen || len(names) > maxSuggestNames {
 		return ""

@@ -37,8 +37,7 @@ func outside(s string) (rune, bool) {
 	return 0, false
 }
 
-// quote is a string from outside as it may stand in a message: quoted, and
-// short.
+// quote is a string from outside in the form for a message: quoted and shortened.
 func quote(s string) string {
 	const most = 60
 	if utf8.RuneCountInString(s) > most {
@@ -47,7 +46,7 @@ func quote(s string) string {
 	return strconv.Quote(s)
 }
 
-// checkText is what names and descriptions have in common: length and set.
+// checkText checks what names and descriptions have in common: length and characters.
 func checkText(field, what, s string, most int) *Problem {
 	if n := utf8.RuneCountInString(s); n > most {
 		return &Problem{Field: field, Code: InvalidParameterValue,
@@ -62,8 +61,8 @@ func checkText(field, what, s string, most int) *Problem {
 	return nil
 }
 
-// checkName is checkText for what must have a name, which other parts use to
-// refer to it; kind is such as "group".
+// checkName checks the name by which other parts refer to something; kind says what it
+// is, such as "group".
 func checkName(kind, name string) *Problem {
 	switch {
 	case name == "":
@@ -132,8 +131,8 @@ func checkTags(tags map[string]string) *Problem {
 	return nil
 }
 
-// checkNote checks the description of a prefix list entry, for which AWS names a
-// length but no set (R23).
+// checkNote checks the description of a prefix list entry, for which AWS documents a
+// length but no set of characters (R23).
 func checkNote(s string) *Problem {
 	if n := utf8.RuneCountInString(s); n > MaxDescription {
 		return &Problem{Field: "description", Code: InvalidParameterValue,

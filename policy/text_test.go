@@ -12,7 +12,8 @@ import (
 func TestCharacters(t *testing.T) {
 	parity.Proves(t, "R36", "R37", "text group name", "text group description",
 		"text rule description", "text reference description")
-	const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ._-:/()#,@[]+=&;{}!$*"
+	const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789" +
+		" ._-:/()#,@[]+=&;{}!$*"
 	for c := range rune(0x180) {
 		want := strings.ContainsRune(allowed, c)
 		if bad := checkGroupName("a" + string(c) + "b"); (bad == nil) != want {

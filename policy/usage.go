@@ -72,7 +72,7 @@ func cost(peer *Peer, lists map[string]*PrefixList) (v4, v6 int) {
 func near(used, quota int) bool { return used >= quota-quota/5 }
 
 // counters checks the rules of one direction of a group against the quota of each
-// family (Q1, Q2). What is too much is reported at the first rule that is.
+// family (Q1, Q2). The excess is reported at the first rule beyond the quota.
 func (v *validator) counters(g *Group, d Direction) {
 	var used [2]int // IPv4, IPv6
 	var beyond [2]*Rule
@@ -114,7 +114,7 @@ func (v *validator) totals() {
 		func(g *Group) Pos { return g.Pos })
 }
 
-// total reports parts beyond their quota at the first that is.
+// total reports the first part beyond its quota.
 func total[T any](v *validator, what, key string, code Code, quota int, parts []T,
 	pos func(*T) Pos) {
 	switch n := len(parts); {
@@ -126,9 +126,8 @@ func total[T any](v *validator, what, key string, code Code, quota int, parts []
 	}
 }
 
-// nearly tells that a quota is almost used up. Groups on an interface and the
-// size of a list are chosen and do not grow by themselves: nobody is told of
-// those.
+// nearly notices that a quota is almost used up. Groups on an interface and the size of
+// a list are chosen and do not grow by themselves, so they have no such notice.
 func (v *validator) nearly(pos Pos, field, key, format string, a ...any) {
 	if !v.found.Full(SeverityNotice) {
 		v.found.Add(Problem{Pos: pos, Field: field, Severity: SeverityNotice,

@@ -25,7 +25,7 @@ func Validate(p *Policy) Problems {
 		v.groups[p.Groups[i].Name] = true
 		v.groupNames = append(v.groupNames, p.Groups[i].Name)
 	}
-	if !v.groups[DefaultName] { // it is there once somebody spells it so
+	if !v.groups[DefaultName] { // a reference to it makes it
 		v.groupNames = append(v.groupNames, DefaultName)
 	}
 	if !p.Quotas.check(v.found.Add) {
@@ -174,7 +174,7 @@ func (v *validator) rules(g *Group, d Direction) {
 		first, dup := seen[r.ID()]
 		switch {
 		case !sound:
-			// Two mistakes are not two equal rules.
+			// Invalid rules are no duplicates of each other.
 		case !dup:
 			seen[r.ID()] = r
 		case first.Index == r.Index:
@@ -188,8 +188,8 @@ func (v *validator) rules(g *Group, d Direction) {
 	}
 }
 
-// block checks what the rules of one block share; it is false when that cannot be
-// a rule.
+// block checks what the rules of one block share; it is false when they cannot be
+// rules.
 func (v *validator) block(r *Rule) bool {
 	v.report(r.Pos, checkText("description", "the description", r.Description, MaxDescription))
 	if !r.Protocol.Valid() {
@@ -315,8 +315,8 @@ func (v *validator) interfaces() {
 	}
 }
 
-// sourceDestCheck reports a check that cannot be made (D9), or that lets the
-// devices of a pattern use each other's addresses.
+// sourceDestCheck reports a source/destination check that is impossible (D9), or that
+// lets the devices of a pattern use each other's addresses.
 func (v *validator) sourceDestCheck(n *Interface, what string) {
 	switch {
 	case !n.SourceDestCheck:
@@ -337,10 +337,10 @@ func (v *validator) sourceDestCheck(n *Interface, what string) {
 	}
 }
 
-// scope checks the name of a shared scope, and that host interfaces alone share.
-// What a guest sends through this machine leaves a guest and this machine in the
-// same direction: its one flow would speak for the groups of both devices. And what
-// one guest has opened would be open to another.
+// scope checks the name of a shared scope, and that only host interfaces share. What a
+// guest sends through this machine leaves the guest and this machine in the same
+// direction: one flow would then count for the groups of both devices. And a flow that
+// one guest opened would be open to another.
 func (v *validator) scope(n *Interface, what string) {
 	if n.Scope == "" {
 		return

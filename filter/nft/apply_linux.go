@@ -18,7 +18,7 @@ import (
 // by one with other flags, and exists no longer than that.
 const closedTable = TableName + "-closed"
 
-// flags are the table flags that give a dead daemon the wanted end.
+// flags are the table flags with which a dead daemon leaves what the plan wants.
 func (f features) flags(g policy.FailAction) uint32 {
 	switch {
 	case g == policy.FailDrop && f.persist:
@@ -134,9 +134,9 @@ func (t *Table) apply(p Plan) error {
 	return t.removeTable(closedTable)
 }
 
-// Bar closes the devices of a plan, but for the failsafes, in a table beside ours,
-// until Unbar: against whoever alters ours again as soon as it is repaired. It does
-// nothing if that table stands already.
+// Bar closes the devices of a plan, but for the failsafes, in a second table until Unbar.
+// It is for a program that alters our table again as soon as it is repaired. It does
+// nothing if the second table exists already.
 func (t *Table) Bar(p Plan) error {
 	if err := p.Validate(); err != nil {
 		return err
@@ -156,7 +156,7 @@ func (t *Table) Bar(p Plan) error {
 	return nil
 }
 
-// Unbar takes away what Bar has made.
+// Unbar removes the table that Bar made.
 func (t *Table) Unbar() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -170,9 +170,9 @@ func (t *Table) Unbar() error {
 // membarrierGlobal is MEMBARRIER_CMD_GLOBAL (include/uapi/linux/membarrier.h).
 const membarrierGlobal = 1
 
-// grace waits until no packet is under way through the hooks as they were. A
-// packet walks the chains inside an RCU read section; one that has passed a
-// chain before its rules came must not meet another after its rules have gone.
+// grace waits until no packet is still in the hooks with the old rules. A packet walks
+// the chains inside an RCU read section. One that passed a chain before the new rules
+// came must not meet another chain after the old ones have gone.
 // The global memory barrier is synchronize_rcu (kernel/sched/membarrier.c).
 func grace() {
 	if _, _, errno := unix.Syscall(unix.SYS_MEMBARRIER, membarrierGlobal, 0, 0); errno != 0 {
@@ -184,8 +184,8 @@ func grace() {
 // graceFallback is some ticks of a kernel with HZ=100.
 const graceFallback = 50 * time.Millisecond
 
-// soundChains tells whether the base chains of the table, if there are any, are
-// the ones we mean.
+// soundChains reports whether the base chains of the table, if there are any, are those
+// that the plan needs.
 func (t *Table) soundChains(st tableState, want []chain) (bool, error) {
 	if !st.exists {
 		return true, nil
@@ -215,12 +215,12 @@ func (t *Table) soundChains(st tableState, want []chain) (bool, error) {
 	return true, nil
 }
 
-// exchange replaces the rules of our table without a gap. Other than rules, of which
-// a packet sees one generation to the end of its way, a map is read as it is at the
-// moment of the look-up, and the elements of one that is about to go are gone then
-// (nft_map_deactivate, net/netfilter/nf_tables_api.c): a packet between the two
-// would find no device and pass. So the new rules of base chains come behind the old
-// ones, and only when every packet meets them the old ones go.
+// exchange replaces the rules of our table without a gap. A packet sees one generation of
+// rules to the end of its walk, but a map is read as it is at the moment of the look-up.
+// The elements of a map that is being deleted are gone at once (nft_map_deactivate,
+// net/netfilter/nf_tables_api.c): a packet in between would find no device and pass. So
+// the new rules of base chains are added behind the old ones, and the old ones are
+// deleted only when every packet meets the new ones.
 func (t *Table) exchange(chains []chain) error {
 	old, err := t.s.baseRules(chains)
 	if err != nil {
@@ -314,8 +314,8 @@ func (c chain) of(table *nftables.Table) *nftables.Chain {
 	return out
 }
 
-// replace makes the table anew, with its devices closed meanwhile. The caller
-// takes the closed table away.
+// replace makes the table anew, with its devices closed meanwhile. The caller removes
+// the closed table.
 func (t *Table) replace(exists bool, flags uint32, chains []chain) error {
 	if exists {
 		if err := t.closeDevices(flags, chains); err != nil {

@@ -17,10 +17,10 @@ import (
 // one netlink attribute of at most 64 KiB.
 const mapLength = 512
 
-// deviceMap leads packets to a chain by the name of their device, in one lookup
-// however many devices there are; a rule for each would cost every packet of the
-// machine some 50 ns. It is an anonymous constant map: it belongs to the rule
-// that uses it and goes with it, and the kernel lets nobody change it.
+// deviceMap sends packets to a chain by the name of their device, in one look-up however
+// many devices there are; a rule for each would cost every packet of the machine some
+// 50 ns. It is an anonymous constant map: it belongs to the rule that uses it, is
+// deleted with it, and cannot be changed.
 type deviceMap struct {
 	// id tells the maps of one transaction apart; the kernel gives the names.
 	id     uint32
@@ -54,8 +54,8 @@ func (m deviceMap) add(s *socket, table *nftables.Table) error {
 // equal compares with what the kernel shows.
 func (m deviceMap) equal(have map[string]string) bool { return maps.Equal(m.chains, have) }
 
-// marshal is an expression as the kernel shows it, without what it chooses
-// itself: the name of a map.
+// marshal is an expression as the kernel shows it, without the name of a map, which the
+// kernel chooses.
 func marshal(e expr.Any) ([]byte, error) {
 	l, ok := e.(*expr.Lookup)
 	if !ok {
@@ -130,8 +130,8 @@ func (s *socket) readMap(set string) (map[string]string, error) {
 	return chains, nil
 }
 
-// mapElement decodes one element: the device and where it leads. A verdict that is
-// no goto has no chain of ours, and so is none that was meant.
+// mapElement decodes one element: the device and its chain. A verdict that is no goto
+// has no chain, and so differs from every planned one.
 func mapElement(b []byte) (device, chain string, err error) {
 	parts, err := nested(b, unix.NFTA_SET_ELEM_KEY, unix.NFTA_SET_ELEM_DATA)
 	if err != nil {
@@ -172,5 +172,5 @@ func nested(b []byte, kinds ...uint16) ([][]byte, error) {
 	return out, nil
 }
 
-// text is a name without what fills it up.
+// text is a name without its padding.
 func text(b []byte) string { return string(bytes.TrimRight(b, "\x00")) }

@@ -43,8 +43,8 @@ func TestMapsOfDevices(t *testing.T) {
 	}
 }
 
-// TestMapsAreOurs: nobody changes where a device leads behind our back, and a
-// chain that uses another map is noticed.
+// TestMapsAreOurs: nobody can change the chain of a device unnoticed, and a chain that
+// uses another map is reported.
 func TestMapsAreOurs(t *testing.T) {
 	host := newLab(t)
 	table := host.open()

@@ -1,6 +1,6 @@
-// Package nft installs, adjusts, watches and removes sgfw's own nftables table,
-// `inet sgfw`, which hands the packets of managed devices to a range of
-// NFQUEUE queues. Everything goes through netlink; no nft binary is needed.
+// Package nft is sgfw's own nftables table, `inet sgfw`, which hands the packets of
+// managed devices to a range of NFQUEUE queues. It installs, changes, watches, repairs
+// and removes the table through netlink; no nft binary is needed.
 //
 // The table:
 //
@@ -12,25 +12,27 @@
 //	chain host-out failsafes accept, everything else goto verdict
 //	chain guest-in, guest-out  the same for devices with a guest behind them,
 //	               whose failsafes run the other way
-//	chain verdict  queue BASE..BASE+COUNT-1, or drop while the queues cannot be had
+//	chain verdict  queue BASE..BASE+COUNT-1, or drop while the queues cannot be bound
 //	chain reassembly  never reached; its one rule holds kernel defragmentation
 //
-// Three rules govern it. A device is matched by name, so devices that appear
-// later are covered. Its base chains live from the first [Table.Apply] to
-// [Table.Remove], because unregistering any base chain of a network namespace
-// drops every packet that waits in any queue (nf_queue_nf_hook_drop,
-// net/netfilter/nf_queue.c); changes replace the rules inside them, the
-// new ones first. The exception is a change of Plan.Gone. And no other table is touched.
+// Three rules govern it:
+//
+//   - A device is matched by name, so devices that appear later are covered.
+//   - The base chains live from the first [Table.Apply] to [Table.Remove], because
+//     unregistering any base chain of a network namespace drops every packet that waits
+//     in any queue (nf_queue_nf_hook_drop, net/netfilter/nf_queue.c). Changes replace
+//     the rules inside them, the new ones first. The exception is a change of Plan.Gone.
+//   - No other table is touched.
 //
 // Where the kernel has no owned tables, another program can alter ours. [Table.Watch]
-// tells at once and [Table.Repair] closes the devices again; between the foreign
-// transaction and the repair packets may pass, for one to eight milliseconds as
-// measured under load on kernel 6.18. Against a program that does it in a loop
+// reports it at once and [Table.Repair] closes the devices again. Between the foreign
+// transaction and the repair packets may pass, for one to eight milliseconds as measured
+// under load on kernel 6.18. Against a program that alters the table in a loop
 // [Table.Bar] closes the devices in a second table.
 //
 // The failsafes (see [policy.Failsafe]) are accepted in the table, so that they hold
 // while nobody answers the queues.
 //
 // A [Plan] says in the policy's own words (mode, balance, failsafe, what a failure
-// leaves) what the table shall do. Rules, groups and members are nothing to it.
+// leaves) what the table shall do. It knows no rules, groups or members.
 package nft

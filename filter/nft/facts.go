@@ -24,15 +24,14 @@ var Hooks = []string{"input", "forward", "output"}
 // Priority is that of our base chains: behind DNAT, before SNAT.
 const Priority = 0
 
-// Reassembly is what keeps the kernel putting fragments together before our
-// chains see them.
+// Reassembly is what makes the kernel reassemble fragments before our chains see them.
 type Reassembly string
 
 const (
-	// ReassemblyTProxy holds it by a tproxy expression: no other cost.
+	// ReassemblyTProxy enables it by a tproxy expression, which costs nothing else.
 	ReassemblyTProxy Reassembly = "tproxy"
-	// ReassemblyConntrack holds it by a ct expression: the kernel tracks every
-	// connection of the namespace besides.
+	// ReassemblyConntrack enables it by a ct expression, which also makes the kernel track
+	// every connection of the namespace.
 	ReassemblyConntrack Reassembly = "ct"
 	// ReassemblyNone: the chains see raw fragments of IPv6 and of forwarded packets.
 	ReassemblyNone Reassembly = "none"

@@ -90,11 +90,10 @@ func dhcpv6(source, dest uint16) []expr.Any {
 // header. Devices that have no link-layer header at all (tun, WireGuard) therefore
 // do not have this failsafe.
 //
-// `meta pkttype loopback` cannot: nft_meta.c answers multicast or broadcast for
-// it. But a looped copy has its mac header where its network header is, and
-// nft_payload.c then breaks off a rule that loads from the link-layer header.
-// Older kernels, which do not break off, send the copies to the queue: the safe
-// side.
+// `meta pkttype loopback` cannot tell them: nft_meta.c answers multicast or broadcast.
+// But the mac header of a looped copy is at its network header, and nft_payload.c then
+// ends a rule that loads from the link-layer header. Older kernels do not end the rule
+// and send the copies to the queue, which is safe.
 func ownMulticast() [][]expr.Any {
 	wire := []expr.Any{load(expr.PayloadBaseLLHeader, 0, lenEthernetDaddr), goTo(chainVerdict)}
 	ethernet := []expr.Any{meta(expr.MetaKeyIIFTYPE),

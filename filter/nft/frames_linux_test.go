@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// Frames by hand, as an attacker on the link would make them. Checksums above
-// IPv4 are left zero: the hooks come before those who look.
+// Frames by hand, as an attacker on the link would make them. Checksums above IPv4 are
+// left zero: nobody verifies them before the hooks.
 
 func ethernet(dst, src net.HardwareAddr, packet []byte) []byte {
 	kind := []byte{0x08, 0x00}

@@ -85,7 +85,7 @@ func TestNewTableBytes(t *testing.T) {
 }
 
 // TestQueueRulesByPlan: which flags the one queue rule carries. Fanout, which
-// would part the directions of a flow, is never among them.
+// would separate the directions of a flow, is not among them with a hash.
 func TestQueueRulesByPlan(t *testing.T) {
 	for _, c := range []struct {
 		gone   policy.FailAction

@@ -64,8 +64,8 @@ func newLab(t testing.TB) *lab {
 	return l
 }
 
-// newNamespace makes a network namespace and opens it. It spoils the thread, so
-// it must be all that its goroutine does.
+// newNamespace makes a network namespace and opens it. The thread stays in
+// it, so the goroutine must do nothing else.
 func newNamespace(fd *int) (err error) {
 	runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {

@@ -139,8 +139,8 @@ func queueTo(kind QueueKind, first, total, flags uint16) expr.Any {
 	return &expr.Target{Name: "NFQUEUE", Rev: 3, Info: &info}
 }
 
-// holdReassembly is a rule that need never be reached: the expressions' mere
-// presence registers the kernel's defragmentation hooks.
+// holdReassembly is a rule that is never reached: the presence of the expression alone
+// registers the kernel's defragmentation hooks.
 func holdReassembly(kind Reassembly) []expr.Any {
 	switch kind {
 	case ReassemblyTProxy:

@@ -38,8 +38,8 @@ type Plan struct {
 	QueueCount uint16
 	// Balance chooses a queue by the CPU that handles the packet, or by a symmetric
 	// hash of addresses and protocol, so that both directions of a flow meet one queue
-	// (nfqueue_hash, include/net/netfilter/nf_queue.h). Pinned is as CPU: which CPU a
-	// loop runs on is nothing that the table knows.
+	// (nfqueue_hash, include/net/netfilter/nf_queue.h). Pinned is as
+	// CPU: the table does not know which CPU a loop runs on.
 	Balance policy.Balance
 	// Gone says what becomes of packets of managed devices when the process that holds
 	// the table has died without an ordered stop. drop keeps the table, closed: nobody
@@ -47,7 +47,7 @@ type Plan struct {
 	// the table away with the process, or lets packets bypass queues without a listener
 	// where the kernel has no owned tables.
 	Gone policy.FailAction
-	// Closed drops what would be queued, for as long as the queues cannot be had.
+	// Closed drops what would be queued, for as long as the queues cannot be bound.
 	Closed bool
 	// Without are the failsafes that are switched off.
 	Without policy.Set[policy.Failsafe]
@@ -79,7 +79,7 @@ func (p Plan) Validate() error {
 	}
 	switch {
 	case p.QueueBase == 0:
-		errs = append(errs, errors.New("queue base 0 is the number that programs use by accident"))
+		errs = append(errs, errors.New("queue base 0 is the number that programs use by default"))
 	case p.QueueCount == 0:
 		errs = append(errs, errors.New("at least one queue is needed"))
 	case int(p.QueueBase)+int(p.QueueCount)-1 > 65535:
@@ -90,7 +90,7 @@ func (p Plan) Validate() error {
 		errs = append(errs, fmt.Errorf("unknown balance %d", p.Balance))
 	}
 	if p.Gone > policy.FailAccept {
-		errs = append(errs, fmt.Errorf("unknown answer %d to a dead daemon", p.Gone))
+		errs = append(errs, fmt.Errorf("unknown action %d after a failure", p.Gone))
 	}
 	return errors.Join(errs...)
 }
@@ -103,7 +103,7 @@ func (p Plan) byPrecedence() []Device {
 	})
 }
 
-// clone is the plan with nothing shared, so that a caller may go on using its own.
+// clone is a deep copy: a caller may go on changing its own plan.
 func (p Plan) clone() Plan {
 	p.Devices = slices.Clone(p.Devices)
 	return p

@@ -33,7 +33,7 @@ func TestPlanValidate(t *testing.T) {
 		{"queue base 0", func(p *Plan) { p.QueueBase = 0 }},
 		{"at least one queue", func(p *Plan) { p.QueueCount = 0 }},
 		{"last number is 65535", func(p *Plan) { p.QueueBase = 65530 }},
-		{"unknown answer", func(p *Plan) { p.Gone = 2 }},
+		{"unknown action", func(p *Plan) { p.Gone = 2 }},
 	} {
 		bad := good.clone()
 		c.change(&bad)

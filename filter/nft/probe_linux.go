@@ -11,8 +11,8 @@ import (
 )
 
 // probe finds out what the kernel understands. Each question is one transaction
-// that makes a scratch table and deletes it again, so nothing of it is ever
-// visible and nothing can be left behind.
+// that makes a scratch table and deletes it again, so it is never visible and
+// leaves nothing behind.
 func probe(ns int) (features, error) {
 	var f features
 	s, err := dial(ns)

@@ -30,7 +30,7 @@ const (
 	counterClosed = "closed"
 )
 
-// chain is a chain as it shall be.
+// chain is a planned chain.
 type chain struct {
 	name  string
 	hook  *nftables.ChainHook // nil: reached by goto only
@@ -121,9 +121,9 @@ func judged(exemptions [][]expr.Any) [][]expr.Any {
 	return append(rules, []expr.Any{goTo(chainVerdict)})
 }
 
-// queueFlags are those of the queue expression. Bypass would also open the
-// machine while the daemon lives but has no queue bound, so it stands in only
-// where no owned table can vanish with the daemon.
+// queueFlags are those of the queue expression. Bypass would also open the machine while
+// the daemon lives but has no queue bound. So it is used only where the kernel has no
+// owned tables, which vanish with the daemon.
 func queueFlags(p Plan, f features) (flags uint16) {
 	if p.Gone == policy.FailAccept && !f.owner {
 		flags |= queueBypass

@@ -27,8 +27,8 @@ const nfgenmsg = 4
 // is answered.
 const bufferBytes = 8 << 20
 
-// drainWait is how long leftovers of a failed batch are waited for. The kernel
-// queues its answers before the send returns, so any time will do.
+// drainWait is how long to wait for leftovers of a failed batch. The kernel queues its
+// answers before the send returns, so any time is enough.
 const drainWait = 10 * time.Millisecond
 
 // drainMost bounds the leftovers, one for each message of a batch.
@@ -48,7 +48,7 @@ func dial(ns int) (*socket, error) {
 	conn, err := nftables.New(nftables.AsLasting(), nftables.WithNetNSFd(ns),
 		nftables.WithSockOptions(func(c *netlink.Conn) error {
 			s.raw = c
-			// Best effort: beyond the limits of an unprivileged user nothing works anyway.
+			// Best effort: a user who may not raise the limits cannot use the table anyway.
 			_ = c.SetReadBuffer(bufferBytes)
 			_ = c.SetWriteBuffer(bufferBytes)
 			return nil
@@ -97,8 +97,8 @@ func (s *socket) transact(messages ...netlink.Message) error {
 	return nil
 }
 
-// drain throws away what a failed transaction left in the socket, so that it is
-// not taken for the answer to the next one.
+// drain discards what a failed transaction left in the socket, so that it is not taken
+// for the answer to the next one.
 func (s *socket) drain() {
 	if s.raw.SetReadDeadline(time.Now().Add(drainWait)) != nil {
 		return

@@ -2,8 +2,8 @@ package nft
 
 import "net/netip"
 
-// Survey is what others have in the nftables of a namespace, as far as it concerns
-// packets on their way to our chains.
+// Survey is what other programs have in the nftables of a namespace, as far as it
+// concerns packets before they reach our chains.
 type Survey struct {
 	// Chains are the base chains at prerouting, input, forward and output.
 	Chains     []ForeignChain
@@ -32,8 +32,8 @@ type ForeignChain struct {
 // (nf_hook_entries_grow, net/netfilter/core.c).
 func (c ForeignChain) Before() bool { return c.Hook == "prerouting" || c.Priority <= Priority }
 
-// Flowtable takes flows over at ingress: their packets then meet no hook of
-// forwarding, and so none of ours.
+// Flowtable takes flows over at ingress: their packets then skip the forward hook, and
+// so our chains.
 type Flowtable struct {
 	Family, Table, Name string
 	Devices             []string

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hooks that a packet passes until our chains have it.
+// hooks that a packet passes before or at our chains.
 var hookNames = map[nftables.ChainHook]string{
 	unix.NF_INET_PRE_ROUTING: "prerouting", unix.NF_INET_LOCAL_IN: "input",
 	unix.NF_INET_FORWARD: "forward", unix.NF_INET_LOCAL_OUT: "output",

@@ -147,7 +147,7 @@ func (t *Table) closeNamespace() {
 	}
 }
 
-// Facts tells what the kernel offers and what is installed.
+// Facts returns what the kernel offers and what is installed.
 func (t *Table) Facts() Facts {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -170,10 +170,10 @@ func (t *Table) Facts() Facts {
 	return f
 }
 
-// Counters reads the named counters: one for each failsafe, by its name,
-// "queued", what was sent to the queues, and "closed", what a closed plan dropped
-// instead. They count from the creation of the
-// table, over any number of Apply calls; without a table there are none.
+// Counters reads the named counters: one for each failsafe, by its name; "queued", what
+// was sent to the queues; and "closed", what a closed plan dropped instead. They count
+// from the creation of the table, over any number of Apply calls. Without a table there
+// are none.
 func (t *Table) Counters() (map[string]Count, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -13,8 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// readTries bounds how often a reading that other transactions disturb is
-// begun again.
+// readTries bounds how often reading starts over because of other transactions.
 const readTries = 20
 
 // snapshot is our table as the kernel shows it, byte for byte. Nothing in it
@@ -34,9 +33,9 @@ type installedRule struct {
 	uses           string
 }
 
-// read takes a snapshot that lies between two transactions and is sound. What is
-// not sound fails at once: only a transaction that changes our table can make it
-// look so, and whoever alters it in a loop must not keep us reading.
+// read takes a snapshot between two transactions and checks it. A snapshot that is not
+// sound is an error at once: only a transaction that changes our table can make it so,
+// and a program that alters it in a loop must not keep us reading.
 func (s *socket) read(names []string, sound func(*snapshot) error) (*snapshot, error) {
 	for range readTries {
 		before, _, err := s.generation()
@@ -139,8 +138,8 @@ func (s *socket) readOnce(names []string) (*snapshot, error) {
 	return snap, nil
 }
 
-// remember reads the table back, compares it with what was meant, and keeps it
-// for Verify. The caller holds the lock.
+// remember reads the table back, compares it with the plan, and keeps it for Verify. The
+// caller holds the lock.
 func (t *Table) remember(p Plan, chains []chain) error {
 	t.plan, t.chains, t.installed = p, chains, nil
 	snap, err := t.s.read(chainNames(chains), func(s *snapshot) error { return s.holds(chains) })
@@ -159,7 +158,7 @@ func chainNames(chains []chain) []string {
 	return names
 }
 
-// holds tells whether each rule that was meant is there, in order, and no other.
+// holds checks that the planned rules are there, in order, and no others.
 func (s *snapshot) holds(chains []chain) error {
 	for _, c := range chains {
 		have := s.rules[c.name]
@@ -236,15 +235,15 @@ func contains(have, want []byte) bool {
 	return true
 }
 
-// Verify tells whether the table is still what Apply or Flush installed: nil,
-// ErrMissing or ErrAltered with detail. Nothing installed is nil. It costs one
-// message while nobody changed any ruleset since, so it may be polled.
+// Verify checks that the table is still what Apply or Flush installed. It returns nil,
+// ErrMissing or ErrAltered with detail; nil if nothing is installed. While nobody changes
+// any ruleset it costs one message, so it may be polled.
 func (t *Table) Verify() error {
 	_, err := t.verify()
 	return err
 }
 
-// verify is Verify, and the generation of the ruleset at which it began, 0 if it
+// verify is Verify, and returns the generation of the ruleset at which it began; 0 if it
 // did not look.
 func (t *Table) verify() (generation uint32, err error) {
 	t.mu.Lock()
@@ -262,7 +261,7 @@ func (t *Table) verify() (generation uint32, err error) {
 		return generation, nil
 	}
 	if t.installed == nil {
-		return generation, fmt.Errorf("%w: it was never as it should be since", ErrAltered)
+		return generation, fmt.Errorf("%w: it has not been in order since", ErrAltered)
 	}
 	now, err := t.s.read(chainNames(t.chains), t.installed.differs)
 	if err != nil {

@@ -9,12 +9,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Watch calls back, from one goroutine at a time, for each transaction of
-// somebody else that left the table other than it was installed, until ctx is
-// done; then it returns nil. Transactions that follow each other faster than
-// they can be looked at are told once. Lost notifications are made good by
-// looking. It returns an error when it can watch no longer. The callback may call
-// Apply.
+// Watch calls back for each foreign transaction that left the table different from what
+// was installed, until ctx is done; then it returns nil. Calls come from one goroutine at
+// a time. Transactions in quick succession are reported once. After lost notifications
+// the table is read again. An error means that it can watch no longer. The callback may
+// call Apply.
 func (t *Table) Watch(ctx context.Context, changed func(Change)) error {
 	t.mu.Lock()
 	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, &netlink.Config{NetNS: t.ns})
@@ -28,8 +27,7 @@ func (t *Table) Watch(ctx context.Context, changed func(Change)) error {
 	}
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
 
-	// The generation at the last look of this watch. What others looked at by
-	// Verify they keep to themselves.
+	// The generation at the last look of this watch; calls of Verify do not count.
 	var looked uint32
 	look := func(c commitInfo) {
 		var err error

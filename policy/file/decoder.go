@@ -22,7 +22,7 @@ type decoder struct {
 	parts map[place]*node
 }
 
-// place is a policy.Pos in the one file there is.
+// place is a line and column of the file, as a map key.
 type place struct{ line, col int32 }
 
 func placeOf(p policy.Pos) place { return place{int32(p.Line), int32(p.Col)} }
@@ -97,8 +97,8 @@ func valueOf(n *node, key string) *node {
 // fields are the values of a mapping by key.
 type fields map[string]*node
 
-// mapping returns the fields of a mapping that has known keys only; what says
-// what it is the mapping of. It is false when n is no mapping.
+// mapping returns the fields of a mapping by key and reports keys that are not known.
+// what names the mapping in messages. It is false when n is no mapping.
 func (d *decoder) mapping(n *node, what string, known []string) (fields, bool) {
 	if n.Kind != yaml.MappingNode {
 		if !unusable(n) {
@@ -124,9 +124,9 @@ func (d *decoder) mapping(n *node, what string, known []string) (fields, bool) {
 	return f, true
 }
 
-// renamed gives a key that is written by its former name the name of today, with a
-// notice, so that whatever follows knows one name. It is false, and reports why,
-// when a mapping has both.
+// renamed replaces the former name of a key by its present name and adds a notice. The
+// rest of the reader then knows one name. It is false, and reports an error, when a
+// mapping has both.
 func (d *decoder) renamed(n, key *node, known []string) bool {
 	name, former := formerKeys[key.Value]
 	if !former || !slices.Contains(known, name) {
@@ -145,8 +145,7 @@ func (d *decoder) renamed(n, key *node, known []string) bool {
 	return true
 }
 
-// unusable reports a node that plain has refused already, so that nobody else
-// needs to.
+// unusable reports whether plain has refused the node already.
 func unusable(n *node) bool { return n.Kind == yaml.AliasNode || isNull(n) }
 
 // list returns the items of a list; key is what the list is the value of. A key
@@ -204,15 +203,17 @@ func (d *decoder) text(n *node, key string) (string, bool) {
 // yaml11Words are truth values to YAML 1.1 and text to YAML 1.2.
 var yaml11Words = map[string]bool{"yes": true, "no": true, "on": true, "off": true}
 
-// isWord reports a scalar without quotes.
+// isWord reports whether a node is a scalar without quotes.
 func isWord(n *node) bool {
-	const quoted = yaml.SingleQuotedStyle | yaml.DoubleQuotedStyle | yaml.LiteralStyle | yaml.FoldedStyle
+	const quoted = yaml.SingleQuotedStyle | yaml.DoubleQuotedStyle |
+		yaml.LiteralStyle | yaml.FoldedStyle
 	return n.Kind == yaml.ScalarNode && n.Style&quoted == 0
 }
 
 var decimal = regexp.MustCompile(`^-?(0|[1-9][0-9]*)$`)
 
-// maxDigits is more than any number of a policy has, and fits in seconds too.
+// maxDigits is more than any number of a policy has. Such a number of seconds fits into
+// a time.Duration.
 const maxDigits = 9
 
 // number returns a value that is a decimal number; it is false when there is

@@ -54,7 +54,7 @@ func TestDefaultGroup(t *testing.T) {
 			}
 		})
 	}
-	// Where nothing speaks of it nobody is told of it.
+	// A policy that never mentions the group does not have it.
 	p, _, err := Parse("f", []byte(
 		"version: 1\nsecurity_groups: [{ name: web, description: x }]\ninterfaces: [{ device: eth0, "+
 			"security_groups: [web] }]\n"))

@@ -1,6 +1,9 @@
-// Package file reads a policy from YAML. It is strict: whatever it does not know
-// or could read in two ways is refused, with file, line and column, all at once.
-// It alone uses gopkg.in/yaml.v3.
+// Package file is the YAML format of a policy: a strict reader, and the table of keys
+// that the schema and the documentation are made of ([Reference]).
+//
+// The reader refuses whatever it does not know or could read in two ways. All problems
+// are reported at once, each with file, line and column. No other package uses
+// gopkg.in/yaml.v3.
 package file
 
 import (

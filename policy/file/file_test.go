@@ -60,8 +60,8 @@ func TestLoad(t *testing.T) {
 	}
 }
 
-// TestMany: of many mistakes the first hundred are told, the rest is counted, and
-// remarks do not push errors out.
+// TestMany: of many mistakes the first hundred are reported, the rest is counted, and
+// notices do not displace errors.
 func TestMany(t *testing.T) {
 	var b bytes.Buffer
 	b.WriteString("version: 1\nprefix_lists:\n  - name: a\n    entries:\n")
@@ -88,7 +88,8 @@ func TestMany(t *testing.T) {
 }
 
 func TestEncodings(t *testing.T) {
-	const good = "version: 1\nsecurity_groups: [{ name: web, description: x }]\ninterfaces:\n  - device: eth0\n    security_groups: [web]\n"
+	const good = "version: 1\nsecurity_groups: [{ name: web, description: x }]\n" +
+		"interfaces:\n  - device: eth0\n    security_groups: [web]\n"
 	utf16 := "\xff\xfe"
 	for _, c := range good {
 		utf16 += string([]byte{byte(c), 0})
@@ -313,12 +314,14 @@ func TestSpellings(t *testing.T) {
 			`{ protocol: 50, ipv6_cidr_blocks: ["2001:db8::/32"] }`},
 		{`{ protocol: 50, self: true, description: "" }`, `{ protocol: 50, self: true }`},
 		{`{ protocol: tcp, ports: 22, self: true, cidr_blocks: [10.0.0.0/8, 11.0.0.0/8] }`,
-			`{ protocol: tcp, ports: 22, cidr_blocks: [11.0.0.0/8] }, { protocol: tcp, ports: 22, self: true }, { protocol: tcp, ports: 22, cidr_blocks: [10.0.0.0/8] }`},
+			`{ protocol: tcp, ports: 22, cidr_blocks: [11.0.0.0/8] }, ` +
+				`{ protocol: tcp, ports: 22, self: true }, ` +
+				`{ protocol: tcp, ports: 22, cidr_blocks: [10.0.0.0/8] }`},
 	} {
 		if changes := policy.Diff(in(tt.one), in(tt.other)); len(changes) > 0 {
 			t.Errorf("%s\n%s\nare not the same: %v", tt.one, tt.other, changes)
 		}
-		// A rule that differs is one that is new: nothing above is blind.
+		// A rule that differs is a new one, so the comparisons above can fail.
 		if changes := policy.Diff(in(tt.one), in(`{ protocol: 51, self: true }`)); len(changes) < 2 {
 			t.Errorf("%s is the same as protocol 51: %v", tt.one, changes)
 		}

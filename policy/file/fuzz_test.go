@@ -89,7 +89,8 @@ func TestMutations(t *testing.T) {
 	texts := seeds(t)
 	pieces := []string{"\n", " ", "  ", "- ", ": ", "[", "]", "{", "}", ",", "\"", "'", "#", "&a ",
 		"*a", "!", "|", ">", "<<: ", "~", "null", "-1", "0", "65536",
-		"tcp", "icmp", "::/0", "0.0.0.0/0", "web", "\t", "\r\n", "---\n", "%", "?", "é", "\u2028", "\xff",
+		"tcp", "icmp", "::/0", "0.0.0.0/0", "web", "\t", "\r\n", "---\n", "%", "?",
+		"é", "\u2028", "\xff",
 		"security_groups", "ingress:", "self: true"}
 	taken, refused := 0, 0
 	for seed := range uint64(3000) {

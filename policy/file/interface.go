@@ -33,7 +33,7 @@ func (d *decoder) iface(n *node) (i policy.Interface, ok bool) {
 	}
 	i.SourceDestCheck = i.DefaultSourceDestCheck()
 	check, good := d.truth(f["source_dest_check"], "source_dest_check")
-	// Whether it may be set is not to be told of a mode that is none.
+	// With an invalid mode it is unknown whether the check may be set.
 	if f["source_dest_check"] != nil && good && (mode != "" || f["mode"] == nil) {
 		i.SourceDestCheck = check
 	}

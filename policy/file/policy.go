@@ -65,7 +65,7 @@ func (d *decoder) defaultGroup(p *policy.Policy, n *node) bool {
 		return false
 	}
 	if n.Kind != mappingNode {
-		// [], false and none ask for the same impossible thing.
+		// [], false and none all mean to delete the group, which is impossible.
 		d.errorAt(d.at(n), policy.CannotDelete, "ingress: [] and egress: [] leave it without rules",
 			"the default group cannot be deleted")
 		return false
@@ -101,21 +101,22 @@ func names(p *policy.Policy, group string) bool {
 			func(r policy.Remote) bool { return slices.Contains(r.Groups, group) })
 }
 
-// items is list for those who do not care why there is nothing.
+// items is list without the distinction between no list and an empty one.
 func (d *decoder) items(n *node, key string) []*node {
 	items, _ := d.list(n, key)
 	return items
 }
 
-// name reads the text by which others refer to a part. It is false when it is no
-// text; a name left out is for validation to report.
+// name reads the name by which others refer to a part. It is false when the value is no
+// text. Validation reports a name that is left out.
 func (d *decoder) name(n *node, key string) (string, bool) {
 	name, ok := d.text(n, key)
 	return name, ok || n == nil
 }
 
-// description reads free text that may be left out. What is no text has been
-// reported, and stands for some text from then on.
+// description reads free text that may be left out. For a value that is no text, which
+// has been reported, it returns a placeholder, so that validation does not report it
+// again.
 func (d *decoder) description(n *node) string {
 	s, ok := d.text(n, "description")
 	if !ok && n != nil {

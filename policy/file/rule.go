@@ -114,8 +114,8 @@ func (d *decoder) span(f fields, p policy.Protocol, pos policy.Pos) (from, to in
 	case p.HasPorts() || p.IsICMP():
 		return given()
 	}
-	// AWS drops ports where there are none, without a word. All ports, as other
-	// tools demand them there, are no reason for one here either.
+	// AWS silently ignores ports of a protocol that has none. There is no notice either
+	// for all ports, which other tools require there.
 	if both {
 		if from, to, ok = given(); !ok {
 			return 0, 0, false
@@ -175,7 +175,7 @@ func (d *decoder) peers(f fields, group string, pos policy.Pos) []policy.Peer {
 		}
 	}
 	peers := make([]policy.Peer, 0, room)
-	// A key with something under it names peers, if not always well.
+	// A key with a value means to name peers, even if none of them is valid.
 	named := false
 	items := func(key string) []*node {
 		items, ok := d.list(f[key], key)
@@ -222,7 +222,7 @@ func (d *decoder) peers(f fields, group string, pos policy.Pos) []policy.Peer {
 	return peers
 }
 
-// cidr reads a CIDR and tells when it was not canonical (R16).
+// cidr reads a CIDR and adds a notice when it was not canonical (R16).
 func (d *decoder) cidr(n *node, key string) (netip.Prefix, bool) {
 	s, ok := d.text(n, key)
 	if !ok {

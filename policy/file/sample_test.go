@@ -31,7 +31,8 @@ func TestSample(t *testing.T) {
 			rules = append(rules, d.String()+" "+r.String())
 		}
 	}
-	want := "ingress tcp 22 0.0.0.0/0, ingress tcp 80 0.0.0.0/0, ingress tcp 443 0.0.0.0/0, ingress icmp -1/-1 0.0.0.0/0, egress -1 0.0.0.0/0"
+	want := "ingress tcp 22 0.0.0.0/0, ingress tcp 80 0.0.0.0/0, ingress tcp 443 0.0.0.0/0, " +
+		"ingress icmp -1/-1 0.0.0.0/0, egress -1 0.0.0.0/0"
 	if got := strings.Join(rules, ", "); got != want {
 		t.Errorf("rules\n%s, want\n%s", got, want)
 	}

@@ -111,7 +111,7 @@ func (d *decoder) failsafes(n *node, s *policy.Settings) {
 	}
 }
 
-// oneOf reads one of a few words; "" when there is none.
+// oneOf reads one of a few words; "" if the key is absent or has another value.
 func (d *decoder) oneOf(n *node, key string, words ...string) string {
 	if n == nil || unusable(n) {
 		return ""
@@ -127,7 +127,7 @@ func (d *decoder) oneOf(n *node, key string, words ...string) string {
 	return ""
 }
 
-// unbuilt refuses what the format has and the program does not do.
+// unbuilt refuses a value that the format has but that is not implemented yet.
 func (d *decoder) unbuilt(n *node, what, hint string) {
 	d.invalid(n, hint, "%s is not yet supported", what)
 }

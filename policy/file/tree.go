@@ -14,8 +14,8 @@ import (
 	"sgfw/policy"
 )
 
-// node is what yaml.v3 makes of a value; nothing of it is ever decoded further
-// by that library, so that aliases are seen and never expanded.
+// node is a value as yaml.v3 parses it. The library decodes it no further, so aliases are
+// seen and never expanded.
 type node = yaml.Node
 
 const (
@@ -56,7 +56,7 @@ func (d *decoder) read(data []byte) *node {
 	return nil
 }
 
-// decode is yaml.v3's decoder with its panics about its own faults as errors.
+// decode runs yaml.v3's decoder and turns its panics into errors.
 func decode(dec *yaml.Decoder) (doc *node, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -250,7 +250,8 @@ func (d *decoder) syntax(data []byte, err error) {
 			"alias *%s: aliases are not supported", short(name))
 		return
 	}
-	hint := "check the indentation and quotes of this line and those around it; quote values that begin with * & ! % @ or `"
+	hint := "check the indentation and quotes of this line and those around it; quote values that " +
+		"begin with * & ! % @ or `"
 	for i, text := range bytes.Split(data, []byte("\n")) {
 		if indent := bytes.TrimLeft(text, " "); len(indent) > 0 && indent[0] == '\t' &&
 			len(bytes.TrimSpace(indent)) > 0 {

@@ -1,6 +1,5 @@
-// Package member works out who is in which security group: the addresses that
-// a group peer of a rule stands for (R27, R31). It is pure;
-// live addresses come in as values.
+// Package member is group membership: which addresses a group peer of a rule stands for
+// (R27, R31). It looks nothing up; live addresses come in as values.
 package member
 
 import (
