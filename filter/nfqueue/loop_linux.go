@@ -23,7 +23,7 @@ const (
 // kernel at the other end of the socket.
 type loop struct {
 	fd int
-	// port is the port id that packets come from: 0, the kernel's.
+	// port is the port id that packets come from: 0, the kernel's (K25).
 	port    uint32
 	queue   uint16
 	handler Handler

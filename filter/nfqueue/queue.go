@@ -74,7 +74,7 @@ func Drivers() []Driver { return policy.QueueDrivers() }
 
 // Bounds and defaults of [Config].
 const (
-	// MinCopyRange is enough for every header that a verdict needs, including those of
+	// MinCopyRange is enough (K20) for every header that a verdict needs, including those of
 	// the packet that an ICMP error quotes after IPv6 extension headers.
 	MinCopyRange = 512
 	// MaxCopyRange is what fits into one netlink attribute: its length field has 16 bits

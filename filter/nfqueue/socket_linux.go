@@ -82,7 +82,8 @@ func prepareDescriptor(fd int, cfg Config) error {
 		return fmt.Errorf("connect to the kernel: %w", os.NewSyscallError("connect", err))
 	}
 	// Without this option the kernel refuses every message after an overrun until the socket
-	// has been read empty (NETLINK_S_CONGESTED). KernelQueue.UserDropped still counts the loss.
+	// has been read empty (NETLINK_S_CONGESTED). KernelQueue.UserDropped still counts the loss
+	// (K12).
 	if err := unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_NO_ENOBUFS, 1); err != nil {
 		return fmt.Errorf("NETLINK_NO_ENOBUFS: %w", os.NewSyscallError("setsockopt", err))
 	}

@@ -20,7 +20,8 @@ const flagRequest = 1
 
 // appendVerdict appends one NFQNL_MSG_VERDICT message. One write may hold several; the kernel
 // handles each on its own, so a refused one does not stop the others. The kernel's batch
-// verdict is no substitute: it also accepts waiting packets that nobody has read yet.
+// verdict is no substitute: it also accepts waiting packets that nobody has read yet
+// (K14, K15).
 func appendVerdict(b []byte, queue uint16, id uint32, v verdict) []byte {
 	b = binary.NativeEndian.AppendUint32(b, verdictLen)
 	b = binary.NativeEndian.AppendUint16(b, typeVerdict)

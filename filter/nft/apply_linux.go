@@ -18,7 +18,7 @@ import (
 // by one with other flags, and exists no longer than that.
 const closedTable = TableName + "-closed"
 
-// flags are the table flags with which a dead daemon leaves what the plan wants.
+// flags are the table flags with which a dead daemon leaves what the plan wants (K2).
 func (f features) flags(g policy.FailAction) uint32 {
 	switch {
 	case g == policy.FailDrop && f.persist:

@@ -20,7 +20,7 @@
 //   - A device is matched by name, so devices that appear later are covered.
 //   - The base chains live from the first [Table.Apply] to [Table.Remove], because
 //     unregistering any base chain of a network namespace drops every packet that waits
-//     in any queue (nf_queue_nf_hook_drop, net/netfilter/nf_queue.c). Changes replace
+//     in any queue (K3, nf_queue_nf_hook_drop, net/netfilter/nf_queue.c). Changes replace
 //     the rules inside them, the new ones first. The exception is a change of Plan.Gone.
 //   - No other table is touched.
 //

@@ -24,7 +24,7 @@ var Hooks = []string{"input", "forward", "output"}
 // Priority is that of our base chains: behind DNAT, before SNAT.
 const Priority = 0
 
-// Reassembly is what makes the kernel reassemble fragments before our chains see them.
+// Reassembly is what makes the kernel reassemble fragments before our chains see them (K7).
 type Reassembly string
 
 const (

@@ -80,7 +80,7 @@ func layout(p Plan, f features) []chain {
 		{name: chainHostIn, rules: judged(slices.Concat(intoProtected(p), ourMulticast(p, f)))},
 		{name: chainHostOut, rules: judged(outOfProtected(p))},
 		// What comes in through a guest's device leaves the guest, but for our own
-		// packets that the kernel loops back.
+		// packets that the kernel loops back (K21).
 		{name: chainGuestIn, rules: judged(slices.Concat(outOfProtected(p), ourMulticast(p, f)))},
 		{name: chainGuestOut, rules: judged(intoProtected(p))},
 		{name: chainReassembly, rules: reassembly},

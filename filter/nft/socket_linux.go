@@ -35,7 +35,7 @@ const drainWait = 10 * time.Millisecond
 const drainMost = 1 << 16
 
 // socket is one lasting netlink socket, used both by the nftables library and
-// by ourselves: the library writes table flags as 0, and only the socket that
+// by ourselves: the library writes table flags as 0 (K26), and only the socket that
 // created an owned table may touch it. Not for concurrent use.
 type socket struct {
 	*nftables.Conn

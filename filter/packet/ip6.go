@@ -38,7 +38,7 @@ func (p *Packet) network6(b []byte, length int, info uint32) ([]byte, int, Fault
 	}
 	total := header6 + int(be.Uint16(b[4:]))
 	if total == header6 && info&InfoGSO != 0 && length > maxLength {
-		// BIG TCP, with or without a jumbo option in a hop-by-hop header.
+		// BIG TCP, with or without a jumbo option in a hop-by-hop header (K19).
 		total = length
 	}
 	if total > length {

@@ -24,7 +24,7 @@ type Snapshot struct {
 	Facts member.Facts
 	// Masters holds, by device name, the device that a device is enslaved to.
 	// The kernel shows such a device's packets under the master's name, so a
-	// policy for it would never match.
+	// policy for it would never match (K6).
 	Masters map[string]Master
 }
 
