@@ -6,15 +6,16 @@ import (
 	"sgfw/policy"
 )
 
-// failsafeAt is FailsafeOf in a hook, of those that the policy has not switched
-// off. Failsafes are a machine's traffic with its link: what is routed is none.
-// Otherwise those ports would be a way through every policy, in both directions,
-// for the machines behind this one.
+// failsafeAt is FailsafeOf in a hook, for failsafes that the policy has not switched
+// off. They are a machine's traffic with its link, so what is routed is none. Otherwise
+// those ports would lead through every policy, in both directions, to and from the
+// machines behind this one.
 //
-// The kernel rules of filter/nft pass failsafes before they are queued, so that
-// they flow even while the daemon is dead. Judge passes them too, so that explain
-// and replay agree, and for the shapes that the kernel's rules leave to it.
-func (t *attachmentTemplate) failsafeAt(h Hook, p *packet.Packet, d conntrack.Direction) policy.Failsafe {
+// The kernel rules of filter/nft pass failsafes before they are queued, so they pass even
+// while the daemon is dead. Judge passes them too: explain has to agree with the kernel,
+// and some packets of a failsafe do not match the kernel's rules.
+func (t *attachmentTemplate) failsafeAt(h Hook, p *packet.Packet,
+	d conntrack.Direction) policy.Failsafe {
 	if h == HookForward {
 		return policy.NoFailsafe
 	}
@@ -24,15 +25,16 @@ func (t *attachmentTemplate) failsafeAt(h Hook, p *packet.Packet, d conntrack.Di
 	return policy.NoFailsafe
 }
 
-// FailsafeOf says which failsafe a packet is that is not forwarded, seen from the
-// protected machine. What this machine hears of itself it does not know.
+// FailsafeOf says which failsafe a packet belongs to that is not forwarded, as seen from
+// the protected machine. It never says OwnMulticast, which only the kernel can tell.
 func FailsafeOf(p *packet.Packet, d conntrack.Direction) policy.Failsafe {
 	switch p.Kind {
 	case packet.KindICMPv6:
 		switch t := p.ICMPType; {
 		case t >= 133 && t <= 137 && p.HopLimit == 255:
 			return policy.NeighbourDiscovery
-		case (t >= 130 && t <= 132 || t == 143) && p.HopLimit == 1 && (linkLocal(p.Src) || p.Src == conntrack.Addr{}):
+		case (t >= 130 && t <= 132 || t == 143) && p.HopLimit == 1 &&
+			(linkLocal(p.Src) || p.Src == conntrack.Addr{}):
 			return policy.MulticastListener
 		}
 	case packet.KindUDP:

@@ -108,7 +108,8 @@ func CheckDevice(pattern string) *Problem {
 		return invalid("one * at the end stands for any rest", "device %s has a * that is not its end",
 			quote(pattern))
 	case len(name) > MaxDeviceName:
-		return invalid("Linux allows 15 bytes", "device %s is longer than a device name can be",
+		return invalid(fmt.Sprintf("Linux allows %d bytes", MaxDeviceName),
+			"device %s is longer than a device name can be",
 			quote(pattern))
 	case !glob && name == Loopback:
 		return invalid("loopback traffic is never filtered", "device %q cannot be managed", name)

@@ -183,17 +183,21 @@ func (s Settings) check(report func(Problem)) {
 			Hint: hint})
 	}
 	if s.QueueBase == 0 {
-		invalid("settings.queues.base", "queue 0 is what other programs take first; 1 to 65535",
+		invalid("settings.queues.base",
+			fmt.Sprintf("queue 0 is what other programs take first; 1 to %d", MaxQueueNumber),
 			"queues.base 0 is out of range")
 	}
 	if s.QueueCount < 0 || s.QueueCount > MaxQueues {
-		invalid("settings.queues.count", "0 to 8; 0 is one per CPU", "queues.count %d is out of range",
+		invalid("settings.queues.count", fmt.Sprintf("0 to %d; 0 is one per CPU", MaxQueues),
+			"queues.count %d is out of range",
 			s.QueueCount)
-	} else if last := int(s.QueueBase) + max(s.QueueCount, 1) - 1; last > 65535 {
-		invalid("settings.queues.base", "the last queue number is at most 65535",
+	} else if last := int(s.QueueBase) + max(s.QueueCount, 1) - 1; last > MaxQueueNumber {
+		invalid("settings.queues.base",
+			fmt.Sprintf("the last queue number is at most %d", MaxQueueNumber),
 			"%d queues from %d on do not fit", s.QueueCount, s.QueueBase)
-	} else if s.QueueCount == 0 && int(s.QueueBase)+MaxQueues-1 > 65535 {
-		invalid("settings.queues.base", "leave room for 8 queues, or set queues.count",
+	} else if s.QueueCount == 0 && int(s.QueueBase)+MaxQueues-1 > MaxQueueNumber {
+		invalid("settings.queues.base",
+			fmt.Sprintf("leave room for %d queues, or set queues.count", MaxQueues),
 			"one queue per CPU may not fit from %d on", s.QueueBase)
 	}
 	if s.QueueBusyPoll < 0 || s.QueueBusyPoll > MaxBusyPoll {

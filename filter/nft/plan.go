@@ -82,7 +82,7 @@ func (p Plan) Validate() error {
 		errs = append(errs, errors.New("queue base 0 is the number that programs use by default"))
 	case p.QueueCount == 0:
 		errs = append(errs, errors.New("at least one queue is needed"))
-	case int(p.QueueBase)+int(p.QueueCount)-1 > 65535:
+	case int(p.QueueBase)+int(p.QueueCount)-1 > policy.MaxQueueNumber:
 		errs = append(errs, fmt.Errorf("queues %d to %d: the last number is 65535", p.QueueBase,
 			int(p.QueueBase)+int(p.QueueCount)-1))
 	}

@@ -1,6 +1,7 @@
 package file
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -42,8 +43,10 @@ func (d *decoder) settings(n *node, s *policy.Settings) {
 	}
 	if n := f["queues"]; n != nil {
 		q, _ := d.mapping(n, "queues", queuesKeys)
-		if base, ok := d.number(q["base"], "queues.base"); ok && (base < 0 || base > 65535) {
-			d.invalid(q["base"], "1 to 65535", "queues.base %d is out of range", base)
+		if base, ok := d.number(q["base"], "queues.base"); ok &&
+			(base < 0 || base > policy.MaxQueueNumber) {
+			d.invalid(q["base"], fmt.Sprintf("1 to %d", policy.MaxQueueNumber),
+				"queues.base %d is out of range", base)
 		} else if ok {
 			s.QueueBase = uint16(base)
 		}
