@@ -14,8 +14,8 @@ func (d *decoder) iface(n *node) (i policy.Interface, ok bool) {
 	}
 	i.Pos = d.part(n)
 	i.Timeouts = d.timeouts(f["connection_tracking"])
-	mode := d.oneOf(f["mode"], "mode", "host", "guest")
-	if mode == "guest" {
+	mode := d.word(f["mode"], "mode", "interfaces[]")
+	if mode == policy.ModeGuest.String() {
 		i.Mode = policy.ModeGuest
 	}
 	groups, ok := d.texts(f["security_groups"], "security_groups")

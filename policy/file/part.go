@@ -147,11 +147,21 @@ func Reference() []Part {
 	return out
 }
 
+// keyAt is a key of a part.
+func keyAt(path, name string) Key {
+	keys := partAt(path).Keys
+	return keys[slices.IndexFunc(keys, func(k Key) bool { return k.Name == name })]
+}
+
+// partAt is the part of a path.
+func partAt(path string) Part {
+	return reference[slices.IndexFunc(reference, func(p Part) bool { return p.Path == path })]
+}
+
 // keysOf are the keys of a part, in the order of the reference.
 func keysOf(path string) []string {
-	i := slices.IndexFunc(reference, func(p Part) bool { return p.Path == path })
 	var out []string
-	for _, k := range reference[i].Keys {
+	for _, k := range partAt(path).Keys {
 		out = append(out, k.Name)
 	}
 	return out

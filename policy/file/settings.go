@@ -17,57 +17,58 @@ func (d *decoder) settings(n *node, s *policy.Settings) {
 	if !ok {
 		return
 	}
-	if d.oneOf(f["tracking"], "tracking", "always", "aws") == "aws" {
+	if d.word(f["tracking"], "tracking", "settings") == policy.TrackingAWS.String() {
 		s.Tracking = policy.TrackingAWS
 	}
-	switch datapath := d.oneOf(f["datapath"], "datapath", string(policy.DatapathUserspace),
-		string(policy.DatapathOffload)); policy.Datapath(datapath) {
-	case policy.DatapathUserspace:
-		s.Datapath = policy.DatapathUserspace
-	case policy.DatapathOffload:
-		d.unbuilt(f["datapath"], "datapath: offload", "write userspace, or leave it out")
+	if datapath := d.word(f["datapath"], "datapath", "settings"); datapath != "" {
+		s.Datapath = policy.Datapath(datapath)
 	}
 	s.Watch, _ = d.truth(f["watch"], "watch")
-	if d.oneOf(f["icmp_errors"], "icmp_errors", "related", "rules") == "rules" {
+	errors := d.word(f["icmp_errors"], "icmp_errors", "settings")
+	if errors == policy.ICMPErrorsRules.String() {
 		s.ICMPErrors = policy.ICMPErrorsRules
 	}
 	d.exempt(f["exempt"], s)
 	if n := f["failsafe"]; n != nil {
 		d.failsafes(n, s)
 	}
-	if d.oneOf(f["on_stop"], "on_stop", "remove", "keep") == "keep" {
+	if d.word(f["on_stop"], "on_stop", "settings") == policy.OnStopKeep.String() {
 		s.OnStop = policy.OnStopKeep
 	}
 	if n := f["on_failure"]; n != nil {
 		d.onFailure(n, s)
 	}
 	if n := f["queues"]; n != nil {
-		q, _ := d.mapping(n, "queues", queuesKeys)
-		if base, ok := d.number(q["base"], "queues.base"); ok &&
-			(base < 0 || base > policy.MaxQueueNumber) {
-			d.invalid(q["base"], fmt.Sprintf("1 to %d", policy.MaxQueueNumber),
-				"queues.base %d is out of range", base)
-		} else if ok {
-			s.QueueBase = uint16(base)
-		}
-		if count, ok := d.number(q["count"], "queues.count"); ok {
-			s.QueueCount = count
-		}
-		if n, ok := d.number(q["busy_poll"], "queues.busy_poll"); ok {
-			// Far out of range is out of range, not an overflow.
-			s.QueueBusyPoll = time.Duration(max(-1, min(n, 1e9))) * time.Microsecond
-		}
-		if i := slices.Index(policy.Balances(),
-			d.oneOf(q["balance"], "queues.balance", policy.Balances()...)); i >= 0 {
-			s.QueueBalance = policy.Balance(i)
-		}
+		d.queues(n, s)
 	}
-	if driver := d.oneOf(f["queue_driver"], "queue_driver", string(policy.QueueDriverBatch),
-		string(policy.QueueDriverGoNFQueue)); driver != "" {
+	if driver := d.word(f["queue_driver"], "queue_driver", "settings"); driver != "" {
 		s.QueueDriver = policy.QueueDriver(driver)
 	}
 	if flows, ok := d.number(f["max_flows"], "max_flows"); ok {
 		s.MaxFlows = flows
+	}
+}
+
+func (d *decoder) queues(n *node, s *policy.Settings) {
+	f, _ := d.mapping(n, "queues", queuesKeys)
+	base, ok := d.number(f["base"], "queues.base")
+	switch {
+	case ok && (base < 0 || base > policy.MaxQueueNumber):
+		d.invalid(f["base"], fmt.Sprintf("1 to %d", policy.MaxQueueNumber),
+			"queues.base %d is out of range", base)
+	case ok:
+		s.QueueBase = uint16(base)
+	}
+	if count, ok := d.number(f["count"], "queues.count"); ok {
+		s.QueueCount = count
+	}
+	if n, ok := d.number(f["busy_poll"], "queues.busy_poll"); ok {
+		// Far out of range is out of range, not an overflow.
+		s.QueueBusyPoll = time.Duration(max(-1, min(n, 1e9))) * time.Microsecond
+	}
+	balance := d.word(f["balance"], "queues.balance", "settings.queues")
+	if i := slices.Index(policy.Balances(), balance); i >= 0 {
+		s.QueueBalance = policy.Balance(i)
 	}
 }
 
@@ -81,7 +82,7 @@ func (d *decoder) onFailure(n *node, s *policy.Settings) {
 			d.unbuilt(f[cause], "on_failure."+cause, "leave it out; the cause it has an action for is gone")
 		}
 	}
-	if d.oneOf(f["gone"], "gone", "drop", "accept") == "accept" {
+	if d.word(f["gone"], "gone", "settings.on_failure") == policy.FailAccept.String() {
 		s.OnGone = policy.FailAccept
 	}
 }
@@ -112,6 +113,18 @@ func (d *decoder) failsafes(n *node, s *policy.Settings) {
 			}
 		}
 	}
+}
+
+// word reads one of the words that the reference gives to a key, and refuses those for
+// later; "" if there is none. label names the key in messages, path is its part.
+func (d *decoder) word(n *node, label, path string) string {
+	k := keyAt(path, label[strings.LastIndexByte(label, '.')+1:])
+	w := d.oneOf(n, label, slices.Concat(k.Words, k.Later)...)
+	if slices.Contains(k.Later, w) {
+		d.unbuilt(n, label+": "+w, "write "+joined(k.Words, "or")+", or leave it out")
+		return ""
+	}
+	return w
 }
 
 // oneOf reads one of a few words; "" if the key is absent or has another value.
