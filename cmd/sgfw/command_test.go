@@ -11,7 +11,7 @@ import (
 
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
-	"sgfw/cmd/internal/daemon"
+	"sgfw/cmd/internal/enforce"
 	"sgfw/cmd/internal/explain"
 	"sgfw/cmd/internal/host/ssh"
 	"sgfw/policy"
@@ -71,7 +71,7 @@ func TestExitCodes(t *testing.T) {
 		{&api.Failure{Kind: api.KindUsage}, 2},
 		{policy.Problems{{Message: "bad"}}, 3},
 		{errInvalid, 3},
-		{daemon.ErrEnslaved, 3},
+		{enforce.ErrEnslaved, 3},
 		{&api.Failure{Kind: api.KindInvalid}, 3},
 		{control.ErrNoDaemon, 4},
 		{&ssh.LockoutError{}, 5},

@@ -5,7 +5,7 @@ import (
 
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
-	"sgfw/cmd/internal/daemon"
+	"sgfw/cmd/internal/enforce"
 	"sgfw/cmd/internal/explain"
 	"sgfw/cmd/internal/host/ssh"
 	"sgfw/policy"
@@ -55,7 +55,7 @@ func codeOf(err error) exitCode {
 	switch {
 	case usage, errors.Is(err, explain.ErrQuestion):
 		return exitUsage
-	case policy.AsProblems(err) != nil, errors.Is(err, errInvalid), errors.Is(err, daemon.ErrEnslaved):
+	case policy.AsProblems(err) != nil, errors.Is(err, errInvalid), errors.Is(err, enforce.ErrEnslaved):
 		return exitInvalid
 	case errors.Is(err, control.ErrNoDaemon):
 		return exitNoDaemon

@@ -72,10 +72,10 @@ func TestImports(t *testing.T) {
 	}
 }
 
-// TestDaemonAloneWires: of the program's inner packages only the daemon joins
+// TestDaemonAloneWires: of the program's inner packages only daemon and enforce join
 // several. Package api is the words that all of them speak.
 func TestDaemonAloneWires(t *testing.T) {
-	wirers := []string{"sgfw/cmd/internal/daemon"}
+	wirers := []string{"sgfw/cmd/internal/daemon", "sgfw/cmd/internal/enforce"}
 	for _, pkg := range goList(t, "sgfw/cmd/internal/...") {
 		if slices.Contains(wirers, pkg) {
 			continue

@@ -22,7 +22,7 @@ var withoutPackets = map[string]bool{
 var (
 	engine = []string{"./filter"}
 	table  = []string{"./conntrack", "./filter"}
-	daemon = []string{"./cmd/internal/daemon"}
+	daemon = []string{"./cmd/internal/enforce", "./cmd/internal/daemon"}
 	parser = []string{"./filter/packet", "./filter"}
 	// random are the random trials: these are faults that need the right packet at
 	// the right time.

@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -10,7 +9,6 @@ import (
 
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/host/ssh"
-	"sgfw/filter/nft"
 	"sgfw/policy"
 )
 
@@ -53,9 +51,9 @@ func TestReload(t *testing.T) {
 	// Another device: the table follows.
 	_, err = reload(strings.Replace(text, "eth0", "eth1", 1))
 	must(t, err)
-	must(t, r.d.table.Verify())
-	if want := []nft.Device{{Name: "eth1"}}; !slices.Equal(r.d.plan.Devices, want) {
-		t.Errorf("plan %+v, want %v", r.d.plan, want)
+	must(t, r.d.enforcer.Verify())
+	if st, err := r.Status(t.Context()); err != nil || st.Interfaces[0].Device != "eth1" {
+		t.Errorf("status %+v, %v, want eth1 managed", st.Interfaces, err)
 	}
 
 	// What cannot change says so and nothing else changes.
@@ -75,7 +73,7 @@ func TestReload(t *testing.T) {
 	// The answer to a dead daemon changes with the table's flags.
 	_, err = reload(text + "settings: { on_failure: { gone: accept } }\n")
 	must(t, err)
-	if r.d.table.Facts().Persist {
+	if r.d.enforcer.TableStatus().Persist {
 		t.Error("the table would outlive the daemon after gone: accept")
 	}
 }
@@ -151,77 +149,5 @@ func TestTheGuardRefuses(t *testing.T) {
 	write(t, r.file, strings.Replace(text, "443", "22", 1))
 	if _, err := r.Reload(t.Context(), api.ReloadRequest{Caller: caller}); err != nil {
 		t.Errorf("a policy that permits the session: %v", err)
-	}
-}
-
-func TestADamagedTableIsRepaired(t *testing.T) {
-	link(t, "eth0")
-	r := start(t, text)
-	must(t, r.d.table.Remove())
-	r.d.tableChanged(nft.Change{Err: nft.ErrMissing, PID: 1, Process: "other"})
-	must(t, r.d.table.Verify())
-	if s, err := r.Status(t.Context()); err != nil || s.Table.Repaired != 1 || s.State != api.StateRunning {
-		t.Errorf("status %+v, %v", s, err)
-	}
-}
-
-func TestAReloadThatCannotBeUndoneDegrades(t *testing.T) {
-	link(t, "eth0")
-	link(t, "eth1")
-	cfg, _ := config(t, text)
-	d := newDaemon(cfg)
-	t.Cleanup(func() {
-		d.release()
-		_, err := nft.Cleanup()
-		must(t, err)
-	})
-	must(t, d.start(t.Context()))
-	must(t, d.table.Close()) // no request succeeds any more
-	write(t, cfg.PolicyFile, strings.Replace(text, "eth0", "eth1", 1))
-	if _, err := d.Reload(t.Context(), api.ReloadRequest{}); err == nil {
-		t.Fatal("the reload succeeded")
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if len(d.degraded()) == 0 {
-		t.Error("nothing is degraded, so nothing is repaired")
-	}
-	if name := d.current.policy.Interfaces[0].Device; name != "eth0" {
-		t.Errorf("the policy of %s is in force, want that of eth0", name)
-	}
-}
-
-func TestAFailedRepairIsTriedAgain(t *testing.T) {
-	link(t, "eth0")
-	r := start(t, text)
-	must(t, r.d.table.Remove())
-	r.d.mu.Lock()
-	r.d.broken = "the table is missing"
-	r.d.mu.Unlock()
-	// Unless the next try was due in this very moment.
-	if s, err := r.Status(t.Context()); err != nil || s.State != api.StateDegraded && s.Table.Repaired == 0 {
-		t.Errorf("state %v, %v with a broken table, want degraded", s.State, err)
-	}
-	r.await(t, "the repair", func(s api.Status) bool { return s.State == api.StateRunning && s.Table.Repaired == 1 })
-	must(t, r.d.table.Verify())
-}
-
-// What others did is remembered once for each kind, and not for ever.
-func TestInterferenceIsBounded(t *testing.T) {
-	link(t, "eth0")
-	r := start(t, text)
-	r.d.mu.Lock()
-	for i := range 3 * mostRemembered {
-		r.d.remember(api.Interference{What: fmt.Sprint("what ", i), PID: i, Process: "other"})
-		r.d.remember(api.Interference{What: "the same", PID: i, Process: "other"})
-	}
-	r.d.mu.Unlock()
-	s, err := r.Status(t.Context())
-	must(t, err)
-	if len(s.Interference) != mostRemembered {
-		t.Fatalf("%d entries, want %d", len(s.Interference), mostRemembered)
-	}
-	if first := s.Interference[0]; first.What != "the same" || first.Count != 3*mostRemembered || first.PID != 3*mostRemembered-1 {
-		t.Errorf("the latest: %+v", first)
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/enforce"
 	"sgfw/filter/nfqueue"
 	"sgfw/filter/nft"
 	"sgfw/policy"
@@ -88,7 +89,7 @@ func TestASecondDaemonIsRefused(t *testing.T) {
 	if s, err := r.Status(t.Context()); err != nil || s.State != api.StateRunning {
 		t.Errorf("the first daemon is %v, %v", s.State, err)
 	}
-	must(t, r.d.table.Verify())
+	must(t, r.d.enforcer.Verify())
 }
 
 func TestABridgePortIsNamedWithItsMaster(t *testing.T) {
@@ -114,7 +115,7 @@ func TestABridgePortIsNamedWithItsMaster(t *testing.T) {
 
 	must(t, netlink.LinkSetMaster(eth0, br))
 	cfg, _ := config(t, text)
-	if err := Run(t.Context(), cfg); !errors.Is(err, ErrEnslaved) {
+	if err := Run(t.Context(), cfg); !errors.Is(err, enforce.ErrEnslaved) {
 		t.Errorf("start on a bridge port: %v, want ErrEnslaved", err)
 	}
 	if got := tables(t); len(got) > 0 {

@@ -1,48 +1,7 @@
-// Package daemon is the life of `sgfw run`: from the policy file over the live
-// facts to a published ruleset, with queues, table, control socket and
-// watchers around it, through reloads, to an ordered stop.
+// Package daemon is the life of `sgfw run`: it starts what package enforce needs, runs
+// the tasks around it, answers the control socket, and stops in order.
 //
 // The order of a start is the order of what must not be missing when the next
 // thing exists: ruleset, lock, queues, rules, readiness. That of an ordered
 // stop is the reverse: rules out (chains stay), queues drained, table removed.
 package daemon
-
-import (
-	"errors"
-	"log/slog"
-
-	"sgfw/cmd/internal/host/resolvers"
-	"sgfw/filter/nfqueue"
-)
-
-// ErrEnslaved says that the policy manages a device that the kernel shows
-// under its master's name: packets of a bridge port, or of a bond or VRF
-// slave, would never be judged.
-var ErrEnslaved = errors.New("device belongs to another device")
-
-// Config is what a daemon is started with.
-type Config struct {
-	// PolicyFile is read at the start and at every reload.
-	PolicyFile string
-	// Socket is the path of the control socket.
-	Socket string
-	// SocketGroup is the number of the group whose members may look at the
-	// daemon, or control.NoGroup. Number 0 is root's own.
-	SocketGroup int
-	// StateDir is where the policy to roll back to is kept. Empty means nowhere:
-	// then there are no trials.
-	StateDir string
-	// Force starts although the SSH guard objects.
-	Force bool
-	// Driver is the implementation of the queues; empty for the policy's choice.
-	Driver nfqueue.Driver
-	// Resolvers are the files that name the name servers of this machine; zero for
-	// those of the system.
-	Resolvers resolvers.Files
-	// Version is what status reports.
-	Version string
-	// Log hears what happens; nothing on the packet path logs. Required.
-	Log *slog.Logger
-	// Reload asks for a reload each time something arrives (SIGHUP); may be nil.
-	Reload <-chan struct{}
-}

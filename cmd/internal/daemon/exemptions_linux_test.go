@@ -9,7 +9,6 @@ import (
 
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/host/resolvers"
-	"sgfw/policy"
 )
 
 // exemptionOf is what status says of an exemption.
@@ -77,18 +76,5 @@ func TestNameServers(t *testing.T) {
 	write(t, cfg.Resolvers.Conf, "nameserver 192.0.2.56\n")
 	if s := r.await(t, "the file again", have("192.0.2.56")); s.State != api.StateRunning {
 		t.Errorf("degraded: %v", s.Degraded)
-	}
-}
-
-// TestFailsafesOfThePlan: what the policy switches off is off in the table, and nothing
-// else is.
-func TestFailsafesOfThePlan(t *testing.T) {
-	d := &daemon{queueBase: 1}
-	for _, f := range policy.Failsafes() {
-		p := &policy.Policy{}
-		p.Settings.CutFailsafes = p.Settings.CutFailsafes.With(f)
-		if got := d.tablePlan(p).Without; got != p.Settings.CutFailsafes {
-			t.Errorf("without %s: the plan is without %v", f, got)
-		}
 	}
 }

@@ -9,12 +9,11 @@ import (
 	"sgfw/cmd/internal/explain"
 	"sgfw/cmd/internal/host/ssh"
 	"sgfw/conntrack"
-	"sgfw/filter"
 )
 
 // selection understands a query under the rules in force.
 func (d *daemon) selection(q api.FlowQuery) (*explain.Selection, error) {
-	s, err := explain.Select(q, d.engine.Ruleset())
+	s, err := explain.Select(q, d.enforcer.Engine().Ruleset())
 	if err != nil {
 		return nil, failure(err)
 	}
@@ -27,7 +26,7 @@ func (d *daemon) Flows(ctx context.Context, q api.FlowQuery, begin func(api.Flow
 	if err != nil {
 		return err
 	}
-	table, now := d.engine.Flows(), d.engine.Now()
+	table, now := d.enforcer.Engine().Flows(), d.enforcer.Engine().Now()
 	if err := begin(api.FlowsHeader{Live: table.Len(), Untracked: table.Untracked()}); err != nil {
 		return err
 	}
@@ -62,11 +61,11 @@ func (d *daemon) Revoke(_ context.Context, req api.RevokeRequest) (api.RevokeRep
 		return reply, &api.Failure{Kind: api.KindRefused, Message: fmt.Sprintf(
 			"the connection from %s to %s, which you use yourself, is among them\n(hint: select others, or use --force)", own.Remote, own.Local)}
 	}
-	end := d.engine.Flows().Revoke
 	if req.DryRun {
-		end = func(*conntrack.FlowInfo, conntrack.Time) bool { return true }
+		reply.Revoked = d.enforcer.WouldRevoke(s)
+	} else {
+		reply.Revoked = d.enforcer.Revoke(s)
 	}
-	reply.Revoked = d.end(s, end)
 	if !req.DryRun && reply.Revoked.Count > 0 {
 		d.log.Info("flows revoked", "count", reply.Revoked.Count, "still_permitted", reply.Revoked.Permitted)
 	}
@@ -79,12 +78,12 @@ func (d *daemon) own(s *explain.Selection, caller string) (own *api.Flow) {
 	if err != nil {
 		return nil
 	}
-	now := d.engine.Now()
+	now := d.enforcer.Engine().Now()
 	is := func(f *conntrack.FlowInfo) bool {
 		return f.Tuple.Proto() == conntrack.ProtoTCP && f.State != conntrack.StateRevoked && !f.Untracked &&
 			at(f.Tuple.Local, f.Tuple.LocalPort) == server && at(f.Tuple.Remote, f.Tuple.RemotePort) == client
 	}
-	d.engine.Flows().Range(now, func(f conntrack.FlowInfo) bool {
+	d.enforcer.Engine().Flows().Range(now, func(f conntrack.FlowInfo) bool {
 		if is(&f) && s.Has(&f) {
 			doc := s.Flow(&f, now)
 			own = &doc
@@ -95,79 +94,3 @@ func (d *daemon) own(s *explain.Selection, caller string) (own *api.Flow) {
 }
 
 func at(a conntrack.Addr, port uint16) netip.AddrPort { return netip.AddrPortFrom(a.Netip(), port) }
-
-// end ends the selected flows that are not revoked yet, and lists them. Those that
-// are not tracked it only counts: rules alone decide about their packets.
-func (d *daemon) end(s *explain.Selection, end func(*conntrack.FlowInfo, conntrack.Time) bool) api.Revoked {
-	out := api.Revoked{Flows: []api.Flow{}}
-	now := d.engine.Now()
-	d.engine.Flows().Range(now, func(f conntrack.FlowInfo) bool {
-		if f.State == conntrack.StateRevoked || !s.Has(&f) {
-			return true
-		}
-		if f.Untracked {
-			out.Untracked++
-			return true
-		}
-		if !end(&f, now) {
-			return true
-		}
-		out.Count++
-		if s.Standing(&f) == filter.StandingPermitted {
-			out.Permitted++
-		}
-		if len(out.Flows) < api.MaxListed {
-			out.Flows = append(out.Flows, s.Flow(&f, now))
-		}
-		return true
-	})
-	return out
-}
-
-// orphaned selects the orphans under a ruleset.
-func orphaned(rs *filter.Ruleset) *explain.Selection {
-	s, err := explain.Select(api.FlowQuery{Orphans: true}, rs)
-	if err != nil {
-		panic(err) // the query is ours
-	}
-	return s
-}
-
-// orphans lists the live flows that no rule of a ruleset permits.
-func (d *daemon) orphans(rs *filter.Ruleset) api.Orphans {
-	all := d.end(orphaned(rs), func(*conntrack.FlowInfo, conntrack.Time) bool { return true })
-	return api.Orphans{Count: all.Count, Flows: all.Flows}
-}
-
-// cut lists the flows that a change from one ruleset to another ends, without
-// connections that have ended by themselves: untracked ones that rules permitted
-// until then, and those that no packet can belong to any more.
-func (d *daemon) cut(from, to *filter.Ruleset) api.Orphans {
-	out := api.Orphans{Flows: []api.Flow{}}
-	s, err := explain.Select(api.FlowQuery{}, to)
-	if err != nil {
-		panic(err) // the query is ours
-	}
-	before, now := from.Review(), d.engine.Now()
-	d.engine.Flows().Range(now, func(f conntrack.FlowInfo) bool {
-		if f.State.Closed() || s.Standing(&f) != filter.StandingCut {
-			return true
-		}
-		switch was := before.Standing(&f); {
-		case f.Untracked && was != filter.StandingPermitted, was == filter.StandingCut:
-			return true
-		}
-		if out.Count++; len(out.Flows) < api.MaxListed {
-			out.Flows = append(out.Flows, s.Flow(&f, now))
-		}
-		return true
-	})
-	return out
-}
-
-// revokeOrphans ends the flows that no rule in force permits; the caller holds mu.
-func (d *daemon) revokeOrphans() *api.Revoked {
-	out := d.end(orphaned(d.current.rs), d.engine.Flows().Revoke)
-	d.log.Info("orphans revoked", "count", out.Count)
-	return &out
-}

@@ -3,15 +3,10 @@ package daemon
 import (
 	"bytes"
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -22,31 +17,10 @@ import (
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
 	"sgfw/conntrack"
+	"sgfw/test/netlab/labtest"
 )
 
-// inNamespace marks the process that runs the tests in a network namespace of
-// its own. A daemon works with all threads of its process, so a locked thread
-// would not do.
-const inNamespace = "SGFW_TEST_IN_NAMESPACE"
-
-func TestMain(m *testing.M) {
-	if os.Geteuid() != 0 || os.Getenv(inNamespace) != "" {
-		os.Exit(m.Run())
-	}
-	runtime.LockOSThread() // the child dies with the thread that started it
-	c := exec.Command("/proc/self/exe", os.Args[1:]...)
-	c.Stdin, c.Stdout, c.Stderr = os.Stdin, os.Stdout, os.Stderr
-	c.Env = append(os.Environ(), inNamespace+"=1")
-	c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
-	err := c.Run()
-	if e, ok := errors.AsType[*exec.ExitError](err); ok {
-		os.Exit(e.ExitCode())
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-}
+func TestMain(m *testing.M) { labtest.MainInNamespace(m) }
 
 func must(t *testing.T, err error) {
 	t.Helper()
@@ -58,12 +32,7 @@ func must(t *testing.T, err error) {
 // link makes a device of the namespace, up, without addresses.
 func link(t *testing.T, name string) netlink.Link {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		if os.Getenv("SGFW_REQUIRE_ROOT") == "1" {
-			t.Fatal("needs root: real packets")
-		}
-		t.Skip("needs root: real packets")
-	}
+	labtest.RequireRoot(t)
 	must(t, netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: name}, PeerName: "p-" + name}))
 	l, err := netlink.LinkByName(name)
 	must(t, err)

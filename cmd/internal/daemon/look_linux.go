@@ -29,17 +29,17 @@ const (
 
 // Rules implements [control.Backend].
 func (d *daemon) Rules(_ context.Context, q api.RulesQuery) (api.RulesReply, error) {
-	rs := d.engine.Ruleset()
+	rs := d.enforcer.Engine().Ruleset()
 	if q.Group != "" {
 		var err error
 		if q.Group, err = explain.GroupNamed(rs, q.Group); err != nil {
 			return api.RulesReply{}, question(err)
 		}
 	}
-	hits := d.engine.Hits(rs)
-	now, wall := d.engine.Now(), time.Now()
+	hits := d.enforcer.Engine().Hits(rs)
+	now, wall := d.enforcer.Engine().Now(), time.Now()
 	flows := make(map[filter.RuleID]int)
-	d.engine.Flows().Range(now, func(f conntrack.FlowInfo) bool {
+	d.enforcer.Engine().Flows().Range(now, func(f conntrack.FlowInfo) bool {
 		if f.State != conntrack.StateRevoked {
 			flows[filter.RuleID(f.Rule)]++
 		}
@@ -95,7 +95,7 @@ func (d *daemon) Log(ctx context.Context, q api.LogQuery, begin func() error, se
 	if err != nil {
 		return failure(err)
 	}
-	rs := d.engine.Ruleset()
+	rs := d.enforcer.Engine().Ruleset()
 	if q.Group != "" {
 		if sel.Group, err = explain.GroupNamed(rs, q.Group); err != nil {
 			return question(err)
@@ -111,11 +111,11 @@ func (d *daemon) Log(ctx context.Context, q api.LogQuery, begin func() error, se
 	searched := time.Duration(0)
 	scribe := explain.NewRecorder(rs)
 	line := func(r *filter.Record) api.LogRecord {
-		rs := d.engine.Ruleset()
+		rs := d.enforcer.Engine().Ruleset()
 		if scribe.Ruleset() != rs {
 			scribe = explain.NewRecorder(rs)
 		}
-		doc := scribe.Record(r, time.Now().Add(-d.engine.Now().Sub(r.Time)))
+		doc := scribe.Record(r, time.Now().Add(-d.enforcer.Engine().Now().Sub(r.Time)))
 		if searched < nearestShare {
 			began := time.Now()
 			doc.Nearest = explain.Nearest(rs, r)
@@ -124,7 +124,7 @@ func (d *daemon) Log(ctx context.Context, q api.LogQuery, begin func() error, se
 		return doc
 	}
 	if !q.Follow {
-		records := d.engine.Recent(cmp.Or(q.Limit, len(d.queues)*filter.RecentDrops), sel)
+		records := d.enforcer.Engine().Recent(cmp.Or(q.Limit, len(d.enforcer.Queues())*filter.RecentDrops), sel)
 		lines := make([]api.LogRecord, len(records))
 		for i := len(records) - 1; i >= 0; i-- { // the latest first: they matter most
 			lines[i] = line(&records[i])
@@ -135,7 +135,7 @@ func (d *daemon) Log(ctx context.Context, q api.LogQuery, begin func() error, se
 		return send(lines)
 	}
 
-	w := d.engine.Watch(logBuffer, sel)
+	w := d.enforcer.Engine().Watch(logBuffer, sel)
 	defer w.Close()
 	if err := begin(); err != nil {
 		return err

@@ -186,7 +186,7 @@ func routed(got, sent []byte) bool {
 // state returns the states of the live flows with the number, which is a port of
 // theirs or the identifier of a ping.
 func (r *relay) state(n uint16) (out []conntrack.State) {
-	r.d.engine.Flows().Range(r.d.engine.Now(), func(f conntrack.FlowInfo) bool {
+	r.d.enforcer.Engine().Flows().Range(r.d.enforcer.Engine().Now(), func(f conntrack.FlowInfo) bool {
 		if f.Tuple.LocalPort == n || f.Tuple.RemotePort == n {
 			out = append(out, f.State)
 		}

@@ -129,11 +129,11 @@ settings: { tracking: aws, exempt: [resolvers, time], failsafe: { own-multicast:
 	changes.Go(func() {
 		for i := range rounds {
 			write(t, cfg.Resolvers.Conf, fmt.Sprintf("nameserver 198.51.100.%d\n", 53+i%2))
-			r.d.resolversChanged()
+			r.d.enforcer.ResolversChanged(r.d.nameServers())
 		}
 	})
 	r.await(t, "the start", func(api.Status) bool { return true })
-	w := r.d.engine.NewWorker()
+	w := r.d.enforcer.Engine().NewWorker()
 	passed := make(map[bool]int)
 	ask(func() error { return crowd(w, uint32(eth0.Attrs().Index), passed) })
 	changes.Wait()

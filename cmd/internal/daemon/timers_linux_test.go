@@ -246,7 +246,7 @@ func isError(b []byte) bool {
 func TestStaleFlow(t *testing.T) {
 	parity.Proves(t, "T22", "T23")
 	r := newRelay(t, fmt.Sprintf(timerPolicy, questions, ""))
-	strays := func() uint64 { return r.d.engine.Counts()[filter.ReasonNotAFlow] }
+	strays := func() uint64 { return r.d.enforcer.Engine().Counts()[filter.ReasonNotAFlow] }
 	for family := range 2 {
 		stale := r.open(t, r.sides[1], family, []says{syn, synAck, ack, data})
 		before := strays()

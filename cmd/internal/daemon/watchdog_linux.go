@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"sgfw/filter/nfqueue"
@@ -67,12 +68,21 @@ func watchdogPatience() time.Duration {
 // unattended is how long a queue may stand still where no service manager waits.
 const unattended = 10 * time.Second
 
-// watchdog looks after the queues. While every one is served it feeds the
+// watchdog is the state of looking after the queues.
+type watchdog struct {
+	// patience is within what time the service manager wants to hear from us, 0 where
+	// nobody waits.
+	patience time.Duration
+	// unserved are the numbers of queues whose loops stand still, nil for none.
+	unserved atomic.Pointer[[]uint16]
+}
+
+// watch looks after the queues. While every one is served it feeds the
 // service manager's watchdog, if there is one. A queue that stands still is
 // logged when it begins and when it ends, and makes the state degraded; what
 // becomes of it is up to the service manager.
-func (d *daemon) watchdog(ctx context.Context) error {
-	patience, feed := d.patience, d.notify.alive
+func (d *daemon) watch(ctx context.Context) error {
+	patience, feed := d.watchdog.patience, d.manager.alive
 	if patience == 0 {
 		patience, feed = unattended, func() error { return nil }
 	}
@@ -80,11 +90,7 @@ func (d *daemon) watchdog(ctx context.Context) error {
 		d.log.Warn("the service manager's watchdog is shorter than an idle queue needs",
 			"watchdog", patience, "least", 4*nfqueue.IdleInterval)
 	}
-	queues := make([]nfqueue.Queue, len(d.queues))
-	for i, q := range d.queues {
-		queues[i] = q
-	}
-	p := newPulse(queues)
+	p := newPulse(d.enforcer.Queues())
 	t := time.NewTicker(patience / beatsPerDeadline)
 	defer t.Stop()
 	for missed := 0; ; {
@@ -95,7 +101,8 @@ func (d *daemon) watchdog(ctx context.Context) error {
 		}
 		still := p.beat()
 		if len(still) == 0 {
-			if missed = 0; d.unserved.Swap(nil) != nil {
+			if missed = 0; d.watchdog.unserved.Swap(nil) != nil {
+				wake(d.manager.changed)
 				d.log.Info("every queue is served again")
 			}
 			d.logNotify(feed())
@@ -106,9 +113,10 @@ func (d *daemon) watchdog(ctx context.Context) error {
 		}
 		numbers := make([]uint16, len(still))
 		for i, q := range still {
-			numbers[i] = d.queueBase + uint16(q)
+			numbers[i] = d.enforcer.QueueBase() + uint16(q)
 		}
-		d.unserved.Store(&numbers)
+		d.watchdog.unserved.Store(&numbers)
+		wake(d.manager.changed)
 		d.log.Error("a verdict loop stands still: packets wait", "queues", numbers)
 	}
 }

@@ -1,4 +1,4 @@
-package daemon
+package enforce
 
 import (
 	"fmt"
@@ -18,12 +18,12 @@ var unfiltered = []api.Exemption{
 
 // exemptions lists what passes whatever the rules say, and what could; the caller
 // holds mu.
-func (d *daemon) exemptions() []api.Exemption {
+func (e *Enforcer) exemptions() []api.Exemption {
 	out := slices.Clone(unfiltered)
-	s := d.current.policy.Settings
+	s := e.mu.force.current.policy.Settings
 	// A damaged table has none, which degraded says.
-	counters, err := d.table.Counters()
-	missing := d.table.Facts().Missing
+	counters, err := e.table.Counters()
+	missing := e.table.Facts().Missing
 	for _, f := range policy.Failsafes() {
 		x := api.Exemption{Name: f.String(), Kind: api.KindFailsafe, State: api.ExemptionOn, In: f.In(), Out: f.Out()}
 		switch {
@@ -37,8 +37,8 @@ func (d *daemon) exemptions() []api.Exemption {
 		}
 		out = append(out, x)
 	}
-	passed := d.engine.Counts()
-	for _, e := range d.engine.Ruleset().Exempt() {
+	passed := e.engine.Counts()
+	for _, e := range e.engine.Ruleset().Exempt() {
 		x := api.Exemption{
 			Name: e.Exemption.String(), Kind: api.KindService, State: api.ExemptionOff,
 			Addresses: []string{}, Packets: new(uint64),

@@ -1,4 +1,4 @@
-package daemon
+package enforce
 
 import (
 	"context"
@@ -150,12 +150,12 @@ func TestALostQueueEnds(t *testing.T) {
 }
 
 func TestMuffler(t *testing.T) {
-	var m muffler
+	var m logLimiter
 	now := time.Now()
 	logged := 0
 	var hidden uint64
 	for range 100 {
-		if ok, n := m.allows(now); ok {
+		if ok, n := m.allow(now); ok {
 			logged++
 			hidden += n
 		}
@@ -163,34 +163,34 @@ func TestMuffler(t *testing.T) {
 	if logged != linesPerPeriod || hidden != 0 {
 		t.Errorf("%d lines, %d hidden before", logged, hidden)
 	}
-	if n := m.over(now); n != 0 {
+	if n := m.unreported(now); n != 0 {
 		t.Errorf("%d told before the period was over", n)
 	}
 	now = now.Add(logPeriod)
-	if ok, n := m.allows(now); !ok || n != 100-linesPerPeriod {
+	if ok, n := m.allow(now); !ok || n != 100-linesPerPeriod {
 		t.Errorf("the next period: %v, %d hidden before", ok, n)
 	}
-	if n := m.over(now.Add(logPeriod)); n != 0 {
+	if n := m.unreported(now.Add(logPeriod)); n != 0 {
 		t.Errorf("%d told twice", n)
 	}
 }
 
 func TestStorm(t *testing.T) {
-	var s storm
+	var s breaker
 	now := time.Now()
 	for i := range 20 {
-		// Never more than stormDamages-1 in a period.
-		if now = now.Add(stormPeriod / (stormDamages - 1)); s.damaged(now) {
+		// Never more than breakerDamages-1 in a period.
+		if now = now.Add(breakerPeriod / (breakerDamages - 1)); s.damaged(now) {
 			t.Fatalf("a storm at damage %d", i)
 		}
 	}
-	for range stormDamages {
+	for range breakerDamages {
 		s.damaged(now)
 	}
-	if !s.rages || s.calm(now.Add(stormPeriod-1)) || !s.calm(now.Add(stormPeriod)) {
+	if !s.tripped || s.calm(now.Add(breakerPeriod-1)) || !s.calm(now.Add(breakerPeriod)) {
 		t.Errorf("%+v", s)
 	}
-	if !s.damaged(now.Add(stormPeriod-1)) || s.calm(now.Add(stormPeriod)) {
+	if !s.damaged(now.Add(breakerPeriod-1)) || s.calm(now.Add(breakerPeriod)) {
 		t.Error("calm too early")
 	}
 }

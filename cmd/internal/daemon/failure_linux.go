@@ -1,0 +1,33 @@
+package daemon
+
+import (
+	"errors"
+
+	"sgfw/cmd/internal/api"
+	"sgfw/cmd/internal/enforce"
+	"sgfw/cmd/internal/explain"
+	"sgfw/cmd/internal/host/ssh"
+	"sgfw/policy"
+)
+
+// failure gives an error its kind for the way to the client.
+func failure(err error) error {
+	if f, ok := errors.AsType[*api.Failure](err); ok {
+		return f
+	}
+	f := &api.Failure{Kind: api.KindFailed, Message: err.Error()}
+	if p, ok := errors.AsType[policy.Problem](err); ok {
+		f.Code = string(p.Code)
+	}
+	switch {
+	case policy.AsProblems(err) != nil:
+		f.Kind, f.Problems = api.KindInvalid, explain.Problems(policy.AsProblems(err))
+	case errors.Is(err, enforce.ErrEnslaved):
+		f.Kind = api.KindInvalid
+	case errors.Is(err, ssh.ErrLockout):
+		f.Kind = api.KindRefused
+	case errors.Is(err, explain.ErrQuestion):
+		f.Kind = api.KindUsage
+	}
+	return f
+}

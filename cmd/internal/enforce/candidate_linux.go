@@ -1,0 +1,116 @@
+package enforce
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"slices"
+
+	"sgfw/cmd/internal/host/links"
+	"sgfw/cmd/internal/host/ssh"
+	"sgfw/cmd/internal/source"
+	"sgfw/filter"
+	"sgfw/filter/nft"
+	"sgfw/policy"
+	"sgfw/policy/file"
+	"sgfw/policy/member"
+)
+
+// candidate is a policy on its way to be enforced.
+type candidate struct {
+	// revision is the text that the policy is from.
+	revision source.Revision
+	policy   *policy.Policy
+	problems policy.Problems // warnings and notices
+	members  *member.Membership
+	// base is the compiled policy, and rs the same bound to the devices.
+	base, rs *filter.Ruleset
+	// machine is what it was compiled for.
+	machine machine
+}
+
+// machine is what is true of this machine at one moment.
+type machine struct {
+	links.Snapshot
+	// resolvers are the name servers that it uses; unread says why they are not
+	// known, "" if they are.
+	resolvers []netip.Addr
+	unread    string
+}
+
+func (m *machine) setResolvers(list []netip.Addr, unread error) {
+	m.resolvers, m.unread = list, ""
+	if unread != nil {
+		m.unread = unread.Error()
+	}
+}
+
+// bind binds a compiled policy to the machine.
+func (m machine) bind(rs *filter.Ruleset) *filter.Ruleset {
+	return rs.WithResolvers(m.resolvers).WithLinks(m.Facts.Links)
+}
+
+// look reads what is true of the machine now. No file is read: the name servers
+// are those that were last heard of. The caller holds mu.
+func (e *Enforcer) look() (machine, error) {
+	s, err := e.cfg.Links.Read()
+	m := e.mu.force.machine
+	m.Snapshot = s
+	return m, err
+}
+
+// compile makes a candidate of a revision; name is what its positions call it.
+// Nothing is changed but the compiler's memory of rule ids. The caller holds mu.
+func (e *Enforcer) compile(name string, r source.Revision, m machine) (*candidate, error) {
+	p, problems, err := file.Parse(name, r.Text)
+	if err != nil {
+		return nil, err
+	}
+	p = p.WithIDs(e.disk.ids)
+	if err := enslaved(p, m.Snapshot); err != nil {
+		return nil, err
+	}
+	c := &candidate{
+		revision: r, machine: m, policy: p,
+		problems: slices.Concat(problems, absent(p, m.Snapshot), mistaken(p, m.Snapshot)),
+	}
+	c.members = member.Resolve(p, m.Facts)
+	c.base = e.mu.force.compiler.Compile(p, c.members)
+	c.rs = m.bind(c.base)
+	return c, nil
+}
+
+// guard asks whether the ruleset would lock out a live SSH session; caller is
+// SSH_CONNECTION of whoever wants the ruleset. It returns the number of sessions
+// that it found.
+func guard(rs *filter.Ruleset, caller string) (sessions int, err error) {
+	found, err := ssh.Find(caller)
+	if err != nil {
+		return 0, fmt.Errorf("look for live SSH sessions: %w", err)
+	}
+	return len(found), ssh.Check(rs, found)
+}
+
+// tablePlan is the table that the policy asks for, over the queues that are bound.
+func (e *Enforcer) tablePlan(p *policy.Policy) nft.Plan {
+	out := nft.Plan{
+		QueueBase: e.queues.base, QueueCount: uint16(len(e.queues.queues)), Balance: e.queues.balance,
+		Gone: p.Settings.OnGone, Without: p.Settings.CutFailsafes,
+	}
+	for i := range p.Interfaces {
+		in := &p.Interfaces[i]
+		out.Devices = append(out.Devices, nft.Device{Name: in.Device, Mode: in.Mode})
+	}
+	return out
+}
+
+func (e *Enforcer) logProblems(ps policy.Problems) {
+	for _, p := range ps {
+		level := slog.LevelInfo
+		if p.Severity == policy.SeverityWarning {
+			level = slog.LevelWarn
+		}
+		e.log.Log(context.Background(), level, p.Error())
+	}
+}

@@ -1,0 +1,207 @@
+package enforce
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"sgfw/cmd/internal/api"
+	"sgfw/cmd/internal/explain"
+	"sgfw/cmd/internal/host/ssh"
+	"sgfw/cmd/internal/source"
+	"sgfw/filter"
+	"sgfw/policy"
+)
+
+// Cause is what asks for a change, as status and log call it.
+type Cause string
+
+// The causes.
+const (
+	ByCommand  Cause = "reload"
+	BySignal   Cause = "SIGHUP"
+	ByWatch    Cause = "watch"
+	ByRollback Cause = "roll-back"
+)
+
+// Change asks for a revision to be put in force.
+type Change struct {
+	By Cause
+	// Revision is the policy, and ReadError says why there is none.
+	Revision  source.Revision
+	ReadError error
+	// Confirm is how long the policy waits to be confirmed before it is rolled back;
+	// 0 puts it in force for good.
+	Confirm time.Duration
+	// Force skips the SSH guard.
+	Force bool
+	// Caller is SSH_CONNECTION of whoever asks.
+	Caller string
+	// Revoke ends the flows that no rule permits then.
+	Revoke bool
+}
+
+// Preview says what a change would mean and alters nothing.
+func (e *Enforcer) Preview(c Change) (api.ReloadReply, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := e.mu.force.current.rs
+	next, reply, err := e.prepare(c)
+	if err != nil {
+		return reply, err
+	}
+	defer e.mu.force.compiler.Discard(next.base)
+	reply.SSHGuard, err = guardDocument(next.rs, c.Caller)
+	if err != nil && !errors.Is(err, ssh.ErrLockout) {
+		return reply, err
+	}
+	reply.SSHGuard.Refuses = err != nil && !c.Force
+	reply.DryRun, reply.Generation = true, now.Generation()
+	reply.Orphans, reply.Cut = e.orphans(next.rs), e.cut(now, next.rs)
+	return reply, nil
+}
+
+// Apply puts a revision in force. It answers when no packet is judged by the old
+// policy any more. After an error everything is as it was.
+func (e *Enforcer) Apply(c Change) (api.ReloadReply, error) {
+	e.changes.Lock()
+	defer e.changes.Unlock()
+	e.cfg.Events.Changing()
+	defer e.cfg.Events.Changed()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	reply, err := e.apply(c)
+	e.report(c.By, err)
+	if err != nil {
+		return api.ReloadReply{}, err
+	}
+	log := e.log.With("by", string(c.By), "policy", e.cfg.File.Path, "generation", reply.Generation,
+		"changes", len(reply.Changes), "orphans", reply.Orphans.Count, "cut", reply.Cut.Count)
+	if reply.Trial != nil {
+		log.Warn("reloaded on trial: to be confirmed", "until", reply.Trial.Deadline.Format(time.RFC3339))
+	} else {
+		log.Info("reloaded")
+	}
+	return reply, nil
+}
+
+// Tried reports whether a revision was the last that was put in force, or refused.
+func (e *Enforcer) Tried(r source.Revision) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.mu.attempt.sum == r.Sum
+}
+
+// Unread remembers that a source could not be read.
+func (e *Enforcer) Unread(by Cause, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.report(by, err)
+}
+
+// report remembers how a change went; the caller holds mu.
+func (e *Enforcer) report(by Cause, err error) {
+	if err == nil {
+		e.mu.attempt.refused = nil
+		return
+	}
+	e.mu.attempt.refused = &api.ReloadFailure{
+		At: time.Now().UTC(), By: string(by), Message: err.Error(),
+	}
+	e.log.Error("reload refused, the old policy stays in force", "by", string(by), "error", err)
+}
+
+// prepare compiles a revision and says how it differs from what is in force. The
+// caller holds mu; nothing is changed.
+func (e *Enforcer) prepare(c Change) (*candidate, api.ReloadReply, error) {
+	var reply api.ReloadReply
+	if e.mu.stopping {
+		return nil, reply, errStopping
+	}
+	m, err := e.look()
+	if err != nil {
+		return nil, reply, err
+	}
+	if c.ReadError != nil {
+		return nil, reply, c.ReadError
+	}
+	e.engine.ForgetRules(e.mu.force.compiler)
+	next, err := e.compile(e.cfg.File.Path, c.Revision, m)
+	if problems := policy.AsProblems(err); problems != nil {
+		err = problems.Since(e.mu.force.current.policy)
+	}
+	if err != nil {
+		return nil, reply, err
+	}
+	reply.Changes = changes(e.mu.force.current.policy, next.policy)
+	reply.Notices = explain.Problems(append(slices.Clone(next.problems), e.fixed(next.policy)...))
+	return next, reply, nil
+}
+
+// guardDocument is what the SSH guard says of a ruleset; the error is the guard's.
+func guardDocument(rs *filter.Ruleset, caller string) (api.SSHGuard, error) {
+	sessions, err := guard(rs, caller)
+	doc := api.SSHGuard{Sessions: sessions, Lockouts: []string{}}
+	if lockout, ok := errors.AsType[*ssh.LockoutError](err); ok {
+		for _, l := range lockout.Lockouts {
+			doc.Lockouts = append(doc.Lockouts, l.String())
+		}
+	}
+	return doc, err
+}
+
+// apply is Apply without what is told of it; the caller holds mu.
+func (e *Enforcer) apply(c Change) (api.ReloadReply, error) {
+	next, reply, err := e.prepare(c)
+	if c.ReadError == nil && !e.mu.stopping {
+		e.mu.attempt.sum = c.Revision.Sum
+	}
+	if err != nil {
+		return reply, err
+	}
+	discard := func(err error) (api.ReloadReply, error) {
+		e.mu.force.compiler.Discard(next.base)
+		return reply, err
+	}
+	if reply.SSHGuard, err = guardDocument(next.rs, c.Caller); err != nil {
+		if !c.Force {
+			return discard(err)
+		}
+		e.log.Warn("enforcing although the SSH guard objects", "reason", err.Error())
+	}
+	record, err := e.recordOf(next.revision, c.Confirm)
+	if err != nil {
+		return discard(err)
+	}
+	// On disk first: a daemon that is killed between the two steps starts with a
+	// policy that waits to be confirmed.
+	before, old := e.mu.confirm.record, e.mu.force.current.rs
+	if e.keep(record); e.mu.confirm.unkept != "" && record.Trial != nil {
+		unkept := e.mu.confirm.unkept
+		e.keep(before)
+		return discard(fmt.Errorf("a trial needs a record that outlives the daemon: %s", unkept))
+	}
+	if err := e.publish(next); err != nil {
+		e.keep(before)
+		return reply, err
+	}
+	e.mu.force.machine, e.mu.force.loaded = next.machine, time.Now()
+	e.logProblems(append(slices.Clone(next.problems), e.fixed(next.policy)...))
+	reply.Generation = next.rs.Generation()
+	reply.Orphans, reply.Cut = e.orphans(next.rs), e.cut(old, next.rs)
+	if c.Revoke {
+		reply.Revoked = e.revokeOrphans()
+	}
+	reply.Trial = e.mu.confirm.document()
+	return reply, nil
+}
+
+// changes is the difference between two policies as a document.
+func changes(from, to *policy.Policy) []api.Change {
+	out := []api.Change{}
+	for _, c := range policy.Diff(from, to) {
+		out = append(out, api.Change{Op: c.Op.String(), Part: c.Part, What: c.What, ID: c.ID})
+	}
+	return out
+}

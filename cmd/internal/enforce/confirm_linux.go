@@ -1,0 +1,248 @@
+package enforce
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"sgfw/cmd/internal/api"
+	"sgfw/cmd/internal/source"
+	"sgfw/cmd/internal/state"
+)
+
+const (
+	// deadlineTick is how long the clock of a deadline goes unread at most: the
+	// machine may have slept.
+	deadlineTick = time.Second
+	// deadlineRetry is the pause after a roll-back, or a write, that failed.
+	deadlineRetry = 2 * time.Second
+	// noDeadline is the pause while nothing waits to be confirmed.
+	noDeadline = time.Hour
+)
+
+// confirmation is the state of commit-confirm: a policy is put in force and rolled
+// back unless it is confirmed in time.
+type confirmation struct {
+	// record is what is in force and what to roll back to; unkept says why the
+	// state directory does not have it, "" if it has.
+	record state.Record
+	unkept string
+}
+
+// refusal is an error that says why there is nothing to confirm or roll back, nil if
+// there is.
+func (c *confirmation) refusal() error {
+	switch r := c.record.Rejected; {
+	case c.record.Trial != nil:
+		return nil
+	case r != nil:
+		return fmt.Errorf("no policy is on trial: the last one was rolled back at %s (%s)",
+			r.At.Local().Format(time.DateTime), r.Why)
+	}
+	return errors.New("no policy is on trial")
+}
+
+// document is the confirmation that is waited for, nil for none.
+func (c *confirmation) document() *api.Trial {
+	if c.record.Trial == nil {
+		return nil
+	}
+	now, err := state.Now()
+	if err != nil {
+		return &api.Trial{Deadline: c.record.Trial.Deadline.Wall.UTC()}
+	}
+	left := c.record.Trial.Deadline.Left(now)
+	return &api.Trial{
+		Deadline: now.Wall.Add(left).UTC().Round(time.Second),
+		Left:     int64((left + time.Second - 1) / time.Second),
+	}
+}
+
+// rolledBack is the last roll-back as a document, nil for none.
+func (c *confirmation) rolledBack() *api.RolledBack {
+	if r := c.record.Rejected; r != nil {
+		return &api.RolledBack{At: r.At.UTC(), Why: r.Why}
+	}
+	return nil
+}
+
+// recordOf is the record of a new revision. A confirmation that is waited for goes on
+// with it: what to roll back to stays, and so does the deadline unless there is a new
+// one. It ends if the revision is the confirmed one. The caller holds mu.
+func (e *Enforcer) recordOf(r source.Revision, confirm time.Duration) (state.Record, error) {
+	was := e.mu.confirm.record
+	out := state.Record{File: was.File, Confirmed: was.Confirmed}
+	switch {
+	case confirm > 0:
+		if e.disk.store == nil {
+			return out, errors.New("this daemon keeps no state (--state-dir is empty):" +
+				" there is nothing to roll back to after a crash")
+		}
+		now, err := state.Now()
+		if err != nil {
+			return out, err
+		}
+		out.Trial = &state.Trial{Policy: r, Deadline: now.In(confirm)}
+	case was.Trial != nil && !r.Same(was.Confirmed):
+		out.Trial = &state.Trial{Policy: r, Deadline: was.Trial.Deadline}
+	default:
+		out.Confirmed = r
+	}
+	return out, nil
+}
+
+// Confirmations is the task that rolls back what is not confirmed in time, and
+// writes down what could not be written at once. It returns when ctx ends.
+func (e *Enforcer) Confirmations(ctx context.Context) error {
+	t := time.NewTimer(0)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-e.deadline:
+		case <-t.C:
+		}
+		t.Reset(e.watchDeadline())
+	}
+}
+
+// watchDeadline does what is due and returns when to look again.
+func (e *Enforcer) watchDeadline() time.Duration {
+	left, waits := e.timeLeft()
+	if !waits || left > 0 {
+		return left
+	}
+	if _, err := e.rollBack("it was not confirmed in time"); err != nil && !errors.Is(err, errStopping) {
+		return deadlineRetry
+	}
+	return noDeadline
+}
+
+// timeLeft writes down what was not and tells when to look again, or that the time to
+// confirm is over.
+func (e *Enforcer) timeLeft() (left time.Duration, waits bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	c := &e.mu.confirm
+	if e.mu.stopping {
+		return noDeadline, false
+	}
+	if c.unkept != "" {
+		if err := e.write(c.record); err == nil {
+			c.unkept = ""
+			e.log.Info("the roll-back state is persisted again")
+			e.cfg.Events.Health()
+		}
+	}
+	if c.record.Trial == nil {
+		if c.unkept != "" {
+			return deadlineRetry, false
+		}
+		return noDeadline, false
+	}
+	now, err := state.Now()
+	if err != nil {
+		e.log.Error("the clock of the trial cannot be read", "error", err)
+		return deadlineRetry, false
+	}
+	if left = c.record.Trial.Deadline.Left(now); left > 0 {
+		return min(left, deadlineTick), true
+	}
+	return 0, true
+}
+
+// rollBack puts the confirmed policy in force again. It is a change like any
+// other: flows that only the policy that goes permits live on, as orphans. It does
+// nothing if the policy was confirmed meanwhile.
+func (e *Enforcer) rollBack(why string) (api.RollbackReply, error) {
+	e.changes.Lock()
+	defer e.changes.Unlock()
+	e.cfg.Events.Changing()
+	defer e.cfg.Events.Changed()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.mu.stopping {
+		return api.RollbackReply{}, errStopping
+	}
+	if err := e.mu.confirm.refusal(); err != nil {
+		return api.RollbackReply{}, err
+	}
+	reply, err := e.restore(why)
+	e.report(ByRollback, err)
+	if err == nil {
+		e.log.Warn("rolled back to the confirmed policy", "why", why, "generation", reply.Generation,
+			"orphans", reply.Orphans.Count, "cut", reply.Cut.Count)
+	}
+	return reply, err
+}
+
+// restore is rollBack without what is told of it; the caller holds mu.
+func (e *Enforcer) restore(why string) (api.RollbackReply, error) {
+	var reply api.RollbackReply
+	m, err := e.look()
+	if err != nil {
+		return reply, err
+	}
+	before, old := e.mu.confirm.record, e.mu.force.current
+	// The file is not read: a roll-back may not wait for a disk. What was tried last
+	// is what it said then.
+	name := e.nameOf(before.Confirmed, source.Revision{Sum: e.mu.attempt.sum})
+	next, err := e.compile(name, before.Confirmed, m)
+	if err != nil {
+		return reply, fmt.Errorf("the confirmed policy: %w", err)
+	}
+	e.keep(before.Reject(why, time.Now()))
+	if err := e.publish(next); err != nil {
+		e.keep(before)
+		return reply, err
+	}
+	e.mu.force.machine, e.mu.force.loaded = m, time.Now()
+	reply.Generation = next.rs.Generation()
+	reply.Changes = changes(old.policy, next.policy)
+	reply.Orphans, reply.Cut = e.orphans(next.rs), e.cut(old.rs, next.rs)
+	return reply, nil
+}
+
+// Confirm makes the policy in force the one to stay.
+func (e *Enforcer) Confirm(req api.EndTrialRequest) (api.ConfirmReply, error) {
+	e.changes.Lock()
+	defer e.changes.Unlock()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var reply api.ConfirmReply
+	if e.mu.stopping {
+		return reply, errStopping
+	}
+	if err := e.mu.confirm.refusal(); err != nil {
+		return reply, err
+	}
+	before := e.mu.confirm.record
+	if e.keep(before.Confirm()); e.mu.confirm.unkept != "" {
+		err := fmt.Errorf("still on trial, since a restart would roll it back: %s", e.mu.confirm.unkept)
+		e.keep(before)
+		return reply, err
+	}
+	e.engine.Retime()
+	rs := e.mu.force.current.rs
+	e.log.Info("the policy is confirmed", "policy", e.cfg.File.Path, "generation", rs.Generation())
+	e.cfg.Events.Health()
+	reply.Generation = rs.Generation()
+	reply.Orphans = e.orphans(rs)
+	if req.Revoke {
+		reply.Revoked = e.revokeOrphans()
+	}
+	return reply, nil
+}
+
+// Rollback puts the confirmed policy in force again by order.
+func (e *Enforcer) Rollback(req api.EndTrialRequest) (api.RollbackReply, error) {
+	reply, err := e.rollBack("by order")
+	if err == nil && req.Revoke {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		reply.Revoked = e.revokeOrphans()
+	}
+	return reply, err
+}

@@ -1,0 +1,154 @@
+package enforce
+
+import (
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"sgfw/cmd/internal/source"
+	"sgfw/cmd/internal/state"
+	"sgfw/policy"
+)
+
+// disk is what the enforcer keeps in the state directory. It is written before
+// anything else runs, and by the holder of mu after that.
+type disk struct {
+	// store keeps what to roll back to; nil where nothing is kept.
+	store *state.Store
+	// restored is true for a policy that was in force before the daemon ended.
+	restored bool
+	// ids are this machine's; unseeded says why what they are made of is new, and
+	// idsNotKept what users should know of that, "" for nothing.
+	ids        policy.IDs
+	unseeded   error
+	idsNotKept string
+}
+
+// begin chooses the policy to start with: the file's, unless the record says that
+// it waits to be confirmed or was rolled back. The caller holds mu.
+func (e *Enforcer) begin() error {
+	path, err := filepath.Abs(e.cfg.File.Path)
+	if err != nil {
+		return err
+	}
+	if e.cfg.StateDir != "" {
+		e.disk.store = state.NewStore(e.cfg.StateDir, path)
+	}
+	seed, why := state.FindSeed(e.cfg.StateDir)
+	e.disk.ids, e.disk.unseeded = policy.IDs(seed), why
+	revision, readErr := e.cfg.File.Read()
+	e.mu.attempt.sum = revision.Sum
+	if last := e.recall(path); last != nil {
+		if e.disk.restored, err = e.resume(*last, revision); e.disk.restored || err != nil {
+			return err
+		}
+	}
+	if readErr != nil {
+		return readErr
+	}
+	e.mu.confirm.record = state.Record{File: path, Confirmed: revision}
+	e.mu.force.current, err = e.compile(e.cfg.File.Path, revision, e.mu.force.machine)
+	return err
+}
+
+// recall returns the record of an earlier daemon, nil if there is none of this file.
+func (e *Enforcer) recall(path string) *state.Record {
+	if e.disk.store == nil {
+		return nil
+	}
+	last, err := e.disk.store.Load()
+	if err != nil {
+		e.log.Error("the roll-back state of an earlier daemon cannot be used: the policy file is",
+			"error", err)
+		return nil
+	}
+	if last == nil || last.File != path {
+		return nil
+	}
+	return last
+}
+
+// resume goes on where an earlier daemon was: with the policy that waits to be
+// confirmed, for the rest of its time, or with the confirmed one if that is over, or
+// if the file still says what was rolled back. The caller holds mu.
+func (e *Enforcer) resume(last state.Record, file source.Revision) (restored bool, err error) {
+	if last.Trial == nil && (last.Rejected == nil || last.Rejected.Sum != file.Sum) {
+		return false, nil
+	}
+	force := &e.mu.force
+	if last.Trial != nil {
+		now, err := state.Now()
+		if err != nil {
+			return false, err
+		}
+		why := "it was not confirmed in time; no daemon ran when the time was over"
+		if left := last.Trial.Deadline.Left(now); left > 0 {
+			name := e.nameOf(last.Trial.Policy, file)
+			force.current, err = e.compile(name, last.Trial.Policy, force.machine)
+			if err == nil {
+				e.mu.confirm.record = last
+				e.log.Warn("the policy is still on trial", "left", left.Round(time.Second).String())
+				return true, nil
+			}
+			why = "it does not load any more: " + err.Error()
+		}
+		last = last.Reject(why, now.Wall)
+	}
+	e.mu.confirm.record = last
+	e.log.Warn("starting with the confirmed policy: the one in the file was rolled back",
+		"policy", e.cfg.File.Path, "why", last.Rejected.Why)
+	force.current, err = e.compile(e.nameOf(last.Confirmed, file), last.Confirmed, force.machine)
+	if err != nil {
+		return false, fmt.Errorf("the confirmed policy: %w", err)
+	}
+	return true, nil
+}
+
+// nameOf is what the positions of a policy are called: the file, unless it says
+// something else now.
+func (e *Enforcer) nameOf(r, file source.Revision) string {
+	if r.Same(file) {
+		return e.cfg.File.Path
+	}
+	return e.cfg.File.Path + " (as confirmed)"
+}
+
+// keep makes a record the daemon's own and writes it down; the caller holds mu.
+// Where that fails, unkept says so and the task of [Enforcer.Confirmations] tries
+// again.
+func (e *Enforcer) keep(r state.Record) {
+	e.mu.confirm.record, e.mu.confirm.unkept = r, ""
+	wake(e.deadline)
+	if err := e.write(r); err != nil {
+		e.mu.confirm.unkept = err.Error()
+		e.log.Warn("cannot persist roll-back state", "error", err)
+	}
+}
+
+// keepIDs writes down what the IDs are made of, once there is a daemon to give them.
+func (e *Enforcer) keepIDs() {
+	if err := state.KeepSeed(e.cfg.StateDir, state.Seed(e.disk.ids), e.disk.unseeded); err != nil {
+		e.disk.idsNotKept = err.Error()
+		e.log.Warn("the IDs of groups and rules are others than before, or may be after the next start",
+			"error", err)
+	}
+}
+
+// write brings the state directory in line with a record.
+func (e *Enforcer) write(r state.Record) error {
+	switch {
+	case e.disk.store == nil:
+		return nil
+	case r.Plain():
+		return e.disk.store.Clear()
+	}
+	return e.disk.store.Save(r)
+}
+
+// wake makes the task behind a channel look again.
+func wake(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // it is awake
+	}
+}

@@ -1,0 +1,20 @@
+// Package enforce puts policies in force: the one way from a revision of a policy to
+// the ruleset that judges packets, whatever asks for it.
+//
+// A reload by command, a signal, a watched file, a roll-back and a change of this
+// machine's addresses all end here. A change is compiled off the packet path and
+// held against the SSH guard; what it means is told; it is written down, so that a
+// crash cannot lose a roll-back; the table and the engine get it without a gap.
+// Nothing else publishes a ruleset.
+//
+// The [Enforcer] also keeps the means of enforcing whole: it repairs the table when
+// another program damages it, binds queues again that were taken away, and closes
+// the devices while either cannot be had.
+package enforce
+
+import "errors"
+
+// ErrEnslaved says that the policy manages a device that the kernel shows
+// under its master's name: packets of a bridge port, or of a bond or VRF
+// slave, would never be judged.
+var ErrEnslaved = errors.New("device belongs to another device")

@@ -1,0 +1,114 @@
+package enforce
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"sgfw/cmd/internal/host/links"
+	"sgfw/filter/nft"
+	"sgfw/policy"
+	"sgfw/policy/member"
+)
+
+// publish gives a candidate to the engine and adjusts the table. The caller holds mu.
+//
+// The table goes from the old devices by way of both to the new ones: a device that
+// only changes the entry that covers it is never open. A queued packet always finds
+// its device in the ruleset: one that is newly managed is known before its packets
+// are queued, and one that is managed no longer stays, under its old rules,
+// until those that wait have their verdict.
+func (e *Enforcer) publish(next *candidate) error {
+	old, oldPlan := e.mu.force.current, e.mu.rules.plan
+	newPlan := e.tablePlan(next.policy)
+	newPlan.Closed = oldPlan.Closed
+	if changed := !oldPlan.Equal(newPlan); changed || e.mu.rules.broken != "" {
+		if changed {
+			e.engine.Publish(next.rs.Keeping(old.rs, next.machine.Facts.Links))
+		}
+		if err := e.table.Apply(newPlan); err != nil {
+			e.engine.Publish(old.rs)
+			err = fmt.Errorf("adjust table inet %s: %w", nft.TableName, err)
+			back := e.table.Apply(oldPlan)
+			if back != nil { // RepairTable goes on trying
+				e.mu.rules.broken = fmt.Sprintf(
+					"table inet %s could not be put back after a reload failed: %v", nft.TableName, back)
+			}
+			return errors.Join(err, back)
+		}
+		if changed {
+			e.queues.settle()
+		}
+	}
+	e.engine.Publish(next.rs)
+	// Shorter timers of a policy that waits to be confirmed would end flows that a
+	// roll-back could not bring back.
+	if e.mu.confirm.record.Trial == nil {
+		e.engine.Retime()
+	}
+	if old.policy.Settings.Watch != next.policy.Settings.Watch {
+		e.cfg.Events.Settings()
+	}
+	e.mu.force.current, e.mu.rules.plan, e.mu.rules.broken = next, newPlan, ""
+	return nil
+}
+
+// rebind publishes the policy in force for another state of the machine: recompiled
+// where group members differ. The caller holds mu.
+func (e *Enforcer) rebind(m machine) {
+	next := *e.mu.force.current
+	next.machine, e.mu.force.machine = m, m
+	members := member.Resolve(next.policy, m.Facts)
+	// Most changes are devices that come and go: no rule speaks of them.
+	if !members.Equal(next.members) {
+		next.base = e.mu.force.compiler.Compile(next.policy, members)
+		e.log.Info("group members changed", "generation", next.base.Generation())
+	}
+	next.members = members
+	next.rs = m.bind(next.base)
+	e.engine.Publish(next.rs)
+	e.mu.force.current = &next
+}
+
+// LinksChanged puts new devices and addresses in force.
+func (e *Enforcer) LinksChanged(s links.Snapshot) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.mu.stopping {
+		return
+	}
+	p := e.mu.force.current.policy
+	before := slaves(p, e.mu.force.machine.Snapshot)
+	m := e.mu.force.machine
+	m.Snapshot = s
+	e.rebind(m)
+	if after := slaves(p, s); !slices.Equal(before, after) {
+		if len(after) > 0 {
+			e.log.Error("degraded: managed devices are not judged", "devices", strings.Join(after, "; "))
+		} else {
+			e.log.Info("managed devices are judged again")
+		}
+	}
+	e.cfg.Events.Health()
+}
+
+// ResolversChanged puts other name servers in force; unread says why they are not
+// known.
+func (e *Enforcer) ResolversChanged(list []netip.Addr, unread error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	old, m := e.mu.force.machine, e.mu.force.machine
+	m.setResolvers(list, unread)
+	if e.mu.stopping || slices.Equal(old.resolvers, m.resolvers) && old.unread == m.unread {
+		return
+	}
+	e.mu.force.machine = m
+	if !e.mu.force.current.policy.Settings.Exempt.Has(policy.ExemptResolvers) {
+		return
+	}
+	e.rebind(m)
+	e.log.Info("name servers changed", "servers", list)
+	e.cfg.Events.Health()
+}

@@ -1,0 +1,154 @@
+package enforce
+
+import (
+	"cmp"
+	"slices"
+
+	"sgfw/cmd/internal/api"
+	"sgfw/cmd/internal/explain"
+	"sgfw/cmd/internal/source"
+	"sgfw/conntrack"
+	"sgfw/filter"
+	"sgfw/filter/nft"
+	"sgfw/policy"
+)
+
+// Status describes the policy in force, the table, the queues and the flows. file is
+// what the policy file says now, and unread why that is not known.
+func (e *Enforcer) Status(file source.Revision, unread error) api.Status {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	p := e.mu.force.current.policy
+	return api.Status{
+		Degraded: e.degraded(),
+		Policy: api.PolicyStatus{
+			File:        e.cfg.File.Path,
+			FileDiffers: unread != nil || !file.Same(e.mu.force.current.revision),
+			Generation:  e.engine.Ruleset().Generation(),
+			Loaded:      e.mu.force.loaded.UTC(),
+			Groups:      len(p.Groups),
+			Rules:       rules(p),
+			Watch:       p.Settings.Watch,
+			Tracking:    p.Settings.Tracking.String(),
+			Datapath:    string(p.Settings.Datapath),
+			Trial:       e.mu.confirm.document(),
+			RolledBack:  e.mu.confirm.rolledBack(),
+			Failure:     e.mu.attempt.refused,
+			IDsNotKept:  e.disk.idsNotKept,
+		},
+		Interfaces:   e.interfaces(),
+		Groups:       explain.Groups(p),
+		Quotas:       explain.QuotasOf(p),
+		PrefixLists:  explain.PrefixLists(p),
+		Table:        e.tableStatus(),
+		Queues:       e.queues.status(),
+		Flows:        flowStatus(e.engine.Flows().Stats()),
+		Verdicts:     verdicts(e.engine.Counts()),
+		Exemptions:   e.exemptions(),
+		Interference: slices.Clone([]api.Interference(e.mu.rules.others)),
+	}
+}
+
+// rules counts the permissions of all groups, one for each peer.
+func rules(p *policy.Policy) int {
+	n := 0
+	for i := range p.Groups {
+		n += len(p.Groups[i].Ingress) + len(p.Groups[i].Egress)
+	}
+	return n
+}
+
+func (e *Enforcer) interfaces() []api.InterfaceStatus {
+	p := e.mu.force.current.policy
+	out := make([]api.InterfaceStatus, len(p.Interfaces))
+	for i := range p.Interfaces {
+		in := &p.Interfaces[i]
+		out[i] = api.InterfaceStatus{Device: in.Device, ID: explain.InterfaceID(p, in.Device), Mode: in.Mode.String(), Groups: in.Groups, Scope: in.Scope, Covered: []api.Device{}}
+	}
+	devices := p.Devices()
+	st := e.engine.Flows().Stats()
+	exceeded := make(map[string]uint64)
+	for _, a := range e.mu.force.current.rs.Attachments() {
+		exceeded[a.Device] = a.Exceeded()
+	}
+	for _, l := range e.mu.force.machine.Facts.Links {
+		i, ok := devices.Match(l.Name)
+		if !ok {
+			continue
+		}
+		dev := api.Device{
+			Name: l.Name, ID: p.IDs.Interface(l.Name), Index: l.Index, Addresses: []string{},
+			AllowanceExceeded: exceeded[l.Name], AllowanceAvailable: st.MaxFlows - st.Flows,
+		}
+		addresses := l.Addresses
+		if in := &p.Interfaces[i]; in.Mode == policy.ModeGuest {
+			addresses = in.Addresses // the device's own are this machine's
+		}
+		for _, a := range addresses {
+			dev.Addresses = append(dev.Addresses, a.String())
+		}
+		out[i].Covered = append(out[i].Covered, dev)
+	}
+	return out
+}
+
+// Verify says how our table in the kernel differs from what was installed, nil if it
+// does not.
+func (e *Enforcer) Verify() error { return e.table.Verify() }
+
+// TableStatus describes our table.
+func (e *Enforcer) TableStatus() api.TableStatus {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.tableStatus()
+}
+
+// tableStatus is TableStatus for a caller that holds mu.
+func (e *Enforcer) tableStatus() api.TableStatus {
+	f := e.table.Facts()
+	s := api.TableStatus{
+		Name:            "inet " + nft.TableName,
+		Hooks:           nft.Hooks,
+		Priority:        nft.Priority,
+		QueueExpression: string(f.Queue),
+		Owner:           f.Owner,
+		Persist:         f.Persist,
+		Bypass:          f.Bypass,
+		Reassembly:      string(f.Reassembly),
+		Repaired:        e.mu.rules.repaired,
+		Counters:        map[string]uint64{},
+	}
+	for _, l := range f.Missing {
+		s.MissingFailsafes = append(s.MissingFailsafes, l.String())
+	}
+	// A damaged table has none, which degraded says.
+	counters, _ := e.table.Counters()
+	for name, c := range counters {
+		s.Counters[name] = c.Packets
+	}
+	return s
+}
+
+func flowStatus(st conntrack.Stats) api.FlowStatus {
+	return api.FlowStatus{
+		Live: st.Flows, Max: st.MaxFlows, HalfOpen: st.HalfOpen, MaxHalfOpen: st.MaxHalfOpen,
+		Created: st.Inserted, Expired: st.Expired,
+		EvictedHalfOpen: st.EvictedHalfOpen, EvictedUnreplied: st.EvictedUnreplied, EvictedClosed: st.EvictedClosed,
+		Untracked: st.Untracked, MaxUntracked: st.MaxUntracked, EvictedUntracked: st.EvictedUntracked,
+		RefusedFull: st.RefusedFull, Revoked: st.Revoked,
+	}
+}
+
+// verdicts lists accepted packets first, then dropped ones, each by number.
+func verdicts(counts filter.Counts) []api.VerdictCount {
+	out := []api.VerdictCount{}
+	for reason, n := range counts {
+		out = append(out, api.VerdictCount{
+			Verdict: explain.Word(filter.Verdict{Reason: reason}), Reason: reason.String(), Packets: n,
+		})
+	}
+	slices.SortFunc(out, func(a, b api.VerdictCount) int {
+		return cmp.Or(cmp.Compare(a.Verdict, b.Verdict), cmp.Compare(b.Packets, a.Packets), cmp.Compare(a.Reason, b.Reason))
+	})
+	return out
+}

@@ -1,0 +1,117 @@
+package enforce
+
+import (
+	"fmt"
+	"strings"
+
+	"sgfw/cmd/internal/host/links"
+	"sgfw/policy"
+)
+
+// slaves says of every managed device that it belongs to another one.
+func slaves(p *policy.Policy, facts links.Snapshot) []string {
+	var out []string
+	devices := p.Devices()
+	for _, l := range facts.Facts.Links {
+		m, ok := facts.Masters[l.Name]
+		if !ok {
+			continue
+		}
+		if _, managed := devices.Match(l.Name); managed {
+			out = append(out, fmt.Sprintf("%s belongs to %s (%s): its packets appear on %s, manage that instead", l.Name, m.Name, m.Kind, m.Name))
+		}
+	}
+	return out
+}
+
+func enslaved(p *policy.Policy, facts links.Snapshot) error {
+	if out := slaves(p, facts); len(out) > 0 {
+		return fmt.Errorf("%w: %s", ErrEnslaved, strings.Join(out, "; "))
+	}
+	return nil
+}
+
+// maxAbsent bounds the devices that absent names.
+const maxAbsent = 5
+
+// absent notes the devices that do not exist yet: they are covered as soon as
+// they do.
+func absent(p *policy.Policy, facts links.Snapshot) policy.Problems {
+	var out policy.Problems
+	var names []string
+	for i := range p.Interfaces {
+		in := &p.Interfaces[i]
+		found := false
+		for _, l := range facts.Facts.Links {
+			found = found || in.Matches(l.Name)
+		}
+		if !found {
+			names = append(names, in.Device)
+			out = append(out, policy.Problem{
+				Pos: in.Pos, Field: "device", Severity: policy.SeverityNotice,
+				Message: fmt.Sprintf("no device %s exists now; it is covered as soon as it appears", in.Device),
+			})
+		}
+	}
+	if len(out) <= maxAbsent {
+		return out
+	}
+	return policy.Problems{{
+		Pos: policy.Pos{File: out[0].Pos.File}, Field: "device", Severity: policy.SeverityNotice,
+		Message: fmt.Sprintf("no devices %s and %d others exist now; each is covered as soon as it appears",
+			strings.Join(names[:maxAbsent], ", "), len(names)-maxAbsent),
+	}}
+}
+
+// mistaken warns of guests that are said to have this machine's own addresses,
+// such as that of their gateway.
+func mistaken(p *policy.Policy, facts links.Snapshot) policy.Problems {
+	var out policy.Problems
+	for i := range p.Interfaces {
+		in := &p.Interfaces[i]
+		if in.Mode != policy.ModeGuest {
+			continue
+		}
+		for _, a := range in.Addresses {
+			if device, ours := facts.Device(a); ours {
+				out = append(out, policy.Problem{
+					Pos: in.Pos, Field: "addresses", Severity: policy.SeverityWarning,
+					Message: fmt.Sprintf("%s is this machine's own address on %s, not one of the guest behind %s", a, device, in.Device),
+					Hint:    "list the addresses of the guest",
+				})
+			}
+		}
+	}
+	return out
+}
+
+// fixed warns of settings that the policy changes but a living daemon cannot.
+func (e *Enforcer) fixed(p *policy.Policy) policy.Problems {
+	var out policy.Problems
+	warn := func(key string, have, want any) {
+		out = append(out, policy.Problem{
+			Pos: policy.Pos{File: e.cfg.File.Path}, Field: key, Severity: policy.SeverityWarning,
+			Message: fmt.Sprintf("settings.%s stays %v until the daemon is started anew (the file says %v)", key, have, want),
+		})
+	}
+	have, want := e.queues, newQueueRange(p.Settings, e.cfg.Driver)
+	if have.base != want.base {
+		warn("queues.base", have.base, want.base)
+	}
+	if have.count != want.count {
+		warn("queues.count", have.count, want.count)
+	}
+	if have.balance != want.balance {
+		warn("queues.balance", have.balance, want.balance)
+	}
+	if have.busyPoll != want.busyPoll {
+		warn("queues.busy_poll", have.busyPoll, want.busyPoll)
+	}
+	if have.driver != want.driver {
+		warn("queue_driver", have.driver, want.driver)
+	}
+	if n := e.MaxFlows(); n != p.Settings.MaxFlows {
+		warn("max_flows", n, p.Settings.MaxFlows)
+	}
+	return out
+}
