@@ -70,8 +70,8 @@ var programs = []mutant{
 	{
 		name: "stolen-queue-open", what: "another program that has our queue gets our packets",
 		file: "cmd/internal/enforce/table_linux.go",
-		old: "closed := e.queues.unbindable() != nil",
-		new: "closed := e.queues.unbindable() == nil && t.plan.Closed",
+		old:  "closed := e.queues.unbindable() != nil",
+		new:  "closed := e.queues.unbindable() == nil && t.plan.Closed",
 	},
 	{
 		name: "damage-log-unbounded", what: "every damage of the table in a loop is logged",
