@@ -106,12 +106,14 @@ func TestWebServer(t *testing.T) {
 
 func TestHost(t *testing.T) {
 	p := load(t, "host.yaml")
-	for device, want := range map[string]bool{"eth0": true, "enp1s0": true, "lo": false, "wlan0": false} {
+	for device, want := range map[string]bool{
+		"eth0": true, "enp1s0": true, "lo": false, "wlan0": false} {
 		if _, ok := p.Match(device); ok != want {
 			t.Errorf("%s managed: %v, want %v", device, ok, want)
 		}
 	}
-	if got := p.Group("ssh").Egress; !cmp.Equal(got, policy.DefaultEgress(), cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })) {
+	if got := p.Group("ssh").Egress; !cmp.Equal(got, policy.DefaultEgress(),
+		cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })) {
 		t.Errorf("egress is %v, want the default", got)
 	}
 }
@@ -127,13 +129,15 @@ func TestThreeTier(t *testing.T) {
 	first := load(t, "three-tier/web.yaml")
 	for tier := range addresses {
 		p := load(t, "three-tier/"+tier+".yaml")
-		if diff := cmp.Diff(first.Groups, p.Groups, cmpopts.IgnoreTypes(policy.Pos{}), cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
+		if diff := cmp.Diff(first.Groups, p.Groups, cmpopts.IgnoreTypes(policy.Pos{}),
+			cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
 			t.Errorf("the groups of web.yaml and %s.yaml differ:\n%s", tier, diff)
 		}
 		if got := p.Interfaces[0].Groups; !slices.Equal(got, []string{tier}) {
 			t.Errorf("%s.yaml is the file of %v", tier, got)
 		}
-		m := member.Resolve(p, member.Facts{Links: []member.Link{{Name: "eth0", Addresses: addresses[tier]}}})
+		m := member.Resolve(p, member.Facts{
+			Links: []member.Link{{Name: "eth0", Addresses: addresses[tier]}}})
 		for group, want := range addresses {
 			if got := m.Addresses(group); !slices.Equal(got, want) {
 				t.Errorf("%s.yaml: members of %s are %v, want %v", tier, group, got, want)
@@ -148,7 +152,8 @@ func TestTwoUplinks(t *testing.T) {
 	for _, in := range load(t, "two-uplinks.yaml").Interfaces {
 		scopes[in.Device] = in.Scope
 	}
-	if diff := cmp.Diff(map[string]string{"eth0": "uplinks", "eth1": "uplinks", "eth2": ""}, scopes); diff != "" {
+	if diff := cmp.Diff(map[string]string{"eth0": "uplinks", "eth1": "uplinks", "eth2": ""},
+		scopes); diff != "" {
 		t.Errorf("scopes (-want +got):\n%s", diff)
 	}
 }

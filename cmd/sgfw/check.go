@@ -115,7 +115,8 @@ func summarise(p *policy.Policy) *checkSummary {
 
 // stateFlag adds the directory that tells which IDs this machine gives.
 func stateFlag(c *cobra.Command) *string {
-	return c.Flags().String("state-dir", state.DefaultDir, "state directory of the daemon, for the IDs that it gives")
+	return c.Flags().String("state-dir", state.DefaultDir,
+		"state directory of the daemon, for the IDs that it gives")
 }
 
 // machineIDs are the IDs of this machine; there are none for those who may not look.
@@ -135,7 +136,8 @@ func (doc *checkDocument) describe(p *policy.Policy) {
 		g := &p.Groups[i]
 		for _, d := range []policy.Direction{policy.Ingress, policy.Egress} {
 			for _, r := range g.Rules(d) {
-				doc.Rules = append(doc.Rules, *explain.Rule(p.IDs, filter.RuleInfo{Group: g.Name, Direction: conntrack.Direction(d), Rule: r}))
+				doc.Rules = append(doc.Rules, *explain.Rule(p.IDs,
+					filter.RuleInfo{Group: g.Name, Direction: conntrack.Direction(d), Rule: r}))
 			}
 		}
 	}

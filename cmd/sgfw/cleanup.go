@@ -34,7 +34,8 @@ While a daemon lives, cleanup refuses with exit code 5.`,
 	c.Flags().BoolVar(&force, "force", false, "do not ask whether a daemon holds the control socket")
 	c.RunE = func(*cobra.Command, []string) error {
 		if pid, held := daemonHolds(p.socket); held && !force {
-			return fmt.Errorf("%w: the daemon with PID %d is running (hint: stop it, and it cleans up itself)", errRefused, pid)
+			return fmt.Errorf("%w: the daemon with PID %d is running (hint: stop it, and it cleans up "+
+				"itself)", errRefused, pid)
 		}
 		removed, err := nft.Cleanup()
 		if errors.Is(err, nft.ErrOwned) {

@@ -95,7 +95,8 @@ func TestReportOfRemoteProblems(t *testing.T) {
 	var out strings.Builder
 	p := &program{out: io.Discard, err: &out}
 	p.report(&api.Failure{Kind: api.KindInvalid, Message: "x", Problems: []api.Problem{
-		{File: "p.yaml", Line: 3, Col: 5, Severity: "error", Message: "no such group", Hint: "did you mean web?", Code: "InvalidGroup.NotFound"},
+		{File: "p.yaml", Line: 3, Col: 5, Severity: "error", Message: "no such group",
+			Hint: "did you mean web?", Code: "InvalidGroup.NotFound"},
 		{File: "p.yaml", Line: 9, Col: 1, Severity: "notice", Message: "host bits"},
 	}})
 	want := "p.yaml:3:5: no such group (hint: did you mean web?) [InvalidGroup.NotFound]\n" +

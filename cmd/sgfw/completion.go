@@ -103,7 +103,8 @@ func devices(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellC
 // groups completes the security groups of the file that the command line names;
 // without one, those that the running daemon has attached, and where none
 // answers those of the default policy file.
-func (p *program) groups(c *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+func (p *program) groups(c *cobra.Command, _ []string, _ string) ([]cobra.Completion,
+	cobra.ShellCompDirective) {
 	path := defaultPolicy
 	if f := c.Flags().Lookup("config"); f != nil && f.Changed {
 		path = f.Value.String()

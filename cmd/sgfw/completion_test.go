@@ -36,13 +36,15 @@ security_groups:
 		t.Fatal(err)
 	}
 	got, directive := answer(c, nil, "")
-	if want := []cobra.Completion{"web", "db"}; !slices.Equal(got, want) || directive != cobra.ShellCompDirectiveNoFileComp {
+	if want := []cobra.Completion{"web", "db"}; !slices.Equal(got, want) ||
+		directive != cobra.ShellCompDirectiveNoFileComp {
 		t.Errorf("%v, %v, want %v and no files", got, directive, want)
 	}
 	if err := os.WriteFile(path, []byte("version: 7\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got, directive := answer(c, nil, ""); len(got) != 0 || directive != cobra.ShellCompDirectiveNoFileComp {
+	if got, directive := answer(c, nil, ""); len(got) != 0 ||
+		directive != cobra.ShellCompDirectiveNoFileComp {
 		t.Errorf("an invalid policy offers %v, %v", got, directive)
 	}
 }

@@ -43,7 +43,8 @@ problem: packets are not judged as the policy says, or cannot be.`,
 		Args: cobra.NoArgs,
 	}
 	out := outputFlag(c)
-	c.Flags().StringVarP(&policyFile, "config", "c", "", "compare with this policy (default: the daemon's, or "+defaultPolicy+")")
+	c.Flags().StringVarP(&policyFile, "config", "c", "",
+		"compare with this policy (default: the daemon's, or "+defaultPolicy+")")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if policyFile != "" {
 			// Asked for by name, it has to be there.

@@ -55,7 +55,8 @@ func codeOf(err error) exitCode {
 	switch {
 	case usage, errors.Is(err, explain.ErrQuestion):
 		return exitUsage
-	case policy.AsProblems(err) != nil, errors.Is(err, errInvalid), errors.Is(err, enforce.ErrEnslaved):
+	case policy.AsProblems(err) != nil, errors.Is(err, errInvalid),
+		errors.Is(err, enforce.ErrEnslaved):
 		return exitInvalid
 	case errors.Is(err, control.ErrNoDaemon):
 		return exitNoDaemon

@@ -51,7 +51,8 @@ the machine's own address is, or is one of the interface.`,
 	f.StringVarP(&q.Protocol, "proto", "p", "", "tcp, udp, icmp, icmpv6 or a number")
 	f.StringVar(&q.From, "from", "", "source: ADDRESS, ADDRESS:PORT, [ADDRESS]:PORT or :PORT")
 	f.StringVar(&q.To, "to", "", "destination, in the same forms")
-	f.StringVar(&q.Segment, "segment", "", "TCP segment: syn, syn-ack, ack, fin or rst (default: syn, or ack of a live flow)")
+	f.StringVar(&q.Segment, "segment", "",
+		"TCP segment: syn, syn-ack, ack, fin or rst (default: syn, or ack of a live flow)")
 	f.Uint8Var(&kind, "icmp-type", 0, "ICMP type (default: echo request)")
 	f.Uint8Var(&code, "icmp-code", 0, "ICMP code")
 	f.Uint16Var(&id, "id", 0, "ICMP identifier")
@@ -114,7 +115,8 @@ func explainFile(path, stateDir string, in api.Query) (api.Explanation, error) {
 	if serr != nil && pol.Settings.Exempt.Has(policy.ExemptResolvers) {
 		notices = append(notices, "the name servers of this machine are not known: "+serr.Error())
 	}
-	doc := explain.Run(filter.Compile(pol, member.Resolve(pol, facts)).WithResolvers(servers), nil, 0, q, full)
+	doc := explain.Run(filter.Compile(pol, member.Resolve(pol, facts)).WithResolvers(servers), nil, 0,
+		q, full)
 	doc.Source, doc.Notices = path, notices
 	return doc, nil
 }
@@ -152,7 +154,8 @@ func (p *program) printExplanation(x api.Explanation) error {
 			if !g.Permits {
 				says = "does not permit"
 			}
-			t.row(label("groups", i), fmt.Sprintf("%s: %s, %s", withID(g.Name, g.ID), count(g.Rules, q.Direction+" rule"), says))
+			t.row(label("groups", i), fmt.Sprintf("%s: %s, %s", withID(g.Name, g.ID),
+				count(g.Rules, q.Direction+" rule"), says))
 		}
 		if x.Rule != nil {
 			t.row("rule", ruleText(*x.Rule))
@@ -167,7 +170,8 @@ func (p *program) printExplanation(x api.Explanation) error {
 			t.row("code", x.Code)
 		}
 		if r := x.Reply; r != nil {
-			t.row("reply", fmt.Sprintf("%s: %s (%s); without this flow: %s (%s)", r.Direction, r.Verdict, r.Reason, r.Alone, r.AloneReason))
+			t.row("reply", fmt.Sprintf("%s: %s (%s); without this flow: %s (%s)", r.Direction, r.Verdict,
+				r.Reason, r.Alone, r.AloneReason))
 			if r.Rule != nil {
 				t.row("", "  "+ruleText(*r.Rule))
 			}
@@ -210,9 +214,11 @@ func flowText(x api.Explanation) string {
 		return "none"
 	}
 	if !x.Flow.Tracked {
-		return fmt.Sprintf("%s, opened by %s, not tracked, remembered for %d s", x.Flow.State, x.Flow.Direction, x.Flow.Expires)
+		return fmt.Sprintf("%s, opened by %s, not tracked, remembered for %d s", x.Flow.State,
+			x.Flow.Direction, x.Flow.Expires)
 	}
-	return fmt.Sprintf("%s, opened by %s, ends in %d s", x.Flow.State, x.Flow.Direction, x.Flow.Expires)
+	return fmt.Sprintf("%s, opened by %s, ends in %d s", x.Flow.State, x.Flow.Direction,
+		x.Flow.Expires)
 }
 
 // ruleText is one rule in a line: what it is, what it permits, where it stands.

@@ -76,7 +76,8 @@ func selectors(f *pflag.FlagSet, q *api.FlowQuery) {
 	f.StringVarP(&q.Protocol, "proto", "p", "", "tcp, udp, icmp, icmpv6 or a number")
 	f.StringVar(&q.Address, "address", "", "an address or CIDR of either end")
 	f.StringVar(&q.Port, "port", "", "a port, or a range such as 8000-9000, of either end")
-	f.StringVar(&q.From, "from", "", "source of the first packet: ADDRESS, ADDRESS:PORT, [ADDRESS]:PORT or :PORT")
+	f.StringVar(&q.From, "from", "",
+		"source of the first packet: ADDRESS, ADDRESS:PORT, [ADDRESS]:PORT or :PORT")
 	f.StringVar(&q.To, "to", "", "destination of the first packet, in the same forms")
 	f.StringVar(&q.State, "state", "", "a state, such as established")
 	f.StringVar(&q.Group, "group", "", "flows that a rule of this group admitted: its name or ID")
@@ -85,16 +86,20 @@ func selectors(f *pflag.FlagSet, q *api.FlowQuery) {
 }
 
 // flowTable prints flows as rows.
-func flowTable(w *bufio.Writer) (begin func(api.FlowsHeader) error, each func(api.Flow) error, end func() error) {
+func flowTable(w *bufio.Writer) (begin func(api.FlowsHeader) error, each func(api.Flow) error,
+	end func() error) {
 	t := newTable(w)
 	rows := 0
 	begin = func(api.FlowsHeader) error {
-		t.row("INTERFACE", "DIRECTION", "PROTOCOL", "LOCAL", "REMOTE", "STATE", "AGE", "TIMEOUT", "PACKETS-IN", "PACKETS-OUT", "BYTES-IN", "BYTES-OUT", "TRACKING", "RULE")
+		t.row("INTERFACE", "DIRECTION", "PROTOCOL", "LOCAL", "REMOTE", "STATE", "AGE", "TIMEOUT",
+			"PACKETS-IN", "PACKETS-OUT", "BYTES-IN", "BYTES-OUT", "TRACKING", "RULE")
 		return nil
 	}
 	each = func(f api.Flow) error {
-		t.row(deviceOf(f), f.Direction, protocolOf(f), f.Local, f.Remote, f.State, fmt.Sprintf("%ds", f.Age),
-			fmt.Sprintf("%ds", f.Expires), f.Packets.Ingress, f.Packets.Egress, f.Bytes.Ingress, f.Bytes.Egress, trackingOf(f), ruleOf(f))
+		t.row(deviceOf(f), f.Direction, protocolOf(f), f.Local, f.Remote, f.State,
+			fmt.Sprintf("%ds", f.Age),
+			fmt.Sprintf("%ds", f.Expires), f.Packets.Ingress, f.Packets.Egress, f.Bytes.Ingress,
+			f.Bytes.Egress, trackingOf(f), ruleOf(f))
 		if rows++; rows%flowsPerTable == 0 {
 			return t.flush()
 		}
@@ -120,10 +125,12 @@ func trackingOf(f api.Flow) string {
 }
 
 // flowJSON prints one document, flow by flow.
-func flowJSON(w *bufio.Writer) (begin func(api.FlowsHeader) error, each func(api.Flow) error, end func() error) {
+func flowJSON(w *bufio.Writer) (begin func(api.FlowsHeader) error, each func(api.Flow) error,
+	end func() error) {
 	separator := ""
 	begin = func(h api.FlowsHeader) error {
-		_, err := fmt.Fprintf(w, "{\"schema\":%q,\"live\":%d,\"untracked\":%d,\"flows\":[", h.Schema, h.Live, h.Untracked)
+		_, err := fmt.Fprintf(w, "{\"schema\":%q,\"live\":%d,\"untracked\":%d,\"flows\":[", h.Schema,
+			h.Live, h.Untracked)
 		return err
 	}
 	each = func(f api.Flow) error {

@@ -49,19 +49,24 @@ Reasons: %s.`, strings.Join(explain.ReasonNames(), ", ")),
 	f.BoolVarP(&q.Follow, "follow", "f", false, "show verdicts as they happen")
 	f.BoolVar(&drop, "drop", false, "drops only")
 	f.BoolVar(&accept, "accept", false, "accepted packets only")
-	f.BoolVar(&q.Established, "all", false, "the packets of live flows, too, also of untracked ones, and those of exempt services")
+	f.BoolVar(&q.Established, "all", false,
+		"the packets of live flows, too, also of untracked ones, and those of exempt services")
 	f.StringSliceVar(&q.Reasons, "reason", nil, "verdicts for these reasons")
-	f.StringVarP(&q.Interface, "interface", "i", "", "at this device; a trailing * stands for the rest of the name")
-	f.StringVar(&q.Group, "group", "", "permitted by this group, or dropped where it is attached: its name or ID")
+	f.StringVarP(&q.Interface, "interface", "i", "",
+		"at this device; a trailing * stands for the rest of the name")
+	f.StringVar(&q.Group, "group", "",
+		"permitted by this group, or dropped where it is attached: its name or ID")
 	f.StringVar(&q.Address, "address", "", "from or to this address or CIDR")
 	f.StringVarP(&q.Protocol, "proto", "p", "", "of this protocol: a name or a number")
 	f.Uint16Var(&q.Port, "port", 0, "from or to this port")
 	f.IntVar(&q.Rate, "rate", defaultLogRate, "with -f: show at most so many a second (0: all)")
-	f.IntVarP(&q.Limit, "lines", "n", 0, "without -f: show the last so many (0: all that are remembered)")
+	f.IntVarP(&q.Limit, "lines", "n", 0,
+		"without -f: show the last so many (0: all that are remembered)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		switch {
 		case drop && accept:
-			return &usageError{errors.New("--drop and --accept exclude each other; without them both are shown")}
+			return &usageError{errors.New(
+				"--drop and --accept exclude each other; without them both are shown")}
 		case drop:
 			q.Verdict = api.VerdictDrop
 		case accept:
@@ -71,7 +76,8 @@ Reasons: %s.`, strings.Join(explain.ReasonNames(), ", ")),
 			return &usageError{errors.New("--rate and --lines cannot be negative")}
 		}
 		if !q.Follow && (q.Established || f.Changed("rate")) {
-			return &usageError{errors.New("--all and --rate are for -f: without it the last drops are shown")}
+			return &usageError{errors.New(
+				"--all and --rate are for -f: without it the last drops are shown")}
 		}
 		if q.Follow && f.Changed("lines") {
 			return &usageError{errors.New("--lines is not for -f, which goes on until you end it")}
@@ -99,7 +105,8 @@ func (p *program) printVerdict(r api.LogRecord, f format) error {
 		}
 		line = string(b)
 	case r.Type == api.LogLost && r.Lost != nil:
-		_, err := fmt.Fprintf(p.err, "sgfw: %d verdicts not shown: %d beyond the rate, %d came too fast\n",
+		_, err := fmt.Fprintf(p.err,
+			"sgfw: %d verdicts not shown: %d beyond the rate, %d came too fast\n",
 			r.Lost.Rate+r.Lost.Buffer, r.Lost.Rate, r.Lost.Buffer)
 		return err
 	default:

@@ -64,7 +64,8 @@ Exit codes: 0 fine, 1 failed, 2 usage, 3 policy invalid, 4 no daemon,
 		},
 		Args: cobra.NoArgs,
 	}
-	c.PersistentFlags().StringVar(&p.socket, "socket", control.DefaultSocket, "control socket of the daemon")
+	c.PersistentFlags().StringVar(&p.socket, "socket", control.DefaultSocket,
+		"control socket of the daemon")
 	c.AddCommand(
 		p.runCommand(),
 		p.checkCommand(),
@@ -103,17 +104,20 @@ func (p *program) report(err error) {
 	}
 	if ps := policy.AsProblems(err); ps != nil {
 		p.printProblems(explain.Problems(ps))
-		fmt.Fprintf(p.err, "sgfw: the policy is invalid: %s\n", count(len(ps.Of(policy.SeverityError)), "error"))
+		fmt.Fprintf(p.err, "sgfw: the policy is invalid: %s\n",
+			count(len(ps.Of(policy.SeverityError)), "error"))
 		return
 	}
 	if f, ok := errors.AsType[*api.Failure](err); ok && len(f.Problems) > 0 {
 		p.printProblems(f.Problems)
-		fmt.Fprintf(p.err, "sgfw: the daemon refused the policy: %s; the old one stays in force\n", count(severe(f.Problems), "error"))
+		fmt.Fprintf(p.err, "sgfw: the daemon refused the policy: %s; the old one stays in force\n",
+			count(severe(f.Problems), "error"))
 		return
 	}
 	fmt.Fprintf(p.err, "sgfw: %s\n", plainLines(err.Error())+bracketed(awsCode(err)))
 	if errors.Is(err, os.ErrPermission) {
-		fmt.Fprintln(p.err, "(hint: this needs root, or the capability CAP_NET_ADMIN and access to the files named)")
+		fmt.Fprintln(p.err, "(hint: this needs root, or the capability CAP_NET_ADMIN and access to the "+
+			"files named)")
 	}
 	if _, ok := errors.AsType[*usageError](err); ok {
 		fmt.Fprintln(p.err, "Run 'sgfw --help' or 'sgfw COMMAND --help' for how to use it.")

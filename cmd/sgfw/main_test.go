@@ -63,7 +63,8 @@ func TestRunNeedsNoPrivilegeToRefuse(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out, errOut discard
-	if got := run([]string{"run", "-c", bad, "--socket", filepath.Join(dir, "run", "s.sock")}, &out, &errOut); got != exitInvalid {
+	if got := run([]string{"run", "-c", bad, "--socket", filepath.Join(dir, "run", "s.sock")}, &out,
+		&errOut); got != exitInvalid {
 		t.Errorf("exit code %d, want %d", got, exitInvalid)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "run")); err == nil {

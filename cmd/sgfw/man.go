@@ -31,7 +31,8 @@ func (p *program) manCommand() *cobra.Command {
 				return manual.Policy(p.out, file.Reference(), version, examples.WebServer)
 			}
 			return manual.Program(p.out, c.Root(), version, []manual.Place{
-				{Path: defaultPolicy, Text: "The policy that sgfw run enforces unless told otherwise: see sgfw.yaml(5)."},
+				{Path: defaultPolicy, Text: "The policy that sgfw run enforces unless told otherwise: see " +
+					"sgfw.yaml(5)."},
 				{Path: control.DefaultSocket, Text: "The control socket of the daemon."},
 				{Path: state.DefaultDir, Text: "What the daemon keeps over restarts."},
 			})

@@ -50,9 +50,12 @@ another. The policy file is yours: it is never written.`,
 		switch {
 		case !f.Changed("confirm"):
 		case confirm < time.Second || confirm > api.MaxTrial*time.Second:
-			return &usageError{fmt.Errorf("--confirm %s: a trial takes 1s to %s", confirm, api.MaxTrial*time.Second)}
+			return &usageError{fmt.Errorf("--confirm %s: a trial takes 1s to %s", confirm,
+				api.MaxTrial*time.Second)}
 		case req.Revoke:
-			return &usageError{errors.New("--confirm and --revoke exclude each other: a roll-back brings no flow back (see sgfw confirm --revoke)")}
+			return &usageError{errors.New(
+				"--confirm and --revoke exclude each other: a roll-back brings no flow back (see sgfw " +
+					"confirm --revoke)")}
 		}
 		req.Confirm = int64(confirm.Round(time.Second) / time.Second)
 		req.Caller = ssh.Caller()
@@ -66,7 +69,8 @@ another. The policy file is yours: it is never written.`,
 			err = p.printReload(r, confirm)
 		}
 		if err == nil && r.DryRun && r.SSHGuard.Refuses {
-			return fmt.Errorf("%w: the policy would lock out a live SSH session\n(hint: permit the client, or use --force to enforce the policy all the same)", errRefused)
+			return fmt.Errorf("%w: the policy would lock out a live SSH session\n(hint: permit the "+
+				"client, or use --force to enforce the policy all the same)", errRefused)
 		}
 		return err
 	}
@@ -96,7 +100,8 @@ func (p *program) printReload(r api.ReloadReply, trial time.Duration) error {
 	var err error
 	switch {
 	case r.DryRun && trial > 0:
-		_, err = fmt.Fprintf(p.out, "dry run: generation %d stays in force; the new policy would be on trial for %s\n", r.Generation, trial)
+		_, err = fmt.Fprintf(p.out, "dry run: generation %d stays in force; the new policy would be on "+
+			"trial for %s\n", r.Generation, trial)
 	case r.DryRun:
 		_, err = fmt.Fprintf(p.out, "dry run: generation %d stays in force\n", r.Generation)
 	default:
@@ -110,7 +115,8 @@ func (p *program) printReload(r api.ReloadReply, trial time.Duration) error {
 
 // trialText says when a trial ends, and how to end it.
 func trialText(t api.Trial) string {
-	return fmt.Sprintf("rolled back at %s (in %d s) unless \"sgfw confirm\" comes", t.Deadline.Local().Format(time.TimeOnly), t.Left)
+	return fmt.Sprintf("rolled back at %s (in %d s) unless \"sgfw confirm\" comes",
+		t.Deadline.Local().Format(time.TimeOnly), t.Left)
 }
 
 // printChanges lists what leads from one policy to another.
@@ -147,7 +153,8 @@ func (p *program) printOrphans(o api.Orphans, revoked *api.Revoked) error {
 		if o.Count == 1 {
 			verb = "goes"
 		}
-		fmt.Fprintf(p.out, "orphans: %s %s on without a rule (\"sgfw flows revoke --orphans\" cuts them)\n", count(o.Count, "live flow"), verb)
+		fmt.Fprintf(p.out, "orphans: %s %s on without a rule (\"sgfw flows revoke --orphans\" cuts "+
+			"them)\n", count(o.Count, "live flow"), verb)
 	}
 	return p.printSomeFlows(flows, max(o.Count, len(flows)))
 }
@@ -163,7 +170,9 @@ func (p *program) printCut(o api.Orphans) error {
 			tracked++
 		}
 	}
-	what, end, one := "live flow", "end with their rules, or with the mode, scope or addresses of their interface", "ends with the mode, scope or addresses of its interface"
+	what, end, one := "live flow",
+		"end with their rules, or with the mode, scope or addresses of their interface",
+		"ends with the mode, scope or addresses of its interface"
 	switch tracked {
 	case 0:
 		what, end, one = "untracked flow", "end with their rule", "ends with its rule"

@@ -44,7 +44,8 @@ use yourself is not cut (exit code 5) unless you say --force.`,
 	f.BoolVar(&req.Force, "force", false, "cut the SSH connection that you use yourself, too")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if req.Flows.All() {
-			return &usageError{errors.New("which flows? say at least one thing about them, such as --orphans")}
+			return &usageError{errors.New(
+				"which flows? say at least one thing about them, such as --orphans")}
 		}
 		req.Caller = ssh.Caller()
 		r, err := control.NewClient(p.socket).Revoke(c.Context(), req)
@@ -87,7 +88,8 @@ func (p *program) printRevoked(r api.RevokeReply) error {
 		text += fmt.Sprintf("; rules still permit %d of them: they can be opened anew", n)
 	}
 	if n := r.Revoked.Untracked; n > 0 {
-		text += fmt.Sprintf("; %s not: rules decide about each packet, remove one and reload", count(n, "untracked flow"))
+		text += fmt.Sprintf("; %s not: rules decide about each packet, remove one and reload",
+			count(n, "untracked flow"))
 	}
 	_, err := fmt.Fprintln(p.out, text)
 	return err

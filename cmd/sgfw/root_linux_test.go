@@ -31,7 +31,8 @@ func TestScriptsAsRoot(t *testing.T) {
 		t.Skip("needs root: nftables and queues")
 	}
 	if os.Getenv(inNamespace) == "" {
-		c := exec.CommandContext(t.Context(), "/proc/self/exe", "-test.run=^TestScriptsAsRoot$", "-test.v")
+		c := exec.CommandContext(t.Context(), "/proc/self/exe", "-test.run=^TestScriptsAsRoot$",
+			"-test.v")
 		c.Env = append(os.Environ(), inNamespace+"=1")
 		c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET}
 		if out, err := c.CombinedOutput(); err != nil {
@@ -67,7 +68,8 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: await COMMAND [ARG...]")
 	}
 	var err error
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(
+		20 * time.Millisecond) {
 		if err = ts.Exec(args[0], args[1:]...); err == nil {
 			return
 		}

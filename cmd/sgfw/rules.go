@@ -65,7 +65,8 @@ func (p *program) printRules(r api.RulesReply, now time.Time) error {
 		if ports == "" {
 			ports = "all"
 		}
-		t.row(ruleName(&rule.RuleRef), cmp.Or(rule.ID, "-"), rule.Protocol, ports, rule.Peer, rule.Hits, last, rule.Flows, description)
+		t.row(ruleName(&rule.RuleRef), cmp.Or(rule.ID, "-"), rule.Protocol, ports, rule.Peer, rule.Hits,
+			last, rule.Flows, description)
 	}
 	return t.flush()
 }

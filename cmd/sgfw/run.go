@@ -54,11 +54,15 @@ up. If the policy would lock one out, run refuses with exit code 5.`,
 		},
 	}
 	c.Flags().StringVarP(&cfg.PolicyFile, "config", "c", defaultPolicy, "policy file")
-	c.Flags().StringVar(&cfg.StateDir, "state-dir", state.DefaultDir, "where a policy on trial, the one to roll back to, and what IDs are made of outlive the daemon")
-	c.Flags().BoolVar(&cfg.Force, "force", false, "enforce even if a live SSH session would be locked out")
-	c.Flags().StringVar(&group, "socket-group", "", "group whose members may look at the daemon, not change it")
+	c.Flags().StringVar(&cfg.StateDir, "state-dir", state.DefaultDir,
+		"where a policy on trial, the one to roll back to, and what IDs are made of outlive the daemon")
+	c.Flags().BoolVar(&cfg.Force, "force", false,
+		"enforce even if a live SSH session would be locked out")
+	c.Flags().StringVar(&group, "socket-group", "",
+		"group whose members may look at the daemon, not change it")
 	c.Flags().StringVar(&logFormat, "log-format", "text", "text or json")
-	c.Flags().StringVar(&driver, "queue-driver", "", "how packets are read: batch or go-nfqueue (default: settings.queue_driver)")
+	c.Flags().StringVar(&driver, "queue-driver", "",
+		"how packets are read: batch or go-nfqueue (default: settings.queue_driver)")
 	return c
 }
 

@@ -48,9 +48,10 @@ var documents = map[string]any{
 
 // fieldWords are the values of fields that take a few only.
 var fieldWords = map[string][]string{
-	"Finding.Level":          {api.LevelOK, api.LevelNote, api.LevelWarning, api.LevelProblem},
-	"Exemption.Kind":         {api.KindFailsafe, api.KindService},
-	"Exemption.State":        {api.ExemptionOn, api.ExemptionOff, api.ExemptionAlways, api.ExemptionMissing},
+	"Finding.Level":  {api.LevelOK, api.LevelNote, api.LevelWarning, api.LevelProblem},
+	"Exemption.Kind": {api.KindFailsafe, api.KindService},
+	"Exemption.State": {api.ExemptionOn, api.ExemptionOff, api.ExemptionAlways,
+		api.ExemptionMissing},
 	"Status.State":           {api.StateRunning, api.StateDegraded},
 	"LogRecord.Type":         {api.LogVerdict, api.LogLost},
 	"LogRecord.Verdict":      {api.VerdictAccept, api.VerdictDrop},
@@ -116,7 +117,8 @@ func oneLine(c *ast.CommentGroup) string { return strings.Join(strings.Fields(c.
 func (g *generator) document(name string, v any) map[string]any {
 	g.defs = make(map[string]any)
 	out := g.object(reflect.TypeOf(v))
-	out["$schema"], out["title"] = "https://json-schema.org/draft/2020-12/schema", "sgfw "+name+" -o json"
+	out["$schema"], out["title"] = "https://json-schema.org/draft/2020-12/schema",
+		"sgfw "+name+" -o json"
 	if len(g.defs) > 0 {
 		out["$defs"] = g.defs
 	}

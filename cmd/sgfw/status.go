@@ -47,8 +47,10 @@ func (p *program) printStatus(s api.Status) error {
 	for _, d := range s.Degraded {
 		t.row("", d)
 	}
-	t.row("daemon", fmt.Sprintf("PID %d, version %s, since %s", s.PID, s.Version, s.Started.Local().Format(time.DateTime)))
-	t.row("policy", fmt.Sprintf("%s: %s, %s", s.Policy.File, count(s.Policy.Groups, "group"), count(s.Policy.Rules, "rule")))
+	t.row("daemon", fmt.Sprintf("PID %d, version %s, since %s", s.PID, s.Version,
+		s.Started.Local().Format(time.DateTime)))
+	t.row("policy", fmt.Sprintf("%s: %s, %s", s.Policy.File, count(s.Policy.Groups, "group"),
+		count(s.Policy.Rules, "rule")))
 	if s.Policy.FileDiffers {
 		t.row("", "the file says something else than what is in force: see sgfw reload --dry-run")
 	}
@@ -65,13 +67,15 @@ func (p *program) printStatus(s api.Status) error {
 		t.row("rolled back", fmt.Sprintf("%s: %s", r.At.Local().Format(time.DateTime), r.Why))
 	}
 	if f := s.Policy.Failure; f != nil {
-		t.row("refused", fmt.Sprintf("%s, by %s: %s", f.At.Local().Format(time.DateTime), f.By, f.Message))
+		t.row("refused", fmt.Sprintf("%s, by %s: %s", f.At.Local().Format(time.DateTime), f.By,
+			f.Message))
 	}
 	q := s.Quotas
 	t.row("quotas", fmt.Sprintf("groups %s, on an interface %s, rules in a group %s",
 		used(q.SecurityGroups), used(q.SecurityGroupsPerInterface), used(q.RulesPerSecurityGroup)))
 	if q.PrefixLists.Used > 0 {
-		t.row("", fmt.Sprintf("prefix lists %s, entries in a list %s", used(q.PrefixLists), used(q.PrefixListEntries)))
+		t.row("", fmt.Sprintf("prefix lists %s, entries in a list %s", used(q.PrefixLists),
+			used(q.PrefixListEntries)))
 	}
 	t.row("tracking", trackingText(s))
 	t.row("datapath", s.Policy.Datapath)
@@ -81,13 +85,16 @@ func (p *program) printStatus(s api.Status) error {
 	if names := exemptionNames(s, api.KindService, api.ExemptionOn); len(names) > 0 {
 		t.row("exempt", "whatever the rules say: "+strings.Join(names, ", "))
 	}
-	t.row("generation", fmt.Sprintf("%d, file loaded %s", s.Policy.Generation, s.Policy.Loaded.Local().Format(time.DateTime)))
+	t.row("generation", fmt.Sprintf("%d, file loaded %s", s.Policy.Generation,
+		s.Policy.Loaded.Local().Format(time.DateTime)))
 	t.row("table", fmt.Sprintf("%s, owned %s, persistent %s, reassembly by %s, repaired %d times",
 		s.Table.Name, yesNo(s.Table.Owner), yesNo(s.Table.Persist), s.Table.Reassembly, s.Table.Repaired))
 	t.row("hooks", fmt.Sprintf("%s at priority %d, to queues %s by the %s expression",
-		strings.Join(s.Table.Hooks, ", "), s.Table.Priority, queueRange(s.Queues), s.Table.QueueExpression))
+		strings.Join(s.Table.Hooks, ", "), s.Table.Priority, queueRange(s.Queues),
+		s.Table.QueueExpression))
 	if len(s.Table.MissingFailsafes) > 0 {
-		t.row("", "failsafes that this kernel cannot express: "+strings.Join(s.Table.MissingFailsafes, ", "))
+		t.row("", "failsafes that this kernel cannot express: "+
+			strings.Join(s.Table.MissingFailsafes, ", "))
 	}
 	for i, n := range s.Interference {
 		label := ""
@@ -102,7 +109,8 @@ func (p *program) printStatus(s api.Status) error {
 	t.row("", fmt.Sprintf("evicted: half-open %d, unreplied %d, closed %d; refused: %d",
 		f.EvictedHalfOpen, f.EvictedUnreplied, f.EvictedClosed, f.RefusedFull))
 	if s.Policy.Tracking == policy.TrackingAWS.String() || f.Untracked > 0 {
-		t.row("", fmt.Sprintf("untracked: %d remembered, at most %d; evicted: %d", f.Untracked, f.MaxUntracked, f.EvictedUntracked))
+		t.row("", fmt.Sprintf("untracked: %d remembered, at most %d; evicted: %d", f.Untracked,
+			f.MaxUntracked, f.EvictedUntracked))
 	}
 	if err := t.flush(); err != nil {
 		return err
@@ -132,7 +140,8 @@ func (p *program) printStatus(s api.Status) error {
 			idle++
 			continue
 		}
-		t.row(g.Name, cmp.Or(g.ID, "-"), g.Ingress.IPv4, g.Ingress.IPv6, g.Egress.IPv4, g.Egress.IPv6, g.Quota)
+		t.row(g.Name, cmp.Or(g.ID, "-"), g.Ingress.IPv4, g.Ingress.IPv6, g.Egress.IPv4, g.Egress.IPv6,
+			g.Quota)
 	}
 	if idle > 0 {
 		t.row(fmt.Sprintf("(%s attached nowhere)", count(idle, "group")))
@@ -159,9 +168,11 @@ func (p *program) printStatus(s api.Status) error {
 		return err
 	}
 
-	t = p.section("QUEUE", "PACKETS", "ACCEPTED", "DROPPED", "MALFORMED", "WAITING", "LOST-FULL", "LOST-SOCKET", "OVERRUNS", "LOST-QUEUE")
+	t = p.section("QUEUE", "PACKETS", "ACCEPTED", "DROPPED", "MALFORMED", "WAITING", "LOST-FULL",
+		"LOST-SOCKET", "OVERRUNS", "LOST-QUEUE")
 	for _, q := range s.Queues {
-		t.row(q.Number, q.Packets, q.Accepted, q.Dropped, q.Malformed, q.Waiting, q.KernelDropped, q.UserDropped, q.Overruns, q.Lost)
+		t.row(q.Number, q.Packets, q.Accepted, q.Dropped, q.Malformed, q.Waiting, q.KernelDropped,
+			q.UserDropped, q.Overruns, q.Lost)
 	}
 	if err := t.flush(); err != nil {
 		return err

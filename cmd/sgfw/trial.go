@@ -22,7 +22,8 @@ code is 1.`,
 		Args: cobra.NoArgs,
 	}
 	out := outputFlag(c)
-	c.Flags().BoolVar(&req.Revoke, "revoke", false, "cut the flows that the policy leaves without a rule")
+	c.Flags().BoolVar(&req.Revoke, "revoke", false,
+		"cut the flows that the policy leaves without a rule")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		r, err := control.NewClient(p.socket).Confirm(c.Context(), req)
 		if err != nil {
@@ -55,7 +56,8 @@ reload; --revoke cuts them. If no policy is on trial, the exit code is 1.`,
 		Args: cobra.NoArgs,
 	}
 	out := outputFlag(c)
-	c.Flags().BoolVar(&req.Revoke, "revoke", false, "cut the flows that only the policy on trial permits")
+	c.Flags().BoolVar(&req.Revoke, "revoke", false,
+		"cut the flows that only the policy on trial permits")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		r, err := control.NewClient(p.socket).Rollback(c.Context(), req)
 		if err != nil {

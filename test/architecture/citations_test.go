@@ -28,7 +28,8 @@ var (
 	definedItem    = regexp.MustCompile(`(?m)^- \*\*([A-Z]\d{1,2})\b`)
 	definedSection = regexp.MustCompile(`(?m)^##+ (\d+(?:\.\d+)?)\.? `)
 	definedRow     = regexp.MustCompile(`(?m)^\| row (\d+) \| `)
-	definedName    = regexp.MustCompile("`((?:ports|protocol|icmp|icmpv6|text|timer|exempt) [a-z0-9 ]+)`")
+	definedName    = regexp.MustCompile(
+		"`((?:ports|protocol|icmp|icmpv6|text|timer|exempt) [a-z0-9 ]+)`")
 )
 
 // A citation is, in a comment or string of a Go file or anywhere in another file, one of

@@ -8,19 +8,23 @@ import (
 )
 
 // packetPath are the packages that every packet goes through.
-var packetPath = []string{"sgfw/filter", "sgfw/filter/packet", "sgfw/filter/nfqueue", "sgfw/conntrack"}
+var packetPath = []string{"sgfw/filter", "sgfw/filter/packet", "sgfw/filter/nfqueue",
+	"sgfw/conntrack"}
 
 // TestNevers keeps the rooms apart: what a package must never reach, directly
 // or through others.
 func TestNevers(t *testing.T) {
-	heavy := []string{"log/slog", "gopkg.in/yaml.v3", "github.com/spf13/cobra", "github.com/google/gopacket", "github.com/prometheus/client_golang", "net/http", "sgfw/cmd", "sgfw/test"}
+	heavy := []string{"log/slog", "gopkg.in/yaml.v3", "github.com/spf13/cobra",
+		"github.com/google/gopacket", "github.com/prometheus/client_golang", "net/http", "sgfw/cmd",
+		"sgfw/test"}
 	never := map[string][]string{
 		"sgfw/policy":    {"sgfw/filter", "sgfw/conntrack", "sgfw/cmd", "sgfw/test"},
 		"sgfw/conntrack": {"sgfw/filter", "sgfw/policy", "sgfw/cmd", "sgfw/test"},
 		// One decision, in one room.
 		"sgfw/filter/packet": {"sgfw/policy"},
 		// The table has the policy's words (mode, failsafe, balance) and not its rules.
-		"sgfw/filter/nft": {"sgfw/policy/file", "sgfw/policy/member", "sgfw/conntrack", "sgfw/filter/packet", "sgfw/cmd", "sgfw/test"},
+		"sgfw/filter/nft": {"sgfw/policy/file", "sgfw/policy/member", "sgfw/conntrack",
+			"sgfw/filter/packet", "sgfw/cmd", "sgfw/test"},
 		// No fault is ever injected into what enforces.
 		"sgfw/cmd/internal/daemon": {"sgfw/test"},
 		// Whom the engine is compared with has nothing of it.
@@ -44,7 +48,8 @@ func TestNevers(t *testing.T) {
 // the standard library, x/sys, mdlayher/netlink and go-nfqueue alone, and one
 // package reads YAML.
 func TestImports(t *testing.T) {
-	allowed := []string{"sgfw/", "golang.org/x/sys/", "github.com/mdlayher/netlink", "github.com/florianl/go-nfqueue/v2"}
+	allowed := []string{"sgfw/", "golang.org/x/sys/", "github.com/mdlayher/netlink",
+		"github.com/florianl/go-nfqueue/v2"}
 	for _, pkg := range packetPath {
 		for _, dep := range goList(t, "-f", `{{join .Imports "\n"}}`, pkg) {
 			if strings.Contains(strings.SplitN(dep, "/", 2)[0], ".") &&
@@ -56,7 +61,8 @@ func TestImports(t *testing.T) {
 			}
 		}
 	}
-	for _, line := range goList(t, "-f", `{{$p := .ImportPath}}{{range .Imports}}{{$p}} {{.}}{{"\n"}}{{end}}`, "sgfw/...") {
+	for _, line := range goList(t, "-f",
+		`{{$p := .ImportPath}}{{range .Imports}}{{$p}} {{.}}{{"\n"}}{{end}}`, "sgfw/...") {
 		pkg, dep, _ := strings.Cut(line, " ")
 		switch {
 		case dep == "gopkg.in/yaml.v3" && pkg != "sgfw/policy/file":

@@ -34,36 +34,42 @@ type Allowed struct {
 var AllowedDifferences = []Allowed{
 	{
 		"syn in a connection",
-		"To the kernel a SYN with the ports of a live connection belongs to it; to us it asks for a new one, which rules have to permit.",
+		"To the kernel a SYN with the ports of a live connection belongs to it; to us it asks for a " +
+			"new one, which rules have to permit.",
 		func(c *Case) bool {
 			p := c.Packet
-			return !c.Ours && p.Protocol == naive.TCP && p.Flags&(naive.SYN|naive.ACK) == naive.SYN && c.Reason == naive.NoRule
+			return !c.Ours && p.Protocol == naive.TCP && p.Flags&(naive.SYN|naive.ACK) == naive.SYN &&
+				c.Reason == naive.NoRule
 		},
 	},
 	{
 		"segment out of order",
-		"The kernel calls segments invalid that do not suit the state of their connection, and has rules decide; to us every segment of a live connection belongs to it (T28).",
+		"The kernel calls segments invalid that do not suit the state of their connection, and has " +
+			"rules decide; to us every segment of a live connection belongs to it (T28).",
 		func(c *Case) bool {
 			return c.Ours && c.Packet.Protocol == naive.TCP && c.Invalid && c.Reason == naive.OfFlow
 		},
 	},
 	{
 		"refused connection",
-		"The kernel forgets a connection at once whose only answer is a RST; we remember it for ten seconds as Linux does others (§12).",
+		"The kernel forgets a connection at once whose only answer is a RST; we remember it for ten " +
+			"seconds as Linux does others (§12).",
 		func(c *Case) bool {
 			return c.Ours && c.Reset && (c.Reason == naive.OfFlow || c.Reason == naive.Related)
 		},
 	},
 	{
 		"connection asked for again",
-		"The kernel forgets a closed connection with the SYN of the next one, though rules drop it; we remember it until its timer ends.",
+		"The kernel forgets a closed connection with the SYN of the next one, though rules drop it; we " +
+			"remember it until its timer ends.",
 		func(c *Case) bool {
 			return c.Ours && c.Asked && (c.Reason == naive.OfFlow || c.Reason == naive.Related)
 		},
 	},
 	{
 		"redirect",
-		"To the kernel redirects and source quench are related to the flow that they quote; to us they are no errors (T24).",
+		"To the kernel redirects and source quench are related to the flow that they quote; to us they " +
+			"are no errors (T24).",
 		func(c *Case) bool {
 			p := c.Packet
 			return !c.Ours && p.Protocol == naive.ICMP && (p.Type == 4 || p.Type == 5) && p.Quote != nil
@@ -71,7 +77,8 @@ var AllowedDifferences = []Allowed{
 	},
 	{
 		"icmp of the other family",
-		"The kernel reads ICMP in IPv6, and ICMPv6 in IPv4, as if it were in its place; to us it is a protocol without a name (R12).",
+		"The kernel reads ICMP in IPv6, and ICMPv6 in IPv4, as if it were in its place; to us it is a " +
+			"protocol without a name (R12).",
 		func(c *Case) bool {
 			p := cmp.Or(c.Packet.Quote, c.Packet)
 			return p.Protocol == naive.ICMP && p.Src.Is6() || p.Protocol == naive.ICMPv6 && p.Src.Is4()

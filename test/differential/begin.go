@@ -12,7 +12,8 @@ import (
 func (t *Traffic) begin() {
 	r := t.random
 	k := &talk{ways: t.ways()}
-	k.protocol = one(r, naive.TCP, naive.TCP, naive.TCP, naive.UDP, naive.UDP, naive.ICMP, 2, 47, 50, 89, 132)
+	k.protocol = one(r, naive.TCP, naive.TCP, naive.TCP, naive.UDP, naive.UDP, naive.ICMP, 2, 47, 50,
+		89, 132)
 	k.port = [2]int{32768 + r.IntN(4), one(r, t.world.Ports...)}
 	family := r.IntN(2)
 	var rule *naive.Rule
@@ -95,7 +96,8 @@ func (t *Traffic) aim(k *talk, rule *naive.Rule, family int) int {
 	case 0:
 		k.protocol = 89 // in IPv6 it is no protocol but an extension header
 	case naive.TCP, naive.UDP:
-		k.port[1] = (one(r, rule.From, rule.To, rule.From, rule.To, rule.From-1, rule.To+1, (rule.From+rule.To)/2) + 65536) % 65536
+		k.port[1] = (one(r, rule.From, rule.To, rule.From, rule.To, rule.From-1, rule.To+1,
+			(rule.From+rule.To)/2) + 65536) % 65536
 	}
 	switch {
 	case rule.CIDR.IsValid():
@@ -140,9 +142,11 @@ func (t *Traffic) callService(k *talk, family int) {
 	case 0:
 		k.protocol, k.address[1], k.port[1] = one(r, naive.UDP, naive.TCP), t.world.Resolvers[family], 53
 	case 1:
-		k.protocol, k.address[1], k.port[1] = naive.TCP, addresses("169.254.169.254", "fd00:ec2::254")[family], 80
+		k.protocol, k.address[1], k.port[1] = naive.TCP,
+			addresses("169.254.169.254", "fd00:ec2::254")[family], 80
 	case 2:
-		k.protocol, k.address[1], k.port[1] = naive.UDP, addresses("169.254.169.123", "fd00:ec2::123")[family], 123
+		k.protocol, k.address[1], k.port[1] = naive.UDP,
+			addresses("169.254.169.123", "fd00:ec2::123")[family], 123
 	}
 	if chance(r, 10) {
 		k.address[1] = neighbour(r, k.address[1])
@@ -169,7 +173,8 @@ func (t *Traffic) ways() [2]Way {
 	for t.world.Behind != nil && near == far {
 		far = one(r, t.devices...)
 	}
-	there := [2]Way{{Hook: naive.Forward, In: near, Out: far}, {Hook: naive.Forward, In: far, Out: near}}
+	there := [2]Way{{Hook: naive.Forward, In: near, Out: far},
+		{Hook: naive.Forward, In: far, Out: near}}
 	if t.world.Behind == nil && chance(r, 60) {
 		there = [2]Way{{Hook: naive.Input, In: near}, {Hook: naive.Output, Out: near}}
 	}

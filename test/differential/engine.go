@@ -54,13 +54,15 @@ func (e *engine) apply(p *naive.Policy) error {
 		}
 		e.parsed[p] = read
 	}
-	rs := e.compiler.Compile(read, member.Resolve(read, member.Facts{Links: e.links})).WithResolvers(e.servers).WithLinks(e.links)
+	rs := e.compiler.Compile(read,
+		member.Resolve(read, member.Facts{Links: e.links})).WithResolvers(e.servers).WithLinks(e.links)
 	if e.filter != nil {
 		e.filter.Publish(rs)
 		e.filter.Retime()
 		return nil
 	}
-	e.filter = filter.NewEngine(filter.Config{MaxFlows: 4096, Clock: func() conntrack.Time { return e.now }}, rs)
+	e.filter = filter.NewEngine(filter.Config{
+		MaxFlows: 4096, Clock: func() conntrack.Time { return e.now }}, rs)
 	e.worker = e.filter.NewWorker()
 	return nil
 }
@@ -97,7 +99,8 @@ func (e *engine) decide(way Way, raw []byte) (v filter.Verdict, passes bool) {
 	e.worker.Begin()
 	defer e.worker.End()
 	passes = e.worker.Decide(&filter.Event{
-		Hook: filter.Hook(way.Hook), In: e.index[way.In], Out: e.index[way.Out], Frame: packet.Frame{Bytes: raw},
+		Hook: filter.Hook(way.Hook), In: e.index[way.In], Out: e.index[way.Out],
+		Frame: packet.Frame{Bytes: raw},
 	})
 	return e.worker.Last(), passes
 }
@@ -110,7 +113,8 @@ func (e *engine) permits(id filter.RuleID, by []naive.Match) bool {
 	}
 	for _, m := range by {
 		r, peer := info.Rule, info.Rule.Peer
-		same := info.Group == m.Group && int(r.Protocol) == m.Rule.Protocol && r.From == m.Rule.From && r.To == m.Rule.To
+		same := info.Group == m.Group && int(r.Protocol) == m.Rule.Protocol && r.From == m.Rule.From &&
+			r.To == m.Rule.To
 		if same && (peer.Kind == policy.PeerCIDR && peer.CIDR == m.Rule.CIDR ||
 			peer.Kind == policy.PeerPrefixList && peer.Name == m.Rule.List ||
 			peer.Kind == policy.PeerGroup && peer.Name == m.Rule.Group) {

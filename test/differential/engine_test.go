@@ -22,8 +22,10 @@ const trialPackets = 400
 // TestEngine compares the engine with the semantics as somebody else wrote them
 // down: same verdict, same reason, and a rule that does permit the packet.
 func TestEngine(t *testing.T) {
-	parity.Proves(t, "R4", "R5", "R6", "R12", "R13", "R15", "R20", "R27", "R28", "R31", "D3", "D6", "D7", "D9",
-		"T1", "T2", "T3", "T4", "T6", "T7", "T8", "T9", "T10", "T11", "T15", "T17", "T18", "T19", "T20", "T22", "T24", "T25", "T26", "T27", "T28", "X2", "X3", "X6")
+	parity.Proves(t, "R4", "R5", "R6", "R12", "R13", "R15", "R20", "R27", "R28", "R31", "D3", "D6",
+		"D7", "D9",
+		"T1", "T2", "T3", "T4", "T6", "T7", "T8", "T9", "T10", "T11", "T15", "T17", "T18", "T19", "T20",
+		"T22", "T24", "T25", "T26", "T27", "T28", "X2", "X3", "X6")
 	counts := make(Counts)
 	begin := *first
 	switch {

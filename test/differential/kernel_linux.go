@@ -93,7 +93,8 @@ func (k *Kernel) Apply(p *naive.Policy) error {
 			if inward {
 				key = expr.MetaKeyIIFNAME
 			}
-			add(k.hook, name(key, n.Device), []expr.Any{&expr.Verdict{Kind: expr.VerdictJump, Chain: chain.Name}})
+			add(k.hook, name(key, n.Device),
+				[]expr.Any{&expr.Verdict{Kind: expr.VerdictJump, Chain: chain.Name}})
 			goOn := []expr.Any{&expr.Verdict{Kind: expr.VerdictGoto, Chain: rules.Name}}
 			if p.RulesForErrors {
 				add(chain, inState(expr.CtStateBitRELATED), goOn)
@@ -187,13 +188,16 @@ func matches(r naive.Rule, d naive.Direction) []expr.Any {
 	}
 	all = append(all, &expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1}, equal(byte(r.Protocol)))
 	field := func(offset, size uint32) expr.Any {
-		return &expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: offset, Len: size}
+		return &expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: offset,
+			Len: size}
 	}
 	switch r.Protocol {
 	case naive.TCP, naive.UDP:
 		all = append(all, field(2, 2),
-			&expr.Cmp{Op: expr.CmpOpGte, Register: 1, Data: binary.BigEndian.AppendUint16(nil, uint16(r.From))},
-			&expr.Cmp{Op: expr.CmpOpLte, Register: 1, Data: binary.BigEndian.AppendUint16(nil, uint16(r.To))})
+			&expr.Cmp{Op: expr.CmpOpGte, Register: 1,
+				Data: binary.BigEndian.AppendUint16(nil, uint16(r.From))},
+			&expr.Cmp{Op: expr.CmpOpLte, Register: 1,
+				Data: binary.BigEndian.AppendUint16(nil, uint16(r.To))})
 	case naive.ICMP, naive.ICMPv6:
 		if r.From != naive.All {
 			all = append(all, field(0, 1), equal(byte(r.From)))
@@ -224,7 +228,8 @@ func hasStatus(bits uint32) []expr.Any { return connection(expr.CtKeySTATUS, bit
 func connection(key expr.CtKey, bits uint32) []expr.Any {
 	return []expr.Any{
 		&expr.Ct{Key: key, Register: 1},
-		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 4, Mask: binaryutil.NativeEndian.PutUint32(bits), Xor: make([]byte, 4)},
+		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 4,
+			Mask: binaryutil.NativeEndian.PutUint32(bits), Xor: make([]byte, 4)},
 		&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: make([]byte, 4)},
 	}
 }

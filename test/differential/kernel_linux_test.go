@@ -44,7 +44,8 @@ const (
 // arrived. The program must do what the semantics say, packet for packet. From the
 // kernel it may differ where the list of allowed differences says so.
 func TestKernel(t *testing.T) {
-	parity.Proves(t, "R4", "R5", "R6", "R12", "R20", "D3", "D6", "T1", "T9", "T10", "T15", "T17", "T18", "T22", "T24", "T28")
+	parity.Proves(t, "R4", "R5", "R6", "R12", "R20", "D3", "D6", "T1", "T9", "T10", "T15", "T17",
+		"T18", "T22", "T24", "T28")
 	seed := uint64(1)
 	if set := os.Getenv(kernelSeedEnv); set != "" {
 		var err error
@@ -159,12 +160,16 @@ func newCrossing(t *testing.T) crossing {
 	t.Helper()
 	topology := netlab.Topology{Hosts: []netlab.HostSpec{{Name: "fw", Forward: true}}}
 	for i, device := range []string{"eth0", "eth1"} {
-		prefix := func(format string, last int) netip.Prefix { return netip.MustParsePrefix(fmt.Sprintf(format, i, last)) }
+		prefix := func(format string, last int) netip.Prefix {
+			return netip.MustParsePrefix(fmt.Sprintf(format, i, last))
+		}
 		const v4, v6 = "10.255.%d.%d/24", "fd00:%d::%d/64"
 		topology.Hosts = append(topology.Hosts, netlab.HostSpec{Name: device})
 		topology.Links = append(topology.Links, netlab.LinkSpec{
-			A:          netlab.End{Host: "fw", Dev: device, Addrs: []netip.Prefix{prefix(v4, 1), prefix(v6, 1)}},
-			B:          netlab.End{Host: device, Dev: "eth0", Addrs: []netip.Prefix{prefix(v4, 2), prefix(v6, 2)}},
+			A: netlab.End{Host: "fw", Dev: device,
+				Addrs: []netip.Prefix{prefix(v4, 1), prefix(v6, 1)}},
+			B: netlab.End{Host: device, Dev: "eth0",
+				Addrs: []netip.Prefix{prefix(v4, 2), prefix(v6, 2)}},
 			Neighbours: netlab.NeighboursStatic, Offload: netlab.OffloadOff,
 		})
 		for _, n := range Networks(device) {
@@ -179,12 +184,13 @@ func newCrossing(t *testing.T) crossing {
 	p := crossing{host: lab.Host("fw"), sides: make(map[string]*crossingSide)}
 	for _, device := range []string{"eth0", "eth1"} {
 		s := &crossingSide{device: lab.Host(device).Device("eth0"), arrived: make(chan uint16, 16)}
-		c, err := lab.Host(device).Capture("eth0", netlab.CaptureOptions{Filter: func(packet netlab.Packet) bool {
-			if n, ok := numberOf(packet.Bytes); ok {
-				s.arrived <- n
-			}
-			return false
-		}})
+		c, err := lab.Host(device).Capture("eth0",
+			netlab.CaptureOptions{Filter: func(packet netlab.Packet) bool {
+				if n, ok := numberOf(packet.Bytes); ok {
+					s.arrived <- n
+				}
+				return false
+			}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -196,7 +202,9 @@ func newCrossing(t *testing.T) crossing {
 
 // numbered are the options that give a packet a number which survives the way
 // through a router.
-func numbered(n uint16) []wire.Option { return []wire.Option{wire.ID(n), wire.FlowLabel(uint32(n))} }
+func numbered(n uint16) []wire.Option {
+	return []wire.Option{wire.ID(n), wire.FlowLabel(uint32(n))}
+}
 
 // numberOf reads it. Packets of the kernel's own have none.
 func numberOf(b []byte) (uint16, bool) {
@@ -214,8 +222,10 @@ func numberOf(b []byte) (uint16, bool) {
 func (k *kernelTrial) apply(t *testing.T, p *naive.Policy) {
 	t.Helper()
 	marked := *p
-	all := naive.Rule{Protocol: marker, From: naive.All, To: naive.All, CIDR: netip.MustParsePrefix("0.0.0.0/0")}
-	marked.Groups = append(slices.Clone(p.Groups), naive.Group{Name: "marker", Rules: [2][]naive.Rule{{all}, {all}}})
+	all := naive.Rule{Protocol: marker, From: naive.All, To: naive.All,
+		CIDR: netip.MustParsePrefix("0.0.0.0/0")}
+	marked.Groups = append(slices.Clone(p.Groups),
+		naive.Group{Name: "marker", Rules: [2][]naive.Rule{{all}, {all}}})
 	marked.Interfaces = slices.Clone(p.Interfaces)
 	for i := range marked.Interfaces {
 		n := &marked.Interfaces[i]
@@ -301,7 +311,8 @@ func (k *kernelTrial) next(t *testing.T, counts map[string]int) bool {
 	default:
 		allowed := Explains(c)
 		if allowed == nil {
-			k.tell(t, fmt.Sprintf("the program passed it: %t (%s), the kernel: %t (invalid: %t)", passed[0], verdict.Reason, passed[1], c.Invalid))
+			k.tell(t, fmt.Sprintf("the program passed it: %t (%s), the kernel: %t (invalid: %t)", passed[0],
+				verdict.Reason, passed[1], c.Invalid))
 			return false
 		}
 		counts[allowed.Name]++

@@ -60,11 +60,13 @@ func describe(p *naive.Packet) string {
 	text := fmt.Sprintf("%v > %v ", p.Src, p.Dst)
 	switch {
 	case p.Protocol == naive.TCP:
-		text += fmt.Sprintf("tcp %d > %d %s seq %d ack %d len %d", p.SrcPort, p.DstPort, flagText(p.Flags), p.Seq, p.Ack, p.Len)
+		text += fmt.Sprintf("tcp %d > %d %s seq %d ack %d len %d", p.SrcPort, p.DstPort,
+			flagText(p.Flags), p.Seq, p.Ack, p.Len)
 	case p.Protocol == naive.UDP:
 		text += fmt.Sprintf("udp %d > %d", p.SrcPort, p.DstPort)
 	case p.Protocol == naive.ICMP || p.Protocol == naive.ICMPv6:
-		text += fmt.Sprintf("protocol %d type %d code %d id %d hop limit %d", p.Protocol, p.Type, p.Code, p.ID, p.HopLimit)
+		text += fmt.Sprintf("protocol %d type %d code %d id %d hop limit %d", p.Protocol, p.Type, p.Code,
+			p.ID, p.HopLimit)
 	default:
 		text += fmt.Sprintf("protocol %d", p.Protocol)
 	}

@@ -209,7 +209,8 @@ func (k *talk) arrived(side int, p *naive.Packet) {
 // forge is a segment that one who knows the ports made up: with luck, or without.
 func (k *talk) forge(r *rand.Rand, p *naive.Packet) *naive.Packet {
 	q := *p
-	q.Flags = one(r, naive.RST, naive.RST|naive.ACK, naive.SYN, naive.SYN, naive.ACK, naive.FIN|naive.ACK, naive.SYN|naive.ACK,
+	q.Flags = one(r, naive.RST, naive.RST|naive.ACK, naive.SYN, naive.SYN, naive.ACK,
+		naive.FIN|naive.ACK, naive.SYN|naive.ACK,
 		0, naive.FIN, naive.SYN|naive.FIN, naive.SYN|naive.RST, naive.URG|naive.ACK, 63)
 	luck := func(n uint32) uint32 {
 		switch r.IntN(4) {

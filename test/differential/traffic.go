@@ -24,7 +24,8 @@ type Traffic struct {
 }
 
 // waits lie on both sides of every timer.
-var waits = seconds(1, 1, 1, 1, 5, 5, 9, 11, 14, 16, 29, 30, 31, 44, 46, 59, 60, 61, 119, 121, 170, 179, 181, 299, 301, 349, 351, 599, 601, 3601, 432001)
+var waits = seconds(1, 1, 1, 1, 5, 5, 9, 11, 14, 16, 29, 30, 31, 44, 46, 59, 60, 61, 119, 121, 170,
+	179, 181, 299, 301, 349, 351, 599, 601, 3601, 432001)
 
 func seconds(list ...int) (all []time.Duration) {
 	for _, n := range list {
@@ -133,7 +134,8 @@ func (t *Traffic) failure() (*naive.Packet, Way) {
 	if chance(r, 25) {
 		quote = t.distorted(quote)
 	}
-	p := &naive.Packet{Src: k.address[1-side], Dst: quote.Src, HopLimit: 64, Protocol: naive.ICMP, Quote: quote}
+	p := &naive.Packet{Src: k.address[1-side], Dst: quote.Src, HopLimit: 64, Protocol: naive.ICMP,
+		Quote: quote}
 	p.Type, p.Code = one(r, 3, 3, 3, 11, 12, 4, 5), r.IntN(5)
 	if quote.Src.Is6() {
 		p.Protocol = naive.ICMPv6
@@ -221,11 +223,13 @@ func (t *Traffic) noise() (*naive.Packet, Way) {
 	r := t.random
 	family := r.IntN(2)
 	p := &naive.Packet{
-		Src: one(r, t.world.Addresses[family]...), Dst: one(r, t.world.Addresses[family]...), HopLimit: one(r, 1, 64, 255),
-		SrcPort: one(r, t.world.Ports...), DstPort: one(r, t.world.Ports...),
+		Src: one(r, t.world.Addresses[family]...), Dst: one(r, t.world.Addresses[family]...),
+		HopLimit: one(r, 1, 64, 255),
+		SrcPort:  one(r, t.world.Ports...), DstPort: one(r, t.world.Ports...),
 		Flags: naive.Flags(r.IntN(64)), Seq: r.Uint32(), Ack: r.Uint32(), Len: r.IntN(3),
 		Type: r.IntN(256), Code: r.IntN(6), ID: r.IntN(4),
-		Protocol: one(r, naive.TCP, naive.TCP, naive.UDP, naive.UDP, naive.ICMP, naive.ICMPv6, 2, 47, 50, 89, 132, 255),
+		Protocol: one(r, naive.TCP, naive.TCP, naive.UDP, naive.UDP, naive.ICMP, naive.ICMPv6, 2, 47, 50,
+			89, 132, 255),
 	}
 	if chance(r, 50) {
 		p.Type = one(r, 0, 3, 5, 8, 11, 13, 14, 128, 129, 135, 1, 2)
@@ -244,9 +248,11 @@ func (t *Traffic) linkTalk() (*naive.Packet, Way) {
 	switch r.IntN(4) {
 	case 0:
 		p.Protocol, p.Type, p.HopLimit = naive.ICMPv6, 132+r.IntN(7), one(r, 255, 255, 255, 254)
-		p.Src, p.Dst = one(r, append(link[:3:3], t.world.Addresses[1]...)...), one(r, append(link[3:], t.world.Addresses[1]...)...)
+		p.Src, p.Dst = one(r, append(link[:3:3], t.world.Addresses[1]...)...),
+			one(r, append(link[3:], t.world.Addresses[1]...)...)
 	case 1:
-		p.Protocol, p.Type, p.HopLimit = naive.ICMPv6, one(r, 129, 130, 131, 132, 133, 143), one(r, 1, 1, 1, 2, 64)
+		p.Protocol, p.Type, p.HopLimit = naive.ICMPv6, one(r, 129, 130, 131, 132, 133, 143),
+			one(r, 1, 1, 1, 2, 64)
 		p.Src, p.Dst = one(r, append(link[:3:3], t.world.Addresses[1]...)...), one(r, link[3:]...)
 	case 2:
 		p.Protocol, p.SrcPort, p.DstPort = naive.UDP, 67+r.IntN(3), 66+r.IntN(3)

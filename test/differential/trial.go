@@ -90,14 +90,18 @@ func (p *pair) step(s Step) (of string, err error) {
 	p.verdict = p.naive.Decide(s.Hook, s.In, s.Out, s.Packet)
 	v, passed := p.engine.decide(s.Way, Bytes(s.Packet, nil))
 	if passed != p.verdict.Reason.Passes() {
-		return fmt.Sprintf("the engine passes it: %t (%s), the semantics say %s", passed, v.Reason, p.verdict.Reason), nil
+		return fmt.Sprintf("the engine passes it: %t (%s), the semantics say %s", passed, v.Reason,
+			p.verdict.Reason), nil
 	}
-	if v.Reason.String() != string(p.verdict.Reason) && !(v.Reason.IsFault() && p.verdict.Reason == naive.Malformed) {
+	if v.Reason.String() != string(p.verdict.Reason) &&
+		!(v.Reason.IsFault() && p.verdict.Reason == naive.Malformed) {
 		return fmt.Sprintf("the engine says %s, the semantics %s", v.Reason, p.verdict.Reason), nil
 	}
-	if (v.Reason == filter.ReasonRule || v.Reason == filter.ReasonUntracked) && !p.engine.permits(v.Rule, p.verdict.By) {
+	if (v.Reason == filter.ReasonRule || v.Reason == filter.ReasonUntracked) &&
+		!p.engine.permits(v.Rule, p.verdict.By) {
 		info, _ := p.engine.filter.Ruleset().Rule(v.Rule)
-		return fmt.Sprintf("the engine names the rule %s of group %s, the semantics %+v", &info.Rule, info.Group, p.verdict.By), nil
+		return fmt.Sprintf("the engine names the rule %s of group %s, the semantics %+v", &info.Rule,
+			info.Group, p.verdict.By), nil
 	}
 	return "", nil
 }
@@ -152,11 +156,12 @@ func (d *Difference) shrink(w *World, parsed map[*naive.Policy]*policy.Policy) {
 		}
 	}
 	for at := range d.Steps {
-		for d.Steps[at].Policy != nil && slices.ContainsFunc(smaller(d.Steps[at].Policy), func(p *naive.Policy) bool {
-			rest := slices.Clone(d.Steps)
-			rest[at].Policy = p
-			return try(rest)
-		}) {
+		for d.Steps[at].Policy != nil &&
+			slices.ContainsFunc(smaller(d.Steps[at].Policy), func(p *naive.Policy) bool {
+				rest := slices.Clone(d.Steps)
+				rest[at].Policy = p
+				return try(rest)
+			}) {
 		}
 	}
 }
@@ -171,7 +176,9 @@ func smaller(p *naive.Policy) (all []*naive.Policy) {
 	for g := range p.Groups {
 		for d, rules := range p.Groups[g].Rules {
 			for i := range rules {
-				without(func(q *naive.Policy) { q.Groups[g].Rules[d] = slices.Delete(q.Groups[g].Rules[d], i, i+1) })
+				without(func(q *naive.Policy) {
+					q.Groups[g].Rules[d] = slices.Delete(q.Groups[g].Rules[d], i, i+1)
+				})
 			}
 		}
 	}

@@ -47,8 +47,10 @@ func Laboratory() *World {
 		},
 	}
 	for i := range 8 {
-		w.Addresses[0] = append(w.Addresses[0], netip.AddrFrom4([4]byte{10, 0, byte(i / 8), byte(i)}), netip.AddrFrom4([4]byte{10, 0, 1, byte(i)}))
-		w.Addresses[1] = append(w.Addresses[1], netip.MustParseAddr(fmt.Sprintf("2001:db8::%x", i)), netip.MustParseAddr(fmt.Sprintf("2001:db8:1::%x", i)))
+		w.Addresses[0] = append(w.Addresses[0], netip.AddrFrom4([4]byte{10, 0, byte(i / 8), byte(i)}),
+			netip.AddrFrom4([4]byte{10, 0, 1, byte(i)}))
+		w.Addresses[1] = append(w.Addresses[1], netip.MustParseAddr(fmt.Sprintf("2001:db8::%x", i)),
+			netip.MustParseAddr(fmt.Sprintf("2001:db8:1::%x", i)))
 	}
 	return w
 }
@@ -77,9 +79,11 @@ func Passage(managed string, guest bool) *World {
 // Networks are what lies behind a device of the passage.
 func Networks(device string) []netip.Prefix {
 	if device == "eth0" {
-		return []netip.Prefix{netip.MustParsePrefix("10.0.0.0/24"), netip.MustParsePrefix("2001:db8::/64")}
+		return []netip.Prefix{netip.MustParsePrefix("10.0.0.0/24"),
+			netip.MustParsePrefix("2001:db8::/64")}
 	}
-	return []netip.Prefix{netip.MustParsePrefix("10.0.1.0/24"), netip.MustParsePrefix("2001:db8:1::/64")}
+	return []netip.Prefix{netip.MustParsePrefix("10.0.1.0/24"),
+		netip.MustParsePrefix("2001:db8:1::/64")}
 }
 
 // exists reports whether a packet can go that way in the world.
@@ -88,7 +92,8 @@ func (w *World) exists(p *naive.Packet, way Way) bool {
 		return true
 	}
 	return slices.Contains(w.Behind[way.In], p.Src) && slices.Contains(w.Behind[way.Out], p.Dst) &&
-		p.Part == naive.Whole && p.HopLimit > 1 && p.Protocol != 132 && (p.Quote == nil || p.Quote.Protocol != 132)
+		p.Part == naive.Whole && p.HopLimit > 1 && p.Protocol != 132 &&
+		(p.Quote == nil || p.Quote.Protocol != 132)
 }
 
 func addresses(list ...string) (all []netip.Addr) {

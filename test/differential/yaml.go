@@ -39,7 +39,8 @@ func Text(p *naive.Policy, settings string) string {
 		if n.Guest {
 			mode = "guest"
 		}
-		fmt.Fprintf(&b, "  - device: %q\n    mode: %s\n    security_groups: [%s]\n", n.Device, mode, strings.Join(n.Groups, ", "))
+		fmt.Fprintf(&b, "  - device: %q\n    mode: %s\n    security_groups: [%s]\n", n.Device, mode,
+			strings.Join(n.Groups, ", "))
 		if len(n.Addresses) > 0 {
 			fmt.Fprintf(&b, "    addresses: %s\n", addressList(n.Addresses))
 		}
@@ -49,14 +50,16 @@ func Text(p *naive.Policy, settings string) string {
 		if n.Guest {
 			fmt.Fprintf(&b, "    source_dest_check: %t\n", n.Check)
 		}
-		fmt.Fprintf(&b, "    connection_tracking: { tcp_established_timeout: %.0f, udp_timeout: %.0f, udp_stream_timeout: %.0f }\n",
+		fmt.Fprintf(&b, "    connection_tracking: { tcp_established_timeout: %.0f, udp_timeout: %.0f, "+
+			"udp_stream_timeout: %.0f }\n",
 			n.Established.Seconds(), n.UDP.Seconds(), n.Stream.Seconds())
 	}
 	if len(p.Remotes) > 0 {
 		b.WriteString("peers:\n")
 	}
 	for _, n := range p.Remotes {
-		fmt.Fprintf(&b, "  - { name: %s, addresses: %s, security_groups: [%s] }\n", n.Name, addressList(n.Addresses), strings.Join(n.Groups, ", "))
+		fmt.Fprintf(&b, "  - { name: %s, addresses: %s, security_groups: [%s] }\n", n.Name,
+			addressList(n.Addresses), strings.Join(n.Groups, ", "))
 	}
 	var set []string
 	if p.RulesForErrors {
@@ -89,7 +92,8 @@ func Text(p *naive.Policy, settings string) string {
 
 // ruleText is the inside of a rule's braces, in the group of that name.
 func ruleText(own string, r naive.Rule) string {
-	protocol := map[int]string{naive.TCP: "tcp", naive.UDP: "udp", naive.ICMP: "icmp", naive.ICMPv6: "icmpv6"}[r.Protocol]
+	protocol := map[int]string{naive.TCP: "tcp", naive.UDP: "udp", naive.ICMP: "icmp",
+		naive.ICMPv6: "icmpv6"}[r.Protocol]
 	if protocol == "" {
 		protocol = fmt.Sprint(r.Protocol)
 	}

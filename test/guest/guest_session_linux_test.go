@@ -33,8 +33,11 @@ func TestGuestSession(t *testing.T) {
 				from *netlab.Host
 				by   netip.Addr
 				to   netip.AddrPort
-			}{{h.App, app, harness.AddrPort(out, harness.Inward)}, {h.Outside, out, harness.AddrPort(app, harness.Inward)}, {h.App, app, harness.AddrPort(h.FwApp[i], harness.Inward)}} {
-				c, err := way.from.Dial(labtest.Within(t, harness.ArrivalTimeout), network, way.to, netlab.From(harness.AddrPort(way.by, 0)))
+			}{{h.App, app, harness.AddrPort(out, harness.Inward)},
+				{h.Outside, out, harness.AddrPort(app, harness.Inward)},
+				{h.App, app, harness.AddrPort(h.FwApp[i], harness.Inward)}} {
+				c, err := way.from.Dial(labtest.Within(t, harness.ArrivalTimeout), network, way.to,
+					netlab.From(harness.AddrPort(way.by, 0)))
 				if err != nil {
 					t.Fatalf("%s from %s to %s: %v", network, way.from.Name(), way.to, err)
 				}
@@ -48,9 +51,12 @@ func TestGuestSession(t *testing.T) {
 	fresh := func() (attempts []harness.Attempt) {
 		for i, out := range h.OutsideIPs {
 			attempts = append(attempts,
-				harness.Exchange(t, "guest to outside", h.App, "tcp", h.AppIPs[i], harness.AddrPort(out, harness.Inward)),
-				harness.Exchange(t, "outside to guest", h.Outside, "tcp", out, harness.AddrPort(h.AppIPs[i], harness.Inward)),
-				harness.Exchange(t, "guest to router", h.App, "udp", h.AppIPs[i], harness.AddrPort(h.FwApp[i], harness.Inward)))
+				harness.Exchange(t, "guest to outside", h.App, "tcp", h.AppIPs[i],
+					harness.AddrPort(out, harness.Inward)),
+				harness.Exchange(t, "outside to guest", h.Outside, "tcp", out,
+					harness.AddrPort(h.AppIPs[i], harness.Inward)),
+				harness.Exchange(t, "guest to router", h.App, "udp", h.AppIPs[i],
+					harness.AddrPort(h.FwApp[i], harness.Inward)))
 		}
 		return attempts
 	}
@@ -79,7 +85,8 @@ func TestGuestSession(t *testing.T) {
 func replug(t testing.TB, h harness.Home) {
 	t.Helper()
 	if err := h.Fw.Netlink().LinkAdd(&netlink.Veth{
-		LinkAttrs: netlink.LinkAttrs{Name: "veth-app"}, PeerName: "eth0", PeerNamespace: netlink.NsFd(h.App.NetNS()),
+		LinkAttrs: netlink.LinkAttrs{Name: "veth-app"}, PeerName: "eth0",
+		PeerNamespace: netlink.NsFd(h.App.NetNS()),
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +104,8 @@ func replug(t testing.TB, h harness.Home) {
 	}
 	for _, r := range harness.Household().Hosts[1].Routes {
 		if err := h.App.Netlink().RouteAdd(&netlink.Route{
-			Dst: &net.IPNet{IP: r.Dst.Addr().AsSlice(), Mask: net.CIDRMask(0, r.Dst.Addr().BitLen())}, Gw: r.Via.AsSlice(),
+			Dst: &net.IPNet{IP: r.Dst.Addr().AsSlice(), Mask: net.CIDRMask(0, r.Dst.Addr().BitLen())},
+			Gw:  r.Via.AsSlice(),
 		}); err != nil {
 			t.Fatal(err)
 		}

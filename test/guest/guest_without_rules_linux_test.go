@@ -20,7 +20,8 @@ import (
 func TestGuestWithoutRules(t *testing.T) {
 	t.Parallel()
 	h := harness.NewHome(t)
-	d := harness.Enforce(t, h.Fw, harness.AsGuest(harness.PolicyOn("veth-app", nil, nil, "queues: { count: 1 }"), h.AppIPs...))
+	d := harness.Enforce(t, h.Fw, harness.AsGuest(
+		harness.PolicyOn("veth-app", nil, nil, "queues: { count: 1 }"), h.AppIPs...))
 	guest, device := h.App.Device("eth0"), h.Fw.Device("veth-app")
 
 	// Each finds the other's link-layer address, after both forgot it.
@@ -52,7 +53,8 @@ func TestGuestWithoutRules(t *testing.T) {
 
 	broadcast, zero := harness.IP("255.255.255.255"), netip.IPv4Unspecified()
 	gLL, dLL := harness.LinkLocal(t, guest).WithZone(""), harness.LinkLocal(t, device).WithZone("")
-	server4, server6 := harness.NewRawInbox(t, h.Fw, wire.ProtoUDP, zero), harness.NewRawInbox(t, h.Fw, wire.ProtoUDP, netip.IPv6Unspecified())
+	server4, server6 := harness.NewRawInbox(t, h.Fw, wire.ProtoUDP, zero),
+		harness.NewRawInbox(t, h.Fw, wire.ProtoUDP, netip.IPv6Unspecified())
 	client := harness.NewInbox(t, h.App, harness.AddrPort(zero, 68), harness.Bound(guest))
 	other := harness.NewInbox(t, h.App, harness.AddrPort(zero, 69), harness.Bound(guest))
 	dhcp := harness.NewInbox(t, h.Fw, harness.AddrPort(h.FwApp[0], 67))
@@ -65,26 +67,44 @@ func TestGuestWithoutRules(t *testing.T) {
 	far := harness.NewInbox(t, h.Outside, harness.AddrPort(h.OutsideIPs[0], 67))
 	harness.VolleyEach(t, "to the router", []harness.Shot{
 		// Through the router, the ports of DHCP are ports like any others.
-		harness.Drops(udp("DHCP renewal with a server elsewhere", outside, harness.AddrPort(h.AppIPs[0], 68), harness.AddrPort(h.OutsideIPs[0], 67))),
-		harness.Drops(harness.Datagram(t, "DHCP answer from elsewhere", far, client, harness.AddrPort(h.AppIPs[0], 68))),
-		harness.Passes(udp("DHCP discover", server4, harness.AddrPort(zero, 68), harness.AddrPort(broadcast, 67))),
-		harness.Passes(udp("DHCP renewal", server4, harness.AddrPort(h.AppIPs[0], 68), harness.AddrPort(h.FwApp[0], 67))),
-		harness.Drops(udp("DHCP offer of a rogue server", server4, harness.AddrPort(h.AppIPs[0], 67), harness.AddrPort(broadcast, 68))),
-		harness.Drops(udp("from 0.0.0.0, another port", server4, harness.AddrPort(zero, 68), harness.AddrPort(broadcast, 69))),
-		harness.Drops(udp("from the ports of DHCP beyond the router", beyond, harness.AddrPort(h.AppIPs[0], 68), harness.AddrPort(h.OutsideIPs[0], 67))),
-		harness.Drops(harness.Datagram(t, "to the ports of DHCP from beyond the router", visitor, client, harness.AddrPort(h.AppIPs[0], 68))),
-		harness.Passes(udp("DHCPv6 solicit", server6, harness.AddrPort(gLL, 546), harness.AddrPort(dLL, 547))),
-		harness.Drops(udp("DHCPv6 answer of a rogue server", server6, harness.AddrPort(gLL, 547), harness.AddrPort(dLL, 546))),
-		harness.Drops(udp("anything else", server4, harness.AddrPort(h.AppIPs[0], 4000), harness.AddrPort(h.FwApp[0], 4001))),
-		harness.Drops(udp("anything else over IPv6", server6, harness.AddrPort(h.AppIPs[1], 4000), harness.AddrPort(h.FwApp[1], 4001))),
-		harness.Drops(udp("link-local", server6, harness.AddrPort(gLL, 4000), harness.AddrPort(dLL, 4001))),
-		harness.Passes(harness.Datagram(t, "DHCP answer of the router", dhcp, client, harness.AddrPort(h.AppIPs[0], 68))),
-		harness.Drops(harness.Datagram(t, "from that port to another", dhcp, other, harness.AddrPort(h.AppIPs[0], 69))),
+		harness.Drops(udp("DHCP renewal with a server elsewhere", outside,
+			harness.AddrPort(h.AppIPs[0], 68), harness.AddrPort(h.OutsideIPs[0], 67))),
+		harness.Drops(harness.Datagram(t, "DHCP answer from elsewhere", far, client,
+			harness.AddrPort(h.AppIPs[0], 68))),
+		harness.Passes(udp("DHCP discover", server4, harness.AddrPort(zero, 68),
+			harness.AddrPort(broadcast, 67))),
+		harness.Passes(udp("DHCP renewal", server4, harness.AddrPort(h.AppIPs[0], 68),
+			harness.AddrPort(h.FwApp[0], 67))),
+		harness.Drops(udp("DHCP offer of a rogue server", server4, harness.AddrPort(h.AppIPs[0], 67),
+			harness.AddrPort(broadcast, 68))),
+		harness.Drops(udp("from 0.0.0.0, another port", server4, harness.AddrPort(zero, 68),
+			harness.AddrPort(broadcast, 69))),
+		harness.Drops(udp("from the ports of DHCP beyond the router", beyond,
+			harness.AddrPort(h.AppIPs[0], 68), harness.AddrPort(h.OutsideIPs[0], 67))),
+		harness.Drops(harness.Datagram(t, "to the ports of DHCP from beyond the router", visitor, client,
+			harness.AddrPort(h.AppIPs[0], 68))),
+		harness.Passes(udp("DHCPv6 solicit", server6, harness.AddrPort(gLL, 546),
+			harness.AddrPort(dLL, 547))),
+		harness.Drops(udp("DHCPv6 answer of a rogue server", server6, harness.AddrPort(gLL, 547),
+			harness.AddrPort(dLL, 546))),
+		harness.Drops(udp("anything else", server4, harness.AddrPort(h.AppIPs[0], 4000),
+			harness.AddrPort(h.FwApp[0], 4001))),
+		harness.Drops(udp("anything else over IPv6", server6, harness.AddrPort(h.AppIPs[1], 4000),
+			harness.AddrPort(h.FwApp[1], 4001))),
+		harness.Drops(udp("link-local", server6, harness.AddrPort(gLL, 4000),
+			harness.AddrPort(dLL, 4001))),
+		harness.Passes(harness.Datagram(t, "DHCP answer of the router", dhcp, client,
+			harness.AddrPort(h.AppIPs[0], 68))),
+		harness.Drops(harness.Datagram(t, "from that port to another", dhcp, other,
+			harness.AddrPort(h.AppIPs[0], 69))),
 	})
-	d.Reload(harness.AsGuest(harness.PolicyOn("veth-app", nil, []string{harness.Allow("udp", 4001)}), h.AppIPs...))
+	d.Reload(harness.AsGuest(harness.PolicyOn("veth-app", nil, []string{harness.Allow("udp", 4001)}),
+		h.AppIPs...))
 	harness.VolleyEach(t, "with a rule", []harness.Shot{
-		harness.Passes(udp("what it permits", server4, harness.AddrPort(h.AppIPs[0], 4000), harness.AddrPort(h.FwApp[0], 4001))),
-		harness.Passes(udp("what it permits, beyond the router", beyond, harness.AddrPort(h.AppIPs[0], 4000), harness.AddrPort(h.OutsideIPs[0], 4001))),
+		harness.Passes(udp("what it permits", server4, harness.AddrPort(h.AppIPs[0], 4000),
+			harness.AddrPort(h.FwApp[0], 4001))),
+		harness.Passes(udp("what it permits, beyond the router", beyond,
+			harness.AddrPort(h.AppIPs[0], 4000), harness.AddrPort(h.OutsideIPs[0], 4001))),
 		harness.Drops(udp("DHCP offer of a rogue server", server4, harness.AddrPort(h.AppIPs[0], 67), harness.AddrPort(broadcast, 68))),
 	})
 }
@@ -92,7 +112,8 @@ func TestGuestWithoutRules(t *testing.T) {
 // duplicate reports whether a host's eth0 soon finds its address taken.
 func duplicate(t testing.TB, h *netlab.Host, a netip.Addr) bool {
 	t.Helper()
-	for deadline := time.Now().Add(harness.ArrivalTimeout); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(harness.ArrivalTimeout); time.Now().Before(deadline); time.Sleep(
+		5 * time.Millisecond) {
 		addrs, err := h.Netlink().AddrList(harness.Link(t, h, "eth0"), netlink.FAMILY_V6)
 		if err != nil {
 			t.Fatal(err)

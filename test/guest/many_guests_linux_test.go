@@ -39,9 +39,12 @@ func guestLink(n, host int) []netip.Prefix {
 // lose a datagram. Then a quarter of them vanish and others come in their place.
 func TestCrowdOfGuests(t *testing.T) {
 	t.Parallel()
-	lab := labtest.New(t, netlab.Topology{Hosts: []netlab.HostSpec{{Name: "fw", Forward: true}, {Name: "guests"}}})
+	lab := labtest.New(t, netlab.Topology{
+		Hosts: []netlab.HostSpec{{Name: "fw", Forward: true}, {Name: "guests"}}})
 	fw, guests := lab.Host("fw"), lab.Host("guests")
-	d := harness.Enforce(t, fw, harness.AsGuest(harness.PolicyOn(`"veth-*"`, []string{harness.Allow("udp", harness.GateIn)}, []string{harness.Allow("udp", harness.GateOut), harness.Allow("udp", harness.GateEcho)})))
+	d := harness.Enforce(t, fw, harness.AsGuest(
+		harness.PolicyOn(`"veth-*"`, []string{harness.Allow("udp", harness.GateIn)},
+			[]string{harness.Allow("udp", harness.GateOut), harness.Allow("udp", harness.GateEcho)})))
 	rules := harness.Ruleset(t, fw)
 	permitted := harness.NewInbox(t, fw, netlab.Any(harness.GateOut))
 	forbidden := harness.NewInbox(t, fw, netlab.Any(harness.GateOutNever))
@@ -57,7 +60,8 @@ func TestCrowdOfGuests(t *testing.T) {
 	if !connectedSoon(t, guests, guestLink(0, 1)[0].Addr(), harness.GateEcho) {
 		t.Fatal("the first guest reaches nothing")
 	}
-	load := harness.StartEchoExchange(t, guests, harness.AddrPort(guestLink(0, 1)[0].Addr(), harness.GateEcho), 200*time.Microsecond)
+	load := harness.StartEchoExchange(t, guests,
+		harness.AddrPort(guestLink(0, 1)[0].Addr(), harness.GateEcho), 200*time.Microsecond)
 
 	appear := func(name string, n int) {
 		if err := join(name, n); err != nil {
@@ -71,7 +75,8 @@ func TestCrowdOfGuests(t *testing.T) {
 				to           netip.Addr
 				never, ports int
 				at           *harness.Inbox
-			}{{guests, router, harness.GateOutNever, harness.GateOut, permitted}, {fw, guest, harness.GateInNever, harness.GateIn, inside}} {
+			}{{guests, router, harness.GateOutNever, harness.GateOut, permitted},
+				{fw, guest, harness.GateInNever, harness.GateIn, inside}} {
 				if !soonAndNever(t, way.from, way.to, way.never, way.ports, way.at) {
 					t.Errorf("%s: nothing permitted reaches %s", name, way.to)
 				}
@@ -135,7 +140,8 @@ var lastIndex atomic.Int32
 func joinGuest(fw, guests *netlab.Host, name string, n int) error {
 	peer := fmt.Sprint("g", n)
 	if err := fw.Netlink().LinkAdd(&netlink.Veth{
-		LinkAttrs: netlink.LinkAttrs{Name: name, Index: 4000 + int(lastIndex.Add(1))}, PeerName: peer, PeerNamespace: netlink.NsFd(guests.NetNS()),
+		LinkAttrs: netlink.LinkAttrs{Name: name, Index: 4000 + int(lastIndex.Add(1))}, PeerName: peer,
+		PeerNamespace: netlink.NsFd(guests.NetNS()),
 	}); err != nil {
 		return err
 	}
@@ -149,7 +155,8 @@ func joinGuest(fw, guests *netlab.Host, name string, n int) error {
 			return err
 		}
 		for _, p := range guestLink(n, end.host) {
-			a := &netlink.Addr{IPNet: &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}}
+			a := &netlink.Addr{IPNet: &net.IPNet{
+				IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}}
 			if p.Addr().Is6() {
 				a.Flags = unix.IFA_F_NODAD
 			}
@@ -166,7 +173,8 @@ func joinGuest(fw, guests *netlab.Host, name string, n int) error {
 
 // soonAndNever sends to a port that no rule permits and to one that a rule does,
 // until the latter arrives.
-func soonAndNever(t testing.TB, from *netlab.Host, to netip.Addr, never, always int, at *harness.Inbox) bool {
+func soonAndNever(t testing.TB, from *netlab.Host, to netip.Addr, never, always int,
+	at *harness.Inbox) bool {
 	t.Helper()
 	for deadline := time.Now().Add(2 * harness.ArrivalTimeout); time.Now().Before(deadline); {
 		for _, p := range []int{never, always} {
@@ -192,7 +200,8 @@ func soonAndNever(t testing.TB, from *netlab.Host, to netip.Addr, never, always 
 func connectedSoon(t testing.TB, from *netlab.Host, to netip.Addr, p int) bool {
 	t.Helper()
 	for deadline := time.Now().Add(harness.ArrivalTimeout); time.Now().Before(deadline); {
-		if harness.Exchanges(t, from, "udp", netip.AddrPort{}, harness.AddrPort(to, p), 50*time.Millisecond) {
+		if harness.Exchanges(t, from, "udp", netip.AddrPort{}, harness.AddrPort(to, p),
+			50*time.Millisecond) {
 			return true
 		}
 	}

@@ -28,13 +28,16 @@ func TestRouterWithGuests(t *testing.T) {
 		harness.Echoes(t, h.Outside, out, 25, 53, 443)
 		harness.Echoes(t, h.Fw, fwApp, 22, 53)
 		harness.Echoes(t, h.Fw, fwDB, 53)
-		try := func(want harness.Verdict, what string, from *netlab.Host, network string, src, dst netip.Addr, p int) {
-			attempts = append(attempts, harness.Expect(want, harness.Exchange(t, what, from, network, src, harness.AddrPort(dst, p))))
+		try := func(want harness.Verdict, what string, from *netlab.Host, network string, src,
+			dst netip.Addr, p int) {
+			attempts = append(attempts, harness.Expect(want,
+				harness.Exchange(t, what, from, network, src, harness.AddrPort(dst, p))))
 		}
 		try(harness.Pass, "the application asks its database", h.App, "tcp", app, db, 5432)
 		try(harness.Drop, "over UDP, which no rule names", h.App, "udp", app, db, 5432)
 		try(harness.Drop, "SSH from guest to guest", h.App, "tcp", app, db, 22)
-		try(harness.Drop, "a port that the sender may reach and the receiver does not offer", h.App, "tcp", app, db, 443)
+		try(harness.Drop, "a port that the sender may reach and the receiver does not offer", h.App,
+			"tcp", app, db, 443)
 		try(harness.Drop, "the database asks the application", h.Db, "tcp", db, app, 443)
 
 		try(harness.Pass, "a visitor", h.Outside, "tcp", out, app, 443)
@@ -64,7 +67,8 @@ func TestRouterWithGuests(t *testing.T) {
 	// What the program says of it is seen from the guests, too.
 	var status harness.StatusDocument
 	d.Document(&status, "status")
-	if got := fmt.Sprint(status.Interfaces); got != "[{veth-app [{veth-app [10.0.1.10 2001:db8:1::10]}]} {veth-db [{veth-db [10.0.2.10 2001:db8:2::10]}]}]" {
+	if got := fmt.Sprint(status.Interfaces); got != "[{veth-app [{veth-app [10.0.1.10 "+
+		"2001:db8:1::10]}]} {veth-db [{veth-db [10.0.2.10 2001:db8:2::10]}]}]" {
 		t.Errorf("status: %s", got)
 	}
 	for _, c := range []struct{ device, from, to, direction, verdict, code string }{
@@ -77,13 +81,15 @@ func TestRouterWithGuests(t *testing.T) {
 			Verdict, Code string
 			Query         struct{ Direction string }
 		}
-		d.Document(&x, "explain", "--interface", c.device, "--proto", "tcp", "--from", c.from, "--to", c.to)
+		d.Document(&x, "explain", "--interface", c.device, "--proto", "tcp", "--from", c.from, "--to",
+			c.to)
 		if x.Verdict != c.verdict || x.Code != c.code || x.Query.Direction != c.direction {
 			t.Errorf("explain %s to %s at %s: %+v", c.from, c.to, c.device, x)
 		}
 	}
 	var spoofed struct{ Verdict, Code string }
-	d.Document(&spoofed, "explain", "--interface", "veth-db", "--egress", "--proto", "tcp", "--from", "10.0.1.10", "--to", "203.0.113.10:443")
+	d.Document(&spoofed, "explain", "--interface", "veth-db", "--egress", "--proto", "tcp", "--from",
+		"10.0.1.10", "--to", "203.0.113.10:443")
 	if spoofed.Verdict != "drop" || spoofed.Code != "ENI_SOURCE_DEST_CHECK_RESTRICTION" {
 		t.Errorf("explain of a spoofed source: %+v", spoofed)
 	}
@@ -92,9 +98,11 @@ func TestRouterWithGuests(t *testing.T) {
 			t.Errorf("a flow of %q", f.Interface)
 		}
 	}
-	d.Reload(strings.Replace(harness.Example(t, "router-with-guests.yaml"), "addresses: [10.0.1.10,", "addresses: [10.0.1.1,", 1))
+	d.Reload(strings.Replace(harness.Example(t, "router-with-guests.yaml"), "addresses: [10.0.1.10,",
+		"addresses: [10.0.1.1,", 1))
 	// What the daemon writes comes through a pipe.
-	for deadline := time.Now().Add(harness.ArrivalTimeout); !strings.Contains(d.Log.String(), "10.0.1.1 is this machine's own address on veth-app"); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(harness.ArrivalTimeout); !strings.Contains(d.Log.String(),
+		"10.0.1.1 is this machine's own address on veth-app"); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("nothing is said of a guest that has the router's address")
 		}

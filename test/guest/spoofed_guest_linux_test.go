@@ -18,8 +18,10 @@ func TestSpoofedGuest(t *testing.T) {
 	t.Parallel()
 	h := harness.NewHome(t)
 	everything := []string{`{ protocol: "-1", cidr_blocks: [0.0.0.0/0], ipv6_cidr_blocks: ["::/0"] }`}
-	checked := harness.AsGuest(harness.PolicyOn("veth-app", everything, everything, "queues: { count: 1 }"), h.AppIPs...)
-	free := strings.Replace(checked, "\n    mode: guest", "\n    mode: guest\n    source_dest_check: false", 1)
+	checked := harness.AsGuest(harness.PolicyOn("veth-app", everything, everything,
+		"queues: { count: 1 }"), h.AppIPs...)
+	free := strings.Replace(checked, "\n    mode: guest",
+		"\n    mode: guest\n    source_dest_check: false", 1)
 	d := harness.Enforce(t, h.Fw, checked)
 	guest := h.App.Device("eth0")
 	for i, out := range h.OutsideIPs {
@@ -32,7 +34,11 @@ func TestSpoofedGuest(t *testing.T) {
 		shots := func(unlisted harness.Verdict) []harness.Shot {
 			from := func(what string, src netip.Addr) harness.Shot {
 				sport := harness.UnusedPort()
-				return harness.Raw(t, harness.FamilyName(out)+", "+what, guest, at, func(b []byte) []byte { return wire.UDP(harness.AddrPort(src, sport), harness.AddrPort(out, 4001), b) })
+				return harness.Raw(t, harness.FamilyName(out)+", "+what, guest, at,
+					func(b []byte) []byte {
+						return wire.UDP(harness.AddrPort(src, sport),
+							harness.AddrPort(out, 4001), b)
+					})
 			}
 			here := func(what string, src netip.Addr) harness.Shot {
 				sport := harness.UnusedPort()
@@ -44,11 +50,15 @@ func TestSpoofedGuest(t *testing.T) {
 				harness.Passes(from("its own address", own)),
 				harness.Expect(unlisted, from("its second address, which is not listed", unnamed)),
 				harness.Expect(unlisted, from("the other guest's", foreign)),
-				harness.Expect(unlisted, from("an address of nobody", harness.IP([]string{"192.0.2.77", "2001:db8:77::77"}[i]))),
+				harness.Expect(unlisted, from("an address of nobody",
+					harness.IP([]string{"192.0.2.77", "2001:db8:77::77"}[i]))),
 				harness.Passes(here("its own address, to the router", own)),
 				harness.Expect(unlisted, here("the other guest's, to the router", foreign)),
-				harness.Passes(harness.Datagram(t, harness.FamilyName(out)+", to its own address", visitor, inside, harness.AddrPort(own, 4000))),
-				harness.Expect(unlisted, harness.Datagram(t, harness.FamilyName(out)+", to an address that is not listed", visitor, second, harness.AddrPort(unnamed, 4000))),
+				harness.Passes(harness.Datagram(t, harness.FamilyName(out)+", to its own address", visitor,
+					inside, harness.AddrPort(own, 4000))),
+				harness.Expect(unlisted, harness.Datagram(t,
+					harness.FamilyName(out)+", to an address that is not listed", visitor, second,
+					harness.AddrPort(unnamed, 4000))),
 			}
 		}
 		d.Reload(checked)

@@ -10,7 +10,8 @@ import (
 )
 
 // Exchange is an attempt to get an answer from an echo server.
-func Exchange(t *testing.T, what string, h *netlab.Host, network string, from netip.Addr, to netip.AddrPort) Attempt {
+func Exchange(t *testing.T, what string, h *netlab.Host, network string, from netip.Addr,
+	to netip.AddrPort) Attempt {
 	return Attempt{What: network + " " + to.String() + ", " + what, Try: func(w time.Duration) bool {
 		return Exchanges(t, h, network, AddrPort(from, 0), to, w)
 	}}
@@ -18,7 +19,8 @@ func Exchange(t *testing.T, what string, h *netlab.Host, network string, from ne
 
 // Ping is an attempt to get an echo reply.
 func Ping(t *testing.T, what string, h *netlab.Host, from, to netip.Addr) Attempt {
-	return Attempt{What: "ping " + to.String() + ", " + what, Try: func(w time.Duration) bool { return Pings(t, h, from, to, w) }}
+	return Attempt{What: "ping " + to.String() + ", " + what,
+		Try: func(w time.Duration) bool { return Pings(t, h, from, to, w) }}
 }
 
 // Attempt is one line of a table of traffic: what is tried and whether it must

@@ -51,8 +51,10 @@ func (d *Daemon) TurnsDown(t *testing.T, code, policy string) {
 	t.Helper()
 	d.Write(policy)
 	d.Must(t, 3, "reload")
-	if status, reply := d.Answer("/v1/reload", `{}`); status != http.StatusUnprocessableEntity || !strings.Contains(reply, `"code":"`+code+`"`) {
-		t.Errorf("status %d, want %d and the code %s:\n%s", status, http.StatusUnprocessableEntity, code, reply)
+	if status, reply := d.Answer("/v1/reload", `{}`); status != http.StatusUnprocessableEntity ||
+		!strings.Contains(reply, `"code":"`+code+`"`) {
+		t.Errorf("status %d, want %d and the code %s:\n%s", status, http.StatusUnprocessableEntity, code,
+			reply)
 	}
 }
 
@@ -88,8 +90,10 @@ func (d *Daemon) Rejects(t *testing.T, policy string, codes ...string) {
 			}
 		}
 	}
-	if err := json.Unmarshal([]byte(reply), &doc); err != nil || status != http.StatusUnprocessableEntity || doc.Error.Kind != "invalid" {
-		t.Errorf("reload: status %d, want %d (%v)\n%s", status, http.StatusUnprocessableEntity, err, reply)
+	if err := json.Unmarshal([]byte(reply), &doc); err != nil ||
+		status != http.StatusUnprocessableEntity || doc.Error.Kind != "invalid" {
+		t.Errorf("reload: status %d, want %d (%v)\n%s", status, http.StatusUnprocessableEntity, err,
+			reply)
 	}
 	var got []string
 	for _, p := range doc.Error.Problems {

@@ -12,7 +12,8 @@ import (
 type Connection struct{ Caller, Callee net.Conn }
 
 // Connect is newCord where somebody listens already.
-func Connect(t *testing.T, d *Daemon, from *netlab.Host, at netip.AddrPort, conns <-chan net.Conn) Connection {
+func Connect(t *testing.T, d *Daemon, from *netlab.Host, at netip.AddrPort,
+	conns <-chan net.Conn) Connection {
 	t.Helper()
 	c := DialTCP(t, from, Anywhere, at, ArrivalTimeout)
 	if c == nil {
@@ -38,5 +39,6 @@ func (s Connection) Lives() bool {
 // Cut reports whether nothing arrives any more, at either end, whichever
 // speaks: retransmissions of both are under way all the time.
 func (s Connection) Cut() bool {
-	return !Delivers(s.Callee, s.Caller, SilenceTimeout) && !Delivers(s.Caller, s.Callee, SilenceTimeout) && !Delivers(s.Callee, s.Caller, SilenceTimeout)
+	return !Delivers(s.Callee, s.Caller, SilenceTimeout) &&
+		!Delivers(s.Caller, s.Callee, SilenceTimeout) && !Delivers(s.Callee, s.Caller, SilenceTimeout)
 }

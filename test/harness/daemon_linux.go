@@ -66,7 +66,8 @@ func Enforce(t testing.TB, host *netlab.Host, policy string, args ...string) *Da
 func Prepare(t testing.TB, host *netlab.Host, policy string) *Daemon {
 	t.Helper()
 	dir := t.TempDir()
-	d := &Daemon{T: t, Host: host, Config: filepath.Join(dir, "policy.yaml"), Socket: filepath.Join(dir, "run", "sgfw.sock")}
+	d := &Daemon{T: t, Host: host, Config: filepath.Join(dir, "policy.yaml"),
+		Socket: filepath.Join(dir, "run", "sgfw.sock")}
 	d.Write(policy)
 	return d
 }
@@ -97,7 +98,8 @@ func (d *Daemon) launch(args ...string) error {
 		return err
 	}
 	d.notify, d.Log, d.ended, d.Beats = notify, new(logBuffer), make(chan error, 1), new(atomic.Int64)
-	argv := append([]string{Program, "--socket", d.Socket, "run", "-c", d.Config, "--state-dir", filepath.Join(filepath.Dir(d.Config), "state")}, args...)
+	argv := append([]string{Program, "--socket", d.Socket, "run", "-c", d.Config, "--state-dir",
+		filepath.Join(filepath.Dir(d.Config), "state")}, args...)
 	if d.Through != "" {
 		argv = append([]string{d.Through}, argv...)
 	}

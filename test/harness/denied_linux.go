@@ -65,7 +65,8 @@ func (s *DeniedTraffic) content(lane, n int) []byte {
 func (s *DeniedTraffic) WaitForMore() {
 	s.t.Helper()
 	until := s.count.Load() + 40
-	for deadline := time.Now().Add(ArrivalTimeout); s.count.Load() < until; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(ArrivalTimeout); s.count.Load() < until; time.Sleep(
+		time.Millisecond) {
 		if time.Now().After(deadline) {
 			s.t.Fatal("the siege does not go on")
 		}
@@ -122,7 +123,8 @@ func (s *DeniedTraffic) DropsAll(what string, from, until time.Time) {
 		s.WaitForMore()
 	}
 	if n, sent, last := s.Passed(from, until); n > 0 {
-		s.t.Errorf("%s: %d of %d datagrams that no rule allows passed, the last after %v", what, n, sent, last.Sub(from))
+		s.t.Errorf("%s: %d of %d datagrams that no rule allows passed, the last after %v", what, n, sent,
+			last.Sub(from))
 	} else if sent < 10 {
 		s.t.Errorf("%s: the siege sent %d datagrams only", what, sent)
 	}

@@ -56,7 +56,8 @@ func up(t testing.TB, h *netlab.Host, name string) {
 
 func NewBridge(t testing.TB, h *netlab.Host, name string, mac net.HardwareAddr) netlink.Link {
 	t.Helper()
-	if err := h.Netlink().LinkAdd(&netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: name, HardwareAddr: mac}}); err != nil {
+	if err := h.Netlink().LinkAdd(
+		&netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: name, HardwareAddr: mac}}); err != nil {
 		t.Fatal(err)
 	}
 	up(t, h, name)

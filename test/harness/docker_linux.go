@@ -52,8 +52,10 @@ func DockerHost() netlab.Topology {
 			{Name: "client"},
 		},
 		Links: []netlab.LinkSpec{
-			{A: netlab.End{Host: "shop", Dev: "eth0", Addrs: []netip.Prefix{prefix("172.17.0.2/16"), prefix("2001:db8:17::2/64")}},
-				B: netlab.End{Host: "fw", Dev: "docker0", Addrs: []netip.Prefix{prefix("172.17.0.1/16"), prefix("2001:db8:17::1/64")}}},
+			{A: netlab.End{Host: "shop", Dev: "eth0",
+				Addrs: []netip.Prefix{prefix("172.17.0.2/16"), prefix("2001:db8:17::2/64")}},
+				B: netlab.End{Host: "fw", Dev: "docker0",
+					Addrs: []netip.Prefix{prefix("172.17.0.1/16"), prefix("2001:db8:17::1/64")}}},
 			{A: netlab.End{Host: "client", Dev: "eth0", Addrs: []netip.Prefix{
 				prefix("198.51.100.10/24"), prefix("203.0.113.10/24"), prefix("2001:db8:d::10/64")}},
 				B: netlab.End{Host: "fw", Dev: "eth0", Addrs: []netip.Prefix{

@@ -17,7 +17,8 @@ type Diagnosis struct {
 // Says reports whether a finding has these words.
 func (d Diagnosis) Says(check, level string, words ...string) bool {
 	for _, f := range d.Findings {
-		if f.Check == check && f.Level == level && !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(f.Message, w) }) {
+		if f.Check == check && f.Level == level &&
+			!slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(f.Message, w) }) {
 			return true
 		}
 	}

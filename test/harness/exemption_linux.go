@@ -66,7 +66,8 @@ func NameServers(t testing.TB, d *Daemon) (write func(servers ...string)) {
 	t.Helper()
 	dir := t.TempDir()
 	d.Through = filepath.Join(dir, "through")
-	script := fmt.Sprintf("#!/bin/sh\nexec unshare --mount --propagation private sh -c 'mount --bind %s/etc /etc && exec \"$@\"' sh \"$@\"\n", dir)
+	script := fmt.Sprintf("#!/bin/sh\nexec unshare --mount --propagation private sh -c 'mount "+
+		"--bind %s/etc /etc && exec \"$@\"' sh \"$@\"\n", dir)
 	if err := os.WriteFile(d.Through, []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}

@@ -76,10 +76,12 @@ func (d *Daemon) FlowsBetween(t *testing.T, protocol, local, remote string) (n i
 }
 
 // Tracks compares what `sgfw flows` says of the tracking of a flow.
-func (d *Daemon) Tracks(t *testing.T, protocol string, local, remote fmt.Stringer, tracked bool, clause string) {
+func (d *Daemon) Tracks(t *testing.T, protocol string, local, remote fmt.Stringer, tracked bool,
+	clause string) {
 	t.Helper()
 	f, ok := d.Flow(protocol, local.String(), remote.String())
 	if !ok || f.Tracked != tracked || f.Clause != clause {
-		t.Errorf("%s %s - %s: listed %t, tracked %t (%s), want %t (%s)", protocol, local, remote, ok, f.Tracked, f.Clause, tracked, clause)
+		t.Errorf("%s %s - %s: listed %t, tracked %t (%s), want %t (%s)", protocol, local, remote, ok,
+			f.Tracked, f.Clause, tracked, clause)
 	}
 }

@@ -33,10 +33,12 @@ func GatePolicy(settings ...string) string {
 // GateOn is gatePolicy for other devices. One queue keeps the order of packets.
 func GateOn(devices []string, settings ...string) string {
 	text := PolicyOn(devices[0],
-		[]string{Allow("udp", GateIn), Allow("udp", GateEcho), Allow("tcp", GateEcho)}, []string{Allow("udp", GateOut)},
+		[]string{Allow("udp", GateIn), Allow("udp", GateEcho), Allow("tcp", GateEcho)},
+		[]string{Allow("udp", GateOut)},
 		append([]string{"queues: { count: 1 }"}, settings...)...)
 	for _, d := range devices[1:] {
-		text = strings.Replace(text, "settings:", fmt.Sprintf("  - device: %q\n    security_groups: [state]\nsettings:", d), 1)
+		text = strings.Replace(text, "settings:",
+			fmt.Sprintf("  - device: %q\n    security_groups: [state]\nsettings:", d), 1)
 	}
 	return text
 }
@@ -69,9 +71,11 @@ func newGate(t testing.TB, far, near *netlab.Device) *Gate {
 	return gateBetween(t, far.Host(), BothAddresses(far), near.Host(), BothAddresses(near))
 }
 
-func gateBetween(t testing.TB, farHost *netlab.Host, far []netip.Addr, nearHost *netlab.Host, near []netip.Addr) *Gate {
+func gateBetween(t testing.TB, farHost *netlab.Host, far []netip.Addr, nearHost *netlab.Host,
+	near []netip.Addr) *Gate {
 	t.Helper()
-	g := &Gate{T: t, FarHost: farHost, NearHost: nearHost, Far: far, Near: near, At: make(map[netip.AddrPort]*Inbox)}
+	g := &Gate{T: t, FarHost: farHost, NearHost: nearHost, Far: far, Near: near,
+		At: make(map[netip.AddrPort]*Inbox)}
 	for i := range far {
 		for _, p := range []int{GateIn, GateInNever} {
 			to := AddrPort(near[i], p)
@@ -168,7 +172,8 @@ func (g *Gate) Soon(t testing.TB, when string, want passage) {
 func (g *Gate) Shoot(t testing.TB, l Path) []byte {
 	t.Helper()
 	content := Nonce()
-	c, err := l.Host.Dial(labtest.Within(t, ArrivalTimeout), "udp", l.To, netlab.From(AddrPort(l.From, UnusedPort())))
+	c, err := l.Host.Dial(labtest.Within(t, ArrivalTimeout), "udp", l.To,
+		netlab.From(AddrPort(l.From, UnusedPort())))
 	if err != nil {
 		t.Errorf("%s to %s: %v", l.From, l.To, err)
 		return content

@@ -21,16 +21,20 @@ func Household() netlab.Topology {
 		own       []string
 		gw4, gw6  string
 	}{
-		{"app", "veth-app", []string{"10.0.1.10/24", "2001:db8:1::10/64", "10.0.1.99/24", "2001:db8:1::99/64"}, "10.0.1.1/24", "2001:db8:1::1/64"},
-		{"db", "veth-db", []string{"10.0.2.10/24", "2001:db8:2::10/64", "10.0.2.99/24", "2001:db8:2::99/64"}, "10.0.2.1/24", "2001:db8:2::1/64"},
-		{"outside", "eth0", []string{"203.0.113.10/24", "2001:db8:3::10/64"}, "203.0.113.1/24", "2001:db8:3::1/64"},
+		{"app", "veth-app", []string{"10.0.1.10/24", "2001:db8:1::10/64", "10.0.1.99/24",
+			"2001:db8:1::99/64"}, "10.0.1.1/24", "2001:db8:1::1/64"},
+		{"db", "veth-db", []string{"10.0.2.10/24", "2001:db8:2::10/64", "10.0.2.99/24",
+			"2001:db8:2::99/64"}, "10.0.2.1/24", "2001:db8:2::1/64"},
+		{"outside", "eth0", []string{"203.0.113.10/24", "2001:db8:3::10/64"}, "203.0.113.1/24",
+			"2001:db8:3::1/64"},
 	} {
 		var own []netip.Prefix
 		for _, a := range s.own {
 			own = append(own, prefix(a))
 		}
 		gw := []netip.Prefix{prefix(s.gw4), prefix(s.gw6)}
-		t.Hosts = append(t.Hosts, netlab.HostSpec{Name: s.host, Routes: netlab.DefaultRoutes(gw[0].Addr(), gw[1].Addr())})
+		t.Hosts = append(t.Hosts, netlab.HostSpec{
+			Name: s.host, Routes: netlab.DefaultRoutes(gw[0].Addr(), gw[1].Addr())})
 		t.Links = append(t.Links, netlab.LinkSpec{
 			A: netlab.End{Host: s.host, Dev: "eth0", Addrs: own},
 			B: netlab.End{Host: "fw", Dev: s.dev, Addrs: gw},
@@ -49,8 +53,10 @@ type Home struct {
 func NewHome(t testing.TB) Home {
 	t.Helper()
 	lab := labtest.New(t, Household())
-	h := Home{Fw: lab.Host("fw"), App: lab.Host("app"), Db: lab.Host("db"), Outside: lab.Host("outside")}
-	h.AppIPs, h.DbIPs, h.OutsideIPs = BothAddresses(h.App.Device("eth0")), BothAddresses(h.Db.Device("eth0")), BothAddresses(h.Outside.Device("eth0"))
+	h := Home{Fw: lab.Host("fw"), App: lab.Host("app"), Db: lab.Host("db"),
+		Outside: lab.Host("outside")}
+	h.AppIPs, h.DbIPs, h.OutsideIPs = BothAddresses(h.App.Device("eth0")),
+		BothAddresses(h.Db.Device("eth0")), BothAddresses(h.Outside.Device("eth0"))
 	h.FwApp, h.FwDB = BothAddresses(h.Fw.Device("veth-app")), BothAddresses(h.Fw.Device("veth-db"))
 	return h
 }
@@ -66,5 +72,6 @@ func AsGuest(policy string, addresses ...netip.Addr) string {
 		}
 		keys += "\n    addresses: [" + strings.Join(list, ", ") + "]"
 	}
-	return strings.ReplaceAll(policy, "\n    security_groups: [state]", keys+"\n    security_groups: [state]")
+	return strings.ReplaceAll(policy, "\n    security_groups: [state]",
+		keys+"\n    security_groups: [state]")
 }

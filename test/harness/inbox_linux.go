@@ -35,7 +35,8 @@ type Inbox struct {
 	news chan struct{}
 }
 
-func NewInbox(t testing.TB, h *netlab.Host, at netip.AddrPort, options ...netlab.SocketOption) *Inbox {
+func NewInbox(t testing.TB, h *netlab.Host, at netip.AddrPort,
+	options ...netlab.SocketOption) *Inbox {
 	t.Helper()
 	c, err := h.ListenPacket(t.Context(), "udp", at, append(options, netlab.ReuseAddr())...)
 	if err != nil {

@@ -37,7 +37,8 @@ func (d *Daemon) duplicate(t testing.TB, port uint32) (fd int, ok bool) {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(string(b)) {
-		if c := strings.Fields(line); len(c) >= 10 && c[1] == fmt.Sprint(unix.NETLINK_NETFILTER) && c[2] == fmt.Sprint(port) {
+		if c := strings.Fields(line); len(c) >= 10 && c[1] == fmt.Sprint(unix.NETLINK_NETFILTER) &&
+			c[2] == fmt.Sprint(port) {
 			inode = c[9]
 		}
 	}
@@ -47,7 +48,8 @@ func (d *Daemon) duplicate(t testing.TB, port uint32) (fd int, ok bool) {
 		t.Fatal(err)
 	}
 	for _, e := range entries {
-		if target, _ := os.Readlink(fmt.Sprintf("/proc/%d/fd/%s", pid, e.Name())); target != "socket:["+inode+"]" {
+		if target, _ := os.Readlink(fmt.Sprintf("/proc/%d/fd/%s", pid, e.Name())); target != "socket:["+
+			inode+"]" {
 			continue
 		}
 		process, err := unix.PidfdOpen(pid, 0)
@@ -84,13 +86,15 @@ func (d *Daemon) Unbind(t testing.TB, queue uint16) {
 		}
 	}
 	const config, command, unbind = unix.NFNL_SUBSYS_QUEUE<<8 | 2, 1, 2
-	attr, err := mdnetlink.MarshalAttributes([]mdnetlink.Attribute{{Type: command, Data: []byte{unbind, 0, 0, 0}}})
+	attr, err := mdnetlink.MarshalAttributes(
+		[]mdnetlink.Attribute{{Type: command, Data: []byte{unbind, 0, 0, 0}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	m := mdnetlink.Message{
 		Header: mdnetlink.Header{Type: config, Flags: mdnetlink.Request},
-		Data:   append(binary.BigEndian.AppendUint16([]byte{unix.AF_UNSPEC, unix.NFNETLINK_V0}, queue), attr...),
+		Data: append(binary.BigEndian.AppendUint16([]byte{unix.AF_UNSPEC, unix.NFNETLINK_V0}, queue),
+			attr...),
 	}
 	m.Header.Length = uint32(16 + len(m.Data))
 	request, err := m.MarshalBinary()
@@ -122,8 +126,10 @@ func (d *Daemon) tablePort(t testing.TB) (port uint32) {
 			return err
 		}
 		defer c.Close()
-		const getTable, name, owner = unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_GETTABLE, unix.NFTA_TABLE_NAME, 7
-		attr, err := mdnetlink.MarshalAttributes([]mdnetlink.Attribute{{Type: name, Data: []byte("sgfw\x00")}})
+		const getTable, name, owner = unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_GETTABLE,
+			unix.NFTA_TABLE_NAME, 7
+		attr, err := mdnetlink.MarshalAttributes(
+			[]mdnetlink.Attribute{{Type: name, Data: []byte("sgfw\x00")}})
 		if err != nil {
 			return err
 		}
@@ -158,28 +164,29 @@ func (d *Daemon) tablePort(t testing.TB) (port uint32) {
 func (d *Daemon) Intruder(t testing.TB) *nftables.Conn {
 	t.Helper()
 	fd := d.StealDescriptor(t, d.tablePort(t))
-	c, err := nftables.New(nftables.WithTestDial(func(requests []mdnetlink.Message) ([]mdnetlink.Message, error) {
-		var batch []byte
-		for _, m := range requests {
-			m.Header.Flags &^= mdnetlink.Acknowledge | unix.NLM_F_ECHO
-			m.Header.PID = 0
-			for len(m.Data)%4 != 0 {
-				m.Data = append(m.Data, 0)
+	c, err := nftables.New(nftables.WithTestDial(
+		func(requests []mdnetlink.Message) ([]mdnetlink.Message, error) {
+			var batch []byte
+			for _, m := range requests {
+				m.Header.Flags &^= mdnetlink.Acknowledge | unix.NLM_F_ECHO
+				m.Header.PID = 0
+				for len(m.Data)%4 != 0 {
+					m.Data = append(m.Data, 0)
+				}
+				m.Header.Length = uint32(16 + len(m.Data))
+				b, err := m.MarshalBinary()
+				if err != nil {
+					return nil, err
+				}
+				batch = append(batch, b...)
 			}
-			m.Header.Length = uint32(16 + len(m.Data))
-			b, err := m.MarshalBinary()
-			if err != nil {
-				return nil, err
+			if len(batch) > 0 {
+				if _, err := unix.Write(fd, batch); err != nil {
+					return nil, err
+				}
 			}
-			batch = append(batch, b...)
-		}
-		if len(batch) > 0 {
-			if _, err := unix.Write(fd, batch); err != nil {
-				return nil, err
-			}
-		}
-		return requests, nil
-	}))
+			return requests, nil
+		}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +199,8 @@ func (d *Daemon) Steal(t testing.TB, queue uint16) (release func()) {
 	for deadline := time.Now().Add(ArrivalTimeout); time.Now().Before(deadline); {
 		d.Unbind(t, queue)
 		q, err := nfqueue.Open(&nfqueue.Config{
-			NfQueue: queue, NetNS: d.Host.NetNS(), MaxQueueLen: 1024, MaxPacketLen: 64, Copymode: nfqueue.NfQnlCopyPacket,
+			NfQueue: queue, NetNS: d.Host.NetNS(), MaxQueueLen: 1024, MaxPacketLen: 64,
+			Copymode: nfqueue.NfQnlCopyPacket,
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -32,7 +32,8 @@ type EchoExchange struct {
 
 // StartEchoExchange opens a UDP flow and begins to send, with a pause between datagrams.
 // The first one has come back when it returns.
-func StartEchoExchange(t testing.TB, h *netlab.Host, to netip.AddrPort, pause time.Duration) *EchoExchange {
+func StartEchoExchange(t testing.TB, h *netlab.Host, to netip.AddrPort,
+	pause time.Duration) *EchoExchange {
 	t.Helper()
 	c, err := h.Dial(labtest.Within(t, ArrivalTimeout), "udp", to)
 	if err != nil {
@@ -82,7 +83,8 @@ func (p *EchoExchange) receive() {
 func (p *EchoExchange) WaitForMore(more int64) {
 	p.t.Helper()
 	until := p.back.Load() + more
-	for deadline := time.Now().Add(EnoughTime(p.t)); p.back.Load() < until; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(EnoughTime(p.t)); p.back.Load() < until; time.Sleep(
+		time.Millisecond) {
 		if time.Now().After(deadline) {
 			p.t.Errorf("%s: stuck, %d of %d datagrams came back", p.what, p.back.Load(), p.sent.Load())
 			return
@@ -102,7 +104,8 @@ func EnoughTime(t testing.TB) time.Duration {
 func (p *EchoExchange) Finish() {
 	p.t.Helper()
 	p.over.Store(true)
-	for deadline := time.Now().Add(EnoughTime(p.t)); p.back.Load() < p.sent.Load() && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(EnoughTime(p.t)); p.back.Load() < p.sent.Load() &&
+		time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
 	}
 	// A datagram that was being written while the numbers were compared.

@@ -71,7 +71,8 @@ type Follower struct {
 func (d *Daemon) Follow(t *testing.T, args ...string) *Follower {
 	t.Helper()
 	f := &Follower{t: t, Ended: make(chan error, 1)}
-	f.cmd = d.Host.Command(Program, append([]string{"--socket", d.Socket, "log", "-f", "-o", "json"}, args...)...)
+	f.cmd = d.Host.Command(Program,
+		append([]string{"--socket", d.Socket, "log", "-f", "-o", "json"}, args...)...)
 	out, err := f.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -51,7 +51,8 @@ func Resolve(t testing.TB, dev *netlab.Device, a netip.Addr) bool {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(ArrivalTimeout); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(ArrivalTimeout); time.Now().Before(deadline); time.Sleep(
+		5 * time.Millisecond) {
 		if n, ok := LookupNeighbour(t, dev, a); ok && n.State&netlink.NUD_REACHABLE != 0 {
 			return true
 		}

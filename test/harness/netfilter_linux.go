@@ -48,7 +48,8 @@ func Ruleset(t testing.TB, h *netlab.Host) (out []string) {
 			}
 			head := fmt.Sprintf("%s chain %s", name, chain.Name)
 			if chain.Hooknum != nil {
-				head += fmt.Sprintf(" type %s hook %d priority %d policy %d", chain.Type, *chain.Hooknum, *chain.Priority, *chain.Policy)
+				head += fmt.Sprintf(" type %s hook %d priority %d policy %d", chain.Type, *chain.Hooknum,
+					*chain.Priority, *chain.Policy)
 			}
 			out = append(out, head)
 			rules, err := c.GetRules(table, chain)

@@ -45,14 +45,18 @@ var Closed = PolicyWith(nil, nil)
 
 // Allow is a rule for one port of TCP or UDP and everybody of both families.
 func Allow(protocol string, port int) string {
-	return fmt.Sprintf(`{ protocol: %s, ports: %d, cidr_blocks: [0.0.0.0/0], ipv6_cidr_blocks: ["::/0"] }`, protocol, port)
+	return fmt.Sprintf(
+		`{ protocol: %s, ports: %d, cidr_blocks: [0.0.0.0/0], ipv6_cidr_blocks: ["::/0"] }`, protocol,
+		port)
 }
 
 // AllowICMP are two rules, one for a type and code of ICMP and one for ICMPv6.
 func AllowICMP(type4, code4, type6, code6 int) []string {
 	return []string{
-		fmt.Sprintf(`{ protocol: icmp, from_port: %d, to_port: %d, cidr_blocks: [0.0.0.0/0] }`, type4, code4),
-		fmt.Sprintf(`{ protocol: icmpv6, from_port: %d, to_port: %d, ipv6_cidr_blocks: ["::/0"] }`, type6, code6),
+		fmt.Sprintf(`{ protocol: icmp, from_port: %d, to_port: %d, cidr_blocks: [0.0.0.0/0] }`, type4,
+			code4),
+		fmt.Sprintf(`{ protocol: icmpv6, from_port: %d, to_port: %d, ipv6_cidr_blocks: ["::/0"] }`, type6,
+			code6),
 	}
 }
 

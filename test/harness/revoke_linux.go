@@ -18,7 +18,8 @@ func (d *Daemon) Revoke(t testing.TB, count, permitted int, args ...string) {
 	t.Helper()
 	var r Revoked
 	d.Document(&r, append([]string{"flows", "revoke"}, args...)...)
-	if r.Schema != "sgfw/v1" || r.Revoked.Count != count || r.Revoked.Permitted != permitted || len(r.Revoked.Flows) != count {
+	if r.Schema != "sgfw/v1" || r.Revoked.Count != count || r.Revoked.Permitted != permitted ||
+		len(r.Revoked.Flows) != count {
 		t.Errorf("flows revoke %v: %+v, want %d flows, %d of them permitted", args, r, count, permitted)
 	}
 }

@@ -63,7 +63,8 @@ func EchoTCP(t testing.TB, h *netlab.Host, at netip.AddrPort) net.Listener {
 
 // Connects reports whether a TCP connection comes about and carries bytes both
 // ways; the answer is what the far side sent back. from may be zero.
-func Connects(t testing.TB, h *netlab.Host, from netip.AddrPort, to netip.AddrPort, wait time.Duration) bool {
+func Connects(t testing.TB, h *netlab.Host, from netip.AddrPort, to netip.AddrPort,
+	wait time.Duration) bool {
 	t.Helper()
 	c := DialTCP(t, h, from, to, wait)
 	if c == nil {
@@ -74,7 +75,8 @@ func Connects(t testing.TB, h *netlab.Host, from netip.AddrPort, to netip.AddrPo
 }
 
 // DialTCP returns a connection, nil if none comes about in time.
-func DialTCP(t testing.TB, h *netlab.Host, from netip.AddrPort, to netip.AddrPort, wait time.Duration) net.Conn {
+func DialTCP(t testing.TB, h *netlab.Host, from netip.AddrPort, to netip.AddrPort,
+	wait time.Duration) net.Conn {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), wait)
 	defer cancel()

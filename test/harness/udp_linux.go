@@ -11,7 +11,8 @@ import (
 
 // Exchanges reports whether an echo server answers over TCP or UDP. from may be
 // zero.
-func Exchanges(t testing.TB, h *netlab.Host, network string, from, to netip.AddrPort, wait time.Duration) bool {
+func Exchanges(t testing.TB, h *netlab.Host, network string, from, to netip.AddrPort,
+	wait time.Duration) bool {
 	t.Helper()
 	var options []netlab.SocketOption
 	if from.IsValid() {

@@ -100,7 +100,8 @@ func Datagram(t *testing.T, what string, from, at *Inbox, to netip.AddrPort) Sho
 
 // Raw is a shot of a packet that is built byte by byte around the content and
 // put on the link as it is.
-func Raw(t *testing.T, what string, from *netlab.Device, at *RawInbox, build func(content []byte) []byte) Shot {
+func Raw(t *testing.T, what string, from *netlab.Device, at *RawInbox,
+	build func(content []byte) []byte) Shot {
 	return Shot{
 		What: what,
 		Send: func() []byte {

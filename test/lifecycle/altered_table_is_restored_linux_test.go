@@ -44,10 +44,14 @@ func alterations(t testing.TB, h *netlab.Host) []struct {
 		{"a chain flushed", func(c *nftables.Conn) { c.FlushChain(chain("input")) }},
 		{"the table flushed", func(c *nftables.Conn) { c.FlushTable(table) }},
 		{"the table deleted", func(c *nftables.Conn) { c.DelTable(table) }},
-		{"a base chain deleted", func(c *nftables.Conn) { c.FlushChain(chain("output")); c.DelChain(chain("output")) }},
+		{"a base chain deleted", func(c *nftables.Conn) {
+			c.FlushChain(chain("output"))
+			c.DelChain(chain("output"))
+		}},
 		{"the reassembly holder deleted", func(c *nftables.Conn) { remove(c, "reassembly") }},
 		{"a rule inserted that accepts", func(c *nftables.Conn) {
-			c.InsertRule(&nftables.Rule{Table: table, Chain: chain("input"), Exprs: []expr.Any{&expr.Verdict{Kind: expr.VerdictAccept}}})
+			c.InsertRule(&nftables.Rule{Table: table, Chain: chain("input"),
+				Exprs: []expr.Any{&expr.Verdict{Kind: expr.VerdictAccept}}})
 		}},
 		{"bypass given to the queue rule", func(c *nftables.Conn) {
 			r := rules("verdict")[0]
@@ -86,10 +90,12 @@ func TestAlteredTableIsRestored(t *testing.T) {
 		s.DropsAll("before "+a.what, began.Add(-time.Minute), began)
 		s.ClosesWithin(a.what, began, restored, busy)
 		s.DropsAll("after "+a.what, restored, forever)
-		if by := after.Interference; len(by) == 0 || by[0].PID != pid || by[0].Process == "" || by[0].NetlinkPort == 0 {
+		if by := after.Interference; len(by) == 0 || by[0].PID != pid || by[0].Process == "" ||
+			by[0].NetlinkPort == 0 {
 			t.Errorf("%s: by %+v, it was PID %d", a.what, by, pid)
 		}
-		if !mentions(d.Log.String(), "damaged", fmt.Sprint("pid=", pid), "netlink_port=") && !strings.Contains(d.Log.String(), "unlogged") {
+		if !mentions(d.Log.String(), "damaged", fmt.Sprint("pid=", pid), "netlink_port=") &&
+			!strings.Contains(d.Log.String(), "unlogged") {
 			t.Logf("%s: the log names no culprit", a.what)
 		}
 		g.Expect(t, a.what, harness.Filtered)

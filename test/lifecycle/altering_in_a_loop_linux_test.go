@@ -22,7 +22,8 @@ func TestAlteringInALoop(t *testing.T) {
 	alter := func(c *nftables.Conn, times int, pause time.Duration) (done int) {
 		for i := range times {
 			// Each leaves other damage behind.
-			c.InsertRule(&nftables.Rule{Table: table, Chain: &nftables.Chain{Table: table, Name: []string{"input", "output", "forward"}[i%3]},
+			c.InsertRule(&nftables.Rule{Table: table,
+				Chain: &nftables.Chain{Table: table, Name: []string{"input", "output", "forward"}[i%3]},
 				Exprs: []expr.Any{&expr.Verdict{Kind: expr.VerdictAccept}}})
 			if c.Flush() == nil {
 				done++
@@ -51,11 +52,13 @@ func TestAlteringInALoop(t *testing.T) {
 	took := time.Since(began)
 	passed, sent, _ := s.Passed(began, forever)
 	t.Logf("%d of %d passed", passed, sent)
-	d.Becomes(t, "the table to be restored", func(s harness.StatusDocument) bool { return s.State == "running" && s.Table.Repaired > 0 })
+	d.Becomes(t, "the table to be restored",
+		func(s harness.StatusDocument) bool { return s.State == "running" && s.Table.Repaired > 0 })
 	g.Soon(t, "after the loop", harness.Filtered)
 	status := d.Status()
 	lines = strings.Count(d.Log.String(), "\n") - lines
-	t.Logf("1000 alterations in %v: %d repairs, %d lines, %v of processor time", took, status.Table.Repaired, lines, d.Cpu(t)-used)
+	t.Logf("1000 alterations in %v: %d repairs, %d lines, %v of processor time", took,
+		status.Table.Repaired, lines, d.Cpu(t)-used)
 	if lines > 20 || len(status.Interference) > 16 {
 		t.Errorf("%d lines logged, %d programs remembered", lines, len(status.Interference))
 	}

@@ -26,17 +26,21 @@ func TestBusyPoll(t *testing.T) {
 		client, server := lab.Host("client"), lab.Host("server")
 		at := server.Device("eth0").IPv4()
 		harness.Echoes(t, server, at, harness.Inward, harness.Inward+1)
-		d := harness.Enforce(t, server, harness.PolicyWith([]string{harness.Allow("udp", harness.Inward)}, nil)+
-			fmt.Sprintf("settings: { queues: { count: 1, busy_poll: %d } }\n", microseconds))
+		d := harness.Enforce(t, server,
+			harness.PolicyWith([]string{harness.Allow("udp", harness.Inward)}, nil)+
+				fmt.Sprintf("settings: { queues: { count: 1, busy_poll: %d } }\n", microseconds))
 		harness.Run(t, []harness.Attempt{
-			harness.Passes(harness.Exchange(t, "permitted", client, "udp", netip.Addr{}, harness.AddrPort(at, harness.Inward))),
-			harness.Drops(harness.Exchange(t, "not permitted", client, "udp", netip.Addr{}, harness.AddrPort(at, harness.Inward+1))),
+			harness.Passes(harness.Exchange(t, "permitted", client, "udp", netip.Addr{},
+				harness.AddrPort(at, harness.Inward))),
+			harness.Drops(harness.Exchange(t, "not permitted", client, "udp", netip.Addr{},
+				harness.AddrPort(at, harness.Inward+1))),
 		})
 		loops, err := threads.In(d.Cmd.Process.Pid, unix.SYS_RECVMMSG)
 		if err != nil || len(loops) != 1 {
 			t.Fatalf("threads that read queues: %v, %v, want one", loops, err)
 		}
-		c, err := client.Dial(labtest.Within(t, harness.ArrivalTimeout), "udp", harness.AddrPort(at, harness.Inward))
+		c, err := client.Dial(labtest.Within(t, harness.ArrivalTimeout), "udp",
+			harness.AddrPort(at, harness.Inward))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,7 +56,8 @@ func TestBusyPoll(t *testing.T) {
 	// Each trip is two packets that wait for each other.
 	lazy, busy := sleeps(0), sleeps(1000)
 	if lazy < trips || busy > lazy/2 {
-		t.Errorf("in %d round trips the loop slept %d times, and with a busy poll %d times", trips, lazy, busy)
+		t.Errorf("in %d round trips the loop slept %d times, and with a busy poll %d times", trips, lazy,
+			busy)
 	}
 }
 

@@ -24,7 +24,8 @@ var (
 func plug(t testing.TB, far, near *netlab.Host, name string) {
 	t.Helper()
 	if err := near.Netlink().LinkAdd(&netlink.Veth{
-		LinkAttrs: netlink.LinkAttrs{Name: name}, PeerName: "far0", PeerNamespace: netlink.NsFd(far.NetNS()),
+		LinkAttrs: netlink.LinkAttrs{Name: name}, PeerName: "far0",
+		PeerNamespace: netlink.NsFd(far.NetNS()),
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +37,8 @@ func plug(t testing.TB, far, near *netlab.Host, name string) {
 // may come and go.
 func unspecific(t testing.TB, farHost, nearHost *netlab.Host) *harness.Gate {
 	t.Helper()
-	g := &harness.Gate{T: t, FarHost: farHost, NearHost: nearHost, At: make(map[netip.AddrPort]*harness.Inbox)}
+	g := &harness.Gate{T: t, FarHost: farHost, NearHost: nearHost,
+		At: make(map[netip.AddrPort]*harness.Inbox)}
 	in := map[int]*harness.Inbox{}
 	for _, p := range []int{harness.GateIn, harness.GateInNever} {
 		in[p] = harness.NewInbox(t, nearHost, netlab.Any(uint16(p)))

@@ -55,7 +55,8 @@ func TestDevicesComeAndGo(t *testing.T) {
 		lift()
 	}
 	// eth0 was there all the time, and no entry names it.
-	if !harness.Pings(t, far, netip.Addr{}, lab.Host("server").Device("eth0").IPv4(), harness.ArrivalTimeout) {
+	if !harness.Pings(t, far, netip.Addr{}, lab.Host("server").Device("eth0").IPv4(),
+		harness.ArrivalTimeout) {
 		t.Error("a device that no entry names is filtered")
 	}
 }

@@ -26,7 +26,8 @@ func TestEnslavedUnderTraffic(t *testing.T) {
 		if err := near.Netlink().LinkSetMaster(harness.Link(t, near, "late0"), br); err != nil {
 			t.Fatal(err)
 		}
-		status := d.Becomes(t, "state degraded", func(s harness.StatusDocument) bool { return s.State == "degraded" })
+		status := d.Becomes(t, "state degraded",
+			func(s harness.StatusDocument) bool { return s.State == "degraded" })
 		if took := time.Since(began); took > busy {
 			t.Errorf("it took %v to notice", took)
 		}

@@ -29,7 +29,8 @@ func TestForeignFlushOpensNothing(t *testing.T) {
 				{"delete table inet sgfw", func(c *nftables.Conn) { c.DelTable(table) }},
 				{"flush table inet sgfw", func(c *nftables.Conn) { c.FlushTable(table) }},
 				{"flush chain inet sgfw input", func(c *nftables.Conn) { c.FlushChain(chain) }},
-				{"delete chain inet sgfw input", func(c *nftables.Conn) { c.FlushChain(chain); c.DelChain(chain) }},
+				{"delete chain inet sgfw input",
+					func(c *nftables.Conn) { c.FlushChain(chain); c.DelChain(chain) }},
 			} {
 				foreignTable(t, server.Host(), 9)
 				c := harness.Nft(t, server.Host())
@@ -40,7 +41,8 @@ func TestForeignFlushOpensNothing(t *testing.T) {
 					if err != nil || len(harness.Ruleset(t, server.Host())) == 0 {
 						t.Errorf("%s: %v", attack.what, err)
 					}
-					if slices.ContainsFunc(harness.Ruleset(t, server.Host()), func(s string) bool { return s == "table 1 other flags 0" }) {
+					if slices.ContainsFunc(harness.Ruleset(t, server.Host()),
+						func(s string) bool { return s == "table 1 other flags 0" }) {
 						t.Errorf("%s did not happen", attack.what)
 					}
 				}

@@ -21,15 +21,18 @@ func TestForeignQueueIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Registering binds the queue.
-	if err := foreign.RegisterWithErrorFunc(t.Context(), func(nfqueue.Attribute) int { return 0 }, func(error) int { return 0 }); err != nil {
+	if err := foreign.RegisterWithErrorFunc(t.Context(), func(nfqueue.Attribute) int { return 0 },
+		func(error) int { return 0 }); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { foreign.Close() })
 	before := snapshot(t, server.Host())
-	d := harness.Prepare(t, server.Host(), strings.Replace(harness.GatePolicy(), "count: 1", "base: 4300, count: 2", 1))
+	d := harness.Prepare(t, server.Host(),
+		strings.Replace(harness.GatePolicy(), "count: 1", "base: 4300, count: 2", 1))
 	said := d.Refuses(1)
 	// The holder is this process.
-	if !strings.Contains(said, "4301") || !regexp.MustCompile(fmt.Sprintf(`\b%d\b`, pid)).MatchString(said) {
+	if !strings.Contains(said, "4301") ||
+		!regexp.MustCompile(fmt.Sprintf(`\b%d\b`, pid)).MatchString(said) {
 		t.Errorf("it does not name queue 4301 and PID %d:\n%s", pid, said)
 	}
 	if diff := cmp.Diff(before, snapshot(t, server.Host())); diff != "" {

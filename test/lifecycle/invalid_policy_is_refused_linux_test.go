@@ -48,7 +48,8 @@ interfaces:
 	d.Start()
 	g.Expect(t, "enforced", harness.Filtered)
 	table, lift := harness.Ruleset(t, server.Host()), g.KeepTrying(t)
-	for _, text := range []string{invalid, harness.AllowAll + "settings: { nosuch: 1 }\n", "", "version: 1\n\tbroken"} {
+	for _, text := range []string{
+		invalid, harness.AllowAll + "settings: { nosuch: 1 }\n", "", "version: 1\n\tbroken"} {
 		d.Write(text)
 		said, code := d.Sgfw("reload")
 		if code != 3 || !strings.Contains(said, "policy.yaml") {

@@ -29,7 +29,8 @@ func TestKilledStaysClosed(t *testing.T) {
 	g.Expect(t, "enforced", harness.Filtered)
 	var sessions []harness.Session
 	for _, a := range harness.BothAddresses(server) {
-		c := harness.DialTCP(t, client.Host(), netip.AddrPort{}, harness.AddrPort(a, harness.GateEcho), harness.ArrivalTimeout)
+		c := harness.DialTCP(t, client.Host(), netip.AddrPort{}, harness.AddrPort(a, harness.GateEcho),
+			harness.ArrivalTimeout)
 		if c == nil || !harness.Talks(c) {
 			t.Fatalf("no session with %s", a)
 		}
@@ -54,7 +55,8 @@ func TestKilledStaysClosed(t *testing.T) {
 				}
 			}
 		}
-		if n, ok := harness.LookupNeighbour(t, server, harness.IP("192.0.2.77")); !ok || n.State != netlink.NUD_PERMANENT || n.HardwareAddr.String() != client.MAC().String() {
+		if n, ok := harness.LookupNeighbour(t, server, harness.IP("192.0.2.77")); !ok ||
+			n.State != netlink.NUD_PERMANENT || n.HardwareAddr.String() != client.MAC().String() {
 			t.Errorf("the static ARP entry is %v", n)
 		}
 

@@ -30,7 +30,8 @@ func foreignTable(t testing.TB, h *netlab.Host, refused uint16) {
 		Hooknum: nftables.ChainHookInput, Priority: nftables.ChainPriorityMangle,
 	})
 	set := &nftables.Set{Table: table, Name: "refused", KeyType: nftables.TypeInetService}
-	if err := c.AddSet(set, []nftables.SetElement{{Key: binaryutil.BigEndian.PutUint16(refused)}}); err != nil {
+	if err := c.AddSet(set, []nftables.SetElement{
+		{Key: binaryutil.BigEndian.PutUint16(refused)}}); err != nil {
 		t.Fatal(err)
 	}
 	c.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: []expr.Any{
@@ -63,7 +64,8 @@ func snapshot(t testing.TB, h *netlab.Host) (m machine) {
 	must(err)
 	for _, l := range links {
 		a := l.Attrs()
-		m.Links = append(m.Links, fmt.Sprintf("%s %d flags %v mtu %d queue %d promiscuous %d group %d", a.Name, a.Index, a.Flags, a.MTU, a.TxQLen, a.Promisc, a.Group))
+		m.Links = append(m.Links, fmt.Sprintf("%s %d flags %v mtu %d queue %d promiscuous %d group %d",
+			a.Name, a.Index, a.Flags, a.MTU, a.TxQLen, a.Promisc, a.Group))
 		addrs, err := h.Netlink().AddrList(l, netlink.FAMILY_ALL)
 		must(err)
 		for _, addr := range addrs {

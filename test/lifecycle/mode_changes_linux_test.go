@@ -17,7 +17,9 @@ func TestModeChanges(t *testing.T) {
 	host := harness.GatePolicy()
 	// The same lanes with the other machine as the guest: what the gate calls in
 	// is the guest's egress.
-	guest := harness.AsGuest(harness.PolicyOn("eth0", []string{harness.Allow("udp", harness.GateOut)}, []string{harness.Allow("udp", harness.GateIn), harness.Allow("udp", harness.GateEcho)}, "queues: { count: 1 }"), harness.BothAddresses(client)...)
+	guest := harness.AsGuest(harness.PolicyOn("eth0", []string{harness.Allow("udp", harness.GateOut)},
+		[]string{harness.Allow("udp", harness.GateIn), harness.Allow("udp", harness.GateEcho)},
+		"queues: { count: 1 }"), harness.BothAddresses(client)...)
 	pattern := strings.Replace(guest, "device: eth0", `device: "eth*"`, 1)
 	d := harness.Enforce(t, server.Host(), host)
 	lift := g.KeepTrying(t)

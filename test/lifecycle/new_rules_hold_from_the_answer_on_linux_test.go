@@ -47,7 +47,8 @@ func TestNewRulesHoldFromTheAnswerOn(t *testing.T) {
 	if err := d.Cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(harness.ArrivalTimeout); !strings.Contains(d.Log.String(), "policy.yaml:1:"); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(harness.ArrivalTimeout); !strings.Contains(d.Log.String(),
+		"policy.yaml:1:"); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Errorf("no word about the invalid policy\n%s", d.Log)
 			break

@@ -40,7 +40,8 @@ func TestOrderedStopLeavesTheMachineAsItWas(t *testing.T) {
 		g.Expect(t, "stopped", harness.Open)
 	}
 	far := harness.NewInbox(t, client.Host(), harness.AddrPort(client.IPv4(), 0))
-	if _, ok := refused.Receives(far.Send(t, harness.AddrPort(server.IPv4(), 9)), harness.SilenceTimeout); ok {
+	if _, ok := refused.Receives(far.Send(t, harness.AddrPort(server.IPv4(), 9)),
+		harness.SilenceTimeout); ok {
 		t.Error("the other tool's rule has no effect any more")
 	}
 }

@@ -17,16 +17,20 @@ func TestOrderedStopLosesNothing(t *testing.T) {
 		harness.EchoOn(t, server.Host(), harness.AddrPort(a, harness.GateEcho))
 	}
 	// Answers to what was asked before the start belong to no flow.
-	answers := strings.NewReplacer("ports: 1,", "ports: 32768-65535,").Replace(harness.Allow("udp", 1) + ", " + harness.Allow("tcp", 1))
-	d := harness.Prepare(t, server.Host(), strings.Replace(harness.GatePolicy(), "egress: [", "egress: ["+answers+", ", 1))
+	answers := strings.NewReplacer("ports: 1,",
+		"ports: 32768-65535,").Replace(harness.Allow("udp", 1) + ", " + harness.Allow("tcp", 1))
+	d := harness.Prepare(t, server.Host(),
+		strings.Replace(harness.GatePolicy(), "egress: [", "egress: ["+answers+", ", 1))
 	g.Expect(t, "before the start", harness.Open)
 	var pumps []*harness.EchoExchange
 	var streams []*harness.Transfer
 	for _, a := range harness.BothAddresses(server) {
 		for range 4 {
-			pumps = append(pumps, harness.StartEchoExchange(t, client.Host(), harness.AddrPort(a, harness.GateEcho), 0))
+			pumps = append(pumps, harness.StartEchoExchange(t, client.Host(),
+				harness.AddrPort(a, harness.GateEcho), 0))
 		}
-		streams = append(streams, harness.StartTransfer(t, client.Host(), harness.AddrPort(a, harness.GateEcho), 0))
+		streams = append(streams, harness.StartTransfer(t, client.Host(),
+			harness.AddrPort(a, harness.GateEcho), 0))
 	}
 	onward := func() {
 		t.Helper()

@@ -9,13 +9,16 @@ import (
 
 // gateAnd is gatePolicy with further rules.
 func gateAnd(ingress ...string) string {
-	return harness.PolicyWith(append([]string{harness.Allow("udp", harness.GateIn), harness.Allow("udp", harness.GateEcho), harness.Allow("tcp", harness.GateEcho)}, ingress...),
+	return harness.PolicyWith(append(
+		[]string{harness.Allow("udp", harness.GateIn), harness.Allow("udp", harness.GateEcho),
+			harness.Allow("tcp", harness.GateEcho)}, ingress...),
 		[]string{harness.Allow("udp", harness.GateOut)}, "queues: { count: 1 }")
 }
 
 // grouped adds groups to a policy.
 func grouped(text string, groups ...string) string {
-	return strings.Replace(text, "interfaces:\n", "  - "+strings.Join(groups, "\n  - ")+"\ninterfaces:\n", 1)
+	return strings.Replace(text, "interfaces:\n",
+		"  - "+strings.Join(groups, "\n  - ")+"\ninterfaces:\n", 1)
 }
 
 // hosts are n rules for tcp/22, each from a host of its own.

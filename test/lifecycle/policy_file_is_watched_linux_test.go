@@ -93,15 +93,18 @@ func TestWatch(t *testing.T) {
 	d.AtGeneration(t, "the same again", generation)
 
 	replace("version: 2\n")
-	for deadline := time.Now().Add(harness.ArrivalTimeout); d.Trial().Policy.Failure == nil; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(
+		harness.ArrivalTimeout); d.Trial().Policy.Failure == nil; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("status says nothing of the invalid file")
 		}
 	}
-	if f := d.Trial().Policy.Failure; f.By != "watch" || !strings.Contains(f.Message, "policy.yaml:1:") {
+	if f := d.Trial().Policy.Failure; f.By != "watch" ||
+		!strings.Contains(f.Message, "policy.yaml:1:") {
 		t.Errorf("the invalid file: %+v", f)
 	}
-	if out, code := d.Sgfw("status"); code != 0 || !strings.Contains(out, "by watch: ") || !strings.Contains(out, "the file says something else") {
+	if out, code := d.Sgfw("status"); code != 0 || !strings.Contains(out, "by watch: ") ||
+		!strings.Contains(out, "the file says something else") {
 		t.Errorf("status: exit %d\n%s", code, out)
 	}
 	g.Expect(t, "an invalid file", harness.Filtered)

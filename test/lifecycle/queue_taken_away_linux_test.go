@@ -23,7 +23,9 @@ func TestQueueTakenAway(t *testing.T) {
 
 func queueTakenAway(t *testing.T, driver string) {
 	_, server, g := harness.NewPair(t)
-	d := harness.Enforce(t, server.Host(), strings.Replace(harness.GatePolicy("queue_driver: "+driver), "count: 1", "base: 4310, count: 2", 1))
+	d := harness.Enforce(t, server.Host(),
+		strings.Replace(harness.GatePolicy("queue_driver: "+driver), "count: 1", "base: 4310, count: 2",
+			1))
 	g.Expect(t, "enforced", harness.Filtered)
 
 	s, began := g.DeniedTraffic(t), time.Now()
@@ -53,15 +55,18 @@ func queueTakenAway(t *testing.T, driver string) {
 	}
 	s.DropsAll("unbound", began, forever)
 	status := d.Status()
-	if status.State != "running" || status.Queues[0].Lost != 2 || status.Queues[1].Lost != 2 || len(status.Interference) == 0 {
+	if status.State != "running" || status.Queues[0].Lost != 2 || status.Queues[1].Lost != 2 ||
+		len(status.Interference) == 0 {
 		t.Errorf("status: %+v", status)
 	}
 
 	s, began = g.DeniedTraffic(t), time.Now()
 	release := d.Steal(t, 4311)
-	status = d.Becomes(t, "the thief to be noticed", func(s harness.StatusDocument) bool { return s.State == "degraded" })
+	status = d.Becomes(t, "the thief to be noticed",
+		func(s harness.StatusDocument) bool { return s.State == "degraded" })
 	closed := time.Now()
-	if said := strings.Join(status.Degraded, "\n"); !strings.Contains(said, "4311") || !strings.Contains(said, fmt.Sprint("PID ", pid)) {
+	if said := strings.Join(status.Degraded, "\n"); !strings.Contains(said, "4311") ||
+		!strings.Contains(said, fmt.Sprint("PID ", pid)) {
 		t.Errorf("it does not name queue 4311 and PID %d: %q", pid, said)
 	}
 	g.Expect(t, "stolen", harness.Shut)
@@ -74,14 +79,16 @@ func queueTakenAway(t *testing.T, driver string) {
 	s.DropsAll("stolen", closed, forever)
 	s, began = g.DeniedTraffic(t), time.Now()
 	release()
-	d.Becomes(t, "the queue to be bound", func(s harness.StatusDocument) bool { return s.State == "running" })
+	d.Becomes(t, "the queue to be bound",
+		func(s harness.StatusDocument) bool { return s.State == "running" })
 	g.Soon(t, "given back", harness.Filtered)
 	s.DropsAll("given back", began, forever)
 	if !mentions(d.Log.String(), "cannot be bound", fmt.Sprint(pid)) {
 		t.Errorf("the log does not name PID %d", pid)
 	}
 	d.Stop()
-	if got := harness.Queues(t, server.Host()); len(got) != 0 || ours(harness.Ruleset(t, server.Host())) {
+	if got := harness.Queues(t, server.Host()); len(got) != 0 ||
+		ours(harness.Ruleset(t, server.Host())) {
 		t.Errorf("left behind: queues %v", got)
 	}
 }

@@ -25,7 +25,8 @@ func TestQuotasAreMet(t *testing.T) {
 	}
 	// The rule that opens the gate is the last of all.
 	last := func(n4, n6 int) string {
-		return strings.Replace(full(n4, n6, harness.Allow("udp", harness.GateIn)), harness.Allow("udp", harness.GateIn)+", ", "", 1)
+		return strings.Replace(full(n4, n6, harness.Allow("udp", harness.GateIn)),
+			harness.Allow("udp", harness.GateIn)+", ", "", 1)
 	}
 	d := harness.Enforce(t, server.Host(), last(57, 57))
 	t.Run("60 of each", func(t *testing.T) {
@@ -39,7 +40,8 @@ func TestQuotasAreMet(t *testing.T) {
 		d.Write(last(57, 57))
 		for _, command := range [][]string{{"check", d.Config}, {"reload"}} {
 			out, code := d.Sgfw(command...)
-			if code != 0 || strings.Count(out, "notice: group \"state\" uses 60 of 60 ingress rules for IPv") != 2 {
+			if code != 0 || strings.Count(out,
+				"notice: group \"state\" uses 60 of 60 ingress rules for IPv") != 2 {
 				t.Errorf("sgfw %v: exit %d, want 0 and a notice for each family\n%s", command, code, out)
 			}
 		}
@@ -55,15 +57,18 @@ func TestQuotasAreMet(t *testing.T) {
 		parity.Proves(t, "Q9", "Q6")
 		d.Reload(last(97, 97) + "quotas: { rules_per_security_group: 100 }\n")
 		g.Expect(t, "100 rules of each family", harness.Filtered)
-		d.Rejects(t, last(97, 98)+"quotas: { rules_per_security_group: 100 }\n", "RulesPerSecurityGroupLimitExceeded")
-		d.Rejects(t, last(97, 97)+"quotas: { rules_per_security_group: 201 }\n", "InvalidParameterCombination")
+		d.Rejects(t, last(97, 98)+"quotas: { rules_per_security_group: 100 }\n",
+			"RulesPerSecurityGroupLimitExceeded")
+		d.Rejects(t, last(97, 97)+"quotas: { rules_per_security_group: 201 }\n",
+			"InvalidParameterCombination")
 		g.Expect(t, "101 rules of one", harness.Filtered)
 		var s harness.StatusDocument
 		d.Document(&s, "status")
 		if q := s.Quotas["rules_per_security_group"]; q.Used != 100 || q.Quota != 100 {
 			t.Errorf("status: %+v", s.Quotas)
 		}
-		d.Rejects(t, last(97, 97), "RulesPerSecurityGroupLimitExceeded", "RulesPerSecurityGroupLimitExceeded")
+		d.Rejects(t, last(97, 97), "RulesPerSecurityGroupLimitExceeded",
+			"RulesPerSecurityGroupLimitExceeded")
 		g.Expect(t, "the quota taken back", harness.Filtered)
 	})
 	t.Run("groups on an interface", func(t *testing.T) {
@@ -82,10 +87,13 @@ func TestQuotasAreMet(t *testing.T) {
 		g.Expect(t, "5 groups", harness.Filtered)
 		d.Rejects(t, attached(6), "SecurityGroupsPerInterfaceLimitExceeded")
 		g.Expect(t, "6 groups", harness.Filtered)
-		d.Reload(attached(16) + "quotas: { security_groups_per_interface: 16, rules_per_security_group: 62 }\n")
+		d.Reload(attached(16) + "quotas: { security_groups_per_interface: 16, " +
+			"rules_per_security_group: 62 }\n")
 		g.Expect(t, "16 groups", harness.Filtered)
-		d.Rejects(t, attached(16)+"quotas: { security_groups_per_interface: 17 }\n", "InvalidParameterValue")
-		d.Rejects(t, attached(16)+"quotas: { security_groups_per_interface: 16, rules_per_security_group: 63 }\n", "InvalidParameterCombination")
+		d.Rejects(t, attached(16)+"quotas: { security_groups_per_interface: 17 }\n",
+			"InvalidParameterValue")
+		d.Rejects(t, attached(16)+"quotas: { security_groups_per_interface: 16, "+
+			"rules_per_security_group: 63 }\n", "InvalidParameterCombination")
 		g.Expect(t, "17 groups", harness.Filtered)
 	})
 	t.Run("row 19: a list sized 20 with 3 entries", func(t *testing.T) {
@@ -93,10 +101,13 @@ func TestQuotasAreMet(t *testing.T) {
 		far := g.Far[0]
 		list := func(n int) string {
 			rules := slices.Concat(hosts(n, 4), []string{
-				fmt.Sprintf(`{ protocol: udp, ports: %d, prefix_lists: [office], ipv6_cidr_blocks: ["::/0"] }`, harness.GateIn),
+				fmt.Sprintf(`{ protocol: udp, ports: %d, prefix_lists: [office], ipv6_cidr_blocks: ["::/0"] }`,
+					harness.GateIn),
 			})
-			return harness.PolicyWith(rules, []string{harness.Allow("udp", harness.GateOut)}, "queues: { count: 1 }") +
-				fmt.Sprintf("prefix_lists: [{ name: office, max_entries: 20, entries: [{ cidr: 198.51.100.0/24 }, { cidr: %s/32 }, { cidr: 203.0.113.0/24 }] }]\n", far)
+			return harness.PolicyWith(rules, []string{harness.Allow("udp", harness.GateOut)},
+				"queues: { count: 1 }") +
+				fmt.Sprintf("prefix_lists: [{ name: office, max_entries: 20, entries: [{ cidr: "+
+					"198.51.100.0/24 }, { cidr: %s/32 }, { cidr: 203.0.113.0/24 }] }]\n", far)
 		}
 		d.Reload(list(40))
 		g.Expect(t, "40 rules and the list", harness.Filtered)
@@ -105,7 +116,8 @@ func TestQuotasAreMet(t *testing.T) {
 			t.Errorf("status: %+v", s.Groups)
 		}
 		var c harness.StatusDocument
-		if d.Document(&c, "check", d.Config); !cmp.Equal(c.Groups, s.Groups) || !cmp.Equal(c.Quotas, s.Quotas) {
+		if d.Document(&c, "check", d.Config); !cmp.Equal(c.Groups, s.Groups) ||
+			!cmp.Equal(c.Quotas, s.Quotas) {
 			t.Errorf("check counts %+v %+v, status %+v %+v", c.Groups, c.Quotas, s.Groups, s.Quotas)
 		}
 		if q := c.Quotas["prefix_list_entries"]; len(c.Quotas) != 5 || q.Used != 20 || q.Quota != 1000 {

@@ -17,13 +17,15 @@ func TestReloadDryRun(t *testing.T) {
 	client, server, g := harness.NewPair(t)
 	d := harness.Enforce(t, server.Host(), harness.GatePolicy())
 	harness.EchoOn(t, server.Host(), harness.AddrPort(server.IPv6(), harness.GateEcho))
-	c := harness.DialTCP(t, client.Host(), harness.Anywhere, harness.AddrPort(server.IPv6(), harness.GateEcho), harness.ArrivalTimeout)
+	c := harness.DialTCP(t, client.Host(), harness.Anywhere,
+		harness.AddrPort(server.IPv6(), harness.GateEcho), harness.ArrivalTimeout)
 	if c == nil || !harness.Talks(c) {
 		t.Fatal("no session")
 	}
 	defer c.Close()
 	before := d.Trial().Policy.Generation
-	d.Write(strings.ReplaceAll(turned, fmt.Sprint("protocol: tcp, ports: ", harness.GateEcho), fmt.Sprint("protocol: tcp, ports: ", 9)))
+	d.Write(strings.ReplaceAll(turned, fmt.Sprint("protocol: tcp, ports: ", harness.GateEcho),
+		fmt.Sprint("protocol: tcp, ports: ", 9)))
 	var doc struct {
 		DryRun     bool `json:"dry_run"`
 		Generation uint64
@@ -42,14 +44,16 @@ func TestReloadDryRun(t *testing.T) {
 	}
 	found := false
 	for _, f := range doc.Orphans.Flows {
-		found = found || f.Protocol == "tcp" && f.Remote == c.LocalAddr().String() && f.Local == c.RemoteAddr().String()
+		found = found || f.Protocol == "tcp" && f.Remote == c.LocalAddr().String() &&
+			f.Local == c.RemoteAddr().String()
 	}
 	if !found {
 		t.Errorf("the live session is not among the orphans: %+v", doc.Orphans)
 	}
 	out := d.Must(t, 0, "reload", "--dry-run", "--confirm", "5s")
 	for _, want := range []string{
-		fmt.Sprintf("  - group state: ingress udp %d 0.0.0.0/0 (sgr-", harness.GateIn), fmt.Sprintf("  + group state: ingress udp %d 0.0.0.0/0 (sgr-", harness.GateInNever),
+		fmt.Sprintf("  - group state: ingress udp %d 0.0.0.0/0 (sgr-", harness.GateIn),
+		fmt.Sprintf("  + group state: ingress udp %d 0.0.0.0/0 (sgr-", harness.GateInNever),
 		"dry run: generation", "on trial for 5s", "orphans: ", "SSH guard: ",
 	} {
 		if !strings.Contains(out, want) {
@@ -76,10 +80,12 @@ func TestReloadDryRun(t *testing.T) {
 	}
 	defer s.Close()
 	d.Write(harness.GatePolicy())
-	if out := d.Must(t, 5, "reload", "--dry-run"); !strings.Contains(out, client.IPv4().String()) || !strings.Contains(out, "dry run: ") {
+	if out := d.Must(t, 5, "reload", "--dry-run"); !strings.Contains(out, client.IPv4().String()) ||
+		!strings.Contains(out, "dry run: ") {
 		t.Errorf("it does not say who would be locked out, or not the rest:\n%s", out)
 	}
-	if out := d.Must(t, 0, "reload", "--dry-run", "--force"); !strings.Contains(out, client.IPv4().String()) {
+	if out := d.Must(t, 0, "reload", "--dry-run", "--force"); !strings.Contains(out,
+		client.IPv4().String()) {
 		t.Errorf("with --force it does not say who would be locked out:\n%s", out)
 	}
 	if !harness.Connects(t, client.Host(), harness.Anywhere, ssh, harness.ArrivalTimeout) {

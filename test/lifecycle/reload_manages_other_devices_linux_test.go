@@ -20,7 +20,8 @@ func TestReloadManagesOtherDevices(t *testing.T) {
 	other := harness.GateOn([]string{"other0"})
 	d := harness.Enforce(t, server.Host(), harness.GatePolicy())
 	for _, a := range harness.BothAddresses(server) {
-		pumps = append(pumps, harness.StartEchoExchange(t, client.Host(), harness.AddrPort(a, harness.GateEcho), 100*time.Microsecond))
+		pumps = append(pumps, harness.StartEchoExchange(t, client.Host(),
+			harness.AddrPort(a, harness.GateEcho), 100*time.Microsecond))
 	}
 	for range 5 {
 		g.Expect(t, "managed", harness.Filtered)

@@ -81,7 +81,8 @@ func TestRenamedUnderTraffic(t *testing.T) {
 		s, began := g.DeniedTraffic(t), time.Now()
 		harness.Unplug(t, near, "late0")
 		if err := near.Netlink().LinkAdd(&netlink.Veth{
-			LinkAttrs: netlink.LinkAttrs{Name: "late0", Index: index}, PeerName: "far0", PeerNamespace: netlink.NsFd(far.NetNS()),
+			LinkAttrs: netlink.LinkAttrs{Name: "late0", Index: index}, PeerName: "far0",
+			PeerNamespace: netlink.NsFd(far.NetNS()),
 		}); err != nil {
 			t.Fatal(err)
 		}

@@ -17,7 +17,8 @@ func TestRollBackKeepsFlows(t *testing.T) {
 	harness.EchoOn(t, server.Host(), on)
 	d := harness.Enforce(t, server.Host(), harness.GatePolicy())
 	g.Expect(t, "before", harness.Filtered)
-	d.Write(strings.Replace(harness.GatePolicy(), "ingress: [", "ingress: ["+harness.Allow("tcp", harness.Inward)+", ", 1))
+	d.Write(strings.Replace(harness.GatePolicy(), "ingress: [",
+		"ingress: ["+harness.Allow("tcp", harness.Inward)+", ", 1))
 	d.Must(t, 0, "reload", "--confirm", "60s")
 	dial := func() net.Conn {
 		t.Helper()
@@ -29,7 +30,8 @@ func TestRollBackKeepsFlows(t *testing.T) {
 		return c
 	}
 	c := dial()
-	if out := d.Must(t, 0, "rollback"); !strings.Contains(out, "1 live flow") || !strings.Contains(out, "on without a rule") {
+	if out := d.Must(t, 0, "rollback"); !strings.Contains(out, "1 live flow") ||
+		!strings.Contains(out, "on without a rule") {
 		t.Errorf("rollback does not tell of the orphan:\n%s", out)
 	}
 	g.Expect(t, "rolled back", harness.Filtered)

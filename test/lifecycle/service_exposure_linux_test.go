@@ -13,7 +13,8 @@ func TestServiceExposure(t *testing.T) {
 	if _, err := exec.LookPath("systemd-analyze"); err != nil {
 		t.Skip("systemd-analyze is not installed")
 	}
-	out, err := exec.Command("systemd-analyze", "security", "--offline=true", "--threshold=19", serviceFile).CombinedOutput()
+	out, err := exec.Command("systemd-analyze", "security", "--offline=true", "--threshold=19",
+		serviceFile).CombinedOutput()
 	if err != nil {
 		t.Errorf("systemd-analyze security: %v\n%s", err, out)
 	}

@@ -29,7 +29,8 @@ func TestServiceSandbox(t *testing.T) {
 	}
 	_, server, g := harness.NewPair(t)
 	// With what asks the system for more than the defaults do.
-	limited := strings.Replace(harness.GatePolicy("watch: true"), "count: 1", "count: 1, balance: pinned", 1)
+	limited := strings.Replace(harness.GatePolicy("watch: true"), "count: 1",
+		"count: 1, balance: pinned", 1)
 	d := harness.Prepare(t, server.Host(), limited)
 	own := filepath.Dir(d.Config)
 	d.Through = self
@@ -53,7 +54,8 @@ func TestServiceSandbox(t *testing.T) {
 	if fi, err := os.Stat(d.Socket); err != nil {
 		t.Error(err)
 	} else if gid := fi.Sys().(*syscall.Stat_t).Gid; gid != serviceGroup || fi.Mode().Perm() != 0o660 {
-		t.Errorf("the socket belongs to group %d with mode %o, want %d and 660", gid, fi.Mode().Perm(), serviceGroup)
+		t.Errorf("the socket belongs to group %d with mode %o, want %d and 660", gid, fi.Mode().Perm(),
+			serviceGroup)
 	}
 
 	// ExecReload= runs in the same sandbox.
@@ -68,13 +70,16 @@ func TestServiceSandbox(t *testing.T) {
 	d.Sgfw("reload")
 	g.Expect(t, "reloaded again", harness.Filtered)
 
-	if out, code := d.Sgfw("status"); code != 0 || !strings.Contains(out, "running") || strings.Contains(out, "denied") {
+	if out, code := d.Sgfw("status"); code != 0 || !strings.Contains(out, "running") ||
+		strings.Contains(out, "denied") {
 		t.Errorf("status: exit %d\n%s", code, out)
 	}
-	if strings.Contains(d.Log.String(), "not permitted") || strings.Contains(d.Log.String(), "denied") {
+	if strings.Contains(d.Log.String(), "not permitted") ||
+		strings.Contains(d.Log.String(), "denied") {
 		t.Errorf("the sandbox is in the way:\n%s", d.Log)
 	}
-	for end := time.Now().Add(harness.ArrivalTimeout); d.Beats.Load() == 0; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(harness.ArrivalTimeout); d.Beats.Load() == 0; time.Sleep(
+		10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("the watchdog is not fed")
 		}

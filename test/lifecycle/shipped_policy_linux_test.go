@@ -27,7 +27,8 @@ func TestShippedPolicy(t *testing.T) {
 		defer harness.EchoTCP(t, to.Host(), at).Close()
 		return harness.Connects(t, from.Host(), netip.AddrPort{}, at, wait)
 	}
-	if !reaches(client, server, 7001, harness.ArrivalTimeout) || !reaches(server, client, 7001, harness.ArrivalTimeout) {
+	if !reaches(client, server, 7001, harness.ArrivalTimeout) ||
+		!reaches(server, client, 7001, harness.ArrivalTimeout) {
 		t.Error("the policy as it is shipped filters")
 	}
 	before, after, ok := strings.Cut(string(text), "\ninterfaces: []\n")

@@ -13,10 +13,12 @@ func TestSSHGuardKnowsItsCaller(t *testing.T) {
 	t.Parallel()
 	_, server, g := harness.NewPair(t)
 	d := harness.Prepare(t, server.Host(), harness.GatePolicy())
-	for _, connection := range []string{"192.0.2.1 50000 192.0.2.2 22", "2001:db8::1 50000 2001:db8::2 2222"} {
+	for _, connection := range []string{
+		"192.0.2.1 50000 192.0.2.2 22", "2001:db8::1 50000 2001:db8::2 2222"} {
 		d.Env = []string{"SSH_CONNECTION=" + connection}
 		said := d.Refuses(5)
-		if client, _, _ := strings.Cut(connection, " "); !strings.Contains(said, client) || !strings.Contains(said, "eth0") {
+		if client, _, _ := strings.Cut(connection, " "); !strings.Contains(said, client) ||
+			!strings.Contains(said, "eth0") {
 			t.Errorf("it does not name %s and eth0:\n%s", client, said)
 		}
 	}

@@ -23,19 +23,22 @@ func TestSSHGuard(t *testing.T) {
 			peer := harness.BothAddresses(client)[i]
 			// Whoever listens on port 22 is taken for an SSH server.
 			harness.EchoOn(t, server.Host(), harness.AddrPort(harness.BothAddresses(server)[i], 22))
-			c := harness.DialTCP(t, client.Host(), netip.AddrPort{}, harness.AddrPort(harness.BothAddresses(server)[i], 22), harness.ArrivalTimeout)
+			c := harness.DialTCP(t, client.Host(), netip.AddrPort{},
+				harness.AddrPort(harness.BothAddresses(server)[i], 22), harness.ArrivalTimeout)
 			if c == nil || !harness.Talks(c) {
 				t.Fatal("no session")
 			}
 			defer c.Close()
-			admits := harness.SshPolicy([]string{`cidr_blocks: [192.0.2.1/32]`, `ipv6_cidr_blocks: ["2001:db8::1/128"]`}[i])
+			admits := harness.SshPolicy([]string{
+				`cidr_blocks: [192.0.2.1/32]`, `ipv6_cidr_blocks: ["2001:db8::1/128"]`}[i])
 			// It admits the other family and the address beside the client's.
 			refuses := []string{harness.GatePolicy(), harness.SshPolicy([]string{
 				`cidr_blocks: [192.0.2.2/32], ipv6_cidr_blocks: ["::/0"]`,
 				`ipv6_cidr_blocks: ["2001:db8::2/128"], cidr_blocks: [0.0.0.0/0]`}[i])}
 			names := func(said string) {
 				t.Helper()
-				if !strings.Contains(said, peer.String()) || !strings.Contains(said, "eth0") || !strings.Contains(said, "--force") {
+				if !strings.Contains(said, peer.String()) || !strings.Contains(said, "eth0") ||
+					!strings.Contains(said, "--force") {
 					t.Errorf("it does not name %s, eth0 and --force:\n%s", peer, said)
 				}
 			}
@@ -65,13 +68,15 @@ func TestSSHGuard(t *testing.T) {
 				if !harness.Talks(c) {
 					t.Fatal("the session died of a refused reload")
 				}
-				if !harness.Connects(t, client.Host(), netip.AddrPort{}, harness.AddrPort(harness.BothAddresses(server)[i], 22), harness.ArrivalTimeout) {
+				if !harness.Connects(t, client.Host(), netip.AddrPort{},
+					harness.AddrPort(harness.BothAddresses(server)[i], 22), harness.ArrivalTimeout) {
 					t.Error("a new session does not come about after a refused reload")
 				}
 			}
 			d.Reload(refuses[0], "--force")
 			g.Expect(t, "reload forced", harness.Filtered)
-			if harness.Connects(t, client.Host(), netip.AddrPort{}, harness.AddrPort(harness.BothAddresses(server)[i], 22), harness.SilenceTimeout) {
+			if harness.Connects(t, client.Host(), netip.AddrPort{},
+				harness.AddrPort(harness.BothAddresses(server)[i], 22), harness.SilenceTimeout) {
 				t.Error("a new session comes about although no rule admits it")
 			}
 			d.Stop()

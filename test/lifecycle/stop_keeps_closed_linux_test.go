@@ -19,10 +19,12 @@ func TestStopKeepsClosed(t *testing.T) {
 			t.Parallel()
 			_, server, g := harness.NewPair(t)
 			before := harness.Ruleset(t, server.Host())
-			d := harness.Enforce(t, server.Host(), harness.GatePolicy("on_stop: keep", "on_failure: { gone: "+gone+" }"))
+			d := harness.Enforce(t, server.Host(),
+				harness.GatePolicy("on_stop: keep", "on_failure: { gone: "+gone+" }"))
 			g.Expect(t, "enforced", harness.Filtered)
 			lift := g.KeepTrying(t)
-			if out, code := d.Sgfw("cleanup"); code != 5 || !strings.Contains(out, fmt.Sprint(d.Cmd.Process.Pid)) {
+			if out, code := d.Sgfw("cleanup"); code != 5 ||
+				!strings.Contains(out, fmt.Sprint(d.Cmd.Process.Pid)) {
 				t.Errorf("cleanup of a living daemon: exit %d, want 5 and its PID\n%s", code, out)
 			}
 			if out, code := d.Sgfw("cleanup", "--force"); code != 5 {

@@ -20,7 +20,8 @@ func TestTrialOfAClientThatIsGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	const body = `{"force":false,"confirm_seconds":5}`
-	fmt.Fprintf(c, "POST /v1/reload HTTP/1.1\r\nHost: sgfw\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	fmt.Fprintf(c, "POST /v1/reload HTTP/1.1\r\nHost: sgfw\r\nContent-Length: %d\r\n\r\n%s", len(body),
+		body)
 	c.Close()
 	g.Turn()
 	g.Soon(t, "on trial", harness.Filtered)

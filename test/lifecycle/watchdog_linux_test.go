@@ -19,7 +19,8 @@ import (
 func TestWatchdog(t *testing.T) {
 	t.Parallel()
 	client, server, _ := harness.NewPair(t)
-	open, shut := harness.AddrPort(harness.BothAddresses(server)[0], 7001), harness.AddrPort(harness.BothAddresses(server)[0], 7002)
+	open, shut := harness.AddrPort(harness.BothAddresses(server)[0], 7001),
+		harness.AddrPort(harness.BothAddresses(server)[0], 7002)
 	harness.EchoTCP(t, server.Host(), open)
 	harness.EchoTCP(t, server.Host(), shut)
 	enforced := func(when string) {
@@ -31,7 +32,8 @@ func TestWatchdog(t *testing.T) {
 			t.Errorf("%s: what no rule permits passes", when)
 		}
 	}
-	d := harness.Prepare(t, server.Host(), harness.PolicyOn("eth0", []string{harness.Allow("tcp", 7001)}, nil, "queues: { count: 2 }"))
+	d := harness.Prepare(t, server.Host(),
+		harness.PolicyOn("eth0", []string{harness.Allow("tcp", 7001)}, nil, "queues: { count: 2 }"))
 	const look = 500 * time.Millisecond
 	d.Env = []string{fmt.Sprintf("WATCHDOG_USEC=%d", (4 * look).Microseconds())}
 	d.Start()
@@ -52,7 +54,8 @@ func TestWatchdog(t *testing.T) {
 	}
 	// Neither of them may be between two reads just now.
 	var loops []int
-	for deadline := time.Now().Add(harness.ArrivalTimeout); len(loops) != 2; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(harness.ArrivalTimeout); len(loops) != 2; time.Sleep(
+		time.Millisecond) {
 		var err error
 		if loops, err = threads.In(d.Cmd.Process.Pid, unix.SYS_RECVMMSG); err != nil {
 			t.Fatal(err)
@@ -70,7 +73,8 @@ func TestWatchdog(t *testing.T) {
 	if beatsWithin(3 * look) {
 		t.Error("one of two loops stands still, and the watchdog is fed")
 	}
-	if out, code := d.Sgfw("status"); code != 0 || !strings.Contains(out, "degraded") || !strings.Contains(out, "stand still") {
+	if out, code := d.Sgfw("status"); code != 0 || !strings.Contains(out, "degraded") ||
+		!strings.Contains(out, "stand still") {
 		t.Errorf("status beside a loop that stands still: exit %d\n%s", code, out)
 	}
 	resume()
@@ -81,7 +85,8 @@ func TestWatchdog(t *testing.T) {
 	if out, _ := d.Sgfw("status"); strings.Contains(out, "degraded") {
 		t.Errorf("status when every loop goes round again:\n%s", out)
 	}
-	if log := d.Log.String(); !strings.Contains(log, "stands still") || !strings.Contains(log, "served again") {
+	if log := d.Log.String(); !strings.Contains(log, "stands still") ||
+		!strings.Contains(log, "served again") {
 		t.Errorf("the log does not tell of it:\n%s", log)
 	}
 }

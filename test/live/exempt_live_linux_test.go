@@ -26,7 +26,10 @@ func TestExemptLive(t *testing.T) {
 		network string
 		at      netip.AddrPort
 	}{
-		{"tcp", harness.ParseAddrPort("169.254.169.254:80")}, {"tcp", harness.ParseAddrPort("[fd00:ec2::254]:80")}, {"udp", harness.ParseAddrPort("169.254.169.123:123")}, {"udp", harness.ParseAddrPort("[fd00:ec2::123]:123")},
+		{"tcp", harness.ParseAddrPort("169.254.169.254:80")},
+		{"tcp", harness.ParseAddrPort("[fd00:ec2::254]:80")},
+		{"udp", harness.ParseAddrPort("169.254.169.123:123")},
+		{"udp", harness.ParseAddrPort("[fd00:ec2::123]:123")},
 	}
 	for _, a := range asked {
 		harness.EchoOn(t, client.Host(), a.at)
@@ -59,7 +62,8 @@ func TestExemptLive(t *testing.T) {
 		t.Helper()
 		var list []harness.Attempt
 		for _, a := range asked {
-			list = append(list, harness.Expect(want, harness.Exchange(t, when, server.Host(), a.network, netip.Addr{}, a.at)))
+			list = append(list, harness.Expect(want,
+				harness.Exchange(t, when, server.Host(), a.network, netip.Addr{}, a.at)))
 		}
 		harness.Run(t, list)
 	}
@@ -78,7 +82,9 @@ func TestExemptLive(t *testing.T) {
 	goOn("by nothing", ruled, met)
 	var over []harness.Attempt
 	for _, s := range unmet {
-		over = append(over, harness.Drops(harness.Attempt{What: s.What + ", by nothing", Try: func(time.Duration) bool { return !s.Dead() }}))
+		over = append(over, harness.Drops(
+			harness.Attempt{What: s.What + ", by nothing",
+				Try: func(time.Duration) bool { return !s.Dead() }}))
 	}
 	harness.Run(t, over)
 	d.Reload(exempt)

@@ -49,7 +49,8 @@ const (
 	liveAccesses
 )
 
-var accessNames = [...]string{"by CIDR", "for everybody", "by prefix list", "by group", "without a rule"}
+var accessNames = [...]string{
+	"by CIDR", "for everybody", "by prefix list", "by group", "without a rule"}
 
 // widePorts lie above those of the other rules, which everybody would be part of.
 const widePorts = 1000
@@ -113,7 +114,8 @@ func (f *liveFlow) asked(fromOpener bool) int {
 
 // between are the source and the destination of a packet.
 func (f *liveFlow) between(fromOpener bool) (src, dst netip.AddrPort) {
-	src, dst = harness.AddrPort(f.ends[0], f.asked(!f.near)), harness.AddrPort(f.ends[1], f.asked(f.near))
+	src, dst = harness.AddrPort(f.ends[0], f.asked(!f.near)),
+		harness.AddrPort(f.ends[1], f.asked(f.near))
 	if f.fromNear(fromOpener) {
 		return src, dst
 	}
@@ -220,22 +222,26 @@ func newLiveLab(t *testing.T, policy string) *liveLab {
 	link := func(side, dev string, n int) netlab.LinkSpec {
 		prefix := func(host int) []netip.Prefix {
 			return []netip.Prefix{
-				netip.MustParsePrefix(fmt.Sprintf("192.0.2.%d/28", 16*n+host)), netip.MustParsePrefix(fmt.Sprintf("2001:db8:%d::%d/64", n, host)),
+				netip.MustParsePrefix(fmt.Sprintf("192.0.2.%d/28", 16*n+host)),
+				netip.MustParsePrefix(fmt.Sprintf("2001:db8:%d::%d/64", n, host)),
 			}
 		}
 		return netlab.LinkSpec{
-			A: netlab.End{Host: side, Dev: "eth0", Addrs: prefix(2)}, B: netlab.End{Host: "fw", Dev: dev, Addrs: prefix(1)},
+			A:          netlab.End{Host: side, Dev: "eth0", Addrs: prefix(2)},
+			B:          netlab.End{Host: "fw", Dev: dev, Addrs: prefix(1)},
 			Neighbours: netlab.NeighboursStatic, Offload: netlab.OffloadOff,
 		}
 	}
 	fw := netlab.HostSpec{Name: "fw", Forward: true}
 	for side := range 2 {
-		for i, via := range []string{fmt.Sprintf("192.0.2.%d", 16*side+2), fmt.Sprintf("2001:db8:%d::2", side)} {
+		for i, via := range []string{fmt.Sprintf("192.0.2.%d", 16*side+2),
+			fmt.Sprintf("2001:db8:%d::2", side)} {
 			fw.Routes = append(fw.Routes, netlab.Route{Dst: liveNets[side][i], Via: harness.IP(via)})
 		}
 	}
 	leaf := func(name string, n int) netlab.HostSpec {
-		return netlab.HostSpec{Name: name, Routes: netlab.DefaultRoutes(harness.IP(fmt.Sprintf("192.0.2.%d", 16*n+1)))}
+		return netlab.HostSpec{Name: name,
+			Routes: netlab.DefaultRoutes(harness.IP(fmt.Sprintf("192.0.2.%d", 16*n+1)))}
 	}
 	lab := labtest.New(t, netlab.Topology{
 		Hosts: []netlab.HostSpec{fw, leaf("near", 0), leaf("far", 1)},
@@ -293,13 +299,15 @@ func (l *liveLab) send(t *testing.T, when string, probes []liveProbe) {
 		for side := range last {
 			last[side] = l.sent
 			l.put(t, side == 0, func(content []byte) []byte {
-				from, to := harness.AddrPort(liveAddr(side, 0, 99, 1), livePort), harness.AddrPort(liveAddr(1-side, 0, 99, 1), livePort)
+				from, to := harness.AddrPort(liveAddr(side, 0, 99, 1), livePort),
+					harness.AddrPort(liveAddr(1-side, 0, 99, 1), livePort)
 				return wire.UDP(from, to, content)
 			})
 		}
 		for side, n := range last {
 			to := l.sees[1-side]
-			got, err := to.Until(labtest.Within(t, harness.ArrivalTimeout), func(p netlab.Packet) bool { return liveNumber(p.Bytes) == n })
+			got, err := to.Until(labtest.Within(t, harness.ArrivalTimeout),
+				func(p netlab.Packet) bool { return liveNumber(p.Bytes) == n })
 			if err != nil {
 				t.Fatalf("%s: what passes in any case did not arrive: %v", when, err)
 			}

@@ -58,8 +58,10 @@ func (l *liveLab) open(t *testing.T, when string, w liveWorld, p *livePolicy) (o
 }
 
 // says is the next packet of a flow. The numbers of TCP are taken now.
-func (l *liveLab) says(p *livePolicy, f *liveFlow, fromOpener bool, nth int, what string) liveProbe {
-	probe := liveProbe{what: fmt.Sprintf("%s %s, packet of the opener: %t", what, f, fromOpener), fromNear: f.fromNear(fromOpener), pass: p.passes(f, fromOpener)}
+func (l *liveLab) says(p *livePolicy, f *liveFlow, fromOpener bool, nth int,
+	what string) liveProbe {
+	probe := liveProbe{what: fmt.Sprintf("%s %s, packet of the opener: %t", what, f, fromOpener),
+		fromNear: f.fromNear(fromOpener), pass: p.passes(f, fromOpener)}
 	g := *f
 	probe.packet = func(content []byte) []byte { return g.packet(fromOpener, nth, content) }
 	if probe.pass {
@@ -82,7 +84,8 @@ func (l *liveLab) goOn(t *testing.T, when string, p *livePolicy, flows []*liveFl
 		for _, opener := range []bool{true, false} {
 			g := *f
 			probes = append(probes, liveProbe{
-				what: fmt.Sprintf("error about %s, to the opener: %t", f, opener), fromNear: !f.fromNear(opener), pass: p.relates(f),
+				what:     fmt.Sprintf("error about %s, to the opener: %t", f, opener),
+				fromNear: !f.fromNear(opener), pass: p.relates(f),
 				packet: func(content []byte) []byte {
 					_, dst := g.between(opener)
 					return wire.TooBig(dst.Addr(), 1400, g.packet(opener, later, content))
@@ -117,7 +120,8 @@ func (l *liveLab) keys(list []harness.ListedFlow, ours map[string]bool) (out []s
 
 // lists says which flows a reload must name: those that go on without a rule, and
 // those that end.
-func lists(flows []*liveFlow, before, after *livePolicy) (orphans, cut []string, ours map[string]bool) {
+func lists(flows []*liveFlow, before, after *livePolicy) (orphans, cut []string,
+	ours map[string]bool) {
 	ours = make(map[string]bool)
 	permitted := func(p *livePolicy, f *liveFlow, e *liveEntry) bool {
 		return p.permits(p.ingress(f.fromNear(e.byOpener)), f.protocol(), f.peer(p), f.asked(e.byOpener))
@@ -132,7 +136,8 @@ func lists(flows []*liveFlow, before, after *livePolicy) (orphans, cut []string,
 			case e.tracked && held && !permitted(after, f, e):
 				orphans = append(orphans, key)
 			case e.tracked && !held && !(before.managed() && home != before.home()),
-				!e.tracked && !(held && permitted(after, f, e)) && before.managed() && home == before.home() && permitted(before, f, e):
+				!e.tracked && !(held && permitted(after, f, e)) && before.managed() && home == before.home() &&
+					permitted(before, f, e):
 				cut = append(cut, key)
 			}
 		}
@@ -158,10 +163,12 @@ func (l *liveLab) change(t *testing.T, when string, before, after *livePolicy, f
 			t.Fatal(err)
 		}
 		if got := l.keys(a.Orphans.Flows, ours); !slices.Equal(got, orphans) {
-			t.Errorf("%s: reload %s: orphans\n%s\nwant\n%s", when, request, strings.Join(got, "\n"), strings.Join(orphans, "\n"))
+			t.Errorf("%s: reload %s: orphans\n%s\nwant\n%s", when, request, strings.Join(got, "\n"),
+				strings.Join(orphans, "\n"))
 		}
 		if got := l.keys(a.Cut.Flows, ours); !slices.Equal(got, cut) {
-			t.Errorf("%s: reload %s: cut\n%s\nwant\n%s", when, request, strings.Join(got, "\n"), strings.Join(cut, "\n"))
+			t.Errorf("%s: reload %s: cut\n%s\nwant\n%s", when, request, strings.Join(got, "\n"),
+				strings.Join(cut, "\n"))
 		}
 		if changes == "" {
 			changes = string(a.Changes)
@@ -176,7 +183,8 @@ func (w liveWorld) changes(t *testing.T) {
 	base := w.policy()
 	l := newLiveLab(t, base.text())
 	harness.EchoOn(t, l.sides[1].Host(), harness.AddrPort(pumpEnds[1], pumpPort))
-	beside := harness.StartEchoExchange(t, l.sides[0].Host(), harness.AddrPort(pumpEnds[1], pumpPort), time.Millisecond)
+	beside := harness.StartEchoExchange(t, l.sides[0].Host(), harness.AddrPort(pumpEnds[1], pumpPort),
+		time.Millisecond)
 	for i, c := range liveChanges {
 		if c.hosts && w.guest {
 			continue

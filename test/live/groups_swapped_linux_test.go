@@ -23,7 +23,8 @@ func attached(groups string, opens map[string][]int) string {
 		for _, p := range opens[name] {
 			rules = append(rules, harness.Allow("tcp", p))
 		}
-		fmt.Fprintf(&b, "  - { name: %s, description: One of several, ingress: [%s], egress: [] }\n", name, strings.Join(rules, ", "))
+		fmt.Fprintf(&b, "  - { name: %s, description: One of several, ingress: [%s], egress: [] }\n",
+			name, strings.Join(rules, ", "))
 	}
 	b.WriteString("interfaces:\n  - { device: eth0, security_groups: [" + groups + "] }\n")
 	return b.String()
@@ -43,14 +44,23 @@ func TestGroupsSwapped(t *testing.T) {
 	d := harness.Enforce(t, server.Host(), attached("SSH, Web", opens))
 	harness.BothFamilies(t, client, server, func(t *testing.T, near, far netip.Addr) {
 		d.Reload(attached("SSH, Web", opens))
-		logins, pages := harness.Accepting(t, server.Host(), harness.AddrPort(far, ssh)), harness.Accepting(t, server.Host(), harness.AddrPort(far, web))
+		logins, pages := harness.Accepting(t, server.Host(), harness.AddrPort(far, ssh)),
+			harness.Accepting(t, server.Host(), harness.AddrPort(far, web))
 		admin := harness.Connect(t, d, client.Host(), harness.AddrPort(far, ssh), logins)
 		browser := harness.Connect(t, d, client.Host(), harness.AddrPort(far, web), pages)
 		fresh := func(when string, login, page bool) {
 			t.Helper()
 			harness.Run(t, []harness.Attempt{
-				harness.Expect(harness.PassIf(login), harness.Attempt{What: "a new login, " + when, Try: func(w time.Duration) bool { return reaches(t, client.Host(), harness.AddrPort(far, ssh), w) }}),
-				harness.Expect(harness.PassIf(page), harness.Attempt{What: "a new page, " + when, Try: func(w time.Duration) bool { return reaches(t, client.Host(), harness.AddrPort(far, web), w) }}),
+				harness.Expect(harness.PassIf(login),
+					harness.Attempt{What: "a new login, " + when,
+						Try: func(w time.Duration) bool {
+							return reaches(t, client.Host(), harness.AddrPort(far, ssh), w)
+						}}),
+				harness.Expect(harness.PassIf(page),
+					harness.Attempt{What: "a new page, " + when,
+						Try: func(w time.Duration) bool {
+							return reaches(t, client.Host(), harness.AddrPort(far, web), w)
+						}}),
 			})
 		}
 		fresh("both groups", true, true)

@@ -22,7 +22,8 @@ func TestMemberAddressMoves(t *testing.T) {
 	lab := labtest.New(t, netlab.Router())
 	client, fw := lab.Host("client").Device("eth0"), lab.Host("fw")
 	rules := harness.Allow("tcp", harness.Inward) + ", " + harness.Allow("udp", harness.Inward)
-	byGroup := strings.ReplaceAll(rules, `cidr_blocks: [0.0.0.0/0], ipv6_cidr_blocks: ["::/0"]`, `security_groups: [router]`)
+	byGroup := strings.ReplaceAll(rules, `cidr_blocks: [0.0.0.0/0], ipv6_cidr_blocks: ["::/0"]`,
+		`security_groups: [router]`)
 	d := harness.Enforce(t, fw, `
 version: 1
 security_groups:
@@ -40,13 +41,15 @@ interfaces:
 	var pumps []*harness.EchoExchange
 	for i, near := range harness.BothAddresses(client) {
 		prefix := []string{"198.51.100.77/32", "2001:db8:2::77/128"}[i]
-		e := end{near, harness.BothAddresses(fw.Device("eth1"))[i], netip.MustParsePrefix(prefix).Addr(), prefix}
+		e := end{near, harness.BothAddresses(fw.Device("eth1"))[i], netip.MustParsePrefix(prefix).Addr(),
+			prefix}
 		harness.AddAddr(t, fw, "lo", prefix) // where it belongs to no group
 		harness.Echoes(t, client.Host(), near, harness.Inward)
 		harness.Echoes(t, fw, e.first, harness.Inward)
 		harness.Echoes(t, fw, e.second, harness.Inward)
 		both = append(both, e)
-		pumps = append(pumps, harness.StartEchoExchange(t, client.Host(), harness.AddrPort(e.first, harness.Inward), time.Millisecond))
+		pumps = append(pumps, harness.StartEchoExchange(t, client.Host(),
+			harness.AddrPort(e.first, harness.Inward), time.Millisecond))
 	}
 	fresh := func(member bool) {
 		t.Helper()
@@ -54,10 +57,16 @@ interfaces:
 		for _, e := range both {
 			for _, network := range []string{"tcp", "udp"} {
 				list = append(list,
-					harness.Passes(harness.Exchange(t, "from the first address", fw, network, e.first, harness.AddrPort(e.near, harness.Inward))),
-					harness.Passes(harness.Exchange(t, "to the first address", client.Host(), network, e.near, harness.AddrPort(e.first, harness.Inward))),
-					harness.Expect(harness.PassIf(member), harness.Exchange(t, "from the second address", fw, network, e.second, harness.AddrPort(e.near, harness.Inward))),
-					harness.Expect(harness.PassIf(member), harness.Exchange(t, "to the second address", client.Host(), network, e.near, harness.AddrPort(e.second, harness.Inward))))
+					harness.Passes(harness.Exchange(t, "from the first address", fw, network, e.first,
+						harness.AddrPort(e.near, harness.Inward))),
+					harness.Passes(harness.Exchange(t, "to the first address", client.Host(), network, e.near,
+						harness.AddrPort(e.first, harness.Inward))),
+					harness.Expect(harness.PassIf(member),
+						harness.Exchange(t, "from the second address", fw, network, e.second,
+							harness.AddrPort(e.near, harness.Inward))),
+					harness.Expect(harness.PassIf(member),
+						harness.Exchange(t, "to the second address", client.Host(), network, e.near,
+							harness.AddrPort(e.second, harness.Inward))))
 			}
 		}
 		harness.Run(t, list)
@@ -66,7 +75,9 @@ interfaces:
 	becomes := func(member bool) {
 		t.Helper()
 		for _, e := range both {
-			for deadline := time.Now().Add(harness.ArrivalTimeout); harness.Exchanges(t, fw, "udp", harness.AddrPort(e.second, 0), harness.AddrPort(e.near, harness.Inward), harness.SilenceTimeout/4) != member; {
+			for deadline := time.Now().Add(harness.ArrivalTimeout); harness.Exchanges(t, fw, "udp",
+				harness.AddrPort(e.second, 0), harness.AddrPort(e.near, harness.Inward),
+				harness.SilenceTimeout/4) != member; {
 				if time.Now().After(deadline) {
 					t.Fatalf("%s: the address is a member: %t, want %t", e.second, !member, member)
 				}
@@ -88,7 +99,8 @@ interfaces:
 			from, to netip.Addr
 		}{{fw, e.second, e.near}, {client.Host(), e.near, e.second}} {
 			for _, network := range []string{"tcp", "udp"} {
-				c, err := way.host.Dial(labtest.Within(t, harness.ArrivalTimeout), network, harness.AddrPort(way.to, harness.Inward), netlab.From(harness.AddrPort(way.from, 0)))
+				c, err := way.host.Dial(labtest.Within(t, harness.ArrivalTimeout), network,
+					harness.AddrPort(way.to, harness.Inward), netlab.From(harness.AddrPort(way.from, 0)))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -119,7 +131,8 @@ interfaces:
 		d.Must(t, 0, "flows", "revoke", "--orphans", "--address", e.second.String())
 	}
 	for _, s := range open {
-		ended = append(ended, harness.Drops(harness.Attempt{What: s.What + ", revoked", Try: func(time.Duration) bool { return !s.Dead() }}))
+		ended = append(ended, harness.Drops(
+			harness.Attempt{What: s.What + ", revoked", Try: func(time.Duration) bool { return !s.Dead() }}))
 	}
 	harness.Run(t, ended)
 	for _, p := range pumps {

@@ -44,7 +44,8 @@ func (p livePolicy) clone() livePolicy {
 		g := &p.groups[i]
 		g.ingress, g.egress = slices.Clone(g.ingress), slices.Clone(g.egress)
 	}
-	p.attached, p.lists, p.members = slices.Clone(p.attached), maps.Clone(p.lists), maps.Clone(p.members)
+	p.attached, p.lists, p.members = slices.Clone(p.attached), maps.Clone(p.lists),
+		maps.Clone(p.members)
 	return p
 }
 
@@ -93,7 +94,8 @@ func (p *livePolicy) text() string {
 		for _, e := range p.lists[name] {
 			entries = append(entries, `{ cidr: "`+e.String()+`" }`)
 		}
-		fmt.Fprintf(&b, "  - { name: %s, max_entries: 4, entries: [%s] }\n", name, strings.Join(entries, ", "))
+		fmt.Fprintf(&b, "  - { name: %s, max_entries: 4, entries: [%s] }\n", name,
+			strings.Join(entries, ", "))
 	}
 	b.WriteString("security_groups:\n")
 	for _, g := range p.groups {
@@ -106,7 +108,8 @@ func (p *livePolicy) text() string {
 			fmt.Fprintf(&b, "    %s: [%s]\n", []string{"ingress", "egress"}[i], strings.Join(lines, ", "))
 		}
 	}
-	fmt.Fprintf(&b, "interfaces:\n  - device: %s\n    security_groups: [%s]\n", p.device, strings.Join(p.attached, ", "))
+	fmt.Fprintf(&b, "interfaces:\n  - device: %s\n    security_groups: [%s]\n", p.device,
+		strings.Join(p.attached, ", "))
 	if p.guest {
 		b.WriteString("    mode: guest\n")
 	}
@@ -196,7 +199,8 @@ func (p *livePolicy) untracked(ingress bool, protocol uint8, peer netip.Addr, po
 	}
 	wide := func(ingress bool, from, to int) bool {
 		return slices.ContainsFunc(p.rules(ingress), func(r liveRule) bool {
-			return r.cidr.IsValid() && r.cidr.Bits() == 0 && r.cidr.Addr().Is4() == peer.Is4() && r.protocol == protocol && r.from <= from && to <= r.to
+			return r.cidr.IsValid() && r.cidr.Bits() == 0 && r.cidr.Addr().Is4() == peer.Is4() &&
+				r.protocol == protocol && r.from <= from && to <= r.to
 		})
 	}
 	return wide(ingress, port, port) && wide(!ingress, 0, 65535)
@@ -223,7 +227,8 @@ func (p *livePolicy) passes(f *liveFlow, fromOpener bool) bool {
 		// Nor does what can be such an answer.
 	default:
 		// Permitted, and from then on tracked unless T2 says otherwise: T18, T19, T22.
-		f.known[p.home()] = &liveEntry{byOpener: fromOpener, tracked: !p.untracked(in, f.protocol(), peer, f.asked(fromOpener))}
+		f.known[p.home()] = &liveEntry{
+			byOpener: fromOpener, tracked: !p.untracked(in, f.protocol(), peer, f.asked(fromOpener))}
 	}
 	return true
 }
@@ -235,5 +240,6 @@ func (p *livePolicy) relates(f *liveFlow) bool {
 	}
 	known := f.known[p.home()]
 	return known != nil && !p.errorsByRules &&
-		(known.tracked || p.untracked(p.ingress(f.fromNear(known.byOpener)), f.protocol(), f.peer(p), f.asked(known.byOpener)))
+		(known.tracked || p.untracked(p.ingress(f.fromNear(known.byOpener)), f.protocol(), f.peer(p),
+			f.asked(known.byOpener)))
 }

@@ -112,7 +112,8 @@ func (s *shooter) run() {
 			// the new rules was not followed by something under the old ones.
 			s.c.mixed.Add(1)
 			if got[allowed] && got[refused] {
-				s.t.Errorf("epochs %d to %d, volley %d from %s: both sets held at once", epoch, now, s.seq, s.from)
+				s.t.Errorf("epochs %d to %d, volley %d from %s: both sets held at once", epoch, now, s.seq,
+					s.from)
 			}
 		}
 	}
@@ -191,7 +192,8 @@ func deliver(c *net.IPConn, shooters []*shooter) {
 			continue
 		}
 		if id := binary.BigEndian.Uint32(buf[8:]); int(id) < len(shooters) {
-			shooters[id].arrived <- [2]uint32{binary.BigEndian.Uint32(buf[12:]), uint32(binary.BigEndian.Uint16(buf[2:]))}
+			shooters[id].arrived <- [2]uint32{
+				binary.BigEndian.Uint32(buf[12:]), uint32(binary.BigEndian.Uint16(buf[2:]))}
 		}
 	}
 }
@@ -214,8 +216,10 @@ func TestReloadsUnderLoad(t *testing.T) {
 	var streams []*harness.Transfer
 	for _, a := range harness.BothAddresses(server) {
 		harness.EchoOn(t, server.Host(), harness.AddrPort(a, harness.GateEcho))
-		pumps = append(pumps, harness.StartEchoExchange(t, client.Host(), harness.AddrPort(a, harness.GateEcho), time.Millisecond))
-		streams = append(streams, harness.StartTransfer(t, client.Host(), harness.AddrPort(a, harness.GateEcho), time.Millisecond))
+		pumps = append(pumps, harness.StartEchoExchange(t, client.Host(),
+			harness.AddrPort(a, harness.GateEcho), time.Millisecond))
+		streams = append(streams, harness.StartTransfer(t, client.Host(),
+			harness.AddrPort(a, harness.GateEcho), time.Millisecond))
 	}
 	sets := []string{set(portBoth, portA), set(portBoth, portB)}
 	d.ReloadNow(sets[0])
@@ -229,7 +233,8 @@ func TestReloadsUnderLoad(t *testing.T) {
 		}
 		t.Cleanup(func() { raw.Close() })
 		for k := range churnShooters / 2 {
-			s := &shooter{t: t, c: c, dev: client, to: to, id: uint32(len(shooters)), arrived: make(chan [2]uint32, 64)}
+			s := &shooter{t: t, c: c, dev: client, to: to, id: uint32(len(shooters)),
+				arrived: make(chan [2]uint32, 64)}
 			s.from = harness.IP(fmt.Sprintf([]string{"192.0.2.%d", "2001:db8::%d"}[i], 100+k))
 			shooters = append(shooters, s)
 		}
@@ -250,7 +255,8 @@ func TestReloadsUnderLoad(t *testing.T) {
 	started := time.Now()
 	reloads := 0
 	for ; reloads < churnReloads && time.Since(started) < churnTime; reloads++ {
-		for deadline := time.Now().Add(harness.ArrivalTimeout); c.judged.Load() < churnDwell && !c.over.Load(); time.Sleep(200 * time.Microsecond) {
+		for deadline := time.Now().Add(harness.ArrivalTimeout); c.judged.Load() < churnDwell &&
+			!c.over.Load(); time.Sleep(200 * time.Microsecond) {
 			if time.Now().After(deadline) {
 				t.Error("no new flow was judged")
 				c.over.Store(true)
@@ -273,5 +279,6 @@ func TestReloadsUnderLoad(t *testing.T) {
 	for _, s := range streams {
 		s.Finish()
 	}
-	t.Logf("%d reloads, %d volleys judged, %d overtaken by a reload, %d datagrams late", reloads, c.total.Load(), c.mixed.Load(), c.late.Load())
+	t.Logf("%d reloads, %d volleys judged, %d overtaken by a reload, %d datagrams late", reloads,
+		c.total.Load(), c.mixed.Load(), c.late.Load())
 }

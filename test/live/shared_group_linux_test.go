@@ -22,7 +22,8 @@ func TestSharedGroup(t *testing.T) {
 	fw := lab.Host("fw")
 	const before, after = harness.Inward, harness.Inward + 1
 	policy := func(p int) string {
-		return strings.Replace(harness.PolicyWith([]string{harness.Allow("tcp", p)}, nil), "interfaces:", "interfaces:\n  - { device: eth1, security_groups: [state] }", 1)
+		return strings.Replace(harness.PolicyWith([]string{harness.Allow("tcp", p)}, nil), "interfaces:",
+			"interfaces:\n  - { device: eth1, security_groups: [state] }", 1)
 	}
 	d := harness.Enforce(t, fw, policy(before))
 	for i := range 2 {
@@ -32,9 +33,11 @@ func TestSharedGroup(t *testing.T) {
 		for _, side := range []struct{ host, device string }{{"client", "eth0"}, {"server", "eth1"}} {
 			h, to := lab.Host(side.host), harness.BothAddresses(fw.Device(side.device))[i]
 			harness.Accepting(t, fw, harness.AddrPort(to, after))
-			sessions = append(sessions, harness.Connect(t, d, h, harness.AddrPort(to, before), harness.Accepting(t, fw, harness.AddrPort(to, before))))
+			sessions = append(sessions, harness.Connect(t, d, h, harness.AddrPort(to, before),
+				harness.Accepting(t, fw, harness.AddrPort(to, before))))
 			try := func(p int) harness.Attempt {
-				return harness.Attempt{What: fmt.Sprintf("%s to %s:%d", side.host, to, p), Try: func(w time.Duration) bool { return reaches(t, h, harness.AddrPort(to, p), w) }}
+				return harness.Attempt{What: fmt.Sprintf("%s to %s:%d", side.host, to, p),
+					Try: func(w time.Duration) bool { return reaches(t, h, harness.AddrPort(to, p), w) }}
 			}
 			open = append(open, harness.Passes(try(before)), harness.Drops(try(after)))
 			edited = append(edited, harness.Drops(try(before)), harness.Passes(try(after)))

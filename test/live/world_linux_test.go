@@ -21,7 +21,8 @@ func (w liveWorld) String() string {
 		return no
 	}
 	return strings.Join([]string{
-		word(w.near != w.guest, "inbound", "outbound"), word(w.guest, "guest", "host"), word(w.aws, "aws", "always"),
+		word(w.near != w.guest, "inbound", "outbound"), word(w.guest, "guest", "host"),
+		word(w.aws, "aws", "always"),
 	}, ", ")
 }
 
@@ -44,7 +45,9 @@ func (w liveWorld) shapes(higher int, name func(r liveRule, family int) liveRule
 		for _, r := range []liveRule{
 			{protocol: wire.ProtoTCP, from: 4443 + higher, to: 4443 + higher},
 			{protocol: wire.ProtoUDP, from: 5353 + higher, to: 5354 + higher},
-			{protocol: []uint8{wire.ProtoICMP, wire.ProtoICMPv6}[family], from: []int{wire.ICMPEcho, wire.ICMPv6Echo}[family], to: []int{wire.ICMPEcho, wire.ICMPv6Echo}[family]},
+			{protocol: []uint8{wire.ProtoICMP, wire.ProtoICMPv6}[family],
+				from: []int{wire.ICMPEcho, wire.ICMPv6Echo}[family],
+				to:   []int{wire.ICMPEcho, wire.ICMPv6Echo}[family]},
 			{protocol: wire.ProtoGRE, from: -1, to: -1},
 			{protocol: wire.ProtoESP, from: -1, to: -1},
 		} {
@@ -67,9 +70,11 @@ var everybody = [2]netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustPa
 // policy lets in, or out, what opens flows. Under AWS's tracking everything of TCP
 // and UDP has a rule for the way back, else nothing has.
 func (w liveWorld) policy() livePolicy {
-	p := livePolicy{device: "eth0", guest: w.guest, aws: w.aws, attached: []string{"cidr", "everybody", "named", "base"}}
+	p := livePolicy{device: "eth0", guest: w.guest, aws: w.aws,
+		attached: []string{"cidr", "everybody", "named", "base"}}
 	host := func(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
-	elsewhere := []netip.Prefix{netip.MustParsePrefix("198.51.100.1/32"), netip.MustParsePrefix("2001:db8:ffff::1/128")}
+	elsewhere := []netip.Prefix{netip.MustParsePrefix("198.51.100.1/32"),
+		netip.MustParsePrefix("2001:db8:ffff::1/128")}
 	p.lists = map[string][]netip.Prefix{}
 	p.members = map[string][]netip.Prefix{"members": nil, "others": elsewhere}
 	for family, name := range []string{"l4", "l6"} {
@@ -83,12 +88,17 @@ func (w liveWorld) policy() livePolicy {
 		return r
 	}), func(r liveRule) bool { return r.protocol != wire.ProtoTCP && r.protocol != wire.ProtoUDP })
 	named := append(
-		w.shapes(0, func(r liveRule, family int) liveRule { r.list = []string{"l4", "l6"}[family]; return r }),
+		w.shapes(0, func(r liveRule, family int) liveRule {
+			r.list = []string{"l4", "l6"}[family]
+			return r
+		}),
 		w.shapes(0, func(r liveRule, family int) liveRule { r.group = "members"; return r })[:5]...)
-	named = append(named, liveRule{protocol: wire.ProtoICMPv6, from: wire.ICMPv6Echo, to: wire.ICMPv6Echo, group: "members"})
+	named = append(named, liveRule{
+		protocol: wire.ProtoICMPv6, from: wire.ICMPv6Echo, to: wire.ICMPv6Echo, group: "members"})
 
 	any := liveRule{protocol: wire.ProtoUDP, from: livePort, to: livePort, cidr: everybody[0]}
-	pumped := liveRule{protocol: wire.ProtoUDP, from: pumpPort, to: pumpPort, cidr: host(pumpEnds[w.remote()])}
+	pumped := liveRule{protocol: wire.ProtoUDP, from: pumpPort, to: pumpPort,
+		cidr: host(pumpEnds[w.remote()])}
 	base := liveGroup{name: "base", ingress: []liveRule{any}, egress: []liveRule{any}}
 	if p.ingress(true) {
 		base.ingress = append(base.ingress, pumped)
@@ -104,7 +114,8 @@ func (w liveWorld) policy() livePolicy {
 		}
 	}
 	openers := []liveGroup{
-		{name: "cidr", ingress: w.byPrefix(byCIDR)}, {name: "everybody", ingress: wide}, {name: "named", ingress: named}, {name: "late", ingress: w.byPrefix(byNothing)},
+		{name: "cidr", ingress: w.byPrefix(byCIDR)}, {name: "everybody", ingress: wide},
+		{name: "named", ingress: named}, {name: "late", ingress: w.byPrefix(byNothing)},
 	}
 	if p.ingress(w.near) {
 		base.egress = append(base.egress, back...)

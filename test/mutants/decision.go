@@ -26,23 +26,29 @@ var decisions = []mutant{
 	{
 		name: "error-without-flow", what: "an ICMP error that quotes an unknown flow passes (T24)",
 		file: "filter/judge.go", packages: engine,
-		old: "	case flow == nil, p.Quoted", new: "	case p.Quoted && a.related:\n		dec.Reason = ReasonRelated\n		return\n	case flow == nil, p.Quoted",
+		old: "	case flow == nil, p.Quoted",
+		new: "	case p.Quoted && a.related:\n		dec.Reason = ReasonRelated\n		return\n	case flow == nil, " +
+			"p.Quoted",
 	},
 	{
 		name: "redirect-relates", what: "a redirect about a live flow passes (T24)",
 		file: "filter/packet/icmp.go", packages: parser,
-		old: "		case icmpUnreachable, icmpTimeExceeded, icmpParameter:\n", new: "		case icmpUnreachable, icmpTimeExceeded, icmpParameter, 5:\n",
+		old: "		case icmpUnreachable, icmpTimeExceeded, icmpParameter:\n",
+		new: "		case icmpUnreachable, icmpTimeExceeded, icmpParameter, 5:\n",
 	},
 	{
 		name: "icmp-id-ignored", what: "an echo reply with any identifier belongs to the ping (T9)",
 		file: "filter/packet/tuple.go", packages: parser,
-		old: "		return icmpID, conntrack.QueryPort(asked)\n	case roleAnswers:\n		return conntrack.QueryPort(asked), icmpID\n",
-		new: "		return 0, conntrack.QueryPort(asked)\n	case roleAnswers:\n		return conntrack.QueryPort(asked), 0\n",
+		old: "		return icmpID, conntrack.QueryPort(asked)\n	case roleAnswers:\n		return " +
+			"conntrack.QueryPort(asked), icmpID\n",
+		new: "		return 0, conntrack.QueryPort(asked)\n	case roleAnswers:\n		return " +
+			"conntrack.QueryPort(asked), 0\n",
 	},
 	{
 		name: "scope-ignored", what: "a flow of one interface opens another (T26)",
 		file: "filter/scopes.go", packages: engine,
-		old: "		a.Scope = s.lookup(a.key())\n		s.uses", new: "		a.Scope = min(1, s.lookup(a.key()))\n		s.uses",
+		old: "		a.Scope = s.lookup(a.key())\n		s.uses",
+		new: "		a.Scope = min(1, s.lookup(a.key()))\n		s.uses",
 	},
 	{
 		name: "forged-neighbour", what: "neighbour discovery from beyond the link counts as a failsafe",
@@ -67,27 +73,33 @@ var decisions = []mutant{
 	{
 		name: "one-interface-of-two", what: "a forwarded packet is judged where it enters only (D7)",
 		file: "filter/worker.go", packages: engine,
-		old: "			return w.cross(out.attachment, ev.Hook, out.attachment.inward.Reverse())\n", new: "			if r == ReasonNone {\n				return w.cross(out.attachment, ev.Hook, out.attachment.inward.Reverse())\n			}\n",
+		old: "			return w.cross(out.attachment, ev.Hook, out.attachment.inward.Reverse())\n",
+		new: "			if r == ReasonNone {\n				return w.cross(out.attachment, ev.Hook, " +
+			"out.attachment.inward.Reverse())\n			}\n",
 	},
 	{
-		name: "scope-reused-with-flows", what: "a device gets the number of one that is gone, and its flows (T26)",
+		name: "scope-reused-with-flows",
+		what: "a device gets the number of one that is gone, and its flows (T26)",
 		file: "filter/scopes.go", packages: engine,
 		old: "		if dead[f.Tuple.Scope()] && e", new: "		if dead[0] && e",
 	},
 	{
-		name: "own-answer", what: "what enters a scope from an address to itself leaves it by its own flow (D7)",
+		name: "own-answer", what: "what enters a scope from an address to itself leaves it by its own " +
+			"flow (D7)",
 		file: "filter/judge.go",
 		old:  "	return t.Local != t.Remote || t.LocalPort != t.RemotePort\n", new: "	return true\n",
 	},
 	{
-		name: "ports-behind-gre", what: "a protocol without ports has those that its payload imitates (R13)",
+		name: "ports-behind-gre",
+		what: "a protocol without ports has those that its payload imitates (R13)",
 		file: "filter/packet/ip4.go", packages: parser,
 		old: "	case protoUDP:\n", new: "	case protoUDP, 47, 136:\n",
 	},
 	{
 		name: "hits-of-flows", what: "every packet of a flow is a hit of its rule",
 		file: "filter/worker.go", packages: engine,
-		old: "	case ReasonRule, ReasonUntracked:\n		w.hit(dec.Rule)", new: "	case ReasonRule, ReasonUntracked, ReasonFlow:\n		w.hit(dec.Rule)",
+		old: "	case ReasonRule, ReasonUntracked:\n		w.hit(dec.Rule)",
+		new: "	case ReasonRule, ReasonUntracked, ReasonFlow:\n		w.hit(dec.Rule)",
 	},
 	{
 		name: "log-of-another", what: "the log shows packets of other ports than asked for",
@@ -105,14 +117,16 @@ var decisions = []mutant{
 		old: "		opener = flow.Opener()\n", new: "		opener = d\n",
 	},
 	{
-		name: "exempt-among-drops", what: "the log of the last drops has what was exempt, and room for little else",
+		name: "exempt-among-drops", what: "the log of the last drops has what was exempt, and room for " +
+			"little else",
 		file: "filter/watch.go", packages: engine,
 		old: "1<<(ReasonExemptTime+1) -", new: "1<<ReasonExemptResolvers -",
 	},
 	{
 		name: "untracked-stays", what: "an untracked flow stays untracked without its return rule (T19)",
 		file: "filter/untracked.go", packages: engine,
-		old: "	left := opening != NoRule && returning != NoRule\n", new: "	left := known && opener == flow.Opener() || opening != NoRule && returning != NoRule\n",
+		old: "	left := opening != NoRule && returning != NoRule\n",
+		new: "	left := known && opener == flow.Opener() || opening != NoRule && returning != NoRule\n",
 	},
 	{
 		name: "left-behind-goes-on", what: "flows that an interface left behind are said to go on",
@@ -120,9 +134,11 @@ var decisions = []mutant{
 		old: "	case f.Untracked || !held:\n", new: "	case f.Untracked && !held:\n",
 	},
 	{
-		name: "unasked-answers", what: "what comes from an exempt service passes though nobody asked (X2)",
+		name: "unasked-answers",
+		what: "what comes from an exempt service passes though nobody asked (X2)",
 		file: "filter/exempt.go", packages: engine,
-		old: "	if d == conntrack.Ingress && !e.asked.open(asked, t.Proto()) {\n", new: "	if d == conntrack.Ingress && asked == 0 {\n",
+		old: "	if d == conntrack.Ingress && !e.asked.open(asked, t.Proto()) {\n",
+		new: "	if d == conntrack.Ingress && asked == 0 {\n",
 	},
 	{
 		name: "exempt-anywhere", what: "an exempt service is exempt at every address",

@@ -30,12 +30,14 @@ var flows = []mutant{
 	{
 		name: "rst-trusted", what: "any RST ends a flow",
 		file: "conntrack/tcp_state.go", packages: table,
-		old: "	return seg.Seq == f.half[d.Reverse()].ack || seg.Seq == f.half[d].end\n", new: "	return true\n",
+		old: "	return seg.Seq == f.half[d.Reverse()].ack || seg.Seq == f.half[d].end\n",
+		new: "	return true\n",
 	},
 	{
 		name: "syn-replaces-flow", what: "any SYN starts a live flow over",
 		file: "conntrack/tcp.go", packages: table,
-		old: "	case StateLastAck, StateTimeWait, StateClose:\n		return OutcomeReopen\n	}\n	return OutcomeRules\n",
+		old: "	case StateLastAck, StateTimeWait, StateClose:\n		return OutcomeReopen\n	}\n	return " +
+			"OutcomeRules\n",
 		new: "	}\n	return OutcomeReopen\n",
 	},
 	{
@@ -47,7 +49,8 @@ var flows = []mutant{
 	{
 		name: "handshake-unproven", what: "a SYN-ACK with any acknowledgement is believed",
 		file: "conntrack/tcp_state.go", packages: table,
-		old: "		if !taken || f.state == StateSynRecv && seg.Seq+1 == mine.end {\n", new: "		if f.state == StateSynRecv && seg.Seq+1 == mine.end {\n",
+		old: "		if !taken || f.state == StateSynRecv && seg.Seq+1 == mine.end {\n",
+		new: "		if f.state == StateSynRecv && seg.Seq+1 == mine.end {\n",
 	},
 	{
 		name: "udp-never-stream", what: "a UDP stream keeps the short timer",
@@ -57,12 +60,16 @@ var flows = []mutant{
 	{
 		name: "established-evicted", what: "a full table makes room with established flows (T33)",
 		file: "conntrack/state.go", packages: table,
-		old: "	case s.HalfOpen():\n		return queueHalfOpen\n", new: "	case s.HalfOpen():\n		return queueHalfOpen\n	case s == StateEstablished:\n		return queueUnreplied\n",
+		old: "	case s.HalfOpen():\n		return queueHalfOpen\n",
+		new: "	case s.HalfOpen():\n		return queueHalfOpen\n	case s == StateEstablished:\n		return " +
+			"queueUnreplied\n",
 	},
 	{
-		name: "revoked-is-picked-up", what: "a revoked flow is picked up mid-stream by what rules permit (T22)",
+		name: "revoked-is-picked-up",
+		what: "a revoked flow is picked up mid-stream by what rules permit (T22)",
 		file: "conntrack/flow.go", packages: table,
-		old: "	if f.state == StateRevoked {\n", new: "	if f.state == StateRevoked && p.Bytes == 1<<31 {\n",
+		old: "	if f.state == StateRevoked {\n",
+		new: "	if f.state == StateRevoked && p.Bytes == 1<<31 {\n",
 	},
 	{
 		name: "stream-at-once", what: "an answered question of UDP lives as long as a stream",
@@ -70,22 +77,26 @@ var flows = []mutant{
 		old: "		if s == StateStream {\n", new: "		if s != StateUnreplied {\n",
 	},
 	{
-		name: "cut-and-forgotten", what: "a connection that is cut is forgotten between two retransmissions (T15)",
+		name: "cut-and-forgotten", what: "a connection that is cut is forgotten between two " +
+			"retransmissions (T15)",
 		file: "conntrack/timers.go", packages: table,
 		old: "max(tmo.Established, TimeoutPickup)", new: "min(tmo.Established, TimeoutPickup)",
 	},
 	{
-		name: "cut-and-flooded", what: "whoever opens flows from any address has a connection forgotten that was cut (T15)",
+		name: "cut-and-flooded", what: "whoever opens flows from any address has a connection " +
+			"forgotten that was cut (T15)",
 		file: "conntrack/flow.go", packages: table,
 		old: "	return queueProven\n", new: "	return queueUntracked\n",
 	},
 	{
 		name: "untracked-takes-room", what: "an untracked flow needs a place of a tracked one (T32)",
 		file: "conntrack/untracked.go", packages: table,
-		old: "	if !sh.admitUntracked(now) {\n", new: "	if !sh.admitUntracked(now) || sh.table.flows.Load() >= sh.table.maxFlows {\n",
+		old: "	if !sh.admitUntracked(now) {\n",
+		new: "	if !sh.admitUntracked(now) || sh.table.flows.Load() >= sh.table.maxFlows {\n",
 	},
 	{
-		name: "protocol-not-in-flow", what: "the flow of one protocol stands for those of others (T9, T10)",
+		name: "protocol-not-in-flow",
+		what: "the flow of one protocol stands for those of others (T9, T10)",
 		file: "conntrack/tuple.go", packages: random,
 		old: "	t.meta = uint32(s)<<8 | uint32(proto)\n", new: "	t.meta = uint32(s) << 8\n",
 	},
@@ -102,6 +113,7 @@ var flows = []mutant{
 	{
 		name: "crossing-syn-left-to-rules", what: "a SYN that crosses the opener's is left to the rules",
 		file: "conntrack/tcp.go", packages: random,
-		old: "		if d != f.Opener() || seg.Seq+1 == f.half[d].end {\n", new: "		if seg.Seq+1 == f.half[d].end {\n",
+		old: "		if d != f.Opener() || seg.Seq+1 == f.half[d].end {\n",
+		new: "		if seg.Seq+1 == f.half[d].end {\n",
 	},
 }

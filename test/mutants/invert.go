@@ -68,7 +68,8 @@ func (m *mutant) fails(dir, test string) (bool, error) {
 	if r, ok := roomOf(pkg, test[dot+1:]); ok {
 		out, err = r.test(dir, program, only)
 	} else {
-		out, err = exec.Command("go", "test", "-count=1", "-overlay", overlay, "./"+pkg, "-run="+only).CombinedOutput()
+		out, err = exec.Command("go", "test", "-count=1", "-overlay", overlay, "./"+pkg,
+			"-run="+only).CombinedOutput()
 	}
 	if err != nil && !strings.Contains(string(out), "--- FAIL: ") {
 		return false, fmt.Errorf("%s: %w\n%s", test, err, out)

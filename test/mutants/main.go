@@ -30,7 +30,8 @@ import (
 func main() {
 	pattern := flag.String("run", ".", "only mutants whose name matches")
 	list := flag.Bool("list", false, "list the mutants and run nothing")
-	inverted := flag.Bool("claims", false, "try the claims that are said to fail when they are inverted")
+	inverted := flag.Bool("claims", false,
+		"try the claims that are said to fail when they are inverted")
 	judge := flag.String("by", "", "only the tests of this `package` judge")
 	flag.Parse()
 	examine := func(p *regexp.Regexp) error { return run(p, *list) }
@@ -99,7 +100,8 @@ type room struct {
 
 // rooms are all of them, in the order in which they are asked.
 var rooms = []room{
-	{name: "rules"}, {name: "state"}, {name: "guest"}, {name: "live"}, {name: "operations"}, {name: "lifecycle"},
+	{name: "rules"}, {name: "state"}, {name: "guest"}, {name: "live"}, {name: "operations"},
+	{name: "lifecycle"},
 	{name: "differential", only: "^TestKernel$"},
 }
 
@@ -109,7 +111,8 @@ func (r room) binary(dir string) string { return filepath.Join(dir, r.name+".tes
 // buildRooms builds the black-box tests, which do not change with the program.
 func buildRooms(dir string) error {
 	for _, r := range rooms {
-		out, err := exec.Command("go", "test", "-c", "-o", r.binary(dir), "./test/"+r.name).CombinedOutput()
+		out, err := exec.Command("go", "test", "-c", "-o", r.binary(dir),
+			"./test/"+r.name).CombinedOutput()
 		if err != nil {
 			return fmt.Errorf("building the tests of test/%s: %w\n%s", r.name, err, out)
 		}
@@ -127,7 +130,8 @@ func (m *mutant) overlay(dir string) (string, error) {
 		return "", fmt.Errorf("%s has the mutant's text %d times, want once:\n%s", m.file, n, m.old)
 	}
 	mutated := filepath.Join(dir, "mutated.go")
-	if err := os.WriteFile(mutated, []byte(strings.Replace(string(source), m.old, m.new, 1)), 0o644); err != nil {
+	if err := os.WriteFile(mutated, []byte(strings.Replace(string(source), m.old, m.new, 1)),
+		0o644); err != nil {
 		return "", err
 	}
 	path, err := filepath.Abs(m.file)
@@ -150,7 +154,8 @@ func (m *mutant) build(dir string) (overlay, program string, err error) {
 		return "", "", err
 	}
 	program = filepath.Join(dir, "sgfw")
-	if out, err := exec.Command("go", "build", "-overlay", overlay, "-o", program, "./cmd/sgfw").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-overlay", overlay, "-o", program,
+		"./cmd/sgfw").CombinedOutput(); err != nil {
 		return "", "", fmt.Errorf("the mutant does not build: %w\n%s", err, out)
 	}
 	return overlay, program, nil
@@ -188,7 +193,8 @@ func (m *mutant) tryAll(dir, program string) (by string, err error) {
 	}
 	var failed int
 	var passed []string
-	for _, r := range regexp.MustCompile(`(?m)^--- (PASS|FAIL|SKIP): (\S+)`).FindAllStringSubmatch(string(out), -1) {
+	for _, r := range regexp.MustCompile(`(?m)^--- (PASS|FAIL|SKIP): (\S+)`).FindAllStringSubmatch(
+		string(out), -1) {
 		switch {
 		case withoutPackets[r[2]]:
 		case r[1] == "FAIL":

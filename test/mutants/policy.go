@@ -5,12 +5,14 @@ var policies = []mutant{
 	{
 		name: "no-default-egress", what: "members of the default group send nothing (D1)",
 		file: "policy/group.go", packages: []string{"./policy/file"},
-		old: "		Ingress: DefaultIngress(), Egress: DefaultEgress(),\n", new: "		Ingress: DefaultIngress(),\n",
+		old: "		Ingress: DefaultIngress(), Egress: DefaultEgress(),\n",
+		new: "		Ingress: DefaultIngress(),\n",
 	},
 	{
 		name: "default-group-open", what: "the default group lets everybody in (D2)",
 		file: "policy/group.go", packages: []string{"./policy/file"},
-		old: "Peer: Peer{Kind: PeerGroup, Name: DefaultName, Self: true}", new: "Peer: Peer{Kind: PeerCIDR, CIDR: AnyIPv4}",
+		old: "Peer: Peer{Kind: PeerGroup, Name: DefaultName, Self: true}",
+		new: "Peer: Peer{Kind: PeerCIDR, CIDR: AnyIPv4}",
 	},
 	{
 		name: "description-is-identity", what: "a rule with another description has another ID (R3)",
@@ -25,7 +27,8 @@ var policies = []mutant{
 	{
 		name: "empty-is-default", what: "a group with an empty egress permits everything out (D3)",
 		file: "policy/file/policy.go", packages: []string{"./policy/..."},
-		old: "	if f[\"egress\"] == nil {\n", new: "	if n := f[\"egress\"]; n == nil || len(n.Content) == 0 {\n",
+		old: "	if f[\"egress\"] == nil {\n",
+		new: "	if n := f[\"egress\"]; n == nil || len(n.Content) == 0 {\n",
 	},
 	{
 		name: "apostrophe-taken", what: "names and descriptions take apostrophes (R37)",
@@ -46,7 +49,8 @@ var policies = []mutant{
 		name: "bare-address-taken", what: "an address without a length is taken (R17)",
 		file: "policy/peer.go", packages: rules,
 		old: "	address, length, slashed := strings.Cut(s, \"/\")\n",
-		new: "	if a, err := netip.ParseAddr(s); err == nil && a.Zone() == \"\" {\n		return netip.PrefixFrom(a, a.BitLen()), nil\n	}\n	address, length, slashed := strings.Cut(s, \"/\")\n",
+		new: "	if a, err := netip.ParseAddr(s); err == nil && a.Zone() == \"\" {\n		return " +
+			"netip.PrefixFrom(a, a.BitLen()), nil\n	}\n	address, length, slashed := strings.Cut(s, \"/\")\n",
 	},
 	{
 		name: "host-bits-kept", what: "a CIDR keeps its host bits (R16)",
@@ -70,7 +74,8 @@ var policies = []mutant{
 		name: "range-costs-its-ports", what: "a range of ports counts as many rules (Q5)",
 		file: "policy/usage.go", packages: rules,
 		old: "		v4, v6 := cost(&rules[i].Peer, v.lists)\n",
-		new: "		v4, v6 := cost(&rules[i].Peer, v.lists)\n		if r := &rules[i]; r.Protocol.HasPorts() {\n			v4, v6 = v4*(r.To-r.From+1), v6*(r.To-r.From+1)\n		}\n",
+		new: "		v4, v6 := cost(&rules[i].Peer, v.lists)\n		if r := &rules[i]; r.Protocol.HasPorts() " +
+			"{\n			v4, v6 = v4*(r.To-r.From+1), v6*(r.To-r.From+1)\n		}\n",
 	},
 	{
 		name: "list-costs-entries", what: "a prefix list costs what it holds, not what it may hold (Q3)",
@@ -90,7 +95,9 @@ var policies = []mutant{
 	{
 		name: "first-duplicate-wins", what: "a rule with another description is a rule of its own (R3)",
 		file: "policy/rule.go", packages: rules,
-		old: "	return RuleID{r.Protocol, r.From, r.To, r.Peer.Kind, r.Peer.CIDR, r.Peer.Name}\n", new: "	return RuleID{r.Protocol, r.From, r.To, r.Peer.Kind, r.Peer.CIDR, r.Peer.Name + r.Description}\n",
+		old: "	return RuleID{r.Protocol, r.From, r.To, r.Peer.Kind, r.Peer.CIDR, r.Peer.Name}\n",
+		new: "	return RuleID{r.Protocol, r.From, r.To, r.Peer.Kind, r.Peer.CIDR, r.Peer.Name + " +
+			"r.Description}\n",
 	},
 	{
 		name: "one-counter", what: "both families share one counter (Q2)",

@@ -5,12 +5,14 @@ var programs = []mutant{
 	{
 		name: "ids-of-a-run", what: "every start of the daemon gives other IDs (R7)",
 		file: "cmd/internal/state/seed.go", packages: []string{"./cmd/internal/state"},
-		old: "	if err == nil {\n		return s, nil\n	}\n	s, ok :=", new: "	if err == nil {\n		_, _ = rand.Read(s[:])\n		return s, nil\n	}\n	s, ok :=",
+		old: "	if err == nil {\n		return s, nil\n	}\n	s, ok :=",
+		new: "	if err == nil {\n		_, _ = rand.Read(s[:])\n		return s, nil\n	}\n	s, ok :=",
 	},
 	{
 		name: "id-selects-all", what: "the ID of a rule selects the flows of its whole group",
 		file: "cmd/internal/explain/select.go", packages: []string{"./cmd/internal/explain"},
-		old: "return filter.RuleID(f.Rule) == id })", new: "return filter.RuleID(f.Rule) == id || id > 0 })",
+		old: "return filter.RuleID(f.Rule) == id })",
+		new: "return filter.RuleID(f.Rule) == id || id > 0 })",
 	},
 	{
 		name: "trial-never-ends", what: "what is not confirmed in time stays",
@@ -19,7 +21,8 @@ var programs = []mutant{
 		new: "left >= 0 {\n		return deadlineTick, true",
 	},
 	{
-		name: "trial-forgets-its-target", what: "a second reload during a trial changes what to go back to",
+		name: "trial-forgets-its-target",
+		what: "a second reload during a trial changes what to go back to",
 		file: "cmd/internal/enforce/confirm_linux.go", packages: daemon,
 		old: "Confirmed: was.Confirmed}",
 		new: "Confirmed: e.mu.force.current.revision}",
@@ -44,10 +47,12 @@ var programs = []mutant{
 	{
 		name: "guest-failsafes", what: "a guest's failsafes pass in the direction of a host's (X3)",
 		file: "filter/nft/rules_linux.go", packages: []string{"./filter/nft"},
-		old: "judged(slices.Concat(outOfProtected(p), ourMulticast(p, f)))", new: "judged(slices.Concat(intoProtected(p), ourMulticast(p, f)))",
+		old: "judged(slices.Concat(outOfProtected(p), ourMulticast(p, f)))",
+		new: "judged(slices.Concat(intoProtected(p), ourMulticast(p, f)))",
 	},
 	{
-		name: "pattern-before-name", what: "the first entry that covers a device decides, not the closest",
+		name: "pattern-before-name",
+		what: "the first entry that covers a device decides, not the closest",
 		file: "filter/nft/plan.go", packages: []string{"./filter/nft"},
 		old: "policy.CompareDevices(a.Name, b.Name)", new: "policy.CompareDevices(b.Name, a.Name)",
 	},

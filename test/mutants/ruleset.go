@@ -6,7 +6,8 @@ var rulesets = []mutant{
 		name: "zero-crosses-families", what: "0.0.0.0/0 admits IPv6, ::/0 admits IPv4 (R20)",
 		file: "filter/compile.go", packages: engine,
 		old: "		grants[f] = append(grants[f], grant{",
-		new: "		if n == 0 {\n			grants[1-f] = append(grants[1-f], grant{key: k, bits: n, span: span{lo: lo, hi: hi, rule: id}})\n		}\n		grants[f] = append(grants[f], grant{",
+		new: "		if n == 0 {\n			grants[1-f] = append(grants[1-f], grant{key: k, bits: n, span: " +
+			"span{lo: lo, hi: hi, rule: id}})\n		}\n		grants[f] = append(grants[f], grant{",
 	},
 	{
 		name: "icmp-widened", what: "an icmp rule with an IPv6 CIDR matches something (R12)",
@@ -16,17 +17,20 @@ var rulesets = []mutant{
 	{
 		name: "port-off-by-one-high", what: "the port above a range passes",
 		file: "filter/selector.go", packages: engine,
-		old: "base | selector(r.From), base | selector(r.To)", new: "base | selector(r.From), (base | selector(r.To)) + 1",
+		old: "base | selector(r.From), base | selector(r.To)",
+		new: "base | selector(r.From), (base | selector(r.To)) + 1",
 	},
 	{
 		name: "port-off-by-one-low", what: "the lowest port of a range does not pass",
 		file: "filter/selector.go", packages: engine,
-		old: "base | selector(r.From), base | selector(r.To)", new: "(base | selector(r.From)) + 1, base | selector(r.To)",
+		old: "base | selector(r.From), base | selector(r.To)",
+		new: "(base | selector(r.From)) + 1, base | selector(r.To)",
 	},
 	{
 		name: "source-port", what: "rules look at the source port (R6)",
 		file: "filter/selector.go", packages: engine,
-		old: "selector(p.Proto)<<16 | selector(p.DstPort)", new: "selector(p.Proto)<<16 | selector(p.SrcPort)",
+		old: "selector(p.Proto)<<16 | selector(p.DstPort)",
+		new: "selector(p.Proto)<<16 | selector(p.SrcPort)",
 	},
 	{
 		name: "icmp-code-ignored", what: "a rule for one code admits every code of the type",
@@ -52,7 +56,8 @@ var rulesets = []mutant{
 	{
 		name: "group-peer-is-anyone", what: "a group reference admits every address (R27)",
 		file: "filter/compile.go", packages: engine,
-		old: "			out[i] = netip.PrefixFrom(a, a.BitLen())\n", new: "			out[i] = netip.PrefixFrom(a, 0).Masked()\n",
+		old: "			out[i] = netip.PrefixFrom(a, a.BitLen())\n",
+		new: "			out[i] = netip.PrefixFrom(a, 0).Masked()\n",
 	},
 	{
 		name: "guest-is-host", what: "a guest's device is judged as the machine's own (X6)",
@@ -83,23 +88,28 @@ var rulesets = []mutant{
 		name: "icmp-of-both-families", what: "an icmp rule with an IPv6 CIDR is one for ICMPv6 (R12)",
 		file: "filter/compile.go", packages: engine,
 		old: "			return // stays the ICMP of its name and matches nothing real (R12)\n",
-		new: "			widened := *r\n			widened.Protocol = policy.ICMP + policy.ICMPv6 - r.Protocol\n			lo, hi = selectorRange(&widened)\n",
+		new: "			widened := *r\n			widened.Protocol = policy.ICMP + policy.ICMPv6 - r.Protocol\n			lo, " +
+			"hi = selectorRange(&widened)\n",
 	},
 	{
-		name: "errors-switch-stuck", what: "ICMP errors about live flows pass whatever icmp_errors says (T24)",
+		name: "errors-switch-stuck",
+		what: "ICMP errors about live flows pass whatever icmp_errors says (T24)",
 		file: "filter/compile.go", packages: engine,
-		old: "			related:  p.Settings.ICMPErrors == policy.ICMPErrorsRelated,\n", new: "			related:  true,\n",
+		old: "			related:  p.Settings.ICMPErrors == policy.ICMPErrorsRelated,\n",
+		new: "			related:  true,\n",
 	},
 	{
 		name: "errors-unrelated", what: "ICMP errors are for the rules alone (T24)",
 		file: "filter/compile.go", packages: engine,
-		old: "			related:  p.Settings.ICMPErrors == policy.ICMPErrorsRelated,\n", new: "			related:  false,\n",
+		old: "			related:  p.Settings.ICMPErrors == policy.ICMPErrorsRelated,\n",
+		new: "			related:  false,\n",
 	},
 	{
 		name: "empty-group-is-anyone", what: "a group without members stands for everybody (R33)",
 		file: "filter/compile.go", packages: engine,
 		old: "		addrs := m.Addresses(peer.Name)\n",
-		new: "		addrs := m.Addresses(peer.Name)\n		if len(addrs) == 0 {\n			return []netip.Prefix{policy.AnyIPv4, policy.AnyIPv6}\n		}\n",
+		new: "		addrs := m.Addresses(peer.Name)\n		if len(addrs) == 0 {\n			return " +
+			"[]netip.Prefix{policy.AnyIPv4, policy.AnyIPv6}\n		}\n",
 	},
 	{
 		name: "all-is-up-to-udp", what: "all protocols are those up to UDP (R15)",
@@ -110,17 +120,22 @@ var rulesets = []mutant{
 	{
 		name: "untracked-never", what: "flows that rules for everybody permit both ways are tracked (T2)",
 		file: "filter/compile.go", packages: engine,
-		old: "p.Settings.Tracking == policy.TrackingAWS &&", new: "p.Settings.Tracking > policy.TrackingAWS &&",
+		old: "p.Settings.Tracking == policy.TrackingAWS &&",
+		new: "p.Settings.Tracking > policy.TrackingAWS &&",
 	},
 	{
 		name: "untracked-always", what: "flows are untracked under tracking: always, too (T8)",
 		file: "filter/compile.go", packages: engine,
-		old: "p.Settings.Tracking == policy.TrackingAWS &&", new: "p.Settings.Tracking <= policy.TrackingAWS &&",
+		old: "p.Settings.Tracking == policy.TrackingAWS &&",
+		new: "p.Settings.Tracking <= policy.TrackingAWS &&",
 	},
 	{
-		name: "return-rule-needless", what: "a flow is untracked whatever its answers are permitted by (T2b)",
+		name: "return-rule-needless",
+		what: "a flow is untracked whatever its answers are permitted by (T2b)",
 		file: "filter/wide.go", packages: engine,
-		old: "w.returning[o.Reverse()][family][i]\n", new: "max(w.returning[o.Reverse()][family][i], find(w.opening[o][family], selector(proto)<<16|selector(asked)))\n",
+		old: "w.returning[o.Reverse()][family][i]\n",
+		new: "max(w.returning[o.Reverse()][family][i], find(w.opening[o][family], " +
+			"selector(proto)<<16|selector(asked)))\n",
 	},
 	{
 		name: "return-rule-for-a-port", what: "a return rule for one port leaves flows untracked (T2b)",
@@ -128,20 +143,24 @@ var rulesets = []mutant{
 		old: "hi >= proto<<16|maxLow", new: "hi >= proto<<16",
 	},
 	{
-		name: "narrow-rule-is-wide", what: "a rule for a half of all addresses leaves flows untracked (T7)",
+		name: "narrow-rule-is-wide",
+		what: "a rule for a half of all addresses leaves flows untracked (T7)",
 		file: "filter/wide.go", packages: engine,
 		old: "r.Peer.CIDR.Bits() != 0", new: "r.Peer.CIDR.Bits() > 1",
 	},
 	{
-		name: "wide-crosses-families", what: "a return rule of the other family leaves flows untracked (T3)",
+		name: "wide-crosses-families",
+		what: "a return rule of the other family leaves flows untracked (T3)",
 		file: "filter/wide.go", packages: engine,
-		old: "w.returning[o.Reverse()][family][i]\n", new: "max(w.returning[o.Reverse()][0][i], w.returning[o.Reverse()][1][i])\n",
+		old: "w.returning[o.Reverse()][family][i]\n",
+		new: "max(w.returning[o.Reverse()][0][i], w.returning[o.Reverse()][1][i])\n",
 	},
 	{
 		name: "single-address-is-a-pair", what: "a /32 admits its neighbour too",
 		file: "filter/trie.go", packages: random,
 		old: "return keyOf(conntrack.AddrFrom(p.Addr())), p.Bits() }",
-		new: "p = netip.PrefixFrom(p.Addr(), min(p.Bits(), p.Addr().BitLen()-1)).Masked(); return keyOf(conntrack.AddrFrom(p.Addr())), p.Bits() }",
+		new: "p = netip.PrefixFrom(p.Addr(), min(p.Bits(), p.Addr().BitLen()-1)).Masked(); return " +
+			"keyOf(conntrack.AddrFrom(p.Addr())), p.Bits() }",
 	},
 	{
 		name: "list-of-one", what: "only the first entry of a prefix list counts",
@@ -156,6 +175,7 @@ var rulesets = []mutant{
 	{
 		name: "modes-share-flows", what: "a device in another mode goes on with its flows",
 		file: "filter/ruleset.go", packages: engine,
-		old: "	k := scopeKey{shared: a.iface.Scope, inward: a.inward}\n", new: "	k := scopeKey{shared: a.iface.Scope}\n",
+		old: "	k := scopeKey{shared: a.iface.Scope, inward: a.inward}\n",
+		new: "	k := scopeKey{shared: a.iface.Scope}\n",
 	},
 }

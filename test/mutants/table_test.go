@@ -60,7 +60,8 @@ func TestClaimsHaveTheirMutants(t *testing.T) {
 // half-way, and shows nothing.
 func TestMutantsCompile(t *testing.T) {
 	t.Chdir("../..")
-	out, err := exec.Command("go", "list", "-export", "-deps", "-json=Dir,ImportPath,Export,GoFiles", "./cmd/sgfw").Output()
+	out, err := exec.Command("go", "list", "-export", "-deps", "-json=Dir,ImportPath,Export,GoFiles",
+		"./cmd/sgfw").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +78,8 @@ func TestMutantsCompile(t *testing.T) {
 		exports[p.ImportPath], packages[p.ImportPath] = p.Export, p
 	}
 	fset := token.NewFileSet()
-	imports := importer.ForCompiler(fset, "gc", func(path string) (io.ReadCloser, error) { return os.Open(exports[path]) })
+	imports := importer.ForCompiler(fset, "gc",
+		func(path string) (io.ReadCloser, error) { return os.Open(exports[path]) })
 	for _, m := range mutants {
 		p, ok := packages["sgfw/"+filepath.Dir(m.file)]
 		if !ok {
@@ -100,7 +102,8 @@ func TestMutantsCompile(t *testing.T) {
 			}
 			files = append(files, f)
 		}
-		if _, err := (&types.Config{Importer: imports}).Check(p.ImportPath, fset, files, nil); err != nil {
+		if _, err := (&types.Config{Importer: imports}).Check(p.ImportPath, fset, files,
+			nil); err != nil {
 			t.Errorf("%s does not compile: %v", m.name, err)
 		}
 	}

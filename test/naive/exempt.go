@@ -27,7 +27,8 @@ func linkTalk(d Direction, p *Packet) string {
 	switch {
 	case p.isICMP() && !p.isV4() && 133 <= p.Type && p.Type <= 137 && p.HopLimit == 255:
 		return Neighbours
-	case p.isICMP() && !p.isV4() && (130 <= p.Type && p.Type <= 132 || p.Type == 143) && p.HopLimit == 1 &&
+	case p.isICMP() && !p.isV4() && (130 <= p.Type && p.Type <= 132 || p.Type == 143) &&
+		p.HopLimit == 1 &&
 		(p.Src.IsLinkLocalUnicast() || p.Src == netip.IPv6Unspecified()):
 		return Listeners
 	case p.isUDP() && p.isV4() && client == 68 && server == 67:

@@ -88,7 +88,8 @@ func (p *Policy) Manages(device string) *Interface {
 		switch {
 		case n.Device == device:
 			return n
-		case pattern && strings.HasPrefix(device, start) && (best == nil || len(n.Device) > len(best.Device)):
+		case pattern && strings.HasPrefix(device, start) &&
+			(best == nil || len(n.Device) > len(best.Device)):
 			best = n
 		}
 	}

@@ -19,12 +19,14 @@ func (m *Machine) unfollowed(n *Interface, opener Direction, p *Packet, asked in
 			continue
 		}
 		for _, r := range g.Rules[opener] {
-			if r.everybody(p.isV4()) && (r.Protocol == All || r.Protocol == p.Protocol && r.From <= asked && asked <= r.To) {
+			if r.everybody(p.isV4()) && (r.Protocol == All || r.Protocol == p.Protocol && r.From <= asked &&
+				asked <= r.To) {
 				opening = true
 			}
 		}
 		for _, r := range g.Rules[opener.reverse()] {
-			if r.everybody(p.isV4()) && (r.Protocol == All || r.Protocol == p.Protocol && r.From == 0 && r.To == 65535) {
+			if r.everybody(p.isV4()) && (r.Protocol == All || r.Protocol == p.Protocol && r.From == 0 &&
+				r.To == 65535) {
 				returning = true
 			}
 		}

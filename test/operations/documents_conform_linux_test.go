@@ -20,10 +20,14 @@ func TestDocumentsConform(t *testing.T) {
 	t.Parallel()
 	lab := labtest.New(t, netlab.Pair())
 	client, server := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")
-	d := harness.Enforce(t, server.Host(), harness.PolicyWith(append(harness.AllowPing(), harness.Allow("tcp", harness.Inward), harness.Allow("udp", harness.Inward)), nil), "--state-dir", t.TempDir())
+	d := harness.Enforce(t, server.Host(),
+		harness.PolicyWith(append(harness.AllowPing(), harness.Allow("tcp", harness.Inward),
+			harness.Allow("udp", harness.Inward)), nil), "--state-dir", t.TempDir())
 	far := server.IPv4()
-	harness.EchoOn(t, server.Host(), harness.AddrPort(far, harness.Inward), harness.AddrPort(far, harness.Inward+1))
-	c := harness.DialTCP(t, client.Host(), netip.AddrPort{}, harness.AddrPort(far, harness.Inward), harness.ArrivalTimeout)
+	harness.EchoOn(t, server.Host(), harness.AddrPort(far, harness.Inward),
+		harness.AddrPort(far, harness.Inward+1))
+	c := harness.DialTCP(t, client.Host(), netip.AddrPort{}, harness.AddrPort(far, harness.Inward),
+		harness.ArrivalTimeout)
 	if c == nil || !harness.Talks(c) {
 		t.Fatal("no connection")
 	}
@@ -31,7 +35,8 @@ func TestDocumentsConform(t *testing.T) {
 	if !harness.Pings(t, client.Host(), client.IPv6(), server.IPv6(), harness.ArrivalTimeout) {
 		t.Fatal("no ping")
 	}
-	if harness.Connects(t, client.Host(), netip.AddrPort{}, harness.AddrPort(far, harness.Inward+1), harness.SilenceTimeout/4) {
+	if harness.Connects(t, client.Host(), netip.AddrPort{}, harness.AddrPort(far, harness.Inward+1),
+		harness.SilenceTimeout/4) {
 		t.Error("connected without a rule")
 	}
 	bad := filepath.Join(t.TempDir(), "bad.yaml")
@@ -67,8 +72,10 @@ func TestDocumentsConform(t *testing.T) {
 	fits("version", 0, "version")
 	fits("check", 0, "check", d.Config)
 	fits("check", 3, "check", bad)
-	fits("explain", 0, "explain", "-c", d.Config, "--ingress", "--proto", "tcp", "--from", "192.0.2.9", "--to", ":22", "--interface", "eth0")
-	fits("explain", 0, "explain", "--ingress", "--proto", "tcp", "--from", c.LocalAddr().String(), "--to", c.RemoteAddr().String())
+	fits("explain", 0, "explain", "-c", d.Config, "--ingress", "--proto", "tcp", "--from", "192.0.2.9",
+		"--to", ":22", "--interface", "eth0")
+	fits("explain", 0, "explain", "--ingress", "--proto", "tcp", "--from", c.LocalAddr().String(),
+		"--to", c.RemoteAddr().String())
 	fits("status", 0, "status")
 	fits("flows", 0, "flows")
 	fits("flows", 0, "flows", "--port", "1")

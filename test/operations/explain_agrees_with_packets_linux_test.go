@@ -58,27 +58,48 @@ interfaces:
 		group string
 		rule  int
 	}{
-		{"ingress", "tcp", harness.ParseAddrPort("192.0.2.1:0"), harness.ParseAddrPort("192.0.2.2:443"), "web", 0},
-		{"ingress", "tcp", harness.ParseAddrPort("[2001:db8::21]:0"), harness.ParseAddrPort("[2001:db8::2]:443"), "web", 0},
-		{"ingress", "tcp", harness.ParseAddrPort("192.0.2.1:0"), harness.ParseAddrPort("192.0.2.2:444"), "", 0},
-		{"ingress", "tcp", harness.ParseAddrPort("[2001:db8::1]:0"), harness.ParseAddrPort("[2001:db8::2]:442"), "", 0},
-		{"ingress", "udp", harness.ParseAddrPort("192.0.2.1:0"), harness.ParseAddrPort("192.0.2.2:443"), "", 0},
-		{"ingress", "udp", harness.ParseAddrPort("192.0.2.10:0"), harness.ParseAddrPort("192.0.2.2:5000"), "web", 1},
-		{"ingress", "udp", harness.ParseAddrPort("192.0.2.11:0"), harness.ParseAddrPort("192.0.2.2:5002"), "web", 1},
-		{"ingress", "udp", harness.ParseAddrPort("192.0.2.11:0"), harness.ParseAddrPort("192.0.2.2:5003"), "", 0},
-		{"ingress", "udp", harness.ParseAddrPort("192.0.2.12:0"), harness.ParseAddrPort("192.0.2.2:5000"), "", 0},
-		{"ingress", "udp", harness.ParseAddrPort("[2001:db8::11]:0"), harness.ParseAddrPort("[2001:db8::2]:5001"), "web", 1},
-		{"ingress", "udp", harness.ParseAddrPort("[2001:db8::12]:0"), harness.ParseAddrPort("[2001:db8::2]:5001"), "", 0},
-		{"ingress", "tcp", harness.ParseAddrPort("192.0.2.10:0"), harness.ParseAddrPort("192.0.2.2:5000"), "", 0},
-		{"ingress", "icmp", harness.ParseAddrPort("192.0.2.12:0"), harness.ParseAddrPort("192.0.2.2:0"), "more", 0},
-		{"ingress", "icmp", harness.ParseAddrPort("192.0.2.11:0"), harness.ParseAddrPort("192.0.2.2:0"), "", 0},
-		{"ingress", "icmpv6", harness.ParseAddrPort("[2001:db8::12]:0"), harness.ParseAddrPort("[2001:db8::2]:0"), "", 0},
-		{"egress", "tcp", harness.ParseAddrPort("192.0.2.2:0"), harness.ParseAddrPort("192.0.2.1:443"), "web", 0},
-		{"egress", "tcp", harness.ParseAddrPort("192.0.2.2:0"), harness.ParseAddrPort("192.0.2.10:443"), "", 0},
-		{"egress", "tcp", harness.ParseAddrPort("[2001:db8::2]:0"), harness.ParseAddrPort("[2001:db8::1]:443"), "", 0},
-		{"egress", "udp", harness.ParseAddrPort("192.0.2.2:0"), harness.ParseAddrPort("192.0.2.1:443"), "", 0},
-		{"egress", "icmpv6", harness.ParseAddrPort("[2001:db8::2]:0"), harness.ParseAddrPort("[2001:db8::21]:0"), "more", 0},
-		{"egress", "icmp", harness.ParseAddrPort("192.0.2.2:0"), harness.ParseAddrPort("192.0.2.1:0"), "", 0},
+		{"ingress", "tcp", harness.ParseAddrPort("192.0.2.1:0"), harness.ParseAddrPort("192.0.2.2:443"),
+			"web", 0},
+		{"ingress", "tcp", harness.ParseAddrPort("[2001:db8::21]:0"),
+			harness.ParseAddrPort("[2001:db8::2]:443"), "web", 0},
+		{"ingress", "tcp", harness.ParseAddrPort("192.0.2.1:0"), harness.ParseAddrPort("192.0.2.2:444"),
+			"", 0},
+		{"ingress", "tcp", harness.ParseAddrPort("[2001:db8::1]:0"),
+			harness.ParseAddrPort("[2001:db8::2]:442"), "", 0},
+		{"ingress", "udp", harness.ParseAddrPort("192.0.2.1:0"), harness.ParseAddrPort("192.0.2.2:443"),
+			"", 0},
+		{"ingress", "udp", harness.ParseAddrPort("192.0.2.10:0"), harness.ParseAddrPort("192.0.2.2:5000"),
+			"web", 1},
+		{"ingress", "udp", harness.ParseAddrPort("192.0.2.11:0"), harness.ParseAddrPort("192.0.2.2:5002"),
+			"web", 1},
+		{"ingress", "udp", harness.ParseAddrPort("192.0.2.11:0"), harness.ParseAddrPort("192.0.2.2:5003"),
+			"", 0},
+		{"ingress", "udp", harness.ParseAddrPort("192.0.2.12:0"), harness.ParseAddrPort("192.0.2.2:5000"),
+			"", 0},
+		{"ingress", "udp", harness.ParseAddrPort("[2001:db8::11]:0"),
+			harness.ParseAddrPort("[2001:db8::2]:5001"), "web", 1},
+		{"ingress", "udp", harness.ParseAddrPort("[2001:db8::12]:0"),
+			harness.ParseAddrPort("[2001:db8::2]:5001"), "", 0},
+		{"ingress", "tcp", harness.ParseAddrPort("192.0.2.10:0"), harness.ParseAddrPort("192.0.2.2:5000"),
+			"", 0},
+		{"ingress", "icmp", harness.ParseAddrPort("192.0.2.12:0"), harness.ParseAddrPort("192.0.2.2:0"),
+			"more", 0},
+		{"ingress", "icmp", harness.ParseAddrPort("192.0.2.11:0"), harness.ParseAddrPort("192.0.2.2:0"),
+			"", 0},
+		{"ingress", "icmpv6", harness.ParseAddrPort("[2001:db8::12]:0"),
+			harness.ParseAddrPort("[2001:db8::2]:0"), "", 0},
+		{"egress", "tcp", harness.ParseAddrPort("192.0.2.2:0"), harness.ParseAddrPort("192.0.2.1:443"),
+			"web", 0},
+		{"egress", "tcp", harness.ParseAddrPort("192.0.2.2:0"), harness.ParseAddrPort("192.0.2.10:443"),
+			"", 0},
+		{"egress", "tcp", harness.ParseAddrPort("[2001:db8::2]:0"),
+			harness.ParseAddrPort("[2001:db8::1]:443"), "", 0},
+		{"egress", "udp", harness.ParseAddrPort("192.0.2.2:0"), harness.ParseAddrPort("192.0.2.1:443"),
+			"", 0},
+		{"egress", "icmpv6", harness.ParseAddrPort("[2001:db8::2]:0"),
+			harness.ParseAddrPort("[2001:db8::21]:0"), "more", 0},
+		{"egress", "icmp", harness.ParseAddrPort("192.0.2.2:0"), harness.ParseAddrPort("192.0.2.1:0"), "",
+			0},
 	} {
 		what := fmt.Sprintf("%s %s %s > %s", q.direction, q.protocol, q.from, q.to)
 		h, far := client, server
@@ -106,7 +127,9 @@ interfaces:
 			t.Errorf("%s: explained as %+v, want %s", what, x, want)
 		}
 		switch {
-		case q.group == "" && x.Rule != nil, q.group != "" && (x.Rule == nil || x.Rule.Group != q.group || x.Rule.Index != q.rule || x.Rule.Direction != q.direction):
+		case q.group == "" && x.Rule != nil, q.group != "" &&
+			(x.Rule == nil || x.Rule.Group != q.group || x.Rule.Index != q.rule ||
+				x.Rule.Direction != q.direction):
 			t.Errorf("%s: explained by the rule %+v, want %s[%d]", what, x.Rule, q.group, q.rule)
 		}
 		var passed bool
@@ -128,7 +151,8 @@ interfaces:
 	// A live flow answers for itself, also once its rule has gone (T15).
 	harness.EchoOn(t, server, harness.ParseAddrPort("192.0.2.2:443"))
 	from := harness.AddrPort(harness.IP("192.0.2.1"), harness.UnusedPort())
-	c := harness.DialTCP(t, client, from, harness.ParseAddrPort("192.0.2.2:443"), harness.ArrivalTimeout)
+	c := harness.DialTCP(t, client, from, harness.ParseAddrPort("192.0.2.2:443"),
+		harness.ArrivalTimeout)
 	if c == nil || !harness.Talks(c) {
 		t.Fatal("no connection")
 	}
@@ -139,7 +163,8 @@ interfaces:
 		verdict string
 	}{{from, "accept"}, {harness.AddrPort(from.Addr(), harness.UnusedPort()), "drop"}} {
 		var x explanation
-		d.Document(&x, "explain", "--ingress", "--proto", "tcp", "--from", q.from.String(), "--to", "192.0.2.2:443")
+		d.Document(&x, "explain", "--ingress", "--proto", "tcp", "--from", q.from.String(), "--to",
+			"192.0.2.2:443")
 		if x.Verdict != q.verdict || (x.Flow != nil) != (q.verdict == "accept") {
 			t.Errorf("from %s: explained as %+v, want %s", q.from, x, q.verdict)
 		}
@@ -147,7 +172,8 @@ interfaces:
 	if !harness.Talks(c) {
 		t.Error("the connection did not outlive its rule")
 	}
-	if harness.Connects(t, client, netip.AddrPort{}, harness.ParseAddrPort("192.0.2.2:443"), harness.SilenceTimeout) {
+	if harness.Connects(t, client, netip.AddrPort{}, harness.ParseAddrPort("192.0.2.2:443"),
+		harness.SilenceTimeout) {
 		t.Error("a connection came about without a rule")
 	}
 }

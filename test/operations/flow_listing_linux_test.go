@@ -23,10 +23,12 @@ func TestFlowListing(t *testing.T) {
 	lab := labtest.New(t, harness.TwoHosts())
 	client, server := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")
 	d := harness.Enforce(t, server.Host(), harness.PolicyWith(
-		append(harness.AllowPing(), harness.Allow("tcp", harness.Inward), harness.Allow("udp", harness.Inward)),
+		append(harness.AllowPing(), harness.Allow("tcp", harness.Inward),
+			harness.Allow("udp", harness.Inward)),
 		[]string{harness.Allow("tcp", harness.Outward), harness.Allow("udp", harness.Outward)}))
 	harness.BothFamilies(t, client, server, func(t *testing.T, near, far netip.Addr) {
-		harness.EchoOn(t, server.Host(), harness.AddrPort(far, harness.Inward), harness.AddrPort(far, harness.Inward+10))
+		harness.EchoOn(t, server.Host(), harness.AddrPort(far, harness.Inward),
+			harness.AddrPort(far, harness.Inward+10))
 		harness.EchoOn(t, client.Host(), harness.AddrPort(near, harness.Outward))
 		capture := labtest.Capture(t, server.Host(), "eth0", netlab.CaptureOptions{Outgoing: true})
 		header := uint64(20)
@@ -37,7 +39,8 @@ func TestFlowListing(t *testing.T) {
 			direction string
 			h         *netlab.Host
 			to        netip.AddrPort
-		}{{"ingress", client.Host(), harness.AddrPort(far, harness.Inward)}, {"egress", server.Host(), harness.AddrPort(near, harness.Outward)}} {
+		}{{"ingress", client.Host(), harness.AddrPort(far, harness.Inward)},
+			{"egress", server.Host(), harness.AddrPort(near, harness.Outward)}} {
 			ends := func(conn net.Conn) (local, remote string) {
 				if c.h == server.Host() {
 					return conn.LocalAddr().String(), conn.RemoteAddr().String()
@@ -54,8 +57,10 @@ func TestFlowListing(t *testing.T) {
 			}
 			local, remote := ends(udp)
 			f := d.InState(t, "stream", "udp", local, remote)
-			if want := 4*(header+8+100) + 6; f.Packets.Ingress != 4 || f.Packets.Egress != 4 || f.Bytes.Ingress != want || f.Bytes.Egress != want {
-				t.Errorf("udp %s: %+v %+v, want 4 packets and %d bytes each way", c.direction, f.Packets, f.Bytes, want)
+			if want := 4*(header+8+100) + 6; f.Packets.Ingress != 4 || f.Packets.Egress != 4 ||
+				f.Bytes.Ingress != want || f.Bytes.Egress != want {
+				t.Errorf("udp %s: %+v %+v, want 4 packets and %d bytes each way", c.direction, f.Packets,
+					f.Bytes, want)
 			}
 			if f.Direction != c.direction || f.Interface != "eth0" || f.Expires < 170 || f.Expires > 180 {
 				t.Errorf("udp: %+v, want %s on eth0 for 180 s", f, c.direction)
@@ -77,7 +82,8 @@ func TestFlowListing(t *testing.T) {
 			for { // a last acknowledgement may be under way, or its verdict
 				want = crossed(capture, local, remote)
 				f = d.InState(t, "established", "tcp", local, remote)
-				if got := (total{[2]uint64{f.Packets.Ingress, f.Packets.Egress}, [2]uint64{f.Bytes.Ingress, f.Bytes.Egress}}); got == want {
+				if got := (total{[2]uint64{f.Packets.Ingress, f.Packets.Egress},
+					[2]uint64{f.Bytes.Ingress, f.Bytes.Egress}}); got == want {
 					break
 				} else if time.Now().After(deadline) {
 					t.Errorf("tcp %s: listed %+v, crossed the link: %+v", c.direction, got, want)
@@ -88,7 +94,8 @@ func TestFlowListing(t *testing.T) {
 			if want.bytes[0] < 15_000 || want.bytes[1] < 15_000 {
 				t.Errorf("tcp: the capture saw %+v of 15000 bytes each way", want)
 			}
-			if f.Direction != c.direction || f.Interface != "eth0" || f.Expires < 431_900 || f.Expires > 432_000 {
+			if f.Direction != c.direction || f.Interface != "eth0" || f.Expires < 431_900 ||
+				f.Expires > 432_000 {
 				t.Errorf("tcp: %+v, want %s on eth0 for 432000 s", f, c.direction)
 			}
 		}
@@ -107,15 +114,18 @@ func TestFlowListing(t *testing.T) {
 		}
 		asked, each := uint64(echo.Seq), header+8+56
 		f := d.InState(t, "replied", protocol, far.String(), near.String())
-		if f.Packets.Ingress != asked || f.Bytes.Ingress != asked*each || f.Packets.Egress < 3 || f.Packets.Egress > asked || f.Bytes.Egress != f.Packets.Egress*each {
+		if f.Packets.Ingress != asked || f.Bytes.Ingress != asked*each || f.Packets.Egress < 3 ||
+			f.Packets.Egress > asked || f.Bytes.Egress != f.Packets.Egress*each {
 			t.Errorf("ping: %+v %+v after %d requests of %d bytes", f.Packets, f.Bytes, asked, each)
 		}
-		if f.ICMPType == nil || *f.ICMPType != query || f.ICMPID == nil || *f.ICMPID != 0x1234 || f.Direction != "ingress" {
+		if f.ICMPType == nil || *f.ICMPType != query || f.ICMPID == nil || *f.ICMPID != 0x1234 ||
+			f.Direction != "ingress" {
 			t.Errorf("ping: %+v, want type %d, identifier 0x1234, ingress", f, query)
 		}
 
 		known := len(d.Flows())
-		if harness.Connects(t, client.Host(), netip.AddrPort{}, harness.AddrPort(far, harness.Inward+10), harness.SilenceTimeout) {
+		if harness.Connects(t, client.Host(), netip.AddrPort{}, harness.AddrPort(far, harness.Inward+10),
+			harness.SilenceTimeout) {
 			t.Error("a port without a rule answers")
 		}
 		if n := len(d.Flows()); n > known {

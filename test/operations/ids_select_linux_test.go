@@ -21,13 +21,16 @@ func TestIDsSelect(t *testing.T) {
 	d := harness.Enforce(t, server, idPolicyRetold)
 	harness.EchoOn(t, server, harness.AddrPort(s, 7001), harness.AddrPort(s, 7003))
 	ids := d.Ids(t)
-	one, other := harness.DialTCP(t, client, harness.Anywhere, harness.AddrPort(s, 7001), harness.ArrivalTimeout), harness.DialTCP(t, client, harness.Anywhere, harness.AddrPort(s, 7003), harness.ArrivalTimeout)
+	one, other := harness.DialTCP(t, client, harness.Anywhere, harness.AddrPort(s, 7001),
+		harness.ArrivalTimeout), harness.DialTCP(t, client, harness.Anywhere, harness.AddrPort(s, 7003),
+		harness.ArrivalTimeout)
 	if one == nil || other == nil || !harness.Talks(one) || !harness.Talks(other) {
 		t.Fatal("no connections")
 	}
 	defer one.Close()
 	defer other.Close()
-	if harness.Connects(t, client, harness.Anywhere, harness.AddrPort(s, 7009), harness.SilenceTimeout/4) {
+	if harness.Connects(t, client, harness.Anywhere, harness.AddrPort(s, 7009),
+		harness.SilenceTimeout/4) {
 		t.Error("a connection came about without a rule")
 	}
 
@@ -42,19 +45,24 @@ func TestIDsSelect(t *testing.T) {
 		}
 	}
 	d.Document(&flows, "flows", "--rule", rule, "--group", web, "--interface", ids["device eth0"])
-	if f := flows.Flows; len(f) != 1 || f[0].Rule.ID != rule || f[0].Rule.GroupID != web || f[0].InterfaceID != ids["device eth0"] {
+	if f := flows.Flows; len(f) != 1 || f[0].Rule.ID != rule || f[0].Rule.GroupID != web ||
+		f[0].InterfaceID != ids["device eth0"] {
 		t.Errorf("flows by ID: %+v", f)
 	}
-	if byID, byName := d.Rules("--group", web), d.Rules("--group", "web"); len(byID) != 5 || !maps.EqualFunc(byID, byName, func(a, b harness.ListedRule) bool { return a.Group == b.Group }) {
+	if byID, byName := d.Rules("--group", web), d.Rules("--group", "web"); len(byID) != 5 ||
+		!maps.EqualFunc(byID, byName, func(a, b harness.ListedRule) bool { return a.Group == b.Group }) {
 		t.Errorf("rules by ID %v, by name %v", byID, byName)
 	}
-	if out := d.Must(t, 0, "log", "--group", web, "--interface", ids["device eth0"]); !strings.Contains(out, ":7009") || !strings.Contains(out, "(sgr-") {
+	if out := d.Must(t, 0, "log", "--group", web, "--interface",
+		ids["device eth0"]); !strings.Contains(out, ":7009") || !strings.Contains(out, "(sgr-") {
 		t.Errorf("the log by ID:\n%s", out)
 	}
 	if out := d.Must(t, 0, "log", "--group", ids["group other"]); !strings.Contains(out, ":7009") {
 		t.Errorf("the log by the other group on the interface:\n%s", out)
 	}
-	if out := d.Must(t, 0, "explain", "--interface", ids["device eth0"], "--ingress", "--proto", "tcp", "--from", "192.0.2.1", "--to", ":7003"); !strings.Contains(out, "("+web+")") || !strings.Contains(out, "("+ids["web ingress tcp 7003 0.0.0.0/0"]+")") {
+	if out := d.Must(t, 0, "explain", "--interface", ids["device eth0"], "--ingress", "--proto", "tcp",
+		"--from", "192.0.2.1", "--to", ":7003"); !strings.Contains(out, "("+web+")") ||
+		!strings.Contains(out, "("+ids["web ingress tcp 7003 0.0.0.0/0"]+")") {
 		t.Errorf("explain names no IDs:\n%s", out)
 	}
 

@@ -29,7 +29,9 @@ func TestIDsStay(t *testing.T) {
 		harness.Run(t, []harness.Attempt{
 			harness.Passes(harness.Exchange(t, "permitted", client, "tcp", c, harness.AddrPort(s, 7001))),
 			harness.Passes(harness.Exchange(t, "permitted", client, "tcp", c, harness.AddrPort(s, 7002))),
-			harness.Expect(harness.PassIf(third), harness.Exchange(t, "permitted by the second policy", client, "tcp", c, harness.AddrPort(s, 7003))),
+			harness.Expect(harness.PassIf(third),
+				harness.Exchange(t, "permitted by the second policy", client, "tcp", c,
+					harness.AddrPort(s, 7003))),
 			harness.Drops(harness.Exchange(t, "not permitted", client, "tcp", c, harness.AddrPort(s, 7004))),
 		})
 	}
@@ -50,7 +52,8 @@ func TestIDsStay(t *testing.T) {
 	diff := d.Must(t, 0, "reload")
 	traffic(true)
 	second := d.Ids(t)
-	if !strings.Contains(diff, "+ group web: ingress tcp 7003 0.0.0.0/0 ("+second[added]+")\n") || !strings.Contains(diff, "("+first["group web"]+")\n") {
+	if !strings.Contains(diff, "+ group web: ingress tcp 7003 0.0.0.0/0 ("+second[added]+")\n") ||
+		!strings.Contains(diff, "("+first["group web"]+")\n") {
 		t.Errorf("the change does not name IDs:\n%s", diff)
 	}
 	all := maps.Clone(first)
@@ -78,7 +81,8 @@ func TestIDsStay(t *testing.T) {
 	var checked struct{ Parts harness.Identified }
 	d.Document(&checked, "check", d.Config, "--state-dir", filepath.Join(dir, "state"))
 	for _, r := range checked.Parts.Rules {
-		if what := strings.Join([]string{r.Group, r.Direction, r.Protocol, r.Ports, r.Peer}, " "); first[what] != r.ID {
+		if what := strings.Join([]string{r.Group, r.Direction, r.Protocol, r.Ports, r.Peer},
+			" "); first[what] != r.ID {
 			t.Errorf("checked: %s has the ID %s, want %q", what, r.ID, first[what])
 		}
 	}

@@ -50,7 +50,8 @@ func TestLogUnderFlood(t *testing.T) {
 	})
 	const connections = 30
 	for i := range connections {
-		if !harness.Connects(t, client.Host(), netip.AddrPort{}, harness.AddrPort(server.IPv4(), harness.Inward), harness.ArrivalTimeout) {
+		if !harness.Connects(t, client.Host(), netip.AddrPort{},
+			harness.AddrPort(server.IPv4(), harness.Inward), harness.ArrivalTimeout) {
 			t.Fatalf("connection %d did not come about beside the flood", i)
 		}
 	}
@@ -88,13 +89,15 @@ func TestLogUnderFlood(t *testing.T) {
 		}
 	}
 	if shown+lost != judged || lost == 0 || judged < connections+rate*10 {
-		t.Errorf("%d verdicts shown and %d said to be lost, of %d judged and %d sent", shown, lost, judged, sent.Load())
+		t.Errorf("%d verdicts shown and %d said to be lost, of %d judged and %d sent", shown, lost,
+			judged, sent.Load())
 	}
 	if most := uint64(rate * (2 + time.Since(began).Seconds())); shown > most || shown < rate {
 		t.Errorf("%d verdicts shown in %v at %d a second", shown, time.Since(began), rate)
 	}
 	// A filter works before the flood fills the buffer.
-	if got := narrow.Await("new connections", connections, isVerdict); len(got) != connections || len(narrow.Seen(isLoss)) != 0 {
+	if got := narrow.Await("new connections", connections, isVerdict); len(got) != connections ||
+		len(narrow.Seen(isLoss)) != 0 {
 		t.Errorf("%d new connections in the log, and losses %+v", len(got), narrow.Seen(isLoss))
 	}
 	f.Conforms()

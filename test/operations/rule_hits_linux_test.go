@@ -18,9 +18,12 @@ func TestRuleHits(t *testing.T) {
 	t.Parallel()
 	lab := labtest.New(t, netlab.Pair())
 	client, server := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")
-	d := harness.Enforce(t, server.Host(), harness.PolicyWith([]string{harness.Allow("tcp", harness.Inward), harness.Allow("tcp", harness.Inward+1)}, nil))
+	d := harness.Enforce(t, server.Host(),
+		harness.PolicyWith([]string{harness.Allow("tcp", harness.Inward),
+			harness.Allow("tcp", harness.Inward+1)}, nil))
 	for _, far := range []netip.Addr{server.IPv4(), server.IPv6()} {
-		harness.EchoOn(t, server.Host(), harness.AddrPort(far, harness.Inward), harness.AddrPort(far, harness.Inward+2))
+		harness.EchoOn(t, server.Host(), harness.AddrPort(far, harness.Inward),
+			harness.AddrPort(far, harness.Inward+2))
 	}
 	began := time.Now()
 	const times4, times6 = 7, 3
@@ -29,30 +32,36 @@ func TestRuleHits(t *testing.T) {
 		if i >= times4 {
 			far = server.IPv6()
 		}
-		if !harness.Connects(t, client.Host(), netip.AddrPort{}, harness.AddrPort(far, harness.Inward), harness.ArrivalTimeout) {
+		if !harness.Connects(t, client.Host(), netip.AddrPort{}, harness.AddrPort(far, harness.Inward),
+			harness.ArrivalTimeout) {
 			t.Fatal("no connection where a rule permits it")
 		}
-		if i < 2 && harness.Connects(t, client.Host(), netip.AddrPort{}, harness.AddrPort(far, harness.Inward+2), harness.SilenceTimeout/4) {
+		if i < 2 && harness.Connects(t, client.Host(), netip.AddrPort{},
+			harness.AddrPort(far, harness.Inward+2), harness.SilenceTimeout/4) {
 			t.Error("a connection came about without a rule")
 		}
 	}
 	v4, v6 := fmt.Sprintf("%d 0.0.0.0/0", harness.Inward), fmt.Sprintf("%d ::/0", harness.Inward)
 	other := fmt.Sprintf("%d 0.0.0.0/0", harness.Inward+1)
 	rules := d.Rules()
-	if len(rules) != 4 || rules[v4].Hits != times4 || rules[v6].Hits != times6 || rules[other].Hits != 0 {
+	if len(rules) != 4 || rules[v4].Hits != times4 || rules[v6].Hits != times6 ||
+		rules[other].Hits != 0 {
 		t.Errorf("rules %+v, want %d and %d hits, and two rules without", rules, times4, times6)
 	}
-	if last := rules[v4].LastHit; last == nil || last.Before(began.Add(-time.Second)) || last.After(time.Now().Add(time.Second)) || rules[other].LastHit != nil {
+	if last := rules[v4].LastHit; last == nil || last.Before(began.Add(-time.Second)) ||
+		last.After(time.Now().Add(time.Second)) || rules[other].LastHit != nil {
 		t.Errorf("last hits: %v, and %v of a rule without", last, rules[other].LastHit)
 	}
 	if unused := d.Rules("--unused"); len(unused) != 2 || unused[other].Ports == "" {
 		t.Errorf("unused: %+v", unused)
 	}
-	if out := d.Must(t, 2, "rules", "--group", "nobody"); !strings.Contains(out, "InvalidGroup.NotFound") {
+	if out := d.Must(t, 2, "rules", "--group", "nobody"); !strings.Contains(out,
+		"InvalidGroup.NotFound") {
 		t.Errorf("of no group: %s", out)
 	}
 
-	c := harness.DialTCP(t, client.Host(), netip.AddrPort{}, harness.AddrPort(server.IPv4(), harness.Inward), harness.ArrivalTimeout)
+	c := harness.DialTCP(t, client.Host(), netip.AddrPort{},
+		harness.AddrPort(server.IPv4(), harness.Inward), harness.ArrivalTimeout)
 	if c == nil || !harness.Talks(c) {
 		t.Fatal("no connection")
 	}
@@ -64,8 +73,10 @@ func TestRuleHits(t *testing.T) {
 	if !harness.Talks(c) {
 		t.Error("the connection did not outlive its rule")
 	}
-	d.Reload(harness.PolicyWith([]string{harness.Allow("tcp", harness.Inward+5), harness.Allow("tcp", harness.Inward)}, nil))
-	if !harness.Connects(t, client.Host(), netip.AddrPort{}, harness.AddrPort(server.IPv4(), harness.Inward), harness.ArrivalTimeout) {
+	d.Reload(harness.PolicyWith([]string{
+		harness.Allow("tcp", harness.Inward+5), harness.Allow("tcp", harness.Inward)}, nil))
+	if !harness.Connects(t, client.Host(), netip.AddrPort{},
+		harness.AddrPort(server.IPv4(), harness.Inward), harness.ArrivalTimeout) {
 		t.Fatal("no connection after the rule came back")
 	}
 	if back := d.Rules()[v4]; back.Gone || !back.Attached || back.Hits != times4+2 || back.Index != 1 {

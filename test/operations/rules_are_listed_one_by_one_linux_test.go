@@ -29,10 +29,16 @@ func TestRulesAreListedOneByOne(t *testing.T) {
 		from, s := e[0], e[1]
 		harness.Echoes(t, server, s, 443, 80)
 		harness.Run(t, []harness.Attempt{
-			harness.Passes(harness.Exchange(t, "the first peer of its family", client, "tcp", harness.Neighbouring(from, 0x11), harness.AddrPort(s, 443))),
-			harness.Expect(harness.PassIf(s.Is4()), harness.Exchange(t, "the second", client, "tcp", harness.Neighbouring(from, 0x12), harness.AddrPort(s, 443))),
-			harness.Drops(harness.Exchange(t, "a peer of another rule", client, "tcp", harness.Neighbouring(from, 0x10), harness.AddrPort(s, 443))),
-			harness.Expect(harness.PassIf(s.Is4()), harness.Exchange(t, "every protocol", client, "tcp", harness.Neighbouring(from, 0x21), harness.AddrPort(s, 80))),
+			harness.Passes(harness.Exchange(t, "the first peer of its family", client, "tcp",
+				harness.Neighbouring(from, 0x11), harness.AddrPort(s, 443))),
+			harness.Expect(harness.PassIf(s.Is4()),
+				harness.Exchange(t, "the second", client, "tcp", harness.Neighbouring(from, 0x12),
+					harness.AddrPort(s, 443))),
+			harness.Drops(harness.Exchange(t, "a peer of another rule", client, "tcp",
+				harness.Neighbouring(from, 0x10), harness.AddrPort(s, 443))),
+			harness.Expect(harness.PassIf(s.Is4()),
+				harness.Exchange(t, "every protocol", client, "tcp", harness.Neighbouring(from, 0x21),
+					harness.AddrPort(s, 80))),
 			harness.Drops(harness.Exchange(t, "nobody", client, "tcp", from, harness.AddrPort(s, 443))),
 		})
 	}
@@ -46,7 +52,8 @@ func TestRulesAreListedOneByOne(t *testing.T) {
 	d.Document(&doc, "rules")
 	var got []string
 	for _, r := range doc.Rules {
-		got = append(got, fmt.Sprintf("%d: %s %q %s, hit %t", r.Index, r.Protocol, r.Ports, r.Peer, r.Hits > 0))
+		got = append(got, fmt.Sprintf("%d: %s %q %s, hit %t", r.Index, r.Protocol, r.Ports, r.Peer,
+			r.Hits > 0))
 	}
 	slices.Sort(got)
 	want := []string{

@@ -35,7 +35,8 @@ func TestSocketIsForRootAndMembers(t *testing.T) {
 	if err := os.WriteFile(binary, b, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for dir := filepath.Dir(d.Socket); dir != filepath.Clean(os.TempDir()) && dir != "/"; dir = filepath.Dir(dir) {
+	for dir := filepath.Dir(d.Socket); dir != filepath.Clean(os.TempDir()) &&
+		dir != "/"; dir = filepath.Dir(dir) {
 		if err := os.Chmod(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -46,7 +47,8 @@ func TestSocketIsForRootAndMembers(t *testing.T) {
 	// as runs a command as the user nobody, in one group.
 	as := func(gid uint32, args ...string) (string, int) {
 		t.Helper()
-		cmd := exec.CommandContext(t.Context(), binary, append([]string{"--socket", d.Socket}, args...)...)
+		cmd := exec.CommandContext(t.Context(), binary,
+			append([]string{"--socket", d.Socket}, args...)...)
 		cmd.Dir = "/"
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: gid}}
 		out, err := cmd.CombinedOutput()
@@ -83,7 +85,8 @@ func TestSocketIsForRootAndMembers(t *testing.T) {
 			t.Errorf("%s by group %d: exit %d\n%s", c.command, c.gid, code, out)
 		}
 		if !c.allowed && (code != 1 || !strings.Contains(out, "permission denied")) {
-			t.Errorf("%s by group %d: exit %d, want 1 and permission denied\n%s", c.command, c.gid, code, out)
+			t.Errorf("%s by group %d: exit %d, want 1 and permission denied\n%s", c.command, c.gid, code,
+				out)
 		}
 	}
 	g.Expect(t, "after what they attempted", harness.Filtered)

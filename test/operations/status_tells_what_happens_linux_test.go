@@ -27,17 +27,21 @@ func TestStatusTellsWhatHappens(t *testing.T) {
 		t.Errorf("%d packets dropped, want 4: %+v", n, after.Verdicts)
 	}
 	q := after.Queues[0]
-	if after.State != "running" || after.PID != d.Cmd.Process.Pid || !after.Table.Owner || len(after.Queues) != 1 || q.Accepted != 4 || q.Dropped != 4 {
+	if after.State != "running" || after.PID != d.Cmd.Process.Pid || !after.Table.Owner ||
+		len(after.Queues) != 1 || q.Accepted != 4 || q.Dropped != 4 {
 		t.Errorf("status: %+v", after)
 	}
-	if len(after.Table.Hooks) != 3 || after.Table.QueueExpression != "xt" && after.Table.QueueExpression != "native" {
+	if len(after.Table.Hooks) != 3 || after.Table.QueueExpression != "xt" &&
+		after.Table.QueueExpression != "native" {
 		t.Errorf("table: %+v", after.Table)
 	}
-	if g := after.Groups; len(g) == 0 || !g[0].Attached || g[0].Quota != 60 || g[0].Ingress.IPv4 < 1 || g[0].Ingress.IPv6 < 1 {
+	if g := after.Groups; len(g) == 0 || !g[0].Attached || g[0].Quota != 60 || g[0].Ingress.IPv4 < 1 ||
+		g[0].Ingress.IPv6 < 1 {
 		t.Errorf("groups: %+v", g)
 	}
 	covered := after.Interfaces[0].Covered
-	if len(covered) != 1 || covered[0].Name != "eth0" || !strings.Contains(fmt.Sprint(covered[0].Addresses), server.IPv4().String()) {
+	if len(covered) != 1 || covered[0].Name != "eth0" ||
+		!strings.Contains(fmt.Sprint(covered[0].Addresses), server.IPv4().String()) {
 		t.Errorf("covered: %+v", after.Interfaces)
 	}
 
@@ -55,7 +59,8 @@ func TestStatusTellsWhatHappens(t *testing.T) {
 		}
 	}
 	h := server.Host().Netlink()
-	if err := h.LinkSetMaster(harness.Link(t, server.Host(), "eth0"), harness.NewBridge(t, server.Host(), "br0", nil)); err != nil {
+	if err := h.LinkSetMaster(harness.Link(t, server.Host(), "eth0"),
+		harness.NewBridge(t, server.Host(), "br0", nil)); err != nil {
 		t.Fatal(err)
 	}
 	becomes("degraded", "eth0 belongs to br0")

@@ -21,15 +21,22 @@ func bottleneck() netlab.Topology {
 	}
 	return netlab.Topology{
 		Hosts: []netlab.HostSpec{
-			{Name: "client", Routes: netlab.DefaultRoutes(harness.IP("192.0.2.1"), harness.IP("2001:db8:1::1"))},
-			{Name: "r1", Forward: true, Routes: []netlab.Route{via("203.0.113.0/24", "198.51.100.2"), via("2001:db8:3::/64", "2001:db8:2::2")}},
-			{Name: "r2", Forward: true, Routes: []netlab.Route{via("192.0.2.0/24", "198.51.100.1"), via("2001:db8:1::/64", "2001:db8:2::1")}},
-			{Name: "server", Routes: netlab.DefaultRoutes(harness.IP("203.0.113.1"), harness.IP("2001:db8:3::1"))},
+			{Name: "client", Routes: netlab.DefaultRoutes(harness.IP("192.0.2.1"),
+				harness.IP("2001:db8:1::1"))},
+			{Name: "r1", Forward: true, Routes: []netlab.Route{
+				via("203.0.113.0/24", "198.51.100.2"), via("2001:db8:3::/64", "2001:db8:2::2")}},
+			{Name: "r2", Forward: true, Routes: []netlab.Route{
+				via("192.0.2.0/24", "198.51.100.1"), via("2001:db8:1::/64", "2001:db8:2::1")}},
+			{Name: "server", Routes: netlab.DefaultRoutes(harness.IP("203.0.113.1"),
+				harness.IP("2001:db8:3::1"))},
 		},
 		Links: []netlab.LinkSpec{
-			{A: end("client", "eth0", "192.0.2.10/24", "2001:db8:1::10/64"), B: end("r1", "eth0", "192.0.2.1/24", "2001:db8:1::1/64")},
-			{A: end("r1", "eth1", "198.51.100.1/24", "2001:db8:2::1/64"), B: end("r2", "eth0", "198.51.100.2/24", "2001:db8:2::2/64"), MTU: 1280},
-			{A: end("r2", "eth1", "203.0.113.1/24", "2001:db8:3::1/64"), B: end("server", "eth0", "203.0.113.10/24", "2001:db8:3::10/64")},
+			{A: end("client", "eth0", "192.0.2.10/24", "2001:db8:1::10/64"),
+				B: end("r1", "eth0", "192.0.2.1/24", "2001:db8:1::1/64")},
+			{A: end("r1", "eth1", "198.51.100.1/24", "2001:db8:2::1/64"),
+				B: end("r2", "eth0", "198.51.100.2/24", "2001:db8:2::2/64"), MTU: 1280},
+			{A: end("r2", "eth1", "203.0.113.1/24", "2001:db8:3::1/64"),
+				B: end("server", "eth0", "203.0.113.10/24", "2001:db8:3::10/64")},
 		},
 	}
 }

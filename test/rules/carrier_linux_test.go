@@ -17,13 +17,16 @@ const (
 )
 
 // carrier is a shot of a packet of any protocol with the content as its payload.
-func carrier(t *testing.T, what string, from *netlab.Device, at *harness.RawInbox, src, dst netip.Addr, protocol uint8) harness.Shot {
-	return harness.Raw(t, what, from, at, func(content []byte) []byte { return wire.Proto(src, dst, protocol, content) })
+func carrier(t *testing.T, what string, from *netlab.Device, at *harness.RawInbox, src,
+	dst netip.Addr, protocol uint8) harness.Shot {
+	return harness.Raw(t, what, from, at,
+		func(content []byte) []byte { return wire.Proto(src, dst, protocol, content) })
 }
 
 // imitation is a shot whose payload looks like the header of UDP, or of any
 // protocol with ports in the same place.
-func imitation(t *testing.T, what string, from *netlab.Device, at *harness.RawInbox, src, dst netip.Addr, protocol uint8, srcPort, dstPort uint16) harness.Shot {
+func imitation(t *testing.T, what string, from *netlab.Device, at *harness.RawInbox, src,
+	dst netip.Addr, protocol uint8, srcPort, dstPort uint16) harness.Shot {
 	return harness.Raw(t, what, from, at, func(content []byte) []byte {
 		var b []byte
 		b = binary.BigEndian.AppendUint16(b, srcPort)

@@ -25,19 +25,26 @@ func TestCutFailsafes(t *testing.T) {
 	client, server := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")
 	shots := failsafes(t, client, server)
 	cLL, sLL := harness.LinkLocal(t, client).WithZone(""), harness.LinkLocal(t, server).WithZone("")
-	queued := harness.Passes(harness.Raw(t, "DHCPv6 answer behind an extension header in", client, harness.NewRawInbox(t, server.Host(), wire.ProtoUDP, netip.IPv6Unspecified()),
+	queued := harness.Passes(harness.Raw(t, "DHCPv6 answer behind an extension header in", client,
+		harness.NewRawInbox(t, server.Host(), wire.ProtoUDP, netip.IPv6Unspecified()),
 		func(content []byte) []byte {
-			return wire.UDP(harness.AddrPort(cLL, 547), harness.AddrPort(sLL, 546), content, wire.DestinationOptions(1, 0))
+			return wire.UDP(harness.AddrPort(cLL, 547), harness.AddrPort(sLL, 546), content,
+				wire.DestinationOptions(1, 0))
 		}))
-	from, at := harness.NewInbox(t, client.Host(), harness.AddrPort(client.IPv6(), 0)), harness.NewInbox(t, server.Host(), harness.AddrPort(server.IPv6(), harness.GateIn))
-	shots = append(shots, queued, harness.Passes(harness.Datagram(t, "what a rule admits", from, at, harness.AddrPort(server.IPv6(), harness.GateIn))))
+	from, at := harness.NewInbox(t, client.Host(), harness.AddrPort(client.IPv6(), 0)),
+		harness.NewInbox(t, server.Host(), harness.AddrPort(server.IPv6(), harness.GateIn))
+	shots = append(shots, queued, harness.Passes(
+		harness.Datagram(t, "what a rule admits", from, at,
+			harness.AddrPort(server.IPv6(), harness.GateIn))))
 	policy := func(settings ...string) string {
-		return harness.PolicyWith([]string{harness.Allow("udp", harness.GateIn)}, nil, append(settings, "queues: { count: 1 }")...)
+		return harness.PolicyWith([]string{harness.Allow("udp", harness.GateIn)}, nil,
+			append(settings, "queues: { count: 1 }")...)
 	}
 	d := harness.Enforce(t, server.Host(), policy())
 	harness.VolleyEach(t, "all on", shots)
 	for name, first := range map[string]string{
-		"neighbour-discovery": "neighbour ", "multicast-listener-discovery": "listener ", "dhcpv4-client": "DHCP ", "dhcpv6-client": "DHCPv6 ",
+		"neighbour-discovery": "neighbour ", "multicast-listener-discovery": "listener ",
+		"dhcpv4-client": "DHCP ", "dhcpv6-client": "DHCPv6 ",
 	} {
 		t.Run(name, func(t *testing.T) {
 			parity.Proves(t, "X2")
@@ -62,10 +69,12 @@ func TestCutFailsafes(t *testing.T) {
 					t.Errorf("status has %+v", x)
 				}
 			}
-			if out, _ := d.Sgfw("status"); !strings.Contains(out, "SWITCHED OFF") || !strings.Contains(out, "decide about: "+name+"\n") {
+			if out, _ := d.Sgfw("status"); !strings.Contains(out, "SWITCHED OFF") ||
+				!strings.Contains(out, "decide about: "+name+"\n") {
 				t.Errorf("status:\n%s", out)
 			}
-			if out, code := d.Sgfw("check", d.Config); code != 0 || !strings.Contains(out, "failsafe "+name+" is off") {
+			if out, code := d.Sgfw("check", d.Config); code != 0 ||
+				!strings.Contains(out, "failsafe "+name+" is off") {
 				t.Errorf("check: exit %d\n%s", code, out)
 			}
 		})

@@ -47,17 +47,27 @@ func TestDefaultGroup(t *testing.T) {
 		for i := range 2 {
 			app, db, out := h.AppIPs[i], h.DbIPs[i], h.OutsideIPs[i]
 			attempts = append(attempts,
-				harness.Expect(harness.PassIf(w.appToDB), harness.Exchange(t, "from guest to guest", h.App, "tcp", app, harness.AddrPort(db, 7000))),
-				harness.Expect(harness.PassIf(w.appToDB), harness.Exchange(t, "from guest to guest", h.App, "udp", app, harness.AddrPort(db, 7000))),
-				harness.Expect(harness.PassIf(w.appToDB), harness.Ping(t, "from guest to guest", h.App, app, db)),
-				harness.Expect(harness.PassIf(w.dbToApp), harness.Exchange(t, "the other way", h.Db, "tcp", db, harness.AddrPort(app, 7000))),
+				harness.Expect(harness.PassIf(w.appToDB),
+					harness.Exchange(t, "from guest to guest", h.App, "tcp", app, harness.AddrPort(db, 7000))),
+				harness.Expect(harness.PassIf(w.appToDB),
+					harness.Exchange(t, "from guest to guest", h.App, "udp", app, harness.AddrPort(db, 7000))),
+				harness.Expect(harness.PassIf(w.appToDB),
+					harness.Ping(t, "from guest to guest", h.App, app, db)),
+				harness.Expect(harness.PassIf(w.dbToApp),
+					harness.Exchange(t, "the other way", h.Db, "tcp", db, harness.AddrPort(app, 7000))),
 				harness.Expect(harness.PassIf(w.dbToApp), harness.Ping(t, "the other way", h.Db, db, app)),
-				harness.Expect(harness.PassIf(w.appOut), harness.Exchange(t, "from the application", h.App, "tcp", app, harness.AddrPort(out, 443))),
-				harness.Expect(harness.PassIf(w.appOut), harness.Exchange(t, "from the application", h.App, "udp", app, harness.AddrPort(out, 7000))),
-				harness.Expect(harness.PassIf(w.appOut), harness.Ping(t, "from the application", h.App, app, out)),
-				harness.Expect(harness.PassIf(w.dbOut), harness.Exchange(t, "from the database", h.Db, "tcp", db, harness.AddrPort(out, 443))),
-				harness.Expect(harness.PassIf(w.outToApp), harness.Exchange(t, "from outside", h.Outside, "tcp", out, harness.AddrPort(app, 443))),
-				harness.Expect(harness.PassIf(w.outToDB), harness.Exchange(t, "from outside", h.Outside, "tcp", out, harness.AddrPort(db, 443))))
+				harness.Expect(harness.PassIf(w.appOut),
+					harness.Exchange(t, "from the application", h.App, "tcp", app, harness.AddrPort(out, 443))),
+				harness.Expect(harness.PassIf(w.appOut),
+					harness.Exchange(t, "from the application", h.App, "udp", app, harness.AddrPort(out, 7000))),
+				harness.Expect(harness.PassIf(w.appOut),
+					harness.Ping(t, "from the application", h.App, app, out)),
+				harness.Expect(harness.PassIf(w.dbOut),
+					harness.Exchange(t, "from the database", h.Db, "tcp", db, harness.AddrPort(out, 443))),
+				harness.Expect(harness.PassIf(w.outToApp),
+					harness.Exchange(t, "from outside", h.Outside, "tcp", out, harness.AddrPort(app, 443))),
+				harness.Expect(harness.PassIf(w.outToDB),
+					harness.Exchange(t, "from outside", h.Outside, "tcp", out, harness.AddrPort(db, 443))))
 		}
 		harness.Run(t, attempts)
 	}
@@ -73,7 +83,8 @@ func TestDefaultGroup(t *testing.T) {
 	})
 	t.Run("one of two members", func(t *testing.T) {
 		parity.Proves(t, "D2", "R28")
-		d.Reload(guests("other", "", "security_groups: [{ name: other, description: Lets nothing in }]\n"))
+		d.Reload(guests("other", "",
+			"security_groups: [{ name: other, description: Lets nothing in }]\n"))
 		expect(t, ways{dbOut: true, appOut: true})
 	})
 	t.Run("named by a rule of another group", func(t *testing.T) {
@@ -100,8 +111,10 @@ func TestDefaultGroup(t *testing.T) {
 	})
 	t.Run("row 21: it cannot be defined", func(t *testing.T) {
 		parity.Proves(t, "R35", "row 21")
-		d.TurnsDown(t, "InvalidGroup.Reserved", guests("", "", "security_groups: [{ name: default, description: x }]\n"))
-		d.TurnsDown(t, "InvalidParameterValue", guests("sg-x", "", "security_groups: [{ name: sg-x, description: x }]\n"))
+		d.TurnsDown(t, "InvalidGroup.Reserved",
+			guests("", "", "security_groups: [{ name: default, description: x }]\n"))
+		d.TurnsDown(t, "InvalidParameterValue",
+			guests("sg-x", "", "security_groups: [{ name: sg-x, description: x }]\n"))
 		expect(t, ways{outToApp: true, outToDB: true})
 	})
 	t.Run("row 23: no interface without groups", func(t *testing.T) {
@@ -117,7 +130,8 @@ func TestDefaultGroup(t *testing.T) {
 	})
 	t.Run("locked, and the default group", func(t *testing.T) {
 		parity.Proves(t, "D3", "D11")
-		d.Reload(guests("locked", "", "security_groups: [{ name: locked, description: Nothing, ingress: [], egress: [] }]\n"))
+		d.Reload(guests("locked", "", "security_groups: [{ name: locked, description: Nothing, "+
+			"ingress: [], egress: [] }]\n"))
 		expect(t, ways{dbOut: true})
 	})
 	t.Run("unmanaged, and the default group", func(t *testing.T) {

@@ -40,16 +40,20 @@ interfaces:
 	harness.BothFamilies(t, dev, server.Device("eth0"), func(t *testing.T, c, s netip.Addr) {
 		const id = uint16(0x1234)
 		other, third := harness.Neighbouring(c, 0x11), harness.Neighbouring(c, 0x12)
-		in, asked := harness.NewRawInbox(t, server, harness.IcmpOf(s), s), harness.NewRawInbox(t, client, harness.IcmpOf(c), c)
+		in, asked := harness.NewRawInbox(t, server, harness.IcmpOf(s), s),
+			harness.NewRawInbox(t, client, harness.IcmpOf(c), c)
 		reply := func(what string, from netip.Addr, id uint16) harness.Shot {
-			return harness.Raw(t, what, dev, in, func(b []byte) []byte { return wire.EchoReply(from, s, id, 1, b) })
+			return harness.Raw(t, what, dev, in,
+				func(b []byte) []byte { return wire.EchoReply(from, s, id, 1, b) })
 		}
 		kind := uint8(13)
 		if c.Is6() {
 			kind = 139
 		}
-		behind := harness.Passes(message(t, "what a rule admits", dev, in, harness.Neighbouring(c, 0x21), s, kind, 0))
-		harness.Volley(t, []harness.Shot{harness.Drops(reply("a reply before the request", c, id)), behind})
+		behind := harness.Passes(message(t, "what a rule admits", dev, in, harness.Neighbouring(c, 0x21),
+			s, kind, 0))
+		harness.Volley(t, []harness.Shot{
+			harness.Drops(reply("a reply before the request", c, id)), behind})
 
 		ask := func(to netip.Addr, at *harness.RawInbox) {
 			t.Helper()
@@ -64,7 +68,8 @@ interfaces:
 			harness.Drops(reply("a reply with another identifier", c, id+1)),
 			harness.Drops(reply("a reply with the identifier turned round", c, 0x3412)),
 			harness.Drops(reply("a reply from another host", other, id)),
-			harness.Drops(harness.Raw(t, "a request with the identifier", dev, in, func(b []byte) []byte { return wire.Echo(c, s, id, 1, b) })),
+			harness.Drops(harness.Raw(t, "a request with the identifier", dev, in,
+				func(b []byte) []byte { return wire.Echo(c, s, id, 1, b) })),
 			harness.Passes(reply("the reply", c, id)),
 		})
 

@@ -25,23 +25,24 @@ security_groups:
 interfaces:
   - { device: eth0, security_groups: [fresh] }
 `+harness.OneQueue)
-	harness.BothFamilies(t, client.Device("eth0"), server.Device("eth0"), func(t *testing.T, c, s netip.Addr) {
-		harness.Echoes(t, client, c, 1, 443, 65535)
-		harness.Echoes(t, server, s, 443)
-		harness.Run(t, []harness.Attempt{
-			harness.Passes(harness.Exchange(t, "out", server, "tcp", s, harness.AddrPort(c, 1))),
-			harness.Passes(harness.Exchange(t, "out", server, "tcp", s, harness.AddrPort(c, 65535))),
-			harness.Passes(harness.Exchange(t, "out", server, "udp", s, harness.AddrPort(c, 443))),
-			harness.Passes(harness.Ping(t, "out", server, s, c)),
-			harness.Drops(harness.Exchange(t, "in", client, "tcp", c, harness.AddrPort(s, 443))),
-			harness.Drops(harness.Exchange(t, "in", client, "udp", c, harness.AddrPort(s, 443))),
-			harness.Drops(harness.Ping(t, "in", client, c, s)),
+	harness.BothFamilies(t, client.Device("eth0"), server.Device("eth0"),
+		func(t *testing.T, c, s netip.Addr) {
+			harness.Echoes(t, client, c, 1, 443, 65535)
+			harness.Echoes(t, server, s, 443)
+			harness.Run(t, []harness.Attempt{
+				harness.Passes(harness.Exchange(t, "out", server, "tcp", s, harness.AddrPort(c, 1))),
+				harness.Passes(harness.Exchange(t, "out", server, "tcp", s, harness.AddrPort(c, 65535))),
+				harness.Passes(harness.Exchange(t, "out", server, "udp", s, harness.AddrPort(c, 443))),
+				harness.Passes(harness.Ping(t, "out", server, s, c)),
+				harness.Drops(harness.Exchange(t, "in", client, "tcp", c, harness.AddrPort(s, 443))),
+				harness.Drops(harness.Exchange(t, "in", client, "udp", c, harness.AddrPort(s, 443))),
+				harness.Drops(harness.Ping(t, "in", client, c, s)),
+			})
+			gre := harness.NewRawInbox(t, client, wire.ProtoGRE, c)
+			content := harness.Nonce()
+			harness.NewRawInbox(t, server, wire.ProtoGRE, s).Write(t, wire.GRE(s, c, content), c)
+			if !gre.Receives(content, harness.ArrivalTimeout) {
+				t.Error("GRE did not leave")
+			}
 		})
-		gre := harness.NewRawInbox(t, client, wire.ProtoGRE, c)
-		content := harness.Nonce()
-		harness.NewRawInbox(t, server, wire.ProtoGRE, s).Write(t, wire.GRE(s, c, content), c)
-		if !gre.Receives(content, harness.ArrivalTimeout) {
-			t.Error("GRE did not leave")
-		}
-	})
 }

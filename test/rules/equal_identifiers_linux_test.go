@@ -31,7 +31,8 @@ interfaces:
 	harness.BothFamilies(t, client.Device("eth0"), server.Device("eth0"), func(t *testing.T, c, s netip.Addr) {
 		const id = 77
 		answered := func(from netip.Addr, seq uint16, wait time.Duration) bool {
-			return harness.PingsWith(t, client, &netlab.Ping{From: from, To: s, ID: id, Seq: seq, Payload: harness.Nonce()}, wait)
+			return harness.PingsWith(t, client,
+				&netlab.Ping{From: from, To: s, ID: id, Seq: seq, Payload: harness.Nonce()}, wait)
 		}
 		for seq := range uint16(3) {
 			for _, from := range []netip.Addr{c, harness.Neighbouring(c, 0x11)} {

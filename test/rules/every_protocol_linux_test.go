@@ -33,7 +33,9 @@ interfaces:
 	harness.BothFamilies(t, dev, server.Device("eth0"), func(t *testing.T, c, s netip.Addr) {
 		friend := harness.Neighbouring(c, 0x11)
 		udp := harness.NewInbox(t, server, harness.AddrPort(s, 5000))
-		shots := []harness.Shot{harness.Passes(harness.Datagram(t, "UDP from anyone", harness.NewInbox(t, client, harness.AddrPort(c, 0)), udp, harness.AddrPort(s, 5000)))}
+		shots := []harness.Shot{harness.Passes(
+			harness.Datagram(t, "UDP from anyone", harness.NewInbox(t, client, harness.AddrPort(c, 0)), udp,
+				harness.AddrPort(s, 5000)))}
 		for name, p := range map[string]uint8{
 			"IGMP": wire.ProtoIGMP, "GRE": wire.ProtoGRE, "ESP": wire.ProtoESP, "SCTP": wire.ProtoSCTP,
 			"UDP-Lite": protoUDPLite, "protocol 253": protoExperimental,
@@ -47,7 +49,8 @@ interfaces:
 		harness.Volley(t, shots)
 		harness.Echoes(t, server, s, 80)
 		harness.Run(t, []harness.Attempt{
-			harness.Passes(harness.Exchange(t, "the friend", client, "tcp", friend, harness.AddrPort(s, 80))),
+			harness.Passes(harness.Exchange(t, "the friend", client, "tcp", friend,
+				harness.AddrPort(s, 80))),
 			harness.Passes(harness.Ping(t, "the friend", client, friend, s)),
 			harness.Drops(harness.Exchange(t, "another", client, "tcp", c, harness.AddrPort(s, 80))),
 			harness.Drops(harness.Ping(t, "another", client, c, s)),

@@ -20,8 +20,12 @@ func TestFailsafes(t *testing.T) {
 	shots := failsafes(t, client, server)
 	var admitted []harness.Shot
 	for i, a := range harness.BothAddresses(server) {
-		from, at := harness.NewInbox(t, client.Host(), harness.AddrPort(harness.BothAddresses(client)[i], 0)), harness.NewInbox(t, server.Host(), harness.AddrPort(a, harness.GateIn))
-		admitted = append(admitted, harness.Passes(harness.Datagram(t, harness.FamilyName(a)+" of a rule in", from, at, harness.AddrPort(a, harness.GateIn))))
+		from, at := harness.NewInbox(t, client.Host(),
+			harness.AddrPort(harness.BothAddresses(client)[i], 0)),
+			harness.NewInbox(t, server.Host(), harness.AddrPort(a, harness.GateIn))
+		admitted = append(admitted, harness.Passes(
+			harness.Datagram(t, harness.FamilyName(a)+" of a rule in", from, at,
+				harness.AddrPort(a, harness.GateIn))))
 	}
 	harness.VolleyEach(t, "not protected", harness.AllPass(append(admitted, shots...)))
 	found := func(when string) {
@@ -34,7 +38,8 @@ func TestFailsafes(t *testing.T) {
 			}
 		}
 	}
-	d := harness.Enforce(t, server.Host(), harness.PolicyWith([]string{harness.Allow("udp", harness.GateIn)}, nil))
+	d := harness.Enforce(t, server.Host(),
+		harness.PolicyWith([]string{harness.Allow("udp", harness.GateIn)}, nil))
 	harness.VolleyEach(t, "protected", append(admitted, shots...))
 	found("protected")
 	d.Kill()

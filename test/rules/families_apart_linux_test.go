@@ -40,9 +40,12 @@ interfaces:
 		for _, p := range []int{4444, 6666} {
 			pass := c.Is4() == (p == 4444)
 			attempts = append(attempts,
-				harness.Expect(harness.PassIf(pass), harness.Exchange(t, "in", client, "tcp", c, harness.AddrPort(s, p))),
-				harness.Expect(harness.PassIf(pass), harness.Exchange(t, "in", client, "udp", c, harness.AddrPort(s, p))),
-				harness.Expect(harness.PassIf(pass), harness.Exchange(t, "out", server, "tcp", s, harness.AddrPort(c, p))))
+				harness.Expect(harness.PassIf(pass),
+					harness.Exchange(t, "in", client, "tcp", c, harness.AddrPort(s, p))),
+				harness.Expect(harness.PassIf(pass),
+					harness.Exchange(t, "in", client, "udp", c, harness.AddrPort(s, p))),
+				harness.Expect(harness.PassIf(pass),
+					harness.Exchange(t, "out", server, "tcp", s, harness.AddrPort(c, p))))
 		}
 		harness.Run(t, attempts)
 	})
@@ -60,18 +63,22 @@ security_groups:
 interfaces:
   - { device: eth0, security_groups: [all] }
 `)
-			harness.BothFamilies(t, client.Device("eth0"), server.Device("eth0"), func(t *testing.T, from, s netip.Addr) {
-				harness.Echoes(t, server, s, 80)
-				harness.Echoes(t, client, from, 80)
-				pass := from.Is4() == c.is4
-				harness.Run(t, []harness.Attempt{
-					harness.Expect(harness.PassIf(pass), harness.Exchange(t, "in", client, "tcp", from, harness.AddrPort(s, 80))),
-					harness.Expect(harness.PassIf(pass), harness.Exchange(t, "in", client, "udp", from, harness.AddrPort(s, 80))),
-					harness.Expect(harness.PassIf(pass), harness.Ping(t, "in", client, from, s)),
-					harness.Expect(harness.PassIf(pass), harness.Exchange(t, "out", server, "tcp", s, harness.AddrPort(from, 80))),
-					harness.Expect(harness.PassIf(pass), harness.Ping(t, "out", server, s, from)),
+			harness.BothFamilies(t, client.Device("eth0"), server.Device("eth0"),
+				func(t *testing.T, from, s netip.Addr) {
+					harness.Echoes(t, server, s, 80)
+					harness.Echoes(t, client, from, 80)
+					pass := from.Is4() == c.is4
+					harness.Run(t, []harness.Attempt{
+						harness.Expect(harness.PassIf(pass),
+							harness.Exchange(t, "in", client, "tcp", from, harness.AddrPort(s, 80))),
+						harness.Expect(harness.PassIf(pass),
+							harness.Exchange(t, "in", client, "udp", from, harness.AddrPort(s, 80))),
+						harness.Expect(harness.PassIf(pass), harness.Ping(t, "in", client, from, s)),
+						harness.Expect(harness.PassIf(pass),
+							harness.Exchange(t, "out", server, "tcp", s, harness.AddrPort(from, 80))),
+						harness.Expect(harness.PassIf(pass), harness.Ping(t, "out", server, s, from)),
+					})
 				})
-			})
 		}
 	})
 }

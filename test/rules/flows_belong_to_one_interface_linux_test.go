@@ -30,23 +30,27 @@ interfaces:
   - { device: eth0, security_groups: [open] }
   - { device: eth1, security_groups: [closed] }
 `+harness.OneQueue)
-	harness.BothFamilies(t, client.Device("eth0"), far.Device("eth0"), func(t *testing.T, c, a netip.Addr) {
-		service, asker := harness.NewInbox(t, far, harness.AddrPort(a, 8000)), harness.NewInbox(t, client, harness.AddrPort(c, 8001))
-		first := harness.Passes(harness.Datagram(t, "through the open device", asker, service, harness.AddrPort(a, 8000)))
-		harness.Volley(t, []harness.Shot{first})
-		answer := service.Send(t, harness.AddrPort(c, 8001))
-		if _, ok := asker.Receives(answer, harness.ArrivalTimeout); !ok {
-			t.Error("the answer did not come back")
-		}
-		forged := first
-		forged.What, forged.Want = "the same through the closed device", harness.Drop
-		forged.Send = func() []byte {
-			content := harness.Nonce()
-			if err := server.Device("eth0").Send(wire.UDP(harness.AddrPort(c, 8001), harness.AddrPort(a, 8000), content)); err != nil {
-				t.Error(err)
+	harness.BothFamilies(t, client.Device("eth0"), far.Device("eth0"),
+		func(t *testing.T, c, a netip.Addr) {
+			service, asker := harness.NewInbox(t, far, harness.AddrPort(a, 8000)),
+				harness.NewInbox(t, client, harness.AddrPort(c, 8001))
+			first := harness.Passes(harness.Datagram(t, "through the open device", asker, service,
+				harness.AddrPort(a, 8000)))
+			harness.Volley(t, []harness.Shot{first})
+			answer := service.Send(t, harness.AddrPort(c, 8001))
+			if _, ok := asker.Receives(answer, harness.ArrivalTimeout); !ok {
+				t.Error("the answer did not come back")
 			}
-			return content
-		}
-		harness.Volley(t, []harness.Shot{forged, first})
-	})
+			forged := first
+			forged.What, forged.Want = "the same through the closed device", harness.Drop
+			forged.Send = func() []byte {
+				content := harness.Nonce()
+				if err := server.Device("eth0").Send(
+					wire.UDP(harness.AddrPort(c, 8001), harness.AddrPort(a, 8000), content)); err != nil {
+					t.Error(err)
+				}
+				return content
+			}
+			harness.Volley(t, []harness.Shot{forged, first})
+		})
 }

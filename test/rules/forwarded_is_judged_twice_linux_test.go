@@ -52,7 +52,8 @@ interfaces:
 		for _, network := range []string{"tcp", "udp"} {
 			way := func(what string, h *netlab.Host, from, to netip.Addr, p8000, p8001, p8002 bool) {
 				for i, pass := range []bool{p8000, p8001, p8002} {
-					attempts = append(attempts, harness.Expect(harness.PassIf(pass), harness.Exchange(t, what, h, network, from, harness.AddrPort(to, 8000+i))))
+					attempts = append(attempts, harness.Expect(harness.PassIf(pass),
+						harness.Exchange(t, what, h, network, from, harness.AddrPort(to, 8000+i))))
 				}
 			}
 			way("in here and out there", client, c, s, false, true, false)

@@ -41,25 +41,37 @@ func fragmentations() []fragmented {
 	}
 	return []fragmented{
 		{"in order", func(a, _ []byte, id uint32) [][]byte { return pieces(a, id, mtu) }, true},
-		{"backwards", func(a, _ []byte, id uint32) [][]byte { return backwards(pieces(a, id, mtu)) }, true},
+		{"backwards", func(a, _ []byte, id uint32) [][]byte { return backwards(pieces(a, id, mtu)) },
+			true},
 		{"each twice", func(a, _ []byte, id uint32) [][]byte { return twice(pieces(a, id, mtu)) }, true},
 		{"small", func(a, _ []byte, id uint32) [][]byte { return pieces(a, id, 300) }, true},
 		{"the UDP header alone first", func(a, _ []byte, id uint32) [][]byte {
-			return wire.Assemble(a, id, wire.Cut(a, 0, 8), wire.Cut(a, 8, 1400), wire.Cut(a, 1408, 1400), wire.Cut(a, 2808, -1))
+			return wire.Assemble(a, id, wire.Cut(a, 0, 8), wire.Cut(a, 8, 1400), wire.Cut(a, 1408, 1400),
+				wire.Cut(a, 2808, -1))
 		}, true},
 
 		{"refused, in order", func(_, r []byte, id uint32) [][]byte { return pieces(r, id, mtu) }, false},
-		{"refused, backwards", func(_, r []byte, id uint32) [][]byte { return backwards(pieces(r, id, mtu)) }, false},
-		{"refused, each twice", func(_, r []byte, id uint32) [][]byte { return twice(pieces(r, id, mtu)) }, false},
+		{"refused, backwards", func(_, r []byte, id uint32) [][]byte {
+			return backwards(pieces(r, id, mtu))
+		}, false},
+		{"refused, each twice", func(_, r []byte, id uint32) [][]byte {
+			return twice(pieces(r, id, mtu))
+		}, false},
 		{"refused, small", func(_, r []byte, id uint32) [][]byte { return pieces(r, id, 300) }, false},
 		{"refused, the UDP header alone first", func(_, r []byte, id uint32) [][]byte {
-			return wire.Assemble(r, id, wire.Cut(r, 0, 8), wire.Cut(r, 8, 1400), wire.Cut(r, 1408, 1400), wire.Cut(r, 2808, -1))
+			return wire.Assemble(r, id, wire.Cut(r, 0, 8), wire.Cut(r, 8, 1400), wire.Cut(r, 1408, 1400),
+				wire.Cut(r, 2808, -1))
 		}, false},
 
-		{"the first alone", func(a, _ []byte, id uint32) [][]byte { return pieces(a, id, mtu)[:1] }, false},
-		{"without the first", func(a, _ []byte, id uint32) [][]byte { return pieces(a, id, mtu)[1:] }, false},
-		{"without the last", func(a, _ []byte, id uint32) [][]byte { return pieces(a, id, mtu)[:2] }, false},
-		{"a hole", func(a, _ []byte, id uint32) [][]byte { return slices.Delete(pieces(a, id, mtu), 1, 2) }, false},
+		{"the first alone", func(a, _ []byte, id uint32) [][]byte { return pieces(a, id, mtu)[:1] },
+			false},
+		{"without the first", func(a, _ []byte, id uint32) [][]byte { return pieces(a, id, mtu)[1:] },
+			false},
+		{"without the last", func(a, _ []byte, id uint32) [][]byte { return pieces(a, id, mtu)[:2] },
+			false},
+		{"a hole", func(a, _ []byte, id uint32) [][]byte {
+			return slices.Delete(pieces(a, id, mtu), 1, 2)
+		}, false},
 		{"without the first, in the name of one that passed", func(_, r []byte, _ uint32) [][]byte {
 			return pieces(r, firstID, mtu)[1:]
 		}, false},
@@ -109,7 +121,8 @@ func (p fragmentPath) try(t *testing.T) {
 		marker, sentinel := harness.Nonce(), harness.Nonce()
 		payload := bytes.Repeat(marker, 250)
 		id := uint32(firstID + i)
-		for _, b := range c.cut(wire.UDP(p.src, p.dst, payload), wire.UDP(p.src, refusedPort, payload), id) {
+		for _, b := range c.cut(wire.UDP(p.src, p.dst, payload), wire.UDP(p.src, refusedPort, payload),
+			id) {
 			if err := p.from.Send(b); err != nil {
 				t.Fatalf("%s: %v", what, err)
 			}
@@ -131,7 +144,8 @@ func (p fragmentPath) try(t *testing.T) {
 			t.Errorf("%s: arrived at a port without a rule", what)
 		}
 		leaks := p.leaks(sentinel)
-		if n := harness.Count(leaks, func(b []byte) bool { return bytes.Contains(b, marker) }); n > 0 && !c.arrives {
+		if n := harness.Count(leaks, func(b []byte) bool { return bytes.Contains(b, marker) }); n > 0 &&
+			!c.arrives {
 			t.Errorf("%s: %d packets with parts of it passed", what, n)
 		}
 	}
@@ -154,6 +168,7 @@ func (p fragmentPath) flood(t *testing.T) {
 		}
 	}
 	if _, ok := p.admitted.Receives(payload, harness.ArrivalTimeout); !ok {
-		t.Errorf("%s: a whole datagram behind many unfinished ones did not pass", harness.FamilyName(p.dst.Addr()))
+		t.Errorf("%s: a whole datagram behind many unfinished ones did not pass",
+			harness.FamilyName(p.dst.Addr()))
 	}
 }

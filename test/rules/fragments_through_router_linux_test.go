@@ -18,9 +18,11 @@ func TestFragmentsThroughRouter(t *testing.T) {
 	t.Parallel()
 	admitted := []string{harness.Allow("udp", harness.Inward)}
 	for what, policy := range map[string]string{
-		"router":         harness.PolicyWith(admitted, nil),
-		"from its guest": harness.AsGuest(harness.PolicyWith(nil, admitted), harness.IP("192.0.2.10"), harness.IP("2001:db8:1::10")),
-		"to its guest":   harness.AsGuest(harness.PolicyOn("eth1", admitted, nil), harness.IP("198.51.100.10"), harness.IP("2001:db8:2::10")),
+		"router": harness.PolicyWith(admitted, nil),
+		"from its guest": harness.AsGuest(harness.PolicyWith(nil, admitted), harness.IP("192.0.2.10"),
+			harness.IP("2001:db8:1::10")),
+		"to its guest": harness.AsGuest(harness.PolicyOn("eth1", admitted, nil),
+			harness.IP("198.51.100.10"), harness.IP("2001:db8:2::10")),
 	} {
 		t.Run(what, func(t *testing.T) { fragmentsThroughRouter(t, policy) })
 	}
@@ -42,7 +44,8 @@ func fragmentsThroughRouter(t *testing.T, policy string) {
 			admitted: harness.NewInbox(t, server.Host(), harness.AddrPort(to, harness.Inward)),
 			refused:  harness.NewInbox(t, server.Host(), harness.AddrPort(to, harness.Outward)),
 			leaks: func(sentinel []byte) (got [][]byte) {
-				packets, err := capture.Until(labtest.Within(t, harness.ArrivalTimeout), func(p netlab.Packet) bool { return harness.Carrying(sentinel)(p.Bytes) })
+				packets, err := capture.Until(labtest.Within(t, harness.ArrivalTimeout),
+					func(p netlab.Packet) bool { return harness.Carrying(sentinel)(p.Bytes) })
 				if err != nil {
 					t.Error(err)
 				}

@@ -28,8 +28,12 @@ func TestGivenAddresses(t *testing.T) {
 		}{{0x10, true, true}, {0x11, false, true}, {0x12, false, true}, {0x21, false, false}} {
 			from := harness.Neighbouring(e[0], c.n)
 			attempts = append(attempts,
-				harness.Expect(harness.PassIf(c.database), harness.Exchange(t, "from "+from.String(), client.Host(), "tcp", from, harness.AddrPort(s, 3306))),
-				harness.Expect(harness.PassIf(c.queue), harness.Exchange(t, "from "+from.String(), client.Host(), "tcp", from, harness.AddrPort(s, 5672))))
+				harness.Expect(harness.PassIf(c.database),
+					harness.Exchange(t, "from "+from.String(), client.Host(), "tcp", from,
+						harness.AddrPort(s, 3306))),
+				harness.Expect(harness.PassIf(c.queue),
+					harness.Exchange(t, "from "+from.String(), client.Host(), "tcp", from,
+						harness.AddrPort(s, 5672))))
 		}
 	}
 	harness.Run(t, attempts)

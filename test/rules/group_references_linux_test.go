@@ -48,16 +48,19 @@ peers:
 	var attempts []harness.Attempt
 	for _, e := range harness.AddressPairs(client.Device("eth0"), server.Device("eth0")) {
 		s := e[1]
-		stranger, web, db, app := harness.Neighbouring(e[0], 0x10), harness.Neighbouring(e[0], 0x11), harness.Neighbouring(e[0], 0x12), harness.Neighbouring(e[0], 0x21)
+		stranger, web, db, app := harness.Neighbouring(e[0], 0x10), harness.Neighbouring(e[0], 0x11),
+			harness.Neighbouring(e[0], 0x12), harness.Neighbouring(e[0], 0x21)
 		harness.Echoes(t, server, s, 7000, 8080, 8081, 8082)
 		for _, a := range []netip.Addr{stranger, web, db, app} {
 			harness.Echoes(t, client, a, 5432, 7000)
 		}
 		in := func(want harness.Verdict, what string, from netip.Addr, p int) {
-			attempts = append(attempts, harness.Expect(want, harness.Exchange(t, "from "+what, client, "tcp", from, harness.AddrPort(s, p))))
+			attempts = append(attempts, harness.Expect(want,
+				harness.Exchange(t, "from "+what, client, "tcp", from, harness.AddrPort(s, p))))
 		}
 		out := func(want harness.Verdict, what string, to netip.Addr, p int) {
-			attempts = append(attempts, harness.Expect(want, harness.Exchange(t, "to "+what, server, "tcp", s, harness.AddrPort(to, p))))
+			attempts = append(attempts, harness.Expect(want,
+				harness.Exchange(t, "to "+what, server, "tcp", s, harness.AddrPort(to, p))))
 		}
 		in(harness.Pass, "a member", web, 8080)
 		in(harness.Pass, "a member, of one of two groups", web, 8081)

@@ -22,7 +22,8 @@ func TestICMPExample(t *testing.T) {
 	text := harness.Example(t, "icmp-pmtud.yaml")
 	var lines []string
 	for line := range strings.Lines(text) {
-		if !strings.Contains(line, "Fragmentation needed,") && !strings.Contains(line, "Packet too big,") {
+		if !strings.Contains(line, "Fragmentation needed,") &&
+			!strings.Contains(line, "Packet too big,") {
 			lines = append(lines, line)
 		}
 	}
@@ -31,7 +32,8 @@ func TestICMPExample(t *testing.T) {
 	for _, a := range harness.BothAddresses(server) {
 		d.Reload(without)
 		conns := harness.Accepting(t, server.Host(), harness.AddrPort(a, 443))
-		near := harness.DialTCP(t, client, netip.AddrPort{}, harness.AddrPort(a, 443), harness.ArrivalTimeout)
+		near := harness.DialTCP(t, client, netip.AddrPort{}, harness.AddrPort(a, 443),
+			harness.ArrivalTimeout)
 		if near == nil {
 			t.Fatalf("%s: no session", harness.FamilyName(a))
 		}
@@ -52,7 +54,8 @@ func TestICMPExample(t *testing.T) {
 		}
 		harness.Run(t, []harness.Attempt{
 			harness.Passes(harness.Ping(t, "as the rules permit", client, netip.Addr{}, a)),
-			harness.Drops(harness.Exchange(t, "no rule", client, "tcp", netip.Addr{}, harness.AddrPort(a, 80))),
+			harness.Drops(harness.Exchange(t, "no rule", client, "tcp", netip.Addr{},
+				harness.AddrPort(a, 80))),
 		})
 	}
 	// A message that no rule names, about nothing.

@@ -34,7 +34,8 @@ func TestLargeDatagrams(t *testing.T) {
 			}
 			harness.Enforce(t, lab.Host(c.protected), harness.PolicyWith(rules, none))
 			for _, a := range harness.BothAddresses(server) {
-				harness.EchoOn(t, server.Host(), harness.AddrPort(a, harness.Inward), harness.AddrPort(a, harness.Outward))
+				harness.EchoOn(t, server.Host(), harness.AddrPort(a, harness.Inward),
+					harness.AddrPort(a, harness.Outward))
 				if !echoesLarge(t, client, harness.AddrPort(a, harness.Inward), harness.ArrivalTimeout) {
 					t.Fatalf("%s: 4000 bytes did not come back", harness.FamilyName(a))
 				}

@@ -36,7 +36,8 @@ func TestMulticastQuery(t *testing.T) {
 				group.IP, group.Zone = net.ParseIP("ff02::fb"), "" // the socket option names the device
 				err = unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_IF, index)
 			} else {
-				err = unix.SetsockoptIPMreqn(int(fd), unix.IPPROTO_IP, unix.IP_MULTICAST_IF, &unix.IPMreqn{Ifindex: int32(index)})
+				err = unix.SetsockoptIPMreqn(int(fd), unix.IPPROTO_IP, unix.IP_MULTICAST_IF,
+					&unix.IPMreqn{Ifindex: int32(index)})
 			}
 		})
 		if err != nil {
@@ -62,8 +63,10 @@ func TestMulticastQuery(t *testing.T) {
 		}
 		responder := harness.NewInbox(t, client, harness.AddrPort(c, 5353))
 		harness.Volley(t, []harness.Shot{
-			harness.Drops(harness.Datagram(t, "an answer by one host", responder, query, harness.AddrPort(s, 40000))),
-			harness.Passes(harness.Datagram(t, "what a rule admits", responder, harness.NewInbox(t, server, harness.AddrPort(s, 9999)), harness.AddrPort(s, 9999))),
+			harness.Drops(harness.Datagram(t, "an answer by one host", responder, query,
+				harness.AddrPort(s, 40000))),
+			harness.Passes(harness.Datagram(t, "what a rule admits", responder,
+				harness.NewInbox(t, server, harness.AddrPort(s, 9999)), harness.AddrPort(s, 9999))),
 		})
 	})
 }

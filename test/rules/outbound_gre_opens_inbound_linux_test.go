@@ -32,11 +32,15 @@ interfaces:
 `+harness.OneQueue)
 	dev := client.Device("eth0")
 	harness.BothFamilies(t, dev, server.Device("eth0"), func(t *testing.T, c, s netip.Addr) {
-		gre, esp := harness.NewRawInbox(t, server, wire.ProtoGRE, s), harness.NewRawInbox(t, server, wire.ProtoESP, s)
-		behind := harness.Passes(carrier(t, "GRE that a rule admits", dev, gre, harness.Neighbouring(c, 0x21), s, wire.ProtoGRE))
-		harness.Volley(t, []harness.Shot{harness.Drops(carrier(t, "GRE before ours", dev, gre, c, s, wire.ProtoGRE)), behind})
+		gre, esp := harness.NewRawInbox(t, server, wire.ProtoGRE, s),
+			harness.NewRawInbox(t, server, wire.ProtoESP, s)
+		behind := harness.Passes(carrier(t, "GRE that a rule admits", dev, gre,
+			harness.Neighbouring(c, 0x21), s, wire.ProtoGRE))
+		harness.Volley(t, []harness.Shot{
+			harness.Drops(carrier(t, "GRE before ours", dev, gre, c, s, wire.ProtoGRE)), behind})
 
-		far, refused := harness.NewRawInbox(t, client, wire.ProtoGRE, c), harness.NewRawInbox(t, client, wire.ProtoESP, c)
+		far, refused := harness.NewRawInbox(t, client, wire.ProtoGRE, c),
+			harness.NewRawInbox(t, client, wire.ProtoESP, c)
 		out := func(what string, via, at *harness.RawInbox, protocol uint8, to netip.Addr) harness.Shot {
 			return harness.Shot{What: what, Send: func() []byte {
 				content := harness.Nonce()
@@ -49,7 +53,8 @@ interfaces:
 			harness.Passes(out("GRE of our own", gre, far, wire.ProtoGRE, c)),
 		})
 		harness.Volley(t, []harness.Shot{
-			harness.Drops(carrier(t, "GRE from another host", dev, gre, harness.Neighbouring(c, 0x11), s, wire.ProtoGRE)),
+			harness.Drops(carrier(t, "GRE from another host", dev, gre, harness.Neighbouring(c, 0x11), s,
+				wire.ProtoGRE)),
 			harness.Drops(carrier(t, "ESP from that host", dev, esp, c, s, wire.ProtoESP)),
 			harness.Passes(carrier(t, "GRE in return", dev, gre, c, s, wire.ProtoGRE)),
 			harness.Passes(harness.Raw(t, "GRE in return with another key", dev, gre, func(b []byte) []byte {

@@ -86,7 +86,9 @@ interfaces:
 		if !arrives(true) {
 			t.Fatal("an address that was added did not become a member")
 		}
-		harness.Volley(t, []harness.Shot{harness.Drops(from("from a neighbour", c)), harness.Passes(from("from the address that was added", second)), own})
+		harness.Volley(t, []harness.Shot{
+			harness.Drops(from("from a neighbour", c)),
+			harness.Passes(from("from the address that was added", second)), own})
 
 		if err := server.Netlink().AddrDel(link, address); err != nil {
 			t.Fatal(err)
@@ -94,6 +96,7 @@ interfaces:
 		if !arrives(false) {
 			t.Fatal("an address that was removed stayed a member")
 		}
-		harness.Volley(t, []harness.Shot{harness.Drops(from("from the address that was removed", second)), own})
+		harness.Volley(t, []harness.Shot{
+			harness.Drops(from("from the address that was removed", second)), own})
 	})
 }

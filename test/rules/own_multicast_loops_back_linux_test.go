@@ -18,7 +18,8 @@ import (
 func sendingOn(dev *netlab.Device, a netip.Addr) netlab.SocketOption {
 	return netlab.Control(func(fd int) error {
 		if a.Is4() {
-			return unix.SetsockoptIPMreqn(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_IF, &unix.IPMreqn{Ifindex: int32(dev.Index())})
+			return unix.SetsockoptIPMreqn(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_IF,
+				&unix.IPMreqn{Ifindex: int32(dev.Index())})
 		}
 		return unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_IF, dev.Index())
 	})
@@ -33,7 +34,8 @@ func TestOwnMulticastLoopsBack(t *testing.T) {
 	parity.Proves(t, "X2", "X5")
 	topology := netlab.Pair()
 	topology.Hosts[1].Sysctls = map[string]string{
-		"net.ipv4.conf.eth0.accept_local": "1", "net.ipv4.conf.all.rp_filter": "0", "net.ipv4.conf.eth0.rp_filter": "0",
+		"net.ipv4.conf.eth0.accept_local": "1", "net.ipv4.conf.all.rp_filter": "0",
+		"net.ipv4.conf.eth0.rp_filter": "0",
 	}
 	lab := labtest.New(t, topology)
 	client, server := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")
@@ -46,7 +48,8 @@ func TestOwnMulticastLoopsBack(t *testing.T) {
 			wildcard = netip.IPv6Unspecified()
 			to = harness.AddrPort(on(server, group.String()), 5353)
 		}
-		hears := harness.NewInbox(t, server.Host(), harness.AddrPort(wildcard, 5353), joined(server, group))
+		hears := harness.NewInbox(t, server.Host(), harness.AddrPort(wildcard, 5353),
+			joined(server, group))
 		speaks := harness.NewInbox(t, server.Host(), harness.AddrPort(own, 0), sendingOn(server, own))
 		admitted := harness.NewInbox(t, server.Host(), harness.AddrPort(own, harness.GateIn))
 		arrives := func(content []byte, wait time.Duration) bool {
@@ -54,23 +57,29 @@ func TestOwnMulticastLoopsBack(t *testing.T) {
 			return ok
 		}
 		wired := func(want harness.Verdict, what string, from netip.Addr) {
-			shots = append(shots, harness.Expect(want, harness.Shot{What: harness.FamilyName(group) + " multicast " + what, Send: func() []byte {
-				content := harness.Nonce()
-				if err := client.Send(wire.UDP(harness.AddrPort(from, 5353), harness.AddrPort(group, 5353), content)); err != nil {
-					t.Error(err)
-				}
-				return content
-			}, Arrived: arrives}))
+			shots = append(shots, harness.Expect(want,
+				harness.Shot{What: harness.FamilyName(group) + " multicast " + what, Send: func() []byte {
+					content := harness.Nonce()
+					if err := client.Send(wire.UDP(harness.AddrPort(from, 5353), harness.AddrPort(group, 5353),
+						content)); err != nil {
+						t.Error(err)
+					}
+					return content
+				}, Arrived: arrives}))
 		}
 		shots = append(shots,
-			harness.Passes(harness.Datagram(t, harness.FamilyName(group)+" multicast of our own", speaks, hears, to)),
-			harness.Passes(harness.Datagram(t, "what a rule admits", harness.NewInbox(t, client.Host(), harness.AddrPort(other, 0)), admitted, harness.AddrPort(own, harness.GateIn))))
+			harness.Passes(harness.Datagram(t, harness.FamilyName(group)+" multicast of our own", speaks,
+				hears, to)),
+			harness.Passes(harness.Datagram(t, "what a rule admits",
+				harness.NewInbox(t, client.Host(), harness.AddrPort(other, 0)), admitted,
+				harness.AddrPort(own, harness.GateIn))))
 		wired(harness.Drop, "off the wire", other)
 		wired(harness.Drop, "off the wire with our source", own)
 	}
 	harness.VolleyEach(t, "not protected", harness.AllPass(shots))
 	with := func(settings ...string) string {
-		return harness.PolicyWith([]string{harness.Allow("udp", harness.GateIn)}, []string{harness.Allow("udp", 5353)}, append(settings, "queues: { count: 1 }")...)
+		return harness.PolicyWith([]string{harness.Allow("udp", harness.GateIn)},
+			[]string{harness.Allow("udp", 5353)}, append(settings, "queues: { count: 1 }")...)
 	}
 	d := harness.Enforce(t, server.Host(), with())
 	harness.Volley(t, shots)

@@ -18,15 +18,18 @@ import (
 // relation nobody learns of it.
 func TestPortUnreachable(t *testing.T) {
 	t.Parallel()
-	in, out := []string{harness.Allow("udp", harness.Inward)}, []string{harness.Allow("udp", harness.Inward)}
+	in, out := []string{harness.Allow("udp", harness.Inward)},
+		[]string{harness.Allow("udp", harness.Inward)}
 	for _, c := range []struct {
 		what      string
 		protected string
 		related   string
 		apart     string
 	}{
-		{"asked", "client", harness.PolicyWith(nil, out), harness.PolicyWith(nil, out, "icmp_errors: rules")},
-		{"answered", "server", harness.PolicyWith(in, nil), harness.PolicyWith(in, nil, "icmp_errors: rules")},
+		{"asked", "client", harness.PolicyWith(nil, out),
+			harness.PolicyWith(nil, out, "icmp_errors: rules")},
+		{"answered", "server", harness.PolicyWith(in, nil),
+			harness.PolicyWith(in, nil, "icmp_errors: rules")},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			lab := labtest.New(t, netlab.Pair())

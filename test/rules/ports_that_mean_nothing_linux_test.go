@@ -32,16 +32,22 @@ interfaces:
 	harness.BothFamilies(t, dev, server.Device("eth0"), func(t *testing.T, c, s netip.Addr) {
 		friend := harness.Neighbouring(c, 0x11)
 		harness.Echoes(t, server, s, 80, 81, 82)
-		esp, gre := harness.NewRawInbox(t, server, wire.ProtoESP, s), harness.NewRawInbox(t, server, wire.ProtoGRE, s)
-		udp, stranger := harness.NewInbox(t, server, harness.AddrPort(s, 83)), harness.NewInbox(t, client, harness.AddrPort(c, 0))
+		esp, gre := harness.NewRawInbox(t, server, wire.ProtoESP, s),
+			harness.NewRawInbox(t, server, wire.ProtoGRE, s)
+		udp, stranger := harness.NewInbox(t, server, harness.AddrPort(s, 83)),
+			harness.NewInbox(t, client, harness.AddrPort(c, 0))
 		t.Run("row 5", func(t *testing.T) {
 			parity.Proves(t, "row 5", "protocol all")
 			harness.Run(t, []harness.Attempt{
-				harness.Passes(harness.Exchange(t, "the port of the rule", client, "tcp", friend, harness.AddrPort(s, 80))),
-				harness.Passes(harness.Exchange(t, "another port", client, "tcp", friend, harness.AddrPort(s, 81))),
-				harness.Passes(harness.Exchange(t, "another protocol", client, "udp", friend, harness.AddrPort(s, 82))),
+				harness.Passes(harness.Exchange(t, "the port of the rule", client, "tcp", friend,
+					harness.AddrPort(s, 80))),
+				harness.Passes(harness.Exchange(t, "another port", client, "tcp", friend,
+					harness.AddrPort(s, 81))),
+				harness.Passes(harness.Exchange(t, "another protocol", client, "udp", friend,
+					harness.AddrPort(s, 82))),
 				harness.Passes(harness.Ping(t, "no ports", client, friend, s)),
-				harness.Drops(harness.Exchange(t, "the port of the rule, from another", client, "tcp", c, harness.AddrPort(s, 80))),
+				harness.Drops(harness.Exchange(t, "the port of the rule, from another", client, "tcp", c,
+					harness.AddrPort(s, 80))),
 				harness.Drops(harness.Ping(t, "from another", client, c, s)),
 			})
 		})
@@ -50,8 +56,10 @@ interfaces:
 			harness.Volley(t, []harness.Shot{
 				harness.Drops(carrier(t, "GRE", dev, gre, c, s, wire.ProtoGRE)),
 				harness.Drops(harness.Datagram(t, "UDP", stranger, udp, harness.AddrPort(s, 83))),
-				harness.Drops(carrier(t, "ESP from another", dev, esp, harness.Neighbouring(c, 0x21), s, wire.ProtoESP)),
-				harness.Passes(imitation(t, "ESP with the ports of the rule", dev, esp, c, s, wire.ProtoESP, 1, 2)),
+				harness.Drops(carrier(t, "ESP from another", dev, esp, harness.Neighbouring(c, 0x21), s,
+					wire.ProtoESP)),
+				harness.Passes(imitation(t, "ESP with the ports of the rule", dev, esp, c, s, wire.ProtoESP, 1,
+					2)),
 				harness.Passes(imitation(t, "ESP with others", dev, esp, c, s, wire.ProtoESP, 9, 9)),
 				harness.Passes(carrier(t, "ESP", dev, esp, c, s, wire.ProtoESP)),
 			})

@@ -46,9 +46,13 @@ interfaces:
 			for n, pass := range map[byte]bool{0x10: false, 0x11: n11, 0x12: n12} {
 				peer, s := harness.Neighbouring(e[0], n), e[1]
 				attempts = append(attempts,
-					harness.Expect(harness.PassIf(pass), harness.Exchange(t, when+", from "+peer.String(), client, "tcp", peer, harness.AddrPort(s, 22))),
-					harness.Drops(harness.Exchange(t, when+", from "+peer.String()+" to another port", client, "tcp", peer, harness.AddrPort(s, 443))),
-					harness.Expect(harness.PassIf(pass), harness.Exchange(t, when+", of its own", server, "tcp", s, harness.AddrPort(peer, 443))))
+					harness.Expect(harness.PassIf(pass),
+						harness.Exchange(t, when+", from "+peer.String(), client, "tcp", peer,
+							harness.AddrPort(s, 22))),
+					harness.Drops(harness.Exchange(t, when+", from "+peer.String()+" to another port", client,
+						"tcp", peer, harness.AddrPort(s, 443))),
+					harness.Expect(harness.PassIf(pass),
+						harness.Exchange(t, when+", of its own", server, "tcp", s, harness.AddrPort(peer, 443))))
 			}
 		}
 		harness.Run(t, attempts)
@@ -56,6 +60,7 @@ interfaces:
 	listed("at first", true, false)
 	d.Reload(policy("{ cidr: 192.0.2.12/31 }", `{ cidr: "2001:db8::12/127" }`))
 	listed("other entries", false, true)
-	d.Reload(policy("{ cidr: 192.0.2.12/31 }, { cidr: 192.0.2.11/32 }", `{ cidr: "2001:db8::12/127" }, { cidr: "2001:db8::11/128" }`))
+	d.Reload(policy("{ cidr: 192.0.2.12/31 }, { cidr: 192.0.2.11/32 }",
+		`{ cidr: "2001:db8::12/127" }, { cidr: "2001:db8::11/128" }`))
 	listed("one entry more", true, true)
 }

@@ -25,7 +25,8 @@ func TestResolversAreFollowed(t *testing.T) {
 	write := harness.NameServers(t, d)
 	d.Start() // there is no file yet
 	asks := func(a string, wait time.Duration) bool {
-		return harness.Exchanges(t, server.Host(), "udp", netip.AddrPort{}, harness.AddrPort(harness.IP(a), 53), wait)
+		return harness.Exchanges(t, server.Host(), "udp", netip.AddrPort{},
+			harness.AddrPort(harness.IP(a), 53), wait)
 	}
 	expect := func(when string, pass, not []string) {
 		t.Helper()
@@ -34,10 +35,12 @@ func TestResolversAreFollowed(t *testing.T) {
 			deadline := time.Now().Add(harness.ArrivalTimeout)
 			for !asks(a, harness.SilenceTimeout) && time.Now().Before(deadline) {
 			}
-			attempts = append(attempts, harness.Passes(harness.Attempt{What: when + ": " + a, Try: func(w time.Duration) bool { return asks(a, w) }}))
+			attempts = append(attempts, harness.Passes(
+				harness.Attempt{What: when + ": " + a, Try: func(w time.Duration) bool { return asks(a, w) }}))
 		}
 		for _, a := range not {
-			attempts = append(attempts, harness.Drops(harness.Attempt{What: when + ": " + a, Try: func(w time.Duration) bool { return asks(a, w) }}))
+			attempts = append(attempts, harness.Drops(
+				harness.Attempt{What: when + ": " + a, Try: func(w time.Duration) bool { return asks(a, w) }}))
 		}
 		harness.Run(t, attempts)
 	}
@@ -46,7 +49,8 @@ func TestResolversAreFollowed(t *testing.T) {
 	expect("written", old, next)
 	write(next...)
 	expect("replaced", next, old)
-	if got := d.Exemptions()["resolvers"].Addresses; strings.Join(got, " ") != strings.Join(next, " ") {
+	if got := d.Exemptions()["resolvers"].Addresses; strings.Join(got, " ") != strings.Join(next,
+		" ") {
 		t.Errorf("status has the addresses %v", got)
 	}
 	write("127.0.0.53", old[1])

@@ -29,10 +29,13 @@ interfaces:
 	}
 	d := harness.Enforce(t, server, policy(`cidr_blocks: [192.0.2.0/24]`))
 	expect := func(when string, four bool) {
-		harness.BothFamilies(t, client.Device("eth0"), server.Device("eth0"), func(t *testing.T, c, s netip.Addr) {
-			harness.Echoes(t, server, s, 22)
-			harness.Run(t, []harness.Attempt{harness.Expect(harness.PassIf(c.Is4() == four), harness.Exchange(t, when, client, "tcp", c, harness.AddrPort(s, 22)))})
-		})
+		harness.BothFamilies(t, client.Device("eth0"), server.Device("eth0"),
+			func(t *testing.T, c, s netip.Addr) {
+				harness.Echoes(t, server, s, 22)
+				harness.Run(t, []harness.Attempt{
+					harness.Expect(harness.PassIf(c.Is4() == four),
+						harness.Exchange(t, when, client, "tcp", c, harness.AddrPort(s, 22)))})
+			})
 	}
 	expect("IPv4", true)
 	d.Write(policy(`ipv6_cidr_blocks: ["2001:db8::/64"]`))
@@ -40,7 +43,8 @@ interfaces:
 		Changes []struct{ Op, Part, What string }
 	}
 	d.Document(&reply, "reload")
-	if got, want := fmt.Sprint(reply.Changes), "[{- group one ingress tcp 22 192.0.2.0/24} {+ group one ingress tcp 22 2001:db8::/64}]"; got != want {
+	if got, want := fmt.Sprint(reply.Changes),
+		"[{- group one ingress tcp 22 192.0.2.0/24} {+ group one ingress tcp 22 2001:db8::/64}]"; got != want {
 		t.Errorf("changes %s, want %s", got, want)
 	}
 	expect("IPv6", false)

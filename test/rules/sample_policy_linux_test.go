@@ -38,20 +38,24 @@ func TestSample(t *testing.T) {
 			c := harness.BothAddresses(client)[i]
 			for _, p := range ports {
 				pass := s.Is4() && v4 && strings.Contains(fmt.Sprint(open), fmt.Sprint(p))
-				attempts = append(attempts, harness.Expect(harness.PassIf(pass), harness.Exchange(t, when, client.Host(), "tcp", c, harness.AddrPort(s, p))))
+				attempts = append(attempts, harness.Expect(harness.PassIf(pass),
+					harness.Exchange(t, when, client.Host(), "tcp", c, harness.AddrPort(s, p))))
 			}
 			pass := s.Is4() && v4
 			attempts = append(attempts,
 				harness.Expect(harness.PassIf(pass), harness.Ping(t, when, client.Host(), c, s)),
 				harness.Drops(harness.Exchange(t, when, client.Host(), "udp", c, harness.AddrPort(s, 80))),
-				harness.Expect(harness.PassIf(pass), harness.Exchange(t, "out, "+when, server.Host(), "tcp", s, harness.AddrPort(c, 25))),
-				harness.Expect(harness.PassIf(pass), harness.Exchange(t, "out, "+when, server.Host(), "udp", s, harness.AddrPort(c, 8080))),
+				harness.Expect(harness.PassIf(pass),
+					harness.Exchange(t, "out, "+when, server.Host(), "tcp", s, harness.AddrPort(c, 25))),
+				harness.Expect(harness.PassIf(pass),
+					harness.Exchange(t, "out, "+when, server.Host(), "udp", s, harness.AddrPort(c, 8080))),
 				harness.Expect(harness.PassIf(pass), harness.Ping(t, "out, "+when, server.Host(), s, c)))
 		}
 		harness.Run(t, attempts)
 	}
 	damaged := map[string]string{
-		"a brace is missing":       strings.Replace(sample, "to_port: 80, cidr_blocks: [0.0.0.0/0] }", "to_port: 80, cidr_blocks: [0.0.0.0/0]", 1),
+		"a brace is missing": strings.Replace(sample, "to_port: 80, cidr_blocks: [0.0.0.0/0] }",
+			"to_port: 80, cidr_blocks: [0.0.0.0/0]", 1),
 		"one CIDR is empty":        strings.Replace(sample, "[0.0.0.0/0]", `[""]`, 1),
 		"every CIDR is empty":      strings.ReplaceAll(sample, "[0.0.0.0/0]", `[""]`),
 		"the end is missing":       sample[:strings.Index(sample, "interfaces:")-len("/0] }\n")],
@@ -74,8 +78,10 @@ func TestSample(t *testing.T) {
 			t.Errorf("%s: it does not say where:\n%s", what, said)
 		}
 		harness.Run(t, []harness.Attempt{
-			harness.Passes(harness.Exchange(t, what, client.Host(), "tcp", netip.Addr{}, harness.AddrPort(server.IPv4(), 443))),
-			harness.Drops(harness.Exchange(t, what, client.Host(), "tcp", netip.Addr{}, harness.AddrPort(server.IPv4(), 8080))),
+			harness.Passes(harness.Exchange(t, what, client.Host(), "tcp", netip.Addr{},
+				harness.AddrPort(server.IPv4(), 443))),
+			harness.Drops(harness.Exchange(t, what, client.Host(), "tcp", netip.Addr{},
+				harness.AddrPort(server.IPv4(), 8080))),
 		})
 	}
 	reachable("after all refusals", true, 22, 80, 443)

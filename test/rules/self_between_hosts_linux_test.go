@@ -42,10 +42,14 @@ peers:
 		attempts = append(attempts,
 			harness.Passes(harness.Exchange(t, "one way", client, "tcp", c, harness.AddrPort(s, 7000))),
 			harness.Passes(harness.Exchange(t, "the other way", server, "tcp", s, harness.AddrPort(c, 7000))),
-			harness.Drops(harness.Exchange(t, "one way, another port", client, "tcp", c, harness.AddrPort(s, 7010))),
-			harness.Drops(harness.Exchange(t, "the other way, another port", server, "tcp", s, harness.AddrPort(c, 7010))),
-			harness.Drops(harness.Exchange(t, "from an address that the other does not list", client, "tcp", unlisted, harness.AddrPort(s, 7000))),
-			harness.Drops(harness.Exchange(t, "to an address that is not listed", server, "tcp", s, harness.AddrPort(unlisted, 7000))),
+			harness.Drops(harness.Exchange(t, "one way, another port", client, "tcp", c,
+				harness.AddrPort(s, 7010))),
+			harness.Drops(harness.Exchange(t, "the other way, another port", server, "tcp", s,
+				harness.AddrPort(c, 7010))),
+			harness.Drops(harness.Exchange(t, "from an address that the other does not list", client, "tcp",
+				unlisted, harness.AddrPort(s, 7000))),
+			harness.Drops(harness.Exchange(t, "to an address that is not listed", server, "tcp", s,
+				harness.AddrPort(unlisted, 7000))),
 			harness.Drops(harness.Ping(t, "no rule", client, c, s)))
 	}
 	harness.Run(t, attempts)

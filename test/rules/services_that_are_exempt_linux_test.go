@@ -32,7 +32,8 @@ func TestExempt(t *testing.T) {
 	harness.NameServers(t, d)(harness.Services[0].Addresses...)
 	d.Start()
 	claims := map[string][]string{
-		"resolvers": {"exempt dns"}, "metadata": {"exempt metadata", "exempt ecs metadata"}, "time": {"exempt time"},
+		"resolvers": {"exempt dns"}, "metadata": {"exempt metadata", "exempt ecs metadata"},
+		"time": {"exempt time"},
 	}
 	for _, on := range []string{"", "resolvers", "metadata", "time"} {
 		t.Run("exempt "+on, func(t *testing.T) {
@@ -45,7 +46,11 @@ func TestExempt(t *testing.T) {
 				for _, a := range append(harness.AddressesOf(s), harness.BothAddresses(client)...) {
 					for p := s.Port; p <= s.Port+1; p++ {
 						for _, network := range []string{"udp", "tcp"} {
-							attempts = append(attempts, harness.Expect(harness.PassIf(s.Name == on && p == s.Port && contains(s.Addresses, a.String()) && contains(s.Networks, network)), harness.Exchange(t, "the machine", server.Host(), network, netip.Addr{}, harness.AddrPort(a, p))))
+							attempts = append(attempts, harness.Expect(
+								harness.PassIf(s.Name == on && p == s.Port && contains(s.Addresses, a.String()) &&
+									contains(s.Networks, network)),
+								harness.Exchange(t, "the machine", server.Host(), network, netip.Addr{},
+									harness.AddrPort(a, p))))
 						}
 					}
 				}
@@ -62,7 +67,8 @@ func TestExempt(t *testing.T) {
 					t.Errorf("exempt exchanges are not tracked, but %+v is", f)
 				}
 			}
-			if out, _ := d.Sgfw("log"); strings.Contains(out, "accept") || !strings.Contains(out, "no-rule") {
+			if out, _ := d.Sgfw("log"); strings.Contains(out, "accept") ||
+				!strings.Contains(out, "no-rule") {
 				t.Errorf("the last drops are\n%s", out)
 			}
 			exemptions := d.Exemptions()
@@ -71,12 +77,14 @@ func TestExempt(t *testing.T) {
 				if s.Name == on {
 					want = "on"
 				}
-				if x := exemptions[s.Name]; x.State != want || x.Packets == nil || s.Name == on && *x.Packets == 0 {
+				if x := exemptions[s.Name]; x.State != want || x.Packets == nil || s.Name == on &&
+					*x.Packets == 0 {
 					t.Errorf("status has %s %+v", s.Name, x)
 				}
 			}
 			for _, s := range harness.Services {
-				out, _ := d.Sgfw("explain", "--egress", "-p", s.Networks[0], "--to", harness.AddrPort(harness.IP(s.Addresses[0]), s.Port).String())
+				out, _ := d.Sgfw("explain", "--egress", "-p", s.Networks[0], "--to",
+					harness.AddrPort(harness.IP(s.Addresses[0]), s.Port).String())
 				if strings.Contains(out, "exempt: "+s.Name) != (s.Name == on) {
 					t.Errorf("explained as\n%s", out)
 				}
@@ -94,7 +102,8 @@ func unasked(t *testing.T, client, server *netlab.Device, s harness.Service) {
 	t.Helper()
 	var shots []harness.Shot
 	for i, own := range harness.BothAddresses(server) {
-		udp, tcp := harness.NewRawInbox(t, server.Host(), wire.ProtoUDP, own), harness.NewRawInbox(t, server.Host(), wire.ProtoTCP, own)
+		udp, tcp := harness.NewRawInbox(t, server.Host(), wire.ProtoUDP, own),
+			harness.NewRawInbox(t, server.Host(), wire.ProtoTCP, own)
 		for _, a := range harness.AddressesOf(s) {
 			if a.Is6() != own.Is6() {
 				continue
@@ -102,13 +111,19 @@ func unasked(t *testing.T, client, server *netlab.Device, s harness.Service) {
 			for _, p := range []int{s.Port, 22, 2222} {
 				from, to := harness.AddrPort(a, s.Port), harness.AddrPort(own, p)
 				shots = append(shots,
-					harness.Drops(harness.Raw(t, fmt.Sprintf("UDP of %s to %s", from, to), client, udp, func(content []byte) []byte { return wire.UDP(from, to, content) })),
-					harness.Drops(harness.Raw(t, fmt.Sprintf("SYN of %s to %s", from, to), client, tcp, func(content []byte) []byte { return wire.TCP(from, to, wire.SYN, 1, 0, content) })),
-					harness.Drops(harness.Raw(t, fmt.Sprintf("segment of %s to %s", from, to), client, tcp, func(content []byte) []byte { return wire.TCP(from, to, wire.ACK, 1, 1, content) })))
+					harness.Drops(harness.Raw(t, fmt.Sprintf("UDP of %s to %s", from, to), client, udp,
+						func(content []byte) []byte { return wire.UDP(from, to, content) })),
+					harness.Drops(harness.Raw(t, fmt.Sprintf("SYN of %s to %s", from, to), client, tcp,
+						func(content []byte) []byte { return wire.TCP(from, to, wire.SYN, 1, 0, content) })),
+					harness.Drops(harness.Raw(t, fmt.Sprintf("segment of %s to %s", from, to), client, tcp,
+						func(content []byte) []byte { return wire.TCP(from, to, wire.ACK, 1, 1, content) })))
 			}
 		}
-		from, to := harness.AddrPort(harness.BothAddresses(client)[i], 4000), harness.AddrPort(own, harness.GateIn)
-		shots = append(shots, harness.Passes(harness.Raw(t, "what a rule admits", client, udp, func(content []byte) []byte { return wire.UDP(from, to, content) })))
+		from, to := harness.AddrPort(harness.BothAddresses(client)[i], 4000),
+			harness.AddrPort(own, harness.GateIn)
+		shots = append(shots, harness.Passes(
+			harness.Raw(t, "what a rule admits", client, udp,
+				func(content []byte) []byte { return wire.UDP(from, to, content) })))
 	}
 	harness.Volley(t, shots)
 }
@@ -131,12 +146,14 @@ func answered(t *testing.T, client, server *netlab.Device, s harness.Service) {
 		}
 		at := harness.NewRawInbox(t, server.Host(), wire.ProtoUDP, own)
 		from := func(what string, from netip.AddrPort, to int) harness.Shot {
-			return harness.Raw(t, what, client, at, func(content []byte) []byte { return wire.UDP(from, harness.AddrPort(own, to), content) })
+			return harness.Raw(t, what, client, at,
+				func(content []byte) []byte { return wire.UDP(from, harness.AddrPort(own, to), content) })
 		}
 		harness.Volley(t, []harness.Shot{
 			harness.Drops(from("an answer to another port", harness.AddrPort(a, s.Port), p+1)),
 			harness.Drops(from("an answer from another port", harness.AddrPort(a, s.Port+1), p)),
-			harness.Drops(from("an answer of another address", harness.AddrPort(besideOf(client, a), s.Port), p)),
+			harness.Drops(from("an answer of another address", harness.AddrPort(besideOf(client, a), s.Port),
+				p)),
 			harness.Passes(from("the answer", harness.AddrPort(a, s.Port), p)),
 		})
 	}

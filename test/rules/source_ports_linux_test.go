@@ -39,9 +39,11 @@ interfaces:
 		harness.Echoes(t, client, c, 443, 8443)
 		var attempts []harness.Attempt
 		add := func(want harness.Verdict, h *netlab.Host, network string, from, to netip.AddrPort) {
-			attempts = append(attempts, harness.Expect(want, harness.Attempt{What: fmt.Sprintf("%s from %s to %s", network, from, to), Try: func(w time.Duration) bool {
-				return harness.Exchanges(t, h, network, from, to, w)
-			}}))
+			attempts = append(attempts, harness.Expect(want,
+				harness.Attempt{What: fmt.Sprintf("%s from %s to %s", network, from, to),
+					Try: func(w time.Duration) bool {
+						return harness.Exchanges(t, h, network, from, to, w)
+					}}))
 		}
 		for _, network := range []string{"tcp", "udp"} {
 			add(harness.Pass, client, network, harness.AddrPort(c, 53), harness.AddrPort(s, 80))

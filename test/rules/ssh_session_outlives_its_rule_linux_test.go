@@ -18,7 +18,8 @@ func TestSSHStory(t *testing.T) {
 	t.Parallel()
 	lab := labtest.New(t, harness.Neighbours())
 	client, server := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")
-	mine := harness.PolicyWith([]string{`{ protocol: tcp, ports: 22, cidr_blocks: [192.0.2.11/32], ipv6_cidr_blocks: ["2001:db8::11/128"] }`}, nil)
+	mine := harness.PolicyWith([]string{
+		`{ protocol: tcp, ports: 22, cidr_blocks: [192.0.2.11/32], ipv6_cidr_blocks: ["2001:db8::11/128"] }`}, nil)
 	d := harness.Enforce(t, server.Host(), mine)
 	harness.BothFamilies(t, client, server, func(t *testing.T, near, far netip.Addr) {
 		d.Reload(mine)
@@ -29,9 +30,10 @@ func TestSSHStory(t *testing.T) {
 		if session == nil || !harness.Talks(session) {
 			t.Fatal("no session from the address that the rule names")
 		}
-		harness.Run(t, []harness.Attempt{harness.Drops(harness.Attempt{What: "from another address", Try: func(w time.Duration) bool {
-			return harness.Connects(t, client.Host(), harness.AddrPort(near, 0), ssh, w)
-		}})})
+		harness.Run(t, []harness.Attempt{
+			harness.Drops(harness.Attempt{What: "from another address", Try: func(w time.Duration) bool {
+				return harness.Connects(t, client.Host(), harness.AddrPort(near, 0), ssh, w)
+			}})})
 		d.Reload(harness.Closed, "--force") // which the guard of SSH sessions asks for
 		for range 2 {
 			if !harness.Talks(session) {
@@ -39,10 +41,15 @@ func TestSSHStory(t *testing.T) {
 			}
 		}
 		login := func(what string, from netip.AddrPort) harness.Attempt {
-			return harness.Drops(harness.Attempt{What: what, Try: func(w time.Duration) bool { return harness.Connects(t, client.Host(), from, ssh, w) }})
+			return harness.Drops(harness.Attempt{
+				What: what, Try: func(w time.Duration) bool {
+					return harness.Connects(t, client.Host(), from, ssh, w)
+				}})
 		}
 		harness.Run(t, []harness.Attempt{login("a second session", harness.AddrPort(me, 0))})
 		session.Close()
-		harness.Run(t, []harness.Attempt{login("after the end", harness.AddrPort(me, 0)), login("after the end, from the same port", from)})
+		harness.Run(t, []harness.Attempt{
+			login("after the end", harness.AddrPort(me, 0)),
+			login("after the end, from the same port", from)})
 	})
 }

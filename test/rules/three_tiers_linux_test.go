@@ -21,7 +21,8 @@ func tiers() netlab.Topology {
 		name       string
 		own4, own6 []string
 	}{
-		{"web", []string{"10.0.1.10/24", "10.0.1.11/24"}, []string{"2001:db8:1::10/64", "2001:db8:1::11/64"}},
+		{"web", []string{"10.0.1.10/24", "10.0.1.11/24"},
+			[]string{"2001:db8:1::10/64", "2001:db8:1::11/64"}},
 		{"app", []string{"10.0.2.10/24"}, []string{"2001:db8:2::10/64"}},
 		{"db", []string{"10.0.3.10/24"}, []string{"2001:db8:3::10/64"}},
 		{"client", []string{"198.51.100.10/24"}, []string{"2001:db8:c::10/64"}},
@@ -37,7 +38,8 @@ func tiers() netlab.Topology {
 			gateways = append(gateways, gateway)
 			far.Addrs = append(far.Addrs, netip.PrefixFrom(gateway, p.Bits()))
 		}
-		t.Hosts = append(t.Hosts, netlab.HostSpec{Name: m.name, Routes: netlab.DefaultRoutes(gateways...)})
+		t.Hosts = append(t.Hosts, netlab.HostSpec{
+			Name: m.name, Routes: netlab.DefaultRoutes(gateways...)})
 		t.Links = append(t.Links, netlab.LinkSpec{A: own, B: far})
 	}
 	return t
@@ -67,7 +69,9 @@ func TestThreeTiers(t *testing.T) {
 			harness.Echoes(t, h, address(h, family), 443, 5432, 8080)
 		}
 		tcp := func(want harness.Verdict, what string, from, to *netlab.Host, p int) {
-			attempts = append(attempts, harness.Expect(want, harness.Exchange(t, what, from, "tcp", address(from, family), harness.AddrPort(address(to, family), p))))
+			attempts = append(attempts, harness.Expect(want,
+				harness.Exchange(t, what, from, "tcp", address(from, family),
+					harness.AddrPort(address(to, family), p))))
 		}
 		tcp(harness.Pass, "client to web", client, web, 443)
 		tcp(harness.Drop, "client to web, another port", client, web, 8080)
@@ -86,20 +90,26 @@ func TestThreeTiers(t *testing.T) {
 		tcp(harness.Drop, "db to web", db, web, 443)
 		tcp(harness.Drop, "db to the outside", db, client, 5432)
 		attempts = append(attempts,
-			harness.Drops(harness.Ping(t, "client to web", client, address(client, family), address(web, family))),
+			harness.Drops(harness.Ping(t, "client to web", client, address(client, family),
+				address(web, family))),
 			harness.Drops(harness.Ping(t, "app to db", app, address(app, family), address(db, family))),
-			harness.Drops(harness.Exchange(t, "app to db", app, "udp", address(app, family), harness.AddrPort(address(db, family), 5432))))
+			harness.Drops(harness.Exchange(t, "app to db", app, "udp", address(app, family),
+				harness.AddrPort(address(db, family), 5432))))
 
 		second := harness.Neighbouring(address(web, family), 0x11)
-		secondWeb = append(secondWeb, harness.Passes(harness.Exchange(t, "web's second address to app", web, "tcp", second, harness.AddrPort(address(app, family), 8080))))
-		attempts = append(attempts, harness.Drops(harness.Exchange(t, "web's second address to app", web, "tcp", second, harness.AddrPort(address(app, family), 8080))))
+		secondWeb = append(secondWeb, harness.Passes(
+			harness.Exchange(t, "web's second address to app", web, "tcp", second,
+				harness.AddrPort(address(app, family), 8080))))
+		attempts = append(attempts, harness.Drops(
+			harness.Exchange(t, "web's second address to app", web, "tcp", second, harness.AddrPort(address(app, family), 8080))))
 	}
 	harness.Run(t, attempts)
 
 	// An address that is added to the peer is a member from the answer of the
 	// reload on (R44).
 	before := harness.Example(t, "three-tier/app.yaml")
-	after := strings.Replace(before, `[10.0.1.10, "2001:db8:1::10"]`, `[10.0.1.10, "2001:db8:1::10", 10.0.1.11, "2001:db8:1::11"]`, 1)
+	after := strings.Replace(before, `[10.0.1.10, "2001:db8:1::10"]`,
+		`[10.0.1.10, "2001:db8:1::10", 10.0.1.11, "2001:db8:1::11"]`, 1)
 	if after == before {
 		t.Fatal("the example names its web machine differently now")
 	}

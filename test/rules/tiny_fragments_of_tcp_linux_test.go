@@ -18,7 +18,8 @@ func TestTinyFragmentsOfTCP(t *testing.T) {
 	t.Parallel()
 	lab := labtest.New(t, harness.TwoHosts())
 	client, server := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")
-	harness.Enforce(t, server.Host(), harness.PolicyWith([]string{harness.Allow("tcp", harness.Inward)}, nil))
+	harness.Enforce(t, server.Host(),
+		harness.PolicyWith([]string{harness.Allow("tcp", harness.Inward)}, nil))
 	harness.BothFamilies(t, client, server, func(t *testing.T, from, to netip.Addr) {
 		sees := harness.NewTap(t, server.Host(), wire.ProtoTCP, to)
 		var (
@@ -31,7 +32,8 @@ func TestTinyFragmentsOfTCP(t *testing.T) {
 				markers[what] = harness.Nonce()
 			}
 			sequence += 1000
-			return wire.TCP(source, harness.AddrPort(to, p), wire.SYN, sequence, 0, bytes.Repeat(markers[what], 8))
+			return wire.TCP(source, harness.AddrPort(to, p), wire.SYN, sequence, 0,
+				bytes.Repeat(markers[what], 8))
 		}
 		send := func(packets ...[]byte) {
 			for _, b := range packets {
@@ -49,7 +51,8 @@ func TestTinyFragmentsOfTCP(t *testing.T) {
 
 		// RFC 1858 §4: harmless flags first, then SYN eight bytes in.
 		refused = syn("flags rewritten", harness.Outward)
-		harmless := wire.TCP(source, harness.AddrPort(to, harness.Outward), wire.ACK, sequence, 1, bytes.Repeat(markers["flags rewritten"], 8))
+		harmless := wire.TCP(source, harness.AddrPort(to, harness.Outward), wire.ACK, sequence, 1,
+			bytes.Repeat(markers["flags rewritten"], 8))
 		send(slices.Concat(wire.Assemble(harmless, 4, wire.Cut(harmless, 0, 40)),
 			wire.Assemble(refused, 4, wire.Cut(refused, 8, -1)))...)
 		// Ports of a rule first, then others under them.
@@ -64,7 +67,8 @@ func TestTinyFragmentsOfTCP(t *testing.T) {
 		send(whole)
 		passed := sees.Until("a SYN in one piece", harness.Carrying(markers["whole"]))
 		for what, marker := range markers {
-			if n := harness.Count(passed, func(b []byte) bool { return bytes.Contains(b, marker) }); n > 0 && what != "whole" {
+			if n := harness.Count(passed, func(b []byte) bool { return bytes.Contains(b, marker) }); n > 0 &&
+				what != "whole" {
 				t.Errorf("%s: %d packets passed", what, n)
 			}
 		}

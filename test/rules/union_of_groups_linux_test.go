@@ -58,13 +58,21 @@ interfaces:
 			from, s := e[0], e[1]
 			narrow := harness.Neighbouring(from, 0x11)
 			attempts = append(attempts,
-				harness.Expect(harness.PassIf(c.one), harness.Exchange(t, "with "+c.attached, client, "tcp", from, harness.AddrPort(s, 8001))),
-				harness.Expect(harness.PassIf(c.two), harness.Exchange(t, "with "+c.attached, client, "tcp", from, harness.AddrPort(s, 8002))),
-				harness.Expect(harness.PassIf(c.two), harness.Exchange(t, "anyone, with "+c.attached, client, "tcp", from, harness.AddrPort(s, 22))),
-				harness.Passes(harness.Exchange(t, "the narrow rule's own, with "+c.attached, client, "tcp", narrow, harness.AddrPort(s, 22))),
-				harness.Expect(harness.PassIf(c.one), harness.Exchange(t, "the narrow rule alone, with "+c.attached, client, "tcp", narrow, harness.AddrPort(s, 8003))),
-				harness.Drops(harness.Exchange(t, "not the narrow rule's own, with "+c.attached, client, "tcp", from, harness.AddrPort(s, 8003))),
-				harness.Drops(harness.Exchange(t, "no rule, with "+c.attached, client, "tcp", from, harness.AddrPort(s, 8004))))
+				harness.Expect(harness.PassIf(c.one),
+					harness.Exchange(t, "with "+c.attached, client, "tcp", from, harness.AddrPort(s, 8001))),
+				harness.Expect(harness.PassIf(c.two),
+					harness.Exchange(t, "with "+c.attached, client, "tcp", from, harness.AddrPort(s, 8002))),
+				harness.Expect(harness.PassIf(c.two),
+					harness.Exchange(t, "anyone, with "+c.attached, client, "tcp", from, harness.AddrPort(s, 22))),
+				harness.Passes(harness.Exchange(t, "the narrow rule's own, with "+c.attached, client, "tcp",
+					narrow, harness.AddrPort(s, 22))),
+				harness.Expect(harness.PassIf(c.one),
+					harness.Exchange(t, "the narrow rule alone, with "+c.attached, client, "tcp", narrow,
+						harness.AddrPort(s, 8003))),
+				harness.Drops(harness.Exchange(t, "not the narrow rule's own, with "+c.attached, client, "tcp",
+					from, harness.AddrPort(s, 8003))),
+				harness.Drops(harness.Exchange(t, "no rule, with "+c.attached, client, "tcp", from,
+					harness.AddrPort(s, 8004))))
 		}
 		harness.Run(t, attempts)
 	}

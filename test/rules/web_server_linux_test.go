@@ -40,7 +40,9 @@ func TestWebServer(t *testing.T) {
 		t.Run(driver, func(t *testing.T) { webServer(t, "settings: { queue_driver: "+driver+" }") })
 	}
 	for _, balance := range []string{"cpu", "hash", "pinned"} {
-		t.Run(balance, func(t *testing.T) { webServer(t, "settings: { queues: { count: 2, balance: "+balance+" } }") })
+		t.Run(balance, func(t *testing.T) {
+			webServer(t, "settings: { queues: { count: 2, balance: "+balance+" } }")
+		})
 	}
 }
 
@@ -56,16 +58,22 @@ func webServer(t *testing.T, settings string) {
 		harness.EchoTCP(t, client, netlab.Any(uint16(p)))
 	}
 
-	inside := [][2]netip.Addr{{harness.IP("198.51.100.10"), harness.IP("198.51.100.1")}, {harness.IP("2001:db8:c::10"), harness.IP("2001:db8:c::1")}}
-	outside := [][2]netip.Addr{{harness.IP("203.0.113.10"), harness.IP("203.0.113.1")}, {harness.IP("2001:db8:d::10"), harness.IP("2001:db8:d::1")}}
+	inside := [][2]netip.Addr{{harness.IP("198.51.100.10"), harness.IP("198.51.100.1")},
+		{harness.IP("2001:db8:c::10"), harness.IP("2001:db8:c::1")}}
+	outside := [][2]netip.Addr{{harness.IP("203.0.113.10"), harness.IP("203.0.113.1")},
+		{harness.IP("2001:db8:d::10"), harness.IP("2001:db8:d::1")}}
 	var attempts []harness.Attempt
 	tcp := func(want harness.Verdict, what string, h *netlab.Host, from, to netip.Addr, p int) {
-		attempts = append(attempts, harness.Expect(want, harness.Attempt{What: what, Try: func(w time.Duration) bool {
-			return harness.Connects(t, h, harness.AddrPort(from, 0), harness.AddrPort(to, p), w)
-		}}))
+		attempts = append(attempts, harness.Expect(want,
+			harness.Attempt{What: what, Try: func(w time.Duration) bool {
+				return harness.Connects(t, h, harness.AddrPort(from, 0), harness.AddrPort(to, p), w)
+			}}))
 	}
 	ping := func(want harness.Verdict, what string, h *netlab.Host, from, to netip.Addr) {
-		attempts = append(attempts, harness.Expect(want, harness.Attempt{What: what, Try: func(w time.Duration) bool { return harness.Pings(t, h, from, to, w) }}))
+		attempts = append(attempts, harness.Expect(want,
+			harness.Attempt{What: what, Try: func(w time.Duration) bool {
+				return harness.Pings(t, h, from, to, w)
+			}}))
 	}
 	for i := range inside {
 		in, out := inside[i], outside[i]

@@ -26,12 +26,18 @@ func TestAsymmetricRoutes(t *testing.T) {
 			b := nearSelf[i]
 			for _, network := range []string{"tcp", "udp"} {
 				list = append(list,
-					harness.Expect(harness.PassIf(shared), harness.Exchange(t, "asked at eth1", far, network, a, harness.AddrPort(b, 8000))),
-					harness.Drops(harness.Exchange(t, "asked for what eth0 may ask", far, network, a, harness.AddrPort(b, 8001))),
-					harness.Expect(harness.PassIf(shared), harness.Exchange(t, "asks at eth0", near, network, b, harness.AddrPort(a, 8001))),
-					harness.Drops(harness.Exchange(t, "asks for what eth1 may be asked", near, network, b, harness.AddrPort(a, 8000))))
+					harness.Expect(harness.PassIf(shared),
+						harness.Exchange(t, "asked at eth1", far, network, a, harness.AddrPort(b, 8000))),
+					harness.Drops(harness.Exchange(t, "asked for what eth0 may ask", far, network, a,
+						harness.AddrPort(b, 8001))),
+					harness.Expect(harness.PassIf(shared),
+						harness.Exchange(t, "asks at eth0", near, network, b, harness.AddrPort(a, 8001))),
+					harness.Drops(harness.Exchange(t, "asks for what eth1 may be asked", near, network, b,
+						harness.AddrPort(a, 8000))))
 			}
-			list = append(list, harness.Expect(harness.PassIf(shared), harness.Ping(t, "asked at eth1", far, a, b)), harness.Drops(harness.Ping(t, "asks at eth0", near, b, a)))
+			list = append(list, harness.Expect(harness.PassIf(shared),
+				harness.Ping(t, "asked at eth1", far, a, b)),
+				harness.Drops(harness.Ping(t, "asks at eth0", near, b, a)))
 		}
 		return list
 	}

@@ -24,11 +24,14 @@ func TestDownloadIsCut(t *testing.T) {
 			t.Parallel()
 			lab := labtest.New(t, netlab.Pair())
 			client, server := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")
-			d := harness.Enforce(t, server.Host(), harness.PolicyWith([]string{harness.Allow("tcp", 80)}, []string{toEverybody}, c.setting))
+			d := harness.Enforce(t, server.Host(),
+				harness.PolicyWith([]string{harness.Allow("tcp", 80)}, []string{toEverybody}, c.setting))
 			for _, far := range harness.BothAddresses(server) {
-				d.Reload(harness.PolicyWith([]string{harness.Allow("tcp", 80)}, []string{toEverybody}, c.setting))
+				d.Reload(harness.PolicyWith([]string{harness.Allow("tcp", 80)}, []string{toEverybody},
+					c.setting))
 				conns := harness.Accepting(t, server.Host(), harness.AddrPort(far, 80))
-				get := harness.DialTCP(t, client.Host(), harness.Anywhere, harness.AddrPort(far, 80), harness.ArrivalTimeout)
+				get := harness.DialTCP(t, client.Host(), harness.Anywhere, harness.AddrPort(far, 80),
+					harness.ArrivalTimeout)
 				if get == nil {
 					t.Fatal("no session")
 				}

@@ -90,8 +90,9 @@ func newVictims(t *testing.T, opened bool) (victims []*victim, policy string) {
 		}
 		t.Cleanup(func() { c.Close() })
 		v := &victim{
-			t: t, d: d, Session: harness.SessionOf(harness.FamilyName(a), c), conn: c, attacker: protected.Peer(),
-			inside: at, outside: c.LocalAddr().(*net.TCPAddr).AddrPort(),
+			t: t, d: d, Session: harness.SessionOf(harness.FamilyName(a), c), conn: c,
+			attacker: protected.Peer(),
+			inside:   at, outside: c.LocalAddr().(*net.TCPAddr).AddrPort(),
 			tap:     harness.NewTap(t, protected.Host(), wire.ProtoTCP, harness.BothAddresses(protected)[i]),
 			capture: labtest.Capture(t, server.Host(), "eth0", netlab.CaptureOptions{Outgoing: true}),
 		}
@@ -138,7 +139,8 @@ func (v *victim) attack() {
 		v.t.Errorf("%s: the session died of forged segments", v.What)
 	}
 	if after := v.flow("established"); after.Expires < before.Expires-60 {
-		v.t.Errorf("%s: the flow ends in %d s, in %d s before the forged segments", v.What, after.Expires, before.Expires)
+		v.t.Errorf("%s: the flow ends in %d s, in %d s before the forged segments", v.What, after.Expires,
+			before.Expires)
 	}
 }
 

@@ -28,7 +28,8 @@ func TestFullTable(t *testing.T) {
 	harness.EchoTCP(t, server, harness.AddrPort(near, harness.Inward))
 	harness.EchoOn(t, client, harness.AddrPort(far, harness.Outward))
 	d := harness.Enforce(t, server, harness.PolicyWith(
-		[]string{harness.Allow("tcp", harness.Inward), harness.Allow("udp", harness.Inward)}, []string{harness.Allow("udp", harness.Outward)}, fmt.Sprint("max_flows: ", most)))
+		[]string{harness.Allow("tcp", harness.Inward), harness.Allow("udp", harness.Inward)},
+		[]string{harness.Allow("udp", harness.Outward)}, fmt.Sprint("max_flows: ", most)))
 	allowance := func() (exceeded, available int) {
 		var doc struct {
 			Interfaces []struct {
@@ -51,7 +52,8 @@ func TestFullTable(t *testing.T) {
 	}
 	var sessions []net.Conn
 	for range most {
-		c := harness.DialTCP(t, client, netip.AddrPort{}, harness.AddrPort(near, harness.Inward), harness.ArrivalTimeout)
+		c := harness.DialTCP(t, client, netip.AddrPort{}, harness.AddrPort(near, harness.Inward),
+			harness.ArrivalTimeout)
 		if c == nil || !harness.Talks(c) {
 			t.Fatalf("connection %d does not come about", len(sessions))
 		}
@@ -63,15 +65,22 @@ func TestFullTable(t *testing.T) {
 	}
 
 	asks := func(h *netlab.Host, network string, to netip.AddrPort) func(time.Duration) bool {
-		return func(w time.Duration) bool { return harness.Exchanges(t, h, network, netip.AddrPort{}, to, w) }
+		return func(w time.Duration) bool {
+			return harness.Exchanges(t, h, network, netip.AddrPort{}, to, w)
+		}
 	}
 	harness.Run(t, []harness.Attempt{
-		harness.Drops(harness.Attempt{What: "in over TCP, no room", Try: asks(client, "tcp", harness.AddrPort(near, harness.Inward))}),
-		harness.Drops(harness.Attempt{What: "in over UDP, no room", Try: asks(client, "udp", harness.AddrPort(near, harness.Inward))}),
-		harness.Drops(harness.Attempt{What: "out, no room", Try: asks(server, "udp", harness.AddrPort(far, harness.Outward))}),
+		harness.Drops(harness.Attempt{
+			What: "in over TCP, no room", Try: asks(client, "tcp", harness.AddrPort(near, harness.Inward))}),
+		harness.Drops(harness.Attempt{
+			What: "in over UDP, no room", Try: asks(client, "udp", harness.AddrPort(near, harness.Inward))}),
+		harness.Drops(harness.Attempt{
+			What: "out, no room", Try: asks(server, "udp", harness.AddrPort(far, harness.Outward))}),
 	})
 	for i := range 500 {
-		if err := client.Device("eth0").Send(wire.TCP(harness.AddrPort(far, 10000+i), harness.AddrPort(near, harness.Inward), wire.SYN, 1, 0, nil)); err != nil {
+		if err := client.Device("eth0").Send(
+			wire.TCP(harness.AddrPort(far, 10000+i), harness.AddrPort(near, harness.Inward), wire.SYN, 1, 0,
+				nil)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -87,5 +96,7 @@ func TestFullTable(t *testing.T) {
 		c.(*net.TCPConn).SetLinger(0) // a RST, so its place is free at once
 		c.Close()
 	}
-	harness.Run(t, []harness.Attempt{harness.Passes(harness.Attempt{What: "out, room again", Try: asks(server, "udp", harness.AddrPort(far, harness.Outward))})})
+	harness.Run(t, []harness.Attempt{
+		harness.Passes(harness.Attempt{
+			What: "out, room again", Try: asks(server, "udp", harness.AddrPort(far, harness.Outward))})})
 }

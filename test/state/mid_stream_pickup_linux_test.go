@@ -26,18 +26,27 @@ func TestMidstream(t *testing.T) {
 		policy    string
 		goesOn    bool
 	}{
-		{"server with an ingress rule", "server", harness.PolicyWith([]string{harness.Allow("tcp", harness.Inward)}, []string{harness.Allow("tcp", harness.Outward)}), true},
-		{"client with an egress rule", "client", harness.PolicyWith([]string{harness.Allow("tcp", harness.Outward)}, []string{harness.Allow("tcp", harness.Inward)}), true},
-		{"server without a rule", "server", harness.PolicyWith(nil, []string{harness.Allow("tcp", harness.Outward)}), false},
-		{"client without a rule", "client", harness.PolicyWith([]string{harness.Allow("tcp", harness.Outward)}, nil), false},
+		{"server with an ingress rule", "server",
+			harness.PolicyWith([]string{harness.Allow("tcp", harness.Inward)},
+				[]string{harness.Allow("tcp", harness.Outward)}), true},
+		{"client with an egress rule", "client",
+			harness.PolicyWith([]string{harness.Allow("tcp", harness.Outward)},
+				[]string{harness.Allow("tcp", harness.Inward)}), true},
+		{"server without a rule", "server",
+			harness.PolicyWith(nil, []string{harness.Allow("tcp", harness.Outward)}), false},
+		{"client without a rule", "client",
+			harness.PolicyWith([]string{harness.Allow("tcp", harness.Outward)}, nil), false},
 		// Rules speak of the port that a flow was opened to, whoever goes on first.
-		{"server with an egress rule for the port", "server", harness.PolicyWith(nil, []string{harness.Allow("tcp", harness.Inward), harness.Allow("tcp", harness.Outward)}), false},
+		{"server with an egress rule for the port", "server",
+			harness.PolicyWith(nil, []string{
+				harness.Allow("tcp", harness.Inward), harness.Allow("tcp", harness.Outward)}), false},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			t.Parallel()
 			lab := labtest.New(t, netlab.Pair())
 			client, server := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")
-			opened := harness.PolicyWith([]string{harness.Allow("tcp", harness.Inward)}, []string{harness.Allow("tcp", harness.Inward)})
+			opened := harness.PolicyWith([]string{harness.Allow("tcp", harness.Inward)},
+				[]string{harness.Allow("tcp", harness.Inward)})
 			d := harness.Enforce(t, lab.Host(c.protected), opened)
 			sessions := make([]midstream, 2)
 			for i := range sessions {
@@ -61,7 +70,8 @@ func TestMidstream(t *testing.T) {
 			}
 			d.Reload(harness.Closed)
 			for _, s := range sessions {
-				if !harness.Delivers(s.callee, s.caller, harness.ArrivalTimeout) || !harness.Delivers(s.caller, s.callee, harness.ArrivalTimeout) {
+				if !harness.Delivers(s.callee, s.caller, harness.ArrivalTimeout) ||
+					!harness.Delivers(s.caller, s.callee, harness.ArrivalTimeout) {
 					t.Errorf("%s: a session that was picked up did not outlive its rule", s.what)
 				}
 			}
@@ -79,7 +89,8 @@ type midstream struct {
 
 func newMidstream(t *testing.T, client, server *netlab.Device, i int) midstream {
 	t.Helper()
-	at, back := harness.AddrPort(harness.BothAddresses(server)[i], harness.Inward), harness.AddrPort(harness.BothAddresses(client)[i], harness.Outward)
+	at, back := harness.AddrPort(harness.BothAddresses(server)[i], harness.Inward),
+		harness.AddrPort(harness.BothAddresses(client)[i], harness.Outward)
 	conns := harness.Accepting(t, server.Host(), at)
 	harness.EchoTCP(t, client.Host(), back)
 	c := harness.DialTCP(t, client.Host(), netip.AddrPort{}, at, harness.ArrivalTimeout)
@@ -97,7 +108,8 @@ func newMidstream(t *testing.T, client, server *netlab.Device, i int) midstream 
 			}
 		},
 	}
-	if !harness.Delivers(m.caller, m.callee, harness.ArrivalTimeout) || !harness.Delivers(m.callee, m.caller, harness.ArrivalTimeout) {
+	if !harness.Delivers(m.caller, m.callee, harness.ArrivalTimeout) ||
+		!harness.Delivers(m.callee, m.caller, harness.ArrivalTimeout) {
 		t.Fatalf("%s: the session is mute", m.what)
 	}
 	return m

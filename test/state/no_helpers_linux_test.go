@@ -23,11 +23,16 @@ func TestNoHelpers(t *testing.T) {
 	lab := labtest.New(t, netlab.Pair())
 	client, server := lab.Host("client"), lab.Host("server")
 	near, far := server.Device("eth0").IPv4(), client.Device("eth0").IPv4()
-	harness.EchoOn(t, server, harness.AddrPort(near, harness.Inward), harness.AddrPort(near, harness.Inward+10))
-	harness.EchoOn(t, client, harness.AddrPort(far, harness.Outward), harness.AddrPort(far, harness.Outward+10))
-	harness.Enforce(t, server, harness.PolicyWith([]string{harness.Allow("tcp", control), harness.Allow("tcp", harness.Inward)}, []string{harness.Allow("tcp", harness.Outward)}))
+	harness.EchoOn(t, server, harness.AddrPort(near, harness.Inward),
+		harness.AddrPort(near, harness.Inward+10))
+	harness.EchoOn(t, client, harness.AddrPort(far, harness.Outward),
+		harness.AddrPort(far, harness.Outward+10))
+	harness.Enforce(t, server, harness.PolicyWith(
+		[]string{harness.Allow("tcp", control), harness.Allow("tcp", harness.Inward)},
+		[]string{harness.Allow("tcp", harness.Outward)}))
 	conns := harness.Accepting(t, server, harness.AddrPort(near, control))
-	c := harness.DialTCP(t, client, netip.AddrPort{}, harness.AddrPort(near, control), harness.ArrivalTimeout)
+	c := harness.DialTCP(t, client, netip.AddrPort{}, harness.AddrPort(near, control),
+		harness.ArrivalTimeout)
 	if c == nil {
 		t.Fatal("no control connection")
 	}
@@ -47,9 +52,13 @@ func TestNoHelpers(t *testing.T) {
 	announce(c, s, "PORT %d,%d,%d,%d,%d,%d", far, harness.Outward+10)
 	announce(s, c, "227 Entering Passive Mode (%d,%d,%d,%d,%d,%d)", near, harness.Inward+10)
 	harness.Run(t, []harness.Attempt{
-		harness.Passes(harness.Exchange(t, "by a rule", client, "tcp", far, harness.AddrPort(near, harness.Inward))),
-		harness.Passes(harness.Exchange(t, "by a rule", server, "tcp", near, harness.AddrPort(far, harness.Outward))),
-		harness.Drops(harness.Exchange(t, "as announced by the server", client, "tcp", far, harness.AddrPort(near, harness.Inward+10))),
-		harness.Drops(harness.Exchange(t, "as announced by the client", server, "tcp", near, harness.AddrPort(far, harness.Outward+10))),
+		harness.Passes(harness.Exchange(t, "by a rule", client, "tcp", far,
+			harness.AddrPort(near, harness.Inward))),
+		harness.Passes(harness.Exchange(t, "by a rule", server, "tcp", near,
+			harness.AddrPort(far, harness.Outward))),
+		harness.Drops(harness.Exchange(t, "as announced by the server", client, "tcp", far,
+			harness.AddrPort(near, harness.Inward+10))),
+		harness.Drops(harness.Exchange(t, "as announced by the client", server, "tcp", near,
+			harness.AddrPort(far, harness.Outward+10))),
 	})
 }

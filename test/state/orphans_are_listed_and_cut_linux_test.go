@@ -21,13 +21,17 @@ func TestOrphansAreListedAndCut(t *testing.T) {
 	client, server := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")
 	const kept, gone = harness.Inward, harness.Inward + 1
 	everywhere := []string{`{ protocol: "-1", cidr_blocks: [0.0.0.0/0], ipv6_cidr_blocks: ["::/0"] }`}
-	d := harness.Enforce(t, server.Host(), harness.PolicyWith([]string{harness.Allow("tcp", kept), harness.Allow("tcp", gone), harness.Allow("udp", gone)}, everywhere))
+	d := harness.Enforce(t, server.Host(),
+		harness.PolicyWith([]string{harness.Allow("tcp", kept), harness.Allow("tcp", gone),
+			harness.Allow("udp", gone)}, everywhere))
 	harness.BothFamilies(t, client, server, func(t *testing.T, near, far netip.Addr) {
-		d.Reload(harness.PolicyWith([]string{harness.Allow("tcp", kept), harness.Allow("tcp", gone), harness.Allow("udp", gone)}, everywhere))
+		d.Reload(harness.PolicyWith([]string{
+			harness.Allow("tcp", kept), harness.Allow("tcp", gone), harness.Allow("udp", gone)}, everywhere))
 		stays := newCord(t, d, client.Host(), server.Host(), harness.AddrPort(far, kept))
 		goes := newCord(t, d, client.Host(), server.Host(), harness.AddrPort(far, gone))
 		own := newCord(t, d, server.Host(), client.Host(), harness.AddrPort(near, harness.Outward))
-		asks, answers := harness.NewInbox(t, client.Host(), harness.AddrPort(near, 0)), harness.NewInbox(t, server.Host(), harness.AddrPort(far, gone))
+		asks, answers := harness.NewInbox(t, client.Host(), harness.AddrPort(near, 0)),
+			harness.NewInbox(t, server.Host(), harness.AddrPort(far, gone))
 		question := asks.Send(t, harness.AddrPort(far, gone))
 		from, ok := answers.Receives(question, harness.ArrivalTimeout)
 		if !ok {
@@ -55,11 +59,13 @@ func TestOrphansAreListedAndCut(t *testing.T) {
 			}
 			return list
 		}
-		want := []string{"tcp " + harness.AddrPort(far, gone).String(), "udp " + harness.AddrPort(far, gone).String()}
+		want := []string{"tcp " + harness.AddrPort(far, gone).String(),
+			"udp " + harness.AddrPort(far, gone).String()}
 		if got := orphans(); !sameSet(got, want) {
 			t.Errorf("orphans %v, want %v", got, want)
 		}
-		for what, s := range map[string]harness.Connection{"with a rule": stays, "without a rule": goes, "of the server": own} {
+		for what, s := range map[string]harness.Connection{
+			"with a rule": stays, "without a rule": goes, "of the server": own} {
 			if !s.Lives() {
 				t.Errorf("the session %s ended with the reload", what)
 			}
@@ -83,7 +89,8 @@ func TestOrphansAreListedAndCut(t *testing.T) {
 				t.Errorf("the session %s was cut, too", what)
 			}
 		}
-		if harness.Connects(t, client.Host(), harness.Anywhere, harness.AddrPort(far, gone), harness.SilenceTimeout) {
+		if harness.Connects(t, client.Host(), harness.Anywhere, harness.AddrPort(far, gone),
+			harness.SilenceTimeout) {
 			t.Error("a new connection passed without a rule")
 		}
 		if got := orphans(); len(got) > 0 {
@@ -91,10 +98,12 @@ func TestOrphansAreListedAndCut(t *testing.T) {
 		}
 		d.Revoke(t, 0, 0, "--orphans")
 		var list struct{ Flows []harness.ListedFlow }
-		if d.Document(&list, "flows", "--state", "revoked", "--to", harness.AddrPort(far, gone).String(), "--proto", "tcp"); len(list.Flows) != 1 {
+		if d.Document(&list, "flows", "--state", "revoked", "--to", harness.AddrPort(far, gone).String(),
+			"--proto", "tcp"); len(list.Flows) != 1 {
 			t.Errorf("%d revoked sessions are listed, want 1", len(list.Flows))
 		}
-		if f, ok := d.Flow("tcp", goes.Callee.LocalAddr().String(), goes.Callee.RemoteAddr().String()); ok {
+		if f, ok := d.Flow("tcp", goes.Callee.LocalAddr().String(),
+			goes.Callee.RemoteAddr().String()); ok {
 			t.Errorf("the revoked session is listed among the live flows: %+v", f)
 		}
 		// Many retransmissions later.

@@ -11,12 +11,14 @@ import (
 func TestReloadAndRevoke(t *testing.T) {
 	t.Parallel()
 	client, server, g := harness.NewPair(t)
-	with := strings.Replace(harness.GatePolicy(), "ingress: [", "ingress: ["+harness.Allow("tcp", harness.Inward)+", ", 1)
+	with := strings.Replace(harness.GatePolicy(), "ingress: [",
+		"ingress: ["+harness.Allow("tcp", harness.Inward)+", ", 1)
 	d := harness.Enforce(t, server.Host(), with)
 	g.Expect(t, "enforced", harness.Filtered)
 	s := newCord(t, d, client.Host(), server.Host(), harness.AddrPort(server.IPv6(), harness.Inward))
 	d.Write(harness.GatePolicy())
-	if out := d.Must(t, 0, "reload", "--revoke"); !strings.Contains(out, "orphans: 1 live flow without a rule cut") {
+	if out := d.Must(t, 0, "reload", "--revoke"); !strings.Contains(out,
+		"orphans: 1 live flow without a rule cut") {
 		t.Errorf("it does not say what it cut:\n%s", out)
 	}
 	if !s.Cut() {

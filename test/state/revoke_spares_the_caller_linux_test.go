@@ -31,7 +31,8 @@ func TestRevokeSparesTheCaller(t *testing.T) {
 		}
 		return d.Answer("/v1/revoke", string(b))
 	}
-	if status, reply := ask(false); status != http.StatusConflict || !strings.Contains(reply, from.String()) || !strings.Contains(reply, "--force") {
+	if status, reply := ask(false); status != http.StatusConflict ||
+		!strings.Contains(reply, from.String()) || !strings.Contains(reply, "--force") {
 		t.Errorf("status %d, want 409 and the connection\n%s", status, reply)
 	}
 	if !s.Lives() {

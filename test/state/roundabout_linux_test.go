@@ -27,21 +27,29 @@ func roundabout(t *testing.T) (far, near *netlab.Host) {
 		dev := fmt.Sprint("eth", i)
 		net.Links = append(net.Links, netlab.LinkSpec{
 			A: netlab.End{Host: "far", Dev: dev, Addrs: []netip.Prefix{
-				netip.MustParsePrefix(fmt.Sprintf("10.0.%d.1/24", i)), netip.MustParsePrefix(fmt.Sprintf("2001:db8:%d::1/64", i))}},
+				netip.MustParsePrefix(fmt.Sprintf("10.0.%d.1/24", i)),
+				netip.MustParsePrefix(fmt.Sprintf("2001:db8:%d::1/64", i))}},
 			B: netlab.End{Host: "near", Dev: dev, Addrs: []netip.Prefix{
-				netip.MustParsePrefix(fmt.Sprintf("10.0.%d.2/24", i)), netip.MustParsePrefix(fmt.Sprintf("2001:db8:%d::2/64", i))}},
+				netip.MustParsePrefix(fmt.Sprintf("10.0.%d.2/24", i)),
+				netip.MustParsePrefix(fmt.Sprintf("2001:db8:%d::2/64", i))}},
 		})
 	}
 	for family := range 2 {
 		bits := nearSelf[family].BitLen()
-		net.Hosts[0].Routes = append(net.Hosts[0].Routes, netlab.Route{Dst: netip.PrefixFrom(nearSelf[family], bits), Via: []netip.Addr{harness.IP("10.0.1.2"), harness.IP("2001:db8:1::2")}[family]})
-		net.Hosts[1].Routes = append(net.Hosts[1].Routes, netlab.Route{Dst: netip.PrefixFrom(farSelf[family], bits), Via: []netip.Addr{harness.IP("10.0.0.1"), harness.IP("2001:db8::1")}[family]})
+		net.Hosts[0].Routes = append(net.Hosts[0].Routes,
+			netlab.Route{Dst: netip.PrefixFrom(nearSelf[family], bits),
+				Via: []netip.Addr{harness.IP("10.0.1.2"), harness.IP("2001:db8:1::2")}[family]})
+		net.Hosts[1].Routes = append(net.Hosts[1].Routes,
+			netlab.Route{Dst: netip.PrefixFrom(farSelf[family], bits),
+				Via: []netip.Addr{harness.IP("10.0.0.1"), harness.IP("2001:db8::1")}[family]})
 	}
 	lab := labtest.New(t, net)
 	far, near = lab.Host("far"), lab.Host("near")
 	for family := range 2 {
-		harness.AddAddr(t, far, "lo", netip.PrefixFrom(farSelf[family], farSelf[family].BitLen()).String())
-		harness.AddAddr(t, near, "lo", netip.PrefixFrom(nearSelf[family], nearSelf[family].BitLen()).String())
+		harness.AddAddr(t, far, "lo", netip.PrefixFrom(farSelf[family],
+			farSelf[family].BitLen()).String())
+		harness.AddAddr(t, near, "lo",
+			netip.PrefixFrom(nearSelf[family], nearSelf[family].BitLen()).String())
 	}
 	return far, near
 }

@@ -19,7 +19,8 @@ func TestScopeIsTracked(t *testing.T) {
 	from, to := farSelf[0], nearSelf[0]
 	harness.Echoes(t, near, to, 8000, 8001)
 	wide := func(scope string) string {
-		s := strings.ReplaceAll(roundaboutPolicy(scope), "egress: []", "egress: [{ protocol: -1, cidr_blocks: [0.0.0.0/0] }]")
+		s := strings.ReplaceAll(roundaboutPolicy(scope), "egress: []",
+			"egress: [{ protocol: -1, cidr_blocks: [0.0.0.0/0] }]")
 		return strings.Replace(s, "settings: {", "settings: { tracking: aws,", 1)
 	}
 	d := harness.Enforce(t, near, wide(""))
@@ -30,18 +31,23 @@ func TestScopeIsTracked(t *testing.T) {
 				Clause, Detail string
 			}
 		}
-		d.Document(&doc, "explain", "--interface", "eth1", "--ingress", "--proto", "tcp", "--from", from.String(), "--to", harness.AddrPort(to, 8000).String())
+		d.Document(&doc, "explain", "--interface", "eth1", "--ingress", "--proto", "tcp", "--from",
+			from.String(), "--to", harness.AddrPort(to, 8000).String())
 		return doc.Tracking.Tracked, doc.Tracking.Clause, doc.Tracking.Detail
 	}
 	if tracked, clause, detail := ask(); tracked || clause != "both-rules" {
 		t.Errorf("without a scope: %t, %s, %s", tracked, clause, detail)
 	}
-	harness.Run(t, []harness.Attempt{harness.Drops(harness.Exchange(t, "without a scope", far, "tcp", from, harness.AddrPort(to, 8000)))})
+	harness.Run(t, []harness.Attempt{
+		harness.Drops(harness.Exchange(t, "without a scope", far, "tcp", from,
+			harness.AddrPort(to, 8000)))})
 	d.Reload(wide("uplinks"))
-	if tracked, clause, detail := ask(); !tracked || clause != "scope" || !strings.HasPrefix(detail, "tracked: ") {
+	if tracked, clause, detail := ask(); !tracked || clause != "scope" ||
+		!strings.HasPrefix(detail, "tracked: ") {
 		t.Errorf("with a scope: %t, %s, %s", tracked, clause, detail)
 	}
-	c, err := far.Dial(labtest.Within(t, harness.ArrivalTimeout), "tcp", harness.AddrPort(to, 8000), netlab.From(harness.AddrPort(from, 0)))
+	c, err := far.Dial(labtest.Within(t, harness.ArrivalTimeout), "tcp", harness.AddrPort(to, 8000),
+		netlab.From(harness.AddrPort(from, 0)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,9 +55,12 @@ func TestScopeIsTracked(t *testing.T) {
 	if !harness.Talks(c) {
 		t.Fatal("with a scope nobody answers")
 	}
-	d.Reload(strings.ReplaceAll(wide("uplinks"), harness.Allow("tcp", 8000), harness.Allow("tcp", 8002)))
+	d.Reload(strings.ReplaceAll(wide("uplinks"), harness.Allow("tcp", 8000),
+		harness.Allow("tcp", 8002)))
 	if !harness.Talks(c) {
 		t.Error("the connection did not outlive its rule")
 	}
-	harness.Run(t, []harness.Attempt{harness.Drops(harness.Exchange(t, "without a rule", far, "tcp", from, harness.AddrPort(to, 8000)))})
+	harness.Run(t, []harness.Attempt{
+		harness.Drops(harness.Exchange(t, "without a rule", far, "tcp", from,
+			harness.AddrPort(to, 8000)))})
 }

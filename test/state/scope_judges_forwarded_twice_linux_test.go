@@ -41,7 +41,8 @@ interfaces:
 	harness.BothFamilies(t, client.Device("eth0"), server.Device("eth0"), func(t *testing.T, c, s netip.Addr) {
 		asker := harness.NewInbox(t, client, harness.AddrPort(c, 40000))
 		to := func(p int) harness.Shot {
-			return harness.Datagram(t, fmt.Sprint("to port ", p), asker, harness.NewInbox(t, server, harness.AddrPort(s, p)), harness.AddrPort(s, p))
+			return harness.Datagram(t, fmt.Sprint("to port ", p), asker,
+				harness.NewInbox(t, server, harness.AddrPort(s, p)), harness.AddrPort(s, p))
 		}
 		in, out, refused := harness.Passes(to(8001)), harness.Drops(to(8002)), harness.Drops(to(8000))
 		// From an address to itself a packet and its answer look the same. The server
@@ -71,6 +72,8 @@ interfaces:
 		if c.Is6() {
 			a = attacker.Device("eth0").IPv6()
 		}
-		harness.Volley(t, []harness.Shot{harness.Passes(harness.Datagram(t, "in alone", asker, harness.NewInbox(t, attacker, harness.AddrPort(a, 8000)), harness.AddrPort(a, 8000)))})
+		harness.Volley(t, []harness.Shot{
+			harness.Passes(harness.Datagram(t, "in alone", asker,
+				harness.NewInbox(t, attacker, harness.AddrPort(a, 8000)), harness.AddrPort(a, 8000)))})
 	})
 }

@@ -25,7 +25,8 @@ func openSessions(t *testing.T, client, server *netlab.Device) (open []harness.S
 		for _, a := range to {
 			name := harness.FamilyName(a) + " " + w.name
 			for _, network := range []string{"tcp", "udp"} {
-				c, err := h.Dial(labtest.Within(t, harness.ArrivalTimeout), network, harness.AddrPort(a, w.port))
+				c, err := h.Dial(labtest.Within(t, harness.ArrivalTimeout), network,
+					harness.AddrPort(a, w.port))
 				if err != nil {
 					t.Fatalf("%s %s: %v", name, network, err)
 				}
@@ -35,7 +36,8 @@ func openSessions(t *testing.T, client, server *netlab.Device) (open []harness.S
 			ping := netlab.Ping{To: a, ID: w.id}
 			answered := func(wait time.Duration) bool { return harness.PingsWith(t, h, &ping, wait) }
 			open = append(open, harness.Session{What: name + " ping",
-				Alive: func() bool { return answered(harness.ArrivalTimeout) }, Dead: func() bool { return !answered(harness.SilenceTimeout) }})
+				Alive: func() bool { return answered(harness.ArrivalTimeout) },
+				Dead:  func() bool { return !answered(harness.SilenceTimeout) }})
 		}
 	}
 	for _, s := range open {
@@ -55,11 +57,14 @@ func newFlows(t *testing.T, client, server *netlab.Device) (attempts []harness.A
 		port int
 	}{{"in", client, harness.Inward}, {"out", server, harness.Outward}} {
 		for _, a := range harness.BothAddresses(way.from.Peer()) {
-			h, name, to := way.from.Host(), harness.FamilyName(a)+" "+way.name+" new ", harness.AddrPort(a, way.port)
+			h, name, to := way.from.Host(), harness.FamilyName(a)+" "+way.name+" new ",
+				harness.AddrPort(a, way.port)
 			attempts = append(attempts,
-				harness.Attempt{What: name + "tcp", Try: func(w time.Duration) bool { return harness.Connects(t, h, netip.AddrPort{}, to, w) }},
+				harness.Attempt{What: name + "tcp",
+					Try: func(w time.Duration) bool { return harness.Connects(t, h, netip.AddrPort{}, to, w) }},
 				harness.Attempt{What: name + "udp", Try: func(w time.Duration) bool { return udp(h, to, w) }},
-				harness.Attempt{What: name + "ping", Try: func(w time.Duration) bool { return harness.Pings(t, h, netip.Addr{}, a, w) }})
+				harness.Attempt{What: name + "ping",
+					Try: func(w time.Duration) bool { return harness.Pings(t, h, netip.Addr{}, a, w) }})
 		}
 	}
 	return attempts
@@ -69,6 +74,7 @@ func serveSessions(t *testing.T, client, server *netlab.Device) {
 	t.Helper()
 	for i, a := range harness.BothAddresses(server) {
 		harness.EchoOn(t, server.Host(), harness.AddrPort(a, harness.Inward))
-		harness.EchoOn(t, client.Host(), harness.AddrPort(harness.BothAddresses(client)[i], harness.Outward))
+		harness.EchoOn(t, client.Host(),
+			harness.AddrPort(harness.BothAddresses(client)[i], harness.Outward))
 	}
 }

@@ -16,14 +16,19 @@ import (
 // policies before, each direction opens only what the other one then answers.
 func TestSessionOutlivesItsRule(t *testing.T) {
 	parity.Proves(t, "T15", "T17")
-	wide := strings.Join(append([]string{harness.Allow("tcp", harness.Inward), harness.Allow("udp", harness.Inward)}, harness.AllowPing()...), ", ")
-	wideOut := strings.Join(append([]string{harness.Allow("tcp", harness.Outward), harness.Allow("udp", harness.Outward)}, harness.AllowPing()...), ", ")
+	wide := strings.Join(append([]string{
+		harness.Allow("tcp", harness.Inward), harness.Allow("udp", harness.Inward)},
+		harness.AllowPing()...), ", ")
+	wideOut := strings.Join(append(
+		[]string{harness.Allow("tcp", harness.Outward), harness.Allow("udp", harness.Outward)},
+		harness.AllowPing()...), ", ")
 	byRule := harness.PolicyWith([]string{wide}, []string{wideOut})
 
 	// Everything by prefix lists, which lose the entry of the other host.
 	byList := strings.NewReplacer(
 		`cidr_blocks: [0.0.0.0/0], ipv6_cidr_blocks: ["::/0"]`, `prefix_lists: [all4, all6]`,
-		`ipv6_cidr_blocks: ["::/0"]`, `prefix_lists: [all6]`, `cidr_blocks: [0.0.0.0/0]`, `prefix_lists: [all4]`,
+		`ipv6_cidr_blocks: ["::/0"]`, `prefix_lists: [all6]`, `cidr_blocks: [0.0.0.0/0]`,
+		`prefix_lists: [all4]`,
 		"version: 1\n", `version: 1
 prefix_lists:
   - name: all4
@@ -31,13 +36,16 @@ prefix_lists:
   - name: all6
     entries: [{ cidr: "2001:db8::/64" }]
 `).Replace(byRule)
-	otherList := strings.NewReplacer("192.0.2.0/24", "192.0.2.128/25", "2001:db8::/64", "2001:db8:0:1::/64").Replace(byList)
+	otherList := strings.NewReplacer("192.0.2.0/24", "192.0.2.128/25", "2001:db8::/64",
+		"2001:db8:0:1::/64").Replace(byList)
 
 	// A second group that allows nothing stays when the first one goes.
 	byGroup := strings.NewReplacer(
-		"interfaces:", "  - name: empty\n    description: Nothing\n    ingress: []\n    egress: []\ninterfaces:",
+		"interfaces:", "  - name: empty\n    description: Nothing\n    ingress: []\n    egress: "+
+			"[]\ninterfaces:",
 		"security_groups: [state]", "security_groups: [state, empty]").Replace(byRule)
-	otherGroup := strings.Replace(byGroup, "security_groups: [state, empty]", "security_groups: [empty]", 1)
+	otherGroup := strings.Replace(byGroup, "security_groups: [state, empty]",
+		"security_groups: [empty]", 1)
 
 	// Narrowed instead of removed: another port, another address.
 	narrowed := strings.NewReplacer("ports: 7000", "ports: 17000", "ports: 7001", "ports: 17001",

@@ -17,8 +17,10 @@ func TestSessionSurvivesReloads(t *testing.T) {
 	t.Parallel()
 	lab := labtest.New(t, netlab.Pair())
 	client, server := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")
-	opened := harness.PolicyWith(append(harness.AllowPing(), harness.Allow("tcp", harness.Inward), harness.Allow("udp", harness.Inward)),
-		append(harness.AllowPing(), harness.Allow("tcp", harness.Outward), harness.Allow("udp", harness.Outward)))
+	opened := harness.PolicyWith(append(harness.AllowPing(), harness.Allow("tcp", harness.Inward),
+		harness.Allow("udp", harness.Inward)),
+		append(harness.AllowPing(), harness.Allow("tcp", harness.Outward),
+			harness.Allow("udp", harness.Outward)))
 	d := harness.Enforce(t, server.Host(), opened)
 	serveSessions(t, client, server)
 	open := openSessions(t, client, server)

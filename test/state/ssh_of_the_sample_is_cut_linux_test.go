@@ -26,12 +26,15 @@ func TestSSHOfTheSampleIsCut(t *testing.T) {
 		sessions := make(map[int]harness.Connection)
 		for _, p := range []int{22, 80, 443} {
 			sessions[p] = newCord(t, d, client.Host(), server.Host(), harness.AddrPort(far, p))
-			d.Tracks(t, "tcp", sessions[p].Callee.LocalAddr(), sessions[p].Callee.RemoteAddr(), false, "both-rules")
+			d.Tracks(t, "tcp", sessions[p].Callee.LocalAddr(), sessions[p].Callee.RemoteAddr(), false,
+				"both-rules")
 		}
 		d.Write(harness.PolicyWith(sample[:2], []string{toEverybody}, asAWS))
 		// The guard, which knows a session of SSH by its port, is not for this.
 		d.Must(t, 5, "reload")
-		if out := d.Must(t, 0, "reload", "--force"); !strings.Contains(out, "cut: 1 untracked flow ends with its rule") || !strings.Contains(out, "every live flow has a rule") {
+		if out := d.Must(t, 0, "reload", "--force"); !strings.Contains(out,
+			"cut: 1 untracked flow ends with its rule") ||
+			!strings.Contains(out, "every live flow has a rule") {
 			t.Errorf("the reload says\n%s", out)
 		}
 		if harness.Delivers(sessions[22].Caller, sessions[22].Callee, 2*harness.SilenceTimeout) {

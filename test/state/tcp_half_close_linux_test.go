@@ -18,14 +18,16 @@ func TestHalfClose(t *testing.T) {
 	t.Parallel()
 	lab := labtest.New(t, netlab.Pair())
 	client, server := lab.Host("client"), lab.Host("server")
-	opened := harness.PolicyWith([]string{harness.Allow("tcp", harness.Inward)}, []string{harness.Allow("tcp", harness.Outward)})
+	opened := harness.PolicyWith([]string{harness.Allow("tcp", harness.Inward)},
+		[]string{harness.Allow("tcp", harness.Outward)})
 	d := harness.Enforce(t, server, opened)
 	harness.BothFamilies(t, client.Device("eth0"), server.Device("eth0"), func(t *testing.T, from, to netip.Addr) {
 		for _, way := range []struct {
 			what     string
 			from, to *netlab.Host
 			at       netip.AddrPort
-		}{{"admitted", client, server, harness.AddrPort(to, harness.Inward)}, {"opened", server, client, harness.AddrPort(from, harness.Outward)}} {
+		}{{"admitted", client, server, harness.AddrPort(to, harness.Inward)},
+			{"opened", server, client, harness.AddrPort(from, harness.Outward)}} {
 			d.Reload(opened)
 			conns := harness.Accepting(t, way.to, way.at)
 			caller := harness.DialTCP(t, way.from, netip.AddrPort{}, way.at, harness.ArrivalTimeout)
@@ -68,7 +70,8 @@ func TestHalfClose(t *testing.T) {
 				t.Errorf("%s: the second shutdown did not arrive: %d bytes, %v", way.what, n, err)
 			}
 			d.InState(t, "time_wait", "tcp", inside, outside)
-			if c := harness.DialTCP(t, way.from, netip.AddrPort{}, way.at, harness.SilenceTimeout); c != nil {
+			if c := harness.DialTCP(t, way.from, netip.AddrPort{}, way.at,
+				harness.SilenceTimeout); c != nil {
 				c.Close()
 				t.Errorf("%s: a new connection passed without a rule", way.what)
 			}

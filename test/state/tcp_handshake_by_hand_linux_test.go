@@ -28,7 +28,8 @@ func TestHandMadeSegments(t *testing.T) {
 
 		// SYN with data: a server that does not know the sender acknowledges the
 		// SYN alone (RFC 7413 §3), so the data comes again.
-		newWireTCP(t, far, harness.AddrPort(peer, 5555), harness.AddrPort(at.Addr(), harness.Outward)).send(wire.SYN, []byte("early"))
+		newWireTCP(t, far, harness.AddrPort(peer, 5555),
+			harness.AddrPort(at.Addr(), harness.Outward)).send(wire.SYN, []byte("early"))
 		w := newWireTCP(t, far, harness.AddrPort(peer, 5555), at)
 		w.send(wire.SYN, []byte("early"))
 		if n := harness.Count(sees.Until("SYN with data", func(b []byte) bool {
@@ -53,7 +54,8 @@ func TestHandMadeSegments(t *testing.T) {
 		}
 		d.InState(t, "established", "tcp", at.String(), w.local.String())
 		w.send(wire.ACK|wire.PSH, []byte("later"))
-		if n := harness.Count(sees.Until("data", func(b []byte) bool { return isData(harness.TransportOf(b), "later") }),
+		if n := harness.Count(sees.Until("data",
+			func(b []byte) bool { return isData(harness.TransportOf(b), "later") }),
 			func(b []byte) bool { return isData(harness.TransportOf(b), "early") }); n != 2 {
 			t.Errorf("%s: data that was sent twice arrived %d times", harness.FamilyName(peer), n)
 		}

@@ -32,7 +32,9 @@ func TestForgedSegments(t *testing.T) {
 			v.attack()
 			v.forge(wire.SYN, badSYN, 0, nil)
 			passed := v.tap.Until(v.What+": the sentinel behind a forged SYN", v.sentinel())
-			if n := harness.Count(passed, func(b []byte) bool { return harness.TransportOf(b).Seq == badSYN }); n > 0 {
+			if n := harness.Count(passed, func(b []byte) bool {
+				return harness.TransportOf(b).Seq == badSYN
+			}); n > 0 {
 				t.Errorf("%s: %d forged SYN passed to a live flow without a rule", v.What, n)
 			}
 		}

@@ -22,7 +22,8 @@ func TestSimultaneousOpen(t *testing.T) {
 	t.Parallel()
 	lab := labtest.New(t, harness.TwoHosts())
 	server, far := lab.Host("server").Device("eth0"), lab.Host("client").Device("eth0")
-	d := harness.Enforce(t, server.Host(), harness.PolicyWith(nil, []string{harness.Allow("tcp", harness.Inward)}))
+	d := harness.Enforce(t, server.Host(),
+		harness.PolicyWith(nil, []string{harness.Allow("tcp", harness.Inward)}))
 	for i, peer := range []netip.Addr{harness.IP("192.0.2.77"), harness.IP("2001:db8::77")} {
 		UnusedAddress(t, server, peer)
 		local := harness.AddrPort(harness.BothAddresses(server)[i], harness.Outward)
@@ -30,7 +31,8 @@ func TestSimultaneousOpen(t *testing.T) {
 		w := newWireTCP(t, far, harness.AddrPort(peer, harness.Inward), local)
 		dialled := make(chan net.Conn, 1)
 		go func() {
-			dialled <- harness.DialTCP(t, server.Host(), local, harness.AddrPort(peer, harness.Inward), harness.ArrivalTimeout)
+			dialled <- harness.DialTCP(t, server.Host(), local, harness.AddrPort(peer, harness.Inward),
+				harness.ArrivalTimeout)
 		}()
 		syn := w.receive(wire.SYN, nil)
 
@@ -54,7 +56,9 @@ func TestSimultaneousOpen(t *testing.T) {
 			s := harness.TransportOf(b)
 			return s.Flags == wire.SYN|wire.ACK && s.Src.Port() == harness.Inward
 		})
-		if n := harness.Count(passed, func(b []byte) bool { return harness.TransportOf(b).Src.Port() == harness.Inward+10 }); n > 0 {
+		if n := harness.Count(passed, func(b []byte) bool {
+			return harness.TransportOf(b).Src.Port() == harness.Inward+10
+		}); n > 0 {
 			t.Errorf("%s: a SYN that crosses nothing passed", harness.FamilyName(peer))
 		}
 		d.InState(t, "established", "tcp", local.String(), w.local.String())

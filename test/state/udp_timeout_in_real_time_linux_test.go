@@ -28,7 +28,8 @@ var ahead func() (out []byte, err error)
 // it is over when its turn comes. A run of chosen tests does without.
 func runAhead() {
 	flag.Parse()
-	if os.Getenv(realTimeEnv) != "" || flag.Lookup("test.run").Value.String() != "" || flag.Lookup("test.list").Value.String() != "" {
+	if os.Getenv(realTimeEnv) != "" || flag.Lookup("test.run").Value.String() != "" ||
+		flag.Lookup("test.list").Value.String() != "" {
 		return
 	}
 	c := exec.Command("/proc/self/exe", "-test.run=^TestUDPTimeoutInRealTime$", "-test.v")
@@ -95,7 +96,9 @@ func TestUDPTimeoutInRealTime(t *testing.T) {
 	for family, a := range harness.BothAddresses(server.Device("eth0")) {
 		services = append(services, harness.NewInbox(t, server, harness.AddrPort(a, harness.Inward)))
 		own := harness.BothAddresses(client.Device("eth0"))[family]
-		within, beyond = append(within, harness.NewInbox(t, client, harness.AddrPort(own, harness.Outward))), append(beyond, harness.NewInbox(t, client, harness.AddrPort(own, harness.Outward+1)))
+		within, beyond = append(within,
+			harness.NewInbox(t, client, harness.AddrPort(own, harness.Outward))),
+			append(beyond, harness.NewInbox(t, client, harness.AddrPort(own, harness.Outward+1)))
 		if family == 0 {
 			asked = time.Now()
 		}

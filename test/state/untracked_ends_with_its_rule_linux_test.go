@@ -19,7 +19,9 @@ func TestUntrackedEndsWithItsRule(t *testing.T) {
 	parity.Proves(t, "T6", "T15")
 	lab := labtest.New(t, netlab.Pair())
 	client, server := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")
-	opened := harness.PolicyWith([]string{harness.Allow("tcp", harness.Inward), harness.Allow("udp", harness.Inward)}, []string{toEverybody}, asAWS)
+	opened := harness.PolicyWith([]string{
+		harness.Allow("tcp", harness.Inward), harness.Allow("udp", harness.Inward)},
+		[]string{toEverybody}, asAWS)
 	shut := harness.PolicyWith(nil, []string{toEverybody}, asAWS)
 	d := harness.Enforce(t, server.Host(), opened)
 	harness.BothFamilies(t, client, server, func(t *testing.T, near, far netip.Addr) {
@@ -27,8 +29,10 @@ func TestUntrackedEndsWithItsRule(t *testing.T) {
 		s := newCord(t, d, client.Host(), server.Host(), harness.AddrPort(far, harness.Inward))
 		own := newCord(t, d, server.Host(), client.Host(), harness.AddrPort(near, harness.Outward))
 		d.Tracks(t, "tcp", own.Caller.LocalAddr(), own.Caller.RemoteAddr(), true, "return-rule")
-		asks, answers := harness.NewInbox(t, client.Host(), harness.AddrPort(near, 0)), harness.NewInbox(t, server.Host(), harness.AddrPort(far, harness.Inward))
-		from, ok := answers.Receives(asks.Send(t, harness.AddrPort(far, harness.Inward)), harness.ArrivalTimeout)
+		asks, answers := harness.NewInbox(t, client.Host(), harness.AddrPort(near, 0)),
+			harness.NewInbox(t, server.Host(), harness.AddrPort(far, harness.Inward))
+		from, ok := answers.Receives(asks.Send(t, harness.AddrPort(far, harness.Inward)),
+			harness.ArrivalTimeout)
 		if !ok {
 			t.Fatal("no datagram arrived")
 		}
@@ -58,7 +62,8 @@ func TestUntrackedEndsWithItsRule(t *testing.T) {
 		if !own.Lives() {
 			t.Error("the server's own session was cut")
 		}
-		if f, _ := d.Flow("tcp", s.Callee.LocalAddr().String(), s.Callee.RemoteAddr().String()); f.Tracked || !f.Cut {
+		if f, _ := d.Flow("tcp", s.Callee.LocalAddr().String(),
+			s.Callee.RemoteAddr().String()); f.Tracked || !f.Cut {
 			t.Errorf("the session is listed as %+v", f)
 		}
 
@@ -66,7 +71,8 @@ func TestUntrackedEndsWithItsRule(t *testing.T) {
 		if !gets(s.Callee, request, harness.ArrivalTimeout) {
 			t.Error("the session does not go on with its rule")
 		}
-		if _, ok := answers.Receives(asks.Send(t, harness.AddrPort(far, harness.Inward)), harness.ArrivalTimeout); !ok {
+		if _, ok := answers.Receives(asks.Send(t, harness.AddrPort(far, harness.Inward)),
+			harness.ArrivalTimeout); !ok {
 			t.Error("the datagrams do not arrive with their rule")
 		}
 	})

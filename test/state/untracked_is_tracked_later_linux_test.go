@@ -33,8 +33,10 @@ func TestUntrackedIsTrackedLater(t *testing.T) {
 		harness.BothFamilies(t, client, server, func(t *testing.T, near, far netip.Addr) {
 			d.Reload(wide)
 			s := newCord(t, d, client.Host(), server.Host(), harness.AddrPort(far, harness.Inward))
-			asks, answers := harness.NewInbox(t, client.Host(), harness.AddrPort(near, 0)), harness.NewInbox(t, server.Host(), harness.AddrPort(far, harness.Inward))
-			from, ok := answers.Receives(asks.Send(t, harness.AddrPort(far, harness.Inward)), harness.ArrivalTimeout)
+			asks, answers := harness.NewInbox(t, client.Host(), harness.AddrPort(near, 0)),
+				harness.NewInbox(t, server.Host(), harness.AddrPort(far, harness.Inward))
+			from, ok := answers.Receives(asks.Send(t, harness.AddrPort(far, harness.Inward)),
+				harness.ArrivalTimeout)
 			if !ok {
 				t.Fatal("no datagram arrived")
 			}
@@ -49,10 +51,12 @@ func TestUntrackedIsTrackedLater(t *testing.T) {
 			if _, ok := asks.Has(answer); ok {
 				t.Errorf("%s: an answer passed before the client had spoken", what)
 			}
-			if !gets(s.Callee, tell(t, s.Caller), harness.ArrivalTimeout) || !gets(s.Caller, early, harness.ArrivalTimeout) {
+			if !gets(s.Callee, tell(t, s.Caller), harness.ArrivalTimeout) ||
+				!gets(s.Caller, early, harness.ArrivalTimeout) {
 				t.Errorf("%s: the session does not go on", what)
 			}
-			if _, ok := answers.Receives(asks.Send(t, harness.AddrPort(far, harness.Inward)), harness.ArrivalTimeout); !ok {
+			if _, ok := answers.Receives(asks.Send(t, harness.AddrPort(far, harness.Inward)),
+				harness.ArrivalTimeout); !ok {
 				t.Errorf("%s: the next datagram did not arrive", what)
 			}
 			d.Reload(wide)
@@ -66,7 +70,8 @@ func TestUntrackedIsTrackedLater(t *testing.T) {
 			if _, ok := asks.Receives(answers.Send(t, from), harness.ArrivalTimeout); !ok {
 				t.Errorf("%s: the answer did not arrive: UDP is not tracked", what)
 			}
-			if harness.Connects(t, client.Host(), harness.Anywhere, harness.AddrPort(far, harness.Inward), harness.SilenceTimeout) {
+			if harness.Connects(t, client.Host(), harness.Anywhere, harness.AddrPort(far, harness.Inward),
+				harness.SilenceTimeout) {
 				t.Errorf("%s: a new session came about without a rule", what)
 			}
 			d.Revoke(t, 1, 0, "--proto", "tcp", "--to", harness.AddrPort(far, harness.Inward).String())

@@ -25,12 +25,14 @@ func TestUntrackedWithAFullTable(t *testing.T) {
 	harness.BothFamilies(t, client, server, func(t *testing.T, _, far netip.Addr) {
 		conns := harness.Accepting(t, server.Host(), harness.AddrPort(far, harness.Inward))
 		for range 20 {
-			if s := harness.Connect(t, d, client.Host(), harness.AddrPort(far, harness.Inward), conns); !s.Lives() {
+			if s := harness.Connect(t, d, client.Host(), harness.AddrPort(far, harness.Inward),
+				conns); !s.Lives() {
 				t.Error("an untracked session does not go on")
 			}
 		}
 		harness.EchoTCP(t, server.Host(), harness.AddrPort(far, 23))
-		if harness.Connects(t, client.Host(), harness.Anywhere, harness.AddrPort(far, 23), harness.SilenceTimeout) {
+		if harness.Connects(t, client.Host(), harness.Anywhere, harness.AddrPort(far, 23),
+			harness.SilenceTimeout) {
 			t.Error("a tracked session found room in a full table")
 		}
 	})
@@ -46,7 +48,8 @@ func TestUntrackedWithAFullTable(t *testing.T) {
 		}
 	}
 	d.Document(&s, "status")
-	if f := s.Flows; f.Live != 1 || f.Max != 1 || f.Untracked < 40 || f.MaxUntracked != 1024 || f.RefusedFull == 0 {
+	if f := s.Flows; f.Live != 1 || f.Max != 1 || f.Untracked < 40 || f.MaxUntracked != 1024 ||
+		f.RefusedFull == 0 {
 		t.Errorf("status: %+v", f)
 	}
 }

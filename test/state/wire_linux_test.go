@@ -47,7 +47,8 @@ func (w *wireTCP) receive(flags wire.Flags, payload []byte) harness.Segment {
 	w.t.Helper()
 	p, err := w.capture.Wait(labtest.Within(w.t, harness.ArrivalTimeout), func(p netlab.Packet) bool {
 		s, ok := harness.SegmentOf(p.Bytes)
-		return ok && s.Src == w.peer && s.Dst == w.local && s.Flags&^wire.PSH == flags && string(s.Payload) == string(payload)
+		return ok && s.Src == w.peer && s.Dst == w.local && s.Flags&^wire.PSH == flags &&
+			string(s.Payload) == string(payload)
 	})
 	if err != nil {
 		w.t.Fatalf("%s → %s: no segment with flags %#x and %q: %v", w.peer, w.local, flags, payload, err)

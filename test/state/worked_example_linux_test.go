@@ -21,7 +21,8 @@ func TestWorkedExample(t *testing.T) {
 		web  [2]string // the clause that decides about port 80, by family
 	}{
 		{"everything out", toEverybody, [2]string{"both-rules", "both-rules"}},
-		{"without the rule for IPv4", `{ protocol: "-1", ipv6_cidr_blocks: ["::/0"] }`, [2]string{"return-rule", "both-rules"}},
+		{"without the rule for IPv4", `{ protocol: "-1", ipv6_cidr_blocks: ["::/0"] }`,
+			[2]string{"return-rule", "both-rules"}},
 	} {
 		t.Run(c.what, func(t *testing.T) { workedExample(t, c.out, c.web) })
 	}
@@ -33,7 +34,8 @@ func workedExample(t *testing.T, out string, clauses [2]string) {
 	lab := labtest.New(t, netlab.Pair())
 	client, server := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")
 	in := []string{
-		fmt.Sprintf(`{ protocol: tcp, ports: 22, cidr_blocks: [%s/32], ipv6_cidr_blocks: ["%s/128"] }`, client.IPv4(), client.IPv6()),
+		fmt.Sprintf(`{ protocol: tcp, ports: 22, cidr_blocks: [%s/32], ipv6_cidr_blocks: ["%s/128"] }`,
+			client.IPv4(), client.IPv6()),
 		harness.Allow("tcp", 80),
 		`{ protocol: icmp, from_port: -1, to_port: -1, cidr_blocks: [0.0.0.0/0] }`,
 		`{ protocol: icmpv6, from_port: -1, to_port: -1, ipv6_cidr_blocks: ["::/0"] }`,
@@ -51,7 +53,8 @@ func workedExample(t *testing.T, out string, clauses [2]string) {
 		ssh := newCord(t, d, client.Host(), server.Host(), harness.AddrPort(far, 22))
 		d.Tracks(t, "tcp", ssh.Callee.LocalAddr(), ssh.Callee.RemoteAddr(), true, "opening-rule")
 		web := newCord(t, d, client.Host(), server.Host(), harness.AddrPort(far, 80))
-		d.Tracks(t, "tcp", web.Callee.LocalAddr(), web.Callee.RemoteAddr(), clauses[i] != "both-rules", clauses[i])
+		d.Tracks(t, "tcp", web.Callee.LocalAddr(), web.Callee.RemoteAddr(), clauses[i] != "both-rules",
+			clauses[i])
 		ping := netlab.Ping{To: far, ID: 0x7001}
 		if !harness.PingsWith(t, client.Host(), &ping, harness.ArrivalTimeout) {
 			t.Errorf("%s: no reply", far)

@@ -82,7 +82,8 @@ func (c *Client) Revoke(ctx context.Context, q api.RevokeRequest) (api.RevokeRep
 
 // Flows calls begin once and then each for every flow. An answer that ends
 // early is an error, however many flows came before.
-func (c *Client) Flows(ctx context.Context, q api.FlowQuery, begin func(api.FlowsHeader) error, each func(api.Flow) error) error {
+func (c *Client) Flows(ctx context.Context, q api.FlowQuery, begin func(api.FlowsHeader) error,
+	each func(api.Flow) error) error {
 	body, err := c.do(ctx, http.MethodGet, "flows?"+flowQueryValues(q).Encode(), nil)
 	if err != nil {
 		return err
@@ -114,7 +115,8 @@ func (c *Client) Flows(ctx context.Context, q api.FlowQuery, begin func(api.Flow
 }
 
 // document makes a request whose answer is one document; schema points into doc.
-func (c *Client) document(ctx context.Context, method, name string, in, doc any, schema *string) error {
+func (c *Client) document(ctx context.Context, method, name string, in, doc any,
+	schema *string) error {
 	body, err := c.do(ctx, method, name, in)
 	if err != nil {
 		return err
@@ -163,7 +165,8 @@ func (c *Client) do(ctx context.Context, method, name string, in any) (io.ReadCl
 	}
 	defer resp.Body.Close()
 	var e envelope
-	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(&e); err != nil || e.Error == nil || e.Schema != api.Schema {
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(&e); err != nil ||
+		e.Error == nil || e.Schema != api.Schema {
 		return nil, fmt.Errorf("%w: HTTP status %s", ErrProtocol, resp.Status)
 	}
 	return nil, e.Error

@@ -37,7 +37,8 @@ type fake struct {
 
 func (f *fake) Status(context.Context) (api.Status, error) { return f.status, nil }
 
-func (f *fake) Flows(_ context.Context, q api.FlowQuery, begin func(api.FlowsHeader) error, each func(api.Flow) error) error {
+func (f *fake) Flows(_ context.Context, q api.FlowQuery, begin func(api.FlowsHeader) error,
+	each func(api.Flow) error) error {
 	f.query = q
 	if err := begin(api.FlowsHeader{Live: len(f.flows)}); err != nil {
 		return err
@@ -53,7 +54,9 @@ func (f *fake) Flows(_ context.Context, q api.FlowQuery, begin func(api.FlowsHea
 	return f.broken
 }
 
-func (f *fake) Explain(_ context.Context, q api.Query) (api.Explanation, error) { return f.explain(q) }
+func (f *fake) Explain(_ context.Context, q api.Query) (api.Explanation, error) {
+	return f.explain(q)
+}
 func (f *fake) Reload(_ context.Context, q api.ReloadRequest) (api.ReloadReply, error) {
 	return f.reload(q)
 }
@@ -74,9 +77,12 @@ func (f *fake) Revoke(_ context.Context, q api.RevokeRequest) (api.RevokeReply, 
 	return api.RevokeReply{DryRun: q.DryRun, Revoked: api.Revoked{Count: 2, Permitted: 1}}, nil
 }
 
-func (f *fake) Rules(_ context.Context, q api.RulesQuery) (api.RulesReply, error) { return f.rules(q) }
+func (f *fake) Rules(_ context.Context, q api.RulesQuery) (api.RulesReply, error) {
+	return f.rules(q)
+}
 
-func (f *fake) Log(ctx context.Context, q api.LogQuery, begin func() error, send func([]api.LogRecord) error) error {
+func (f *fake) Log(ctx context.Context, q api.LogQuery, begin func() error,
+	send func([]api.LogRecord) error) error {
 	return f.log(ctx, q, begin, send)
 }
 
@@ -105,7 +111,8 @@ func serve(t *testing.T, b Backend) (path string) {
 }
 
 func TestStatusTravels(t *testing.T) {
-	want := api.Status{State: api.StateRunning, PID: 42, Version: "v1", Started: time.Unix(1700000000, 0).UTC(),
+	want := api.Status{State: api.StateRunning, PID: 42, Version: "v1",
+		Started:  time.Unix(1700000000, 0).UTC(),
 		Verdicts: []api.VerdictCount{{Verdict: api.VerdictDrop, Reason: "no-rule", Packets: 7}}}
 	got, err := NewClient(serve(t, &fake{status: want})).Status(t.Context())
 	if err != nil {
@@ -119,7 +126,8 @@ func TestStatusTravels(t *testing.T) {
 
 func TestExplainTravels(t *testing.T) {
 	kind := uint8(8)
-	q := api.Query{Interface: "eth0", Direction: "ingress", Protocol: "icmp", From: "192.0.2.1", ICMPType: &kind}
+	q := api.Query{Interface: "eth0", Direction: "ingress", Protocol: "icmp", From: "192.0.2.1",
+		ICMPType: &kind}
 	c := NewClient(serve(t, &fake{explain: func(got api.Query) (api.Explanation, error) {
 		if d := cmp.Diff(q, got); d != "" {
 			t.Error(d)
@@ -130,14 +138,17 @@ func TestExplainTravels(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(api.Explanation{Schema: api.Schema, Verdict: api.VerdictAccept, Query: q}, got); d != "" {
+	if d := cmp.Diff(api.Explanation{Schema: api.Schema, Verdict: api.VerdictAccept, Query: q},
+		got); d != "" {
 		t.Error(d)
 	}
 }
 
 func TestFailureKeepsItsKind(t *testing.T) {
 	for _, want := range []*api.Failure{
-		{Kind: api.KindInvalid, Message: "policy invalid", Problems: []api.Problem{{File: "p.yaml", Line: 3, Col: 5, Severity: "error", Message: "no such group"}}},
+		{Kind: api.KindInvalid, Message: "policy invalid",
+			Problems: []api.Problem{{File: "p.yaml", Line: 3, Col: 5, Severity: "error",
+				Message: "no such group"}}},
 		{Kind: api.KindRefused, Message: "would lock out 192.0.2.1"},
 		{Kind: api.KindUsage, Message: "what?"},
 		{Kind: api.KindFailed, Message: "disk on fire"},
@@ -162,7 +173,8 @@ func TestFailureKeepsItsKind(t *testing.T) {
 func TestFlowsStream(t *testing.T) {
 	var flows []api.Flow
 	for i := range 5000 {
-		flows = append(flows, api.Flow{Interface: "eth0", Protocol: "tcp", Local: "192.0.2.1:" + strconv.Itoa(i), State: "established"})
+		flows = append(flows, api.Flow{
+			Interface: "eth0", Protocol: "tcp", Local: "192.0.2.1:" + strconv.Itoa(i), State: "established"})
 	}
 	b := &fake{flows: flows}
 	c := NewClient(serve(t, b))
@@ -230,7 +242,8 @@ func TestListenReplacesAStaleSocketOnly(t *testing.T) {
 		t.Errorf("Locked = %d, %v, want our PID", pid, held)
 	}
 	_, err = Listen(t.Context(), path, NoGroup)
-	if !errors.Is(err, ErrRunning) || !strings.Contains(err.Error(), "PID "+strconv.Itoa(os.Getpid())) {
+	if !errors.Is(err, ErrRunning) ||
+		!strings.Contains(err.Error(), "PID "+strconv.Itoa(os.Getpid())) {
 		t.Errorf("second Listen = %v, want ErrRunning with the PID", err)
 	}
 	if c, err := net.Dial("unix", path); err != nil {
@@ -262,7 +275,8 @@ func TestListenReplacesAStaleSocketOnly(t *testing.T) {
 
 func TestListenRefusesALongPath(t *testing.T) {
 	path := filepath.Join(t.TempDir(), strings.Repeat("x", maxPath))
-	if _, err := Listen(t.Context(), path, NoGroup); err == nil || !strings.Contains(err.Error(), "Linux allows 107") {
+	if _, err := Listen(t.Context(), path, NoGroup); err == nil ||
+		!strings.Contains(err.Error(), "Linux allows 107") {
 		t.Errorf("Listen = %v, want an error that says how long a path may be", err)
 	}
 }
@@ -271,7 +285,8 @@ func TestListenRefusesALongPath(t *testing.T) {
 func raw(t *testing.T, path, method, name, body string) (int, string) {
 	t.Helper()
 	c := NewClient(path)
-	req, err := http.NewRequestWithContext(t.Context(), method, "http://sgfw/v1/"+name, strings.NewReader(body))
+	req, err := http.NewRequestWithContext(t.Context(), method, "http://sgfw/v1/"+name,
+		strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -366,14 +381,17 @@ func TestAStrangerOnTheSocket(t *testing.T) {
 
 func TestEndsOfTrialsTravel(t *testing.T) {
 	c := NewClient(serve(t, &fake{}))
-	if r, err := c.Confirm(t.Context(), api.EndTrialRequest{Revoke: true}); err != nil || r.Generation != 3 || r.Revoked == nil || r.Revoked.Count != 1 {
+	if r, err := c.Confirm(t.Context(), api.EndTrialRequest{Revoke: true}); err != nil ||
+		r.Generation != 3 || r.Revoked == nil || r.Revoked.Count != 1 {
 		t.Errorf("confirm: %+v, %v", r, err)
 	}
 	_, err := c.Confirm(t.Context(), api.EndTrialRequest{})
-	if f, ok := errors.AsType[*api.Failure](err); !ok || f.Kind != api.KindFailed || f.Message != "no policy is on trial" {
+	if f, ok := errors.AsType[*api.Failure](err); !ok || f.Kind != api.KindFailed ||
+		f.Message != "no policy is on trial" {
 		t.Errorf("confirm without a trial: %v", err)
 	}
-	if r, err := c.Rollback(t.Context(), api.EndTrialRequest{}); err != nil || r.Generation != 4 || len(r.Changes) != 1 {
+	if r, err := c.Rollback(t.Context(), api.EndTrialRequest{}); err != nil || r.Generation != 4 ||
+		len(r.Changes) != 1 {
 		t.Errorf("rollback: %+v, %v", r, err)
 	}
 }
@@ -381,14 +399,16 @@ func TestEndsOfTrialsTravel(t *testing.T) {
 // A query arrives as it was asked, each of its parts.
 func TestFlowQueriesTravel(t *testing.T) {
 	full := api.FlowQuery{
-		Interface: "eth0", Protocol: "tcp", From: "[2001:db8::1]:5", To: ":443", Address: "192.0.2.0/24", Port: "1-2",
+		Interface: "eth0", Protocol: "tcp", From: "[2001:db8::1]:5", To: ":443", Address: "192.0.2.0/24",
+		Port:  "1-2",
 		State: "established", Group: "a b&c=d", Rule: "web/ingress/0", Orphans: true, Limit: 7,
 	}
 	f := &fake{}
 	c := NewClient(serve(t, f))
 	none := func(api.FlowsHeader) error { return nil }
 	for _, q := range []api.FlowQuery{{}, full, {Orphans: true}, {Group: "web"}} {
-		if err := c.Flows(t.Context(), q, none, func(api.Flow) error { return nil }); err != nil || f.query != q {
+		if err := c.Flows(t.Context(), q, none, func(api.Flow) error { return nil }); err != nil ||
+			f.query != q {
 			t.Errorf("asked %+v, arrived %+v, %v", q, f.query, err)
 		}
 		r, err := c.Revoke(t.Context(), api.RevokeRequest{Flows: q, DryRun: true, Caller: "x"})
@@ -403,7 +423,8 @@ func TestFlowQueriesTravel(t *testing.T) {
 
 // A selector that the daemon does not know would select too much if overlooked.
 func TestUnknownSelectorsAreRefused(t *testing.T) {
-	for _, v := range []string{"nonsense=1", "limit=-1", "limit=x", "orphans=perhaps", "address=192.0.2.1&prot=tcp"} {
+	for _, v := range []string{"nonsense=1", "limit=-1", "limit=x", "orphans=perhaps",
+		"address=192.0.2.1&prot=tcp"} {
 		values, err := url.ParseQuery(v)
 		if err != nil {
 			t.Fatal(err)

@@ -53,7 +53,8 @@ func parseFlowQuery(v url.Values) (q api.FlowQuery, err error) {
 			err = errors.New("unknown")
 		}
 		if err != nil {
-			return q, &api.Failure{Kind: api.KindUsage, Message: fmt.Sprintf("flows: %s=%q: %v", name, value, err)}
+			return q, &api.Failure{Kind: api.KindUsage,
+				Message: fmt.Sprintf("flows: %s=%q: %v", name, value, err)}
 		}
 	}
 	return q, nil

@@ -30,7 +30,8 @@ const (
 // Log calls begin once the daemon answers, and then each for every record. It
 // returns nil at the end of what was asked for; a log that is followed ends with
 // ctx, or with ErrNoDaemon when the daemon stops.
-func (c *Client) Log(ctx context.Context, q api.LogQuery, begin func() error, each func(api.LogRecord) error) error {
+func (c *Client) Log(ctx context.Context, q api.LogQuery, begin func() error,
+	each func(api.LogRecord) error) error {
 	body, err := c.do(ctx, http.MethodPost, "log", q)
 	if err != nil {
 		return err
@@ -84,7 +85,9 @@ func streamLog(stop context.Context, b Backend) http.HandlerFunc {
 			case followers <- struct{}{}:
 				defer func() { <-followers }()
 			default:
-				fail(w, http.StatusServiceUnavailable, &api.Failure{Kind: api.KindFailed, Message: fmt.Sprintf("%d others follow the log already", maxFollowers)})
+				fail(w, http.StatusServiceUnavailable,
+					&api.Failure{Kind: api.KindFailed,
+						Message: fmt.Sprintf("%d others follow the log already", maxFollowers)})
 				return
 			}
 		}

@@ -51,11 +51,12 @@ func TestOnlookersLeaveRoom(t *testing.T) {
 // TestFollowersLeaveRoom: onlookers who follow the log do not keep root from it.
 func TestFollowersLeaveRoom(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})
-	h := streamLog(t.Context(), &fake{log: func(context.Context, api.LogQuery, func() error, func([]api.LogRecord) error) error {
-		entered <- struct{}{}
-		<-release
-		return nil
-	}})
+	h := streamLog(t.Context(), &fake{
+		log: func(context.Context, api.LogQuery, func() error, func([]api.LogRecord) error) error {
+			entered <- struct{}{}
+			<-release
+			return nil
+		}})
 	follow := func(uid uint32) int {
 		r := httptest.NewRequest("POST", "/v1/log", strings.NewReader(`{"follow":true}`))
 		w := httptest.NewRecorder()
@@ -106,7 +107,9 @@ func TestWhoMayDoWhat(t *testing.T) {
 		{unknown, "GET", "/v1/status", http.StatusTeapot},
 		{unknown, "POST", "/v1/reload", http.StatusForbidden},
 	} {
-		reached := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
+		reached := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusTeapot)
+		})
 		r := httptest.NewRequest(tc.method, tc.path, nil)
 		r = r.WithContext(context.WithValue(r.Context(), peerKey{}, tc.who))
 		w := httptest.NewRecorder()

@@ -33,7 +33,8 @@ type Backend interface {
 	Status(context.Context) (api.Status, error)
 	// Flows calls each for every live flow that the query selects, after
 	// begin with the header; an error of either is returned as it is.
-	Flows(ctx context.Context, q api.FlowQuery, begin func(api.FlowsHeader) error, each func(api.Flow) error) error
+	Flows(ctx context.Context, q api.FlowQuery, begin func(api.FlowsHeader) error,
+		each func(api.Flow) error) error
 	Explain(context.Context, api.Query) (api.Explanation, error)
 	Reload(context.Context, api.ReloadRequest) (api.ReloadReply, error)
 	// Confirm and Rollback end a trial, and fail if there is none.
@@ -43,7 +44,8 @@ type Backend interface {
 	Rules(context.Context, api.RulesQuery) (api.RulesReply, error)
 	// Log calls begin once the query is understood and then send with verdicts,
 	// until ctx ends if the query says Follow.
-	Log(ctx context.Context, q api.LogQuery, begin func() error, send func([]api.LogRecord) error) error
+	Log(ctx context.Context, q api.LogQuery, begin func() error,
+		send func([]api.LogRecord) error) error
 }
 
 // Serve answers on l until ctx ends, then lets running requests finish for a
@@ -106,7 +108,8 @@ func handler(ctx context.Context, b Backend) http.Handler {
 }
 
 // post serves a request of one document that is answered with another.
-func post[Q, D any](mux *http.ServeMux, name string, do func(context.Context, Q) (D, error), schema func(*D) *string) {
+func post[Q, D any](mux *http.ServeMux, name string, do func(context.Context, Q) (D, error),
+	schema func(*D) *string) {
 	mux.HandleFunc("POST /v1/"+name, func(w http.ResponseWriter, r *http.Request) {
 		var q Q
 		if err := decode(w, r, &q); err != nil {
@@ -128,10 +131,12 @@ var lookingPosts = []string{"/v1/explain", "/v1/rules", "/v1/log"}
 // counts as a change.
 func guarded(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		looks := r.Method == http.MethodGet || r.Method == http.MethodPost && slices.Contains(lookingPosts, r.URL.Path)
+		looks := r.Method == http.MethodGet || r.Method == http.MethodPost &&
+			slices.Contains(lookingPosts, r.URL.Path)
 		if who := peerOf(r.Context()); !looks && !who.rules() {
 			fail(w, http.StatusForbidden, &api.Failure{
-				Kind: api.KindDenied, Message: fmt.Sprintf("permission denied: %s may look, and only root may change what is enforced", who),
+				Kind: api.KindDenied, Message: fmt.Sprintf(
+					"permission denied: %s may look, and only root may change what is enforced", who),
 			})
 			return
 		}
@@ -154,7 +159,8 @@ func bounded(h http.Handler) http.Handler {
 			defer func() { <-slots }()
 			h.ServeHTTP(w, r)
 		default:
-			fail(w, http.StatusServiceUnavailable, &api.Failure{Kind: api.KindFailed, Message: "too many requests at once"})
+			fail(w, http.StatusServiceUnavailable,
+				&api.Failure{Kind: api.KindFailed, Message: "too many requests at once"})
 		}
 	})
 }

@@ -37,7 +37,8 @@ type Socket struct {
 // daemon is ErrRunning with its PID.
 func Listen(ctx context.Context, path string, gid int) (*Socket, error) {
 	if len(path) > maxPath {
-		return nil, fmt.Errorf("control: socket path %s has %d bytes, Linux allows %d", path, len(path), maxPath)
+		return nil, fmt.Errorf("control: socket path %s has %d bytes, Linux allows %d", path, len(path),
+			maxPath)
 	}
 	if err := os.MkdirAll(filepath.Dir(path), directoryMode); err != nil {
 		return nil, fmt.Errorf("control: %w", err)

@@ -31,7 +31,8 @@ func TestReload(t *testing.T) {
 	}
 
 	_, err := reload(strings.Replace(text, "443", "70000", 1))
-	if f := failureOf(t, err); f.Kind != api.KindInvalid || len(f.Problems) != 1 || f.Problems[0].Line != 6 {
+	if f := failureOf(t, err); f.Kind != api.KindInvalid || len(f.Problems) != 1 ||
+		f.Problems[0].Line != 6 {
 		t.Errorf("invalid policy: %+v", f)
 	}
 	if s, _ := r.Status(t.Context()); s.Policy.Generation != 1 {
@@ -43,7 +44,8 @@ func TestReload(t *testing.T) {
 	if reply.Generation <= 1 || len(reply.Notices) > 0 {
 		t.Errorf("reply %+v", reply)
 	}
-	x, err := r.Explain(t.Context(), api.Query{Direction: "ingress", Protocol: "tcp", From: "203.0.113.9", To: ":80"})
+	x, err := r.Explain(t.Context(),
+		api.Query{Direction: "ingress", Protocol: "tcp", From: "203.0.113.9", To: ":80"})
 	if err != nil || x.Verdict != api.VerdictAccept || !x.FlowsKnown {
 		t.Errorf("port 80: %+v, %v", x, err)
 	}
@@ -63,10 +65,12 @@ func TestReload(t *testing.T) {
 	for _, n := range reply.Notices {
 		keys = append(keys, n.Field)
 	}
-	if want := []string{"queues.base", "queues.count", "max_flows"}; !slices.Equal(keys, want) && !slices.Equal(keys, []string{"queues.base", "max_flows"}) {
+	if want := []string{"queues.base", "queues.count", "max_flows"}; !slices.Equal(keys, want) &&
+		!slices.Equal(keys, []string{"queues.base", "max_flows"}) {
 		t.Errorf("notices about %v, want %v", keys, want)
 	}
-	if s, _ := r.Status(t.Context()); s.Flows.Max != policy.DefaultSettings.MaxFlows || s.Queues[0].Number != policy.DefaultSettings.QueueBase {
+	if s, _ := r.Status(t.Context()); s.Flows.Max != policy.DefaultSettings.MaxFlows ||
+		s.Queues[0].Number != policy.DefaultSettings.QueueBase {
 		t.Errorf("status %+v", s)
 	}
 
@@ -104,16 +108,21 @@ func TestFactsAreFollowed(t *testing.T) {
 	address(t, eth0, "192.0.2.1/24")
 	r.await(t, "the new member", func(s api.Status) bool { return s.Policy.Generation > 1 })
 	// The group's own members may use port 7000.
-	x, err := r.Explain(t.Context(), api.Query{Interface: "eth0", Direction: "ingress", Protocol: "tcp", From: "192.0.2.1", To: ":7000"})
+	x, err := r.Explain(t.Context(),
+		api.Query{Interface: "eth0", Direction: "ingress", Protocol: "tcp", From: "192.0.2.1",
+			To: ":7000"})
 	if err != nil || x.Verdict != api.VerdictAccept {
 		t.Errorf("a member: %+v, %v", x, err)
 	}
-	x, err = r.Explain(t.Context(), api.Query{Interface: "eth0", Direction: "ingress", Protocol: "tcp", From: "192.0.2.9", To: ":7000"})
+	x, err = r.Explain(t.Context(),
+		api.Query{Interface: "eth0", Direction: "ingress", Protocol: "tcp", From: "192.0.2.9",
+			To: ":7000"})
 	if err != nil || x.Verdict != api.VerdictDrop {
 		t.Errorf("a stranger: %+v, %v", x, err)
 	}
 	link(t, "late0")
-	s := r.await(t, "late0 covered", func(s api.Status) bool { return len(s.Interfaces[1].Covered) == 1 })
+	s := r.await(t, "late0 covered",
+		func(s api.Status) bool { return len(s.Interfaces[1].Covered) == 1 })
 	if s.Interfaces[1].Covered[0].Name != "late0" {
 		t.Errorf("covered %+v", s.Interfaces[1])
 	}
@@ -124,7 +133,8 @@ func TestTheGuardRefuses(t *testing.T) {
 	const caller = "198.51.100.9 50000 192.0.2.1 22"
 	cfg, log := config(t, text)
 	t.Setenv("SSH_CONNECTION", caller)
-	if err := Run(t.Context(), cfg); !errors.Is(err, ssh.ErrLockout) || !strings.Contains(err.Error(), "198.51.100.9") {
+	if err := Run(t.Context(), cfg); !errors.Is(err, ssh.ErrLockout) ||
+		!strings.Contains(err.Error(), "198.51.100.9") {
 		t.Fatalf("run = %v, want ErrLockout", err)
 	}
 	if got := tables(t); len(got) > 0 {
@@ -136,7 +146,8 @@ func TestTheGuardRefuses(t *testing.T) {
 		t.Errorf("the log does not tell of the override: %s", log)
 	}
 	_, err := r.Reload(t.Context(), api.ReloadRequest{Caller: caller})
-	if f := failureOf(t, err); f.Kind != api.KindRefused || !strings.Contains(f.Message, "198.51.100.9") {
+	if f := failureOf(t, err); f.Kind != api.KindRefused ||
+		!strings.Contains(f.Message, "198.51.100.9") {
 		t.Errorf("reload: %+v", f)
 	}
 	// Whoever started the daemon may have left long ago.

@@ -26,13 +26,15 @@ func TestStartAndOrderedStop(t *testing.T) {
 	r := start(t, text)
 	s, err := r.Status(t.Context())
 	must(t, err)
-	if s.State != api.StateRunning || s.PID != os.Getpid() || s.Version != "test" || s.Policy.Generation != 1 || s.Policy.Rules != 2 {
+	if s.State != api.StateRunning || s.PID != os.Getpid() || s.Version != "test" ||
+		s.Policy.Generation != 1 || s.Policy.Rules != 2 {
 		t.Errorf("status %+v", s)
 	}
 	if s.Policy.Datapath != string(policy.DatapathUserspace) {
 		t.Errorf("datapath %q", s.Policy.Datapath)
 	}
-	if len(s.Interfaces) != 1 || len(s.Interfaces[0].Covered) != 1 || !slices.Equal(s.Interfaces[0].Covered[0].Addresses, []string{"192.0.2.1"}) {
+	if len(s.Interfaces) != 1 || len(s.Interfaces[0].Covered) != 1 ||
+		!slices.Equal(s.Interfaces[0].Covered[0].Addresses, []string{"192.0.2.1"}) {
 		t.Errorf("interfaces %+v", s.Interfaces)
 	}
 	if len(s.Queues) == 0 || s.Queues[0].Number != policy.DefaultSettings.QueueBase {
@@ -77,10 +79,12 @@ func TestASecondDaemonIsRefused(t *testing.T) {
 	cfg, _ := config(t, text)
 	same := cfg
 	same.Socket = r.d.cfg.Socket
-	if err := Run(t.Context(), same); !errors.Is(err, control.ErrRunning) || !strings.Contains(err.Error(), fmt.Sprint("PID ", os.Getpid())) {
+	if err := Run(t.Context(), same); !errors.Is(err, control.ErrRunning) ||
+		!strings.Contains(err.Error(), fmt.Sprint("PID ", os.Getpid())) {
 		t.Errorf("same socket: %v, want ErrRunning with the PID", err)
 	}
-	if err := Run(t.Context(), cfg); !errors.Is(err, nft.ErrOwned) && !errors.Is(err, nfqueue.ErrOwned) {
+	if err := Run(t.Context(), cfg); !errors.Is(err, nft.ErrOwned) &&
+		!errors.Is(err, nfqueue.ErrOwned) {
 		t.Errorf("other socket: %v, want ErrOwned", err)
 	}
 	if _, err := os.Stat(cfg.Socket); !errors.Is(err, os.ErrNotExist) {
@@ -106,7 +110,8 @@ func TestABridgePortIsNamedWithItsMaster(t *testing.T) {
 		t.Errorf("degraded %q", s.Degraded)
 	}
 	_, err = r.Reload(t.Context(), api.ReloadRequest{})
-	if f := failureOf(t, err); f.Kind != api.KindInvalid || !strings.Contains(f.Message, "manage that instead") {
+	if f := failureOf(t, err); f.Kind != api.KindInvalid ||
+		!strings.Contains(f.Message, "manage that instead") {
 		t.Errorf("reload: %+v", f)
 	}
 	must(t, netlink.LinkSetNoMaster(eth0))

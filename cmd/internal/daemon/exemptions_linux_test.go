@@ -27,16 +27,21 @@ func TestNameServers(t *testing.T) {
 	link(t, "eth0")
 	cfg, log := config(t, text+"settings: { exempt: [resolvers] }\n")
 	dir := t.TempDir()
-	cfg.Resolvers = resolvers.Files{Conf: filepath.Join(dir, "resolv.conf"), Upstream: filepath.Join(dir, "upstream.conf")}
+	cfg.Resolvers = resolvers.Files{
+		Conf: filepath.Join(dir, "resolv.conf"), Upstream: filepath.Join(dir, "upstream.conf")}
 	write(t, cfg.Resolvers.Conf, "nameserver 192.0.2.53\n")
 	r := begin(t, cfg, log)
 	have := func(list ...string) func(api.Status) bool {
-		return func(s api.Status) bool { return slices.Equal(exemptionOf(t, s, "resolvers").Addresses, list) }
+		return func(s api.Status) bool {
+			return slices.Equal(exemptionOf(t, s, "resolvers").Addresses, list)
+		}
 	}
 	asks := func(when, server, verdict string) {
 		t.Helper()
-		x, err := r.Explain(t.Context(), api.Query{Direction: "egress", Protocol: "udp", To: server + ":53"})
-		if err != nil || x.Verdict != verdict || (x.Exemption == "resolvers") != (verdict == api.VerdictAccept) {
+		x, err := r.Explain(t.Context(),
+			api.Query{Direction: "egress", Protocol: "udp", To: server + ":53"})
+		if err != nil || x.Verdict != verdict ||
+			(x.Exemption == "resolvers") != (verdict == api.VerdictAccept) {
 			t.Errorf("%s: %s: %s by %q, %v", when, server, x.Verdict, x.Exemption, err)
 		}
 	}

@@ -21,7 +21,8 @@ func (d *daemon) selection(q api.FlowQuery) (*explain.Selection, error) {
 }
 
 // Flows implements [control.Backend].
-func (d *daemon) Flows(ctx context.Context, q api.FlowQuery, begin func(api.FlowsHeader) error, each func(api.Flow) error) error {
+func (d *daemon) Flows(ctx context.Context, q api.FlowQuery, begin func(api.FlowsHeader) error,
+	each func(api.Flow) error) error {
 	s, err := d.selection(q)
 	if err != nil {
 		return err
@@ -51,7 +52,8 @@ func (d *daemon) Flows(ctx context.Context, q api.FlowQuery, begin func(api.Flow
 func (d *daemon) Revoke(_ context.Context, req api.RevokeRequest) (api.RevokeReply, error) {
 	reply := api.RevokeReply{DryRun: req.DryRun}
 	if req.Flows.All() {
-		return reply, &api.Failure{Kind: api.KindUsage, Message: "which flows? say at least one thing about them"}
+		return reply, &api.Failure{Kind: api.KindUsage,
+			Message: "which flows? say at least one thing about them"}
 	}
 	s, err := d.selection(req.Flows)
 	if err != nil {
@@ -59,7 +61,8 @@ func (d *daemon) Revoke(_ context.Context, req api.RevokeRequest) (api.RevokeRep
 	}
 	if own := d.own(s, req.Caller); own != nil && !req.Force && !req.DryRun {
 		return reply, &api.Failure{Kind: api.KindRefused, Message: fmt.Sprintf(
-			"the connection from %s to %s, which you use yourself, is among them\n(hint: select others, or use --force)", own.Remote, own.Local)}
+			"the connection from %s to %s, which you use yourself, is among them\n(hint: select others, "+
+				"or use --force)", own.Remote, own.Local)}
 	}
 	if req.DryRun {
 		reply.Revoked = d.enforcer.WouldRevoke(s)
@@ -67,7 +70,8 @@ func (d *daemon) Revoke(_ context.Context, req api.RevokeRequest) (api.RevokeRep
 		reply.Revoked = d.enforcer.Revoke(s)
 	}
 	if !req.DryRun && reply.Revoked.Count > 0 {
-		d.log.Info("flows revoked", "count", reply.Revoked.Count, "still_permitted", reply.Revoked.Permitted)
+		d.log.Info("flows revoked", "count", reply.Revoked.Count, "still_permitted",
+			reply.Revoked.Permitted)
 	}
 	return reply, nil
 }
@@ -80,8 +84,10 @@ func (d *daemon) own(s *explain.Selection, caller string) (own *api.Flow) {
 	}
 	now := d.enforcer.Engine().Now()
 	is := func(f *conntrack.FlowInfo) bool {
-		return f.Tuple.Proto() == conntrack.ProtoTCP && f.State != conntrack.StateRevoked && !f.Untracked &&
-			at(f.Tuple.Local, f.Tuple.LocalPort) == server && at(f.Tuple.Remote, f.Tuple.RemotePort) == client
+		return f.Tuple.Proto() == conntrack.ProtoTCP && f.State != conntrack.StateRevoked &&
+			!f.Untracked &&
+			at(f.Tuple.Local, f.Tuple.LocalPort) == server &&
+			at(f.Tuple.Remote, f.Tuple.RemotePort) == client
 	}
 	d.enforcer.Engine().Flows().Range(now, func(f conntrack.FlowInfo) bool {
 		if is(&f) && s.Has(&f) {

@@ -33,7 +33,8 @@ func must(t *testing.T, err error) {
 func link(t *testing.T, name string) netlink.Link {
 	t.Helper()
 	labtest.RequireRoot(t)
-	must(t, netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: name}, PeerName: "p-" + name}))
+	must(t, netlink.LinkAdd(&netlink.Veth{
+		LinkAttrs: netlink.LinkAttrs{Name: name}, PeerName: "p-" + name}))
 	l, err := netlink.LinkByName(name)
 	must(t, err)
 	must(t, netlink.LinkSetUp(l))
@@ -107,7 +108,8 @@ func config(t *testing.T, text string) (Config, *lockedBuffer) {
 	dir := t.TempDir()
 	log := &lockedBuffer{}
 	cfg := Config{
-		PolicyFile: filepath.Join(dir, "p.yaml"), Socket: filepath.Join(dir, "sgfw.sock"), SocketGroup: control.NoGroup, StateDir: filepath.Join(dir, "state"),
+		PolicyFile: filepath.Join(dir, "p.yaml"), Socket: filepath.Join(dir, "sgfw.sock"),
+		SocketGroup: control.NoGroup, StateDir: filepath.Join(dir, "state"),
 		Version: "test", Log: slog.New(slog.NewTextHandler(log, nil)), Reload: make(chan struct{}),
 	}
 	write(t, cfg.PolicyFile, text)
@@ -129,7 +131,8 @@ func begin(t *testing.T, cfg Config, log *lockedBuffer) *running {
 // beginAt is begin of a daemon whose flows live by a clock of the test.
 func beginAt(t *testing.T, cfg Config, log *lockedBuffer, clock func() conntrack.Time) *running {
 	t.Helper()
-	r := &running{Client: control.NewClient(cfg.Socket), file: cfg.PolicyFile, log: log, ended: make(chan error, 1), reload: make(chan struct{})}
+	r := &running{Client: control.NewClient(cfg.Socket), file: cfg.PolicyFile, log: log,
+		ended: make(chan error, 1), reload: make(chan struct{})}
 	cfg.Reload = r.reload
 	r.d = newDaemon(cfg)
 	r.d.clock = clock

@@ -57,7 +57,8 @@ func (d *daemon) Rules(_ context.Context, q api.RulesQuery) (api.RulesReply, err
 		place[p.Groups[i].Name] = i
 	}
 
-	reply := api.RulesReply{Generation: rs.Generation(), Since: d.started.UTC(), Rules: []api.RuleHits{}}
+	reply := api.RulesReply{Generation: rs.Generation(), Since: d.started.UTC(),
+		Rules: []api.RuleHits{}}
 	for id, info := range rs.Rules() {
 		switch {
 		case q.Group != "" && info.Group != q.Group,
@@ -83,14 +84,16 @@ func (d *daemon) Rules(_ context.Context, q api.RulesQuery) (api.RulesReply, err
 			}
 			return 0
 		}
-		return cmp.Or(gone(&a)-gone(&b), cmp.Compare(place[a.Group], place[b.Group]), strings.Compare(a.Group, b.Group),
+		return cmp.Or(gone(&a)-gone(&b), cmp.Compare(place[a.Group], place[b.Group]),
+			strings.Compare(a.Group, b.Group),
 			-strings.Compare(a.Direction, b.Direction), cmp.Compare(a.Index, b.Index))
 	})
 	return reply, nil
 }
 
 // Log implements [control.Backend].
-func (d *daemon) Log(ctx context.Context, q api.LogQuery, begin func() error, send func([]api.LogRecord) error) error {
+func (d *daemon) Log(ctx context.Context, q api.LogQuery, begin func() error,
+	send func([]api.LogRecord) error) error {
 	sel, err := explain.SelectVerdicts(q)
 	if err != nil {
 		return failure(err)
@@ -124,7 +127,8 @@ func (d *daemon) Log(ctx context.Context, q api.LogQuery, begin func() error, se
 		return doc
 	}
 	if !q.Follow {
-		records := d.enforcer.Engine().Recent(cmp.Or(q.Limit, len(d.enforcer.Queues())*filter.RecentDrops), sel)
+		records := d.enforcer.Engine().Recent(
+			cmp.Or(q.Limit, len(d.enforcer.Queues())*filter.RecentDrops), sel)
 		lines := make([]api.LogRecord, len(records))
 		for i := len(records) - 1; i >= 0; i-- { // the latest first: they matter most
 			lines[i] = line(&records[i])
@@ -165,7 +169,8 @@ func (d *daemon) Log(ctx context.Context, q api.LogQuery, begin func() error, se
 			var overflow uint64
 			records, overflow = w.Take(records[:0])
 			lost.Buffer += overflow
-			slices.SortStableFunc(records, func(a, b filter.Record) int { return cmp.Compare(a.Time, b.Time) })
+			slices.SortStableFunc(records,
+				func(a, b filter.Record) int { return cmp.Compare(a.Time, b.Time) })
 			n := allowed.take(len(records), time.Now())
 			lost.Rate += uint64(len(records) - n)
 			for i := range records[:n] {

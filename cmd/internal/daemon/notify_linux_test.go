@@ -30,7 +30,8 @@ func TestNotify(t *testing.T) {
 			{func() error { return n.ready("2 interfaces") }, "^READY=1\nSTATUS=2 interfaces$"},
 			{n.reloading, "^RELOADING=1\nMONOTONIC_USEC=[1-9][0-9]*$"},
 			{func() error { return n.status("degraded") }, "^STATUS=degraded$"},
-			{func() error { return n.status("degraded: one\nMAINPID=1") }, "^STATUS=degraded: one; MAINPID=1$"},
+			{func() error { return n.status("degraded: one\nMAINPID=1") },
+				"^STATUS=degraded: one; MAINPID=1$"},
 			{n.alive, "^WATCHDOG=1$"},
 			{n.stopping, "^STOPPING=1\nSTATUS=stopping$"},
 		} {

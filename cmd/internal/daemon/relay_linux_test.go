@@ -53,7 +53,8 @@ func newRelay(t *testing.T, text string) *relay {
 		name := fmt.Sprint("side", i)
 		topology.Hosts = append(topology.Hosts, netlab.HostSpec{Name: name})
 		topology.Links = append(topology.Links, netlab.LinkSpec{
-			A: netlab.End{Host: name, Dev: "eth0"}, B: netlab.End{Host: "relay", Dev: fmt.Sprint("eth", i)}, Offload: netlab.OffloadOff,
+			A: netlab.End{Host: name, Dev: "eth0"}, B: netlab.End{Host: "relay", Dev: fmt.Sprint("eth", i)},
+			Offload: netlab.OffloadOff,
 		})
 	}
 	lab := labtest.New(t, topology)
@@ -84,15 +85,17 @@ func newRelay(t *testing.T, text string) *relay {
 			}
 		})
 		must(t, netlink.LinkSetUp(l))
-		for family, text := range []string{fmt.Sprintf("10.%d.0.1/24", i+1), fmt.Sprintf("2001:db8:%d::1/64", i+1)} {
+		for family, text := range []string{
+			fmt.Sprintf("10.%d.0.1/24", i+1), fmt.Sprintf("2001:db8:%d::1/64", i+1)} {
 			address(t, l, text)
 			s.at[family] = netip.MustParsePrefix(text).Addr()
 			for range 8 {
 				s.at[family] = s.at[family].Next()
 			}
 			must(t, netlink.NeighSet(&netlink.Neigh{
-				LinkIndex: l.Attrs().Index, Family: [2]int{netlink.FAMILY_V4, netlink.FAMILY_V6}[family], State: netlink.NUD_PERMANENT,
-				IP: s.at[family].AsSlice(), HardwareAddr: dev.MAC(),
+				LinkIndex: l.Attrs().Index, Family: [2]int{netlink.FAMILY_V4, netlink.FAMILY_V6}[family],
+				State: netlink.NUD_PERMANENT,
+				IP:    s.at[family].AsSlice(), HardwareAddr: dev.MAC(),
 			}))
 		}
 		r.sides[i] = s
@@ -163,7 +166,8 @@ func (r *relay) behind(t *testing.T, from, to *side, version int) []netlab.Packe
 	content := []byte("sentinel " + strconv.Itoa(int(r.port())))
 	end := func(s *side) netip.AddrPort { return netip.AddrPortFrom(s.at[version/6], sentinelPort) }
 	must(t, from.wire.Send(wire.UDP(end(from), end(to), content)))
-	seen, err := to.sees.Until(labtest.Within(t, patience), func(p netlab.Packet) bool { return bytes.HasSuffix(p.Bytes, content) })
+	seen, err := to.sees.Until(labtest.Within(t, patience),
+		func(p netlab.Packet) bool { return bytes.HasSuffix(p.Bytes, content) })
 	if err != nil {
 		t.Fatalf("nothing passes any more: %v", err)
 	}

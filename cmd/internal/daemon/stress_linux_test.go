@@ -21,7 +21,8 @@ import (
 // crowd decides a batch of packets of a device: those that one policy or the other
 // permits, which it counts, and those that neither does, of which none may pass.
 func crowd(w *filter.Worker, device uint32, passed map[bool]int) error {
-	us, them, server := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("203.0.113.9"), netip.MustParseAddr("198.51.100.53")
+	us, them, server := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("203.0.113.9"),
+		netip.MustParseAddr("198.51.100.53")
 	tcp := func(src, dst netip.Addr, from, to uint16, flags wire.Flags) []byte {
 		return wire.TCP(netip.AddrPortFrom(src, from), netip.AddrPortFrom(dst, to), flags, 1, 1, nil)
 	}
@@ -31,12 +32,15 @@ func crowd(w *filter.Worker, device uint32, passed map[bool]int) error {
 	w.Begin()
 	defer w.End()
 	for _, b := range [][]byte{
-		tcp(them, us, 40000, 443, wire.SYN), tcp(them, us, 40000, 80, wire.SYN), tcp(them, us, 40000, 80, wire.ACK),
+		tcp(them, us, 40000, 443, wire.SYN), tcp(them, us, 40000, 80, wire.SYN),
+		tcp(them, us, 40000, 80, wire.ACK),
 	} {
-		passed[w.Decide(&filter.Event{Frame: packet.Frame{Bytes: b}, Hook: filter.HookInput, In: device})]++
+		passed[w.Decide(&filter.Event{
+			Frame: packet.Frame{Bytes: b}, Hook: filter.HookInput, In: device})]++
 	}
 	for port := range uint16(64) { // what answers comes back, or not: the other policy asked
-		w.Decide(&filter.Event{Frame: packet.Frame{Bytes: udp(us, server, 50000+port, 53)}, Hook: filter.HookOutput, Out: device})
+		w.Decide(&filter.Event{Frame: packet.Frame{Bytes: udp(us, server, 50000+port, 53)},
+			Hook: filter.HookOutput, Out: device})
 	}
 	for what, b := range map[string][]byte{
 		"a port that is closed":             tcp(them, us, 40000, 22, wire.SYN),
@@ -64,7 +68,8 @@ func TestEverythingAtOnce(t *testing.T) {
 	cfg, log := config(t, text)
 	cfg.Resolvers = resolvers.Files{Conf: filepath.Join(t.TempDir(), "resolv.conf")}
 	r := begin(t, cfg, log)
-	other := strings.NewReplacer("443", "80", "egress: []", `egress: [{ protocol: "-1", cidr_blocks: [0.0.0.0/0] }]`,
+	other := strings.NewReplacer("443", "80", "egress: []",
+		`egress: [{ protocol: "-1", cidr_blocks: [0.0.0.0/0] }]`,
 		"[web] }\n", `[web], scope: up, connection_tracking: { udp_timeout: 60 } }
 quotas: { security_groups: 9 }
 settings: { tracking: aws, exempt: [resolvers, time], failsafe: { own-multicast: false } }
@@ -89,10 +94,12 @@ settings: { tracking: aws, exempt: [resolvers, time], failsafe: { own-multicast:
 	}
 	ask(func() error { _, err := r.Status(t.Context()); return err })
 	ask(func() error {
-		return r.Flows(t.Context(), api.FlowQuery{}, func(api.FlowsHeader) error { return nil }, func(api.Flow) error { return nil })
+		return r.Flows(t.Context(), api.FlowQuery{}, func(api.FlowsHeader) error { return nil },
+			func(api.Flow) error { return nil })
 	})
 	ask(func() error {
-		x, err := r.Explain(t.Context(), api.Query{Direction: "ingress", Protocol: "tcp", From: "203.0.113.9", To: ":443"})
+		x, err := r.Explain(t.Context(),
+			api.Query{Direction: "ingress", Protocol: "tcp", From: "203.0.113.9", To: ":443"})
 		if err == nil && (x.Verdict == api.VerdictAccept) != (x.Rule != nil) {
 			t.Errorf("half an answer: %+v", x)
 		}
@@ -140,19 +147,22 @@ settings: { tracking: aws, exempt: [resolvers, time], failsafe: { own-multicast:
 	close(done)
 	questions.Wait()
 	if passed[true] == 0 || passed[false] == 0 {
-		t.Errorf("of what either policy permits %d packets passed and %d did not", passed[true], passed[false])
+		t.Errorf("of what either policy permits %d packets passed and %d did not", passed[true],
+			passed[false])
 	}
 
 	r.await(t, "the last address", func(s api.Status) bool {
 		return len(s.Interfaces[0].Covered) == 1 && len(s.Interfaces[0].Covered[0].Addresses) == 1
 	})
 	for port, want := range map[string]string{":80": api.VerdictAccept, ":443": api.VerdictDrop} {
-		x, err := r.Explain(t.Context(), api.Query{Direction: "ingress", Protocol: "tcp", From: "203.0.113.9", To: port})
+		x, err := r.Explain(t.Context(),
+			api.Query{Direction: "ingress", Protocol: "tcp", From: "203.0.113.9", To: port})
 		if err != nil || x.Verdict != want {
 			t.Errorf("port %s: %+v, %v, want %s", port, x, err, want)
 		}
 	}
-	x, err := r.Explain(t.Context(), api.Query{Direction: "ingress", Protocol: "tcp", From: "192.0.2.1", To: ":7000"})
+	x, err := r.Explain(t.Context(),
+		api.Query{Direction: "ingress", Protocol: "tcp", From: "192.0.2.1", To: ":7000"})
 	if err != nil || x.Verdict != api.VerdictAccept {
 		t.Errorf("the member of the last address: %+v, %v", x, err)
 	}

@@ -36,7 +36,8 @@ const (
 	// sentinels pass in any case.
 	sentinels = `{ protocol: udp, ports: 9, cidr_blocks: [0.0.0.0/0], ipv6_cidr_blocks: ["::/0"] }`
 	// questions is what begins the flows of the tests.
-	questions = sentinels + `, { protocol: tcp, ports: 443, cidr_blocks: [0.0.0.0/0], ipv6_cidr_blocks: ["::/0"] }` +
+	questions = sentinels +
+		`, { protocol: tcp, ports: 443, cidr_blocks: [0.0.0.0/0], ipv6_cidr_blocks: ["::/0"] }` +
 		`, { protocol: udp, ports: 53, cidr_blocks: [0.0.0.0/0], ipv6_cidr_blocks: ["::/0"] }` +
 		`, { protocol: icmp, from_port: 8, to_port: -1, cidr_blocks: [0.0.0.0/0] }` +
 		`, { protocol: icmpv6, from_port: 128, to_port: -1, ipv6_cidr_blocks: ["::/0"] }`
@@ -81,7 +82,8 @@ func (d *dialogue) say(t *testing.T, s says) bool {
 
 // ends are the addresses of the asker's and the server's end.
 func (d *dialogue) ends(port uint16) (asker, server netip.AddrPort) {
-	return netip.AddrPortFrom(d.asker.at[d.family], d.n), netip.AddrPortFrom(d.server.at[d.family], port)
+	return netip.AddrPortFrom(d.asker.at[d.family], d.n),
+		netip.AddrPortFrom(d.server.at[d.family], port)
 }
 
 // segment is one of TCP; the numbers are relative to those that the sides begin with.
@@ -152,22 +154,41 @@ type timed struct {
 }
 
 var timers = []timed{
-	{"SYN_SENT", []string{"timer syn sent"}, []says{syn}, conntrack.StateSynSent, synAck, 120 * time.Second, 0},
-	{"SYN_RECV", []string{"timer syn recv"}, []says{syn, synAck}, conntrack.StateSynRecv, synAck, 60 * time.Second, 0},
-	{"established", []string{"timer tcp established", "T11", "T14"}, []says{syn, synAck, ack}, conntrack.StateEstablished, data, 432000 * time.Second, 60 * time.Second},
-	{"met mid-stream", []string{"timer unacknowledged", "T22"}, []says{ack}, conntrack.StatePickup, serverAck, 300 * time.Second, 0},
-	{"FIN_WAIT", []string{"timer fin wait", "T13"}, []says{syn, synAck, ack, fin}, conntrack.StateFinWait, data, 120 * time.Second, 0},
-	{"CLOSE_WAIT", []string{"timer close wait", "T13"}, []says{syn, synAck, ack, fin, finAcked}, conntrack.StateCloseWait, data, 60 * time.Second, 0},
-	{"LAST_ACK", []string{"timer last ack", "T13"}, []says{syn, synAck, ack, fin, finAcked, serverFin}, conntrack.StateLastAck, serverFin, 30 * time.Second, 0},
-	{"TIME_WAIT", []string{"timer time wait", "T13"}, []says{syn, synAck, ack, fin, finAcked, serverFin, lastAck}, conntrack.StateTimeWait, serverFin, 120 * time.Second, 0},
-	{"CLOSE", []string{"timer close", "T13"}, []says{syn, synAck, ack, rst}, conntrack.StateClose, data, 10 * time.Second, 0},
-	{"UDP question", []string{"timer udp", "row 16", "T11", "T14"}, []says{datagram(true)}, conntrack.StateUnreplied, datagram(false), 30 * time.Second, 60 * time.Second},
-	{"UDP question and answer", []string{"timer udp", "T11", "T14"}, []says{datagram(true), datagram(false)}, conntrack.StateReplied, datagram(false), 30 * time.Second, 60 * time.Second},
-	{"UDP asked again", []string{"timer udp"}, []says{datagram(true), datagram(false), datagram(true)}, conntrack.StateAsked, datagram(false), 30 * time.Second, 60 * time.Second},
-	{"UDP stream", []string{"timer udp stream", "row 17", "T11", "T14"}, []says{datagram(true), datagram(false), datagram(true), datagram(false)}, conntrack.StateStream, datagram(false), 180 * time.Second, 60 * time.Second},
-	{"ping", []string{"timer icmp", "T9"}, []says{echo(true)}, conntrack.StateUnreplied, echo(false), 30 * time.Second, 0},
-	{"ping and reply", []string{"timer icmp"}, []says{echo(true), echo(false)}, conntrack.StateReplied, echo(false), 30 * time.Second, 0},
-	{"GRE", []string{"timer other", "row 15", "T10", "T14"}, []says{tunnelled(false)}, 0, tunnelled(true), 600 * time.Second, 0},
+	{"SYN_SENT", []string{"timer syn sent"}, []says{syn}, conntrack.StateSynSent, synAck,
+		120 * time.Second, 0},
+	{"SYN_RECV", []string{"timer syn recv"}, []says{syn, synAck}, conntrack.StateSynRecv, synAck,
+		60 * time.Second, 0},
+	{"established", []string{"timer tcp established", "T11", "T14"}, []says{syn, synAck, ack},
+		conntrack.StateEstablished, data, 432000 * time.Second, 60 * time.Second},
+	{"met mid-stream", []string{"timer unacknowledged", "T22"}, []says{ack}, conntrack.StatePickup,
+		serverAck, 300 * time.Second, 0},
+	{"FIN_WAIT", []string{"timer fin wait", "T13"}, []says{syn, synAck, ack, fin},
+		conntrack.StateFinWait, data, 120 * time.Second, 0},
+	{"CLOSE_WAIT", []string{"timer close wait", "T13"}, []says{syn, synAck, ack, fin, finAcked},
+		conntrack.StateCloseWait, data, 60 * time.Second, 0},
+	{"LAST_ACK", []string{"timer last ack", "T13"}, []says{syn, synAck, ack, fin, finAcked, serverFin},
+		conntrack.StateLastAck, serverFin, 30 * time.Second, 0},
+	{"TIME_WAIT", []string{"timer time wait", "T13"},
+		[]says{syn, synAck, ack, fin, finAcked, serverFin, lastAck}, conntrack.StateTimeWait, serverFin,
+		120 * time.Second, 0},
+	{"CLOSE", []string{"timer close", "T13"}, []says{syn, synAck, ack, rst}, conntrack.StateClose,
+		data, 10 * time.Second, 0},
+	{"UDP question", []string{"timer udp", "row 16", "T11", "T14"}, []says{datagram(true)},
+		conntrack.StateUnreplied, datagram(false), 30 * time.Second, 60 * time.Second},
+	{"UDP question and answer", []string{"timer udp", "T11", "T14"},
+		[]says{datagram(true), datagram(false)}, conntrack.StateReplied, datagram(false),
+		30 * time.Second, 60 * time.Second},
+	{"UDP asked again", []string{"timer udp"}, []says{datagram(true), datagram(false), datagram(true)},
+		conntrack.StateAsked, datagram(false), 30 * time.Second, 60 * time.Second},
+	{"UDP stream", []string{"timer udp stream", "row 17", "T11", "T14"},
+		[]says{datagram(true), datagram(false), datagram(true), datagram(false)}, conntrack.StateStream,
+		datagram(false), 180 * time.Second, 60 * time.Second},
+	{"ping", []string{"timer icmp", "T9"}, []says{echo(true)}, conntrack.StateUnreplied, echo(false),
+		30 * time.Second, 0},
+	{"ping and reply", []string{"timer icmp"}, []says{echo(true), echo(false)}, conntrack.StateReplied,
+		echo(false), 30 * time.Second, 0},
+	{"GRE", []string{"timer other", "row 15", "T10", "T14"}, []says{tunnelled(false)}, 0,
+		tunnelled(true), 600 * time.Second, 0},
 }
 
 // TestTimers: a flow that no rule speaks of any more, or never did in the direction
@@ -196,7 +217,8 @@ func TestTimers(t *testing.T) {
 
 					beyond := r.open(t, asker, family, c.script)
 					r.wait(idle + time.Second)
-					beyond.goesUnanswered(t, fmt.Sprintf("eth%d, IPv%d: a second beyond %v", i, 4+2*family, idle), c.then)
+					beyond.goesUnanswered(t, fmt.Sprintf("eth%d, IPv%d: a second beyond %v", i, 4+2*family, idle),
+						c.then)
 					r.wait(601 * time.Second)
 				}
 			}
@@ -256,7 +278,9 @@ func TestStaleFlow(t *testing.T) {
 			t.Errorf("%d packets were no part of a flow, want 1", got)
 		}
 		// Nor does the table keep what is over, packets or not.
-		r.await(t, "the sweep", func(s api.Status) bool { return r.state(stale.n) == nil && s.Flows.Expired > 0 })
+		r.await(t, "the sweep", func(s api.Status) bool {
+			return r.state(stale.n) == nil && s.Flows.Expired > 0
+		})
 		if !stale.say(t, ack) {
 			t.Error("the opening side cannot go on")
 		}
@@ -310,8 +334,10 @@ func TestTimersChange(t *testing.T) {
 		r.apply(t, of(432000, 60, 180))
 		established := []says{syn, synAck, ack}
 		stream := []says{datagram(true), datagram(false), datagram(true), datagram(false)}
-		waits, speaks, elsewhere := r.open(t, r.sides[0], family, established), r.open(t, r.sides[0], family, established), r.open(t, r.sides[1], family, stream)
-		lasts, question := r.open(t, r.sides[0], family, stream), r.open(t, r.sides[0], family, []says{datagram(true)})
+		waits, speaks, elsewhere := r.open(t, r.sides[0], family, established),
+			r.open(t, r.sides[0], family, established), r.open(t, r.sides[1], family, stream)
+		lasts, question := r.open(t, r.sides[0], family, stream),
+			r.open(t, r.sides[0], family, []says{datagram(true)})
 		r.wait(20 * time.Second)
 		r.apply(t, of(100, 30, 60))
 		r.wait(29 * time.Second)
@@ -340,7 +366,8 @@ func TestTimersChange(t *testing.T) {
 		lasts.goesUnanswered(t, "a stream beyond its new timer", datagram(false))
 
 		// Longer again: from the next packet on.
-		idle, busy := r.open(t, r.sides[0], family, []says{datagram(true)}), r.open(t, r.sides[0], family, []says{datagram(true)})
+		idle, busy := r.open(t, r.sides[0], family, []says{datagram(true)}),
+			r.open(t, r.sides[0], family, []says{datagram(true)})
 		r.apply(t, of(100, 60, 180))
 		if !busy.say(t, datagram(false)) {
 			t.Error("no answer")
@@ -359,11 +386,13 @@ func TestTimersChange(t *testing.T) {
 // a roll-back could not bring it back; the confirmed one does, from then on (T20).
 func TestTimersOnTrial(t *testing.T) {
 	parity.Proves(t, "T20")
-	short := fmt.Sprintf(timerPolicy, questions, ", connection_tracking: { tcp_established_timeout: 60 }")
+	short := fmt.Sprintf(timerPolicy, questions,
+		", connection_tracking: { tcp_established_timeout: 60 }")
 	r := newRelay(t, fmt.Sprintf(timerPolicy, questions, ""))
 	for family := range 2 {
 		established := []says{syn, synAck, ack}
-		kept, lost := r.open(t, r.sides[0], family, established), r.open(t, r.sides[0], family, established)
+		kept, lost := r.open(t, r.sides[0], family, established),
+			r.open(t, r.sides[0], family, established)
 		write(t, r.file, short)
 		_, err := r.Reload(t.Context(), api.ReloadRequest{Confirm: 600})
 		must(t, err)
@@ -395,16 +424,21 @@ func TestImpossibleSegments(t *testing.T) {
 	parity.Proves(t, "T27")
 	r := newRelay(t, fmt.Sprintf(timerPolicy, questions, ""))
 	for family := range 2 {
-		for _, flags := range []wire.Flags{0, wire.SYN | wire.FIN, wire.SYN | wire.RST, wire.FIN, wire.FIN | wire.PSH | wire.URG, wire.RST | wire.FIN | wire.ACK} {
+		for _, flags := range []wire.Flags{
+			0, wire.SYN | wire.FIN, wire.SYN | wire.RST, wire.FIN, wire.FIN | wire.PSH | wire.URG,
+			wire.RST | wire.FIN | wire.ACK} {
 			odd := r.open(t, r.sides[0], family, []says{segment(true, flags, 0, 0, "")})
 			if got := r.state(odd.n); got != nil {
 				t.Errorf("IPv%d, flags %#x: a flow in state %v", 4+2*family, flags, got)
 			}
 			odd.goesUnanswered(t, fmt.Sprintf("an answer to flags %#x", flags), serverAck)
-			odd.goesUnanswered(t, fmt.Sprintf("flags %#x without a rule", flags), segment(false, flags, 0, 0, ""))
+			odd.goesUnanswered(t, fmt.Sprintf("flags %#x without a rule", flags),
+				segment(false, flags, 0, 0, ""))
 			sound := r.open(t, r.sides[0], family, []says{syn, synAck, ack, data})
-			sound.goesUnanswered(t, fmt.Sprintf("flags %#x in a flow", flags), segment(false, flags, 1, 1, ""))
-			if got := r.state(sound.n); !slices.Equal(got, []conntrack.State{conntrack.StateEstablished}) || !sound.say(t, data) {
+			sound.goesUnanswered(t, fmt.Sprintf("flags %#x in a flow", flags),
+				segment(false, flags, 1, 1, ""))
+			if got := r.state(sound.n); !slices.Equal(got, []conntrack.State{conntrack.StateEstablished}) ||
+				!sound.say(t, data) {
 				t.Errorf("IPv%d, flags %#x in a flow change it to %v", 4+2*family, flags, got)
 			}
 		}

@@ -20,7 +20,9 @@ func onPort(port string) string { return strings.Replace(text, "443", port, 1) }
 // allows asks whether a policy for that port is in force.
 func (r *running) allows(t *testing.T, port string) bool {
 	t.Helper()
-	x, err := r.Explain(t.Context(), api.Query{Interface: "eth0", Direction: "ingress", Protocol: "tcp", From: "203.0.113.9", To: ":" + port})
+	x, err := r.Explain(t.Context(),
+		api.Query{Interface: "eth0", Direction: "ingress", Protocol: "tcp", From: "203.0.113.9",
+			To: ":" + port})
 	must(t, err)
 	return x.Verdict == api.VerdictAccept
 }
@@ -49,16 +51,31 @@ func TestStartsWithWhatTheRecordSays(t *testing.T) {
 	}{
 		{"nothing kept", nil, "1", "1", false, false, false},
 		{"confirmed long ago", &state.Record{Confirmed: policyOf("2")}, "1", "1", false, false, false},
-		{"on trial", &state.Record{Confirmed: policyOf("2"), Trial: trial("1", now.In(time.Hour))}, "1", "1", true, false, false},
-		{"on trial, file edited", &state.Record{Confirmed: policyOf("2"), Trial: trial("3", now.In(time.Hour))}, "1", "3", true, false, true},
-		{"trial over", &state.Record{Confirmed: policyOf("2"), Trial: trial("1", past.In(time.Minute))}, "1", "2", false, true, true},
-		{"trial over, another boot", &state.Record{Confirmed: policyOf("2"), Trial: trial("1", otherBoot)}, "1", "2", false, true, true},
-		{"trial over, file edited", &state.Record{Confirmed: policyOf("2"), Trial: trial("3", past.In(time.Minute))}, "1", "2", false, true, true},
-		{"trial of what does not load", &state.Record{Confirmed: policyOf("2"), Trial: trial("70000", now.In(time.Hour))}, "1", "2", false, true, true},
-		{"rolled back", &state.Record{Confirmed: policyOf("2"), Rejected: &state.Rejected{Sum: policyOf("1").Sum}}, "1", "2", false, true, true},
-		{"rolled back, file edited", &state.Record{Confirmed: policyOf("2"), Rejected: &state.Rejected{Sum: policyOf("3").Sum}}, "1", "1", false, false, false},
-		{"of another file", &state.Record{File: "/another", Confirmed: policyOf("2"), Trial: trial("3", past.In(time.Minute))}, "1", "1", false, false, false},
-		{"trial over, file invalid", &state.Record{Confirmed: policyOf("2"), Trial: trial("1", past.In(time.Minute))}, "99999", "2", false, true, true},
+		{"on trial", &state.Record{Confirmed: policyOf("2"), Trial: trial("1", now.In(time.Hour))}, "1",
+			"1", true, false, false},
+		{"on trial, file edited", &state.Record{
+			Confirmed: policyOf("2"), Trial: trial("3", now.In(time.Hour))}, "1", "3", true, false, true},
+		{"trial over", &state.Record{Confirmed: policyOf("2"), Trial: trial("1", past.In(time.Minute))},
+			"1", "2", false, true, true},
+		{"trial over, another boot", &state.Record{
+			Confirmed: policyOf("2"), Trial: trial("1", otherBoot)}, "1", "2", false, true, true},
+		{"trial over, file edited", &state.Record{
+			Confirmed: policyOf("2"), Trial: trial("3", past.In(time.Minute))}, "1", "2", false, true, true},
+		{"trial of what does not load",
+			&state.Record{Confirmed: policyOf("2"), Trial: trial("70000", now.In(time.Hour))}, "1", "2",
+			false, true, true},
+		{"rolled back", &state.Record{
+			Confirmed: policyOf("2"), Rejected: &state.Rejected{Sum: policyOf("1").Sum}}, "1", "2", false,
+			true, true},
+		{"rolled back, file edited", &state.Record{
+			Confirmed: policyOf("2"), Rejected: &state.Rejected{Sum: policyOf("3").Sum}}, "1", "1", false,
+			false, false},
+		{"of another file", &state.Record{
+			File: "/another", Confirmed: policyOf("2"), Trial: trial("3", past.In(time.Minute))}, "1", "1",
+			false, false, false},
+		{"trial over, file invalid", &state.Record{
+			Confirmed: policyOf("2"), Trial: trial("1", past.In(time.Minute))}, "99999", "2", false, true,
+			true},
 	} {
 		t.Run(tc.what, func(t *testing.T) {
 			cfg, log := config(t, onPort(tc.file))
@@ -77,7 +94,8 @@ func TestStartsWithWhatTheRecordSays(t *testing.T) {
 			s, err := r.Status(t.Context())
 			must(t, err)
 			p := s.Policy
-			if (p.Trial != nil) != tc.onTrial || (p.RolledBack != nil) != tc.rolledBack || p.FileDiffers != tc.differs {
+			if (p.Trial != nil) != tc.onTrial || (p.RolledBack != nil) != tc.rolledBack ||
+				p.FileDiffers != tc.differs {
 				t.Errorf("status: trial %v, rolled back %v, differs %t", p.Trial, p.RolledBack, p.FileDiffers)
 			}
 			// What a crash would start with is the same.
@@ -86,7 +104,8 @@ func TestStartsWithWhatTheRecordSays(t *testing.T) {
 			if (kept != nil) != (tc.onTrial || tc.rolledBack) {
 				t.Errorf("kept: %+v", kept)
 			}
-			if kept != nil && (kept.File != cfg.PolicyFile || (kept.Trial != nil) != tc.onTrial || (kept.Rejected != nil) != tc.rolledBack) {
+			if kept != nil && (kept.File != cfg.PolicyFile || (kept.Trial != nil) != tc.onTrial ||
+				(kept.Rejected != nil) != tc.rolledBack) {
 				t.Errorf("kept: %+v", kept)
 			}
 			if tc.onTrial {
@@ -135,7 +154,8 @@ func TestNoTrialWithoutAPlaceToKeepIt(t *testing.T) {
 	if err != nil || reply.Generation != 2 || !r.allows(t, "2") {
 		t.Errorf("reload: %+v, %v", reply, err)
 	}
-	if s, err := r.Status(t.Context()); err != nil || s.State != api.StateRunning || s.Policy.Trial != nil {
+	if s, err := r.Status(t.Context()); err != nil || s.State != api.StateRunning ||
+		s.Policy.Trial != nil {
 		t.Errorf("status %+v, %v", s, err)
 	}
 
@@ -151,7 +171,8 @@ func TestNoTrialWithoutAPlaceToKeepIt(t *testing.T) {
 	if _, err := r.Confirm(t.Context(), api.EndTrialRequest{}); err == nil {
 		t.Error("confirmed what a restart would roll back")
 	}
-	if s, err := r.Status(t.Context()); err != nil || s.State != api.StateDegraded || s.Policy.Trial == nil {
+	if s, err := r.Status(t.Context()); err != nil || s.State != api.StateDegraded ||
+		s.Policy.Trial == nil {
 		t.Errorf("status %+v, %v", s, err)
 	}
 	must(t, os.RemoveAll(record))
@@ -231,11 +252,13 @@ func TestConfirmAndRollBackNeedATrial(t *testing.T) {
 		func() error { _, err := r.Confirm(t.Context(), api.EndTrialRequest{}); return err },
 		func() error { _, err := r.Rollback(t.Context(), api.EndTrialRequest{}); return err },
 	} {
-		if f := failureOf(t, end()); f.Kind != api.KindFailed || !strings.Contains(f.Message, "on trial") {
+		if f := failureOf(t, end()); f.Kind != api.KindFailed ||
+			!strings.Contains(f.Message, "on trial") {
 			t.Errorf("%+v", f)
 		}
 	}
-	for _, req := range []api.ReloadRequest{{Confirm: -1}, {Confirm: api.MaxTrial + 1}, {Confirm: 5, Revoke: true}} {
+	for _, req := range []api.ReloadRequest{
+		{Confirm: -1}, {Confirm: api.MaxTrial + 1}, {Confirm: 5, Revoke: true}} {
 		_, err := r.Reload(t.Context(), req)
 		if f := failureOf(t, err); f.Kind != api.KindUsage {
 			t.Errorf("%+v: %+v", req, f)

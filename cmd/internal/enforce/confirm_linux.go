@@ -114,7 +114,8 @@ func (e *Enforcer) watchDeadline() time.Duration {
 	if !waits || left > 0 {
 		return left
 	}
-	if _, err := e.rollBack("it was not confirmed in time"); err != nil && !errors.Is(err, errStopping) {
+	if _, err := e.rollBack("it was not confirmed in time"); err != nil &&
+		!errors.Is(err, errStopping) {
 		return deadlineRetry
 	}
 	return noDeadline

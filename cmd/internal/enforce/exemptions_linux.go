@@ -12,8 +12,10 @@ import (
 
 // unfiltered is what no rule of ours ever sees.
 var unfiltered = []api.Exemption{
-	{Name: "loopback", Kind: api.KindFailsafe, State: api.ExemptionAlways, In: "lo, the machine's traffic with its own addresses", Out: "the same"},
-	{Name: "arp", Kind: api.KindFailsafe, State: api.ExemptionAlways, In: "ARP and all else that is not IP", Out: "the same"},
+	{Name: "loopback", Kind: api.KindFailsafe, State: api.ExemptionAlways,
+		In: "lo, the machine's traffic with its own addresses", Out: "the same"},
+	{Name: "arp", Kind: api.KindFailsafe, State: api.ExemptionAlways,
+		In: "ARP and all else that is not IP", Out: "the same"},
 }
 
 // exemptions lists what passes whatever the rules say, and what could; the caller
@@ -25,7 +27,8 @@ func (e *Enforcer) exemptions() []api.Exemption {
 	counters, err := e.table.Counters()
 	missing := e.table.Facts().Missing
 	for _, f := range policy.Failsafes() {
-		x := api.Exemption{Name: f.String(), Kind: api.KindFailsafe, State: api.ExemptionOn, In: f.In(), Out: f.Out()}
+		x := api.Exemption{Name: f.String(), Kind: api.KindFailsafe, State: api.ExemptionOn, In: f.In(),
+			Out: f.Out()}
 		switch {
 		case s.CutFailsafes.Has(f):
 			x.State = api.ExemptionOff

@@ -56,7 +56,8 @@ const (
 var _ nfqueue.Queue = (*queue)(nil)
 
 // newQueue binds a queue.
-func newQueue(number uint16, bind func() (nfqueue.Queue, error), changed func(*queue, queueChange, error)) (*queue, error) {
+func newQueue(number uint16, bind func() (nfqueue.Queue, error),
+	changed func(*queue, queueChange, error)) (*queue, error) {
 	q := &queue{number: number, bind: bind, changed: changed, over: make(chan struct{})}
 	var err error
 	q.bound, err = bind()

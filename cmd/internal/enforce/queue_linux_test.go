@@ -34,8 +34,10 @@ func (q *frailQueue) Run(ctx context.Context) error {
 }
 
 func (q *frailQueue) Drain(context.Context) error { return q.Close() }
-func (q *frailQueue) Stats() nfqueue.Stats        { return nfqueue.Stats{Packets: 10, Heartbeats: 1} }
-func (q *frailQueue) Close() error                { q.once.Do(func() { close(q.over) }); return nil }
+func (q *frailQueue) Stats() nfqueue.Stats {
+	return nfqueue.Stats{Packets: 10, Heartbeats: 1}
+}
+func (q *frailQueue) Close() error { q.once.Do(func() { close(q.over) }); return nil }
 
 // binder makes frail queues, unless it has an error to return first.
 type binder struct {
@@ -79,7 +81,8 @@ func TestALostQueueIsBoundAgain(t *testing.T) {
 	go func() { ended <- q.Run(t.Context()) }()
 	for i := range 3 {
 		b.made[i].breaks <- nfqueue.ErrGone
-		if got := []queueChange{<-told, <-told}; !slices.Equal(got, []queueChange{queueLost, queueBound}) {
+		if got := []queueChange{<-told, <-told}; !slices.Equal(got,
+			[]queueChange{queueLost, queueBound}) {
 			t.Errorf("told %v", got)
 		}
 		select {
@@ -105,7 +108,8 @@ func TestAStolenQueueIsWaitedFor(t *testing.T) {
 	b.failing(&nfqueue.OwnedError{Queue: 7}, &nfqueue.OwnedError{Queue: 7})
 	before := q.Stats().Heartbeats
 	b.made[0].breaks <- nfqueue.ErrGone
-	if got := []queueChange{<-told, <-told}; !slices.Equal(got, []queueChange{queueLost, queueMissing}) {
+	if got := []queueChange{<-told, <-told}; !slices.Equal(got,
+		[]queueChange{queueLost, queueMissing}) {
 		t.Errorf("told %v", got)
 	}
 	if !errors.Is(q.unbindable(), nfqueue.ErrOwned) {

@@ -63,7 +63,8 @@ func (e *Enforcer) interfaces() []api.InterfaceStatus {
 	out := make([]api.InterfaceStatus, len(p.Interfaces))
 	for i := range p.Interfaces {
 		in := &p.Interfaces[i]
-		out[i] = api.InterfaceStatus{Device: in.Device, ID: explain.InterfaceID(p, in.Device), Mode: in.Mode.String(), Groups: in.Groups, Scope: in.Scope, Covered: []api.Device{}}
+		out[i] = api.InterfaceStatus{Device: in.Device, ID: explain.InterfaceID(p, in.Device),
+			Mode: in.Mode.String(), Groups: in.Groups, Scope: in.Scope, Covered: []api.Device{}}
 	}
 	devices := p.Devices()
 	st := e.engine.Flows().Stats()
@@ -133,8 +134,9 @@ func flowStatus(st conntrack.Stats) api.FlowStatus {
 	return api.FlowStatus{
 		Live: st.Flows, Max: st.MaxFlows, HalfOpen: st.HalfOpen, MaxHalfOpen: st.MaxHalfOpen,
 		Created: st.Inserted, Expired: st.Expired,
-		EvictedHalfOpen: st.EvictedHalfOpen, EvictedUnreplied: st.EvictedUnreplied, EvictedClosed: st.EvictedClosed,
-		Untracked: st.Untracked, MaxUntracked: st.MaxUntracked, EvictedUntracked: st.EvictedUntracked,
+		EvictedHalfOpen: st.EvictedHalfOpen, EvictedUnreplied: st.EvictedUnreplied,
+		EvictedClosed: st.EvictedClosed,
+		Untracked:     st.Untracked, MaxUntracked: st.MaxUntracked, EvictedUntracked: st.EvictedUntracked,
 		RefusedFull: st.RefusedFull, Revoked: st.Revoked,
 	}
 }
@@ -148,7 +150,8 @@ func verdicts(counts filter.Counts) []api.VerdictCount {
 		})
 	}
 	slices.SortFunc(out, func(a, b api.VerdictCount) int {
-		return cmp.Or(cmp.Compare(a.Verdict, b.Verdict), cmp.Compare(b.Packets, a.Packets), cmp.Compare(a.Reason, b.Reason))
+		return cmp.Or(cmp.Compare(a.Verdict, b.Verdict), cmp.Compare(b.Packets, a.Packets),
+			cmp.Compare(a.Reason, b.Reason))
 	})
 	return out
 }

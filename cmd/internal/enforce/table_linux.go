@@ -30,7 +30,8 @@ type tableState struct {
 func (e *Enforcer) repair() error {
 	t := &e.mu.rules
 	if err := e.table.Repair(t.plan); err != nil {
-		t.broken = fmt.Sprintf("table inet %s was damaged and could not be repaired: %v", nft.TableName, err)
+		t.broken = fmt.Sprintf("table inet %s was damaged and could not be repaired: %v", nft.TableName,
+			err)
 		return err
 	}
 	t.broken = ""
@@ -59,7 +60,9 @@ func (e *Enforcer) closeOrReset() error {
 
 // WatchTable is the task that hears of every change of the table by others and
 // repairs it at once. It returns when ctx ends.
-func (e *Enforcer) WatchTable(ctx context.Context) error { return e.table.Watch(ctx, e.tableChanged) }
+func (e *Enforcer) WatchTable(ctx context.Context) error {
+	return e.table.Watch(ctx, e.tableChanged)
+}
 
 // tableChanged repairs the table that somebody else altered or removed.
 func (e *Enforcer) tableChanged(c nft.Change) {
@@ -87,7 +90,8 @@ func (e *Enforcer) damaged(c nft.Change) (tripped bool) {
 		err = e.closeOrReset()
 	}
 	if t.breaker.tripped && !before {
-		e.log.Error("another program damages the table again and again: the devices are closed until it stops",
+		e.log.Error("another program damages the table again and again: the devices are closed until "+
+			"it stops",
 			"pid", c.PID, "process", c.Process)
 	}
 	t.others.note(api.Interference{What: c.Err.Error(), PID: c.PID, Process: c.Process, Port: c.Port})

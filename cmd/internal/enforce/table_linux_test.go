@@ -113,7 +113,8 @@ func TestAFailedRepairIsTriedAgain(t *testing.T) {
 		t.Error("a broken table does not degrade")
 	}
 	go e.RepairTable(t.Context())
-	for deadline := time.Now().Add(10 * time.Second); len(e.Degraded()) > 0; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(10 * time.Second); len(e.Degraded()) > 0; time.Sleep(
+		time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("the table is not repaired: %q", e.Degraded())
 		}
@@ -134,7 +135,8 @@ func TestInterferenceIsBounded(t *testing.T) {
 	if len(l) != mostInterferences {
 		t.Fatalf("%d entries, want %d", len(l), mostInterferences)
 	}
-	if first := l[0]; first.What != "the same" || first.Count != 3*mostInterferences || first.PID != 3*mostInterferences-1 {
+	if first := l[0]; first.What != "the same" || first.Count != 3*mostInterferences ||
+		first.PID != 3*mostInterferences-1 {
 		t.Errorf("the latest: %+v", first)
 	}
 }

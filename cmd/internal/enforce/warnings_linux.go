@@ -18,7 +18,9 @@ func slaves(p *policy.Policy, facts links.Snapshot) []string {
 			continue
 		}
 		if _, managed := devices.Match(l.Name); managed {
-			out = append(out, fmt.Sprintf("%s belongs to %s (%s): its packets appear on %s, manage that instead", l.Name, m.Name, m.Kind, m.Name))
+			out = append(out, fmt.Sprintf(
+				"%s belongs to %s (%s): its packets appear on %s, manage that instead", l.Name, m.Name, m.Kind,
+				m.Name))
 		}
 	}
 	return out
@@ -58,7 +60,8 @@ func absent(p *policy.Policy, facts links.Snapshot) policy.Problems {
 	}
 	return policy.Problems{{
 		Pos: policy.Pos{File: out[0].Pos.File}, Field: "device", Severity: policy.SeverityNotice,
-		Message: fmt.Sprintf("no devices %s and %d others exist now; each is covered as soon as it appears",
+		Message: fmt.Sprintf("no devices %s and %d others exist now; each is covered as soon as it "+
+			"appears",
 			strings.Join(names[:maxAbsent], ", "), len(names)-maxAbsent),
 	}}
 }
@@ -76,8 +79,9 @@ func mistaken(p *policy.Policy, facts links.Snapshot) policy.Problems {
 			if device, ours := facts.Device(a); ours {
 				out = append(out, policy.Problem{
 					Pos: in.Pos, Field: "addresses", Severity: policy.SeverityWarning,
-					Message: fmt.Sprintf("%s is this machine's own address on %s, not one of the guest behind %s", a, device, in.Device),
-					Hint:    "list the addresses of the guest",
+					Message: fmt.Sprintf("%s is this machine's own address on %s, not one of the guest behind %s",
+						a, device, in.Device),
+					Hint: "list the addresses of the guest",
 				})
 			}
 		}
@@ -91,7 +95,8 @@ func (e *Enforcer) fixed(p *policy.Policy) policy.Problems {
 	warn := func(key string, have, want any) {
 		out = append(out, policy.Problem{
 			Pos: policy.Pos{File: e.cfg.File.Path}, Field: key, Severity: policy.SeverityWarning,
-			Message: fmt.Sprintf("settings.%s stays %v until the daemon is started anew (the file says %v)", key, have, want),
+			Message: fmt.Sprintf("settings.%s stays %v until the daemon is started anew (the file says %v)",
+				key, have, want),
 		})
 	}
 	have, want := e.queues, newQueueRange(p.Settings, e.cfg.Driver)

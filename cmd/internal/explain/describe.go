@@ -13,7 +13,8 @@ import (
 
 // Run answers a question under a ruleset; q and full are what [Parse] made of it.
 // flows may be nil: then no flow is live.
-func Run(rs *filter.Ruleset, flows *conntrack.Table, now conntrack.Time, q filter.Query, full api.Query) api.Explanation {
+func Run(rs *filter.Ruleset, flows *conntrack.Table, now conntrack.Time, q filter.Query,
+	full api.Query) api.Explanation {
 	x := ask(rs, flows, now, &q)
 	full.Segment = segmentName(q.Flags)
 	doc := api.Explanation{
@@ -42,7 +43,8 @@ func Run(rs *filter.Ruleset, flows *conntrack.Table, now conntrack.Time, q filte
 		doc.Flow.Clause = doc.Tracking.Clause
 	}
 	for _, g := range x.Groups {
-		doc.Groups = append(doc.Groups, api.GroupTried{Name: g.Name, ID: ids.Group(g.Name), Rules: g.Rules, Permits: g.Permits})
+		doc.Groups = append(doc.Groups,
+			api.GroupTried{Name: g.Name, ID: ids.Group(g.Name), Rules: g.Rules, Permits: g.Permits})
 	}
 	if x.Rule != nil {
 		doc.Rule = Rule(ids, *x.Rule)
@@ -53,7 +55,8 @@ func Run(rs *filter.Ruleset, flows *conntrack.Table, now conntrack.Time, q filte
 	doc.Code = string(x.Code)
 	doc.Detail = detail(x)
 	if x.Unasked != policy.NoExemption {
-		doc.Detail += fmt.Sprintf("; it comes from an exempt service (%s), but answers no question that was asked", x.Unasked)
+		doc.Detail += fmt.Sprintf("; it comes from an exempt service (%s), but answers no question "+
+			"that was asked", x.Unasked)
 	}
 	doc.Reply = &api.Reply{
 		Direction:   x.Direction.Reverse().String(),
@@ -71,7 +74,8 @@ func Run(rs *filter.Ruleset, flows *conntrack.Table, now conntrack.Time, q filte
 // ask puts the question. A TCP question that names no segment is about the
 // live connection with these addresses and ports if there is one: its own
 // packets are no SYNs.
-func ask(rs *filter.Ruleset, flows *conntrack.Table, now conntrack.Time, q *filter.Query) filter.Explanation {
+func ask(rs *filter.Ruleset, flows *conntrack.Table, now conntrack.Time,
+	q *filter.Query) filter.Explanation {
 	if q.Protocol != conntrack.ProtoTCP || q.Flags != 0 {
 		return filter.Explain(rs, flows, now, *q)
 	}
@@ -103,13 +107,15 @@ func detail(x filter.Explanation) string {
 	case filter.ReasonRelated:
 		return "it is an ICMP error about a live flow"
 	case filter.ReasonFailsafe:
-		return fmt.Sprintf("it is a failsafe of the machine (%s), which passes whatever the rules say", x.Failsafe)
+		return fmt.Sprintf("it is a failsafe of the machine (%s), which passes whatever the rules say",
+			x.Failsafe)
 	case filter.ReasonExemptResolvers, filter.ReasonExemptMetadata, filter.ReasonExemptTime:
 		what := "a question to a service that the policy exempts"
 		if x.Direction == conntrack.Ingress {
 			what = "an answer of a service that the policy exempts"
 		}
-		return fmt.Sprintf("exempt: %s: it is %s, which passes whatever the rules say", x.Verdict.Reason.Exemption(), what)
+		return fmt.Sprintf("exempt: %s: it is %s, which passes whatever the rules say",
+			x.Verdict.Reason.Exemption(), what)
 	case filter.ReasonNoRule:
 		if x.Code == filter.CodeNoRules {
 			return fmt.Sprintf("no attached group has any %s rule", x.Direction)

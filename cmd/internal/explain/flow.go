@@ -22,8 +22,9 @@ func Flow(device string, f conntrack.FlowInfo, now conntrack.Time) api.Flow {
 		Tracked:   !f.Untracked,
 		Age:       seconds(now.Sub(f.Created)),
 		Expires:   seconds(f.Expires.Sub(now)),
-		Packets:   api.Traffic{Ingress: uint64(f.Packets[conntrack.Ingress]), Egress: uint64(f.Packets[conntrack.Egress])},
-		Bytes:     api.Traffic{Ingress: f.Bytes[conntrack.Ingress], Egress: f.Bytes[conntrack.Egress]},
+		Packets: api.Traffic{Ingress: uint64(f.Packets[conntrack.Ingress]),
+			Egress: uint64(f.Packets[conntrack.Egress])},
+		Bytes: api.Traffic{Ingress: f.Bytes[conntrack.Ingress], Egress: f.Bytes[conntrack.Egress]},
 	}
 	switch {
 	case proto.HasPorts():

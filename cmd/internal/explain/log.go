@@ -24,8 +24,11 @@ const unreadable = "packet"
 
 // SelectVerdicts understands a query for verdicts. Errors match [ErrQuestion].
 func SelectVerdicts(q api.LogQuery) (filter.Selection, error) {
-	s := filter.Selection{Reasons: filter.Everything, Device: q.Interface, Group: q.Group, Protocol: -1, Port: -1}
-	wrong := func(err error) (filter.Selection, error) { return s, fmt.Errorf("%w: %w", ErrQuestion, err) }
+	s := filter.Selection{Reasons: filter.Everything, Device: q.Interface, Group: q.Group,
+		Protocol: -1, Port: -1}
+	wrong := func(err error) (filter.Selection, error) {
+		return s, fmt.Errorf("%w: %w", ErrQuestion, err)
+	}
 	switch q.Verdict {
 	case "":
 	case api.VerdictDrop:
@@ -33,7 +36,8 @@ func SelectVerdicts(q api.LogQuery) (filter.Selection, error) {
 	case api.VerdictAccept:
 		s.Reasons &^= filter.Dropping
 	default:
-		return wrong(fmt.Errorf("verdict %q is neither %s nor %s", q.Verdict, api.VerdictAccept, api.VerdictDrop))
+		return wrong(fmt.Errorf("verdict %q is neither %s nor %s", q.Verdict, api.VerdictAccept,
+			api.VerdictDrop))
 	}
 	if len(q.Reasons) > 0 {
 		var named filter.ReasonSet
@@ -137,7 +141,8 @@ func (w *Recorder) Record(r *filter.Record, at time.Time) api.LogRecord {
 		doc.TCPFlags = flagNames(r.Flags)
 		fallthrough
 	case packet.KindUDP:
-		doc.From, doc.To = netip.AddrPortFrom(from, fromPort).String(), netip.AddrPortFrom(to, toPort).String()
+		doc.From, doc.To = netip.AddrPortFrom(from, fromPort).String(),
+			netip.AddrPortFrom(to, toPort).String()
 	case packet.KindICMP, packet.KindICMPv6:
 		doc.ICMPType, doc.ICMPCode = &r.ICMPType, &r.ICMPCode
 	}
@@ -162,7 +167,8 @@ func flagNames(f conntrack.TCPFlags) []string {
 	for _, flag := range []struct {
 		bit  conntrack.TCPFlags
 		name string
-	}{{conntrack.SYN, "syn"}, {conntrack.ACK, "ack"}, {conntrack.FIN, "fin"}, {conntrack.RST, "rst"}, {conntrack.PSH, "psh"}} {
+	}{{conntrack.SYN, "syn"}, {conntrack.ACK, "ack"}, {conntrack.FIN, "fin"}, {conntrack.RST, "rst"},
+		{conntrack.PSH, "psh"}} {
 		if f&flag.bit != 0 {
 			out = append(out, flag.name)
 		}

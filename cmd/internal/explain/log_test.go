@@ -22,15 +22,30 @@ func TestSelectVerdicts(t *testing.T) {
 		q        api.LogQuery
 		has, not []filter.Reason
 	}{
-		{api.LogQuery{}, []filter.Reason{filter.ReasonNoRule, filter.FaultReason(packet.FaultVersion)}, []filter.Reason{filter.ReasonRule, filter.ReasonFlow, filter.ReasonExemptTime}},
-		{api.LogQuery{Follow: true}, []filter.Reason{filter.ReasonNoRule, filter.ReasonRule}, []filter.Reason{filter.ReasonFlow, filter.ReasonRelated, filter.ReasonExemptTime}},
-		{api.LogQuery{Follow: true, Established: true}, []filter.Reason{filter.ReasonNoRule, filter.ReasonRule, filter.ReasonFlow, filter.ReasonRelated, filter.ReasonExemptTime}, nil},
-		{api.LogQuery{Follow: true, Verdict: "accept"}, []filter.Reason{filter.ReasonRule, filter.ReasonFailsafe}, []filter.Reason{filter.ReasonNoRule, filter.ReasonFlow}},
-		{api.LogQuery{Follow: true, Verdict: "drop", Established: true}, []filter.Reason{filter.ReasonNoRule, filter.ReasonTableFull}, []filter.Reason{filter.ReasonRule, filter.ReasonFlow}},
-		{api.LogQuery{Follow: true, Reasons: []string{"exempt-metadata"}}, []filter.Reason{filter.ReasonExemptMetadata}, []filter.Reason{filter.ReasonExemptTime}},
-		{api.LogQuery{Follow: true, Reasons: []string{"flow", "no-rule"}}, []filter.Reason{filter.ReasonFlow, filter.ReasonNoRule}, []filter.Reason{filter.ReasonRule, filter.ReasonNotAFlow}},
-		{api.LogQuery{Reasons: []string{"packet"}}, []filter.Reason{filter.FaultReason(packet.FaultTruncated), filter.FaultReason(packet.FaultUDPLength)}, []filter.Reason{filter.ReasonNoRule}},
-		{api.LogQuery{Reasons: []string{"packet: truncated"}}, []filter.Reason{filter.FaultReason(packet.FaultTruncated)}, []filter.Reason{filter.FaultReason(packet.FaultUDPLength)}},
+		{api.LogQuery{}, []filter.Reason{filter.ReasonNoRule, filter.FaultReason(packet.FaultVersion)},
+			[]filter.Reason{filter.ReasonRule, filter.ReasonFlow, filter.ReasonExemptTime}},
+		{api.LogQuery{Follow: true}, []filter.Reason{filter.ReasonNoRule, filter.ReasonRule},
+			[]filter.Reason{filter.ReasonFlow, filter.ReasonRelated, filter.ReasonExemptTime}},
+		{api.LogQuery{Follow: true, Established: true},
+			[]filter.Reason{filter.ReasonNoRule, filter.ReasonRule, filter.ReasonFlow, filter.ReasonRelated,
+				filter.ReasonExemptTime}, nil},
+		{api.LogQuery{Follow: true, Verdict: "accept"},
+			[]filter.Reason{filter.ReasonRule, filter.ReasonFailsafe},
+			[]filter.Reason{filter.ReasonNoRule, filter.ReasonFlow}},
+		{api.LogQuery{Follow: true, Verdict: "drop", Established: true},
+			[]filter.Reason{filter.ReasonNoRule, filter.ReasonTableFull},
+			[]filter.Reason{filter.ReasonRule, filter.ReasonFlow}},
+		{api.LogQuery{Follow: true, Reasons: []string{"exempt-metadata"}},
+			[]filter.Reason{filter.ReasonExemptMetadata}, []filter.Reason{filter.ReasonExemptTime}},
+		{api.LogQuery{Follow: true, Reasons: []string{"flow", "no-rule"}},
+			[]filter.Reason{filter.ReasonFlow, filter.ReasonNoRule},
+			[]filter.Reason{filter.ReasonRule, filter.ReasonNotAFlow}},
+		{api.LogQuery{Reasons: []string{"packet"}},
+			[]filter.Reason{filter.FaultReason(packet.FaultTruncated),
+				filter.FaultReason(packet.FaultUDPLength)}, []filter.Reason{filter.ReasonNoRule}},
+		{api.LogQuery{Reasons: []string{"packet: truncated"}},
+			[]filter.Reason{filter.FaultReason(packet.FaultTruncated)},
+			[]filter.Reason{filter.FaultReason(packet.FaultUDPLength)}},
 	} {
 		s, err := SelectVerdicts(c.q)
 		if err != nil {
@@ -49,18 +64,23 @@ func TestSelectVerdicts(t *testing.T) {
 		}
 	}
 	for _, q := range []api.LogQuery{
-		{Verdict: "maybe"}, {Reasons: []string{"rain"}}, {Reasons: []string{"none"}}, {Verdict: "accept"}, {Reasons: []string{"rule"}},
-		{Follow: true, Verdict: "drop", Reasons: []string{"rule"}}, {Reasons: []string{"exempt-time"}}, {Protocol: "carrier-pigeon"}, {Address: "here"}, {Rate: -1}, {Limit: -1},
+		{Verdict: "maybe"}, {Reasons: []string{"rain"}}, {Reasons: []string{"none"}}, {Verdict: "accept"},
+		{Reasons: []string{"rule"}},
+		{Follow: true, Verdict: "drop", Reasons: []string{"rule"}}, {Reasons: []string{"exempt-time"}},
+		{Protocol: "carrier-pigeon"}, {Address: "here"}, {Rate: -1}, {Limit: -1},
 	} {
 		if _, err := SelectVerdicts(q); !errors.Is(err, ErrQuestion) {
 			t.Errorf("%+v: %v, want ErrQuestion", q, err)
 		}
 	}
-	s, err := SelectVerdicts(api.LogQuery{Address: "192.0.2.1", Protocol: "udp", Port: 53, Interface: "eth*", Group: "web"})
-	if err != nil || s.Prefix != netip.MustParsePrefix("192.0.2.1/32") || s.Protocol != 17 || s.Port != 53 || s.Device != "eth*" || s.Group != "web" {
+	s, err := SelectVerdicts(api.LogQuery{
+		Address: "192.0.2.1", Protocol: "udp", Port: 53, Interface: "eth*", Group: "web"})
+	if err != nil || s.Prefix != netip.MustParsePrefix("192.0.2.1/32") || s.Protocol != 17 ||
+		s.Port != 53 || s.Device != "eth*" || s.Group != "web" {
 		t.Errorf("%+v, %v", s, err)
 	}
-	if names := ReasonNames(); !slices.Contains(names, "no-rule") || !slices.Contains(names, "packet") || slices.Contains(names, "none") {
+	if names := ReasonNames(); !slices.Contains(names, "no-rule") ||
+		!slices.Contains(names, "packet") || slices.Contains(names, "none") {
 		t.Errorf("names of reasons: %v", names)
 	}
 }
@@ -87,7 +107,8 @@ interfaces:
 	defer watcher.Close()
 	syn := func(port byte) []byte {
 		b := make([]byte, 40)
-		copy(b, []byte{0x45, 0, 0, 40, 0, 0, 0, 0, 64, conntrack.ProtoTCP, 0, 0, 192, 0, 2, 9, 192, 0, 2, 1, 0x9c, 0x40, 1, port, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, byte(conntrack.SYN)})
+		copy(b, []byte{0x45, 0, 0, 40, 0, 0, 0, 0, 64, conntrack.ProtoTCP, 0, 0, 192, 0, 2, 9, 192, 0, 2,
+			1, 0x9c, 0x40, 1, port, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, byte(conntrack.SYN)})
 		return b
 	}
 	out := syn(0xbb)
@@ -108,21 +129,26 @@ interfaces:
 	}
 	at := time.Unix(1700000000, 0)
 	scribe := NewRecorder(rs)
-	pass, drop, fault, leaves := scribe.Record(&records[0], at), scribe.Record(&records[1], at), scribe.Record(&records[2], at), scribe.Record(&records[3], at)
-	if pass.Verdict != "accept" || pass.From != "192.0.2.9:40000" || pass.To != "192.0.2.1:443" || pass.Rule == nil || pass.Rule.Group != "web" ||
+	pass, drop, fault, leaves := scribe.Record(&records[0], at), scribe.Record(&records[1], at),
+		scribe.Record(&records[2], at), scribe.Record(&records[3], at)
+	if pass.Verdict != "accept" || pass.From != "192.0.2.9:40000" || pass.To != "192.0.2.1:443" ||
+		pass.Rule == nil || pass.Rule.Group != "web" ||
 		pass.Direction != "ingress" || strings.Join(pass.TCPFlags, " ") != "syn" || !pass.Time.Equal(at) {
 		t.Errorf("passed: %+v", pass)
 	}
 	if drop.Verdict != "drop" || drop.Reason != "no-rule" || drop.Rule != nil {
 		t.Errorf("dropped: %+v", drop)
 	}
-	if fault.Verdict != "drop" || fault.Reason != "packet: truncated" || fault.Interface != "eth0" || fault.From != "" || fault.Direction != "" {
+	if fault.Verdict != "drop" || fault.Reason != "packet: truncated" || fault.Interface != "eth0" ||
+		fault.From != "" || fault.Direction != "" {
 		t.Errorf("unreadable: %+v", fault)
 	}
-	if leaves.Direction != "egress" || leaves.From != "192.0.2.1:40000" || leaves.To != "192.0.2.9:443" {
+	if leaves.Direction != "egress" || leaves.From != "192.0.2.1:40000" ||
+		leaves.To != "192.0.2.9:443" {
 		t.Errorf("dropped on its way out: %+v", leaves)
 	}
-	if n := Nearest(rs, &records[1]); n == nil || n.Rule.Index != 0 || len(n.Fields) != 1 || n.Fields[0] != (api.Difference{Field: "port", Want: "443", Got: "444"}) {
+	if n := Nearest(rs, &records[1]); n == nil || n.Rule.Index != 0 || len(n.Fields) != 1 ||
+		n.Fields[0] != (api.Difference{Field: "port", Want: "443", Got: "444"}) {
 		t.Errorf("nearest to the drop: %+v", n)
 	}
 	for _, i := range []int{0, 2, 3} {
@@ -131,7 +157,8 @@ interfaces:
 		}
 	}
 	// Once a rule permits what was dropped, no other one came nearest.
-	pol.Groups[0].Ingress = append(pol.Groups[0].Ingress, policy.Rule{Protocol: policy.TCP, From: 444, To: 444, Peer: pol.Groups[0].Ingress[0].Peer})
+	pol.Groups[0].Ingress = append(pol.Groups[0].Ingress,
+		policy.Rule{Protocol: policy.TCP, From: 444, To: 444, Peer: pol.Groups[0].Ingress[0].Peer})
 	if n := Nearest(filter.Compile(pol, nil).WithLinks(links), &records[1]); n != nil {
 		t.Errorf("nearest to what is permitted now: %+v", n)
 	}

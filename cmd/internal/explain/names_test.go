@@ -65,10 +65,12 @@ func TestUnknownIDs(t *testing.T) {
 		{api.FlowQuery{Group: other.Group("a/b")}, policy.GroupNotFound, ""},
 		{api.FlowQuery{Group: "sg-a/b"}, policy.MalformedGroupID, "sg- and 17 digits of 0-9 and a-f"},
 		{api.FlowQuery{Rule: "nope/ingress/0"}, policy.GroupNotFound, ""},
-		{api.FlowQuery{Rule: crowdIDs.Rule("a/b", policy.Ingress, policy.RuleID{})}, policy.RuleNotFound, ""},
+		{api.FlowQuery{Rule: crowdIDs.Rule("a/b", policy.Ingress, policy.RuleID{})}, policy.RuleNotFound,
+			""},
 		{api.FlowQuery{Rule: "sgr-0"}, policy.MalformedRuleID, "sgr- and 17 digits of 0-9 and a-f"},
 		{api.FlowQuery{Interface: other.Interface("eth0")}, policy.InterfaceNotFound, ""},
-		{api.FlowQuery{Interface: "eni-0123456789abcdefg"}, policy.MalformedInterfaceID, "eni- and 17 digits of 0-9 and a-f"},
+		{api.FlowQuery{Interface: "eni-0123456789abcdefg"}, policy.MalformedInterfaceID,
+			"eni- and 17 digits of 0-9 and a-f"},
 	} {
 		_, err := Select(tc.q, c.rs)
 		problem, _ := errors.AsType[policy.Problem](err)
@@ -90,7 +92,8 @@ func TestDocumentsHaveIDs(t *testing.T) {
 		if s.Has(&f) {
 			found++
 			doc := s.Flow(&f, 0)
-			if doc.InterfaceID != crowdIDs.Interface("eth0") || doc.Rule.GroupID != crowdIDs.Group("a/b") || doc.Rule.ID != ruleIDOf(t, c, "udp 53 0.0.0.0/0") {
+			if doc.InterfaceID != crowdIDs.Interface("eth0") || doc.Rule.GroupID != crowdIDs.Group("a/b") ||
+				doc.Rule.ID != ruleIDOf(t, c, "udp 53 0.0.0.0/0") {
 				t.Errorf("%+v, rule %+v", doc, doc.Rule)
 			}
 		}

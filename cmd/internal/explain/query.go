@@ -43,9 +43,11 @@ const (
 //   - ICMP type and code: an echo request.
 //
 // It returns the question with these filled in, and notices about them.
-func Parse(in api.Query, p *policy.Policy, facts member.Facts) (filter.Query, api.Query, []string, error) {
+func Parse(in api.Query, p *policy.Policy, facts member.Facts) (filter.Query, api.Query, []string,
+	error) {
 	j := job{in: in, policy: p, facts: facts}
-	for _, step := range []func() error{j.device, j.protocol, j.endpoints, j.direction, j.ownSide, j.ports, j.segment, j.icmp} {
+	for _, step := range []func() error{
+		j.device, j.protocol, j.endpoints, j.direction, j.ownSide, j.ports, j.segment, j.icmp} {
 		if err := step(); err != nil {
 			return filter.Query{}, in, nil, fmt.Errorf("%w: %w", ErrQuestion, err)
 		}
@@ -205,7 +207,8 @@ func (j *job) ownSide() error {
 	if own.IsValid() {
 		if len(j.own) > 0 && !slices.Contains(j.own, *own) && !j.checked && routable(*own) {
 			j.q.Hook = filter.HookForward
-			j.notices = append(j.notices, fmt.Sprintf("%s is not an address of %s: explained as a forwarded packet would be", *own, j.q.Device))
+			j.notices = append(j.notices, fmt.Sprintf(
+				"%s is not an address of %s: explained as a forwarded packet would be", *own, j.q.Device))
 		}
 		return nil
 	}
@@ -217,7 +220,8 @@ func (j *job) ownSide() error {
 	if peer.Is4() {
 		*own = netip.IPv4Unspecified()
 	}
-	notice := fmt.Sprintf("no address of %s is known: %s stands for it, rules do not look at it", j.q.Device, *own)
+	notice := fmt.Sprintf("no address of %s is known: %s stands for it, rules do not look at it",
+		j.q.Device, *own)
 	if j.checked {
 		notice = fmt.Sprintf("%s has no address of this family: %s stands for it", j.q.Device, *own)
 	}
@@ -233,7 +237,8 @@ func routable(a netip.Addr) bool {
 func (j *job) ports() error {
 	if policy.Protocol(j.q.Protocol).HasPorts() {
 		if !j.to.hasPort {
-			return fmt.Errorf("to: %s needs a destination port, such as %s", policy.Protocol(j.q.Protocol), netip.AddrPortFrom(j.to.addr, 443))
+			return fmt.Errorf("to: %s needs a destination port, such as %s", policy.Protocol(j.q.Protocol),
+				netip.AddrPortFrom(j.to.addr, 443))
 		}
 	} else if j.from.hasPort || j.to.hasPort {
 		return fmt.Errorf("protocol %s has no ports", policy.Protocol(j.q.Protocol))
@@ -271,7 +276,8 @@ func (j *job) segment() error {
 	}
 	flags, ok := segments[j.in.Segment]
 	if !ok {
-		return fmt.Errorf("segment %q is none of %s", j.in.Segment, strings.Join(slices.Sorted(maps.Keys(segments)), ", "))
+		return fmt.Errorf("segment %q is none of %s", j.in.Segment,
+			strings.Join(slices.Sorted(maps.Keys(segments)), ", "))
 	}
 	j.q.Flags = flags
 	return nil
@@ -286,7 +292,8 @@ func (j *job) icmp() error {
 		return nil
 	}
 	if (proto == policy.ICMP) != j.q.Src.Is4() {
-		j.notices = append(j.notices, "icmp belongs to IPv4 and icmpv6 to IPv6: other rules than those for all protocols cannot match")
+		j.notices = append(j.notices, "icmp belongs to IPv4 and icmpv6 to IPv6: other rules than those "+
+			"for all protocols cannot match")
 	}
 	j.q.ICMPType = echoRequest4
 	if proto == policy.ICMPv6 {

@@ -48,7 +48,8 @@ func load(t *testing.T, s string) *policy.Policy {
 }
 
 var facts = member.Facts{Links: []member.Link{
-	{Name: "eth0", Index: 2, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}},
+	{Name: "eth0", Index: 2, Addresses: []netip.Addr{
+		netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}},
 	{Name: "veth7", Index: 3},
 }}
 
@@ -65,42 +66,54 @@ func TestParseFillsIn(t *testing.T) {
 	}{
 		{"interface, own address",
 			api.Query{Direction: "ingress", Protocol: "tcp", From: "198.51.100.9", To: ":443"},
-			api.Query{Interface: "eth0", Direction: "ingress", Protocol: "tcp", From: "198.51.100.9:0", To: "192.0.2.1:443"}, 0},
+			api.Query{Interface: "eth0", Direction: "ingress", Protocol: "tcp", From: "198.51.100.9:0",
+				To: "192.0.2.1:443"}, 0},
 		{"own address of the peer's family",
 			api.Query{Direction: "ingress", Protocol: "TCP", From: "[2001:db8:9::9]:50000", To: ":443"},
-			api.Query{Interface: "eth0", Direction: "ingress", Protocol: "tcp", From: "[2001:db8:9::9]:50000", To: "[2001:db8::1]:443"}, 0},
+			api.Query{Interface: "eth0", Direction: "ingress", Protocol: "tcp",
+				From: "[2001:db8:9::9]:50000", To: "[2001:db8::1]:443"}, 0},
 		{"direction from an own destination",
 			api.Query{Protocol: "udp", From: "198.51.100.9", To: "192.0.2.1:5000"},
-			api.Query{Interface: "eth0", Direction: "ingress", Protocol: "udp", From: "198.51.100.9:0", To: "192.0.2.1:5000"}, 0},
+			api.Query{Interface: "eth0", Direction: "ingress", Protocol: "udp", From: "198.51.100.9:0",
+				To: "192.0.2.1:5000"}, 0},
 		{"direction from an own source",
 			api.Query{Protocol: "udp", From: "192.0.2.1:53", To: "198.51.100.9:5000"},
-			api.Query{Interface: "eth0", Direction: "egress", Protocol: "udp", From: "192.0.2.1:53", To: "198.51.100.9:5000"}, 0},
+			api.Query{Interface: "eth0", Direction: "egress", Protocol: "udp", From: "192.0.2.1:53",
+				To: "198.51.100.9:5000"}, 0},
 		{"direction from a destination without address",
 			api.Query{Protocol: "tcp", From: "198.51.100.9", To: ":443"},
 			api.Query{Interface: "eth0", Direction: "ingress", Protocol: "tcp", From: "198.51.100.9:0", To: "192.0.2.1:443"}, 0},
 		{"direction from a source without address",
 			api.Query{Protocol: "47", To: "198.51.100.9"},
-			api.Query{Interface: "eth0", Direction: "egress", Protocol: "47", From: "192.0.2.1", To: "198.51.100.9"}, 0},
+			api.Query{Interface: "eth0", Direction: "egress", Protocol: "47", From: "192.0.2.1",
+				To: "198.51.100.9"}, 0},
 		{"multicast is not forwarded",
 			api.Query{Direction: "ingress", Protocol: "udp", From: "198.51.100.9", To: "224.0.0.251:5353"},
-			api.Query{Interface: "eth0", Direction: "ingress", Protocol: "udp", From: "198.51.100.9:0", To: "224.0.0.251:5353"}, 0},
+			api.Query{Interface: "eth0", Direction: "ingress", Protocol: "udp", From: "198.51.100.9:0",
+				To: "224.0.0.251:5353"}, 0},
 		{"forwarded packet",
 			api.Query{Direction: "ingress", Protocol: "tcp", From: "198.51.100.9", To: "10.1.1.1:443"},
-			api.Query{Interface: "eth0", Direction: "ingress", Protocol: "tcp", From: "198.51.100.9:0", To: "10.1.1.1:443"}, 1},
+			api.Query{Interface: "eth0", Direction: "ingress", Protocol: "tcp", From: "198.51.100.9:0",
+				To: "10.1.1.1:443"}, 1},
 		{"device without addresses",
 			api.Query{Interface: "nope0", Direction: "egress", Protocol: "47", To: "198.51.100.9"},
-			api.Query{Interface: "nope0", Direction: "egress", Protocol: "47", From: "0.0.0.0", To: "198.51.100.9"}, 1},
+			api.Query{Interface: "nope0", Direction: "egress", Protocol: "47", From: "0.0.0.0",
+				To: "198.51.100.9"}, 1},
 		{"echo request",
 			api.Query{Direction: "ingress", Protocol: "icmp", From: "198.51.100.9"},
-			api.Query{Interface: "eth0", Direction: "ingress", Protocol: "icmp", From: "198.51.100.9", To: "192.0.2.1",
+			api.Query{Interface: "eth0", Direction: "ingress", Protocol: "icmp", From: "198.51.100.9",
+				To:       "192.0.2.1",
 				ICMPType: u8(8), ICMPCode: u8(0), ICMPID: u16(0)}, 0},
 		{"echo request of IPv6",
 			api.Query{Direction: "ingress", Protocol: "icmpv6", From: "2001:db8:9::9", ICMPID: u16(7)},
-			api.Query{Interface: "eth0", Direction: "ingress", Protocol: "icmpv6", From: "2001:db8:9::9", To: "2001:db8::1",
+			api.Query{Interface: "eth0", Direction: "ingress", Protocol: "icmpv6", From: "2001:db8:9::9",
+				To:       "2001:db8::1",
 				ICMPType: u8(128), ICMPCode: u8(0), ICMPID: u16(7)}, 0},
 		{"ICMP of the other family",
-			api.Query{Direction: "ingress", Protocol: "icmp", From: "2001:db8:9::9", ICMPType: u8(3), ICMPCode: u8(4)},
-			api.Query{Interface: "eth0", Direction: "ingress", Protocol: "icmp", From: "2001:db8:9::9", To: "2001:db8::1",
+			api.Query{Direction: "ingress", Protocol: "icmp", From: "2001:db8:9::9", ICMPType: u8(3),
+				ICMPCode: u8(4)},
+			api.Query{Interface: "eth0", Direction: "ingress", Protocol: "icmp", From: "2001:db8:9::9",
+				To:       "2001:db8::1",
 				ICMPType: u8(3), ICMPCode: u8(4), ICMPID: u16(0)}, 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -155,22 +168,30 @@ func TestParseGuest(t *testing.T) {
 		said          string
 	}{
 		{api.Query{Interface: "veth7", Protocol: "tcp", From: "198.51.100.9", To: "10.0.1.10:443"},
-			api.Query{Interface: "veth7", Direction: "ingress", Protocol: "tcp", From: "198.51.100.9:0", To: "10.0.1.10:443"},
+			api.Query{Interface: "veth7", Direction: "ingress", Protocol: "tcp", From: "198.51.100.9:0",
+				To: "10.0.1.10:443"},
 			0, api.VerdictAccept, "", "a rule of group app"},
 		{api.Query{Interface: "veth7", Protocol: "tcp", From: "10.0.1.10", To: "10.0.1.1:443"},
-			api.Query{Interface: "veth7", Direction: "egress", Protocol: "tcp", From: "10.0.1.10:0", To: "10.0.1.1:443"},
+			api.Query{Interface: "veth7", Direction: "egress", Protocol: "tcp", From: "10.0.1.10:0",
+				To: "10.0.1.1:443"},
 			0, api.VerdictAccept, "", "a rule of group app"},
-		{api.Query{Interface: "veth7", Direction: "egress", Protocol: "tcp", From: "10.0.1.11", To: "198.51.100.9:443"},
-			api.Query{Interface: "veth7", Direction: "egress", Protocol: "tcp", From: "10.0.1.11:0", To: "198.51.100.9:443"},
+		{api.Query{Interface: "veth7", Direction: "egress", Protocol: "tcp", From: "10.0.1.11",
+			To: "198.51.100.9:443"},
+			api.Query{Interface: "veth7", Direction: "egress", Protocol: "tcp", From: "10.0.1.11:0",
+				To: "198.51.100.9:443"},
 			0, api.VerdictDrop, "ENI_SOURCE_DEST_CHECK_RESTRICTION", "its source is no address"},
-		{api.Query{Interface: "veth7", Direction: "ingress", Protocol: "tcp", From: "198.51.100.9", To: "10.0.1.11:443"},
-			api.Query{Interface: "veth7", Direction: "ingress", Protocol: "tcp", From: "198.51.100.9:0", To: "10.0.1.11:443"},
+		{api.Query{Interface: "veth7", Direction: "ingress", Protocol: "tcp", From: "198.51.100.9",
+			To: "10.0.1.11:443"},
+			api.Query{Interface: "veth7", Direction: "ingress", Protocol: "tcp", From: "198.51.100.9:0",
+				To: "10.0.1.11:443"},
 			0, api.VerdictDrop, "ENI_SOURCE_DEST_CHECK_RESTRICTION", "its destination is no address"},
 		{api.Query{Interface: "veth7", Direction: "egress", Protocol: "tcp", To: "[2001:db8::9]:443"},
-			api.Query{Interface: "veth7", Direction: "egress", Protocol: "tcp", From: "[::]:0", To: "[2001:db8::9]:443"},
+			api.Query{Interface: "veth7", Direction: "egress", Protocol: "tcp", From: "[::]:0",
+				To: "[2001:db8::9]:443"},
 			1, api.VerdictDrop, "ENI_SOURCE_DEST_CHECK_RESTRICTION", "its source is no address"},
 		{api.Query{Interface: "veth8", Direction: "egress", Protocol: "tcp", To: "198.51.100.9:443"},
-			api.Query{Interface: "veth8", Direction: "egress", Protocol: "tcp", From: "0.0.0.0:0", To: "198.51.100.9:443"},
+			api.Query{Interface: "veth8", Direction: "egress", Protocol: "tcp", From: "0.0.0.0:0",
+				To: "198.51.100.9:443"},
 			1, api.VerdictAccept, "", "a rule of group app"},
 	} {
 		q, full, notices, err := Parse(tc.in, p, facts)
@@ -182,18 +203,22 @@ func TestParseGuest(t *testing.T) {
 			t.Error(d)
 		}
 		x := Run(filter.Compile(p, nil), nil, 0, q, full)
-		if len(notices) != tc.notices || x.Verdict != tc.verdict || x.Code != tc.code || !strings.Contains(x.Detail, tc.said) {
+		if len(notices) != tc.notices || x.Verdict != tc.verdict || x.Code != tc.code ||
+			!strings.Contains(x.Detail, tc.said) {
 			t.Errorf("%+v: %s, code %s, %q, notices %q", tc.in, x.Verdict, x.Code, x.Detail, notices)
 		}
 	}
-	if _, _, _, err := Parse(api.Query{Interface: "veth8", Protocol: "tcp", From: "10.0.2.1", To: "198.51.100.9:443"}, p, facts); err == nil {
+	if _, _, _, err := Parse(api.Query{
+		Interface: "veth8", Protocol: "tcp", From: "10.0.2.1", To: "198.51.100.9:443"}, p,
+		facts); err == nil {
 		t.Error("this machine's address on the guest's device says the direction")
 	}
 }
 
 func TestParseRefuses(t *testing.T) {
 	one, two := load(t, text), load(t, several)
-	ok := api.Query{Interface: "eth0", Direction: "ingress", Protocol: "tcp", From: "198.51.100.9", To: ":443"}
+	ok := api.Query{Interface: "eth0", Direction: "ingress", Protocol: "tcp", From: "198.51.100.9",
+		To: ":443"}
 	with := func(change func(*api.Query)) api.Query {
 		q := ok
 		change(&q)
@@ -217,12 +242,14 @@ func TestParseRefuses(t *testing.T) {
 		{with(func(q *api.Query) { q.Direction = "egress" }), one, "to: an address is needed"},
 		{with(func(q *api.Query) { q.To = "" }), one, "destination port"},
 		{with(func(q *api.Query) { q.To = "192.0.2.1" }), one, "destination port"},
-		{with(func(q *api.Query) { q.From, q.To = "2001:db8::9", "2001:db8::1:443" }), one, "destination port"},
+		{with(func(q *api.Query) { q.From, q.To = "2001:db8::9", "2001:db8::1:443" }), one,
+			"destination port"},
 		{with(func(q *api.Query) { q.To = ":65536" }), one, "not a port"},
 		{with(func(q *api.Query) { q.To = "[2001:db8::1]:443" }), one, "one is IPv4 and the other IPv6"},
 		{with(func(q *api.Query) { q.From = "host" }), one, "none of ADDRESS"},
 		{with(func(q *api.Query) { q.From = "fe80::1%eth0" }), one, "zone"},
-		{with(func(q *api.Query) { q.From = "::ffff:198.51.100.9" }), one, "write the IPv4 address 198.51.100.9"},
+		{with(func(q *api.Query) { q.From = "::ffff:198.51.100.9" }), one,
+			"write the IPv4 address 198.51.100.9"},
 		{with(func(q *api.Query) { q.Protocol = "icmp" }), one, "no ports"},
 		{with(func(q *api.Query) { q.Protocol, q.To = "47", ":1" }), one, "no ports"},
 		{with(func(q *api.Query) { q.ICMPType = u8(8) }), one, "no ICMP type"},
@@ -249,27 +276,33 @@ func explainOne(t *testing.T, in api.Query) api.Explanation {
 
 // Every item of A4 in docs/aws.md is in the answer.
 func TestRunPermitted(t *testing.T) {
-	x := explainOne(t, api.Query{Direction: "ingress", Protocol: "tcp", From: "203.0.113.9", To: ":443"})
-	want := &api.RuleRef{Group: "web", Direction: "ingress", Index: 0, Description: "HTTPS", Protocol: "tcp",
-		Ports: "443", Peer: "0.0.0.0/0", File: "p.yaml", Line: 6}
+	x := explainOne(t, api.Query{Direction: "ingress", Protocol: "tcp", From: "203.0.113.9",
+		To: ":443"})
+	want := &api.RuleRef{Group: "web", Direction: "ingress", Index: 0, Description: "HTTPS",
+		Protocol: "tcp",
+		Ports:    "443", Peer: "0.0.0.0/0", File: "p.yaml", Line: 6}
 	if d := cmp.Diff(want, x.Rule); d != "" {
 		t.Error(d)
 	}
-	if x.Verdict != api.VerdictAccept || x.Reason != "rule" || x.Code != "" || x.Exemption != "" || x.FlowsKnown || len(x.Misses) > 0 {
+	if x.Verdict != api.VerdictAccept || x.Reason != "rule" || x.Code != "" || x.Exemption != "" ||
+		x.FlowsKnown || len(x.Misses) > 0 {
 		t.Errorf("explanation %+v", x)
 	}
 	if len(x.Groups) != 1 || x.Groups[0].Name != "web" || !x.Groups[0].Permits {
 		t.Errorf("groups %+v", x.Groups)
 	}
 	// egress [] stops nothing that answers (T1), and everything that does not.
-	if x.Reply.Verdict != api.VerdictAccept || x.Reply.Reason != "flow" || x.Reply.Alone != api.VerdictDrop {
+	if x.Reply.Verdict != api.VerdictAccept || x.Reply.Reason != "flow" ||
+		x.Reply.Alone != api.VerdictDrop {
 		t.Errorf("reply %+v", x.Reply)
 	}
 }
 
 func TestRunRefused(t *testing.T) {
-	x := explainOne(t, api.Query{Direction: "ingress", Protocol: "udp", From: "198.51.100.9", To: ":5011"})
-	if x.Verdict != api.VerdictDrop || x.Reason != "no-rule" || x.Code != "ENI_SG_RULES_MISMATCH" || x.Rule != nil {
+	x := explainOne(t, api.Query{Direction: "ingress", Protocol: "udp", From: "198.51.100.9",
+		To: ":5011"})
+	if x.Verdict != api.VerdictDrop || x.Reason != "no-rule" || x.Code != "ENI_SG_RULES_MISMATCH" ||
+		x.Rule != nil {
 		t.Errorf("explanation %+v", x)
 	}
 	want := []api.Difference{{Field: "port", Want: "5000-5010", Got: "5011"}}
@@ -285,20 +318,24 @@ func TestRunRefused(t *testing.T) {
 
 func TestRunWithoutRules(t *testing.T) {
 	x := explainOne(t, api.Query{Direction: "egress", Protocol: "tcp", To: "198.51.100.9:443"})
-	if x.Verdict != api.VerdictDrop || x.Code != "SG_HAS_NO_RULES" || !strings.Contains(x.Detail, "no attached group has any egress rule") {
+	if x.Verdict != api.VerdictDrop || x.Code != "SG_HAS_NO_RULES" ||
+		!strings.Contains(x.Detail, "no attached group has any egress rule") {
 		t.Errorf("explanation %+v", x)
 	}
 }
 
 func TestRunFailsafe(t *testing.T) {
-	x := explainOne(t, api.Query{Direction: "egress", Protocol: "udp", From: "0.0.0.0:68", To: "255.255.255.255:67"})
-	if x.Verdict != api.VerdictAccept || x.Exemption != "dhcpv4-client" || !strings.Contains(x.Detail, "a failsafe of the machine (dhcpv4-client)") {
+	x := explainOne(t, api.Query{Direction: "egress", Protocol: "udp", From: "0.0.0.0:68",
+		To: "255.255.255.255:67"})
+	if x.Verdict != api.VerdictAccept || x.Exemption != "dhcpv4-client" ||
+		!strings.Contains(x.Detail, "a failsafe of the machine (dhcpv4-client)") {
 		t.Errorf("explanation %+v", x)
 	}
 }
 
 func TestRunUnmanaged(t *testing.T) {
-	x := explainOne(t, api.Query{Interface: "eth9", Direction: "ingress", Protocol: "tcp", From: "198.51.100.9", To: ":1"})
+	x := explainOne(t, api.Query{Interface: "eth9", Direction: "ingress", Protocol: "tcp",
+		From: "198.51.100.9", To: ":1"})
 	if x.Verdict != api.VerdictAccept || x.Reason != api.ReasonNotManaged || x.Reply != nil {
 		t.Errorf("explanation %+v", x)
 	}
@@ -312,8 +349,11 @@ func TestRunKnowsLiveFlows(t *testing.T) {
 	flows := conntrack.NewTable(conntrack.Config{})
 	a := rs.Device("eth0")
 	tuple := conntrack.NewTuple(a.Scope, conntrack.Ingress, 6,
-		conntrack.AddrFrom(netip.MustParseAddr("203.0.113.9")), conntrack.AddrFrom(netip.MustParseAddr("192.0.2.1")), 50000, 22)
-	sample := conntrack.PacketMeta{Class: conntrack.ClassTCP, Dir: conntrack.Ingress, TCP: conntrack.TCPSegment{Seq: 1, Flags: conntrack.SYN}}
+		conntrack.AddrFrom(netip.MustParseAddr("203.0.113.9")),
+		conntrack.AddrFrom(netip.MustParseAddr("192.0.2.1")), 50000, 22)
+	sample := conntrack.PacketMeta{
+		Class: conntrack.ClassTCP, Dir: conntrack.Ingress,
+		TCP: conntrack.TCPSegment{Seq: 1, Flags: conntrack.SYN}}
 	timeouts := conntrack.DefaultTimeouts()
 	cell := flows.Lock(&tuple, 0)
 	cell.Insert(&sample, 1, &timeouts, 0)
@@ -330,12 +370,14 @@ func TestRunKnowsLiveFlows(t *testing.T) {
 		{"203.0.113.9:50001", "ack", api.VerdictDrop, "not-a-flow", "ack"},
 		{"203.0.113.9:50001", "syn-ack", api.VerdictDrop, "not-a-flow", "syn-ack"},
 	} {
-		q, full, _, err := Parse(api.Query{Direction: "ingress", Protocol: "tcp", From: tc.from, To: ":22", Segment: tc.segment}, p, facts)
+		q, full, _, err := Parse(api.Query{
+			Direction: "ingress", Protocol: "tcp", From: tc.from, To: ":22", Segment: tc.segment}, p, facts)
 		if err != nil {
 			t.Fatal(err)
 		}
 		x := Run(rs, flows, 1, q, full)
-		if x.Verdict != tc.verdict || x.Reason != tc.reason || x.Query.Segment != tc.answered || !x.FlowsKnown {
+		if x.Verdict != tc.verdict || x.Reason != tc.reason || x.Query.Segment != tc.answered ||
+			!x.FlowsKnown {
 			t.Errorf("from %s, segment %q: %s (%s), segment %s; want %s (%s), %s", tc.from, tc.segment,
 				x.Verdict, x.Reason, x.Query.Segment, tc.verdict, tc.reason, tc.answered)
 		}
@@ -368,13 +410,15 @@ func TestPorts(t *testing.T) {
 // belong to the side that asked.
 func TestFlow(t *testing.T) {
 	local, remote := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::9")
-	info := func(d conntrack.Direction, proto uint8, srcPort, dstPort uint16, class conntrack.Class) conntrack.FlowInfo {
+	info := func(d conntrack.Direction, proto uint8, srcPort, dstPort uint16,
+		class conntrack.Class) conntrack.FlowInfo {
 		src, dst := remote, local
 		if d == conntrack.Egress {
 			src, dst = local, remote
 		}
 		return conntrack.FlowInfo{
-			Tuple:  conntrack.NewTuple(1, d, proto, conntrack.AddrFrom(src), conntrack.AddrFrom(dst), srcPort, dstPort),
+			Tuple: conntrack.NewTuple(1, d, proto, conntrack.AddrFrom(src), conntrack.AddrFrom(dst),
+				srcPort, dstPort),
 			Opener: d, Class: class, State: conntrack.StateEstablished,
 			Created: 10e9, Expires: 100e9,
 			Packets: [2]uint32{3, 4}, Bytes: [2]uint64{30, 40},
@@ -393,7 +437,8 @@ func TestFlow(t *testing.T) {
 			t.Errorf("%s query: %+v", d, f)
 		}
 	}
-	if f := Flow("eth0", info(conntrack.Ingress, 47, 0, 0, conntrack.ClassOther), 200e9); f.Expires != 0 || f.Remote != "2001:db8::9" || f.ICMPID != nil {
+	if f := Flow("eth0", info(conntrack.Ingress, 47, 0, 0, conntrack.ClassOther),
+		200e9); f.Expires != 0 || f.Remote != "2001:db8::9" || f.ICMPID != nil {
 		t.Errorf("GRE: %+v", f)
 	}
 }
@@ -401,25 +446,31 @@ func TestFlow(t *testing.T) {
 // TestRunCutFlow: a packet of an untracked flow that has lost its rule is not said
 // to belong to no flow, which is listed above it.
 func TestRunCutFlow(t *testing.T) {
-	p := load(t, strings.Replace(text, "egress: []", "egress: [{ protocol: -1, cidr_blocks: [0.0.0.0/0] }]", 1))
+	p := load(t, strings.Replace(text, "egress: []",
+		"egress: [{ protocol: -1, cidr_blocks: [0.0.0.0/0] }]", 1))
 	p.Settings.Tracking = policy.TrackingAWS
-	q, full, _, err := Parse(api.Query{Direction: "ingress", Protocol: "tcp", From: "203.0.113.9:40000", To: ":443", Segment: "ack"}, p, facts)
+	q, full, _, err := Parse(api.Query{
+		Direction: "ingress", Protocol: "tcp", From: "203.0.113.9:40000", To: ":443", Segment: "ack"}, p,
+		facts)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := filter.NewCompiler()
 	before := c.Compile(p, nil)
 	flows := conntrack.NewTable(conntrack.Config{})
-	tuple := conntrack.NewTuple(before.Device(q.Device).Scope, conntrack.Ingress, conntrack.ProtoTCP, conntrack.AddrFrom(q.Src), conntrack.AddrFrom(q.Dst), q.SrcPort, q.DstPort)
+	tuple := conntrack.NewTuple(before.Device(q.Device).Scope, conntrack.Ingress, conntrack.ProtoTCP,
+		conntrack.AddrFrom(q.Src), conntrack.AddrFrom(q.Dst), q.SrcPort, q.DstPort)
 	cell := flows.Lock(&tuple, 0)
 	tmo := conntrack.DefaultTimeouts()
-	cell.InsertUntracked(&conntrack.PacketMeta{Class: conntrack.ClassTCP, TCP: conntrack.TCPSegment{Flags: conntrack.SYN}}, 0, &tmo, 0)
+	cell.InsertUntracked(&conntrack.PacketMeta{
+		Class: conntrack.ClassTCP, TCP: conntrack.TCPSegment{Flags: conntrack.SYN}}, 0, &tmo, 0)
 	cell.Unlock()
 	if x := Run(before, flows, 0, q, full); x.Verdict != api.VerdictAccept || x.Reason != "untracked" {
 		t.Errorf("with its rule: %+v", x)
 	}
 	p.Groups[0].Ingress = p.Groups[0].Ingress[1:]
-	if x := Run(c.Compile(p, nil), flows, 0, q, full); x.Verdict != api.VerdictDrop || x.Flow == nil || !strings.Contains(x.Detail, "its flow is not tracked") {
+	if x := Run(c.Compile(p, nil), flows, 0, q, full); x.Verdict != api.VerdictDrop || x.Flow == nil ||
+		!strings.Contains(x.Detail, "its flow is not tracked") {
 		t.Errorf("without: %+v", x)
 	}
 }

@@ -51,7 +51,8 @@ func Select(q api.FlowQuery, rs *filter.Ruleset) (*Selection, error) {
 
 // Has reports whether the query selects the flow.
 func (s *Selection) Has(f *conntrack.FlowInfo) bool {
-	return !slices.ContainsFunc(s.tests, func(test func(*conntrack.FlowInfo) bool) bool { return !test(f) })
+	return !slices.ContainsFunc(s.tests,
+		func(test func(*conntrack.FlowInfo) bool) bool { return !test(f) })
 }
 
 // Standing is what the rules alone make of the flow.
@@ -170,7 +171,8 @@ func (s *Selection) byPort(text string) error {
 	}
 	in := func(p uint16) bool { return uint64(p) >= lo && uint64(p) <= hi }
 	s.where(func(f *conntrack.FlowInfo) bool {
-		return policy.Protocol(f.Tuple.Proto()).HasPorts() && (in(f.Tuple.LocalPort) || in(f.Tuple.RemotePort))
+		return policy.Protocol(f.Tuple.Proto()).HasPorts() &&
+			(in(f.Tuple.LocalPort) || in(f.Tuple.RemotePort))
 	})
 	return nil
 }

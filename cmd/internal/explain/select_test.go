@@ -71,7 +71,8 @@ func newCrowd(t *testing.T) crowd {
 		if x.Verdict.Reason != filter.ReasonRule {
 			t.Fatalf("%+v: %v", q, x.Verdict.Reason)
 		}
-		s := conntrack.PacketMeta{Dir: q.Direction, Class: conntrack.ClassTCP, Bytes: 60, TCP: conntrack.TCPSegment{Flags: conntrack.SYN}}
+		s := conntrack.PacketMeta{Dir: q.Direction, Class: conntrack.ClassTCP, Bytes: 60,
+			TCP: conntrack.TCPSegment{Flags: conntrack.SYN}}
 		src, dst := q.SrcPort, q.DstPort
 		switch q.Protocol {
 		case conntrack.ProtoUDP:
@@ -80,19 +81,26 @@ func newCrowd(t *testing.T) crowd {
 			s.Class = conntrack.ClassQuery
 			src, dst = q.ICMPID, conntrack.QueryPort(q.ICMPType)
 		}
-		k := conntrack.NewTuple(x.Verdict.Scope, q.Direction, q.Protocol, conntrack.AddrFrom(q.Src), conntrack.AddrFrom(q.Dst), src, dst)
+		k := conntrack.NewTuple(x.Verdict.Scope, q.Direction, q.Protocol, conntrack.AddrFrom(q.Src),
+			conntrack.AddrFrom(q.Dst), src, dst)
 		cell := c.table.Lock(&k, conntrack.Time(time.Hour))
 		defer cell.Unlock()
-		if cell.Insert(&s, uint32(x.Verdict.Rule), &tmo, conntrack.Time(time.Hour)) != conntrack.Inserted {
+		if cell.Insert(&s, uint32(x.Verdict.Rule), &tmo,
+			conntrack.Time(time.Hour)) != conntrack.Inserted {
 			t.Fatal("no flow")
 		}
 	}
 	ip := netip.MustParseAddr
-	open(filter.Query{Device: "eth0", Protocol: 17, Src: ip("198.51.100.7"), SrcPort: 5000, Dst: ip("192.0.2.1"), DstPort: 53})
-	open(filter.Query{Device: "eth0", Protocol: 6, Src: ip("198.51.100.7"), SrcPort: 5001, Dst: ip("192.0.2.1"), DstPort: 443})
-	open(filter.Query{Device: "eth1", Protocol: 6, Src: ip("2001:db8::7"), SrcPort: 8005, Dst: ip("2001:db8::1"), DstPort: 443})
-	open(filter.Query{Device: "eth0", Protocol: 1, Src: ip("203.0.113.9"), Dst: ip("192.0.2.1"), ICMPType: 8, ICMPID: 443})
-	open(filter.Query{Device: "eth1", Direction: conntrack.Egress, Protocol: 6, Src: ip("192.0.2.1"), SrcPort: 5002, Dst: ip("203.0.113.9"), DstPort: 8005})
+	open(filter.Query{Device: "eth0", Protocol: 17, Src: ip("198.51.100.7"), SrcPort: 5000,
+		Dst: ip("192.0.2.1"), DstPort: 53})
+	open(filter.Query{Device: "eth0", Protocol: 6, Src: ip("198.51.100.7"), SrcPort: 5001,
+		Dst: ip("192.0.2.1"), DstPort: 443})
+	open(filter.Query{Device: "eth1", Protocol: 6, Src: ip("2001:db8::7"), SrcPort: 8005,
+		Dst: ip("2001:db8::1"), DstPort: 443})
+	open(filter.Query{Device: "eth0", Protocol: 1, Src: ip("203.0.113.9"), Dst: ip("192.0.2.1"),
+		ICMPType: 8, ICMPID: 443})
+	open(filter.Query{Device: "eth1", Direction: conntrack.Egress, Protocol: 6, Src: ip("192.0.2.1"),
+		SrcPort: 5002, Dst: ip("203.0.113.9"), DstPort: 8005})
 	c.rs = compile(after)
 	return c
 }
@@ -154,7 +162,8 @@ func TestSelect(t *testing.T) {
 		{api.FlowQuery{To: "192.0.2.1"}, []string{"icmp", "tcp4", "udp"}},
 		{api.FlowQuery{From: ":8005"}, []string{"tcp6"}},
 		{api.FlowQuery{To: ":8005"}, []string{"out"}},
-		{api.FlowQuery{From: "198.51.100.7:5001", To: "192.0.2.1:443", Protocol: "tcp"}, []string{"tcp4"}},
+		{api.FlowQuery{From: "198.51.100.7:5001", To: "192.0.2.1:443", Protocol: "tcp"},
+			[]string{"tcp4"}},
 		{api.FlowQuery{From: "198.51.100.7:5001", To: "192.0.2.1:53"}, nil},
 		{api.FlowQuery{From: "[2001:db8::7]:8005"}, []string{"tcp6"}},
 		{api.FlowQuery{Group: "a/b"}, []string{"icmp", "out", "tcp4", "tcp6", "udp"}},
@@ -204,9 +213,12 @@ func TestSelectByARuleThatIsGone(t *testing.T) {
 func TestSelectRefuses(t *testing.T) {
 	c := newCrowd(t)
 	for _, q := range []api.FlowQuery{
-		{Protocol: "ipx"}, {State: "Established"}, {State: "free"}, {Address: "192.0.2"}, {Address: "192.0.2.1%eth0"},
-		{Address: "::ffff:192.0.2.1"}, {Address: "::ffff:192.0.2.0/120"}, {Port: "0-"}, {Port: "65536"}, {Port: "9-1"}, {From: "host:22"}, {To: "1.2.3.4:x"},
-		{Group: "nosuch"}, {Rule: "0"}, {Rule: "a/b"}, {Rule: "a/b/ingress"}, {Rule: "a/b/inbound/0"}, {Rule: "a/b/ingress/x"}, {Rule: "a/b/ingress/9"},
+		{Protocol: "ipx"}, {State: "Established"}, {State: "free"}, {Address: "192.0.2"},
+		{Address: "192.0.2.1%eth0"},
+		{Address: "::ffff:192.0.2.1"}, {Address: "::ffff:192.0.2.0/120"}, {Port: "0-"}, {Port: "65536"},
+		{Port: "9-1"}, {From: "host:22"}, {To: "1.2.3.4:x"},
+		{Group: "nosuch"}, {Rule: "0"}, {Rule: "a/b"}, {Rule: "a/b/ingress"}, {Rule: "a/b/inbound/0"},
+		{Rule: "a/b/ingress/x"}, {Rule: "a/b/ingress/9"},
 	} {
 		if _, err := Select(q, c.rs); !errors.Is(err, ErrQuestion) {
 			t.Errorf("%+v: %v, want ErrQuestion", q, err)

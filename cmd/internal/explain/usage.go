@@ -14,8 +14,9 @@ func QuotasOf(p *policy.Policy) api.Quotas {
 		RulesPerSecurityGroup:      api.QuotaStatus{Quota: p.Quotas.RulesPerGroup},
 		SecurityGroupsPerInterface: api.QuotaStatus{Quota: p.Quotas.GroupsPerInterface},
 		SecurityGroups:             api.QuotaStatus{Used: len(p.Groups), Quota: p.Quotas.Groups},
-		PrefixLists:                api.QuotaStatus{Used: len(p.PrefixLists), Quota: p.Quotas.PrefixLists},
-		PrefixListEntries:          api.QuotaStatus{Quota: p.Quotas.PrefixListEntries},
+		PrefixLists: api.QuotaStatus{
+			Used: len(p.PrefixLists), Quota: p.Quotas.PrefixLists},
+		PrefixListEntries: api.QuotaStatus{Quota: p.Quotas.PrefixListEntries},
 	}
 	fullest := func(s *api.QuotaStatus, n ...int) { s.Used = max(s.Used, slices.Max(n)) }
 	for _, u := range p.Usages() {
@@ -68,7 +69,8 @@ func PrefixLists(p *policy.Policy) []api.PrefixListStatus {
 	out := []api.PrefixListStatus{}
 	for i := range p.PrefixLists {
 		l := &p.PrefixLists[i]
-		out = append(out, api.PrefixListStatus{Name: l.Name, ID: p.IDs.PrefixList(l.Name), Entries: len(l.Entries), MaxEntries: l.MaxEntries})
+		out = append(out, api.PrefixListStatus{
+			Name: l.Name, ID: p.IDs.PrefixList(l.Name), Entries: len(l.Entries), MaxEntries: l.MaxEntries})
 	}
 	return out
 }

@@ -36,7 +36,8 @@ quotas: { rules_per_security_group: 100 }
 	}
 	groups := []api.GroupStatus{
 		{Name: "web", Attached: true, Ingress: api.Usage{IPv4: 23, IPv6: 2}, Quota: 100},
-		{Name: "db", Ingress: api.Usage{IPv4: 30, IPv6: 30}, Egress: api.Usage{IPv4: 1, IPv6: 1}, Quota: 100},
+		{Name: "db", Ingress: api.Usage{IPv4: 30, IPv6: 30}, Egress: api.Usage{IPv4: 1, IPv6: 1},
+			Quota: 100},
 	}
 	if diff := cmp.Diff(groups, Groups(p)); diff != "" {
 		t.Errorf("groups (-want +got):\n%s", diff)

@@ -39,7 +39,8 @@ func formatted(t *testing.T, source string) (text, complaints string) {
 // tree is a program with what could go wrong in roff: requests at the beginning
 // of a line, quotes, backslashes, hyphens.
 func tree() *cobra.Command {
-	root := &cobra.Command{Use: "sgfw", Short: "short text", Long: "First.\n\nSecond `quoted`.", Example: "  sgfw look -o json"}
+	root := &cobra.Command{Use: "sgfw", Short: "short text", Long: "First.\n\nSecond `quoted`.",
+		Example: "  sgfw look -o json"}
 	root.PersistentFlags().String("socket", "/run/s.sock", "control socket")
 	look := &cobra.Command{
 		Use: "look [FLAG]", Short: "Look", Run: func(*cobra.Command, []string) {},
@@ -52,7 +53,8 @@ func tree() *cobra.Command {
 	_ = look.Flags().MarkHidden("secret")
 	nested := &cobra.Command{Use: "deep", Short: "Look deeper", Run: func(*cobra.Command, []string) {}}
 	look.AddCommand(nested)
-	root.AddCommand(look, &cobra.Command{Use: "ghost", Hidden: true, Short: "Unseen", Run: func(*cobra.Command, []string) {}})
+	root.AddCommand(look, &cobra.Command{
+		Use: "ghost", Hidden: true, Short: "Unseen", Run: func(*cobra.Command, []string) {}})
 	return root
 }
 

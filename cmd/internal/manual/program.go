@@ -74,7 +74,8 @@ func (p *page) flags(fs *pflag.FlagSet) {
 		if value != "" {
 			term += " " + value
 		}
-		if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "0" && f.DefValue != "0s" && f.DefValue != "[]" {
+		if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "0" && f.DefValue != "0s" &&
+			f.DefValue != "[]" {
 			usage += " (default: " + f.DefValue + ")"
 		}
 		p.item(term, usage)

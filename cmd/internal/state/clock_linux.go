@@ -19,5 +19,6 @@ func Now() (Moment, error) {
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
 		return Moment{}, fmt.Errorf("state: CLOCK_BOOTTIME: %w", err)
 	}
-	return Moment{Wall: time.Now(), Boot: strings.TrimSpace(string(boot)), Steady: time.Duration(ts.Nano())}, nil
+	return Moment{Wall: time.Now(), Boot: strings.TrimSpace(string(boot)),
+		Steady: time.Duration(ts.Nano())}, nil
 }

@@ -14,7 +14,8 @@ func TestNow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a.Boot == "" || a.Boot != b.Boot || a.Steady <= 0 || b.Steady < a.Steady || time.Since(a.Wall) < 0 {
+	if a.Boot == "" || a.Boot != b.Boot || a.Steady <= 0 || b.Steady < a.Steady ||
+		time.Since(a.Wall) < 0 {
 		t.Errorf("%+v, then %+v", a, b)
 	}
 }

@@ -23,7 +23,8 @@ type Moment struct {
 
 // In returns the deadline that passes after d.
 func (m Moment) In(d time.Duration) Deadline {
-	return Deadline{Set: m.Wall.Round(0), Wall: m.Wall.Add(d).Round(0), Boot: m.Boot, Steady: m.Steady + d}
+	return Deadline{Set: m.Wall.Round(0), Wall: m.Wall.Add(d).Round(0), Boot: m.Boot,
+		Steady: m.Steady + d}
 }
 
 // Left returns how long it is to the deadline, 0 once it has passed. After

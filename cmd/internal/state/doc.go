@@ -70,7 +70,8 @@ func (r Record) Confirm() Record {
 
 // Reject is the record once the policy on trial was rolled back.
 func (r Record) Reject(why string, at time.Time) Record {
-	return Record{File: r.File, Confirmed: r.Confirmed, Rejected: &Rejected{Sum: r.Trial.Policy.Sum, At: at.Round(0), Why: why}}
+	return Record{File: r.File, Confirmed: r.Confirmed,
+		Rejected: &Rejected{Sum: r.Trial.Policy.Sum, At: at.Round(0), Why: why}}
 }
 
 // Plain reports whether a start without the record would come to the same.

@@ -92,7 +92,8 @@ func loadSeed(dir string) (s Seed, err error) {
 		return s, err
 	}
 	digits := strings.TrimSuffix(string(b), "\n")
-	if n, err := hex.Decode(s[:], []byte(digits)); len(digits) != 2*len(s) || err != nil || n != len(s) || s == (Seed{}) {
+	if n, err := hex.Decode(s[:], []byte(digits)); len(digits) != 2*len(s) || err != nil ||
+		n != len(s) || s == (Seed{}) {
 		return Seed{}, fmt.Errorf("%s: %w", filepath.Join(dir, seedName), ErrCorrupt)
 	}
 	return s, nil
@@ -103,7 +104,8 @@ func loadSeed(dir string) (s Seed, err error) {
 func machineSeed() (s Seed, ok bool) {
 	b, err := os.ReadFile(machineID)
 	id := strings.TrimSpace(string(b))
-	if err != nil || len(id) != 32 || strings.Trim(id, "0123456789abcdef") != "" || strings.Trim(id, "0") == "" {
+	if err != nil || len(id) != 32 || strings.Trim(id, "0123456789abcdef") != "" ||
+		strings.Trim(id, "0") == "" {
 		return s, false
 	}
 	h := hmac.New(sha256.New, []byte(id))

@@ -118,7 +118,8 @@ func TestSeedIsReplaced(t *testing.T) {
 	} {
 		dir := t.TempDir()
 		path := filepath.Join(dir, seedName)
-		if err := errors.Join(os.WriteFile(path, []byte(tc.text), 0o600), os.Chmod(path, tc.mode)); err != nil {
+		if err := errors.Join(os.WriteFile(path, []byte(tc.text), 0o600),
+			os.Chmod(path, tc.mode)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := ReadSeed(dir); !errors.Is(err, tc.want) {

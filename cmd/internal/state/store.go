@@ -47,7 +47,8 @@ func (s *Store) Load() (*Record, error) {
 		return nil, fmt.Errorf("state: %s: %w: %w", s.Path(), ErrCorrupt, err)
 	}
 	r := doc.Record
-	if doc.Version != version || r == nil || !r.Confirmed.Intact() || r.Trial != nil && !r.Trial.Policy.Intact() {
+	if doc.Version != version || r == nil || !r.Confirmed.Intact() || r.Trial != nil &&
+		!r.Trial.Policy.Intact() {
 		return nil, fmt.Errorf("state: %s: %w", s.Path(), ErrCorrupt)
 	}
 	return r, nil
@@ -109,7 +110,8 @@ func syncDir(dir string) error {
 
 // Clear removes the record. Where there is none it needs no right to write.
 func (s *Store) Clear() error {
-	if _, err := os.Lstat(s.Path()); errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+	if _, err := os.Lstat(s.Path()); errors.Is(err, fs.ErrNotExist) ||
+		errors.Is(err, syscall.ENOTDIR) {
 		return nil
 	}
 	if err := os.Remove(s.Path()); err != nil {

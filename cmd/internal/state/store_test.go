@@ -19,8 +19,9 @@ func record() Record {
 	return Record{
 		File:      "/etc/sgfw/sgfw.yaml",
 		Confirmed: source.NewRevision([]byte("version: 1\n")),
-		Trial:     &Trial{Policy: source.NewRevision([]byte{0xff, 0xfe, 0, 'x'}), Deadline: m.In(time.Minute)},
-		Rejected:  &Rejected{Sum: "s", At: m.Wall, Why: "not confirmed in time"},
+		Trial: &Trial{Policy: source.NewRevision([]byte{0xff, 0xfe, 0, 'x'}),
+			Deadline: m.In(time.Minute)},
+		Rejected: &Rejected{Sum: "s", At: m.Wall, Why: "not confirmed in time"},
 	}
 }
 
@@ -38,7 +39,8 @@ func TestSaveAndLoad(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(r.Trial, got.Trial); diff != "" || !got.Confirmed.Same(r.Confirmed) || got.File != r.File {
+		if diff := cmp.Diff(r.Trial, got.Trial); diff != "" || !got.Confirmed.Same(r.Confirmed) ||
+			got.File != r.File {
 			t.Errorf("loaded %+v, saved %+v\n%s", got, r, diff)
 		}
 	}
@@ -76,13 +78,15 @@ func TestClearNothing(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, dir := range []string{file, filepath.Join(file, "below"), filepath.Join(t.TempDir(), "nowhere")} {
+	for _, dir := range []string{file, filepath.Join(file, "below"),
+		filepath.Join(t.TempDir(), "nowhere")} {
 		if err := NewStore(dir, "/etc/sgfw/sgfw.yaml").Clear(); err != nil {
 			t.Errorf("%s: %v", dir, err)
 		}
 	}
 	dir := t.TempDir()
-	if err := os.MkdirAll(filepath.Join(NewStore(dir, "/etc/sgfw/sgfw.yaml").Path(), "in the way"), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(NewStore(dir, "/etc/sgfw/sgfw.yaml").Path(), "in the way"),
+		0o700); err != nil {
 		t.Fatal(err)
 	}
 	if err := NewStore(dir, "/etc/sgfw/sgfw.yaml").Clear(); err == nil {

@@ -24,7 +24,8 @@ func TestEveryHandle(t *testing.T) {
 			if c.Verdict == Unbuilt && !strings.HasPrefix(c.Handle, "W") {
 				t.Errorf("%s is AWS's own and not built", c.Handle)
 			}
-			if c.Says == "" || !strings.HasSuffix(strings.TrimRight(c.Says, ")"), ".") && !strings.HasSuffix(c.Says, ")") {
+			if c.Says == "" || !strings.HasSuffix(strings.TrimRight(c.Says, ")"), ".") &&
+				!strings.HasSuffix(c.Says, ")") {
 				t.Errorf("%s says no sentence: %q", c.Handle, c.Says)
 			}
 		}

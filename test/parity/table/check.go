@@ -12,7 +12,9 @@ import (
 // tests that name what nobody claims, and inversions of something else than the
 // table says. It is empty for a sound record.
 func check(r record, chapters []claims.Chapter, inverted []claims.Inversion) (problems []string) {
-	complain := func(format string, a ...any) { problems = append(problems, fmt.Sprintf(format, a...)) }
+	complain := func(format string, a ...any) {
+		problems = append(problems, fmt.Sprintf(format, a...))
+	}
 	known := make(map[string]claims.Claim)
 	for _, ch := range chapters {
 		for _, c := range ch.Claims {
@@ -29,7 +31,8 @@ func check(r record, chapters []claims.Chapter, inverted []claims.Inversion) (pr
 	}
 	for _, i := range inverted {
 		if o, ok := r[i.Handle][i.Test]; !ok || o != passed {
-			complain("%s: the fault %s is said to fail %s, which does not prove it", i.Handle, i.Mutant, i.Test)
+			complain("%s: the fault %s is said to fail %s, which does not prove it", i.Handle, i.Mutant,
+				i.Test)
 		}
 	}
 	return problems

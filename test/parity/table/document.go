@@ -76,7 +76,8 @@ func tables(b *strings.Builder, r record, chapters []claims.Chapter) {
 			if c.Why != "" {
 				verdict = "**" + verdict + "**: " + c.Why
 			}
-			fmt.Fprintf(b, "| %s | %s | %s | %s |\n", c.Handle, cell(c.Says), cell(verdict), cell(strings.Join(cited(r, c), "<br>")))
+			fmt.Fprintf(b, "| %s | %s | %s | %s |\n", c.Handle, cell(c.Says), cell(verdict),
+				cell(strings.Join(cited(r, c), "<br>")))
 		}
 		b.WriteString("\n")
 	}

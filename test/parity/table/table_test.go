@@ -38,10 +38,12 @@ func TestCheck(t *testing.T) {
 		{[]string{r1, "R2\tsgfw/test\tTestB/IPv4\tskip"}, "R2: test.TestB/IPv4 was skipped"},
 		{[]string{r1, r2, "R2\tsgfw/test\tTestB/IPv4\tfail"}, "R2: test.TestB/IPv4 failed"},
 		{[]string{r1, r2, "R4\tsgfw/test\tTestC\tpass"}, `[test.TestC] names "R4"`},
-		{[]string{"R1\tsgfw/filter\tTestOther\tpass", r2}, "R1: the fault m is said to fail filter.TestA"},
+		{[]string{"R1\tsgfw/filter\tTestOther\tpass", r2},
+			"R1: the fault m is said to fail filter.TestA"},
 	} {
 		got := check(read(t, c.lines...), chapters, inverted)
-		if c.want == "" && len(got) > 0 || c.want != "" && (len(got) != 1 || !strings.HasPrefix(got[0], c.want)) {
+		if c.want == "" && len(got) > 0 || c.want != "" &&
+			(len(got) != 1 || !strings.HasPrefix(got[0], c.want)) {
 			t.Errorf("%q: said %q, want %q", c.lines, got, c.want)
 		}
 	}
@@ -71,7 +73,9 @@ func TestDocument(t *testing.T) {
 	if back := document(read(t, lines...)); back != there {
 		t.Error("the order of the record shows in the document")
 	}
-	for _, want := range []string{"`filter.TestA`<br>`filter.TestB/x\\|y`<br>`test.TestMany`, 9 cases |", "| R51 |", "| row 26 |", "| W14 |"} {
+	for _, want := range []string{
+		"`filter.TestA`<br>`filter.TestB/x\\|y`<br>`test.TestMany`, 9 cases |", "| R51 |", "| row 26 |",
+		"| W14 |"} {
 		if !strings.Contains(there, want) {
 			t.Errorf("the document lacks %q", want)
 		}

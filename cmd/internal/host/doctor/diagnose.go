@@ -41,7 +41,8 @@ type judge struct {
 }
 
 func (j *judge) add(check, level, hint, format string, a ...any) {
-	j.out = append(j.out, api.Finding{Check: check, Level: level, Message: fmt.Sprintf(format, a...), Hint: hint})
+	j.out = append(j.out, api.Finding{
+		Check: check, Level: level, Message: fmt.Sprintf(format, a...), Hint: hint})
 }
 
 func (j *judge) privileges() {
@@ -49,9 +50,11 @@ func (j *judge) privileges() {
 	case j.Privileged:
 		j.add("privileges", api.LevelOK, "", "CAP_NET_ADMIN is there")
 	case j.Daemon != nil:
-		j.add("privileges", api.LevelNote, "run it as root", "without CAP_NET_ADMIN other programs' tables and queues cannot be looked at")
+		j.add("privileges", api.LevelNote, "run it as root",
+			"without CAP_NET_ADMIN other programs' tables and queues cannot be looked at")
 	default:
-		j.add("privileges", api.LevelProblem, "run it as root", "CAP_NET_ADMIN is missing: neither can packets be judged nor the kernel be asked")
+		j.add("privileges", api.LevelProblem, "run it as root",
+			"CAP_NET_ADMIN is missing: neither can packets be judged nor the kernel be asked")
 	}
 }
 
@@ -68,48 +71,66 @@ func (j *judge) kernel() {
 	case errors.Is(j.FeaturesErr, os.ErrPermission):
 		return // privileges has said so
 	case j.FeaturesErr != nil:
-		j.add("queue-expression", api.LevelProblem, "is nf_tables there?", "kernel %s: nftables cannot be asked: %v", j.Kernel, j.FeaturesErr)
+		j.add("queue-expression", api.LevelProblem, "is nf_tables there?",
+			"kernel %s: nftables cannot be asked: %v", j.Kernel, j.FeaturesErr)
 		return
 	case f.Queue == nft.QueueXT:
-		j.add("queue-expression", api.LevelNote, "", "kernel %s lacks the native queue expression of nftables: the xtables target NFQUEUE does the same", j.Kernel)
+		j.add("queue-expression", api.LevelNote, "",
+			"kernel %s lacks the native queue expression of nftables: the xtables target NFQUEUE does the "+
+				"same", j.Kernel)
 	default:
 		j.add("queue-expression", api.LevelOK, "", "kernel %s has the native queue expression", j.Kernel)
 	}
 	if j.QueueErr != nil {
-		j.add("queue-socket", api.LevelProblem, "load the module nfnetlink_queue", "no queue can be bound: %v", j.QueueErr)
+		j.add("queue-socket", api.LevelProblem, "load the module nfnetlink_queue",
+			"no queue can be bound: %v", j.QueueErr)
 	} else {
 		j.add("queue-socket", api.LevelOK, "", "queues can be bound, and large packets come whole (GSO)")
 	}
 	switch {
 	case f.CanPersist:
-		j.add("table-owner", api.LevelOK, "", "the table can be owned, and stays closed if the daemon dies")
+		j.add("table-owner", api.LevelOK, "",
+			"the table can be owned, and stays closed if the daemon dies")
 	case f.CanOwn:
-		j.add("table-owner", api.LevelNote, "kernel 6.9 has both", "owned tables cannot outlive their owner here: with gone: drop the table is left unowned, and a flush of all rules opens it until it is repaired")
+		j.add("table-owner", api.LevelNote, "kernel 6.9 has both",
+			"owned tables cannot outlive their owner here: with gone: drop the table is left unowned, and "+
+				"a flush of all rules opens it until it is repaired")
 	default:
-		j.add("table-owner", api.LevelNote, "kernel 5.12 has owned tables", "tables cannot be owned here: a flush of all rules by another program opens the devices until the table is repaired")
+		j.add("table-owner", api.LevelNote, "kernel 5.12 has owned tables",
+			"tables cannot be owned here: a flush of all rules by another program opens the devices until "+
+				"the table is repaired")
 	}
 	switch f.Reassembly {
 	case nft.ReassemblyTProxy:
-		j.add("reassembly", api.LevelOK, "", "fragments are put together before they are judged, by a tproxy expression")
+		j.add("reassembly", api.LevelOK, "",
+			"fragments are put together before they are judged, by a tproxy expression")
 	case nft.ReassemblyConntrack:
-		j.add("reassembly", api.LevelNote, "the module nft_tproxy would do it for less", "fragments are put together by a ct expression: the kernel tracks every connection besides")
+		j.add("reassembly", api.LevelNote, "the module nft_tproxy would do it for less",
+			"fragments are put together by a ct expression: the kernel tracks every connection besides")
 	default:
-		j.add("reassembly", api.LevelWarning, "load nft_tproxy or nft_ct", "nothing puts fragments together: later fragments have no ports, and only rules for all protocols permit them")
+		j.add("reassembly", api.LevelWarning, "load nft_tproxy or nft_ct",
+			"nothing puts fragments together: later fragments have no ports, and only rules for all "+
+				"protocols permit them")
 	}
 	if len(f.Missing) > 0 {
 		var names []string
 		for _, l := range f.Missing {
 			names = append(names, l.String())
 		}
-		j.add("failsafes", api.LevelWarning, "load the module nft_fib_inet", "this kernel cannot express the failsafes %s: such packets wait for a verdict", strings.Join(names, ", "))
+		j.add("failsafes", api.LevelWarning, "load the module nft_fib_inet",
+			"this kernel cannot express the failsafes %s: such packets wait for a verdict",
+			strings.Join(names, ", "))
 	} else {
-		j.add("failsafes", api.LevelOK, "", "all failsafes pass in the kernel, whatever becomes of the daemon")
+		j.add("failsafes", api.LevelOK, "",
+			"all failsafes pass in the kernel, whatever becomes of the daemon")
 	}
 	switch j.QueueCT {
 	case "y", "m":
-		j.add("queue-conntrack", api.LevelOK, "", "the kernel could attach its conntrack state to packets; sgfw does not need it")
+		j.add("queue-conntrack", api.LevelOK, "",
+			"the kernel could attach its conntrack state to packets; sgfw does not need it")
 	case "n":
-		j.add("queue-conntrack", api.LevelOK, "", "the kernel attaches no conntrack state to packets (NFQA_CT); sgfw does not need it")
+		j.add("queue-conntrack", api.LevelOK, "",
+			"the kernel attaches no conntrack state to packets (NFQA_CT); sgfw does not need it")
 	}
 }
 
@@ -118,7 +139,8 @@ func (j *judge) daemon() {
 	switch {
 	case s == nil && j.Survey.Ours:
 		j.add("daemon", api.LevelProblem, "start sgfw run, or remove the table with sgfw cleanup",
-			"no daemon answers, but its table is there: the managed devices are closed, or open if another one holds it")
+			"no daemon answers, but its table is there: the managed devices are closed, or open if "+
+				"another one holds it")
 		return
 	case s == nil:
 		j.add("daemon", api.LevelNote, "", "no daemon is running: nothing is filtered")
@@ -128,22 +150,27 @@ func (j *judge) daemon() {
 			j.add("daemon", api.LevelProblem, "", "the daemon (PID %d) is degraded: %s", s.PID, why)
 		}
 	default:
-		j.add("daemon", api.LevelOK, "", "the daemon (PID %d) enforces generation %d", s.PID, s.Policy.Generation)
+		j.add("daemon", api.LevelOK, "", "the daemon (PID %d) enforces generation %d", s.PID,
+			s.Policy.Generation)
 	}
 	if n := s.Table.Repaired; n > 0 {
-		j.add("table-repairs", api.LevelWarning, "sgfw status names the culprits", "another program damaged the table %d times; it was repaired", n)
+		j.add("table-repairs", api.LevelWarning, "sgfw status names the culprits",
+			"another program damaged the table %d times; it was repaired", n)
 	}
 	for _, q := range s.Queues {
 		if q.Lost > 0 {
-			j.add("queue-losses", api.LevelWarning, "sgfw status says how it was lost", "queue %d was taken away %d times", q.Number, q.Lost)
+			j.add("queue-losses", api.LevelWarning, "sgfw status says how it was lost",
+				"queue %d was taken away %d times", q.Number, q.Lost)
 		}
 		if lost := q.KernelDropped + q.UserDropped; lost > 0 {
 			j.add("queue-drops", api.LevelWarning, "more queues (settings.queues.count) spread the load",
-				"queue %d: the kernel dropped %d packets because the queue was full and %d because the socket was", q.Number, q.KernelDropped, q.UserDropped)
+				"queue %d: the kernel dropped %d packets because the queue was full and %d because the "+
+					"socket was", q.Number, q.KernelDropped, q.UserDropped)
 		}
 	}
 	if f := s.Flows; f.RefusedFull > 0 {
-		j.add("flow-table", api.LevelWarning, "raise settings.max_flows", "%d new flows found no room in the table of %d", f.RefusedFull, f.Max)
+		j.add("flow-table", api.LevelWarning, "raise settings.max_flows",
+			"%d new flows found no room in the table of %d", f.RefusedFull, f.Max)
 	}
 }
 
@@ -165,8 +192,10 @@ func (j *judge) queues() {
 			who = fmt.Sprintf("%s (PID %d)", q.Process, q.PID)
 		}
 		most := uint16(max(settings.QueueCount, 1))
-		if j.Policy != nil && j.Daemon == nil && q.Number >= settings.QueueBase && q.Number-settings.QueueBase < most {
-			j.add("queue-owners", api.LevelProblem, "stop it, or set settings.queues.base to a free number", "queue %d, which the policy wants, belongs to %s", q.Number, who)
+		if j.Policy != nil && j.Daemon == nil && q.Number >= settings.QueueBase &&
+			q.Number-settings.QueueBase < most {
+			j.add("queue-owners", api.LevelProblem, "stop it, or set settings.queues.base to a free number",
+				"queue %d, which the policy wants, belongs to %s", q.Number, who)
 		} else {
 			j.add("queue-owners", api.LevelNote, "", "queue %d belongs to %s", q.Number, who)
 		}
@@ -177,7 +206,8 @@ func (j *judge) queues() {
 func (j *judge) others() {
 	if j.SurveyErr != nil {
 		if !errors.Is(j.SurveyErr, os.ErrPermission) {
-			j.add("other-chains", api.LevelWarning, "", "other programs' tables cannot be listed: %v", j.SurveyErr)
+			j.add("other-chains", api.LevelWarning, "", "other programs' tables cannot be listed: %v",
+				j.SurveyErr)
 		}
 		return
 	}
@@ -186,7 +216,8 @@ func (j *judge) others() {
 		if !c.Before() {
 			continue
 		}
-		what := fmt.Sprintf("chain %s %s %s (hook %s, priority %d)", c.Family, c.Table, c.Name, c.Hook, c.Priority)
+		what := fmt.Sprintf("chain %s %s %s (hook %s, priority %d)", c.Family, c.Table, c.Name, c.Hook,
+			c.Priority)
 		when := "before sgfw"
 		if c.Priority == 0 && c.Hook != "prerouting" {
 			when = "before sgfw if it was made later"
@@ -194,38 +225,51 @@ func (j *judge) others() {
 		switch {
 		case c.Queues:
 			quiet = false
-			j.add("other-chains", api.LevelWarning, "two programs that answer packets must agree", "%s sees packets %s and hands some to an NFQUEUE", what, when)
+			j.add("other-chains", api.LevelWarning, "two programs that answer packets must agree",
+				"%s sees packets %s and hands some to an NFQUEUE", what, when)
 		case c.Redirects:
 			quiet = false
-			j.add("other-chains", api.LevelWarning, "", "%s sees packets %s and takes some for local sockets (tproxy)", what, when)
+			j.add("other-chains", api.LevelWarning, "",
+				"%s sees packets %s and takes some for local sockets (tproxy)", what, when)
 		case c.Drops:
 			quiet = false
-			j.add("other-chains", api.LevelNote, "", "%s sees packets %s and drops some: what it drops sgfw neither sees nor counts", what, when)
+			j.add("other-chains", api.LevelNote, "",
+				"%s sees packets %s and drops some: what it drops sgfw neither sees nor counts", what, when)
 		}
 	}
 	for _, f := range j.Survey.Flowtables {
-		if managed := slices.DeleteFunc(slices.Clone(f.Devices), func(d string) bool { return !j.managed(d) }); len(managed) > 0 {
+		if managed := slices.DeleteFunc(slices.Clone(f.Devices),
+			func(d string) bool { return !j.managed(d) }); len(managed) > 0 {
 			quiet = false
-			j.add("flowtables", api.LevelProblem, "take these devices out of the flowtable", "flowtable %s %s %s takes over forwarded flows of %s: once it has one, sgfw sees no more of its packets",
+			j.add("flowtables", api.LevelProblem, "take these devices out of the flowtable",
+				"flowtable %s %s %s takes over forwarded flows of %s: once it has one, sgfw sees no more of "+
+					"its packets",
 				f.Family, f.Table, f.Name, strings.Join(managed, ", "))
 		} else {
 			quiet = false
-			j.add("flowtables", api.LevelNote, "", "flowtable %s %s %s takes over forwarded flows of %s, which the policy does not manage", f.Family, f.Table, f.Name, strings.Join(f.Devices, ", "))
+			j.add("flowtables", api.LevelNote, "",
+				"flowtable %s %s %s takes over forwarded flows of %s, which the policy does not manage",
+				f.Family, f.Table, f.Name, strings.Join(f.Devices, ", "))
 		}
 	}
 	if len(j.Legacy) > 0 {
 		quiet = false
-		j.add("legacy-iptables", api.LevelNote, "iptables-legacy-save shows them", "legacy iptables tables are loaded, whose rules cannot be looked at from here: %s", strings.Join(j.Legacy, ", "))
+		j.add("legacy-iptables", api.LevelNote, "iptables-legacy-save shows them",
+			"legacy iptables tables are loaded, whose rules cannot be looked at from here: %s",
+			strings.Join(j.Legacy, ", "))
 	}
 	for _, u := range j.Survey.Unread {
 		quiet = false
 		j.add("other-chains", api.LevelNote, "", "not understood: %s", u)
 	}
 	if quiet {
-		j.add("other-chains", api.LevelOK, "", "no other program drops, queues or steals packets before sgfw sees them")
+		j.add("other-chains", api.LevelOK, "",
+			"no other program drops, queues or steals packets before sgfw sees them")
 	}
 	if j.BridgeCalls {
-		j.add("bridges", api.LevelNote, "net.bridge.bridge-nf-call-iptables", "packets between the ports of a bridge go through the IP hooks, too: a managed bridge device sees them")
+		j.add("bridges", api.LevelNote, "net.bridge.bridge-nf-call-iptables",
+			"packets between the ports of a bridge go through the IP hooks, too: a managed bridge device "+
+				"sees them")
 	}
 }
 
@@ -239,7 +283,8 @@ func (j *judge) managed(device string) bool {
 }
 
 func (j *judge) forwarding() {
-	guests := j.Policy != nil && slices.ContainsFunc(j.Policy.Interfaces, func(n policy.Interface) bool { return n.Mode == policy.ModeGuest })
+	guests := j.Policy != nil && slices.ContainsFunc(j.Policy.Interfaces,
+		func(n policy.Interface) bool { return n.Mode == policy.ModeGuest })
 	for i, family := range []string{"IPv4", "IPv6"} {
 		key := []string{"net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"}[i]
 		if guests && !j.Forwarding[i] {
@@ -247,7 +292,9 @@ func (j *judge) forwarding() {
 			if i == 1 {
 				level = api.LevelNote
 			}
-			j.add("forwarding", level, "sysctl -w "+key+"=1", "the policy protects guests, but this machine does not forward %s: they reach nothing but it", family)
+			j.add("forwarding", level, "sysctl -w "+key+"=1",
+				"the policy protects guests, but this machine does not forward %s: they reach nothing but it",
+				family)
 		}
 	}
 }
@@ -258,7 +305,8 @@ func (j *judge) policy() bool {
 	case j.PolicyErr == nil && j.Policy == nil:
 		return false
 	case errors.Is(j.PolicyErr, os.ErrNotExist):
-		j.add("policy", api.LevelNote, "-c FILE names another one", "there is no policy %s: ports are not compared with one", j.PolicyFile)
+		j.add("policy", api.LevelNote, "-c FILE names another one",
+			"there is no policy %s: ports are not compared with one", j.PolicyFile)
 		return false
 	case j.PolicyErr != nil:
 		level, hint := api.LevelProblem, "sgfw check "+j.PolicyFile
@@ -272,9 +320,11 @@ func (j *judge) policy() bool {
 	switch j.Writable {
 	case "":
 	case "everybody":
-		j.add("policy", api.LevelWarning, "chmod o-w", "everybody can change %s, and so what is enforced after the next reload", j.PolicyFile)
+		j.add("policy", api.LevelWarning, "chmod o-w",
+			"everybody can change %s, and so what is enforced after the next reload", j.PolicyFile)
 	default:
-		j.add("policy", api.LevelNote, "", "%s can change %s, and so what is enforced after the next reload", j.Writable, j.PolicyFile)
+		j.add("policy", api.LevelNote, "",
+			"%s can change %s, and so what is enforced after the next reload", j.Writable, j.PolicyFile)
 	}
 	if j.LinksErr != nil {
 		j.add("devices", api.LevelWarning, "", "the network devices cannot be listed: %v", j.LinksErr)
@@ -286,12 +336,15 @@ func (j *judge) policy() bool {
 			found = found || n.Matches(l.Name)
 		}
 		if !found {
-			j.add("devices", api.LevelNote, "", "no device %s exists now; it is covered as soon as it appears", n.Device)
+			j.add("devices", api.LevelNote, "",
+				"no device %s exists now; it is covered as soon as it appears", n.Device)
 		}
 	}
 	for _, l := range j.Links {
 		if m, ok := j.Masters[l.Name]; ok && j.managed(l.Name) {
-			j.add("devices", api.LevelProblem, "manage "+m.Name, "%s belongs to %s (%s): its packets appear there, and sgfw refuses to manage it", l.Name, m.Name, m.Kind)
+			j.add("devices", api.LevelProblem, "manage "+m.Name,
+				"%s belongs to %s (%s): its packets appear there, and sgfw refuses to manage it", l.Name,
+				m.Name, m.Kind)
 		}
 	}
 	return true

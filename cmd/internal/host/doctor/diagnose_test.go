@@ -37,12 +37,15 @@ func healthy(t *testing.T) *Machine {
 	}
 	return &Machine{
 		Kernel: "6.18", Privileged: true, QueueCT: "n", Policy: p, Forwarding: [2]bool{true, true},
-		Features: nft.Facts{Queue: nft.QueueNative, Reassembly: nft.ReassemblyTProxy, CanOwn: true, CanPersist: true},
+		Features: nft.Facts{Queue: nft.QueueNative, Reassembly: nft.ReassemblyTProxy, CanOwn: true,
+			CanPersist: true},
 		Known: Known{PolicyFile: "p.yaml", Links: []member.Link{
-			{Name: "eth0", Index: 2, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}},
+			{Name: "eth0", Index: 2, Addresses: []netip.Addr{
+				netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}},
 			{Name: "docker0", Index: 3, Addresses: []netip.Addr{netip.MustParseAddr("172.17.0.1")}},
 		}},
-		Listeners: []Listener{{Protocol: "tcp", Address: netip.MustParseAddrPort("192.0.2.1:22"), Process: "sshd"}, {Protocol: "tcp", Address: netip.MustParseAddrPort("127.0.0.1:6000")}},
+		Listeners: []Listener{{Protocol: "tcp", Address: netip.MustParseAddrPort("192.0.2.1:22"),
+			Process: "sshd"}, {Protocol: "tcp", Address: netip.MustParseAddrPort("127.0.0.1:6000")}},
 	}
 }
 
@@ -58,38 +61,64 @@ func TestDiagnose(t *testing.T) {
 		"unprivileged": {func(m *Machine) {
 			m.Privileged, m.FeaturesErr, m.SurveyErr = false, os.ErrPermission, os.ErrPermission
 		}, "problem", "privileges", "CAP_NET_ADMIN"},
-		"no queue":         {func(m *Machine) { m.FeaturesErr = nft.ErrNoQueue }, "problem", "queue-expression", "no NFQUEUE"},
-		"no nftables":      {func(m *Machine) { m.FeaturesErr = errors.New("protocol not supported") }, "problem", "queue-expression", "not supported"},
-		"no queue socket":  {func(m *Machine) { m.QueueErr = errors.New("none") }, "problem", "queue-socket", "none"},
-		"xtables":          {func(m *Machine) { m.Features.Queue = nft.QueueXT }, "note", "queue-expression", "NFQUEUE"},
-		"no owner":         {func(m *Machine) { m.Features.CanOwn, m.Features.CanPersist = false, false }, "note", "table-owner", "cannot be owned"},
-		"no persist":       {func(m *Machine) { m.Features.CanPersist = false }, "note", "table-owner", "outlive"},
-		"conntrack":        {func(m *Machine) { m.Features.Reassembly = nft.ReassemblyConntrack }, "note", "reassembly", "tracks"},
-		"no reassembly":    {func(m *Machine) { m.Features.Reassembly = nft.ReassemblyNone }, "warning", "reassembly", "fragments"},
-		"a failsafe":       {func(m *Machine) { m.Features.Missing = []policy.Failsafe{policy.OwnMulticast} }, "warning", "failsafes", policy.OwnMulticast.String()},
-		"a policy for all": {func(m *Machine) { m.Writable = "everybody" }, "warning", "policy", "everybody can change p.yaml"},
-		"a user's policy":  {func(m *Machine) { m.Writable = "user 1000" }, "note", "policy", "user 1000 can change p.yaml"},
-		"a leftover":       {func(m *Machine) { m.Survey.Ours = true }, "problem", "daemon", "its table is there"},
-		"degraded":         {func(m *Machine) { m.Daemon = &api.Status{Degraded: []string{"eth0 belongs to br0"}} }, "problem", "daemon", "br0"},
-		"repaired":         {func(m *Machine) { m.Daemon = &api.Status{Table: api.TableStatus{Repaired: 2}} }, "warning", "table-repairs", "2 times"},
-		"taken away":       {func(m *Machine) { m.Daemon = &api.Status{Queues: []api.QueueStatus{{Number: 7, Lost: 2}}} }, "warning", "queue-losses", "2 times"},
+		"no queue": {func(m *Machine) { m.FeaturesErr = nft.ErrNoQueue }, "problem",
+			"queue-expression", "no NFQUEUE"},
+		"no nftables": {func(m *Machine) { m.FeaturesErr = errors.New("protocol not supported") },
+			"problem", "queue-expression", "not supported"},
+		"no queue socket": {func(m *Machine) { m.QueueErr = errors.New("none") }, "problem",
+			"queue-socket", "none"},
+		"xtables": {func(m *Machine) { m.Features.Queue = nft.QueueXT }, "note",
+			"queue-expression", "NFQUEUE"},
+		"no owner": {func(m *Machine) { m.Features.CanOwn, m.Features.CanPersist = false, false },
+			"note", "table-owner", "cannot be owned"},
+		"no persist": {func(m *Machine) { m.Features.CanPersist = false }, "note", "table-owner",
+			"outlive"},
+		"conntrack": {func(m *Machine) { m.Features.Reassembly = nft.ReassemblyConntrack }, "note",
+			"reassembly", "tracks"},
+		"no reassembly": {func(m *Machine) { m.Features.Reassembly = nft.ReassemblyNone }, "warning",
+			"reassembly", "fragments"},
+		"a failsafe": {func(m *Machine) {
+			m.Features.Missing = []policy.Failsafe{policy.OwnMulticast}
+		}, "warning", "failsafes", policy.OwnMulticast.String()},
+		"a policy for all": {func(m *Machine) { m.Writable = "everybody" }, "warning", "policy",
+			"everybody can change p.yaml"},
+		"a user's policy": {func(m *Machine) { m.Writable = "user 1000" }, "note", "policy",
+			"user 1000 can change p.yaml"},
+		"a leftover": {func(m *Machine) { m.Survey.Ours = true }, "problem", "daemon",
+			"its table is there"},
+		"degraded": {func(m *Machine) {
+			m.Daemon = &api.Status{Degraded: []string{"eth0 belongs to br0"}}
+		}, "problem", "daemon", "br0"},
+		"repaired": {func(m *Machine) { m.Daemon = &api.Status{Table: api.TableStatus{Repaired: 2}} },
+			"warning", "table-repairs", "2 times"},
+		"taken away": {func(m *Machine) {
+			m.Daemon = &api.Status{Queues: []api.QueueStatus{{Number: 7, Lost: 2}}}
+		}, "warning", "queue-losses", "2 times"},
 		"losses": {func(m *Machine) {
 			m.Daemon = &api.Status{Queues: []api.QueueStatus{{Number: 7, KernelDropped: 3}}}
 		}, "warning", "queue-drops", "queue 7"},
-		"full": {func(m *Machine) { m.Daemon = &api.Status{Flows: api.FlowStatus{RefusedFull: 3}} }, "warning", "flow-table", "3 new flows"},
+		"full": {func(m *Machine) { m.Daemon = &api.Status{Flows: api.FlowStatus{RefusedFull: 3}} },
+			"warning", "flow-table", "3 new flows"},
 		"our queue taken": {func(m *Machine) {
 			m.Queues = []Queue{{Number: m.Policy.Settings.QueueBase, PID: 9, Process: "suricata"}}
 		}, "problem", "queue-owners", "suricata (PID 9)"},
-		"another queue": {func(m *Machine) { m.Queues = []Queue{{Number: 1, PID: 9, Process: "suricata"}} }, "note", "queue-owners", "queue 1"},
+		"another queue": {func(m *Machine) {
+			m.Queues = []Queue{{Number: 1, PID: 9, Process: "suricata"}}
+		}, "note", "queue-owners", "queue 1"},
 		"a chain drops": {func(m *Machine) {
-			m.Survey.Chains = []nft.ForeignChain{{Family: "ip", Table: "f", Name: "in", Hook: "input", Priority: -1, Drops: true}}
+			m.Survey.Chains = []nft.ForeignChain{
+				{Family: "ip", Table: "f", Name: "in", Hook: "input", Priority: -1, Drops: true}}
 		}, "note", "other-chains", "ip f in"},
-		"a chain queues": {func(m *Machine) { m.Survey.Chains = []nft.ForeignChain{{Table: "f", Hook: "input", Queues: true}} }, "warning", "other-chains", "NFQUEUE"},
+		"a chain queues": {func(m *Machine) {
+			m.Survey.Chains = []nft.ForeignChain{{Table: "f", Hook: "input", Queues: true}}
+		}, "warning", "other-chains", "NFQUEUE"},
 		"tproxy": {func(m *Machine) {
-			m.Survey.Chains = []nft.ForeignChain{{Table: "f", Hook: "prerouting", Priority: 9, Redirects: true}}
+			m.Survey.Chains = []nft.ForeignChain{
+				{Table: "f", Hook: "prerouting", Priority: 9, Redirects: true}}
 		}, "warning", "other-chains", "tproxy"},
 		"a later chain": {func(m *Machine) {
-			m.Survey.Chains = []nft.ForeignChain{{Table: "f", Hook: "input", Priority: 1, Drops: true, Queues: true}}
+			m.Survey.Chains = []nft.ForeignChain{
+				{Table: "f", Hook: "input", Priority: 1, Drops: true, Queues: true}}
 		}, "", "", ""},
 		"a flowtable": {func(m *Machine) {
 			m.Survey.Flowtables = []nft.Flowtable{{Table: "f", Name: "ft", Devices: []string{"eth0", "wan"}}}
@@ -97,24 +126,40 @@ func TestDiagnose(t *testing.T) {
 		"another flowtable": {func(m *Machine) {
 			m.Survey.Flowtables = []nft.Flowtable{{Table: "f", Name: "ft", Devices: []string{"wan"}}}
 		}, "note", "flowtables", "wan"},
-		"legacy":             {func(m *Machine) { m.Legacy = []string{"ip nat"} }, "note", "legacy-iptables", "ip nat"},
-		"no policy":          {func(m *Machine) { m.Policy, m.PolicyErr = nil, fs.ErrNotExist }, "note", "policy", "p.yaml"},
-		"a bad policy":       {func(m *Machine) { m.Policy, m.PolicyErr = nil, errors.New("p.yaml:1:1: what") }, "problem", "policy", "what"},
-		"a missing device":   {func(m *Machine) { m.Policy.Interfaces[0].Device = "eth9" }, "note", "devices", "eth9"},
-		"an enslaved device": {func(m *Machine) { m.Masters = map[string]Master{"eth0": {Name: "br0", Kind: "bridge"}} }, "problem", "devices", "eth0 belongs to br0"},
+		"legacy": {func(m *Machine) { m.Legacy = []string{"ip nat"} }, "note",
+			"legacy-iptables", "ip nat"},
+		"no policy": {func(m *Machine) { m.Policy, m.PolicyErr = nil, fs.ErrNotExist }, "note",
+			"policy", "p.yaml"},
+		"a bad policy": {func(m *Machine) {
+			m.Policy, m.PolicyErr = nil, errors.New("p.yaml:1:1: what")
+		}, "problem", "policy", "what"},
+		"a missing device": {func(m *Machine) { m.Policy.Interfaces[0].Device = "eth9" }, "note",
+			"devices", "eth9"},
+		"an enslaved device": {func(m *Machine) {
+			m.Masters = map[string]Master{"eth0": {Name: "br0", Kind: "bridge"}}
+		}, "problem", "devices", "eth0 belongs to br0"},
 		"guests": {func(m *Machine) {
 			m.Policy.Interfaces[0].Mode, m.Forwarding = policy.ModeGuest, [2]bool{false, true}
 		}, "warning", "forwarding", "IPv4"},
-		"an uncovered port": {func(m *Machine) { m.Listeners = []Listener{{"tcp", end("0.0.0.0:8080"), "java"}} }, "warning", "listening-ports", "tcp port 8080 (java) is reachable through docker0, which"},
-		"of both families":  {func(m *Machine) { m.Listeners = []Listener{{"udp", end("[::]:53"), ""}} }, "warning", "listening-ports", "udp port 53 is reachable through docker0"},
-		"an open port":      {func(m *Machine) { m.Listeners = []Listener{{"tcp", end("192.0.2.1:443"), "nginx"}} }, "note", "listening-ports", "web/ingress/0 permits 0.0.0.0/0 on eth0"},
-		"not that protocol": {func(m *Machine) { m.Listeners = []Listener{{"udp", end("192.0.2.1:443"), "nginx"}} }, "", "", ""},
+		"an uncovered port": {func(m *Machine) {
+			m.Listeners = []Listener{{"tcp", end("0.0.0.0:8080"), "java"}}
+		}, "warning", "listening-ports", "tcp port 8080 (java) is reachable through docker0, which"},
+		"of both families": {func(m *Machine) { m.Listeners = []Listener{{"udp", end("[::]:53"), ""}} },
+			"warning", "listening-ports", "udp port 53 is reachable through docker0"},
+		"an open port": {func(m *Machine) {
+			m.Listeners = []Listener{{"tcp", end("192.0.2.1:443"), "nginx"}}
+		}, "note", "listening-ports", "web/ingress/0 permits 0.0.0.0/0 on eth0"},
+		"not that protocol": {func(m *Machine) {
+			m.Listeners = []Listener{{"udp", end("192.0.2.1:443"), "nginx"}}
+		}, "", "", ""},
 		"a published port": {func(m *Machine) {
-			m.Survey.Published = []nft.PublishedPort{{Protocol: "tcp", Port: 8080, To: end("172.17.0.2:443"), Table: "ip nat"}}
+			m.Survey.Published = []nft.PublishedPort{
+				{Protocol: "tcp", Port: 8080, To: end("172.17.0.2:443"), Table: "ip nat"}}
 			m.Toward = map[netip.Addr]string{netip.MustParseAddr("172.17.0.2"): "docker0"}
 		}, "note", "published-ports", "for 172.17.0.2:443, is open to the world"},
 		"a published port elsewhere": {func(m *Machine) {
-			m.Survey.Published = []nft.PublishedPort{{Protocol: "tcp", Port: 8080, To: end("172.17.0.2:81"), Table: "ip nat"}}
+			m.Survey.Published = []nft.PublishedPort{
+				{Protocol: "tcp", Port: 8080, To: end("172.17.0.2:81"), Table: "ip nat"}}
 			m.Policy.Interfaces[0].Device = "eth1"
 			m.Listeners = nil
 			m.Toward = map[netip.Addr]string{netip.MustParseAddr("172.17.0.2"): "docker0"}
@@ -140,9 +185,10 @@ func TestDiagnose(t *testing.T) {
 			}
 			continue
 		}
-		if rank[worst] != c.level && c.level != "note" || !slices.ContainsFunc(d.Findings, func(f api.Finding) bool {
-			return f.Check == c.check && f.Level == c.level && strings.Contains(f.Message, c.says)
-		}) {
+		if rank[worst] != c.level && c.level != "note" ||
+			!slices.ContainsFunc(d.Findings, func(f api.Finding) bool {
+				return f.Check == c.check && f.Level == c.level && strings.Contains(f.Message, c.says)
+			}) {
 			t.Errorf("%s: no %s of %s that says %q in %+v", name, c.level, c.check, c.says, d.Findings)
 		}
 	}

@@ -24,7 +24,8 @@ import (
 
 // Examine looks at the network namespace of the calling thread.
 func Examine(known Known) *Machine {
-	m := &Machine{Known: known, Kernel: release(), Privileged: netAdmin(), ModulesLocked: sysctl("kernel/modules_disabled")}
+	m := &Machine{Known: known, Kernel: release(), Privileged: netAdmin(),
+		ModulesLocked: sysctl("kernel/modules_disabled")}
 	m.Policy, _, m.PolicyErr = file.Load(m.PolicyFile)
 	m.Writable = writable(m.PolicyFile)
 	m.Features, m.FeaturesErr = nft.Probe()
@@ -183,7 +184,8 @@ func listeners() []Listener {
 	var out []Listener
 	var inodes []string
 	for _, t := range []struct{ file, protocol, state string }{
-		{"tcp", "tcp", stateListen}, {"tcp6", "tcp", stateListen}, {"udp", "udp", stateClose}, {"udp6", "udp", stateClose},
+		{"tcp", "tcp", stateListen}, {"tcp6", "tcp", stateListen}, {"udp", "udp", stateClose},
+		{"udp6", "udp", stateClose},
 	} {
 		f, err := os.Open("/proc/thread-self/net/" + t.file)
 		if err != nil {

@@ -30,7 +30,8 @@ func TestParseSockets(t *testing.T) {
 	for _, l := range got {
 		ends = append(ends, l.Address.String())
 	}
-	if want := []string{"127.0.0.1:8080", "[::]:443", "[2001:db8::1]:80"}; !slices.Equal(ends, want) || !slices.Equal(inodes, []string{"101", "103", "104"}) {
+	if want := []string{"127.0.0.1:8080", "[::]:443", "[2001:db8::1]:80"}; !slices.Equal(ends, want) ||
+		!slices.Equal(inodes, []string{"101", "103", "104"}) {
 		t.Errorf("listeners %v of %v, want %v", ends, inodes, want)
 	}
 }

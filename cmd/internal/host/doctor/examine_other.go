@@ -6,5 +6,6 @@ import "errors"
 
 // Examine finds nothing that sgfw could work with.
 func Examine(known Known) *Machine {
-	return &Machine{Known: known, Kernel: "(not Linux)", FeaturesErr: errors.ErrUnsupported, SurveyErr: errors.ErrUnsupported, QueuesErr: errors.ErrUnsupported}
+	return &Machine{Known: known, Kernel: "(not Linux)", FeaturesErr: errors.ErrUnsupported,
+		SurveyErr: errors.ErrUnsupported, QueuesErr: errors.ErrUnsupported}
 }

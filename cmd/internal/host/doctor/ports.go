@@ -53,7 +53,8 @@ func (j *judge) ports() {
 		}
 	}
 	if quiet {
-		j.add("listening-ports", api.LevelOK, "", "every port that waits for strangers is covered, and none is open to the world")
+		j.add("listening-ports", api.LevelOK, "",
+			"every port that waits for strangers is covered, and none is open to the world")
 	}
 }
 
@@ -73,7 +74,9 @@ func merge(listeners []Listener) []service {
 		if l.Address.Addr().IsLoopback() {
 			continue
 		}
-		i := slices.IndexFunc(out, func(s service) bool { return s.protocol == l.Protocol && s.port == l.Address.Port() })
+		i := slices.IndexFunc(out, func(s service) bool {
+			return s.protocol == l.Protocol && s.port == l.Address.Port()
+		})
 		if i < 0 {
 			i = len(out)
 			out = append(out, service{protocol: l.Protocol, port: l.Address.Port()})
@@ -127,7 +130,8 @@ func (j *judge) toTheWorld(devices []string, protocol string, port uint16) []str
 		for _, name := range j.Policy.Interfaces[i].Groups {
 			for _, r := range j.ingress(name) {
 				if r.Peer.Kind == policy.PeerCIDR && r.Peer.CIDR.Bits() == 0 && covers(r, protocol, port) {
-					out = append(out, fmt.Sprintf("%s/ingress/%d permits %s on %s", name, r.Index, r.Peer.CIDR, j.Policy.Interfaces[i].Device))
+					out = append(out, fmt.Sprintf("%s/ingress/%d permits %s on %s", name, r.Index, r.Peer.CIDR,
+						j.Policy.Interfaces[i].Device))
 				}
 			}
 		}

@@ -30,7 +30,8 @@ type Delays struct {
 }
 
 // DefaultDelays suit files that people and tools save.
-var DefaultDelays = Delays{Quiet: 300 * time.Millisecond, Most: 3 * time.Second, Again: 5 * time.Second}
+var DefaultDelays = Delays{Quiet: 300 * time.Millisecond, Most: 3 * time.Second,
+	Again: 5 * time.Second}
 
 // maxLinks bounds a chain of symbolic links, as the kernel does (path_resolution(7)).
 const maxLinks = 40

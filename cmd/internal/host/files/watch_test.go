@@ -13,7 +13,8 @@ import (
 
 // quick are delays that a test can wait for. Between two steps that a test means
 // as one change a busy machine may put a pause, which Quiet has to outlast.
-var quick = Delays{Quiet: 200 * time.Millisecond, Most: 10 * time.Second, Again: 100 * time.Millisecond}
+var quick = Delays{Quiet: 200 * time.Millisecond, Most: 10 * time.Second,
+	Again: 100 * time.Millisecond}
 
 // watched follows a path and remembers what the file said each time that it
 // settled, and said something new.

@@ -109,7 +109,8 @@ func (w *Watcher) Read() (Snapshot, error) {
 // beginning with from, until ctx ends or the watcher is closed. Changes that
 // follow each other quickly are delivered once. A dump that fails is tried
 // again; failed hears of it and may be nil. Both are called by this goroutine.
-func (w *Watcher) Follow(ctx context.Context, from Snapshot, changed func(Snapshot), failed func(error)) error {
+func (w *Watcher) Follow(ctx context.Context, from Snapshot, changed func(Snapshot),
+	failed func(error)) error {
 	hints := make(chan struct{}, 1)
 	lost := make(chan error, 1)
 	go w.listen(hints, lost)
@@ -163,7 +164,8 @@ func (w *Watcher) listen(hints chan<- struct{}, lost chan<- error) {
 		case errors.Is(err, os.ErrClosed) || errors.Is(err, unix.EBADF):
 			lost <- err
 			return
-		case err != nil && !errors.Is(err, unix.ENOBUFS) && !errors.Is(err, unix.EINTR) && !errors.Is(err, unix.EAGAIN):
+		case err != nil && !errors.Is(err, unix.ENOBUFS) && !errors.Is(err, unix.EINTR) &&
+			!errors.Is(err, unix.EAGAIN):
 			// Anything else is as good as a lost notification, but must not spin.
 			time.Sleep(settle)
 		}
@@ -209,7 +211,8 @@ func (w *Watcher) dump() (Snapshot, error) {
 			s.Masters[a.Name] = Master{Name: m.Attrs().Name, Kind: m.Type()}
 		}
 	}
-	slices.SortFunc(s.Facts.Links, func(a, b member.Link) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(s.Facts.Links,
+		func(a, b member.Link) int { return strings.Compare(a.Name, b.Name) })
 	return s, nil
 }
 

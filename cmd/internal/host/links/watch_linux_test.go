@@ -47,7 +47,8 @@ func must(t *testing.T, err error) {
 // veth makes a link that is up; its other end is called name-peer.
 func veth(t *testing.T, h *netlink.Handle, name string) netlink.Link {
 	t.Helper()
-	must(t, h.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: name}, PeerName: name + "-peer"}))
+	must(t, h.LinkAdd(&netlink.Veth{
+		LinkAttrs: netlink.LinkAttrs{Name: name}, PeerName: name + "-peer"}))
 	l, err := h.LinkByName(name)
 	must(t, err)
 	must(t, h.LinkSetUp(l))
@@ -100,7 +101,8 @@ func TestReadKeepsOnlyUsableAddresses(t *testing.T) {
 
 	s, err := open(t).Read()
 	must(t, err)
-	if got, want := addresses(s, "veth0"), ips("192.0.2.7", "2001:db8::7"); !reflect.DeepEqual(got, want) {
+	if got, want := addresses(s, "veth0"),
+		ips("192.0.2.7", "2001:db8::7"); !reflect.DeepEqual(got, want) {
 		t.Errorf("addresses of veth0 = %v, want %v: no link-local ones, sorted", got, want)
 	}
 	for _, l := range s.Facts.Links {
@@ -138,9 +140,11 @@ func TestUsable(t *testing.T) {
 		{"2001:db8::1", unix.IFA_F_DEPRECATED, unix.RT_SCOPE_UNIVERSE, true},
 		{"fd00::1", unix.IFA_F_TEMPORARY, unix.RT_SCOPE_UNIVERSE, true},
 	} {
-		a := netlink.Addr{IPNet: &net.IPNet{IP: net.ParseIP(tc.ip)}, Flags: tc.flags, Scope: int(tc.scope)}
+		a := netlink.Addr{IPNet: &net.IPNet{IP: net.ParseIP(tc.ip)}, Flags: tc.flags,
+			Scope: int(tc.scope)}
 		if got, ok := usable(a); ok != tc.want || got != netip.MustParseAddr(tc.ip) {
-			t.Errorf("usable(%s, flags %#x, scope %d) = %v, %v, want %v", tc.ip, tc.flags, tc.scope, got, ok, tc.want)
+			t.Errorf("usable(%s, flags %#x, scope %d) = %v, %v, want %v", tc.ip, tc.flags, tc.scope, got, ok,
+				tc.want)
 		}
 	}
 }
@@ -154,7 +158,8 @@ func TestMasterIsNamed(t *testing.T) {
 	must(t, h.LinkSetMaster(port, br))
 	s, err := open(t).Read()
 	must(t, err)
-	if got, want := s.Masters, map[string]Master{"port0": {Name: "br0", Kind: "bridge"}}; !reflect.DeepEqual(got, want) {
+	if got, want := s.Masters, map[string]Master{
+		"port0": {Name: "br0", Kind: "bridge"}}; !reflect.DeepEqual(got, want) {
 		t.Errorf("Masters = %v, want %v", got, want)
 	}
 }
@@ -232,7 +237,8 @@ func TestFollowSurvivesLostNotifications(t *testing.T) {
 	for i := 1; i <= last; i++ {
 		addr(t, h, d, fmt.Sprintf("10.0.0.%d/32", i), 0)
 	}
-	await(t, states, "all addresses", func(s Snapshot) bool { return len(addresses(s, "veth0")) == last })
+	await(t, states, "all addresses",
+		func(s Snapshot) bool { return len(addresses(s, "veth0")) == last })
 }
 
 func TestFollowEndsWhenClosed(t *testing.T) {

@@ -12,7 +12,8 @@ import (
 
 func filesOf(t *testing.T) Files {
 	dir := t.TempDir()
-	return Files{Conf: filepath.Join(dir, "etc", "resolv.conf"), Upstream: filepath.Join(dir, "run", "resolve", "resolv.conf")}
+	return Files{Conf: filepath.Join(dir, "etc", "resolv.conf"),
+		Upstream: filepath.Join(dir, "run", "resolve", "resolv.conf")}
 }
 
 // put writes a file as programs do that must not be seen half-way.
@@ -44,16 +45,20 @@ func TestRead(t *testing.T) {
 		fmt.Fprintf(&many, "nameserver 10.0.0.%d\n", i)
 	}
 	for _, c := range []struct{ what, conf, want string }{
-		{"plain", "search example.org\nnameserver 192.0.2.1\nnameserver\t2001:db8::53 \noptions edns0\n", "192.0.2.1 2001:db8::53"},
+		{"plain", "search example.org\nnameserver 192.0.2.1\nnameserver\t2001:db8::53 \noptions edns0\n",
+			"192.0.2.1 2001:db8::53"},
 		{"no end of line", "nameserver 192.0.2.1", "192.0.2.1"},
 		{"CRLF", "nameserver 192.0.2.1\r\n", "192.0.2.1"},
 		{"stub", "nameserver 127.0.0.53\noptions trust-ad\n", "127.0.0.53 192.0.2.53 198.51.100.53"},
 		{"a server of the machine itself", "nameserver ::1\n", "::1 192.0.2.53 198.51.100.53"},
-		{"stub and another", "nameserver 192.0.2.53\nnameserver 127.0.0.53\n", "192.0.2.53 127.0.0.53 198.51.100.53"},
+		{"stub and another", "nameserver 192.0.2.53\nnameserver 127.0.0.53\n",
+			"192.0.2.53 127.0.0.53 198.51.100.53"},
 		{"zone", "nameserver fe80::1%eth0\n", "fe80::1%eth0"},
 		{"mapped", "nameserver ::ffff:192.0.2.1\n", "192.0.2.1"},
 		{"twice", "nameserver 192.0.2.1\nnameserver 192.0.2.1\n", "192.0.2.1"},
-		{"comments and junk", "#nameserver 192.0.2.1\n; nameserver 192.0.2.2\n nameserver 192.0.2.3\nnameservers 192.0.2.4\nnameserver dns.example.org\nnameserver 192.0.2.300\nnameserver\n\x00\xff\n", ""},
+		{"comments and junk", "#nameserver 192.0.2.1\n; nameserver 192.0.2.2\n nameserver " +
+			"192.0.2.3\nnameservers 192.0.2.4\nnameserver dns.example.org\nnameserver " +
+			"192.0.2.300\nnameserver\n\x00\xff\n", ""},
 		{"empty", "", ""},
 		{"too many", many.String(), texts(first(16))},
 	} {

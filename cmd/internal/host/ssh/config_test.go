@@ -36,7 +36,8 @@ PermitRootLogin yes
 			t.Fatal(err)
 		}
 	}
-	if got, want := configuredPorts(dir), []uint16{2200, 2222, 2223, 2224, 2225, 2226}; !slices.Equal(got, want) {
+	if got, want := configuredPorts(dir),
+		[]uint16{2200, 2222, 2223, 2224, 2225, 2226}; !slices.Equal(got, want) {
 		t.Errorf("ports %v, want %v", got, want)
 	}
 }

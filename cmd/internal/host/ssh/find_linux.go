@@ -79,7 +79,8 @@ func established() ([]Session, error) {
 func sessions(socks []*netlink.Socket, serving map[uint32]bool, configured []uint16) []Session {
 	ports := make(map[uint16]bool)
 	for _, s := range socks {
-		if s.State == tcpListen && (serving[s.INode] && s.UID == 0 || s.ID.SourcePort == sshPort || slices.Contains(configured, s.ID.SourcePort)) {
+		if s.State == tcpListen && (serving[s.INode] && s.UID == 0 || s.ID.SourcePort == sshPort ||
+			slices.Contains(configured, s.ID.SourcePort)) {
 			ports[s.ID.SourcePort] = true
 		}
 	}

@@ -43,7 +43,8 @@ func TestSessionsAreThoseOfSSHPorts(t *testing.T) {
 		socket(tcpEstablished, 106, "192.0.2.1:2200", "198.51.100.9:50006"),
 		stranger, // an ordinary user's process that is called sshd
 		socket(tcpEstablished, 108, "192.0.2.1:3333", "198.51.100.9:50008"),
-		socket(tcpEstablished, 107, "192.0.2.1:2201", "198.51.100.9:50007"), // configured, and nobody listens
+		// configured, and nobody listens
+		socket(tcpEstablished, 107, "192.0.2.1:2201", "198.51.100.9:50007"),
 	}, map[uint32]bool{sshd: true, feigned: true}, []uint16{2200, 2201})
 	want := []Session{
 		session("198.51.100.9:50000", "192.0.2.1:2222"),
@@ -57,7 +58,8 @@ func TestSessionsAreThoseOfSSHPorts(t *testing.T) {
 }
 
 func TestNobodyListens(t *testing.T) {
-	got := sessions([]*netlink.Socket{socket(tcpEstablished, 1, "192.0.2.1:22", "198.51.100.9:50000")}, nil, nil)
+	got := sessions([]*netlink.Socket{socket(tcpEstablished, 1, "192.0.2.1:22", "198.51.100.9:50000")},
+		nil, nil)
 	if got != nil {
 		t.Errorf("sessions = %v, want none", got)
 	}
@@ -109,7 +111,8 @@ func TestFind(t *testing.T) {
 	own := netip.AddrPortFrom(client.Device("eth0").IPv4(), 999)
 	caller = own.Addr().String() + " 999 " + dev.IPv4().String() + " 2022"
 	if !slices.ContainsFunc(find(), func(s Session) bool {
-		return s.Client == own && s.Server.Port() == 2022 && slices.Equal(s.Devices, []string{"eth0"}) && slices.Equal(s.Toward, []string{"eth0"})
+		return s.Client == own && s.Server.Port() == 2022 && slices.Equal(s.Devices, []string{"eth0"}) &&
+			slices.Equal(s.Toward, []string{"eth0"})
 	}) {
 		t.Errorf("the session of the caller is missing from %v", find())
 	}
@@ -121,7 +124,9 @@ func TestCaller(t *testing.T) {
 		t.Errorf("Caller = %q", got)
 	}
 	// Like sudo: the variable is the parent's alone.
-	shell := exec.Command("sh", "-c", "SSH_CONNECTION='192.0.2.8 1 192.0.2.1 22' sh -c 'env -u SSH_CONNECTION "+printCaller+"=1 "+os.Args[0]+" -test.run=^TestPrintCaller$ -test.v; true'; true")
+	shell := exec.Command("sh", "-c",
+		"SSH_CONNECTION='192.0.2.8 1 192.0.2.1 22' sh -c 'env -u SSH_CONNECTION "+printCaller+"=1 "+
+			os.Args[0]+" -test.run=^TestPrintCaller$ -test.v; true'; true")
 	shell.Env = []string{"PATH=" + os.Getenv("PATH")}
 	out, err := shell.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "caller=192.0.2.8 1 192.0.2.1 22") {

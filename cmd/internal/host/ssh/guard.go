@@ -44,7 +44,8 @@ func (l Lockout) String() string {
 	for _, g := range l.Explanation.Groups {
 		groups = append(groups, g.Name)
 	}
-	fmt.Fprintf(&b, "SSH from %s to port %d on %s: ", l.Session.Client.Addr(), l.Session.Server.Port(), l.Device)
+	fmt.Fprintf(&b, "SSH from %s to port %d on %s: ", l.Session.Client.Addr(), l.Session.Server.Port(),
+		l.Device)
 	if l.Explanation.Verdict.Reason == filter.ReasonSourceDestCheck {
 		b.WriteString("the client is no address of the guest there, and source_dest_check is on")
 		return b.String()
@@ -112,7 +113,8 @@ func Check(rs *filter.Ruleset, sessions []Session) error {
 			}
 			// Two sessions of one client are one lockout.
 			if !slices.ContainsFunc(out, func(l Lockout) bool {
-				return l.Device == dev && l.Session.Client.Addr() == s.Client.Addr() && l.Session.Server == s.Server
+				return l.Device == dev && l.Session.Client.Addr() == s.Client.Addr() &&
+					l.Session.Server == s.Server
 			}) {
 				out = append(out, Lockout{Session: s, Device: dev, Explanation: x})
 			}

@@ -46,7 +46,8 @@ func ruleset(t *testing.T) *filter.Ruleset {
 }
 
 func session(client, server string, devices ...string) Session {
-	return Session{Client: netip.MustParseAddrPort(client), Server: netip.MustParseAddrPort(server), Devices: devices}
+	return Session{Client: netip.MustParseAddrPort(client), Server: netip.MustParseAddrPort(server),
+		Devices: devices}
 }
 
 func TestCheck(t *testing.T) {
@@ -59,19 +60,26 @@ func TestCheck(t *testing.T) {
 		{"nobody", nil, nil},
 		{"permitted", []Session{session("198.51.100.9:50000", "192.0.2.1:22", "eth0")}, nil},
 		{"permitted IPv6", []Session{session("[2001:db8::9]:50000", "[2001:db8:1::1]:22", "eth0")}, nil},
-		{"link-local with zone", []Session{session("[fe80::9%eth0]:50000", "[fe80::1%eth0]:22", "eth0")}, []string{"SSH from fe80::9%eth0 to port 22 on eth0"}},
+		{"link-local with zone", []Session{session("[fe80::9%eth0]:50000", "[fe80::1%eth0]:22", "eth0")},
+			[]string{"SSH from fe80::9%eth0 to port 22 on eth0"}},
 		{"wrong source", []Session{session("203.0.113.9:50000", "192.0.2.1:22", "eth0")},
-			[]string{"SSH from 203.0.113.9 to port 22 on eth0: no ingress rule of admin, web permits it; nearest: group admin, ingress[0] (p.yaml:9): peer is 203.0.113.9, not list office"}},
-		{"wrong port", []Session{session("198.51.100.9:50000", "192.0.2.1:2222", "eth0")}, []string{"port is 2222, not 22"}},
-		{"wrong interface", []Session{session("198.51.100.9:50000", "192.0.2.1:22", "eth1")}, []string{"on eth1"}},
+			[]string{"SSH from 203.0.113.9 to port 22 on eth0: no ingress rule of admin, web permits it; " +
+				"nearest: group admin, ingress[0] (p.yaml:9): peer is 203.0.113.9, not list office"}},
+		{"wrong port", []Session{session("198.51.100.9:50000", "192.0.2.1:2222", "eth0")},
+			[]string{"port is 2222, not 22"}},
+		{"wrong interface", []Session{session("198.51.100.9:50000", "192.0.2.1:22", "eth1")},
+			[]string{"on eth1"}},
 		{"unmanaged interface", []Session{session("203.0.113.9:50000", "192.0.2.1:22", "eth7")}, nil},
 		{"no interface", []Session{session("203.0.113.9:50000", "192.0.2.1:22")}, nil},
-		{"one of two interfaces", []Session{session("198.51.100.9:50000", "192.0.2.1:22", "eth0", "eth1")}, []string{"on eth1"}},
+		{"one of two interfaces", []Session{
+			session("198.51.100.9:50000", "192.0.2.1:22", "eth0", "eth1")}, []string{"on eth1"}},
 		{"two sessions of one client are one lockout", []Session{
-			session("203.0.113.9:50000", "192.0.2.1:22", "eth0"), session("203.0.113.9:50001", "192.0.2.1:22", "eth0"),
+			session("203.0.113.9:50000", "192.0.2.1:22", "eth0"),
+			session("203.0.113.9:50001", "192.0.2.1:22", "eth0"),
 		}, []string{"203.0.113.9"}},
 		{"two clients", []Session{
-			session("203.0.113.9:50000", "192.0.2.1:22", "eth0"), session("203.0.113.10:50001", "192.0.2.1:22", "eth0"),
+			session("203.0.113.9:50000", "192.0.2.1:22", "eth0"),
+			session("203.0.113.10:50001", "192.0.2.1:22", "eth0"),
 		}, []string{"203.0.113.9 ", "203.0.113.10 "}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -125,7 +133,8 @@ interfaces:
 		toward         []string
 		want           string // "" for no lockout
 	}{
-		{"10.0.2.10:50000", "veth-q", []string{"veth-q"}, "on veth-q: no egress rule of quiet permits it"},
+		{"10.0.2.10:50000", "veth-q", []string{"veth-q"},
+			"on veth-q: no egress rule of quiet permits it"},
 		{"10.0.1.10:50000", "veth-l", []string{"veth-l"}, ""},
 		{"10.0.1.99:50000", "veth-l", []string{"veth-l"}, "source_dest_check"},
 		{"198.51.100.9:50000", "veth-q", nil, ""},
@@ -133,7 +142,8 @@ interfaces:
 	} {
 		s := session(tc.client, "10.0.1.1:22", tc.device)
 		s.Toward = tc.toward
-		if err := Check(rs, []Session{s}); (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
+		if err := Check(rs, []Session{s}); (err == nil) != (tc.want == "") || err != nil &&
+			!strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s on %s: %v, want %q", tc.client, tc.device, err, tc.want)
 		}
 	}
@@ -151,7 +161,8 @@ func TestParseConnection(t *testing.T) {
 			t.Errorf("ParseConnection(%q) = %v, %v, %v", tc.in, client, server, err)
 		}
 	}
-	for _, in := range []string{"", "198.51.100.9 50000 192.0.2.1", "host 1 192.0.2.1 22", "198.51.100.9 65536 192.0.2.1 22",
+	for _, in := range []string{"", "198.51.100.9 50000 192.0.2.1", "host 1 192.0.2.1 22",
+		"198.51.100.9 65536 192.0.2.1 22",
 		"198.51.100.9 1 192.0.2.1 ssh", "198.51.100.9 1 192.0.2.1 22 x"} {
 		if c, s, err := ParseConnection(in); err == nil {
 			t.Errorf("ParseConnection(%q) = %v, %v, want an error", in, c, s)
