@@ -23,7 +23,7 @@ func runBy(pattern *regexp.Regexp, pkg string) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", m.name, err)
 		}
-		if by := testWith(overlay, pkg); by != "" {
+		if by := testWith(overlay, pkg); by.test != "" {
 			fmt.Printf("killed  %-28s by %s\n", m.name, by)
 		} else {
 			fmt.Printf("unseen  %-28s %s\n", m.name, m.what)
@@ -32,11 +32,11 @@ func runBy(pattern *regexp.Regexp, pkg string) error {
 	return nil
 }
 
-// testWith says which test of the package fails with an overlay, "" for none.
-func testWith(overlay, pkg string) string {
+// testWith says which test of the package fails with an overlay, if one does.
+func testWith(overlay, pkg string) killer {
 	out, err := exec.Command("go", "test", "-overlay", overlay, "-failfast", pkg).CombinedOutput()
 	if err == nil {
-		return ""
+		return killer{}
 	}
 	return firstFailure(out, pkg)
 }

@@ -55,10 +55,6 @@ func invert(pattern *regexp.Regexp) error {
 
 // fails reports whether a test, named as in the table, fails with the fault.
 func (m *mutant) fails(dir, test string) (bool, error) {
-	overlay, program, err := m.build(dir)
-	if err != nil {
-		return false, err
-	}
 	dot := strings.LastIndex(test, ".Test")
 	if dot < 0 {
 		return false, fmt.Errorf("%q is no test", test)
@@ -66,11 +62,25 @@ func (m *mutant) fails(dir, test string) (bool, error) {
 	pkg, only := test[:dot], exactly(test[dot+1:])
 	var out []byte
 	if r, ok := roomOf(pkg, test[dot+1:]); ok {
+		_, program, err := m.build(dir)
+		if err != nil {
+			return false, err
+		}
 		out, err = r.test(dir, program, only)
-	} else {
-		out, err = exec.Command("go", "test", "-count=1", "-overlay", overlay, "./"+pkg,
-			"-run="+only).CombinedOutput()
+		return failed(test, out, err)
 	}
+	overlay, err := m.overlay(dir)
+	if err != nil {
+		return false, err
+	}
+	out, err = exec.Command("go", "test", "-count=1", "-overlay", overlay, "./"+pkg,
+		"-run="+only).CombinedOutput()
+	return failed(test, out, err)
+}
+
+// failed tells from what a run of one test printed whether the test failed. A run that
+// ended otherwise is an error.
+func failed(test string, out []byte, err error) (bool, error) {
 	if err != nil && !strings.Contains(string(out), "--- FAIL: ") {
 		return false, fmt.Errorf("%s: %w\n%s", test, err, out)
 	}

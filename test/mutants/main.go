@@ -12,11 +12,15 @@
 //
 // The tree is not touched: faults go through go's -overlay.
 //
-//	go run ./test/mutants [-run REGEXP] [-list | -claims | -by PACKAGE]
+// What killed each mutant is kept in killers.tsv and asked first the next time, which
+// makes a run of all of them bearable; -record writes it anew.
+//
+//	go run ./test/mutants [-run REGEXP] [-list | -record | -claims | -by PACKAGE]
 package main
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -30,12 +34,21 @@ import (
 func main() {
 	pattern := flag.String("run", ".", "only mutants whose name matches")
 	list := flag.Bool("list", false, "list the mutants and run nothing")
+	record := flag.Bool("record", false, "write what killed each to "+killersFile)
 	inverted := flag.Bool("claims", false,
 		"try the claims that are said to fail when they are inverted")
 	judge := flag.String("by", "", "only the tests of this `package` judge")
 	flag.Parse()
-	examine := func(p *regexp.Regexp) error { return run(p, *list) }
+	examine := run
 	switch {
+	case flag.NArg() > 0:
+		examine = func(*regexp.Regexp) error {
+			return fmt.Errorf("what is %q? to choose mutants say -run", flag.Arg(0))
+		}
+	case *list:
+		examine = listAll
+	case *record:
+		examine = runAndRecord
 	case *inverted:
 		examine = invert
 	case *judge != "":
@@ -47,48 +60,70 @@ func main() {
 	}
 }
 
-func run(pattern *regexp.Regexp, list bool) error {
+// listAll names the mutants whose name matches.
+func listAll(pattern *regexp.Regexp) error {
+	for _, m := range mutants {
+		if pattern.MatchString(m.name) {
+			fmt.Printf("%-28s %s: %s\n", m.name, m.file, m.what)
+		}
+	}
+	return nil
+}
+
+func run(pattern *regexp.Regexp) error {
+	_, err := kill(pattern)
+	return err
+}
+
+// runAndRecord remembers what killed each mutant, so that the next run asks that first.
+func runAndRecord(pattern *regexp.Regexp) error {
+	killers, err := kill(pattern)
+	return errors.Join(err, writeKillers(killers))
+}
+
+// kill tries every mutant whose name matches and returns what killed it, with what is
+// known of the others.
+func kill(pattern *regexp.Regexp) (map[string]killer, error) {
+	killers, err := readKillers()
+	if err != nil {
+		return nil, err
+	}
 	dir, err := os.MkdirTemp("", "sgfw-mutants")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	if !list {
-		if err := buildRooms(dir); err != nil {
-			return err
-		}
+	if err := buildRooms(dir); err != nil {
+		return nil, err
 	}
 	var killed, alive int
 	for _, m := range mutants {
 		if !pattern.MatchString(m.name) {
 			continue
 		}
-		if list {
-			fmt.Printf("%-28s %s: %s\n", m.name, m.file, m.what)
-			continue
-		}
 		begin := time.Now()
-		by, err := m.try(dir)
+		by, err := m.try(dir, killers[m.name])
 		if err != nil {
-			return fmt.Errorf("%s: %w", m.name, err)
+			return killers, fmt.Errorf("%s: %w", m.name, err)
 		}
 		took := time.Since(begin).Round(time.Second / 10)
-		if by == "" {
+		if by.test == "" {
 			alive++
 			fmt.Printf("ALIVE   %-28s %s (%s)\n", m.name, m.what, took)
+			delete(killers, m.name)
 			continue
 		}
 		killed++
+		if !m.total {
+			killers[m.name] = by
+		}
 		fmt.Printf("killed  %-28s by %s (%s)\n", m.name, by, took)
-	}
-	if list {
-		return nil
 	}
 	fmt.Printf("%d mutants killed, %d alive\n", killed, alive)
 	if alive > 0 {
-		return fmt.Errorf("%d faults would go unnoticed", alive)
+		return killers, fmt.Errorf("%d faults would go unnoticed", alive)
 	}
-	return nil
+	return killers, nil
 }
 
 // room is a package of black-box tests: they run the program that SGFW_BINARY names.
@@ -161,18 +196,27 @@ func (m *mutant) build(dir string) (overlay, program string, err error) {
 	return overlay, program, nil
 }
 
-// try runs the tests against the mutant and says what killed it, "" for
-// nothing.
-func (m *mutant) try(dir string) (by string, err error) {
-	overlay, program, err := m.build(dir)
-	if err != nil {
-		return "", err
-	}
+// try runs the tests against the mutant and says what killed it, "" for nothing. The
+// test that killed it last time is asked first.
+func (m *mutant) try(dir string, last killer) (by killer, err error) {
 	if m.total {
+		_, program, err := m.build(dir)
+		if err != nil {
+			return killer{}, err
+		}
 		return m.tryAll(dir, program)
 	}
+	if last.test != "" {
+		if fails, err := m.fails(dir, last.String()); err == nil && fails {
+			return last, nil
+		}
+	}
+	overlay, program, err := m.build(dir)
+	if err != nil {
+		return killer{}, err
+	}
 	for _, pkg := range m.packages {
-		if by := testWith(overlay, pkg); by != "" {
+		if by := testWith(overlay, pkg); by.test != "" {
 			return by, nil
 		}
 	}
@@ -181,11 +225,11 @@ func (m *mutant) try(dir string) (by string, err error) {
 			return firstFailure(out, "test/"+r.name), nil
 		}
 	}
-	return "", nil
+	return killer{}, nil
 }
 
 // tryAll demands that every black-box test fails.
-func (m *mutant) tryAll(dir, program string) (by string, err error) {
+func (m *mutant) tryAll(dir, program string) (by killer, err error) {
 	var out []byte
 	for _, r := range rooms {
 		o, _ := r.test(dir, program, r.only, "-test.v")
@@ -205,9 +249,9 @@ func (m *mutant) tryAll(dir, program string) (by string, err error) {
 	}
 	if len(passed) > 0 || failed == 0 {
 		fmt.Printf("        against %s these did not fail: %s\n", m.name, strings.Join(passed, " "))
-		return "", nil
+		return killer{}, nil
 	}
-	return fmt.Sprintf("every one of %d black-box tests", failed), nil
+	return killer{"test", fmt.Sprintf("every one of %d black-box tests", failed)}, nil
 }
 
 // test runs those tests of a room whose names match, "" for all, against a program.
@@ -222,9 +266,10 @@ func (r room) test(dir, program, only string, args ...string) ([]byte, error) {
 }
 
 // firstFailure names the test that failed first.
-func firstFailure(out []byte, pkg string) string {
+func firstFailure(out []byte, pkg string) killer {
+	k := killer{pkg: strings.TrimPrefix(pkg, "./"), test: "unknown"}
 	if f := regexp.MustCompile(`--- FAIL: (\S+)`).FindSubmatch(out); f != nil {
-		return pkg + " " + string(f[1])
+		k.test = string(f[1])
 	}
-	return pkg
+	return k
 }
