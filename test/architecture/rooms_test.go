@@ -95,3 +95,16 @@ func ourImports(t *testing.T) map[string][]string {
 	}
 	return imports
 }
+
+// TestPackageComments: a doc.go holds a package comment and nothing else.
+func TestPackageComments(t *testing.T) {
+	for _, file := range files(t, "doc.go") {
+		f, err := parser.ParseFile(token.NewFileSet(), file, read(t, file), parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Doc == nil || len(f.Decls) > 0 {
+			t.Errorf("%s holds something else than a package comment", file)
+		}
+	}
+}
