@@ -4,9 +4,3 @@
 // traffic that must not, and prints what became of each and why. The namespaces
 // have no names and vanish with the process, however it ends.
 package demo
-
-import "errors"
-
-// ErrSurprise is returned when something that must pass was dropped, or the
-// reverse.
-var ErrSurprise = errors.New("not everything went as the policy says")

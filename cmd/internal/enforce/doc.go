@@ -11,10 +11,3 @@
 // another program damages it, binds queues again that were taken away, and closes
 // the devices while either cannot be had.
 package enforce
-
-import "errors"
-
-// ErrEnslaved says that the policy manages a device that the kernel shows
-// under its master's name: packets of a bridge port, or of a bond or VRF
-// slave, would never be judged.
-var ErrEnslaved = errors.New("device belongs to another device")

@@ -1,0 +1,85 @@
+package doctor
+
+import (
+	"net/netip"
+
+	"sgfw/cmd/internal/api"
+	"sgfw/filter/nft"
+	"sgfw/policy"
+	"sgfw/policy/member"
+)
+
+// Machine is what Examine found. What could not be looked at has an error.
+type Machine struct {
+	Known
+
+	// Kernel is the kernel's release.
+	Kernel string
+	// Privileged is true with CAP_NET_ADMIN, without which most is out of reach.
+	Privileged bool
+	// ModulesLocked is true when no module can be loaded any more.
+	ModulesLocked bool
+	// Features are what nftables offers.
+	Features    nft.Facts
+	FeaturesErr error
+	// QueueErr is why no queue could be bound for a moment; nil also when a daemon's
+	// own queues show that it can be done.
+	QueueErr error
+	// QueueCT says whether the kernel can send its conntrack state along with a
+	// packet: "y", "m", "n", or "" if it does not tell.
+	QueueCT string
+
+	// Survey is what others have in nftables, Legacy the legacy iptables tables
+	// that are loaded, such as "ip nat".
+	Survey    nft.Survey
+	SurveyErr error
+	Legacy    []string
+	Queues    []Queue
+	QueuesErr error
+
+	Listeners []Listener
+	// Toward is the device through which a published address is reached.
+	Toward map[netip.Addr]string
+	// Forwarding is by family, IPv4 first.
+	Forwarding [2]bool
+	// BridgeCalls is true when bridged packets go through the IP hooks.
+	BridgeCalls bool
+
+	// Policy is the one in PolicyFile, nil if there is none or it cannot be read.
+	Policy    *policy.Policy
+	PolicyErr error
+	// Writable says who besides root can change PolicyFile: "everybody", a user such
+	// as "user 1000", or "".
+	Writable string
+}
+
+// Known is what Examine does not find out itself.
+type Known struct {
+	// Daemon is the running one's status, nil for none.
+	Daemon *api.Status
+	// PolicyFile is what the machine is compared with.
+	PolicyFile string
+	// Links are the network devices, and Masters says by name which of them belong
+	// to another one.
+	Links    []member.Link
+	Masters  map[string]Master
+	LinksErr error
+}
+
+// Master is a bridge, bond or VRF that another device belongs to.
+type Master struct{ Name, Kind string }
+
+// Queue is a bound NFQUEUE and who holds it.
+type Queue struct {
+	Number  uint16
+	PID     int
+	Process string
+}
+
+// Listener is a socket that waits for strangers.
+type Listener struct {
+	Protocol string // "tcp" or "udp"
+	Address  netip.AddrPort
+	// Process is the name of a process that has it open, "" if /proc does not tell.
+	Process string
+}

@@ -1,0 +1,49 @@
+package links
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+
+	"sgfw/policy/member"
+)
+
+// Snapshot is what is true of the namespace's links at one moment. It is
+// immutable once delivered.
+type Snapshot struct {
+	// Facts are the devices and those of their addresses that can belong to a
+	// security group; lo is left out.
+	Facts member.Facts
+	// Masters holds, by device name, the device that a device is enslaved to.
+	// The kernel shows such a device's packets under the master's name, so a
+	// policy for it would never match (K6).
+	Masters map[string]Master
+}
+
+// Master is the device that another device is enslaved to.
+type Master struct {
+	// Name is the master's device name.
+	Name string
+	// Kind is the master's link kind as the kernel names it: bridge, bond,
+	// team, vrf, openvswitch.
+	Kind string
+}
+
+// equal reports whether two snapshots say the same.
+func (s Snapshot) equal(t Snapshot) bool {
+	return maps.Equal(s.Masters, t.Masters) &&
+		slices.EqualFunc(s.Facts.Links, t.Facts.Links, func(a, b member.Link) bool {
+			return a.Name == b.Name && a.Index == b.Index && slices.Equal(a.Addresses, b.Addresses)
+		})
+}
+
+// Device returns the device of the snapshot that carries the address, and
+// whether there is one.
+func (s Snapshot) Device(a netip.Addr) (string, bool) {
+	for _, l := range s.Facts.Links {
+		if slices.Contains(l.Addresses, a) {
+			return l.Name, true
+		}
+	}
+	return "", false
+}
