@@ -77,20 +77,26 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// withoutListings is a document without its indented and fenced blocks.
+// withoutListings is a document without its fenced blocks.
 func withoutListings(text string) string {
-	var kept []string
-	fenced := false
+	prose, _ := listings(text)
+	return prose
+}
+
+// listings parts a document into its prose and its fenced blocks.
+func listings(text string) (prose, fenced string) {
+	inside := false
 	for line := range strings.SplitSeq(text, "\n") {
-		if strings.HasPrefix(line, "```") {
-			fenced = !fenced
-			continue
-		}
-		if !fenced {
-			kept = append(kept, line)
+		switch {
+		case strings.HasPrefix(line, "```"):
+			inside = !inside
+		case inside:
+			fenced += line + "\n"
+		default:
+			prose += line + "\n"
 		}
 	}
-	return strings.Join(kept, "\n")
+	return prose, fenced
 }
 
 // anchors are the names of a document's headings in links.
@@ -145,4 +151,32 @@ func exists(t *testing.T, name string) bool {
 		}
 	}
 	return true
+}
+
+// Commands of make, in backticks or at the beginning of a line of a listing, and the
+// targets of a Makefile.
+var (
+	madeInProse   = regexp.MustCompile("`make ((?:[a-z][a-z-]*\\b ?)+)")
+	madeInListing = regexp.MustCompile(`(?m)^(?:sudo )?make ((?:[a-z][a-z-]*\b ?)+)`)
+	makeTarget    = regexp.MustCompile(`(?m)^([a-z][a-z-]*):`)
+)
+
+// TestMakeTargets: every target of make that a document names is in the Makefile.
+func TestMakeTargets(t *testing.T) {
+	var targets []string
+	for _, m := range makeTarget.FindAllStringSubmatch(read(t, "Makefile"), -1) {
+		targets = append(targets, m[1])
+	}
+	for _, file := range files(t, "*.md") {
+		prose, listing := listings(read(t, file))
+		named := madeInProse.FindAllStringSubmatch(prose, -1)
+		named = append(named, madeInListing.FindAllStringSubmatch(listing, -1)...)
+		for _, m := range named {
+			for target := range strings.FieldsSeq(m[1]) {
+				if !slices.Contains(targets, target) {
+					t.Errorf("%s names make %s, which the Makefile does not have", file, target)
+				}
+			}
+		}
+	}
 }
