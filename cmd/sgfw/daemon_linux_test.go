@@ -74,7 +74,7 @@ func (canned) Status(context.Context) (api.Status, error) {
 			File: "p.yaml", Generation: 7, Loaded: at, FileDiffers: true, Watch: true, Tracking: "aws",
 			Datapath:   "userspace",
 			IDsNotKept: "the disk is full",
-			Trial:      &api.Trial{Deadline: at, Left: 42},
+			Pending:    &api.PendingConfirm{Deadline: at, Left: 42},
 			RolledBack: &api.RolledBack{At: at, Why: "it was not confirmed in time"},
 			Failure: &api.ReloadFailure{
 				At: at, By: "watch", Message: "p.yaml:1:1: bad\np.yaml:2:1: worse"},
@@ -170,21 +170,21 @@ func (canned) Reload(_ context.Context, q api.ReloadRequest) (api.ReloadReply, e
 		return r, &api.Failure{Kind: api.KindRefused,
 			Message: "the policy would lock out a live SSH session"}
 	case q.Confirm > 0:
-		r.Trial = &api.Trial{Deadline: time.Now().Add(time.Minute), Left: q.Confirm}
+		r.Pending = &api.PendingConfirm{Deadline: time.Now().Add(time.Minute), Left: q.Confirm}
 	case q.Revoke:
 		r.Revoked = &api.Revoked{Count: 1, Flows: r.Orphans.Flows}
 	}
 	return r, nil
 }
 
-func (canned) Confirm(_ context.Context, q api.EndTrialRequest) (api.ConfirmReply, error) {
+func (canned) Confirm(_ context.Context, q api.EndConfirmRequest) (api.ConfirmReply, error) {
 	if q.Revoke {
-		return api.ConfirmReply{}, errors.New("no policy is on trial")
+		return api.ConfirmReply{}, errors.New("no policy waits to be confirmed")
 	}
 	return api.ConfirmReply{Generation: 8, Orphans: api.Orphans{Flows: []api.Flow{}}}, nil
 }
 
-func (canned) Rollback(_ context.Context, q api.EndTrialRequest) (api.RollbackReply, error) {
+func (canned) Rollback(_ context.Context, q api.EndConfirmRequest) (api.RollbackReply, error) {
 	r := api.RollbackReply{Generation: 9, Changes: []api.Change{}, Orphans: orphan(),
 		Cut: api.Orphans{Flows: []api.Flow{}}}
 	if q.Revoke {

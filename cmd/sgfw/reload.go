@@ -28,11 +28,11 @@ lock out a live SSH session (exit code 5), changes nothing.
 
 --dry-run says the same, with the same exit codes, and changes nothing.
 
---confirm puts the policy on trial: unless "sgfw confirm" comes in time, the
+--confirm makes the policy wait for its confirmation: unless "sgfw confirm" comes in time, the
 daemon goes back to the policy of before by itself, also if this command's
 connection is gone, and after a restart of the daemon or the machine if it was
-killed meanwhile. A reload during a trial goes on with the new policy: what to go
-back to stays the same, and so does the end of the trial unless --confirm sets
+killed meanwhile. A reload before the confirmation goes on with the new policy: what to go
+back to stays the same, and so does the deadline unless --confirm sets
 another. The policy file is yours: it is never written.`,
 		Example: `  sudo sgfw reload
   sudo sgfw reload --dry-run
@@ -49,9 +49,9 @@ another. The policy file is yours: it is never written.`,
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		switch {
 		case !f.Changed("confirm"):
-		case confirm < time.Second || confirm > api.MaxTrial*time.Second:
-			return &usageError{fmt.Errorf("--confirm %s: a trial takes 1s to %s", confirm,
-				api.MaxTrial*time.Second)}
+		case confirm < time.Second || confirm > api.MaxConfirm*time.Second:
+			return &usageError{fmt.Errorf("--confirm %s: the time to confirm is 1s to %s", confirm,
+				api.MaxConfirm*time.Second)}
 		case req.Revoke:
 			return &usageError{errors.New(
 				"--confirm and --revoke exclude each other: a roll-back brings no flow back (see sgfw " +
@@ -77,7 +77,7 @@ another. The policy file is yours: it is never written.`,
 	return c
 }
 
-func (p *program) printReload(r api.ReloadReply, trial time.Duration) error {
+func (p *program) printReload(r api.ReloadReply, confirm time.Duration) error {
 	p.printProblems(r.Notices)
 	p.printChanges(r.Changes)
 	switch g := r.SSHGuard; {
@@ -99,22 +99,22 @@ func (p *program) printReload(r api.ReloadReply, trial time.Duration) error {
 	}
 	var err error
 	switch {
-	case r.DryRun && trial > 0:
-		_, err = fmt.Fprintf(p.out, "dry run: generation %d stays in force; the new policy would be on "+
-			"trial for %s\n", r.Generation, trial)
+	case r.DryRun && confirm > 0:
+		_, err = fmt.Fprintf(p.out, "dry run: generation %d stays in force; the new policy would have "+
+			"to be confirmed within %s\n", r.Generation, confirm)
 	case r.DryRun:
 		_, err = fmt.Fprintf(p.out, "dry run: generation %d stays in force\n", r.Generation)
 	default:
 		_, err = fmt.Fprintf(p.out, "reloaded: generation %d is in force\n", r.Generation)
 	}
-	if err == nil && r.Trial != nil {
-		_, err = fmt.Fprintf(p.out, "on trial: %s\n", trialText(*r.Trial))
+	if err == nil && r.Pending != nil {
+		_, err = fmt.Fprintf(p.out, "to be confirmed: %s\n", confirmText(*r.Pending))
 	}
 	return err
 }
 
-// trialText says when a trial ends, and how to end it.
-func trialText(t api.Trial) string {
+// confirmText says when an unconfirmed policy is rolled back, and how to keep it.
+func confirmText(t api.PendingConfirm) string {
 	return fmt.Sprintf("rolled back at %s (in %d s) unless \"sgfw confirm\" comes",
 		t.Deadline.Local().Format(time.TimeOnly), t.Left)
 }

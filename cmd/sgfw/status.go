@@ -60,8 +60,8 @@ func (p *program) printStatus(s api.Status) error {
 	if why := s.Policy.IDsNotKept; why != "" {
 		t.row("", "IDs are others than before, or may be after the next start: "+why)
 	}
-	if trial := s.Policy.Trial; trial != nil {
-		t.row("on trial", trialText(*trial))
+	if pending := s.Policy.Pending; pending != nil {
+		t.row("unconfirmed", confirmText(*pending))
 	}
 	if r := s.Policy.RolledBack; r != nil {
 		t.row("rolled back", fmt.Sprintf("%s: %s", r.At.Local().Format(time.DateTime), r.Why))

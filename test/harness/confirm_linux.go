@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// trialStatus is what status says about the policy in force.
-type trialStatus struct {
+// confirmStatus is what status says about the policy in force.
+type confirmStatus struct {
 	Policy struct {
 		Generation  uint64
 		FileDiffers bool `json:"file_differs"`
@@ -20,7 +20,7 @@ type trialStatus struct {
 	}
 }
 
-func (d *Daemon) Trial() (s trialStatus) {
+func (d *Daemon) Unconfirmed() (s confirmStatus) {
 	d.T.Helper()
 	d.Document(&s, "status")
 	return s
@@ -30,7 +30,7 @@ func (d *Daemon) Trial() (s trialStatus) {
 func (d *Daemon) RolledBack(t testing.TB) {
 	t.Helper()
 	for deadline := time.Now().Add(2 * ArrivalTimeout); ; time.Sleep(20 * time.Millisecond) {
-		s := d.Trial().Policy
+		s := d.Unconfirmed().Policy
 		if s.RolledBack != nil && s.Trial == nil {
 			if !s.FileDiffers || s.RolledBack.Why == "" {
 				t.Errorf("rolled back: %+v, want a reason, and the file to differ", s)

@@ -97,7 +97,7 @@ func (d *Daemon) Becomes(t testing.TB, what string, ok func(StatusDocument) bool
 func (d *Daemon) AtGeneration(t testing.TB, what string, want uint64) {
 	t.Helper()
 	for deadline := time.Now().Add(ArrivalTimeout); ; time.Sleep(20 * time.Millisecond) {
-		got := d.Trial().Policy.Generation
+		got := d.Unconfirmed().Policy.Generation
 		if got == want {
 			return
 		}

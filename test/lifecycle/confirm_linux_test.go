@@ -8,8 +8,8 @@ import (
 	"sgfw/test/harness"
 )
 
-// trying starts a daemon with the gate's policy and puts the opposite on trial.
-// The trial begins between asked and the return.
+// trying starts a daemon with the gate's policy and puts the opposite in force, to be
+// confirmed. The wait begins between asked and the return.
 func trying(t *testing.T, seconds string) (d *harness.Daemon, g *harness.Gate, asked time.Time) {
 	t.Helper()
 	_, server, g := harness.NewPair(t)

@@ -47,8 +47,8 @@ func TestWatch(t *testing.T) {
 	must(os.Symlink(filepath.Join("..data", "policy.yaml"), d.Config))
 	d.Start()
 	g.Expect(t, "started", harness.Filtered)
-	generation := d.Trial().Policy.Generation
-	if !d.Trial().Policy.Watch {
+	generation := d.Unconfirmed().Policy.Generation
+	if !d.Unconfirmed().Policy.Watch {
 		t.Error("status does not say that the file is watched")
 	}
 
@@ -94,12 +94,12 @@ func TestWatch(t *testing.T) {
 
 	replace("version: 2\n")
 	for deadline := time.Now().Add(
-		harness.ArrivalTimeout); d.Trial().Policy.Failure == nil; time.Sleep(20 * time.Millisecond) {
+		harness.ArrivalTimeout); d.Unconfirmed().Policy.Failure == nil; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("status says nothing of the invalid file")
 		}
 	}
-	if f := d.Trial().Policy.Failure; f.By != "watch" ||
+	if f := d.Unconfirmed().Policy.Failure; f.By != "watch" ||
 		!strings.Contains(f.Message, "policy.yaml:1:") {
 		t.Errorf("the invalid file: %+v", f)
 	}
@@ -112,7 +112,7 @@ func TestWatch(t *testing.T) {
 	d.AtGeneration(t, "a valid file again", generation+1)
 	g.Turn()
 	g.Expect(t, "a valid file again", harness.Filtered)
-	if s := d.Trial().Policy; s.Failure != nil || s.FileDiffers {
+	if s := d.Unconfirmed().Policy; s.Failure != nil || s.FileDiffers {
 		t.Errorf("a valid file again: %+v", s)
 	}
 

@@ -23,7 +23,7 @@ func TestReloadDryRun(t *testing.T) {
 		t.Fatal("no session")
 	}
 	defer c.Close()
-	before := d.Trial().Policy.Generation
+	before := d.Unconfirmed().Policy.Generation
 	d.Write(strings.ReplaceAll(turned, fmt.Sprint("protocol: tcp, ports: ", harness.GateEcho),
 		fmt.Sprint("protocol: tcp, ports: ", 9)))
 	var doc struct {
@@ -54,14 +54,14 @@ func TestReloadDryRun(t *testing.T) {
 	for _, want := range []string{
 		fmt.Sprintf("  - group state: ingress udp %d 0.0.0.0/0 (sgr-", harness.GateIn),
 		fmt.Sprintf("  + group state: ingress udp %d 0.0.0.0/0 (sgr-", harness.GateInNever),
-		"dry run: generation", "on trial for 5s", "orphans: ", "SSH guard: ",
+		"dry run: generation", "confirmed within 5s", "orphans: ", "SSH guard: ",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("it does not say %q:\n%s", want, out)
 		}
 	}
 	g.Expect(t, "after dry runs", harness.Filtered)
-	if s := d.Trial().Policy; s.Generation != before || s.Trial != nil || !s.FileDiffers {
+	if s := d.Unconfirmed().Policy; s.Generation != before || s.Trial != nil || !s.FileDiffers {
 		t.Errorf("after dry runs: %+v", s)
 	}
 	d.Write("version: 2\n")
@@ -71,7 +71,7 @@ func TestReloadDryRun(t *testing.T) {
 	ssh := harness.AddrPort(server.IPv4(), 22)
 	harness.EchoOn(t, server.Host(), ssh)
 	d.Reload(harness.SshPolicy(`cidr_blocks: [0.0.0.0/0]`))
-	if now := d.Trial().Policy.Generation; now != before+1 {
+	if now := d.Unconfirmed().Policy.Generation; now != before+1 {
 		t.Errorf("generation %d after dry runs and a reload, want %d", now, before+1)
 	}
 	s := harness.DialTCP(t, client.Host(), harness.Anywhere, ssh, harness.ArrivalTimeout)

@@ -9,7 +9,7 @@ import (
 )
 
 // TestRollBackKeepsFlows: going back is a reload as any other. Flows that only the
-// policy on trial permitted go on until they are revoked.
+// unconfirmed policy permitted go on until they are revoked.
 func TestRollBackKeepsFlows(t *testing.T) {
 	t.Parallel()
 	client, server, g := harness.NewPair(t)
@@ -24,7 +24,7 @@ func TestRollBackKeepsFlows(t *testing.T) {
 		t.Helper()
 		c := harness.DialTCP(t, client.Host(), harness.Anywhere, on, harness.ArrivalTimeout)
 		if c == nil || !harness.Talks(c) {
-			t.Fatal("no session on trial")
+			t.Fatal("no session under the unconfirmed policy")
 		}
 		t.Cleanup(func() { c.Close() })
 		return c

@@ -14,7 +14,7 @@ import (
 )
 
 // TestIDsStay: the same definition has the same ID, whatever else is said of it, over
-// reloads, trials, crashes and restarts; another definition never gets it.
+// reloads, roll-backs, crashes and restarts; another definition never gets it.
 func TestIDsStay(t *testing.T) {
 	t.Parallel()
 	parity.Proves(t, "R3", "R7")
@@ -69,7 +69,7 @@ func TestIDsStay(t *testing.T) {
 	d.Write(idPolicy)
 	d.Must(t, 0, "reload", "--confirm", "60s")
 	traffic(false)
-	same("on trial, with the rule that is gone and carries a flow", all)
+	same("unconfirmed, with the rule that is gone and carries a flow", all)
 	d.Kill()
 	d.Start()
 	d.Must(t, 0, "rollback")

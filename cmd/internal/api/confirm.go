@@ -2,8 +2,8 @@ package api
 
 import "time"
 
-// Trial is the time that a policy has to be confirmed.
-type Trial struct {
+// PendingConfirm is the time that a policy has to be confirmed.
+type PendingConfirm struct {
 	// Deadline is when the policy is rolled back, by the wall clock as it goes now.
 	Deadline time.Time `json:"deadline"`
 	// Left is the time until then in seconds.
@@ -16,13 +16,13 @@ type RolledBack struct {
 	Why string    `json:"why"`
 }
 
-// EndTrialRequest ends a trial by order: it confirms the policy or rolls it back.
-type EndTrialRequest struct {
+// EndConfirmRequest ends the wait by order: it confirms the policy or rolls it back.
+type EndConfirmRequest struct {
 	// Revoke ends the flows that no rule permits then.
 	Revoke bool `json:"revoke,omitempty"`
 }
 
-// ConfirmReply is the answer once the trial is over for good.
+// ConfirmReply is the answer once the policy is confirmed.
 type ConfirmReply struct {
 	Schema     string   `json:"schema"`
 	Generation uint64   `json:"generation"`
@@ -35,7 +35,7 @@ type RollbackReply struct {
 	Schema     string   `json:"schema"`
 	Generation uint64   `json:"generation"`
 	Changes    []Change `json:"changes"`
-	// Orphans are the flows that only the policy that was on trial permits; they go
+	// Orphans are the flows that only the policy that was rolled back permits; they go
 	// on. Cut are those that end, as in ReloadReply.
 	Orphans Orphans  `json:"orphans"`
 	Cut     Orphans  `json:"cut"`

@@ -11,15 +11,15 @@ type ReloadRequest struct {
 	Caller string `json:"caller,omitempty"`
 	// DryRun says what would come of it and changes nothing.
 	DryRun bool `json:"dry_run,omitempty"`
-	// Confirm puts the policy on trial for so many seconds, 1 to MaxTrial; 0
-	// begins no trial.
+	// Confirm is within how many seconds the policy must be confirmed, 1 to MaxConfirm,
+	// lest it is rolled back; 0 puts it in force for good.
 	Confirm int64 `json:"confirm_seconds,omitempty"`
 	// Revoke ends the flows that the new rules orphan. It excludes Confirm.
 	Revoke bool `json:"revoke,omitempty"`
 }
 
 // MaxTrial bounds ReloadRequest.Confirm, in seconds.
-const MaxTrial = 24 * 60 * 60
+const MaxConfirm = 24 * 60 * 60
 
 // ReloadReply is the answer once every queue uses the new rules.
 type ReloadReply struct {
@@ -37,8 +37,8 @@ type ReloadReply struct {
 	// those whose interface changes its mode, its scope or its addresses.
 	Cut      Orphans  `json:"cut"`
 	SSHGuard SSHGuard `json:"ssh_guard"`
-	// Trial is there if the policy now waits to be confirmed.
-	Trial *Trial `json:"trial,omitempty"`
+	// Pending is there if the policy now waits to be confirmed.
+	Pending *PendingConfirm `json:"trial,omitempty"`
 	// Revoked is there if it was asked for.
 	Revoked *Revoked  `json:"revoked,omitempty"`
 	Notices []Problem `json:"notices"`

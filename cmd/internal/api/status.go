@@ -58,8 +58,8 @@ type PolicyStatus struct {
 	Tracking string `json:"tracking"`
 	// Datapath is settings.datapath: "userspace", the daemon judges every packet.
 	Datapath string `json:"datapath"`
-	// Trial is there while the policy in force waits to be confirmed.
-	Trial *Trial `json:"trial,omitempty"`
+	// Pending is there while the policy in force waits to be confirmed.
+	Pending *PendingConfirm `json:"trial,omitempty"`
 	// RolledBack is there while the confirmed policy is in force because the one
 	// in the file was rolled back.
 	RolledBack *RolledBack `json:"rolled_back,omitempty"`

@@ -59,15 +59,15 @@ func (c *Client) Reload(ctx context.Context, q api.ReloadRequest) (api.ReloadRep
 	return doc, err
 }
 
-// Confirm ends a trial: the policy stays.
-func (c *Client) Confirm(ctx context.Context, q api.EndTrialRequest) (api.ConfirmReply, error) {
+// Confirm ends the wait for a confirmation: the policy stays.
+func (c *Client) Confirm(ctx context.Context, q api.EndConfirmRequest) (api.ConfirmReply, error) {
 	var doc api.ConfirmReply
 	err := c.document(ctx, http.MethodPost, "confirm", q, &doc, &doc.Schema)
 	return doc, err
 }
 
-// Rollback ends a trial: the confirmed policy is in force again.
-func (c *Client) Rollback(ctx context.Context, q api.EndTrialRequest) (api.RollbackReply, error) {
+// Rollback ends the wait for a confirmation: the confirmed policy is in force again.
+func (c *Client) Rollback(ctx context.Context, q api.EndConfirmRequest) (api.RollbackReply, error) {
 	var doc api.RollbackReply
 	err := c.document(ctx, http.MethodPost, "rollback", q, &doc, &doc.Schema)
 	return doc, err

@@ -61,14 +61,14 @@ func (f *fake) Reload(_ context.Context, q api.ReloadRequest) (api.ReloadReply, 
 	return f.reload(q)
 }
 
-func (f *fake) Confirm(_ context.Context, q api.EndTrialRequest) (api.ConfirmReply, error) {
+func (f *fake) Confirm(_ context.Context, q api.EndConfirmRequest) (api.ConfirmReply, error) {
 	if !q.Revoke {
-		return api.ConfirmReply{}, errors.New("no policy is on trial")
+		return api.ConfirmReply{}, errors.New("no policy waits to be confirmed")
 	}
 	return api.ConfirmReply{Generation: 3, Revoked: &api.Revoked{Count: 1}}, nil
 }
 
-func (f *fake) Rollback(_ context.Context, q api.EndTrialRequest) (api.RollbackReply, error) {
+func (f *fake) Rollback(_ context.Context, q api.EndConfirmRequest) (api.RollbackReply, error) {
 	return api.RollbackReply{Generation: 4, Changes: []api.Change{{Op: "+", Part: "group web"}}}, nil
 }
 
@@ -379,18 +379,18 @@ func TestAStrangerOnTheSocket(t *testing.T) {
 	}
 }
 
-func TestEndsOfTrialsTravel(t *testing.T) {
+func TestConfirmAndRollBackTravel(t *testing.T) {
 	c := NewClient(serve(t, &fake{}))
-	if r, err := c.Confirm(t.Context(), api.EndTrialRequest{Revoke: true}); err != nil ||
+	if r, err := c.Confirm(t.Context(), api.EndConfirmRequest{Revoke: true}); err != nil ||
 		r.Generation != 3 || r.Revoked == nil || r.Revoked.Count != 1 {
 		t.Errorf("confirm: %+v, %v", r, err)
 	}
-	_, err := c.Confirm(t.Context(), api.EndTrialRequest{})
+	_, err := c.Confirm(t.Context(), api.EndConfirmRequest{})
 	if f, ok := errors.AsType[*api.Failure](err); !ok || f.Kind != api.KindFailed ||
-		f.Message != "no policy is on trial" {
-		t.Errorf("confirm without a trial: %v", err)
+		f.Message != "no policy waits to be confirmed" {
+		t.Errorf("confirm without anything to confirm: %v", err)
 	}
-	if r, err := c.Rollback(t.Context(), api.EndTrialRequest{}); err != nil || r.Generation != 4 ||
+	if r, err := c.Rollback(t.Context(), api.EndConfirmRequest{}); err != nil || r.Generation != 4 ||
 		len(r.Changes) != 1 {
 		t.Errorf("rollback: %+v, %v", r, err)
 	}

@@ -37,9 +37,9 @@ type Backend interface {
 		each func(api.Flow) error) error
 	Explain(context.Context, api.Query) (api.Explanation, error)
 	Reload(context.Context, api.ReloadRequest) (api.ReloadReply, error)
-	// Confirm and Rollback end a trial, and fail if there is none.
-	Confirm(context.Context, api.EndTrialRequest) (api.ConfirmReply, error)
-	Rollback(context.Context, api.EndTrialRequest) (api.RollbackReply, error)
+	// Confirm and Rollback fail if no policy waits to be confirmed.
+	Confirm(context.Context, api.EndConfirmRequest) (api.ConfirmReply, error)
+	Rollback(context.Context, api.EndConfirmRequest) (api.RollbackReply, error)
 	Revoke(context.Context, api.RevokeRequest) (api.RevokeReply, error)
 	Rules(context.Context, api.RulesQuery) (api.RulesReply, error)
 	// Log calls begin once the query is understood and then send with verdicts,

@@ -17,7 +17,7 @@ type Config struct {
 	// daemon, or control.NoGroup. Number 0 is root's own.
 	SocketGroup int
 	// StateDir is where the policy to roll back to is kept. Empty means nowhere:
-	// then there are no trials.
+	// then no policy can wait to be confirmed.
 	StateDir string
 	// Force starts although the SSH guard objects.
 	Force bool

@@ -13,10 +13,10 @@ import (
 // no packet is judged by the old one any more. After an error everything is as it
 // was.
 func (d *daemon) Reload(_ context.Context, req api.ReloadRequest) (api.ReloadReply, error) {
-	if req.Confirm < 0 || req.Confirm > api.MaxTrial {
+	if req.Confirm < 0 || req.Confirm > api.MaxConfirm {
 		return api.ReloadReply{}, &api.Failure{
 			Kind:    api.KindUsage,
-			Message: fmt.Sprintf("a trial takes 1 to %d seconds, not %d", api.MaxTrial, req.Confirm),
+			Message: fmt.Sprintf("the time to confirm is 1 to %d seconds, not %d", api.MaxConfirm, req.Confirm),
 		}
 	}
 	if req.Confirm > 0 && req.Revoke {
@@ -44,12 +44,12 @@ func (d *daemon) Reload(_ context.Context, req api.ReloadRequest) (api.ReloadRep
 }
 
 // Confirm implements [control.Backend].
-func (d *daemon) Confirm(_ context.Context, req api.EndTrialRequest) (api.ConfirmReply, error) {
+func (d *daemon) Confirm(_ context.Context, req api.EndConfirmRequest) (api.ConfirmReply, error) {
 	return d.enforcer.Confirm(req)
 }
 
 // Rollback implements [control.Backend].
-func (d *daemon) Rollback(_ context.Context, req api.EndTrialRequest) (api.RollbackReply, error) {
+func (d *daemon) Rollback(_ context.Context, req api.EndConfirmRequest) (api.RollbackReply, error) {
 	reply, err := d.enforcer.Rollback(req)
 	if err != nil {
 		return reply, failure(err)

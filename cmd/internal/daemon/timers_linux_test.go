@@ -382,9 +382,9 @@ func TestTimersChange(t *testing.T) {
 	}
 }
 
-// TestTimersOnTrial: a policy on trial shortens the life of no flow that waits, since
+// TestTimersBeforeTheConfirmation: an unconfirmed policy shortens the life of no flow that waits, since
 // a roll-back could not bring it back; the confirmed one does, from then on (T20).
-func TestTimersOnTrial(t *testing.T) {
+func TestTimersBeforeTheConfirmation(t *testing.T) {
 	parity.Proves(t, "T20")
 	short := fmt.Sprintf(timerPolicy, questions,
 		", connection_tracking: { tcp_established_timeout: 60 }")
@@ -397,15 +397,15 @@ func TestTimersOnTrial(t *testing.T) {
 		_, err := r.Reload(t.Context(), api.ReloadRequest{Confirm: 600})
 		must(t, err)
 		r.wait(time.Hour)
-		_, err = r.Client.Rollback(t.Context(), api.EndTrialRequest{})
+		_, err = r.Client.Rollback(t.Context(), api.EndConfirmRequest{})
 		must(t, err)
 		if !kept.say(t, data) {
-			t.Error("a trial that was rolled back ended an idle connection")
+			t.Error("a policy that was rolled back ended an idle connection")
 		}
 		_, err = r.Reload(t.Context(), api.ReloadRequest{Confirm: 600})
 		must(t, err)
 		r.wait(time.Hour)
-		_, err = r.Confirm(t.Context(), api.EndTrialRequest{})
+		_, err = r.Confirm(t.Context(), api.EndConfirmRequest{})
 		must(t, err)
 		r.wait(59 * time.Second)
 		if !kept.say(t, data) {

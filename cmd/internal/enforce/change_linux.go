@@ -78,8 +78,8 @@ func (e *Enforcer) Apply(c Change) (api.ReloadReply, error) {
 	}
 	log := e.log.With("by", string(c.By), "policy", e.cfg.File.Path, "generation", reply.Generation,
 		"changes", len(reply.Changes), "orphans", reply.Orphans.Count, "cut", reply.Cut.Count)
-	if reply.Trial != nil {
-		log.Warn("reloaded on trial: to be confirmed", "until", reply.Trial.Deadline.Format(time.RFC3339))
+	if reply.Pending != nil {
+		log.Warn("reloaded: to be confirmed", "until", reply.Pending.Deadline.Format(time.RFC3339))
 	} else {
 		log.Info("reloaded")
 	}
@@ -177,10 +177,10 @@ func (e *Enforcer) apply(c Change) (api.ReloadReply, error) {
 	// On disk first: a daemon that is killed between the two steps starts with a
 	// policy that waits to be confirmed.
 	before, old := e.mu.confirm.record, e.mu.force.current.rs
-	if e.keep(record); e.mu.confirm.unkept != "" && record.Trial != nil {
+	if e.keep(record); e.mu.confirm.unkept != "" && record.Pending != nil {
 		unkept := e.mu.confirm.unkept
 		e.keep(before)
-		return discard(fmt.Errorf("a trial needs a record that outlives the daemon: %s", unkept))
+		return discard(fmt.Errorf("a policy to be confirmed needs a record that outlives the daemon: %s", unkept))
 	}
 	if err := e.publish(next); err != nil {
 		e.keep(before)
@@ -193,7 +193,7 @@ func (e *Enforcer) apply(c Change) (api.ReloadReply, error) {
 	if c.Revoke {
 		reply.Revoked = e.revokeOrphans()
 	}
-	reply.Trial = e.mu.confirm.document()
+	reply.Pending = e.mu.confirm.document()
 	return reply, nil
 }
 

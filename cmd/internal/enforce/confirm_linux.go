@@ -34,26 +34,26 @@ type confirmation struct {
 // there is.
 func (c *confirmation) refusal() error {
 	switch r := c.record.Rejected; {
-	case c.record.Trial != nil:
+	case c.record.Pending != nil:
 		return nil
 	case r != nil:
-		return fmt.Errorf("no policy is on trial: the last one was rolled back at %s (%s)",
+		return fmt.Errorf("no policy waits to be confirmed: the last one was rolled back at %s (%s)",
 			r.At.Local().Format(time.DateTime), r.Why)
 	}
-	return errors.New("no policy is on trial")
+	return errors.New("no policy waits to be confirmed")
 }
 
 // document is the confirmation that is waited for, nil for none.
-func (c *confirmation) document() *api.Trial {
-	if c.record.Trial == nil {
+func (c *confirmation) document() *api.PendingConfirm {
+	if c.record.Pending == nil {
 		return nil
 	}
 	now, err := state.Now()
 	if err != nil {
-		return &api.Trial{Deadline: c.record.Trial.Deadline.Wall.UTC()}
+		return &api.PendingConfirm{Deadline: c.record.Pending.Deadline.Wall.UTC()}
 	}
-	left := c.record.Trial.Deadline.Left(now)
-	return &api.Trial{
+	left := c.record.Pending.Deadline.Left(now)
+	return &api.PendingConfirm{
 		Deadline: now.Wall.Add(left).UTC().Round(time.Second),
 		Left:     int64((left + time.Second - 1) / time.Second),
 	}
@@ -83,9 +83,9 @@ func (e *Enforcer) recordOf(r source.Revision, confirm time.Duration) (state.Rec
 		if err != nil {
 			return out, err
 		}
-		out.Trial = &state.Trial{Policy: r, Deadline: now.In(confirm)}
-	case was.Trial != nil && !r.Same(was.Confirmed):
-		out.Trial = &state.Trial{Policy: r, Deadline: was.Trial.Deadline}
+		out.Pending = &state.Pending{Policy: r, Deadline: now.In(confirm)}
+	case was.Pending != nil && !r.Same(was.Confirmed):
+		out.Pending = &state.Pending{Policy: r, Deadline: was.Pending.Deadline}
 	default:
 		out.Confirmed = r
 	}
@@ -137,7 +137,7 @@ func (e *Enforcer) timeLeft() (left time.Duration, waits bool) {
 			e.cfg.Events.Health()
 		}
 	}
-	if c.record.Trial == nil {
+	if c.record.Pending == nil {
 		if c.unkept != "" {
 			return deadlineRetry, false
 		}
@@ -145,10 +145,10 @@ func (e *Enforcer) timeLeft() (left time.Duration, waits bool) {
 	}
 	now, err := state.Now()
 	if err != nil {
-		e.log.Error("the clock of the trial cannot be read", "error", err)
+		e.log.Error("the clock of the deadline cannot be read", "error", err)
 		return deadlineRetry, false
 	}
-	if left = c.record.Trial.Deadline.Left(now); left > 0 {
+	if left = c.record.Pending.Deadline.Left(now); left > 0 {
 		return min(left, deadlineTick), true
 	}
 	return 0, true
@@ -207,7 +207,7 @@ func (e *Enforcer) restore(why string) (api.RollbackReply, error) {
 }
 
 // Confirm makes the policy in force the one to stay.
-func (e *Enforcer) Confirm(req api.EndTrialRequest) (api.ConfirmReply, error) {
+func (e *Enforcer) Confirm(req api.EndConfirmRequest) (api.ConfirmReply, error) {
 	e.changes.Lock()
 	defer e.changes.Unlock()
 	e.mu.Lock()
@@ -221,7 +221,7 @@ func (e *Enforcer) Confirm(req api.EndTrialRequest) (api.ConfirmReply, error) {
 	}
 	before := e.mu.confirm.record
 	if e.keep(before.Confirm()); e.mu.confirm.unkept != "" {
-		err := fmt.Errorf("still on trial, since a restart would roll it back: %s", e.mu.confirm.unkept)
+		err := fmt.Errorf("still to be confirmed, since a restart would roll it back: %s", e.mu.confirm.unkept)
 		e.keep(before)
 		return reply, err
 	}
@@ -238,7 +238,7 @@ func (e *Enforcer) Confirm(req api.EndTrialRequest) (api.ConfirmReply, error) {
 }
 
 // Rollback puts the confirmed policy in force again by order.
-func (e *Enforcer) Rollback(req api.EndTrialRequest) (api.RollbackReply, error) {
+func (e *Enforcer) Rollback(req api.EndConfirmRequest) (api.RollbackReply, error) {
 	reply, err := e.rollBack("by order")
 	if err == nil && req.Revoke {
 		e.mu.Lock()

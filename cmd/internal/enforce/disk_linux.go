@@ -72,22 +72,22 @@ func (e *Enforcer) recall(path string) *state.Record {
 // confirmed, for the rest of its time, or with the confirmed one if that is over, or
 // if the file still says what was rolled back. The caller holds mu.
 func (e *Enforcer) resume(last state.Record, file source.Revision) (restored bool, err error) {
-	if last.Trial == nil && (last.Rejected == nil || last.Rejected.Sum != file.Sum) {
+	if last.Pending == nil && (last.Rejected == nil || last.Rejected.Sum != file.Sum) {
 		return false, nil
 	}
 	force := &e.mu.force
-	if last.Trial != nil {
+	if last.Pending != nil {
 		now, err := state.Now()
 		if err != nil {
 			return false, err
 		}
 		why := "it was not confirmed in time; no daemon ran when the time was over"
-		if left := last.Trial.Deadline.Left(now); left > 0 {
-			name := e.nameOf(last.Trial.Policy, file)
-			force.current, err = e.compile(name, last.Trial.Policy, force.machine)
+		if left := last.Pending.Deadline.Left(now); left > 0 {
+			name := e.nameOf(last.Pending.Policy, file)
+			force.current, err = e.compile(name, last.Pending.Policy, force.machine)
 			if err == nil {
 				e.mu.confirm.record = last
-				e.log.Warn("the policy is still on trial", "left", left.Round(time.Second).String())
+				e.log.Warn("the policy still waits to be confirmed", "left", left.Round(time.Second).String())
 				return true, nil
 			}
 			why = "it does not load any more: " + err.Error()

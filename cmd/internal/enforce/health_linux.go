@@ -39,7 +39,7 @@ func (e *Enforcer) Line() string {
 	line := fmt.Sprintf("enforcing %s on %d interfaces, generation %d", e.cfg.File.Path,
 		len(e.mu.force.current.policy.Interfaces), e.mu.force.current.rs.Generation())
 	switch {
-	case e.mu.confirm.record.Trial != nil:
+	case e.mu.confirm.record.Pending != nil:
 		line += ", to be confirmed"
 	case e.mu.confirm.record.Rejected != nil:
 		line += ", rolled back"

@@ -45,7 +45,7 @@ func (e *Enforcer) publish(next *candidate) error {
 	e.engine.Publish(next.rs)
 	// Shorter timers of a policy that waits to be confirmed would end flows that a
 	// roll-back could not bring back.
-	if e.mu.confirm.record.Trial == nil {
+	if e.mu.confirm.record.Pending == nil {
 		e.engine.Retime()
 	}
 	if old.policy.Settings.Watch != next.policy.Settings.Watch {

@@ -31,7 +31,7 @@ func (e *Enforcer) Status(file source.Revision, unread error) api.Status {
 			Watch:       p.Settings.Watch,
 			Tracking:    p.Settings.Tracking.String(),
 			Datapath:    string(p.Settings.Datapath),
-			Trial:       e.mu.confirm.document(),
+			Pending:     e.mu.confirm.document(),
 			RolledBack:  e.mu.confirm.rolledBack(),
 			Failure:     e.mu.attempt.refused,
 			IDsNotKept:  e.disk.idsNotKept,

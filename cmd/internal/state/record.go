@@ -29,18 +29,18 @@ type Record struct {
 	// File is the policy file that the texts are from, an absolute path. A record
 	// of another file does not concern a daemon.
 	File string `json:"file"`
-	// Confirmed is the last policy in force that was not on trial: what a
+	// Confirmed is the last policy in force that needed no confirmation: what a
 	// roll-back restores.
 	Confirmed source.Revision `json:"confirmed"`
-	// Trial is the policy in force that waits to be confirmed, nil for none.
-	Trial *Trial `json:"trial,omitempty"`
+	// Pending is the policy in force that waits to be confirmed, nil for none.
+	Pending *Pending `json:"trial,omitempty"`
 	// Rejected is the policy that was rolled back last, nil once another one was
 	// put in force. A start with the very same text in the file takes Confirmed.
 	Rejected *Rejected `json:"rejected,omitempty"`
 }
 
-// Trial is a policy that is rolled back unless it is confirmed in time.
-type Trial struct {
+// Pending is a policy that is rolled back unless it is confirmed in time.
+type Pending struct {
 	Policy   source.Revision `json:"policy"`
 	Deadline Deadline        `json:"deadline"`
 }
@@ -53,16 +53,16 @@ type Rejected struct {
 	Why string `json:"why"`
 }
 
-// Confirm is the record once the policy on trial is confirmed.
+// Confirm is the record once the policy is confirmed.
 func (r Record) Confirm() Record {
-	return Record{File: r.File, Confirmed: r.Trial.Policy}
+	return Record{File: r.File, Confirmed: r.Pending.Policy}
 }
 
-// Reject is the record once the policy on trial was rolled back.
+// Reject is the record once the policy was rolled back.
 func (r Record) Reject(why string, at time.Time) Record {
 	return Record{File: r.File, Confirmed: r.Confirmed,
-		Rejected: &Rejected{Sum: r.Trial.Policy.Sum, At: at.Round(0), Why: why}}
+		Rejected: &Rejected{Sum: r.Pending.Policy.Sum, At: at.Round(0), Why: why}}
 }
 
 // Plain reports whether a start without the record would come to the same.
-func (r Record) Plain() bool { return r.Trial == nil && r.Rejected == nil }
+func (r Record) Plain() bool { return r.Pending == nil && r.Rejected == nil }

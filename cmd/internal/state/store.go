@@ -47,8 +47,8 @@ func (s *Store) Load() (*Record, error) {
 		return nil, fmt.Errorf("state: %s: %w: %w", s.Path(), ErrCorrupt, err)
 	}
 	r := doc.Record
-	if doc.Version != version || r == nil || !r.Confirmed.Intact() || r.Trial != nil &&
-		!r.Trial.Policy.Intact() {
+	if doc.Version != version || r == nil || !r.Confirmed.Intact() || r.Pending != nil &&
+		!r.Pending.Policy.Intact() {
 		return nil, fmt.Errorf("state: %s: %w", s.Path(), ErrCorrupt)
 	}
 	return r, nil

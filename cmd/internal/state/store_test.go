@@ -19,7 +19,7 @@ func record() Record {
 	return Record{
 		File:      "/etc/sgfw/sgfw.yaml",
 		Confirmed: source.NewRevision([]byte("version: 1\n")),
-		Trial: &Trial{Policy: source.NewRevision([]byte{0xff, 0xfe, 0, 'x'}),
+		Pending: &Pending{Policy: source.NewRevision([]byte{0xff, 0xfe, 0, 'x'}),
 			Deadline: m.In(time.Minute)},
 		Rejected: &Rejected{Sum: "s", At: m.Wall, Why: "not confirmed in time"},
 	}
@@ -39,7 +39,7 @@ func TestSaveAndLoad(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(r.Trial, got.Trial); diff != "" || !got.Confirmed.Same(r.Confirmed) ||
+		if diff := cmp.Diff(r.Pending, got.Pending); diff != "" || !got.Confirmed.Same(r.Confirmed) ||
 			got.File != r.File {
 			t.Errorf("loaded %+v, saved %+v\n%s", got, r, diff)
 		}
@@ -108,12 +108,12 @@ func TestLoadRefuses(t *testing.T) {
 	}
 	text := string(good)
 	for name, bad := range map[string]string{
-		"empty":              "",
-		"cut short":          text[:len(text)/2],
-		"another version":    strings.Replace(text, `"version": 1`, `"version": 2`, 1),
-		"no record":          `{"version": 1}`,
-		"text does not fit":  strings.Replace(text, `"text": "`, `"text": "AAAA`, 1),
-		"trial does not fit": strings.Replace(text, `//4A`, `//4B`, 1),
+		"empty":                "",
+		"cut short":            text[:len(text)/2],
+		"another version":      strings.Replace(text, `"version": 1`, `"version": 2`, 1),
+		"no record":            `{"version": 1}`,
+		"text does not fit":    strings.Replace(text, `"text": "`, `"text": "AAAA`, 1),
+		"pending does not fit": strings.Replace(text, `//4A`, `//4B`, 1),
 	} {
 		if bad == text {
 			t.Fatalf("%s: nothing changed", name)

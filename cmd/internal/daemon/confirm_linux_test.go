@@ -36,8 +36,8 @@ func TestStartsWithWhatTheRecordSays(t *testing.T) {
 	past := now
 	past.Steady, past.Wall = past.Steady-time.Hour, past.Wall.Add(-time.Hour)
 	policyOf := func(port string) source.Revision { return source.NewRevision([]byte(onPort(port))) }
-	trial := func(port string, d state.Deadline) *state.Trial {
-		return &state.Trial{Policy: policyOf(port), Deadline: d}
+	pending := func(port string, d state.Deadline) *state.Pending {
+		return &state.Pending{Policy: policyOf(port), Deadline: d}
 	}
 	otherBoot := past.In(time.Minute)
 	otherBoot.Boot = "another"
@@ -51,18 +51,18 @@ func TestStartsWithWhatTheRecordSays(t *testing.T) {
 	}{
 		{"nothing kept", nil, "1", "1", false, false, false},
 		{"confirmed long ago", &state.Record{Confirmed: policyOf("2")}, "1", "1", false, false, false},
-		{"on trial", &state.Record{Confirmed: policyOf("2"), Trial: trial("1", now.In(time.Hour))}, "1",
+		{"unconfirmed", &state.Record{Confirmed: policyOf("2"), Pending: pending("1", now.In(time.Hour))}, "1",
 			"1", true, false, false},
-		{"on trial, file edited", &state.Record{
-			Confirmed: policyOf("2"), Trial: trial("3", now.In(time.Hour))}, "1", "3", true, false, true},
-		{"trial over", &state.Record{Confirmed: policyOf("2"), Trial: trial("1", past.In(time.Minute))},
+		{"unconfirmed, file edited", &state.Record{
+			Confirmed: policyOf("2"), Pending: pending("3", now.In(time.Hour))}, "1", "3", true, false, true},
+		{"time over", &state.Record{Confirmed: policyOf("2"), Pending: pending("1", past.In(time.Minute))},
 			"1", "2", false, true, true},
-		{"trial over, another boot", &state.Record{
-			Confirmed: policyOf("2"), Trial: trial("1", otherBoot)}, "1", "2", false, true, true},
-		{"trial over, file edited", &state.Record{
-			Confirmed: policyOf("2"), Trial: trial("3", past.In(time.Minute))}, "1", "2", false, true, true},
-		{"trial of what does not load",
-			&state.Record{Confirmed: policyOf("2"), Trial: trial("70000", now.In(time.Hour))}, "1", "2",
+		{"time over, another boot", &state.Record{
+			Confirmed: policyOf("2"), Pending: pending("1", otherBoot)}, "1", "2", false, true, true},
+		{"time over, file edited", &state.Record{
+			Confirmed: policyOf("2"), Pending: pending("3", past.In(time.Minute))}, "1", "2", false, true, true},
+		{"unconfirmed, does not load",
+			&state.Record{Confirmed: policyOf("2"), Pending: pending("70000", now.In(time.Hour))}, "1", "2",
 			false, true, true},
 		{"rolled back", &state.Record{
 			Confirmed: policyOf("2"), Rejected: &state.Rejected{Sum: policyOf("1").Sum}}, "1", "2", false,
@@ -71,10 +71,10 @@ func TestStartsWithWhatTheRecordSays(t *testing.T) {
 			Confirmed: policyOf("2"), Rejected: &state.Rejected{Sum: policyOf("3").Sum}}, "1", "1", false,
 			false, false},
 		{"of another file", &state.Record{
-			File: "/another", Confirmed: policyOf("2"), Trial: trial("3", past.In(time.Minute))}, "1", "1",
+			File: "/another", Confirmed: policyOf("2"), Pending: pending("3", past.In(time.Minute))}, "1", "1",
 			false, false, false},
-		{"trial over, file invalid", &state.Record{
-			Confirmed: policyOf("2"), Trial: trial("1", past.In(time.Minute))}, "99999", "2", false, true,
+		{"time over, file invalid", &state.Record{
+			Confirmed: policyOf("2"), Pending: pending("1", past.In(time.Minute))}, "99999", "2", false, true,
 			true},
 	} {
 		t.Run(tc.what, func(t *testing.T) {
@@ -94,9 +94,9 @@ func TestStartsWithWhatTheRecordSays(t *testing.T) {
 			s, err := r.Status(t.Context())
 			must(t, err)
 			p := s.Policy
-			if (p.Trial != nil) != tc.onTrial || (p.RolledBack != nil) != tc.rolledBack ||
+			if (p.Pending != nil) != tc.onTrial || (p.RolledBack != nil) != tc.rolledBack ||
 				p.FileDiffers != tc.differs {
-				t.Errorf("status: trial %v, rolled back %v, differs %t", p.Trial, p.RolledBack, p.FileDiffers)
+				t.Errorf("status: pending %v, rolled back %v, differs %t", p.Pending, p.RolledBack, p.FileDiffers)
 			}
 			// What a crash would start with is the same.
 			kept, err := storeOf(cfg).Load()
@@ -104,12 +104,12 @@ func TestStartsWithWhatTheRecordSays(t *testing.T) {
 			if (kept != nil) != (tc.onTrial || tc.rolledBack) {
 				t.Errorf("kept: %+v", kept)
 			}
-			if kept != nil && (kept.File != cfg.PolicyFile || (kept.Trial != nil) != tc.onTrial ||
+			if kept != nil && (kept.File != cfg.PolicyFile || (kept.Pending != nil) != tc.onTrial ||
 				(kept.Rejected != nil) != tc.rolledBack) {
 				t.Errorf("kept: %+v", kept)
 			}
 			if tc.onTrial {
-				if _, err := r.Confirm(t.Context(), api.EndTrialRequest{}); err != nil {
+				if _, err := r.Confirm(t.Context(), api.EndConfirmRequest{}); err != nil {
 					t.Error(err)
 				}
 				if kept, err := storeOf(cfg).Load(); err != nil || kept != nil {
@@ -135,9 +135,9 @@ func TestStartsOverADamagedRecord(t *testing.T) {
 	}
 }
 
-// Without a place that outlives the daemon there is no trial, and nothing else
+// Without a place that outlives the daemon there is no confirmation, and nothing else
 // suffers.
-func TestNoTrialWithoutAPlaceToKeepIt(t *testing.T) {
+func TestNoConfirmationWithoutAPlaceToKeepIt(t *testing.T) {
 	link(t, "eth0")
 	cfg, log := config(t, onPort("1"))
 	// A file where the directory should be.
@@ -145,21 +145,21 @@ func TestNoTrialWithoutAPlaceToKeepIt(t *testing.T) {
 	r := begin(t, cfg, log)
 	write(t, r.file, onPort("2"))
 	if _, err := r.Reload(t.Context(), api.ReloadRequest{Confirm: 60}); err == nil {
-		t.Error("a trial that no crash would end")
+		t.Error("a roll-back that a crash would lose")
 	}
 	if r.allows(t, "2") {
-		t.Error("the policy is in force although its trial was refused")
+		t.Error("the policy is in force although its confirmation was refused")
 	}
 	reply, err := r.Reload(t.Context(), api.ReloadRequest{})
 	if err != nil || reply.Generation != 2 || !r.allows(t, "2") {
 		t.Errorf("reload: %+v, %v", reply, err)
 	}
 	if s, err := r.Status(t.Context()); err != nil || s.State != api.StateRunning ||
-		s.Policy.Trial != nil {
+		s.Policy.Pending != nil {
 		t.Errorf("status %+v, %v", s, err)
 	}
 
-	// A trial whose end cannot be written down is not ended.
+	// A confirmation that cannot be written down is none.
 	must(t, os.Remove(cfg.StateDir))
 	write(t, r.file, onPort("3"))
 	if _, err := r.Reload(t.Context(), api.ReloadRequest{Confirm: 60}); err != nil {
@@ -168,19 +168,19 @@ func TestNoTrialWithoutAPlaceToKeepIt(t *testing.T) {
 	record := storeOf(cfg).Path()
 	must(t, os.Rename(record, record+".old"))
 	must(t, os.MkdirAll(filepath.Join(record, "in the way"), 0o700))
-	if _, err := r.Confirm(t.Context(), api.EndTrialRequest{}); err == nil {
+	if _, err := r.Confirm(t.Context(), api.EndConfirmRequest{}); err == nil {
 		t.Error("confirmed what a restart would roll back")
 	}
 	if s, err := r.Status(t.Context()); err != nil || s.State != api.StateDegraded ||
-		s.Policy.Trial == nil {
+		s.Policy.Pending == nil {
 		t.Errorf("status %+v, %v", s, err)
 	}
 	must(t, os.RemoveAll(record))
 	r.await(t, "the record to be kept", func(s api.Status) bool { return s.State == api.StateRunning })
-	if kept, err := storeOf(cfg).Load(); err != nil || kept == nil || kept.Trial == nil {
+	if kept, err := storeOf(cfg).Load(); err != nil || kept == nil || kept.Pending == nil {
 		t.Errorf("kept: %+v, %v", kept, err)
 	}
-	if _, err := r.Confirm(t.Context(), api.EndTrialRequest{}); err != nil {
+	if _, err := r.Confirm(t.Context(), api.EndConfirmRequest{}); err != nil {
 		t.Error(err)
 	}
 }
@@ -212,7 +212,7 @@ func TestRollBackIgnoresTheGuard(t *testing.T) {
 }
 
 // TestRollBackWaitsForNoDisk: neither a file that cannot be read to its end nor
-// somebody who asks for the status meanwhile keeps a trial from ending.
+// somebody who asks for the status meanwhile keeps the deadline from passing.
 func TestRollBackWaitsForNoDisk(t *testing.T) {
 	link(t, "eth0")
 	r := start(t, onPort("1"))
@@ -244,34 +244,34 @@ func TestRollBackWaitsForNoDisk(t *testing.T) {
 	must(t, <-asked)
 }
 
-// The end of a trial is a reload that went well or a failure that says why.
-func TestConfirmAndRollBackNeedATrial(t *testing.T) {
+// The end of the wait is a reload that went well or a failure that says why.
+func TestConfirmAndRollBackNeedSomethingToConfirm(t *testing.T) {
 	link(t, "eth0")
 	r := start(t, text)
 	for _, end := range []func() error{
-		func() error { _, err := r.Confirm(t.Context(), api.EndTrialRequest{}); return err },
-		func() error { _, err := r.Rollback(t.Context(), api.EndTrialRequest{}); return err },
+		func() error { _, err := r.Confirm(t.Context(), api.EndConfirmRequest{}); return err },
+		func() error { _, err := r.Rollback(t.Context(), api.EndConfirmRequest{}); return err },
 	} {
 		if f := failureOf(t, end()); f.Kind != api.KindFailed ||
-			!strings.Contains(f.Message, "on trial") {
+			!strings.Contains(f.Message, "unconfirmed") {
 			t.Errorf("%+v", f)
 		}
 	}
 	for _, req := range []api.ReloadRequest{
-		{Confirm: -1}, {Confirm: api.MaxTrial + 1}, {Confirm: 5, Revoke: true}} {
+		{Confirm: -1}, {Confirm: api.MaxConfirm + 1}, {Confirm: 5, Revoke: true}} {
 		_, err := r.Reload(t.Context(), req)
 		if f := failureOf(t, err); f.Kind != api.KindUsage {
 			t.Errorf("%+v: %+v", req, f)
 		}
 	}
-	// A trial of the policy that is confirmed already has nothing to go back to.
+	// A reload of the policy that is confirmed already has nothing to go back to.
 	write(t, r.file, onPort("1"))
 	if _, err := r.Reload(t.Context(), api.ReloadRequest{Confirm: 60}); err != nil {
 		t.Fatal(err)
 	}
 	write(t, r.file, text)
 	reply, err := r.Reload(t.Context(), api.ReloadRequest{})
-	if err != nil || reply.Trial != nil {
+	if err != nil || reply.Pending != nil {
 		t.Errorf("back to the confirmed file: %+v, %v", reply, err)
 	}
 }

@@ -7,10 +7,10 @@ import (
 	"sgfw/test/harness"
 )
 
-func TestTrialExpires(t *testing.T) {
+func TestConfirmationExpires(t *testing.T) {
 	t.Parallel()
 	d, g, _ := trying(t, "5s")
-	g.Expect(t, "on trial", harness.Filtered)
+	g.Expect(t, "unconfirmed", harness.Filtered)
 	d.RolledBack(t)
 	g.Turn()
 	g.Expect(t, "rolled back", harness.Filtered)
@@ -22,7 +22,7 @@ func TestTrialExpires(t *testing.T) {
 		d.Stop()
 		d.Start()
 		g.Expect(t, "rolled back, after a restart", harness.Filtered)
-		if !d.Trial().Policy.FileDiffers {
+		if !d.Unconfirmed().Policy.FileDiffers {
 			t.Error("status does not say that the file differs")
 		}
 	}
@@ -30,7 +30,7 @@ func TestTrialExpires(t *testing.T) {
 	d.Must(t, 0, "reload")
 	g.Turn()
 	g.Expect(t, "reloaded all the same", harness.Filtered)
-	if s := d.Trial().Policy; s.RolledBack != nil || s.FileDiffers {
+	if s := d.Unconfirmed().Policy; s.RolledBack != nil || s.FileDiffers {
 		t.Errorf("reloaded: %+v", s)
 	}
 }

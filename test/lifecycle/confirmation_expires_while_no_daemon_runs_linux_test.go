@@ -8,16 +8,16 @@ import (
 	"sgfw/test/harness"
 )
 
-// TestTrialEndsWhileNoDaemonRuns: the one that starts after that has the confirmed
+// TestConfirmationExpiresWhileNoDaemonRuns: the one that starts after that has the confirmed
 // policy in force from its first packet on.
-func TestTrialEndsWhileNoDaemonRuns(t *testing.T) {
+func TestConfirmationExpiresWhileNoDaemonRuns(t *testing.T) {
 	t.Parallel()
 	d, g, _ := trying(t, "4s")
 	begun := time.Now()
-	g.Expect(t, "on trial", harness.Filtered)
+	g.Expect(t, "unconfirmed", harness.Filtered)
 	d.Kill()
 	time.Sleep(time.Until(begun.Add(4200 * time.Millisecond)))
-	g.Turn() // what the siege tries is what the policy on trial allows
+	g.Turn() // what the traffic tries is what the unconfirmed policy allows
 	lift := g.KeepTrying(t)
 	d.Start()
 	g.Expect(t, "rolled back at the start", harness.Filtered)

@@ -10,12 +10,12 @@ import (
 )
 
 func (p *program) confirmCommand() *cobra.Command {
-	var req api.EndTrialRequest
+	var req api.EndConfirmRequest
 	c := &cobra.Command{
 		Use:   "confirm",
-		Short: "Keep the policy that is on trial",
-		Long: `End the trial that "sgfw reload --confirm" began: the policy in force stays. If
-no policy is on trial, because it was rolled back already for instance, the exit
+		Short: "Keep the policy that waits to be confirmed",
+		Long: `End the wait that "sgfw reload --confirm" began: the policy in force stays. If
+no policy waits to be confirmed, because it was rolled back already for instance, the exit
 code is 1.`,
 		Example: `  sudo sgfw confirm
   sudo sgfw confirm --revoke`,
@@ -42,22 +42,22 @@ code is 1.`,
 }
 
 func (p *program) rollbackCommand() *cobra.Command {
-	var req api.EndTrialRequest
+	var req api.EndConfirmRequest
 	c := &cobra.Command{
 		Use:   "rollback",
-		Short: "Go back from the policy that is on trial at once",
-		Long: `End the trial that "sgfw reload --confirm" began: the policy of before is in
+		Short: "Go back from the unconfirmed policy at once",
+		Long: `End the wait that "sgfw reload --confirm" began: the policy of before is in
 force again, as it would be at the end of the time. The policy file stays as you
 wrote it: status says that it differs, and "sgfw reload" puts it in force all
-the same. Flows that only the policy on trial permits go on, as after every
-reload; --revoke cuts them. If no policy is on trial, the exit code is 1.`,
+the same. Flows that only the unconfirmed policy permits go on, as after every
+reload; --revoke cuts them. If no policy waits to be confirmed, the exit code is 1.`,
 		Example: `  sudo sgfw rollback
   sudo sgfw rollback --revoke`,
 		Args: cobra.NoArgs,
 	}
 	out := outputFlag(c)
 	c.Flags().BoolVar(&req.Revoke, "revoke", false,
-		"cut the flows that only the policy on trial permits")
+		"cut the flows that only the unconfirmed policy permits")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		r, err := control.NewClient(p.socket).Rollback(c.Context(), req)
 		if err != nil {

@@ -8,8 +8,8 @@ import (
 	"sgfw/test/harness"
 )
 
-// TestTrialOfAClientThatIsGone asks for a trial and hangs up without waiting.
-func TestTrialOfAClientThatIsGone(t *testing.T) {
+// TestConfirmationByAClientThatIsGone asks for a reload to be confirmed and hangs up without waiting.
+func TestConfirmationByAClientThatIsGone(t *testing.T) {
 	t.Parallel()
 	_, server, g := harness.NewPair(t)
 	d := harness.Enforce(t, server.Host(), harness.GatePolicy())
@@ -24,7 +24,7 @@ func TestTrialOfAClientThatIsGone(t *testing.T) {
 		body)
 	c.Close()
 	g.Turn()
-	g.Soon(t, "on trial", harness.Filtered)
+	g.Soon(t, "unconfirmed", harness.Filtered)
 	d.RolledBack(t)
 	g.Turn()
 	g.Expect(t, "rolled back", harness.Filtered)

@@ -6,17 +6,17 @@ import (
 	"sgfw/test/harness"
 )
 
-// TestSecondReloadDuringATrial: the latest policy is on trial, what to go back to
-// is the one of before the trial.
-func TestSecondReloadDuringATrial(t *testing.T) {
+// TestSecondReloadBeforeTheConfirmation: the latest policy is to be confirmed, what to
+// go back to is the one of before.
+func TestSecondReloadBeforeTheConfirmation(t *testing.T) {
 	t.Parallel()
 	d, g, _ := trying(t, "60s")
-	g.Expect(t, "on trial", harness.Filtered)
+	g.Expect(t, "unconfirmed", harness.Filtered)
 	d.Write(harness.Closed)
 	d.Must(t, 0, "reload")
 	g.Expect(t, "another one, without --confirm", harness.Shut)
-	if s := d.Trial().Policy; s.Trial == nil || s.Trial.Left < 30 {
-		t.Errorf("a reload during a trial: %+v, want the trial to go on", s)
+	if s := d.Unconfirmed().Policy; s.Trial == nil || s.Trial.Left < 30 {
+		t.Errorf("a reload before the confirmation: %+v, want the deadline to stay", s)
 	}
 	// An invalid one changes nothing of it.
 	d.Write("version: 2\n")
@@ -31,7 +31,7 @@ func TestSecondReloadDuringATrial(t *testing.T) {
 	d.Write(turned)
 	d.Must(t, 0, "reload", "--confirm", "60s")
 	g.Turn()
-	g.Expect(t, "on trial once more", harness.Filtered)
+	g.Expect(t, "unconfirmed once more", harness.Filtered)
 	d.Must(t, 0, "rollback")
 	g.Turn()
 	g.Expect(t, "rolled back by order", harness.Filtered)
