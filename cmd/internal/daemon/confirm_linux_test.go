@@ -253,7 +253,7 @@ func TestConfirmAndRollBackNeedSomethingToConfirm(t *testing.T) {
 		func() error { _, err := r.Rollback(t.Context(), api.EndConfirmRequest{}); return err },
 	} {
 		if f := failureOf(t, end()); f.Kind != api.KindFailed ||
-			!strings.Contains(f.Message, "unconfirmed") {
+			!strings.Contains(f.Message, "waits to be confirmed") {
 			t.Errorf("%+v", f)
 		}
 	}
