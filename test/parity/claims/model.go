@@ -2,7 +2,8 @@ package claims
 
 // Reasons that many claims share.
 const (
-	noCalls   = "There are no calls that change one rule: a policy is replaced as a whole, by a reload."
+	noCalls = "There are no calls that change one rule: a policy is replaced as a whole, by a " +
+		"reload."
 	noService = "A host has no Regions, accounts or virtual networks; one policy file is all there is."
 )
 

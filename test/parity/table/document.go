@@ -7,26 +7,29 @@ import (
 	"sgfw/test/parity/claims"
 )
 
-const preface = `# AWS parity, claim by claim
+// tick stands for a backtick in the texts below, which Go has in backticks.
+const tick = "~"
+
+var preface = strings.ReplaceAll(`# AWS parity, claim by claim
 
 What AWS documents about security groups, how sgfw compares, and the tests that show it.
 The facts behind each handle are in [aws.md](aws.md).
 
-This file is generated. ` + "`make parity`" + ` writes it from ` + "`test/parity/claims`" + ` and from the record
-that the last ` + "`make test`" + ` as root has left. That ` + "`make test`" + ` fails if a claim has no test that passed,
-or if this file is out of date. A run without root does not check it.
+This file is generated. ~make parity~ writes it from ~test/parity/claims~ and from the record
+that the last ~make test~ as root has left. That ~make test~ fails if a claim has no test that
+passed, or if this file is out of date. A run without root does not check it.
 
 - **same**: as AWS documents it.
 - **our choice**: AWS does not say; this is what sgfw does.
 - **partly**: proven as far as it concerns a host; the rest is named.
 - **differs**: something else, on purpose.
 - **does not apply**: a host has nothing that the claim could be about.
-- *fails with ` + "`union-of-one`" + `*: the test was seen to fail with the fault of that name, which makes just
-  this claim false (` + "`go run ./test/mutants -claims`" + `).
+- *fails with ~union-of-one~*: the test was seen to fail with the fault of that name, which
+  makes just this claim false (~go run ./test/mutants -claims~).
 
 # What AWS documents
 
-`
+`, tick, "`")
 
 const guidesPreface = `# What published guides add
 
