@@ -8,14 +8,15 @@
 // these is tried against the very test that the table of docs/aws-parity.md names
 // for the claim, which must fail.
 //
-// With -by the tests of one package judge alone, which shows what they can see.
+// With -by the tests of one package judge alone, which shows what they can see, and with
+// -oracles the second implementations that random inputs are compared with.
 //
 // The tree is not touched: faults go through go's -overlay.
 //
 // What killed each mutant is kept in killers.tsv and asked first the next time, which
 // makes a run of all of them bearable; -record writes it anew.
 //
-//	go run ./test/mutants [-run REGEXP] [-list | -record | -claims | -by PACKAGE]
+//	go run ./test/mutants [-run REGEXP] [-list | -record | -claims | -oracles | -by PACKAGE]
 package main
 
 import (
@@ -37,6 +38,7 @@ func main() {
 	record := flag.Bool("record", false, "write what killed each to "+killersFile)
 	inverted := flag.Bool("claims", false,
 		"try the claims that are said to fail when they are inverted")
+	compare := flag.Bool("oracles", false, "show which oracle notices which fault")
 	judge := flag.String("by", "", "only the tests of this `package` judge")
 	flag.Parse()
 	examine := run
@@ -47,6 +49,8 @@ func main() {
 		}
 	case *list:
 		examine = listAll
+	case *compare:
+		examine = compareOracles
 	case *record:
 		examine = runAndRecord
 	case *inverted:
