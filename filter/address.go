@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"sgfw/conntrack"
+	"sgfw/filter/match"
 	"sgfw/filter/packet"
 	"sgfw/policy"
 )
@@ -51,9 +52,11 @@ func (t *attachmentTemplate) addressed(p *packet.Packet, d conntrack.Direction) 
 // isOwn is addressed of an interface with the check.
 func (t *attachmentTemplate) isOwn(p *packet.Packet, d conntrack.Direction) bool {
 	if d == conntrack.Egress {
-		return t.own.has(p.Src) || (unspecified(p.Src) || linkLocal(p.Src)) && FailsafeOf(p, d) != policy.NoFailsafe
+		return t.own.has(p.Src) || (unspecified(p.Src) || linkLocal(p.Src)) &&
+			FailsafeOf(p, d) != policy.NoFailsafe
 	}
-	return t.own.has(p.Dst) || toGroup(p.Dst) || linkLocal(p.Dst) && FailsafeOf(p, d) != policy.NoFailsafe
+	return t.own.has(p.Dst) || toGroup(p.Dst) || linkLocal(p.Dst) &&
+		FailsafeOf(p, d) != policy.NoFailsafe
 }
 
 // unspecified reports whether a is 0.0.0.0 or ::.
@@ -67,4 +70,12 @@ func toGroup(a conntrack.Addr) bool {
 		return a.Lo&0xf0000000 == 0xe0000000 || a.Lo&0xffffffff == 0xffffffff
 	}
 	return a.Hi>>56 == 0xff
+}
+
+// keyOf is an address as the matcher reads it.
+func keyOf(a conntrack.Addr) match.Key {
+	if a.Is4() {
+		return match.Key{Hi: a.Lo << 32}
+	}
+	return match.Key{Hi: a.Hi, Lo: a.Lo}
 }

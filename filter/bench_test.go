@@ -15,7 +15,8 @@ import (
 )
 
 // tcp4 is a TCP/IPv4 segment without options or payload.
-func tcp4(src, dst [4]byte, srcPort, dstPort uint16, seq, ack uint32, flags conntrack.TCPFlags) []byte {
+func tcp4(src, dst [4]byte, srcPort, dstPort uint16, seq, ack uint32,
+	flags conntrack.TCPFlags) []byte {
 	b := make([]byte, 40)
 	b[0] = 0x45                           // version 4, IHL 5
 	binary.BigEndian.PutUint16(b[2:], 40) // total length
@@ -46,7 +47,8 @@ func benchPolicy(n int) *policy.Policy {
 const benchLink = 2
 
 func benchEngine(rules, maxFlows int) *Engine {
-	rs := Compile(benchPolicy(rules), nil).WithLinks([]member.Link{{Name: "lo", Index: 1}, {Name: "eth0", Index: benchLink}})
+	rs := Compile(benchPolicy(rules),
+		nil).WithLinks([]member.Link{{Name: "lo", Index: 1}, {Name: "eth0", Index: benchLink}})
 	return NewEngine(Config{MaxFlows: maxFlows}, rs)
 }
 
@@ -58,7 +60,8 @@ func open(w *Worker, i int, rules int) (established []byte) {
 	client := [4]byte{10, byte(r >> 8), byte(r), byte(1 + i%250)}
 	sport, dport := uint16(1024+i/rules), uint16(1000+r%64)
 	decide(w, HookInput, tcp4(client, benchServer, sport, dport, 99, 0, conntrack.SYN))
-	decide(w, HookOutput, tcp4(benchServer, client, dport, sport, 499, 100, conntrack.SYN|conntrack.ACK))
+	decide(w, HookOutput, tcp4(benchServer, client, dport, sport, 499, 100,
+		conntrack.SYN|conntrack.ACK))
 	segment := tcp4(client, benchServer, sport, dport, 100, 500, conntrack.ACK)
 	decide(w, HookInput, segment)
 	return segment
@@ -99,7 +102,8 @@ func run(b *testing.B, e *Engine, w *Worker, next func(buf []byte, i int), want 
 	}
 	b.StopTimer()
 	if wrong > 0 {
-		b.Fatalf("%d of %d packets decided wrongly, last: %v, %+v", wrong, b.N, w.Last(), e.Flows().Stats())
+		b.Fatalf("%d of %d packets decided wrongly, last: %v, %+v", wrong, b.N, w.Last(),
+			e.Flows().Stats())
 	}
 }
 

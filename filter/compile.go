@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"sgfw/conntrack"
+	"sgfw/filter/match"
 	"sgfw/policy"
 	"sgfw/policy/member"
 )
@@ -19,17 +20,17 @@ import (
 // one Engine. It is not safe for concurrent use; its rulesets are.
 type Compiler struct {
 	generation uint64
-	ids        map[ruleIdentity]RuleID
+	ids        map[ruleIdentity]match.RuleNumber
 	rules      []RuleInfo
-	free       []RuleID // of rules that were forgotten, see Engine.ForgetRules
+	free       []match.RuleNumber // of rules that were forgotten, see Engine.ForgetRules
 	scopes     *scopes
 	asked      *questions // nil until a policy exempts something
 	// order has the ids of each group's rules as they stood in the latest
 	// policy, by direction: most rules are where they were.
-	order map[string]*[2][]RuleID
+	order map[string]*[2][]match.RuleNumber
 	// matchers of the latest ruleset by what they were built from, see
 	// compilation.matcher.
-	matchers map[string]*matcher
+	matchers map[string]*match.Matcher
 	// built counts the matchers that had to be built.
 	built int
 }
@@ -49,7 +50,7 @@ func identityOf(group string, d conntrack.Direction, r *policy.Rule) ruleIdentit
 // NewCompiler returns a Compiler that has compiled nothing yet.
 func NewCompiler() *Compiler {
 	return &Compiler{
-		ids:    make(map[ruleIdentity]RuleID),
+		ids:    make(map[ruleIdentity]match.RuleNumber),
 		rules:  make([]RuleInfo, 1), // NoRule
 		scopes: newScopes(),
 	}
@@ -72,15 +73,16 @@ func (c *Compiler) Compile(p *policy.Policy, m *member.Membership) *Ruleset {
 	job := compilation{
 		Compiler: c, policy: p, members: m,
 		groups: make(map[string]*groupGrants, len(p.Groups)),
-		stand:  make(map[string]*[2][]RuleID, len(p.Groups)),
-		pools:  make(map[string]*[2][2]*matcher),
+		stand:  make(map[string]*[2][]match.RuleNumber, len(p.Groups)),
+		pools:  make(map[string]*[2][2]*match.Matcher),
 		wides:  make(map[string]*wideRules),
-		kept:   make(map[string]*matcher),
+		kept:   make(map[string]*match.Matcher),
 	}
 	for i := range p.Groups {
 		job.read(&p.Groups[i])
 	}
-	rs := &Ruleset{generation: c.generation, policy: p, devices: p.Devices(), members: m, scopes: c.scopes}
+	rs := &Ruleset{generation: c.generation, policy: p, devices: p.Devices(), members: m,
+		scopes: c.scopes}
 	rs.attachments = make([]attachmentTemplate, len(p.Interfaces))
 	for i := range p.Interfaces {
 		in := &p.Interfaces[i]
@@ -129,31 +131,32 @@ type compilation struct {
 	policy  *policy.Policy
 	members *member.Membership
 	groups  map[string]*groupGrants
-	pools   map[string]*[2][2]*matcher // by sorted group names: interfaces share
-	wides   map[string]*wideRules      // likewise
-	kept    map[string]*matcher        // becomes Compiler.matchers
-	stand   map[string]*[2][]RuleID    // becomes Compiler.order
+	pools   map[string]*[2][2]*match.Matcher  // by sorted group names: interfaces share
+	wides   map[string]*wideRules             // likewise
+	kept    map[string]*match.Matcher         // becomes Compiler.matchers
+	stand   map[string]*[2][]match.RuleNumber // becomes Compiler.order
 }
 
 // groupGrants is what one group permits, by direction and family.
 type groupGrants struct {
 	group   *policy.Group
-	grants  [2][2][]grant
+	grants  [2][2][]match.Grant
 	digests [2][2][sha256.Size]byte
 }
 
 // read takes the rules of a group, also of one that is attached nowhere:
 // listings show them.
 func (c *compilation) read(g *policy.Group) {
-	gg, ids := &groupGrants{group: g}, new([2][]RuleID)
+	gg, ids := &groupGrants{group: g}, new([2][]match.RuleNumber)
 	was := c.order[g.Name]
 	if was == nil {
-		was = new([2][]RuleID)
+		was = new([2][]match.RuleNumber)
 	}
-	for d, rules := range [...][]policy.Rule{conntrack.Ingress: g.Ingress, conntrack.Egress: g.Egress} {
-		ids[d] = make([]RuleID, len(rules))
+	for d, rules := range [...][]policy.Rule{
+		conntrack.Ingress: g.Ingress, conntrack.Egress: g.Egress} {
+		ids[d] = make([]match.RuleNumber, len(rules))
 		for j := range rules {
-			guess := NoRule
+			guess := match.NoRule
 			if j < len(was[d]) {
 				guess = was[d][j]
 			}
@@ -172,7 +175,7 @@ func poolName(names []string) string { return strings.Join(names, "\x00") }
 
 // pooled returns the matchers for the union of the groups (D6); their order
 // does not matter.
-func (c *compilation) pooled(names []string) *[2][2]*matcher {
+func (c *compilation) pooled(names []string) *[2][2]*match.Matcher {
 	names = slices.Compact(slices.Sorted(slices.Values(names)))
 	shared := poolName(names)
 	if m, ok := c.pools[shared]; ok {
@@ -184,7 +187,7 @@ func (c *compilation) pooled(names []string) *[2][2]*matcher {
 			groups = append(groups, g)
 		}
 	}
-	m := new([2][2]*matcher)
+	m := new([2][2]*match.Matcher)
 	for d := range m {
 		for f := range m[d] {
 			m[d][f] = c.matcher(groups, d, f)
@@ -199,7 +202,7 @@ func (c *compilation) pooled(names []string) *[2][2]*matcher {
 // goes into a matcher name it: rules, members and the entries of prefix lists
 // have become prefixes by now, and rules keep their ids as long as they mean the
 // same.
-func (c *compilation) matcher(groups []*groupGrants, d, f int) *matcher {
+func (c *compilation) matcher(groups []*groupGrants, d, f int) *match.Matcher {
 	name := make([]byte, 0, len(groups)*sha256.Size)
 	n := 0
 	for _, g := range groups {
@@ -213,11 +216,11 @@ func (c *compilation) matcher(groups []*groupGrants, d, f int) *matcher {
 		return m
 	}
 	if m, ok = c.matchers[string(name)]; !ok {
-		all := make([]grant, 0, n)
+		all := make([]match.Grant, 0, n)
 		for _, g := range groups {
 			all = append(all, g.grants[d][f]...)
 		}
-		m = newMatcher(all)
+		m = match.New(all)
 		c.built++
 	}
 	c.kept[string(name)] = m
@@ -225,17 +228,17 @@ func (c *compilation) matcher(groups []*groupGrants, d, f int) *matcher {
 }
 
 // digest tells lists of grants apart.
-func digest(grants []grant) (sum [sha256.Size]byte) {
+func digest(grants []match.Grant) (sum [sha256.Size]byte) {
 	h := sha256.New()
 	var b [32]byte
 	for i := range grants {
 		g := &grants[i]
-		binary.LittleEndian.PutUint64(b[0:], g.key.hi)
-		binary.LittleEndian.PutUint64(b[8:], g.key.lo)
-		binary.LittleEndian.PutUint32(b[16:], uint32(g.bits))
-		binary.LittleEndian.PutUint32(b[20:], uint32(g.span.lo))
-		binary.LittleEndian.PutUint32(b[24:], uint32(g.span.hi))
-		binary.LittleEndian.PutUint32(b[28:], uint32(g.span.rule))
+		binary.LittleEndian.PutUint64(b[0:], g.Key.Hi)
+		binary.LittleEndian.PutUint64(b[8:], g.Key.Lo)
+		binary.LittleEndian.PutUint32(b[16:], uint32(g.Bits))
+		binary.LittleEndian.PutUint32(b[20:], uint32(g.Span.Lo))
+		binary.LittleEndian.PutUint32(b[24:], uint32(g.Span.Hi))
+		binary.LittleEndian.PutUint32(b[28:], uint32(g.Span.Rule))
 		h.Write(b[:])
 	}
 	h.Sum(sum[:0])
@@ -244,9 +247,10 @@ func digest(grants []grant) (sum [sha256.Size]byte) {
 
 // id returns the rule's id, a new one if its identity was never seen. guess is
 // the id of the rule that stood in its place before, or NoRule.
-func (c *compilation) id(group string, d conntrack.Direction, r *policy.Rule, guess RuleID) RuleID {
+func (c *compilation) id(group string, d conntrack.Direction, r *policy.Rule,
+	guess match.RuleNumber) match.RuleNumber {
 	identity := identityOf(group, d, r)
-	id, ok := guess, guess != NoRule
+	id, ok := guess, guess != match.NoRule
 	if ok {
 		there := &c.rules[guess]
 		ok = identity == identityOf(there.Group, there.Direction, &there.Rule)
@@ -258,7 +262,7 @@ func (c *compilation) id(group string, d conntrack.Direction, r *policy.Rule, gu
 		if last := len(c.free) - 1; last >= 0 {
 			id, c.free = c.free[last], c.free[:last]
 		} else {
-			id = RuleID(len(c.rules))
+			id = match.RuleNumber(len(c.rules))
 			c.rules = append(c.rules, RuleInfo{})
 		}
 		c.ids[identity] = id
@@ -268,15 +272,16 @@ func (c *compilation) id(group string, d conntrack.Direction, r *policy.Rule, gu
 }
 
 // grant adds what a rule permits to the grants by family.
-func (c *compilation) grant(grants *[2][]grant, r *policy.Rule, id RuleID) {
+func (c *compilation) grant(grants *[2][]match.Grant, r *policy.Rule, id match.RuleNumber) {
 	lo, hi := selectorRange(r)
 	add := func(p netip.Prefix) {
-		k, n := prefixKey(p)
+		k, n := match.PrefixKey(p)
 		f := family(conntrack.AddrFrom(p.Addr()))
 		if r.Protocol == policy.ICMP && f == 1 || r.Protocol == policy.ICMPv6 && f == 0 {
 			return // stays the ICMP of its name and matches nothing real (R12)
 		}
-		grants[f] = append(grants[f], grant{key: k, bits: n, span: span{lo: lo, hi: hi, rule: id}})
+		grants[f] = append(grants[f], match.Grant{
+			Key: k, Bits: n, Span: match.Span{Lo: lo, Hi: hi, Rule: id}})
 	}
 	for _, p := range peerPrefixes(c.policy, c.members, &r.Peer) {
 		add(p)

@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -8,6 +9,7 @@ import (
 	"testing"
 
 	"sgfw/conntrack"
+	"sgfw/filter/match"
 	"sgfw/filter/packet"
 	"sgfw/policy"
 	"sgfw/policy/member"
@@ -16,7 +18,8 @@ import (
 // naivePermits is the compiled rules' obvious twin, written from
 // docs/aws.md alone: any rule of any attached group (R4, D6) whose protocol,
 // destination port or type and code, and peer fit.
-func naivePermits(p *policy.Policy, m *member.Membership, groups []string, d conntrack.Direction, q Query) bool {
+func naivePermits(p *policy.Policy, m *member.Membership, groups []string, d conntrack.Direction,
+	q Query) bool {
 	for _, g := range p.Groups {
 		if !slices.Contains(groups, g.Name) {
 			continue
@@ -60,7 +63,8 @@ func naivePeer(p *policy.Policy, m *member.Membership, peer policy.Peer, a netip
 	case policy.PeerPrefixList:
 		for _, l := range p.PrefixLists {
 			if l.Name == peer.Name {
-				return slices.ContainsFunc(l.Entries, func(e policy.PrefixEntry) bool { return e.CIDR.Contains(a) })
+				return slices.ContainsFunc(l.Entries,
+					func(e policy.PrefixEntry) bool { return e.CIDR.Contains(a) })
 			}
 		}
 		return false
@@ -91,7 +95,7 @@ func randomPolicy(rng *rand.Rand) *policy.Policy {
 		p.Groups = append(p.Groups, g)
 		p.Remotes = append(p.Remotes, policy.Remote{
 			Name: g.Name, Groups: []string{g.Name},
-			Addresses: []netip.Addr{randomAddr(rng, false), randomAddr(rng, true)},
+			Addresses: []netip.Addr{randomPeer(rng, false), randomPeer(rng, true)},
 		})
 	}
 	for i := range 3 {
@@ -101,7 +105,9 @@ func randomPolicy(rng *rand.Rand) *policy.Policy {
 				in.Groups = append(in.Groups, g.Name)
 			}
 		}
-		rng.Shuffle(len(in.Groups), func(a, b int) { in.Groups[a], in.Groups[b] = in.Groups[b], in.Groups[a] })
+		rng.Shuffle(len(in.Groups), func(a, b int) {
+			in.Groups[a], in.Groups[b] = in.Groups[b], in.Groups[a]
+		})
 		p.Interfaces = append(p.Interfaces, in)
 	}
 	return p
@@ -112,7 +118,7 @@ func randomPrefix(rng *rand.Rand, v6 bool) netip.Prefix {
 	if v6 {
 		bits = []int{0, 32, 48, 63, 64, 65, 127, 128}
 	}
-	return netip.PrefixFrom(randomAddr(rng, v6), bits[rng.IntN(len(bits))]).Masked()
+	return netip.PrefixFrom(randomPeer(rng, v6), bits[rng.IntN(len(bits))]).Masked()
 }
 
 func randomRule(rng *rand.Rand) policy.Rule {
@@ -146,9 +152,11 @@ func randomRule(rng *rand.Rand) policy.Rule {
 	}
 	switch rng.IntN(5) {
 	case 0:
-		r.Peer = policy.Peer{Kind: policy.PeerPrefixList, Name: fmt.Sprintf("list%d", rng.IntN(4))} // list3 is unknown
+		// list3 is unknown
+		r.Peer = policy.Peer{Kind: policy.PeerPrefixList, Name: fmt.Sprintf("list%d", rng.IntN(4))}
 	case 1:
-		r.Peer = policy.Peer{Kind: policy.PeerGroup, Name: fmt.Sprintf("group%d", rng.IntN(5))} // group4 is unknown (R33)
+		// group4 is unknown (R33)
+		r.Peer = policy.Peer{Kind: policy.PeerGroup, Name: fmt.Sprintf("group%d", rng.IntN(5))}
 	default:
 		r.Peer = policy.Peer{Kind: policy.PeerCIDR, CIDR: randomPrefix(rng, rng.IntN(2) == 0)}
 	}
@@ -161,7 +169,7 @@ func randomQuery(rng *rand.Rand, p *policy.Policy) Query {
 		Device:    fmt.Sprintf("eth%d", rng.IntN(3)),
 		Direction: conntrack.Direction(rng.IntN(2)),
 		Protocol:  []uint8{6, 6, 6, 17, 17, 1, 58, 0, 2, 47, 50, 132, 255}[rng.IntN(13)],
-		Src:       randomAddr(rng, v6), Dst: randomAddr(rng, v6),
+		Src:       randomPeer(rng, v6), Dst: randomPeer(rng, v6),
 		SrcPort: uint16(rng.IntN(12)), DstPort: uint16(rng.IntN(13)),
 		ICMPType: []uint8{0, 3, 8, 128, 129, 255}[rng.IntN(6)], ICMPCode: uint8(rng.IntN(6)),
 	}
@@ -201,7 +209,8 @@ func TestCompileAgainstNaive(t *testing.T) {
 			v := byRules(a, q.Direction, &pkt)
 			want := naivePermits(p, m, a.Interface().Groups, q.Direction, q)
 			if v.Accept() != want {
-				t.Fatalf("%+v at %s with %v: %s, want pass=%t", q, q.Device, a.Interface().Groups, v.Reason, want)
+				t.Fatalf("%+v at %s with %v: %s, want pass=%t", q, q.Device, a.Interface().Groups, v.Reason,
+					want)
 			}
 			if !want {
 				dropped++
@@ -233,9 +242,12 @@ func TestFragmentHasNoPorts(t *testing.T) {
 		{policy.Rule{Protocol: policy.AllProtocols, From: -1, To: -1, Peer: any4}, true},
 	} {
 		p := onePolicy(c.rule)
-		pkt := packet.Packet{Src: addr("192.0.2.1"), Dst: addr("192.0.2.2"), Proto: 6, Kind: packet.KindFragment}
-		if got := byRules(Compile(p, nil).Device("eth0"), conntrack.Ingress, &pkt).Accept(); got != c.want {
-			t.Errorf("later fragment under %s %d-%d: pass=%t, want %t", c.rule.Protocol, c.rule.From, c.rule.To, got, c.want)
+		pkt := packet.Packet{Src: addr("192.0.2.1"), Dst: addr("192.0.2.2"), Proto: 6,
+			Kind: packet.KindFragment}
+		if got := byRules(Compile(p, nil).Device("eth0"), conntrack.Ingress,
+			&pkt).Accept(); got != c.want {
+			t.Errorf("later fragment under %s %d-%d: pass=%t, want %t", c.rule.Protocol, c.rule.From,
+				c.rule.To, got, c.want)
 		}
 	}
 }
@@ -249,9 +261,10 @@ func byRules(a *Attachment, d conntrack.Direction, p *packet.Packet) Verdict {
 // onePolicy has one group with the ingress rules, attached to eth0.
 func onePolicy(ingress ...policy.Rule) *policy.Policy {
 	return &policy.Policy{
-		Groups:     []policy.Group{{Name: "one", Ingress: ingress}},
-		Interfaces: []policy.Interface{{Device: "eth0", Groups: []string{"one"}, Timeouts: policy.DefaultTimeouts}},
-		Settings:   policy.DefaultSettings,
+		Groups: []policy.Group{{Name: "one", Ingress: ingress}},
+		Interfaces: []policy.Interface{
+			{Device: "eth0", Groups: []string{"one"}, Timeouts: policy.DefaultTimeouts}},
+		Settings: policy.DefaultSettings,
 	}
 }
 
@@ -260,11 +273,14 @@ func addr(s string) conntrack.Addr { return conntrack.AddrFrom(netip.MustParseAd
 // TestRuleIDsSurvive: a rule keeps its id while its identity lasts (R3), and a
 // rule that is gone is still described.
 func TestRuleIDsSurvive(t *testing.T) {
-	ssh := policy.Rule{Protocol: policy.TCP, From: 22, To: 22, Peer: policy.Peer{CIDR: netip.MustParsePrefix("192.0.2.0/24")}}
-	web := policy.Rule{Protocol: policy.TCP, From: 443, To: 443, Peer: policy.Peer{CIDR: netip.MustParsePrefix("0.0.0.0/0")}}
+	ssh := policy.Rule{Protocol: policy.TCP, From: 22, To: 22,
+		Peer: policy.Peer{CIDR: netip.MustParsePrefix("192.0.2.0/24")}}
+	web := policy.Rule{Protocol: policy.TCP, From: 443, To: 443,
+		Peer: policy.Peer{CIDR: netip.MustParsePrefix("0.0.0.0/0")}}
 	c := NewCompiler()
-	id := func(rs *Ruleset, r policy.Rule) RuleID {
-		q := Query{Protocol: 6, Src: netip.MustParseAddr("192.0.2.9"), Dst: netip.MustParseAddr("192.0.2.1"), DstPort: uint16(r.From)}
+	id := func(rs *Ruleset, r policy.Rule) match.RuleNumber {
+		q := Query{Protocol: 6, Src: netip.MustParseAddr("192.0.2.9"),
+			Dst: netip.MustParseAddr("192.0.2.1"), DstPort: uint16(r.From)}
 		pkt := q.packet()
 		return byRules(rs.Device("eth0"), conntrack.Ingress, &pkt).Rule
 	}
@@ -280,7 +296,7 @@ func TestRuleIDsSurvive(t *testing.T) {
 		t.Errorf("the rule is described as %+v", info)
 	}
 	third := c.Compile(onePolicy(web), nil)
-	if got := id(third, ssh); got != NoRule {
+	if got := id(third, ssh); got != match.NoRule {
 		t.Errorf("a removed rule still permits: %d", got)
 	}
 	if info, ok := third.Rule(before); !ok || !info.Gone || info.Rule.From != 22 {
@@ -288,5 +304,56 @@ func TestRuleIDsSurvive(t *testing.T) {
 	}
 	if info, _ := first.Rule(before); info.Gone || info.Rule.Description != "" {
 		t.Errorf("an earlier ruleset changed: %+v", info)
+	}
+}
+
+// randomPeer returns an address out of few, so that prefixes nest and collide.
+func randomPeer(rng *rand.Rand, v6 bool) netip.Addr {
+	if !v6 {
+		var b [4]byte
+		binary.BigEndian.PutUint32(b[:], rng.Uint32())
+		b[0] = 10
+		b[1] &= 3
+		return netip.AddrFrom4(b)
+	}
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:], 0x20010db8_00000000|uint64(rng.IntN(4))<<rng.IntN(33))
+	binary.BigEndian.PutUint64(b[8:], uint64(rng.IntN(4))<<rng.IntN(64))
+	return netip.AddrFrom16(b)
+}
+
+// TestExplainAgreesWithMatcher: what explain finds rule by rule is what the matcher
+// answers for all of them, on random policies and packets.
+func TestExplainAgreesWithMatcher(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	var permitted, refused int
+	for range 200 {
+		p := randomPolicy(rng)
+		m := member.Resolve(p, member.Facts{})
+		rs := Compile(p, m)
+		for range 300 {
+			q := randomQuery(rng, p)
+			pkt := q.packet()
+			a := rs.Device(q.Device)
+			peer := pkt.Src
+			if q.Direction == conntrack.Egress {
+				peer = pkt.Dst
+			}
+			rule := a.matchers[q.Direction][family(peer)].Match(keyOf(peer), selectorOf(&pkt))
+			groups, misses := try(rs, a, q.Direction, &pkt)
+			explained := slices.ContainsFunc(groups, func(g GroupTried) bool { return g.Permits })
+			if want := rule != match.NoRule; explained != want {
+				t.Fatalf("%+v: permitted by explain: %t, by the matcher: %t (rule %d, misses %+v)",
+					q, explained, want, rule, misses)
+			}
+			if explained {
+				permitted++
+			} else {
+				refused++
+			}
+		}
+	}
+	if permitted < 1000 || refused < 1000 {
+		t.Errorf("%d permitted and %d refused show little", permitted, refused)
 	}
 }

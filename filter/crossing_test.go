@@ -52,7 +52,8 @@ func naiveAddressed(c naiveCrossing, q Query) bool {
 			q.Src == netip.IPv4Unspecified() && dhcp ||
 			dhcp6 && q.SrcPort == 546 && q.DstPort == 547
 	}
-	return slices.Contains(c.iface.Addresses, q.Dst) || q.Dst.IsMulticast() || q.Dst == netip.MustParseAddr("255.255.255.255") ||
+	return slices.Contains(c.iface.Addresses, q.Dst) || q.Dst.IsMulticast() ||
+		q.Dst == netip.MustParseAddr("255.255.255.255") ||
 		dhcp6 && q.Dst.IsLinkLocalUnicast() && q.SrcPort == 547 && q.DstPort == 546
 }
 
@@ -64,7 +65,8 @@ func naiveFailsafe(d conntrack.Direction, q Query) bool {
 		slices.Reverse(client[:])
 		slices.Reverse(server[:])
 	}
-	return ports == client && q.Src.Is4() || ports == server && q.Src.Is6() && q.Src.IsLinkLocalUnicast()
+	return ports == client && q.Src.Is4() || ports == server && q.Src.Is6() &&
+		q.Src.IsLinkLocalUnicast()
 }
 
 // TestCrossingsAgainstNaive sends random datagrams through all hooks between
@@ -73,8 +75,10 @@ func TestCrossingsAgainstNaive(t *testing.T) {
 	rng := rand.New(rand.NewPCG(11, 12))
 	pick := func(list []string) netip.Addr { return netip.MustParseAddr(list[rng.IntN(len(list))]) }
 	pools := [2][]string{
-		{"10.0.1.10", "10.0.1.11", "10.0.2.10", "10.0.3.10", "198.51.100.7", "0.0.0.0", "255.255.255.255", "224.0.0.251", "10.0.1.1"},
-		{"2001:db8:1::10", "2001:db8:1::11", "2001:db8:2::10", "2001:db8:9::9", "fe80::a", "fe80::1", "::", "ff02::1:2"},
+		{"10.0.1.10", "10.0.1.11", "10.0.2.10", "10.0.3.10", "198.51.100.7", "0.0.0.0", "255.255.255.255",
+			"224.0.0.251", "10.0.1.1"},
+		{"2001:db8:1::10", "2001:db8:1::11", "2001:db8:2::10", "2001:db8:9::9", "fe80::a", "fe80::1",
+			"::", "ff02::1:2"},
 	}
 	ports := []uint16{53, 67, 68, 69, 546, 547, 443}
 	peers := []policy.Peer{
@@ -85,7 +89,8 @@ func TestCrossingsAgainstNaive(t *testing.T) {
 	devices := []string{"eth0", "veth-a", "veth-b", "free"}
 	reasons := make(map[Reason]int)
 	for range 300 {
-		p := &policy.Policy{Groups: []policy.Group{{Name: "a"}, {Name: "b"}, {Name: "c"}}, Settings: policy.DefaultSettings}
+		p := &policy.Policy{Groups: []policy.Group{{Name: "a"}, {Name: "b"}, {Name: "c"}},
+			Settings: policy.DefaultSettings}
 		for i := range p.Groups {
 			for range rng.IntN(4) {
 				port := int(ports[rng.IntN(len(ports))])
@@ -98,7 +103,8 @@ func TestCrossingsAgainstNaive(t *testing.T) {
 			}
 		}
 		for i, d := range devices[:3] {
-			n := policy.Interface{Device: d, Mode: policy.Mode(rng.IntN(2)), Groups: []string{p.Groups[i].Name}, Timeouts: policy.DefaultTimeouts}
+			n := policy.Interface{Device: d, Mode: policy.Mode(rng.IntN(2)),
+				Groups: []string{p.Groups[i].Name}, Timeouts: policy.DefaultTimeouts}
 			for range rng.IntN(3) {
 				if a := pick(pools[rng.IntN(2)]); policy.CheckAddress(a) == nil {
 					n.Addresses = append(n.Addresses, a)
@@ -115,7 +121,8 @@ func TestCrossingsAgainstNaive(t *testing.T) {
 		rs := Compile(p, m).WithLinks(links)
 		for range 100 {
 			pool := pools[rng.IntN(2)]
-			q := Query{Protocol: conntrack.ProtoUDP, Src: pick(pool), Dst: pick(pool), SrcPort: ports[rng.IntN(len(ports))], DstPort: ports[rng.IntN(len(ports))]}
+			q := Query{Protocol: conntrack.ProtoUDP, Src: pick(pool), Dst: pick(pool),
+				SrcPort: ports[rng.IntN(len(ports))], DstPort: ports[rng.IntN(len(ports))]}
 			raw := udp6(q.Src.String(), q.Dst.String(), q.SrcPort, q.DstPort)
 			if q.Src.Is4() {
 				raw = udp4(q.Src.As4(), q.Dst.As4(), q.SrcPort, q.DstPort)
@@ -138,7 +145,8 @@ func TestCrossingsAgainstNaive(t *testing.T) {
 					break
 				}
 			}
-			b := &bench{Engine: NewEngine(Config{MaxFlows: 10, Clock: func() conntrack.Time { return 1 }}, rs)}
+			b := &bench{Engine: NewEngine(Config{MaxFlows: 10, Clock: func() conntrack.Time { return 1 }},
+				rs)}
 			b.Worker = b.NewWorker()
 			v := b.cross(h, uint32(in+1), uint32(out+1), raw)
 			if v.Reason >= reasonFault {
@@ -146,11 +154,13 @@ func TestCrossingsAgainstNaive(t *testing.T) {
 			}
 			reasons[v.Reason]++
 			if v.Reason != want {
-				t.Fatalf("hook %d from %s to %s, %v: %s, want %s\n%+v", h, devices[in], devices[out], q, v.Reason, want, p.Interfaces)
+				t.Fatalf("hook %d from %s to %s, %v: %s, want %s\n%+v", h, devices[in], devices[out], q,
+					v.Reason, want, p.Interfaces)
 			}
 		}
 	}
-	for _, r := range []Reason{ReasonRule, ReasonNoRule, ReasonSourceDestCheck, ReasonFailsafe, ReasonUnmanaged} {
+	for _, r := range []Reason{ReasonRule, ReasonNoRule, ReasonSourceDestCheck, ReasonFailsafe,
+		ReasonUnmanaged} {
 		if reasons[r] < 100 {
 			t.Errorf("%s only %d times", r, reasons[r])
 		}
@@ -167,7 +177,8 @@ func TestHairpin(t *testing.T) {
 	turn := func(src, dst [4]byte, sport, dport uint16, flags conntrack.TCPFlags) Verdict {
 		return b.cross(HookForward, 5, 5, tcp4(src, dst, sport, dport, 1, 2, flags))
 	}
-	expect(t, "out by egress, back in without a rule", turn(appAddr, second, 40000, 443, conntrack.SYN), ReasonNoRule)
+	expect(t, "out by egress, back in without a rule",
+		turn(appAddr, second, 40000, 443, conntrack.SYN), ReasonNoRule)
 	expect(t, "in, but not out", turn(appAddr, second, 40000, 80, conntrack.SYN), ReasonNoRule)
 	p.Groups[0].Ingress = append(p.Groups[0].Ingress, tcpRule(443, "10.0.1.0/24"))
 	b.Publish(b.compiler.Compile(p, member.Resolve(p, member.Facts{})).WithLinks(guestLinks))

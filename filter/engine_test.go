@@ -22,7 +22,8 @@ var (
 	us        = [4]byte{192, 0, 2, 1}
 	client    = [4]byte{198, 51, 100, 7}
 	other     = [4]byte{203, 0, 113, 7}
-	testLinks = []member.Link{{Name: "lo", Index: 1}, {Name: "eth0", Index: 2}, {Name: "eth1", Index: 3}, {Name: "docker0", Index: 4}}
+	testLinks = []member.Link{{Name: "lo", Index: 1}, {Name: "eth0", Index: 2},
+		{Name: "eth1", Index: 3}, {Name: "docker0", Index: 4}}
 )
 
 // bench is an engine with a hand-driven clock.
@@ -36,12 +37,15 @@ type bench struct {
 func newBench(t *testing.T, p *policy.Policy) *bench {
 	t.Helper()
 	b := &bench{compiler: NewCompiler(), now: conntrack.Time(time.Hour)}
-	b.Engine = NewEngine(Config{MaxFlows: 1000, Clock: func() conntrack.Time { return b.now }}, b.compiler.Compile(p, nil).WithLinks(testLinks))
+	b.Engine = NewEngine(Config{MaxFlows: 1000, Clock: func() conntrack.Time { return b.now }},
+		b.compiler.Compile(p, nil).WithLinks(testLinks))
 	b.Worker = b.NewWorker()
 	return b
 }
 
-func (b *bench) apply(p *policy.Policy) { b.Publish(b.compiler.Compile(p, nil).WithLinks(testLinks)) }
+func (b *bench) apply(p *policy.Policy) {
+	b.Publish(b.compiler.Compile(p, nil).WithLinks(testLinks))
+}
 
 func (b *bench) wait(d time.Duration) { b.now = b.now.Add(d) }
 
@@ -95,21 +99,28 @@ func icmp4(src, dst [4]byte, typ, code byte, rest uint32, body []byte) []byte {
 }
 
 func tcpRule(port int, cidr string) policy.Rule {
-	return policy.Rule{Protocol: policy.TCP, From: port, To: port, Peer: policy.Peer{CIDR: netip.MustParsePrefix(cidr)}}
+	return policy.Rule{Protocol: policy.TCP, From: port, To: port,
+		Peer: policy.Peer{CIDR: netip.MustParsePrefix(cidr)}}
 }
 
 // TestStateful: replies pass in both roles whatever the rules say (T1), and
 // nothing else does (D3).
 func TestStateful(t *testing.T) {
 	b := newBench(t, onePolicy(tcpRule(443, "198.51.100.0/24")))
-	expect(t, "SYN from a stranger", b.in(tcp4(other, us, 40000, 443, 1, 0, conntrack.SYN)), ReasonNoRule)
-	expect(t, "SYN to another port", b.in(tcp4(client, us, 40000, 444, 1, 0, conntrack.SYN)), ReasonNoRule)
-	expect(t, "SYN-ACK before any SYN", b.out(tcp4(us, client, 443, 40000, 9, 2, conntrack.SYN|conntrack.ACK)), ReasonNotAFlow)
+	expect(t, "SYN from a stranger", b.in(tcp4(other, us, 40000, 443, 1, 0, conntrack.SYN)),
+		ReasonNoRule)
+	expect(t, "SYN to another port", b.in(tcp4(client, us, 40000, 444, 1, 0, conntrack.SYN)),
+		ReasonNoRule)
+	expect(t, "SYN-ACK before any SYN",
+		b.out(tcp4(us, client, 443, 40000, 9, 2, conntrack.SYN|conntrack.ACK)), ReasonNotAFlow)
 	expect(t, "SYN", b.in(tcp4(client, us, 40000, 443, 1, 0, conntrack.SYN)), ReasonRule)
-	expect(t, "SYN-ACK, no egress rule", b.out(tcp4(us, client, 443, 40000, 9, 2, conntrack.SYN|conntrack.ACK)), ReasonFlow)
+	expect(t, "SYN-ACK, no egress rule",
+		b.out(tcp4(us, client, 443, 40000, 9, 2, conntrack.SYN|conntrack.ACK)), ReasonFlow)
 	expect(t, "ACK", b.in(tcp4(client, us, 40000, 443, 2, 10, conntrack.ACK)), ReasonFlow)
-	expect(t, "the flow's addresses in the wrong direction", b.out(tcp4(client, us, 40000, 443, 2, 10, conntrack.ACK)), ReasonNotAFlow)
-	expect(t, "own connection, egress []", b.out(tcp4(us, client, 50000, 443, 1, 0, conntrack.SYN)), ReasonNoRule)
+	expect(t, "the flow's addresses in the wrong direction",
+		b.out(tcp4(client, us, 40000, 443, 2, 10, conntrack.ACK)), ReasonNotAFlow)
+	expect(t, "own connection, egress []", b.out(tcp4(us, client, 50000, 443, 1, 0, conntrack.SYN)),
+		ReasonNoRule)
 }
 
 // TestRuleRemoved: a tracked flow lives on, a new one fails (T15; row 11).
@@ -119,39 +130,52 @@ func TestRuleRemoved(t *testing.T) {
 	b.out(tcp4(us, client, 22, 40000, 9, 2, conntrack.SYN|conntrack.ACK))
 	b.in(tcp4(client, us, 40000, 22, 2, 10, conntrack.ACK))
 	b.apply(onePolicy())
-	expect(t, "data after the rule is gone", b.in(tcp4(client, us, 40000, 22, 2, 10, conntrack.ACK|conntrack.PSH)), ReasonFlow)
+	expect(t, "data after the rule is gone",
+		b.in(tcp4(client, us, 40000, 22, 2, 10, conntrack.ACK|conntrack.PSH)), ReasonFlow)
 	expect(t, "answer", b.out(tcp4(us, client, 22, 40000, 10, 2, conntrack.ACK)), ReasonFlow)
-	expect(t, "new SYN on the live tuple", b.in(tcp4(client, us, 40000, 22, 5000, 0, conntrack.SYN)), ReasonNoRule)
+	expect(t, "new SYN on the live tuple", b.in(tcp4(client, us, 40000, 22, 5000, 0, conntrack.SYN)),
+		ReasonNoRule)
 	expect(t, "new connection", b.in(tcp4(client, us, 40001, 22, 1, 0, conntrack.SYN)), ReasonNoRule)
 	b.wait(432001 * time.Second)
-	expect(t, "data after the timer ran out (T23)", b.in(tcp4(client, us, 40000, 22, 2, 10, conntrack.ACK)), ReasonNotAFlow)
+	expect(t, "data after the timer ran out (T23)",
+		b.in(tcp4(client, us, 40000, 22, 2, 10, conntrack.ACK)), ReasonNotAFlow)
 }
 
 // TestICMPError: an error passes for the live flow that it quotes and for
 // nothing else (T24).
 func TestICMPError(t *testing.T) {
 	p := onePolicy()
-	p.Groups[0].Egress = []policy.Rule{{Protocol: policy.AllProtocols, From: -1, To: -1, Peer: policy.Peer{CIDR: netip.MustParsePrefix("0.0.0.0/0")}}}
+	p.Groups[0].Egress = []policy.Rule{
+		{Protocol: policy.AllProtocols, From: -1, To: -1,
+			Peer: policy.Peer{CIDR: netip.MustParsePrefix("0.0.0.0/0")}}}
 	b := newBench(t, p)
 	router := [4]byte{10, 9, 9, 9}
 	sent := udp4(us, client, 5353, 53)
 	expect(t, "query", b.out(sent), ReasonRule)
 
 	const fragNeeded, unreachable = 4, 3
-	expect(t, "frag-needed from a router on the way", b.in(icmp4(router, us, unreachable, fragNeeded, 1400, sent)), ReasonRelated)
+	expect(t, "frag-needed from a router on the way",
+		b.in(icmp4(router, us, unreachable, fragNeeded, 1400, sent)), ReasonRelated)
 	expect(t, "time exceeded", b.in(icmp4(router, us, 11, 0, 0, sent)), ReasonRelated)
-	expect(t, "quoting another port", b.in(icmp4(router, us, unreachable, fragNeeded, 1400, udp4(us, client, 5354, 53))), ReasonNoRule)
-	expect(t, "quoting the reply direction", b.in(icmp4(router, us, unreachable, fragNeeded, 1400, udp4(client, us, 53, 5353))), ReasonNoRule)
-	expect(t, "sent to another than the quoted source", b.in(icmp4(router, other, unreachable, fragNeeded, 1400, sent)), ReasonNoRule)
+	expect(t, "quoting another port",
+		b.in(icmp4(router, us, unreachable, fragNeeded, 1400, udp4(us, client, 5354, 53))), ReasonNoRule)
+	expect(t, "quoting the reply direction",
+		b.in(icmp4(router, us, unreachable, fragNeeded, 1400, udp4(client, us, 53, 5353))), ReasonNoRule)
+	expect(t, "sent to another than the quoted source",
+		b.in(icmp4(router, other, unreachable, fragNeeded, 1400, sent)), ReasonNoRule)
 	expect(t, "a redirect", b.in(icmp4(router, us, 5, 1, 0, sent)), ReasonNoRule)
-	expect(t, "an error about an error", b.in(icmp4(router, us, unreachable, 0, 0, icmp4(us, router, unreachable, 3, 0, sent))), ReasonNoRule)
+	expect(t, "an error about an error",
+		b.in(icmp4(router, us, unreachable, 0, 0, icmp4(us, router, unreachable, 3, 0, sent))),
+		ReasonNoRule)
 
 	p.Settings.ICMPErrors = policy.ICMPErrorsRules
 	b.apply(p)
-	expect(t, "icmp_errors: rules", b.in(icmp4(router, us, unreachable, fragNeeded, 1400, sent)), ReasonNoRule)
+	expect(t, "icmp_errors: rules", b.in(icmp4(router, us, unreachable, fragNeeded, 1400, sent)),
+		ReasonNoRule)
 	b.apply(onePolicy())
 	b.wait(31 * time.Second)
-	expect(t, "after the flow expired", b.in(icmp4(router, us, unreachable, fragNeeded, 1400, sent)), ReasonNoRule)
+	expect(t, "after the flow expired", b.in(icmp4(router, us, unreachable, fragNeeded, 1400, sent)),
+		ReasonNoRule)
 }
 
 // TestForward: a packet across two managed devices passes only if both allow,
@@ -159,8 +183,10 @@ func TestICMPError(t *testing.T) {
 func TestForward(t *testing.T) {
 	p := onePolicy()
 	p.Groups[0].Ingress = []policy.Rule{tcpRule(80, "198.51.100.0/24"), tcpRule(81, "198.51.100.0/24")}
-	p.Groups = append(p.Groups, policy.Group{Name: "two", Egress: []policy.Rule{tcpRule(80, "192.0.2.0/24")}})
-	p.Interfaces = append(p.Interfaces, policy.Interface{Device: "eth1", Groups: []string{"two"}, Timeouts: policy.DefaultTimeouts})
+	p.Groups = append(p.Groups, policy.Group{
+		Name: "two", Egress: []policy.Rule{tcpRule(80, "192.0.2.0/24")}})
+	p.Interfaces = append(p.Interfaces,
+		policy.Interface{Device: "eth1", Groups: []string{"two"}, Timeouts: policy.DefaultTimeouts})
 	b := newBench(t, p)
 	server := [4]byte{192, 0, 2, 80}
 	forward := func(raw []byte) Verdict { return b.cross(HookForward, 2, 3, raw) }
@@ -170,12 +196,15 @@ func TestForward(t *testing.T) {
 	if n := b.Flows().Len(); n != 2 {
 		t.Errorf("%d flows after one forwarded SYN, want one for each device", n)
 	}
-	expect(t, "the answer, without rules of its own", back(tcp4(server, client, 80, 40000, 9, 2, conntrack.SYN|conntrack.ACK)), ReasonFlow)
-	expect(t, "refused where it leaves", forward(tcp4(client, server, 40000, 81, 1, 0, conntrack.SYN)), ReasonNoRule)
+	expect(t, "the answer, without rules of its own",
+		back(tcp4(server, client, 80, 40000, 9, 2, conntrack.SYN|conntrack.ACK)), ReasonFlow)
+	expect(t, "refused where it leaves", forward(tcp4(client, server, 40000, 81, 1, 0, conntrack.SYN)),
+		ReasonNoRule)
 	if n := b.Flows().Len(); n != 3 {
 		t.Errorf("%d flows, want 3: the first device's entry stays", n)
 	}
-	expect(t, "refused where it enters", forward(tcp4(other, server, 40000, 80, 1, 0, conntrack.SYN)), ReasonNoRule)
+	expect(t, "refused where it enters", forward(tcp4(other, server, 40000, 80, 1, 0, conntrack.SYN)),
+		ReasonNoRule)
 	if n := b.Flows().Len(); n != 3 {
 		t.Errorf("%d flows, want 3: the second device was never asked", n)
 	}
@@ -189,7 +218,8 @@ func TestLinks(t *testing.T) {
 	expect(t, "on the way out, too", b.cross(HookForward, 2, 9, syn), ReasonUnknownLink)
 	expect(t, "an index beyond the dense ones", b.cross(HookInput, 1<<20, 0, syn), ReasonUnknownLink)
 	expect(t, "queued, but at no managed device", b.cross(HookInput, 4, 0, syn), ReasonUnmanaged)
-	expect(t, "from managed to unmanaged", b.cross(HookForward, 2, 4, tcp4(client, us, 40001, 80, 1, 0, conntrack.SYN)), ReasonRule)
+	expect(t, "from managed to unmanaged",
+		b.cross(HookForward, 2, 4, tcp4(client, us, 40001, 80, 1, 0, conntrack.SYN)), ReasonRule)
 	expect(t, "a fault of the parser", b.in([]byte{0x45, 0}), FaultReason(packet.FaultTruncated))
 
 	high := append(testLinks, member.Link{Name: "eth9", Index: 1 << 20})
@@ -236,8 +266,10 @@ func TestTableFull(t *testing.T) {
 	b.in(tcp4(client, us, 40000, 80, 1, 0, conntrack.SYN))
 	b.out(tcp4(us, client, 80, 40000, 9, 2, conntrack.SYN|conntrack.ACK))
 	b.in(tcp4(client, us, 40000, 80, 2, 10, conntrack.ACK))
-	expect(t, "a second flow beside an established one", b.in(tcp4(client, us, 40001, 80, 1, 0, conntrack.SYN)), ReasonTableFull)
-	expect(t, "the established one", b.in(tcp4(client, us, 40000, 80, 2, 10, conntrack.ACK)), ReasonFlow)
+	expect(t, "a second flow beside an established one",
+		b.in(tcp4(client, us, 40001, 80, 1, 0, conntrack.SYN)), ReasonTableFull)
+	expect(t, "the established one", b.in(tcp4(client, us, 40000, 80, 2, 10, conntrack.ACK)),
+		ReasonFlow)
 	if c := b.Counts(); c[ReasonTableFull] != 1 || c[ReasonFlow] != 3 || c[ReasonRule] != 1 {
 		t.Errorf("counts %v", c)
 	}
@@ -248,7 +280,8 @@ func TestTableFull(t *testing.T) {
 func TestPublish(t *testing.T) {
 	open, shut := onePolicy(tcpRule(80, "0.0.0.0/0")), onePolicy()
 	c := NewCompiler()
-	rulesets := []*Ruleset{c.Compile(shut, nil).WithLinks(testLinks), c.Compile(open, nil).WithLinks(testLinks)}
+	rulesets := []*Ruleset{c.Compile(shut, nil).WithLinks(testLinks),
+		c.Compile(open, nil).WithLinks(testLinks)}
 	e := NewEngine(Config{MaxFlows: 100_000}, rulesets[0])
 	var (
 		inForce atomic.Int64 // what Publish has answered for
@@ -264,7 +297,8 @@ func TestPublish(t *testing.T) {
 				w.Begin()
 				first := w.rs
 				for j := range 8 {
-					syn := tcp4([4]byte{10, byte(n), byte(i), byte(j)}, us, uint16(i>>8)|1024, 80, 1, 0, conntrack.SYN)
+					syn := tcp4([4]byte{10, byte(n), byte(i), byte(j)}, us, uint16(i>>8)|1024, 80, 1, 0,
+						conntrack.SYN)
 					ev := Event{Frame: packet.Frame{Bytes: syn}, Hook: HookInput, In: 2}
 					pass := w.Decide(&ev)
 					if w.rs != first {

@@ -30,7 +30,8 @@ type linkAddress struct {
 // newExemptions returns nil when nothing is exempt. Addresses that no packet of a
 // managed device can be for, such as that of a name server on the machine itself,
 // are left out.
-func newExemptions(on policy.Set[policy.Exemption], resolvers []netip.Addr, asked *questions) *exemptions {
+func newExemptions(on policy.Set[policy.Exemption], resolvers []netip.Addr,
+	asked *questions) *exemptions {
 	if on == 0 {
 		return nil
 	}
@@ -62,7 +63,8 @@ func newExemptions(on policy.Set[policy.Exemption], resolvers []netip.Addr, aske
 }
 
 // of says which exemption's service has the address and port on a device.
-func (e *exemptions) of(device string, k packet.Kind, a conntrack.Addr, port uint16) policy.Exemption {
+func (e *exemptions) of(device string, k packet.Kind, a conntrack.Addr,
+	port uint16) policy.Exemption {
 	var x policy.Exemption
 	switch {
 	case port == policy.PortDNS && (k == packet.KindUDP || k == packet.KindTCP):
@@ -92,7 +94,8 @@ func (e *exemptions) of(device string, k packet.Kind, a conntrack.Addr, port uin
 // Forwarded packets are not the machine's own traffic. Only a guest's always are
 // or may be; the metadata service is for this machine alone to give to its guests,
 // because the one beyond it would hand them the credentials of this machine.
-func (a *Attachment) exempt(h Hook, p *packet.Packet, d conntrack.Direction) (policy.Exemption, question) {
+func (a *Attachment) exempt(h Hook, p *packet.Packet, d conntrack.Direction) (policy.Exemption,
+	question) {
 	e, guest := a.exemptions, a.inward == conntrack.Egress
 	if h == HookForward && !guest {
 		return policy.NoExemption, 0

@@ -71,9 +71,12 @@ func TestExempt(t *testing.T) {
 			{"a SYN back", false, tcp4(resolver, us, 53, 6000, 10, 0, syn), 0},
 			{"a connection to us", false, tcp4(resolver, us, 53, 22, 1, 0, syn), 0},
 			{"and its middle", false, tcp4(resolver, us, 53, 22, 2, 2, ack), 0},
-			{"error about the question", false, icmp4(client, us, 3, 4, 1400, udp4(us, resolver, 5000, 53)), policy.ExemptResolvers},
-			{"error about what was not asked", false, icmp4(client, us, 3, 4, 1400, udp4(us, resolver, 5001, 53)), 0},
-			{"error for somebody else", false, icmp4(client, other, 3, 4, 1400, udp4(us, resolver, 5000, 53)), 0},
+			{"error about the question", false, icmp4(client, us, 3, 4, 1400, udp4(us, resolver, 5000, 53)),
+				policy.ExemptResolvers},
+			{"error about what was not asked", false,
+				icmp4(client, us, 3, 4, 1400, udp4(us, resolver, 5001, 53)), 0},
+			{"error for somebody else", false,
+				icmp4(client, other, 3, 4, 1400, udp4(us, resolver, 5000, 53)), 0},
 		}},
 		{policy.ExemptMetadata, []packet{
 			{"SYN", true, tcp4(us, metadata, 6000, 80, 1, 0, syn), policy.ExemptMetadata},
@@ -144,9 +147,11 @@ func TestExemptTime(t *testing.T) {
 	expect(t, "answer after 29 s", b.in(udp4(timeServer, us, 123, 123)), ReasonExemptTime)
 	b.wait(3 * time.Second)
 	expect(t, "answer after 32 s", b.in(udp4(timeServer, us, 123, 123)), ReasonNoRule)
-	expect(t, "segment after 32 s", b.in(tcp4(metadata, us, 80, 6000, 9, 2, conntrack.ACK)), ReasonExemptMetadata)
+	expect(t, "segment after 32 s", b.in(tcp4(metadata, us, 80, 6000, 9, 2, conntrack.ACK)),
+		ReasonExemptMetadata)
 	b.wait(connectionTime)
-	expect(t, "segment an hour later", b.in(tcp4(metadata, us, 80, 6000, 9, 2, conntrack.ACK)), ReasonNotAFlow)
+	expect(t, "segment an hour later", b.in(tcp4(metadata, us, 80, 6000, 9, 2, conntrack.ACK)),
+		ReasonNotAFlow)
 }
 
 // TestExemptFullTable: a full table stops what needs an entry, not what is exempt
@@ -182,12 +187,14 @@ func TestExemptResolvers(t *testing.T) {
 	ask := func(to [4]byte) Verdict { return b.out(udp4(us, to, 5000, 53)) }
 	b.name(p)
 	expect(t, "none known", ask(resolver), ReasonNoRule)
-	b.name(p, "127.0.0.53", "203.0.113.53", "203.0.113.53", "0.0.0.0", "::1", "ff02::53", "255.255.255.255")
+	b.name(p, "127.0.0.53", "203.0.113.53", "203.0.113.53", "0.0.0.0", "::1", "ff02::53",
+		"255.255.255.255")
 	expect(t, "the one", ask(resolver), ReasonExemptResolvers)
 	for _, a := range [][4]byte{{127, 0, 0, 53}, {0, 0, 0, 0}, {255, 255, 255, 255}} {
 		expect(t, netip.AddrFrom4(a).String(), ask(a), ReasonNoRule)
 	}
-	if e := b.Ruleset().Exempt()[0]; !e.On || len(e.Addresses) != 1 || e.Addresses[0] != netip.AddrFrom4(resolver) {
+	if e := b.Ruleset().Exempt()[0]; !e.On || len(e.Addresses) != 1 ||
+		e.Addresses[0] != netip.AddrFrom4(resolver) {
 		t.Errorf("listed as %+v", e)
 	}
 	b.name(p, "203.0.113.7", "::ffff:198.51.100.7")
@@ -198,10 +205,13 @@ func TestExemptResolvers(t *testing.T) {
 	b.name(p, "fe80::53%eth1")
 	q := Query{
 		Device: "eth1", Direction: conntrack.Egress, Protocol: conntrack.ProtoUDP,
-		Src: netip.MustParseAddr("fe80::1"), SrcPort: 5000, Dst: netip.MustParseAddr("fe80::53"), DstPort: 53,
+		Src: netip.MustParseAddr("fe80::1"), SrcPort: 5000, Dst: netip.MustParseAddr("fe80::53"),
+		DstPort: 53,
 	}
 	two := exempting(policy.ExemptResolvers)
-	two.Interfaces = append(two.Interfaces, policy.Interface{Device: "eth1", Groups: []string{two.Groups[0].Name}, Timeouts: policy.DefaultTimeouts})
+	two.Interfaces = append(two.Interfaces,
+		policy.Interface{Device: "eth1", Groups: []string{two.Groups[0].Name},
+			Timeouts: policy.DefaultTimeouts})
 	b.name(two, "fe80::53%eth1")
 	for device, want := range map[string]Reason{"eth1": ReasonExemptResolvers, "eth0": ReasonNoRule} {
 		q.Device = device
@@ -219,14 +229,19 @@ func TestExemptForward(t *testing.T) {
 	services := []policy.Exemption{policy.ExemptResolvers, policy.ExemptMetadata, policy.ExemptTime}
 	b := newBench(t, exempting(services...))
 	b.name(exempting(services...), "203.0.113.53")
-	expect(t, "a container's question", b.cross(HookForward, 4, 2, udp4(client, resolver, 5000, 53)), ReasonNoRule)
-	expect(t, "a container's time", b.cross(HookForward, 4, 2, udp4(client, timeServer, 5000, 123)), ReasonNoRule)
-	expect(t, "a container's metadata", b.cross(HookForward, 4, 2, tcp4(client, metadata, 5000, 80, 1, 0, conntrack.SYN)), ReasonNoRule)
+	expect(t, "a container's question", b.cross(HookForward, 4, 2, udp4(client, resolver, 5000, 53)),
+		ReasonNoRule)
+	expect(t, "a container's time", b.cross(HookForward, 4, 2, udp4(client, timeServer, 5000, 123)),
+		ReasonNoRule)
+	expect(t, "a container's metadata",
+		b.cross(HookForward, 4, 2, tcp4(client, metadata, 5000, 80, 1, 0, conntrack.SYN)), ReasonNoRule)
 	expect(t, "the host's question", b.out(udp4(client, resolver, 5000, 53)), ReasonExemptResolvers)
-	expect(t, "its answer to a container", b.cross(HookForward, 2, 4, udp4(resolver, client, 53, 5000)), ReasonNoRule)
+	expect(t, "its answer to a container",
+		b.cross(HookForward, 2, 4, udp4(resolver, client, 53, 5000)), ReasonNoRule)
 
 	p := exempting(services...)
-	p.Interfaces[0].Mode, p.Interfaces[0].Addresses, p.Interfaces[0].SourceDestCheck = policy.ModeGuest, []netip.Addr{netip.AddrFrom4(us)}, true
+	p.Interfaces[0].Mode, p.Interfaces[0].Addresses,
+		p.Interfaces[0].SourceDestCheck = policy.ModeGuest, []netip.Addr{netip.AddrFrom4(us)}, true
 	b = newBench(t, p)
 	b.name(p, "203.0.113.53")
 	for _, c := range []struct {
@@ -236,9 +251,12 @@ func TestExemptForward(t *testing.T) {
 		forward  Reason // of the question, as it is routed
 		to, from Reason // as this machine answers it
 	}{
-		{"resolvers", udp4(us, resolver, 5000, 53), udp4(resolver, us, 53, 5000), ReasonExemptResolvers, ReasonExemptResolvers, ReasonExemptResolvers},
-		{"time", udp4(us, timeServer, 5000, 123), udp4(timeServer, us, 123, 5000), ReasonExemptTime, ReasonExemptTime, ReasonExemptTime},
-		{"metadata", tcp4(us, metadata, 5000, 80, 1, 0, conntrack.SYN), tcp4(metadata, us, 80, 5000, 9, 2, conntrack.SYN|conntrack.ACK),
+		{"resolvers", udp4(us, resolver, 5000, 53), udp4(resolver, us, 53, 5000), ReasonExemptResolvers,
+			ReasonExemptResolvers, ReasonExemptResolvers},
+		{"time", udp4(us, timeServer, 5000, 123), udp4(timeServer, us, 123, 5000), ReasonExemptTime,
+			ReasonExemptTime, ReasonExemptTime},
+		{"metadata", tcp4(us, metadata, 5000, 80, 1, 0, conntrack.SYN),
+			tcp4(metadata, us, 80, 5000, 9, 2, conntrack.SYN|conntrack.ACK),
 			ReasonNoRule, ReasonExemptMetadata, ReasonExemptMetadata},
 		{"a forged source", udp4(other, resolver, 5000, 53), udp4(resolver, other, 53, 5000),
 			ReasonSourceDestCheck, ReasonSourceDestCheck, ReasonSourceDestCheck},
@@ -280,7 +298,8 @@ func TestCutFailsafes(t *testing.T) {
 			t.Errorf("without %s: named %q", cut, x.Failsafe)
 		}
 	}
-	p := onePolicy(policy.Rule{Protocol: policy.UDP, From: 68, To: 68, Peer: policy.Peer{CIDR: netip.MustParsePrefix("0.0.0.0/0")}})
+	p := onePolicy(policy.Rule{Protocol: policy.UDP, From: 68, To: 68,
+		Peer: policy.Peer{CIDR: netip.MustParsePrefix("0.0.0.0/0")}})
 	p.Settings.CutFailsafes = p.Settings.CutFailsafes.With(policy.DHCPClient)
 	expect(t, "offer by a rule", newBench(t, p).in(offer), ReasonRule)
 }
@@ -296,7 +315,8 @@ func TestQuestionsTwin(t *testing.T) {
 	for range 200_000 {
 		var tuple conntrack.Tuple
 		proto := []uint8{conntrack.ProtoUDP, conntrack.ProtoTCP}[rng.IntN(2)]
-		tuple.Set(conntrack.Scope(rng.IntN(3)), conntrack.Egress, proto, conntrack.Addr4(us), conntrack.Addr4(resolver), uint16(rng.IntN(200)), 53)
+		tuple.Set(conntrack.Scope(rng.IntN(3)), conntrack.Egress, proto, conntrack.Addr4(us),
+			conntrack.Addr4(resolver), uint16(rng.IntN(200)), 53)
 		switch rng.IntN(8) {
 		case 0:
 			q.note(q.of(&tuple))
@@ -334,7 +354,9 @@ func TestQuestionsOverflow(t *testing.T) {
 	var tuple conntrack.Tuple
 	for i := range 4 * askedBuckets * askedWays {
 		q.tick(conntrack.Time(time.Duration(i) * time.Millisecond / 10))
-		tuple.Set(1, conntrack.Egress, conntrack.ProtoUDP, conntrack.Addr4([4]byte{10, 0, byte(i >> 24), byte(i >> 16)}), conntrack.Addr4(resolver), uint16(i), 53)
+		tuple.Set(1, conntrack.Egress, conntrack.ProtoUDP,
+			conntrack.Addr4([4]byte{10, 0, byte(i >> 24), byte(i >> 16)}), conntrack.Addr4(resolver),
+			uint16(i), 53)
 		q.note(q.of(&tuple))
 		if !q.open(q.of(&tuple), conntrack.ProtoUDP) {
 			t.Fatalf("question %d is forgotten at once", i)

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"sgfw/conntrack"
+	"sgfw/filter/match"
 	"sgfw/filter/packet"
 	"sgfw/policy"
 )
@@ -114,7 +115,8 @@ func Explain(rs *Ruleset, flows *conntrack.Table, now conntrack.Time, q Query) E
 	d, info := judgeOnly(a, q.Hook, q.Direction, &p, flows, now)
 	x.Verdict, x.Flow = d.Verdict, info
 	x.Failsafe = a.failsafeAt(q.Hook, &p, q.Direction)
-	if e := a.exemptions; e != nil && q.Direction == conntrack.Ingress && d.Reason.Exemption() == policy.NoExemption {
+	if e := a.exemptions; e != nil && q.Direction == conntrack.Ingress &&
+		d.Reason.Exemption() == policy.NoExemption {
 		x.Unasked = e.of(a.Device, p.Kind, p.Src, p.SrcPort)
 	}
 	if rule, ok := rs.Rule(d.Verdict.Rule); ok {
@@ -140,7 +142,8 @@ func Explain(rs *Ruleset, flows *conntrack.Table, now conntrack.Time, q Query) E
 	if d.commit == commitAsk {
 		x.Reply = Verdict{Reason: d.Reason, Direction: back.Direction, Scope: a.Scope}
 	} else if d.Verdict.Accept() && d.tracked() {
-		x.Reply = Verdict{Reason: ReasonFlow, Direction: back.Direction, Rule: d.Verdict.Rule, Scope: a.Scope}
+		x.Reply = Verdict{Reason: ReasonFlow, Direction: back.Direction, Rule: d.Verdict.Rule,
+			Scope: a.Scope}
 	} else {
 		reply, _ := judgeOnly(a, q.Hook, back.Direction, &answer, flows, now)
 		x.Reply = reply.Verdict
@@ -150,9 +153,11 @@ func Explain(rs *Ruleset, flows *conntrack.Table, now conntrack.Time, q Query) E
 
 // trackingFor says whether the flow of a packet that was judged is tracked; flow
 // is the live one, or nil.
-func trackingFor(a *Attachment, d *Decision, p *packet.Packet, flow *conntrack.FlowInfo) (out Tracking) {
+func trackingFor(a *Attachment, d *Decision, p *packet.Packet,
+	flow *conntrack.FlowInfo) (out Tracking) {
 	switch {
-	case flow != nil && (d.Reason == ReasonFlow || d.Reason == ReasonRelated || d.Reason == ReasonUntracked):
+	case flow != nil && (d.Reason == ReasonFlow || d.Reason == ReasonRelated ||
+		d.Reason == ReasonUntracked):
 		return a.trackingOf(flow)
 	case d.Reason == ReasonUntracked:
 		if out = a.tracking(d.Direction, family(p.Src), p.Proto, p.DstPort); !out.Untracked {
@@ -166,7 +171,8 @@ func trackingFor(a *Attachment, d *Decision, p *packet.Packet, flow *conntrack.F
 }
 
 // judgeOnly is a Judge without a Commit.
-func judgeOnly(a *Attachment, h Hook, d conntrack.Direction, p *packet.Packet, flows *conntrack.Table, now conntrack.Time) (Decision, *conntrack.FlowInfo) {
+func judgeOnly(a *Attachment, h Hook, d conntrack.Direction, p *packet.Packet,
+	flows *conntrack.Table, now conntrack.Time) (Decision, *conntrack.FlowInfo) {
 	var (
 		t conntrack.Tuple
 		s conntrack.PacketMeta
@@ -271,7 +277,8 @@ func (m *Miss) distance() (n int) {
 
 // try asks every rule of the attached groups on its own. It returns what each
 // group says, and the rules that come nearest to permitting the packet.
-func try(rs *Ruleset, a *Attachment, d conntrack.Direction, p *packet.Packet) ([]GroupTried, []Miss) {
+func try(rs *Ruleset, a *Attachment, d conntrack.Direction, p *packet.Packet) ([]GroupTried,
+	[]Miss) {
 	groups := make([]GroupTried, len(a.iface.Groups))
 	for i, name := range a.iface.Groups {
 		groups[i].Name = name
@@ -291,18 +298,21 @@ func try(rs *Ruleset, a *Attachment, d conntrack.Direction, p *packet.Packet) ([
 		}
 		misses = append(misses, Miss{Rule: *info, Fields: fields})
 	}
-	slices.SortStableFunc(misses, func(a, b Miss) int { return cmp.Compare(a.distance(), b.distance()) })
+	slices.SortStableFunc(misses, func(a, b Miss) int {
+		return cmp.Compare(a.distance(), b.distance())
+	})
 	return groups, misses[:min(len(misses), maxMisses)]
 }
 
 // differences lists what keeps a rule from permitting the packet.
-func differences(rs *Ruleset, info *RuleInfo, d conntrack.Direction, p *packet.Packet) []Difference {
+func differences(rs *Ruleset, info *RuleInfo, d conntrack.Direction,
+	p *packet.Packet) []Difference {
 	var out []Difference
 	r := &info.Rule
 	s := selectorOf(p)
 	lo, hi := selectorRange(r)
 	switch proto := policy.Protocol(p.Proto); {
-	case s == portless && hi < portless:
+	case s == match.Portless && hi < match.Portless:
 		out = append(out, Difference{"protocol", policy.AllProtocols.String(), "fragment without ports"})
 	case r.Protocol != policy.AllProtocols && r.Protocol != proto:
 		out = append(out, Difference{"protocol", r.Protocol.String(), proto.String()})
@@ -322,10 +332,10 @@ func differences(rs *Ruleset, info *RuleInfo, d conntrack.Direction, p *packet.P
 	prefixes := peerPrefixes(rs.policy, rs.members, &r.Peer)
 	sameFamily, covered := false, false
 	for _, prefix := range prefixes {
-		k, n := prefixKey(prefix)
+		k, n := match.PrefixKey(prefix)
 		if prefix.Addr().Is4() == peer.Is4() {
 			sameFamily = true
-			covered = covered || k.contains(n, keyOf(peer))
+			covered = covered || k.Contains(n, keyOf(peer))
 		}
 	}
 	switch {

@@ -25,7 +25,8 @@ func TestExplain(t *testing.T) {
 	explain := func(q Query) Explanation { return Explain(b.Ruleset(), b.Flows(), b.Engine.Now(), q) }
 
 	x := explain(query(conntrack.Ingress, "198.51.100.7", "192.0.2.1", 22))
-	if !x.Managed || !x.Verdict.Accept() || x.Rule == nil || x.Rule.Rule.Description != "Office" || len(x.Misses) != 0 || x.Code != "" {
+	if !x.Managed || !x.Verdict.Accept() || x.Rule == nil || x.Rule.Rule.Description != "Office" ||
+		len(x.Misses) != 0 || x.Code != "" {
 		t.Errorf("permitted: %+v", x)
 	}
 	if x.Reply.Reason != ReasonFlow || x.ReplyAlone.Reason != ReasonNotAFlow {
@@ -44,12 +45,15 @@ func TestExplain(t *testing.T) {
 		field string
 		want  string
 	}{
-		{"another peer", query(conntrack.Ingress, "203.0.113.1", "192.0.2.1", 22), "port", "443"}, // one field off from the second rule, too
+		// one field off from the second rule, too
+		{"another peer", query(conntrack.Ingress, "203.0.113.1", "192.0.2.1", 22), "port", "443"},
 		{"another port", query(conntrack.Ingress, "203.0.113.1", "192.0.2.1", 444), "port", "443"},
-		{"IPv6", query(conntrack.Ingress, "2001:db8::1", "2001:db8::2", 443), "family", "IPv4 (0.0.0.0/0)"},
+		{"IPv6", query(conntrack.Ingress, "2001:db8::1", "2001:db8::2", 443), "family",
+			"IPv4 (0.0.0.0/0)"},
 	} {
 		x := explain(c.q)
-		if x.Verdict.Reason != ReasonNoRule || x.Code != CodeRulesMismatch || x.Rule != nil || len(x.Misses) == 0 {
+		if x.Verdict.Reason != ReasonNoRule || x.Code != CodeRulesMismatch || x.Rule != nil ||
+			len(x.Misses) == 0 {
 			t.Errorf("%s: %+v", c.what, x)
 			continue
 		}
@@ -83,7 +87,8 @@ func TestExplainFlow(t *testing.T) {
 	q := query(conntrack.Egress, "192.0.2.1", "198.51.100.7", 40000)
 	q.SrcPort, q.Flags = 443, conntrack.SYN|conntrack.ACK
 	x := Explain(b.Ruleset(), b.Flows(), b.Engine.Now(), q)
-	if x.Verdict.Reason != ReasonFlow || x.Flow == nil || x.Rule == nil || !x.Rule.Gone || x.Rule.Rule.From != 443 {
+	if x.Verdict.Reason != ReasonFlow || x.Flow == nil || x.Rule == nil || !x.Rule.Gone ||
+		x.Rule.Rule.From != 443 {
 		t.Errorf("%+v, flow %+v, rule %+v", x.Verdict, x.Flow, x.Rule)
 	}
 	if x := Explain(b.Ruleset(), nil, b.Engine.Now(), q); x.Verdict.Reason != ReasonNotAFlow {
@@ -94,19 +99,23 @@ func TestExplainFlow(t *testing.T) {
 // TestExplainFailsafe: a failsafe passes with empty rules, a forged one does not (X3).
 func TestExplainFailsafe(t *testing.T) {
 	b := newBench(t, &policy.Policy{
-		Groups:     []policy.Group{{Name: "none"}},
-		Interfaces: []policy.Interface{{Device: "eth0", Groups: []string{"none"}, Timeouts: policy.DefaultTimeouts}},
-		Settings:   policy.DefaultSettings,
+		Groups: []policy.Group{{Name: "none"}},
+		Interfaces: []policy.Interface{
+			{Device: "eth0", Groups: []string{"none"}, Timeouts: policy.DefaultTimeouts}},
+		Settings: policy.DefaultSettings,
 	})
 	q := Query{
-		Device: "eth0", Direction: conntrack.Ingress, Protocol: conntrack.ProtoICMPv6, ICMPType: 135, HopLimit: 255,
-		Src: netip.MustParseAddr("fe80::1"), Dst: netip.MustParseAddr("ff02::1:ff00:1"),
+		Device: "eth0", Direction: conntrack.Ingress, Protocol: conntrack.ProtoICMPv6, ICMPType: 135,
+		HopLimit: 255,
+		Src:      netip.MustParseAddr("fe80::1"), Dst: netip.MustParseAddr("ff02::1:ff00:1"),
 	}
-	if x := Explain(b.Ruleset(), nil, 0, q); x.Failsafe != policy.NeighbourDiscovery || x.Verdict.Reason != ReasonFailsafe {
+	if x := Explain(b.Ruleset(), nil, 0, q); x.Failsafe != policy.NeighbourDiscovery ||
+		x.Verdict.Reason != ReasonFailsafe {
 		t.Errorf("neighbour solicitation: %s, %s", x.Failsafe, x.Verdict.Reason)
 	}
 	q.HopLimit = 64 // came through a router: forged
-	if x := Explain(b.Ruleset(), nil, 0, q); x.Failsafe != policy.NoFailsafe || x.Verdict.Reason != ReasonNoRule {
+	if x := Explain(b.Ruleset(), nil, 0, q); x.Failsafe != policy.NoFailsafe ||
+		x.Verdict.Reason != ReasonNoRule {
 		t.Errorf("with hop limit 64: %s, %s", x.Failsafe, x.Verdict.Reason)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"sgfw/conntrack"
+	"sgfw/filter/match"
 )
 
 // maxGone bounds the memory of rules that are in no policy any more and admitted
@@ -47,9 +48,9 @@ func (e *Engine) ForgetRules(c *Compiler) int {
 		info := &c.rules[id]
 		delete(c.ids, identityOf(info.Group, info.Direction, &info.Rule))
 		*info = RuleInfo{Gone: true}
-		c.free = append(c.free, RuleID(id))
+		c.free = append(c.free, match.RuleNumber(id))
 		for _, w := range e.workers {
-			w.forget(RuleID(id))
+			w.forget(match.RuleNumber(id))
 		}
 		n++
 	}

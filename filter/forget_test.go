@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"sgfw/conntrack"
+	"sgfw/filter/match"
 	"sgfw/policy"
 )
 
@@ -31,7 +32,8 @@ func TestForgetRules(t *testing.T) {
 			b.apply(policyOf(round))
 		}
 		from := [4]byte{198, 51, byte(100 + round), 7}
-		if v := b.in(tcp4(from, us, uint16(40000+round), uint16(1000+round), 1, 0, conntrack.SYN)); v.Reason != ReasonRule {
+		if v := b.in(tcp4(from, us, uint16(40000+round), uint16(1000+round), 1, 0,
+			conntrack.SYN)); v.Reason != ReasonRule {
 			t.Fatalf("round %d: %s", round, v.Reason)
 		}
 		live[uint16(40000+round)] = fmt.Sprintf("198.51.%d.0/24", 100+round)
@@ -42,19 +44,22 @@ func TestForgetRules(t *testing.T) {
 			t.Fatalf("round %d: %d rules are remembered", round, n)
 		}
 		b.Flows().Range(b.now, func(f conntrack.FlowInfo) bool {
-			info, ok := rs.Rule(RuleID(f.Rule))
+			info, ok := rs.Rule(match.RuleNumber(f.Rule))
 			want, old := live[f.Tuple.RemotePort]
-			if !ok || old && (info.Rule.Peer.CIDR.String() != want || info.Rule.From != int(f.Tuple.LocalPort)) {
-				t.Fatalf("round %d: the flow from port %d came to belong to %v", round, f.Tuple.RemotePort, info.Rule)
+			if !ok || old && (info.Rule.Peer.CIDR.String() != want ||
+				info.Rule.From != int(f.Tuple.LocalPort)) {
+				t.Fatalf("round %d: the flow from port %d came to belong to %v", round, f.Tuple.RemotePort,
+					info.Rule)
 			}
 			return true
 		})
 		total := uint64(0)
 		for id, h := range b.Hits(b.Ruleset()) {
-			info, _ := rs.Rule(RuleID(id))
+			info, _ := rs.Rule(match.RuleNumber(id))
 			switch want := fmt.Sprintf("198.51.%d.0/24", 100+round); {
 			case info.Gone || h.Packets == 0:
-			case info.Rule.From == 443 && h.Packets == uint64(round+1), info.Rule.Peer.CIDR.String() == want && h.Packets == 1:
+			case info.Rule.From == 443 && h.Packets == uint64(round+1),
+				info.Rule.Peer.CIDR.String() == want && h.Packets == 1:
 				total += h.Packets
 			default:
 				t.Fatalf("round %d: %d hits of %v", round, h.Packets, info.Rule)

@@ -24,12 +24,15 @@ var (
 )
 
 func groupRule(port int, group string) policy.Rule {
-	return policy.Rule{Protocol: policy.TCP, From: port, To: port, Peer: policy.Peer{Kind: policy.PeerGroup, Name: group}}
+	return policy.Rule{Protocol: policy.TCP, From: port, To: port,
+		Peer: policy.Peer{Kind: policy.PeerGroup, Name: group}}
 }
 
 func guest(device, address, group string) policy.Interface {
-	return policy.Interface{Device: device, Mode: policy.ModeGuest, Groups: []string{group}, Timeouts: policy.DefaultTimeouts,
-		Addresses: []netip.Addr{netip.MustParseAddr(address), netip.MustParseAddr("2001:db8::" + device[len(device)-1:])}, SourceDestCheck: true}
+	return policy.Interface{Device: device, Mode: policy.ModeGuest, Groups: []string{group},
+		Timeouts: policy.DefaultTimeouts,
+		Addresses: []netip.Addr{netip.MustParseAddr(address),
+			netip.MustParseAddr("2001:db8::" + device[len(device)-1:])}, SourceDestCheck: true}
 }
 
 // guestPolicy: the app may ask the db and everyone for port 443; the db may ask
@@ -37,18 +40,22 @@ func guest(device, address, group string) policy.Interface {
 func guestPolicy() *policy.Policy {
 	return &policy.Policy{
 		Groups: []policy.Group{
-			{Name: "app", Ingress: []policy.Rule{tcpRule(80, "0.0.0.0/0")}, Egress: []policy.Rule{groupRule(5432, "db"), tcpRule(5433, "0.0.0.0/0"), tcpRule(443, "0.0.0.0/0")}},
+			{Name: "app", Ingress: []policy.Rule{tcpRule(80, "0.0.0.0/0")},
+				Egress: []policy.Rule{groupRule(5432, "db"), tcpRule(5433, "0.0.0.0/0"),
+					tcpRule(443, "0.0.0.0/0")}},
 			{Name: "db", Ingress: []policy.Rule{groupRule(5432, "app")}},
 		},
-		Interfaces: []policy.Interface{guest("veth-a", "10.0.1.10", "app"), guest("veth-b", "10.0.2.10", "db")},
-		Settings:   policy.DefaultSettings,
+		Interfaces: []policy.Interface{
+			guest("veth-a", "10.0.1.10", "app"), guest("veth-b", "10.0.2.10", "db")},
+		Settings: policy.DefaultSettings,
 	}
 }
 
 func newGuestBench(t *testing.T, p *policy.Policy) *bench {
 	t.Helper()
 	b := newBench(t, p)
-	b.Publish(b.compiler.Compile(p, member.Resolve(p, member.Facts{Links: guestLinks})).WithLinks(guestLinks))
+	b.Publish(b.compiler.Compile(p,
+		member.Resolve(p, member.Facts{Links: guestLinks})).WithLinks(guestLinks))
 	return b
 }
 
@@ -56,24 +63,35 @@ func newGuestBench(t *testing.T, p *policy.Policy) *bench {
 // its ingress, in all three hooks (X6).
 func TestGuest(t *testing.T) {
 	b := newGuestBench(t, guestPolicy())
-	syn := func(src, dst [4]byte, port uint16) []byte { return tcp4(src, dst, 40000, port, 1, 0, conntrack.SYN) }
+	syn := func(src, dst [4]byte, port uint16) []byte {
+		return tcp4(src, dst, 40000, port, 1, 0, conntrack.SYN)
+	}
 	synAck := func(src, dst [4]byte, port uint16) []byte {
 		return tcp4(src, dst, port, 40000, 9, 2, conntrack.SYN|conntrack.ACK)
 	}
 
-	expect(t, "guest to host, permitted", b.cross(HookInput, 5, 0, syn(appAddr, gateway, 443)), ReasonRule)
-	expect(t, "the host's answer", b.cross(HookOutput, 0, 5, synAck(gateway, appAddr, 443)), ReasonFlow)
-	expect(t, "guest to host, another port", b.cross(HookInput, 5, 0, syn(appAddr, gateway, 22)), ReasonNoRule)
-	expect(t, "host to guest, permitted", b.cross(HookOutput, 0, 5, syn(gateway, appAddr, 80)), ReasonRule)
+	expect(t, "guest to host, permitted", b.cross(HookInput, 5, 0, syn(appAddr, gateway, 443)),
+		ReasonRule)
+	expect(t, "the host's answer", b.cross(HookOutput, 0, 5, synAck(gateway, appAddr, 443)),
+		ReasonFlow)
+	expect(t, "guest to host, another port", b.cross(HookInput, 5, 0, syn(appAddr, gateway, 22)),
+		ReasonNoRule)
+	expect(t, "host to guest, permitted", b.cross(HookOutput, 0, 5, syn(gateway, appAddr, 80)),
+		ReasonRule)
 	expect(t, "the guest's answer", b.cross(HookInput, 5, 0, synAck(appAddr, gateway, 80)), ReasonFlow)
-	expect(t, "host to guest, another port", b.cross(HookOutput, 0, 5, syn(gateway, appAddr, 443)), ReasonNoRule)
+	expect(t, "host to guest, another port", b.cross(HookOutput, 0, 5, syn(gateway, appAddr, 443)),
+		ReasonNoRule)
 
-	expect(t, "outside to guest, permitted", b.cross(HookForward, 2, 5, syn(client, appAddr, 80)), ReasonRule)
+	expect(t, "outside to guest, permitted", b.cross(HookForward, 2, 5, syn(client, appAddr, 80)),
+		ReasonRule)
 	expect(t, "its answer", b.cross(HookForward, 5, 2, synAck(appAddr, client, 80)), ReasonFlow)
-	expect(t, "guest to outside, permitted", b.cross(HookForward, 5, 2, syn(appAddr, client, 443)), ReasonRule)
+	expect(t, "guest to outside, permitted", b.cross(HookForward, 5, 2, syn(appAddr, client, 443)),
+		ReasonRule)
 	expect(t, "its answer", b.cross(HookForward, 2, 5, synAck(client, appAddr, 443)), ReasonFlow)
-	expect(t, "outside to guest, another port", b.cross(HookForward, 2, 5, syn(client, appAddr, 443)), ReasonNoRule)
-	expect(t, "guest to outside, no rule", b.cross(HookForward, 6, 2, syn(dbAddr, client, 443)), ReasonNoRule)
+	expect(t, "outside to guest, another port", b.cross(HookForward, 2, 5, syn(client, appAddr, 443)),
+		ReasonNoRule)
+	expect(t, "guest to outside, no rule", b.cross(HookForward, 6, 2, syn(dbAddr, client, 443)),
+		ReasonNoRule)
 }
 
 // TestGuestToGuest: traffic between two guests is judged at the sender and then
@@ -93,7 +111,8 @@ func TestGuestToGuest(t *testing.T) {
 	if n := b.Flows().Len(); n != 2 {
 		t.Errorf("%d flows, want one at each guest", n)
 	}
-	expect(t, "the answer", b.cross(HookForward, 6, 5, tcp4(dbAddr, appAddr, 5432, 40000, 9, 2, conntrack.SYN|conntrack.ACK)), ReasonFlow)
+	expect(t, "the answer", b.cross(HookForward, 6, 5,
+		tcp4(dbAddr, appAddr, 5432, 40000, 9, 2, conntrack.SYN|conntrack.ACK)), ReasonFlow)
 
 	v = forward(5433)
 	if v.Reason != ReasonNoRule || v.Direction != conntrack.Ingress || v.Scope != scope("veth-b") {
@@ -120,24 +139,31 @@ func TestGuestToGuest(t *testing.T) {
 func TestRoutedFailsafe(t *testing.T) {
 	p := guestPolicy()
 	p.Groups = append(p.Groups, policy.Group{Name: "none"})
-	p.Interfaces = append(p.Interfaces, policy.Interface{Device: "eth0", Groups: []string{"none"}, Timeouts: policy.DefaultTimeouts})
+	p.Interfaces = append(p.Interfaces,
+		policy.Interface{Device: "eth0", Groups: []string{"none"}, Timeouts: policy.DefaultTimeouts})
 	b := newGuestBench(t, p)
 	router := [4]byte{192, 0, 2, 1}
 	udp := func(src, dst [4]byte, from, to uint16) []byte { return udp4(src, dst, from, to) }
 
-	expect(t, "the router asks its server", b.cross(HookOutput, 0, 2, udp(router, client, 68, 67)), ReasonFailsafe)
+	expect(t, "the router asks its server", b.cross(HookOutput, 0, 2, udp(router, client, 68, 67)),
+		ReasonFailsafe)
 	expect(t, "and is answered", b.cross(HookInput, 2, 0, udp(client, router, 67, 68)), ReasonFailsafe)
-	expect(t, "the guest asks the router", b.cross(HookInput, 6, 0, udp(dbAddr, gateway, 68, 67)), ReasonFailsafe)
-	expect(t, "and is answered", b.cross(HookOutput, 0, 6, udp(gateway, dbAddr, 67, 68)), ReasonFailsafe)
+	expect(t, "the guest asks the router", b.cross(HookInput, 6, 0, udp(dbAddr, gateway, 68, 67)),
+		ReasonFailsafe)
+	expect(t, "and is answered", b.cross(HookOutput, 0, 6, udp(gateway, dbAddr, 67, 68)),
+		ReasonFailsafe)
 
-	expect(t, "the guest asks beyond the router", b.cross(HookForward, 6, 2, udp(dbAddr, client, 68, 67)), ReasonNoRule)
-	expect(t, "somebody beyond the router answers", b.cross(HookForward, 2, 6, udp(client, dbAddr, 67, 68)), ReasonNoRule)
+	expect(t, "the guest asks beyond the router",
+		b.cross(HookForward, 6, 2, udp(dbAddr, client, 68, 67)), ReasonNoRule)
+	expect(t, "somebody beyond the router answers",
+		b.cross(HookForward, 2, 6, udp(client, dbAddr, 67, 68)), ReasonNoRule)
 
 	q := Query{
 		Device: "eth0", Direction: conntrack.Ingress, Protocol: conntrack.ProtoUDP,
 		Src: netip.AddrFrom4(client), SrcPort: 67, Dst: netip.AddrFrom4(router), DstPort: 68,
 	}
-	if x := Explain(b.Ruleset(), nil, 0, q); x.Failsafe != policy.DHCPClient || x.Verdict.Reason != ReasonFailsafe {
+	if x := Explain(b.Ruleset(), nil, 0, q); x.Failsafe != policy.DHCPClient ||
+		x.Verdict.Reason != ReasonFailsafe {
 		t.Errorf("explained at the router: %s, %s", x.Failsafe, x.Verdict.Reason)
 	}
 	q.Dst, q.Hook = netip.AddrFrom4(dbAddr), HookForward
@@ -152,9 +178,11 @@ func TestGuestPathMTU(t *testing.T) {
 	b := newGuestBench(t, guestPolicy())
 	sent := tcp4(appAddr, client, 40000, 443, 1, 0, conntrack.SYN)
 	expect(t, "the SYN", b.cross(HookForward, 5, 2, sent), ReasonRule)
-	expect(t, "fragmentation needed", b.cross(HookOutput, 0, 5, icmp4(gateway, appAddr, 3, 4, 1280, sent[:28])), ReasonRelated)
+	expect(t, "fragmentation needed",
+		b.cross(HookOutput, 0, 5, icmp4(gateway, appAddr, 3, 4, 1280, sent[:28])), ReasonRelated)
 	never := tcp4(appAddr, client, 40001, 443, 1, 0, conntrack.SYN)
-	expect(t, "about what was never sent", b.cross(HookOutput, 0, 5, icmp4(gateway, appAddr, 3, 4, 1280, never[:28])), ReasonNoRule)
+	expect(t, "about what was never sent",
+		b.cross(HookOutput, 0, 5, icmp4(gateway, appAddr, 3, 4, 1280, never[:28])), ReasonNoRule)
 }
 
 // icmp6 is an ICMPv6 message of a type with the hop limit.
@@ -196,28 +224,33 @@ func TestSourceDestCheck(t *testing.T) {
 		{"from its own IPv6 address", false, udp6("2001:db8::a", "2001:db8:9::9", 1, 2), ReasonRule},
 		{"from the other guest's", false, udp4(dbAddr, client, 1, 2), ReasonSourceDestCheck},
 		{"from the router's", false, udp4(gateway, client, 1, 2), ReasonSourceDestCheck},
-		{"from the other guest's IPv6 address", false, udp6("2001:db8::b", "2001:db8:9::9", 1, 2), ReasonSourceDestCheck},
+		{"from the other guest's IPv6 address", false, udp6("2001:db8::b", "2001:db8:9::9", 1, 2),
+			ReasonSourceDestCheck},
 		{"DHCP discover", false, udp4(zero, broadcast, 68, 67), ReasonRule},
 		{"from 0.0.0.0, no DHCP", false, udp4(zero, broadcast, 68, 69), ReasonSourceDestCheck},
 		{"DHCP from a foreign address", false, udp4(client, broadcast, 68, 67), ReasonSourceDestCheck},
 		{"duplicate address detection", false, icmp6("::", "ff02::1:ff00:a", 135, 255), ReasonRule},
 		{"from ::, an echo", false, icmp6("::", "ff02::1", 128, 255), ReasonSourceDestCheck},
 		{"neighbour discovery, link-local", false, icmp6("fe80::a", "ff02::2", 133, 255), ReasonRule},
-		{"neighbour discovery, not of this link", false, icmp6("fe80::a", "ff02::2", 133, 254), ReasonSourceDestCheck},
-		{"neighbour discovery, a foreign address", false, icmp6("2001:db8::b", "fe80::1", 136, 255), ReasonSourceDestCheck},
+		{"neighbour discovery, not of this link", false, icmp6("fe80::a", "ff02::2", 133, 254),
+			ReasonSourceDestCheck},
+		{"neighbour discovery, a foreign address", false, icmp6("2001:db8::b", "fe80::1", 136, 255),
+			ReasonSourceDestCheck},
 		{"DHCPv6", false, udp6("fe80::a", "ff02::1:2", 546, 547), ReasonRule},
 		{"link-local, anything else", false, udp6("fe80::a", "fe80::1", 1, 2), ReasonSourceDestCheck},
 
 		{"to its own address", true, udp4(client, appAddr, 1, 2), ReasonRule},
 		{"to the other guest's", true, udp4(client, dbAddr, 1, 2), ReasonSourceDestCheck},
 		{"to its own IPv6 address", true, udp6("2001:db8:9::9", "2001:db8::a", 1, 2), ReasonRule},
-		{"to the other guest's IPv6 address", true, udp6("2001:db8:9::9", "2001:db8::b", 1, 2), ReasonSourceDestCheck},
+		{"to the other guest's IPv6 address", true, udp6("2001:db8:9::9", "2001:db8::b", 1, 2),
+			ReasonSourceDestCheck},
 		{"DHCP offer, broadcast", true, udp4(gateway, broadcast, 67, 68), ReasonRule},
 		{"to a group", true, udp4(gateway, [4]byte{224, 0, 0, 251}, 5353, 5353), ReasonRule},
 		{"to a group, IPv6", true, udp6("2001:db8::1", "ff02::fb", 5353, 5353), ReasonRule},
 		{"neighbour discovery", true, icmp6("fe80::1", "fe80::a", 136, 255), ReasonRule},
 		{"DHCPv6 reply", true, udp6("fe80::1", "fe80::a", 547, 546), ReasonRule},
-		{"to a link-local address, anything else", true, udp6("fe80::1", "fe80::a", 1, 2), ReasonSourceDestCheck},
+		{"to a link-local address, anything else", true, udp6("fe80::1", "fe80::a", 1, 2),
+			ReasonSourceDestCheck},
 	} {
 		checked := newGuestBench(t, p)
 		free := newGuestBench(t, unchecked(p))
@@ -253,11 +286,14 @@ func TestSourceDestCheckBeforeFlows(t *testing.T) {
 	b := newGuestBench(t, unchecked(p))
 	spoofed := tcp4(gateway, client, 40000, 443, 1, 0, conntrack.SYN)
 	expect(t, "without the check", b.cross(HookForward, 5, 2, spoofed), ReasonRule)
-	expect(t, "its flow", b.cross(HookForward, 5, 2, tcp4(gateway, client, 40000, 443, 2, 0, conntrack.ACK)), ReasonFlow)
+	expect(t, "its flow", b.cross(HookForward, 5, 2,
+		tcp4(gateway, client, 40000, 443, 2, 0, conntrack.ACK)), ReasonFlow)
 	b.Publish(b.compiler.Compile(p, member.Resolve(p, member.Facts{})).WithLinks(guestLinks))
-	expect(t, "with the check", b.cross(HookForward, 5, 2, tcp4(gateway, client, 40000, 443, 2, 0, conntrack.ACK)), ReasonSourceDestCheck)
+	expect(t, "with the check", b.cross(HookForward, 5, 2,
+		tcp4(gateway, client, 40000, 443, 2, 0, conntrack.ACK)), ReasonSourceDestCheck)
 	sent := spoofed[:28]
-	expect(t, "an error about it", b.cross(HookOutput, 0, 5, icmp4(client, gateway, 3, 4, 1280, sent)), ReasonSourceDestCheck)
+	expect(t, "an error about it", b.cross(HookOutput, 0, 5, icmp4(client, gateway, 3, 4, 1280, sent)),
+		ReasonSourceDestCheck)
 }
 
 // TestGuestStanding: flows that the check or another mode has left behind are cut,
@@ -280,7 +316,8 @@ func TestGuestStanding(t *testing.T) {
 	}
 	check := func(when string, own, spoofed Standing) {
 		t.Helper()
-		if got := standings(); got[netip.AddrFrom4(appAddr)] != own || got[netip.AddrFrom4(gateway)] != spoofed || len(got) != 2 {
+		if got := standings(); got[netip.AddrFrom4(appAddr)] != own ||
+			got[netip.AddrFrom4(gateway)] != spoofed || len(got) != 2 {
 			t.Errorf("%s: %v", when, got)
 		}
 	}
@@ -301,8 +338,10 @@ func TestGuestStanding(t *testing.T) {
 func TestGuestMembers(t *testing.T) {
 	p := guestPolicy()
 	m := member.Resolve(p, member.Facts{Links: guestLinks})
-	for group, want := range map[string]string{"app": "[10.0.1.10 2001:db8::a]", "db": "[10.0.2.10 2001:db8::b]"} {
-		if got := m.Addresses(group); len(got) != 2 || "["+got[0].String()+" "+got[1].String()+"]" != want {
+	for group, want := range map[string]string{
+		"app": "[10.0.1.10 2001:db8::a]", "db": "[10.0.2.10 2001:db8::b]"} {
+		if got := m.Addresses(group); len(got) != 2 ||
+			"["+got[0].String()+" "+got[1].String()+"]" != want {
 			t.Errorf("members of %s: %v, want %s", group, got, want)
 		}
 	}
@@ -316,20 +355,25 @@ func TestExplainGuest(t *testing.T) {
 		q.Device = device
 		return Explain(b.Ruleset(), b.Flows(), b.Engine.Now(), q)
 	}
-	if x := explain("veth-a", conntrack.Egress, "10.0.1.10", "10.0.2.10", 5432); x.Verdict.Reason != ReasonRule || x.Rule.Group != "app" {
+	if x := explain("veth-a", conntrack.Egress, "10.0.1.10", "10.0.2.10",
+		5432); x.Verdict.Reason != ReasonRule || x.Rule.Group != "app" {
 		t.Errorf("the app asks: %+v", x)
 	}
-	if x := explain("veth-b", conntrack.Ingress, "10.0.1.10", "10.0.2.10", 5432); x.Verdict.Reason != ReasonRule || x.Rule.Group != "db" {
+	if x := explain("veth-b", conntrack.Ingress, "10.0.1.10", "10.0.2.10",
+		5432); x.Verdict.Reason != ReasonRule || x.Rule.Group != "db" {
 		t.Errorf("the db is asked: %+v", x)
 	}
-	if x := explain("veth-b", conntrack.Ingress, "198.51.100.7", "10.0.2.10", 5432); x.Code != CodeRulesMismatch {
+	if x := explain("veth-b", conntrack.Ingress, "198.51.100.7", "10.0.2.10",
+		5432); x.Code != CodeRulesMismatch {
 		t.Errorf("a stranger asks: %+v", x)
 	}
-	if x := explain("veth-b", conntrack.Egress, "10.0.2.10", "198.51.100.7", 443); x.Code != CodeNoRules {
+	if x := explain("veth-b", conntrack.Egress, "10.0.2.10", "198.51.100.7",
+		443); x.Code != CodeNoRules {
 		t.Errorf("the db asks: %+v", x)
 	}
 	x := explain("veth-a", conntrack.Egress, "10.0.2.10", "198.51.100.7", 443)
-	if x.Verdict.Reason != ReasonSourceDestCheck || x.Code != CodeSourceDestCheck || len(x.Misses) > 0 {
+	if x.Verdict.Reason != ReasonSourceDestCheck || x.Code != CodeSourceDestCheck ||
+		len(x.Misses) > 0 {
 		t.Errorf("a spoofed source: %+v", x)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"sgfw/conntrack"
+	"sgfw/filter/match"
 )
 
 // Hits is how often a rule admitted a packet that no flow covered: the first
@@ -35,11 +36,11 @@ type hitCounter struct {
 // counts into the same places.
 type hitCounters []*[hitChunk]hitCounter
 
-func (h hitCounters) at(id RuleID) *hitCounter { return &h[id/hitChunk][id%hitChunk] }
+func (h hitCounters) at(id match.RuleNumber) *hitCounter { return &h[id/hitChunk][id%hitChunk] }
 
 // hitRun is a rule that admitted n packets in a row.
 type hitRun struct {
-	rule RuleID
+	rule match.RuleNumber
 	n    uint32
 }
 
@@ -62,7 +63,7 @@ func (w *Worker) makeRoom(rs *Ruleset) {
 }
 
 // hit notes that a rule admitted a packet.
-func (w *Worker) hit(id RuleID) {
+func (w *Worker) hit(id match.RuleNumber) {
 	if n := w.runs; n > 0 && w.run[n-1].rule == id {
 		w.run[n-1].n++
 		return
@@ -75,7 +76,7 @@ func (w *Worker) hit(id RuleID) {
 }
 
 // forget sets the counters of a rule to zero that the worker's ruleset does not have.
-func (w *Worker) forget(id RuleID) {
+func (w *Worker) forget(id match.RuleNumber) {
 	if counters := *w.hits.Load(); int(id) < len(counters)*hitChunk {
 		c := counters.at(id)
 		c.packets.Store(0)
@@ -105,7 +106,7 @@ func (e *Engine) Hits(rs *Ruleset) []Hits {
 	for _, w := range e.workers {
 		counters := *w.hits.Load()
 		for id := range min(len(out), hitChunk*len(counters)) {
-			c := counters.at(RuleID(id))
+			c := counters.at(match.RuleNumber(id))
 			if n := c.packets.Load(); n > 0 {
 				out[id].Packets += n
 				out[id].Last = max(out[id].Last, conntrack.Time(c.last.Load()))
@@ -117,10 +118,10 @@ func (e *Engine) Hits(rs *Ruleset) []Hits {
 
 // Rules iterates over the rules by id: those of the policy and those that were
 // part of an earlier one.
-func (rs *Ruleset) Rules() iter.Seq2[RuleID, RuleInfo] {
-	return func(yield func(RuleID, RuleInfo) bool) {
+func (rs *Ruleset) Rules() iter.Seq2[match.RuleNumber, RuleInfo] {
+	return func(yield func(match.RuleNumber, RuleInfo) bool) {
 		for id := 1; id < len(rs.rules); id++ {
-			if !yield(RuleID(id), rs.rules[id]) {
+			if !yield(match.RuleNumber(id), rs.rules[id]) {
 				return
 			}
 		}

@@ -88,7 +88,8 @@ func TestHitsOfOneBatch(t *testing.T) {
 		w.Begin()
 		for i := range rules {
 			for j := range 2 {
-				ev := Event{Frame: frame(tcp4(client, us, uint16(1000+10*n+j), uint16(80+i), 1, 0, conntrack.SYN)), Hook: HookInput, In: 2}
+				ev := Event{Frame: frame(tcp4(client, us, uint16(1000+10*n+j), uint16(80+i), 1, 0,
+					conntrack.SYN)), Hook: HookInput, In: 2}
 				if !w.Decide(&ev) {
 					t.Fatal(w.Last().Reason)
 				}

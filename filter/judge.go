@@ -2,6 +2,7 @@ package filter
 
 import (
 	"sgfw/conntrack"
+	"sgfw/filter/match"
 	"sgfw/filter/packet"
 	"sgfw/policy"
 )
@@ -48,13 +49,15 @@ func (dec *Decision) tracked() bool {
 // rules, because a packet of a live flow passes whatever the rules say (T1); then
 // the pooled rules of the packet's own direction and family. Those decide about
 // every packet of an untracked flow (T6).
-func Judge(a *Attachment, hook Hook, p *packet.Packet, s *conntrack.PacketMeta, flow *conntrack.Flow) (dec Decision) {
+func Judge(a *Attachment, hook Hook, p *packet.Packet, s *conntrack.PacketMeta,
+	flow *conntrack.Flow) (dec Decision) {
 	dec.judge(a, hook, p, s, flow)
 	return dec
 }
 
 // judge is Judge in place, for the way of every packet.
-func (dec *Decision) judge(a *Attachment, hook Hook, p *packet.Packet, s *conntrack.PacketMeta, flow *conntrack.Flow) {
+func (dec *Decision) judge(a *Attachment, hook Hook, p *packet.Packet, s *conntrack.PacketMeta,
+	flow *conntrack.Flow) {
 	d := s.Dir
 	dec.Verdict = Verdict{Direction: d, Scope: a.Scope}
 	dec.outcome, dec.commit, dec.question = conntrack.OutcomeRules, commitNothing, 0
@@ -75,14 +78,14 @@ func (dec *Decision) judge(a *Attachment, hook Hook, p *packet.Packet, s *conntr
 	case flow == nil, p.Quoted && !a.relates(flow):
 		opens = p.Trackable() && conntrack.Opens(s)
 	case p.Quoted:
-		dec.Reason, dec.Rule = ReasonRelated, RuleID(flow.Rule())
+		dec.Reason, dec.Rule = ReasonRelated, match.RuleNumber(flow.Rule())
 		return
 	case flow.Untracked():
 		opens = conntrack.Opens(s)
 	default:
 		switch dec.outcome = flow.Assess(s); dec.outcome {
 		case conntrack.OutcomeMember:
-			dec.Reason, dec.Rule, dec.commit = ReasonFlow, RuleID(flow.Rule()), commitUpdate
+			dec.Reason, dec.Rule, dec.commit = ReasonFlow, match.RuleNumber(flow.Rule()), commitUpdate
 			return
 		case conntrack.OutcomeReopen:
 			opens = true
@@ -99,13 +102,13 @@ func (dec *Decision) judge(a *Attachment, hook Hook, p *packet.Packet, s *conntr
 	if d == conntrack.Egress {
 		peer = p.Dst
 	}
-	dec.Rule = a.matchers[d][family(peer)].match(peer, selectorOf(p))
+	dec.Rule = a.matchers[d][family(peer)].Match(keyOf(peer), selectorOf(p))
 	left := leaving{}
-	if dec.Rule != NoRule && (a.wide != nil || flow != nil && flow.Untracked()) {
+	if dec.Rule != match.NoRule && (a.wide != nil || flow != nil && flow.Untracked()) {
 		left = a.leaves(p, s, flow, opens)
 	}
 	switch {
-	case dec.Rule == NoRule:
+	case dec.Rule == match.NoRule:
 		dec.Reason = ReasonNoRule
 		if a.failsafeAt(hook, p, d) != policy.NoFailsafe {
 			dec.Reason = ReasonFailsafe
@@ -114,7 +117,7 @@ func (dec *Decision) judge(a *Attachment, hook Hook, p *packet.Packet, s *conntr
 		}
 	case left.untracked:
 		dec.Reason, dec.outcome, dec.commit = ReasonUntracked, left.outcome, left.commit
-		if left.rule != NoRule {
+		if left.rule != match.NoRule {
 			dec.Rule = left.rule // whichever else permits it (T7)
 		}
 	case opens:
@@ -128,7 +131,8 @@ func (dec *Decision) judge(a *Attachment, hook Hook, p *packet.Packet, s *conntr
 
 // Commit applies a decision that passed to the entry that holds its flow. A
 // flow that finds no room turns the verdict into a drop (T30).
-func (dec *Decision) Commit(c *conntrack.Entry, a *Attachment, s *conntrack.PacketMeta, now conntrack.Time) {
+func (dec *Decision) Commit(c *conntrack.Entry, a *Attachment, s *conntrack.PacketMeta,
+	now conntrack.Time) {
 	switch dec.commit {
 	case commitUpdate:
 		c.Update(s, dec.outcome, &a.timeouts, now)

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"testing"
 
+	"sgfw/filter/match"
 	"sgfw/policy"
 	"sgfw/policy/member"
 )
@@ -13,14 +14,17 @@ import (
 // members may talk to each other.
 func manyEntries(n int) (*policy.Policy, []member.Link) {
 	p := &policy.Policy{
-		Groups:   []policy.Group{{Name: "app", Ingress: []policy.Rule{groupRule(443, "app")}, Egress: []policy.Rule{groupRule(443, "app")}}},
+		Groups: []policy.Group{{Name: "app", Ingress: []policy.Rule{groupRule(443, "app")},
+			Egress: []policy.Rule{groupRule(443, "app")}}},
 		Settings: policy.DefaultSettings,
 	}
 	var links []member.Link
 	for i := range n {
 		name := fmt.Sprint("tap", i)
-		p.Interfaces = append(p.Interfaces, policy.Interface{Device: name, Mode: policy.ModeGuest, Groups: []string{"app"},
-			Addresses: []netip.Addr{netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 10})}, SourceDestCheck: true, Timeouts: policy.DefaultTimeouts})
+		p.Interfaces = append(p.Interfaces,
+			policy.Interface{Device: name, Mode: policy.ModeGuest, Groups: []string{"app"},
+				Addresses:       []netip.Addr{netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 10})},
+				SourceDestCheck: true, Timeouts: policy.DefaultTimeouts})
 		links = append(links, member.Link{Name: name, Index: uint32(i + 2)})
 	}
 	return p, links
@@ -30,11 +34,12 @@ func manyEntries(n int) (*policy.Policy, []member.Link) {
 // once, whatever the number and the entries of the guests.
 func TestGuestsShareRules(t *testing.T) {
 	p, links := manyEntries(100)
-	p.Groups = append(p.Groups, policy.Group{Name: "db", Ingress: []policy.Rule{tcpRule(5432, "0.0.0.0/0")}})
+	p.Groups = append(p.Groups, policy.Group{
+		Name: "db", Ingress: []policy.Rule{tcpRule(5432, "0.0.0.0/0")}})
 	p.Interfaces[7].Groups = []string{"db", "app"}
 	p.Interfaces[8].Groups = []string{"app", "db"}
 	rs := Compile(p, member.Resolve(p, member.Facts{})).WithLinks(links)
-	distinct := make(map[*matcher]int)
+	distinct := make(map[*match.Matcher]int)
 	for _, a := range rs.Attachments() {
 		distinct[a.matchers[0][0]]++
 	}

@@ -103,11 +103,13 @@ func BenchmarkPreview(b *testing.B) {
 			copy(heads[i][:4], segment[12:16])
 			copy(heads[i][4:], segment[20:24])
 		}
-		rand.New(rand.NewPCG(7, 8)).Shuffle(flows, func(i, j int) { heads[i], heads[j] = heads[j], heads[i] })
+		rand.New(rand.NewPCG(7, 8)).Shuffle(flows,
+			func(i, j int) { heads[i], heads[j] = heads[j], heads[i] })
 		for _, batch := range []int{4, 16} {
 			evs := make([]Event, batch)
 			for i := range evs {
-				evs[i] = Event{Frame: packet.Frame{Bytes: slices.Clone(segment)}, Hook: HookInput, In: benchLink}
+				evs[i] = Event{Frame: packet.Frame{Bytes: slices.Clone(segment)}, Hook: HookInput,
+					In: benchLink}
 			}
 			for _, look := range []bool{false, true} {
 				b.Run(fmt.Sprintf("flows=%d/batch=%d/preview=%t", flows, batch, look), func(b *testing.B) {

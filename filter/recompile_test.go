@@ -17,14 +17,17 @@ import (
 // "office". What permits nothing shares the matchers of nothing.
 func tenants(n int, list string, office string) *policy.Policy {
 	p := &policy.Policy{
-		PrefixLists: []policy.PrefixList{{Name: "list", Entries: []policy.PrefixEntry{{CIDR: netip.MustParsePrefix(list)}}}},
-		Groups:      []policy.Group{{Name: "office"}},
-		Remotes:     []policy.Remote{{Name: "desk", Groups: []string{"office"}, Addresses: []netip.Addr{netip.MustParseAddr(office)}}},
-		Settings:    policy.DefaultSettings,
+		PrefixLists: []policy.PrefixList{
+			{Name: "list", Entries: []policy.PrefixEntry{{CIDR: netip.MustParsePrefix(list)}}}},
+		Groups: []policy.Group{{Name: "office"}},
+		Remotes: []policy.Remote{{Name: "desk", Groups: []string{"office"},
+			Addresses: []netip.Addr{netip.MustParseAddr(office)}}},
+		Settings: policy.DefaultSettings,
 	}
 	for i := range n {
 		name := fmt.Sprintf("group%d", i)
-		rules := []policy.Rule{{Peer: policy.Peer{CIDR: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i), 0, 0}), 16)}}}
+		rules := []policy.Rule{{Peer: policy.Peer{
+			CIDR: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i), 0, 0}), 16)}}}
 		switch i {
 		case 0:
 			rules = append(rules, policy.Rule{Peer: policy.Peer{Kind: policy.PeerPrefixList, Name: "list"}})
@@ -45,7 +48,9 @@ func tenants(n int, list string, office string) *policy.Policy {
 // TestRecompileBuildsWhatChanged counts the matchers that each change costs.
 func TestRecompileBuildsWhatChanged(t *testing.T) {
 	c := NewCompiler()
-	compile := func(p *policy.Policy) *Ruleset { return c.Compile(p, member.Resolve(p, member.Facts{})) }
+	compile := func(p *policy.Policy) *Ruleset {
+		return c.Compile(p, member.Resolve(p, member.Facts{}))
+	}
 	const list, office = "198.51.100.0/24", "192.0.2.7"
 	original := tenants(50, list, office)
 	for _, step := range []struct {
@@ -65,7 +70,8 @@ func TestRecompileBuildsWhatChanged(t *testing.T) {
 			p := tenants(50, list, office)
 			g := &p.Groups[9]
 			g.Ingress = append(g.Ingress, policy.Rule{
-				Protocol: policy.UDP, From: 53, To: 53, Peer: policy.Peer{CIDR: netip.MustParsePrefix("0.0.0.0/0")},
+				Protocol: policy.UDP, From: 53, To: 53,
+				Peer: policy.Peer{CIDR: netip.MustParsePrefix("0.0.0.0/0")},
 			})
 			return p
 		}(), 1},
@@ -140,7 +146,8 @@ func TestRecompileAgainstFresh(t *testing.T) {
 		}
 	}
 	if passed < 1000 || dropped < 1000 || reused < 100 {
-		t.Errorf("%d passed, %d dropped, %d rulesets reused something: the test is one-sided", passed, dropped, reused)
+		t.Errorf("%d passed, %d dropped, %d rulesets reused something: the test is one-sided", passed,
+			dropped, reused)
 	}
 }
 
@@ -166,10 +173,11 @@ func change(rng *rand.Rand, p *policy.Policy) *policy.Policy {
 		rng.Shuffle(len(*rules), func(i, j int) { (*rules)[i], (*rules)[j] = (*rules)[j], (*rules)[i] })
 	case 3:
 		l := &n.PrefixLists[rng.IntN(len(n.PrefixLists))]
-		l.Entries = append(slices.Clone(l.Entries), policy.PrefixEntry{CIDR: randomPrefix(rng, l.Name == "list1")})
+		l.Entries = append(slices.Clone(l.Entries),
+			policy.PrefixEntry{CIDR: randomPrefix(rng, l.Name == "list1")})
 	case 4:
 		r := &n.Remotes[rng.IntN(len(n.Remotes))]
-		r.Addresses = []netip.Addr{randomAddr(rng, false), randomAddr(rng, true)}
+		r.Addresses = []netip.Addr{randomPeer(rng, false), randomPeer(rng, true)}
 	default:
 		in := &n.Interfaces[rng.IntN(len(n.Interfaces))]
 		in.Groups = []string{g.Name}
@@ -184,7 +192,8 @@ func BenchmarkRecompile(b *testing.B) {
 	for i := range 100 {
 		name := fmt.Sprint("g", i)
 		p.Groups = append(p.Groups, policy.Group{Name: name, Ingress: benchPolicy(100).Groups[0].Ingress})
-		p.Interfaces = append(p.Interfaces, policy.Interface{Device: fmt.Sprint("veth", i), Groups: []string{name}})
+		p.Interfaces = append(p.Interfaces,
+			policy.Interface{Device: fmt.Sprint("veth", i), Groups: []string{name}})
 	}
 	rule := &p.Groups[50].Ingress[3]
 	for _, c := range []struct {

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"sgfw/conntrack"
+	"sgfw/filter/match"
 	"sgfw/policy"
 	"sgfw/policy/member"
 )
@@ -66,7 +67,7 @@ type attachmentTemplate struct {
 	// cut are the failsafes that are switched off.
 	cut policy.Set[policy.Failsafe]
 	// matchers by direction and family (0: IPv4, 1: IPv6).
-	matchers [2][2]*matcher
+	matchers [2][2]*match.Matcher
 }
 
 // Interface returns the part of the policy that manages the device.
@@ -94,8 +95,8 @@ func (rs *Ruleset) Policy() *policy.Policy { return rs.policy }
 
 // Rule describes a rule. It returns false for NoRule and for ids of a later
 // ruleset.
-func (rs *Ruleset) Rule(id RuleID) (RuleInfo, bool) {
-	if id == NoRule || int(id) >= len(rs.rules) {
+func (rs *Ruleset) Rule(id match.RuleNumber) (RuleInfo, bool) {
+	if id == match.NoRule || int(id) >= len(rs.rules) {
 		return RuleInfo{}, false
 	}
 	return rs.rules[id], true
@@ -152,7 +153,8 @@ func (rs *Ruleset) attach(device string) *Attachment {
 	if !ok {
 		return nil
 	}
-	return &Attachment{Device: device, attachmentTemplate: &rs.attachments[i], exemptions: rs.exemptions}
+	return &Attachment{Device: device, attachmentTemplate: &rs.attachments[i],
+		exemptions: rs.exemptions}
 }
 
 func (a *Attachment) key() scopeKey {

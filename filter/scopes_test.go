@@ -12,9 +12,11 @@ import (
 // manyGuests has every device veth* as a guest that may send anything.
 func manyGuests() *policy.Policy {
 	return &policy.Policy{
-		Groups:     []policy.Group{{Name: "app", Egress: policy.DefaultEgress()}},
-		Interfaces: []policy.Interface{{Device: "veth*", Mode: policy.ModeGuest, Groups: []string{"app"}, Timeouts: policy.DefaultTimeouts}},
-		Settings:   policy.DefaultSettings,
+		Groups: []policy.Group{{Name: "app", Egress: policy.DefaultEgress()}},
+		Interfaces: []policy.Interface{
+			{Device: "veth*", Mode: policy.ModeGuest, Groups: []string{"app"},
+				Timeouts: policy.DefaultTimeouts}},
+		Settings: policy.DefaultSettings,
 	}
 }
 
@@ -23,7 +25,8 @@ func manyGuests() *policy.Policy {
 func TestScopesStayBounded(t *testing.T) {
 	p := manyGuests()
 	b := newBench(t, p)
-	b.Engine = NewEngine(Config{MaxFlows: 100_000, Clock: func() conntrack.Time { return b.now }}, b.Ruleset())
+	b.Engine = NewEngine(Config{MaxFlows: 100_000, Clock: func() conntrack.Time { return b.now }},
+		b.Ruleset())
 	b.Worker = b.NewWorker()
 	base := b.compiler.Compile(p, nil)
 	lasting := member.Link{Name: "veth-lasting", Index: 2}
@@ -33,11 +36,15 @@ func TestScopesStayBounded(t *testing.T) {
 	for round := range rounds {
 		links := []member.Link{lasting}
 		for i := range perRound {
-			links = append(links, member.Link{Name: fmt.Sprintf("veth%d-%d", round, i), Index: uint32(10 + round*perRound + i)})
+			links = append(links, member.Link{
+				Name: fmt.Sprintf("veth%d-%d", round, i), Index: uint32(10 + round*perRound + i)})
 		}
 		rs := base.WithLinks(links)
 		used := make(map[conntrack.Scope]bool)
-		b.Flows().Range(b.now, func(f conntrack.FlowInfo) bool { used[f.Tuple.Scope()] = true; return true })
+		b.Flows().Range(b.now, func(f conntrack.FlowInfo) bool {
+			used[f.Tuple.Scope()] = true
+			return true
+		})
 		for _, a := range rs.Attachments() {
 			// A number that is given again has no flow of its last owner.
 			if last := owner[a.Scope]; last != "" && last != a.Device && used[a.Scope] {
@@ -52,7 +59,8 @@ func TestScopesStayBounded(t *testing.T) {
 		for i, l := range links {
 			src := [4]byte{10, byte(round), byte(i), 1}
 			// It leaves its sender, and the lasting guest takes nothing in.
-			expect(t, l.Name, b.cross(HookForward, l.Index, 2, tcp4(src, us, 40000, 443, 1, 0, conntrack.SYN)), ReasonNoRule)
+			expect(t, l.Name, b.cross(HookForward, l.Index, 2,
+				tcp4(src, us, 40000, 443, 1, 0, conntrack.SYN)), ReasonNoRule)
 		}
 		swept += b.Engine.Sweep()
 	}
@@ -84,7 +92,8 @@ func TestScopeComesBack(t *testing.T) {
 
 	gone := func(n int) {
 		for i := range n {
-			b.Publish(base.WithLinks([]member.Link{here[0], {Name: fmt.Sprint("veth", i), Index: uint32(100 + i)}}))
+			b.Publish(base.WithLinks([]member.Link{
+				here[0], {Name: fmt.Sprint("veth", i), Index: uint32(100 + i)}}))
 			b.Engine.Sweep()
 		}
 		back := here[1]
@@ -104,7 +113,8 @@ func TestScopesOfTheRulesetInForce(t *testing.T) {
 	b := newBench(t, p)
 	base := b.compiler.Compile(p, nil)
 	b.Publish(base.WithLinks([]member.Link{{Name: "eth0", Index: 2}, {Name: "veth-a", Index: 5}}))
-	expect(t, "SYN", b.cross(HookForward, 5, 2, tcp4(appAddr, client, 40000, 443, 1, 0, conntrack.SYN)), ReasonRule)
+	expect(t, "SYN", b.cross(HookForward, 5, 2,
+		tcp4(appAddr, client, 40000, 443, 1, 0, conntrack.SYN)), ReasonRule)
 	for i := range 2 * maxAbsent {
 		base.WithLinks([]member.Link{{Name: fmt.Sprint("veth", i), Index: 100}})
 	}
@@ -114,7 +124,8 @@ func TestScopesOfTheRulesetInForce(t *testing.T) {
 	answer := tcp4(client, appAddr, 443, 40000, 9, 2, conntrack.SYN|conntrack.ACK)
 	expect(t, "the answer", b.cross(HookForward, 2, 5, answer), ReasonFlow)
 	b.Publish(base.WithLinks([]member.Link{{Name: "eth0", Index: 2}, {Name: "veth-a", Index: 5}}))
-	expect(t, "the answer, once the same devices are bound again", b.cross(HookForward, 2, 5, answer), ReasonFlow)
+	expect(t, "the answer, once the same devices are bound again", b.cross(HookForward, 2, 5, answer),
+		ReasonFlow)
 	for i := range 2 * maxAbsent {
 		base.WithLinks([]member.Link{{Name: fmt.Sprint("veth", i), Index: 100}})
 	}

@@ -43,7 +43,8 @@ func TestSharedScopesAgainstNaive(t *testing.T) {
 					}
 				}
 			}
-			in := policy.Interface{Device: d, Groups: []string{d}, Timeouts: policy.DefaultTimeouts, Scope: []string{"", "a", "b"}[rng.IntN(3)]}
+			in := policy.Interface{Device: d, Groups: []string{d}, Timeouts: policy.DefaultTimeouts,
+				Scope: []string{"", "a", "b"}[rng.IntN(3)]}
 			if owners[i] = "scope " + in.Scope; in.Scope == "" {
 				owners[i] = d
 			}
@@ -85,13 +86,15 @@ func TestSharedScopesAgainstNaive(t *testing.T) {
 				want = cross(out, conntrack.Egress, src, dst, sport, dport)
 			default:
 				got = b.cross(HookForward, uint32(2+in), uint32(2+out), raw)
-				want = cross(in, conntrack.Ingress, src, dst, sport, dport) && cross(out, conntrack.Egress, src, dst, sport, dport)
+				want = cross(in, conntrack.Ingress, src, dst, sport, dport) &&
+					cross(out, conntrack.Egress, src, dst, sport, dport)
 				if owners[in] == owners[out] {
 					twice++
 				}
 			}
 			if got.Accept() != want {
-				t.Fatalf("%v:%d to %v:%d in %s out %s: %s, want pass %t", src, sport, dst, dport, devices[in], devices[out], got.Reason, want)
+				t.Fatalf("%v:%d to %v:%d in %s out %s: %s, want pass %t", src, sport, dst, dport, devices[in],
+					devices[out], got.Reason, want)
 			}
 			if want {
 				passed++
@@ -103,7 +106,9 @@ func TestSharedScopesAgainstNaive(t *testing.T) {
 			}
 		}
 	}
-	if total := passed + dropped; min(passed, dropped) < total/5 || twice < total/20 || selfish < total/50 {
-		t.Errorf("%d passed, %d dropped, %d crossed a scope twice, %d were their own answer: too few of something", passed, dropped, twice, selfish)
+	if total := passed + dropped; min(passed, dropped) < total/5 || twice < total/20 ||
+		selfish < total/50 {
+		t.Errorf("%d passed, %d dropped, %d crossed a scope twice, %d were their own answer: too few "+
+			"of something", passed, dropped, twice, selfish)
 	}
 }

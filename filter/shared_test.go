@@ -15,21 +15,26 @@ import (
 // share their flows, and eth2, which may do nothing and shares with no one.
 func sharedPolicy(scope string) *policy.Policy {
 	in := func(device, group, scope string) policy.Interface {
-		return policy.Interface{Device: device, Groups: []string{group}, Timeouts: policy.DefaultTimeouts, Scope: scope}
+		return policy.Interface{Device: device, Groups: []string{group}, Timeouts: policy.DefaultTimeouts,
+			Scope: scope}
 	}
 	anyone := policy.Peer{CIDR: netip.MustParsePrefix("0.0.0.0/0")}
 	return &policy.Policy{
 		Groups: []policy.Group{
-			{Name: "entrance", Ingress: []policy.Rule{tcpRule(443, "0.0.0.0/0"), {Protocol: policy.UDP, From: 53, To: 53, Peer: anyone}, {Protocol: 47, From: -1, To: -1, Peer: anyone}}},
+			{Name: "entrance", Ingress: []policy.Rule{
+				tcpRule(443, "0.0.0.0/0"), {Protocol: policy.UDP, From: 53, To: 53, Peer: anyone},
+				{Protocol: 47, From: -1, To: -1, Peer: anyone}}},
 			{Name: "exit", Egress: []policy.Rule{tcpRule(80, "0.0.0.0/0")}},
 			{Name: "closed"},
 		},
-		Interfaces: []policy.Interface{in("eth0", "entrance", scope), in("eth1", "exit", scope), in("eth2", "closed", "")},
-		Settings:   policy.DefaultSettings,
+		Interfaces: []policy.Interface{
+			in("eth0", "entrance", scope), in("eth1", "exit", scope), in("eth2", "closed", "")},
+		Settings: policy.DefaultSettings,
 	}
 }
 
-var sharedLinks = []member.Link{{Name: "eth0", Index: 2}, {Name: "eth1", Index: 3}, {Name: "eth2", Index: 4}}
+var sharedLinks = []member.Link{
+	{Name: "eth0", Index: 2}, {Name: "eth1", Index: 3}, {Name: "eth2", Index: 4}}
 
 func newSharedBench(t *testing.T) *bench {
 	t.Helper()
@@ -59,7 +64,8 @@ func TestSharedScope(t *testing.T) {
 	if rs.Device("eth1").Scope != shared || rs.Device("eth2").Scope == shared {
 		t.Error("the scope is not that of eth0 and eth1 alone")
 	}
-	if rs.SharedOf(shared) != "uplinks" || rs.DeviceOf(shared) != "" || rs.DeviceOf(rs.Device("eth2").Scope) != "eth2" || rs.SharedOf(rs.Device("eth2").Scope) != "" {
+	if rs.SharedOf(shared) != "uplinks" || rs.DeviceOf(shared) != "" ||
+		rs.DeviceOf(rs.Device("eth2").Scope) != "eth2" || rs.SharedOf(rs.Device("eth2").Scope) != "" {
 		t.Error("the scopes go by other names")
 	}
 }
@@ -79,7 +85,8 @@ func TestSharedScopeIsCrossedTwice(t *testing.T) {
 		}
 	}
 	// The other way round the second device's rule is of no use to the first.
-	expect(t, "out and not in", b.cross(HookForward, 2, 3, tcp4(client, beyond, 40000, 80, 1, 0, conntrack.SYN)), ReasonNoRule)
+	expect(t, "out and not in", b.cross(HookForward, 2, 3,
+		tcp4(client, beyond, 40000, 80, 1, 0, conntrack.SYN)), ReasonNoRule)
 
 	selfish := udp4(client, client, 53, 53)
 	for range 2 {
@@ -90,7 +97,8 @@ func TestSharedScopeIsCrossedTwice(t *testing.T) {
 	for range 2 {
 		expect(t, "from an address to itself", b.cross(HookForward, 2, 3, tunnelled), ReasonNoRule)
 	}
-	expect(t, "from an end to itself, in through the entrance alone", b.cross(HookForward, 2, 9, selfish), ReasonUnknownLink)
+	expect(t, "from an end to itself, in through the entrance alone",
+		b.cross(HookForward, 2, 9, selfish), ReasonUnknownLink)
 	if n := b.Flows().Len(); n != 1 {
 		t.Errorf("%d flows, want the one that came in", n)
 	}
@@ -105,8 +113,11 @@ func TestSharedScopeIsTracked(t *testing.T) {
 	p.Settings.Tracking = policy.TrackingAWS
 	p.Groups[0].Egress = policy.DefaultEgress()
 	b.Publish(b.compiler.Compile(p, nil).WithLinks(sharedLinks))
-	expect(t, "in", b.cross(HookInput, 2, 0, tcp4(client, us, 40000, 443, 1, 0, conntrack.SYN)), ReasonRule)
-	expect(t, "out through the other device", b.cross(HookOutput, 0, 3, tcp4(us, client, 443, 40000, 9, 2, conntrack.SYN|conntrack.ACK)), ReasonFlow)
+	expect(t, "in", b.cross(HookInput, 2, 0, tcp4(client, us, 40000, 443, 1, 0, conntrack.SYN)),
+		ReasonRule)
+	expect(t, "out through the other device",
+		b.cross(HookOutput, 0, 3, tcp4(us, client, 443, 40000, 9, 2, conntrack.SYN|conntrack.ACK)),
+		ReasonFlow)
 	b.Flows().Range(b.now, func(f conntrack.FlowInfo) bool {
 		if got := b.Ruleset().Review().Tracking(&f); got.Untracked || got.Clause != ClauseScope {
 			t.Errorf("tracking %+v", got)
@@ -115,7 +126,8 @@ func TestSharedScopeIsTracked(t *testing.T) {
 	})
 	p.Interfaces[0].Scope, p.Interfaces[1].Scope = "", ""
 	b.Publish(b.compiler.Compile(p, nil).WithLinks(sharedLinks))
-	expect(t, "in without a scope", b.cross(HookInput, 2, 0, tcp4(client, us, 40000, 443, 1, 0, conntrack.SYN)), ReasonUntracked)
+	expect(t, "in without a scope",
+		b.cross(HookInput, 2, 0, tcp4(client, us, 40000, 443, 1, 0, conntrack.SYN)), ReasonUntracked)
 }
 
 // TestScopeChanges: a device that joins a scope, or leaves it, begins without flows.
@@ -139,13 +151,16 @@ func TestScopeChanges(t *testing.T) {
 	if s := standings(); s[StandingCut] != 1 {
 		t.Errorf("standings %v, want one that is cut", s)
 	}
-	expect(t, "in again", b.cross(HookInput, 2, 0, tcp4(client, us, 40001, 443, 1, 0, conntrack.SYN)), ReasonRule)
+	expect(t, "in again", b.cross(HookInput, 2, 0, tcp4(client, us, 40001, 443, 1, 0, conntrack.SYN)),
+		ReasonRule)
 	// eth0's rule permits it, though eth1's do not.
 	if s := standings(); s[StandingPermitted] != 1 || s[StandingCut] != 1 {
 		t.Errorf("standings %v, want one permitted and one cut", s)
 	}
 	apply("other")
-	expect(t, "the answer under another scope", b.cross(HookOutput, 0, 3, tcp4(us, client, 443, 40001, 9, 2, conntrack.SYN|conntrack.ACK)), ReasonNotAFlow)
+	expect(t, "the answer under another scope",
+		b.cross(HookOutput, 0, 3, tcp4(us, client, 443, 40001, 9, 2, conntrack.SYN|conntrack.ACK)),
+		ReasonNotAFlow)
 	if s := standings(); s[StandingCut] != 2 {
 		t.Errorf("standings %v, want two that are cut", s)
 	}
@@ -174,9 +189,12 @@ func TestRetime(t *testing.T) {
 	}
 	timers(time.Hour, 30*time.Second, "")
 	open := func(port uint16) {
-		expect(t, "SYN", b.cross(HookInput, 2, 0, tcp4(client, us, port, 443, 1, 0, conntrack.SYN)), ReasonRule)
-		expect(t, "SYN-ACK", b.cross(HookOutput, 0, 2, tcp4(us, client, 443, port, 9, 2, conntrack.SYN|conntrack.ACK)), ReasonFlow)
-		expect(t, "ACK", b.cross(HookInput, 2, 0, tcp4(client, us, port, 443, 2, 10, conntrack.ACK)), ReasonFlow)
+		expect(t, "SYN", b.cross(HookInput, 2, 0, tcp4(client, us, port, 443, 1, 0, conntrack.SYN)),
+			ReasonRule)
+		expect(t, "SYN-ACK", b.cross(HookOutput, 0, 2,
+			tcp4(us, client, 443, port, 9, 2, conntrack.SYN|conntrack.ACK)), ReasonFlow)
+		expect(t, "ACK", b.cross(HookInput, 2, 0, tcp4(client, us, port, 443, 2, 10, conntrack.ACK)),
+			ReasonFlow)
 	}
 	data := func(port uint16) Verdict {
 		return b.cross(HookOutput, 0, 2, tcp4(us, client, 443, port, 10, 2, conntrack.ACK))
@@ -221,7 +239,8 @@ func TestExceeded(t *testing.T) {
 	parity.Proves(t, "T31")
 	p := sharedPolicy("")
 	b := newBench(t, p)
-	b.Engine = NewEngine(Config{MaxFlows: 1, Clock: func() conntrack.Time { return b.now }}, b.compiler.Compile(p, nil).WithLinks(sharedLinks))
+	b.Engine = NewEngine(Config{MaxFlows: 1, Clock: func() conntrack.Time { return b.now }},
+		b.compiler.Compile(p, nil).WithLinks(sharedLinks))
 	b.Worker = b.NewWorker()
 	exceeded := func() (n [3]uint64) {
 		for i, a := range b.Ruleset().Attachments() {
@@ -229,14 +248,20 @@ func TestExceeded(t *testing.T) {
 		}
 		return n
 	}
-	expect(t, "the only place", b.cross(HookInput, 2, 0, tcp4(client, us, 1, 443, 1, 0, conntrack.SYN)), ReasonRule)
-	expect(t, "its answer", b.cross(HookOutput, 0, 2, tcp4(us, client, 443, 1, 9, 2, conntrack.SYN|conntrack.ACK)), ReasonFlow)
-	expect(t, "established", b.cross(HookInput, 2, 0, tcp4(client, us, 1, 443, 2, 10, conntrack.ACK)), ReasonFlow)
+	expect(t, "the only place", b.cross(HookInput, 2, 0,
+		tcp4(client, us, 1, 443, 1, 0, conntrack.SYN)), ReasonRule)
+	expect(t, "its answer", b.cross(HookOutput, 0, 2,
+		tcp4(us, client, 443, 1, 9, 2, conntrack.SYN|conntrack.ACK)), ReasonFlow)
+	expect(t, "established", b.cross(HookInput, 2, 0, tcp4(client, us, 1, 443, 2, 10, conntrack.ACK)),
+		ReasonFlow)
 	for i := range 3 {
-		expect(t, "no room", b.cross(HookInput, 2, 0, tcp4(client, us, uint16(2+i), 443, 1, 0, conntrack.SYN)), ReasonTableFull)
+		expect(t, "no room", b.cross(HookInput, 2, 0,
+			tcp4(client, us, uint16(2+i), 443, 1, 0, conntrack.SYN)), ReasonTableFull)
 	}
-	expect(t, "no room", b.cross(HookOutput, 0, 3, tcp4(us, client, 2, 80, 1, 0, conntrack.SYN)), ReasonTableFull)
-	expect(t, "no rule", b.cross(HookInput, 4, 0, tcp4(client, us, 2, 443, 1, 0, conntrack.SYN)), ReasonNoRule)
+	expect(t, "no room", b.cross(HookOutput, 0, 3, tcp4(us, client, 2, 80, 1, 0, conntrack.SYN)),
+		ReasonTableFull)
+	expect(t, "no rule", b.cross(HookInput, 4, 0, tcp4(client, us, 2, 443, 1, 0, conntrack.SYN)),
+		ReasonNoRule)
 	if got, want := exceeded(), [3]uint64{3, 1, 0}; got != want {
 		t.Errorf("exceeded %v, want %v", got, want)
 	}

@@ -1,6 +1,9 @@
 package filter
 
-import "sgfw/conntrack"
+import (
+	"sgfw/conntrack"
+	"sgfw/filter/match"
+)
 
 // Standing is what the rules alone make of a live flow.
 type Standing uint8
@@ -65,7 +68,8 @@ func (r *Review) judge(at []*Attachment, f *conntrack.FlowInfo) (held, permitted
 			continue
 		}
 		held = true
-		if a.matchers[f.Opener][family(f.Tuple.Remote)].match(f.Tuple.Remote, opening(f)) != NoRule {
+		if a.matchers[f.Opener][family(f.Tuple.Remote)].Match(keyOf(f.Tuple.Remote),
+			opening(f)) != match.NoRule {
 			return true, true
 		}
 	}
@@ -109,7 +113,7 @@ func (r *Review) attachments(f *conntrack.FlowInfo) []*Attachment {
 // opening is the selector of a flow's first packet. The port of the side that
 // was asked is its destination port or, for a query, has the type in its upper
 // byte as selectors do.
-func opening(f *conntrack.FlowInfo) selector {
+func opening(f *conntrack.FlowInfo) match.Selector {
 	asked := f.Tuple.LocalPort
 	if f.Opener == conntrack.Egress {
 		asked = f.Tuple.RemotePort
@@ -117,5 +121,5 @@ func opening(f *conntrack.FlowInfo) selector {
 	if f.Class == conntrack.ClassQuery {
 		asked &= 0xff00
 	}
-	return selector(f.Tuple.Proto())<<16 | selector(asked)
+	return match.Selector(f.Tuple.Proto())<<16 | match.Selector(asked)
 }

@@ -25,7 +25,8 @@ func (b *bench) revoke(s Standing) (n int) {
 // TestRevokedFlowIsCut: a flow whose rule is gone is cut with its next packet in
 // both directions, though egress rules would permit its segments mid-stream (T22).
 func TestRevokedFlowIsCut(t *testing.T) {
-	everywhere := policy.Rule{Protocol: policy.AllProtocols, From: -1, To: -1, Peer: policy.Peer{CIDR: netip.MustParsePrefix("0.0.0.0/0")}}
+	everywhere := policy.Rule{Protocol: policy.AllProtocols, From: -1, To: -1,
+		Peer: policy.Peer{CIDR: netip.MustParsePrefix("0.0.0.0/0")}}
 	with := func(ingress ...policy.Rule) *policy.Policy {
 		p := onePolicy(ingress...)
 		p.Groups[0].Egress = []policy.Rule{everywhere}
@@ -45,27 +46,33 @@ func TestRevokedFlowIsCut(t *testing.T) {
 	}
 	for range 2 {
 		expect(t, "in", b.in(tcp4(client, us, 40000, 443, 2, 10, conntrack.ACK)), ReasonRevoked)
-		expect(t, "out, which a rule permits", b.out(tcp4(us, client, 443, 40000, 10, 2, conntrack.ACK)), ReasonRevoked)
+		expect(t, "out, which a rule permits", b.out(tcp4(us, client, 443, 40000, 10, 2, conntrack.ACK)),
+			ReasonRevoked)
 	}
-	expect(t, "an error about it", b.in(icmp4(other, us, 3, 1, 0, tcp4(us, client, 443, 40000, 10, 2, conntrack.ACK))), ReasonNoRule)
+	expect(t, "an error about it",
+		b.in(icmp4(other, us, 3, 1, 0, tcp4(us, client, 443, 40000, 10, 2, conntrack.ACK))), ReasonNoRule)
 	expect(t, "a new SYN", b.in(tcp4(client, us, 40000, 443, 1, 0, conntrack.SYN)), ReasonNoRule)
 	expect(t, "the other flow in", b.in(tcp4(client, us, 40000, 22, 2, 10, conntrack.ACK)), ReasonFlow)
-	expect(t, "the other flow out", b.out(tcp4(us, client, 22, 40000, 10, 2, conntrack.ACK)), ReasonFlow)
+	expect(t, "the other flow out", b.out(tcp4(us, client, 22, 40000, 10, 2, conntrack.ACK)),
+		ReasonFlow)
 
 	// Rules that permit the flow do not bring it back; a new connection they do.
 	if n := b.revoke(StandingPermitted); n != 1 {
 		t.Fatalf("revoked %d flows, want 1", n)
 	}
-	expect(t, "mid-stream, which a rule permits", b.in(tcp4(client, us, 40000, 22, 2, 10, conntrack.ACK)), ReasonRevoked)
+	expect(t, "mid-stream, which a rule permits",
+		b.in(tcp4(client, us, 40000, 22, 2, 10, conntrack.ACK)), ReasonRevoked)
 	expect(t, "a new SYN", b.in(tcp4(client, us, 40000, 22, 7000, 0, conntrack.SYN)), ReasonRule)
-	expect(t, "its answer", b.out(tcp4(us, client, 22, 40000, 9, 7001, conntrack.SYN|conntrack.ACK)), ReasonFlow)
+	expect(t, "its answer", b.out(tcp4(us, client, 22, 40000, 9, 7001, conntrack.SYN|conntrack.ACK)),
+		ReasonFlow)
 	expect(t, "its data", b.in(tcp4(client, us, 40000, 22, 7001, 10, conntrack.ACK)), ReasonFlow)
 }
 
 // TestRevokedDatagrams: the answers of a revoked UDP flow do not pass, questions
 // are for the rules.
 func TestRevokedDatagrams(t *testing.T) {
-	dns := policy.Rule{Protocol: policy.UDP, From: 53, To: 53, Peer: policy.Peer{CIDR: netip.MustParsePrefix("0.0.0.0/0")}}
+	dns := policy.Rule{Protocol: policy.UDP, From: 53, To: 53,
+		Peer: policy.Peer{CIDR: netip.MustParsePrefix("0.0.0.0/0")}}
 	all := policy.Rule{Protocol: policy.AllProtocols, From: -1, To: -1, Peer: dns.Peer}
 	p := onePolicy(dns)
 	p.Groups[0].Egress = []policy.Rule{all}
@@ -79,18 +86,21 @@ func TestRevokedDatagrams(t *testing.T) {
 	expect(t, "its answer", b.out(udp4(us, client, 53, 5000)), ReasonFlow)
 	b.revoke(StandingPermitted)
 	b.wait(31 * time.Second)
-	expect(t, "a datagram when the flow would have ended", b.out(udp4(us, client, 53, 5000)), ReasonRule)
+	expect(t, "a datagram when the flow would have ended", b.out(udp4(us, client, 53, 5000)),
+		ReasonRule)
 }
 
 // TestStandingIsWhatJudgeSays compares, for random flows, the review with the
 // verdict on the packet that opened them.
 func TestStandingIsWhatJudgeSays(t *testing.T) {
-	icmp := policy.Rule{Protocol: policy.ICMP, From: 8, To: -1, Peer: policy.Peer{CIDR: netip.MustParsePrefix("198.51.100.0/24")}}
+	icmp := policy.Rule{Protocol: policy.ICMP, From: 8, To: -1,
+		Peer: policy.Peer{CIDR: netip.MustParsePrefix("198.51.100.0/24")}}
 	gre := policy.Rule{Protocol: 47, From: -1, To: -1, Peer: icmp.Peer}
 	udp := policy.Rule{Protocol: policy.UDP, From: 2, To: 3, Peer: icmp.Peer}
 	half := onePolicy(tcpRule(2, "0.0.0.0/0"), udp, icmp, gre)
 	half.Groups[0].Egress = []policy.Rule{tcpRule(3, "198.51.100.0/24"), gre}
-	all := policy.Rule{Protocol: policy.AllProtocols, From: -1, To: -1, Peer: policy.Peer{CIDR: netip.MustParsePrefix("0.0.0.0/0")}}
+	all := policy.Rule{Protocol: policy.AllProtocols, From: -1, To: -1,
+		Peer: policy.Peer{CIDR: netip.MustParsePrefix("0.0.0.0/0")}}
 	open := onePolicy(all)
 	open.Groups[0].Egress = []policy.Rule{all}
 
@@ -101,7 +111,8 @@ func TestStandingIsWhatJudgeSays(t *testing.T) {
 		q := Query{
 			Device: "eth0", Direction: conntrack.Direction(rnd.IntN(2)),
 			Protocol: []uint8{1, 6, 17, 47}[rnd.IntN(4)],
-			SrcPort:  uint16(rnd.IntN(4)), DstPort: uint16(rnd.IntN(5)), ICMPType: []uint8{8, 13}[rnd.IntN(2)], ICMPID: 3,
+			SrcPort:  uint16(rnd.IntN(4)), DstPort: uint16(rnd.IntN(5)),
+			ICMPType: []uint8{8, 13}[rnd.IntN(2)], ICMPID: 3,
 			Src: netip.AddrFrom4([][4]byte{client, other}[rnd.IntN(2)]), Dst: netip.AddrFrom4(us),
 		}
 		if q.Direction == conntrack.Egress {

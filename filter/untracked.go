@@ -2,6 +2,7 @@ package filter
 
 import (
 	"sgfw/conntrack"
+	"sgfw/filter/match"
 	"sgfw/filter/packet"
 )
 
@@ -23,13 +24,14 @@ type leaving struct {
 	commit  commit
 	outcome conntrack.Outcome
 	// rule is the wide one that permits a packet of the opener, if there is one.
-	rule RuleID
+	rule match.RuleNumber
 }
 
 // leaves reports whether a packet that a rule of its direction permits belongs to
 // a flow that is not tracked. opens is what [conntrack.Opens] says, and false for a
 // packet that goes on with a tracked flow.
-func (t *attachmentTemplate) leaves(p *packet.Packet, s *conntrack.PacketMeta, flow *conntrack.Flow, opens bool) (out leaving) {
+func (t *attachmentTemplate) leaves(p *packet.Packet, s *conntrack.PacketMeta, flow *conntrack.Flow,
+	opens bool) (out leaving) {
 	tcp := s.Class == conntrack.ClassTCP
 	if !tcp && s.Class != conntrack.ClassUDP || !p.Trackable() { // T4
 		return out
@@ -50,12 +52,12 @@ func (t *attachmentTemplate) leaves(p *packet.Packet, s *conntrack.PacketMeta, f
 		asked = p.SrcPort
 	}
 	opening, returning := t.wide.untracked(opener, f, p.Proto, asked)
-	left := opening != NoRule && returning != NoRule
+	left := opening != match.NoRule && returning != match.NoRule
 	if !left && flow == nil && !begins {
 		// Forgotten, or from before the daemon's time: what can be the answer of an
 		// untracked flow is one.
 		opening, returning = t.wide.untracked(d.Reverse(), f, p.Proto, p.SrcPort)
-		if left = opening != NoRule && returning != NoRule; left {
+		if left = opening != match.NoRule && returning != match.NoRule; left {
 			opener = d.Reverse()
 		}
 	}
@@ -89,8 +91,9 @@ func (t *attachmentTemplate) relates(f *conntrack.Flow) bool {
 		return f.State() != conntrack.StateRevoked
 	}
 	tuple := f.Tuple()
-	opening, returning := t.wide.untracked(f.Opener(), family(tuple.Remote), tuple.Proto(), askedPort(&tuple, f.Opener()))
-	return opening != NoRule && returning != NoRule
+	opening, returning := t.wide.untracked(f.Opener(), family(tuple.Remote), tuple.Proto(),
+		askedPort(&tuple, f.Opener()))
+	return opening != match.NoRule && returning != match.NoRule
 }
 
 // askedPort is the port of the side that did not open the flow.
@@ -127,8 +130,9 @@ const (
 )
 
 var clauseNames = [...]string{
-	ClauseNone: "", ClauseSetting: "setting", ClauseScope: "scope", ClauseProtocol: "protocol", ClauseOpening: "opening-rule",
-	ClauseReturn: "return-rule", ClauseEarlier: "earlier", ClauseBoth: "both-rules",
+	ClauseNone: "", ClauseSetting: "setting", ClauseScope: "scope", ClauseProtocol: "protocol",
+	ClauseOpening: "opening-rule",
+	ClauseReturn:  "return-rule", ClauseEarlier: "earlier", ClauseBoth: "both-rules",
 }
 
 // String returns the clause's stable word, "" for ClauseNone.
@@ -142,11 +146,12 @@ type Tracking struct {
 	// rule still permits that.
 	Clause Clause
 	// Opening and Return are the rules for everybody that there are, NoRule for none.
-	Opening, Return RuleID
+	Opening, Return match.RuleNumber
 }
 
 // tracking judges a flow that rules permitted in the direction opener.
-func (t *attachmentTemplate) tracking(opener conntrack.Direction, family int, proto uint8, asked uint16) (out Tracking) {
+func (t *attachmentTemplate) tracking(opener conntrack.Direction, family int, proto uint8,
+	asked uint16) (out Tracking) {
 	switch {
 	case t.iface.Scope != "":
 		out.Clause = ClauseScope
@@ -160,9 +165,9 @@ func (t *attachmentTemplate) tracking(opener conntrack.Direction, family int, pr
 	}
 	out.Opening, out.Return = t.wide.untracked(opener, family, proto, asked)
 	switch {
-	case out.Opening == NoRule:
+	case out.Opening == match.NoRule:
 		out.Clause = ClauseOpening
-	case out.Return == NoRule:
+	case out.Return == match.NoRule:
 		out.Clause = ClauseReturn
 	default:
 		out.Clause, out.Untracked = ClauseBoth, true

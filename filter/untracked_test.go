@@ -14,7 +14,8 @@ import (
 
 // ruleFor is a rule about ports to a CIDR; protocol -1 has no ports.
 func ruleFor(protocol policy.Protocol, from, to int, cidr string) policy.Rule {
-	return policy.Rule{Protocol: protocol, From: from, To: to, Peer: policy.Peer{CIDR: netip.MustParsePrefix(cidr)}}
+	return policy.Rule{Protocol: protocol, From: from, To: to,
+		Peer: policy.Peer{CIDR: netip.MustParsePrefix(cidr)}}
 }
 
 var (
@@ -37,7 +38,8 @@ func rules(list ...policy.Rule) []policy.Rule { return list }
 // naiveUntracked is T2 word for word: a rule of the opening direction permits the
 // flow with everybody as its peer, and so does one of the other direction on all
 // ports.
-func naiveUntracked(p *policy.Policy, groups []string, opener conntrack.Direction, v6 bool, proto uint8, asked uint16) bool {
+func naiveUntracked(p *policy.Policy, groups []string, opener conntrack.Direction, v6 bool,
+	proto uint8, asked uint16) bool {
 	if p.Settings.Tracking != policy.TrackingAWS || proto != 6 && proto != 17 {
 		return false
 	}
@@ -56,7 +58,8 @@ func naiveUntracked(p *policy.Policy, groups []string, opener conntrack.Directio
 					if name != g.Name || r.Peer.Kind != policy.PeerCIDR || r.Peer.CIDR.String() != everybody {
 						continue
 					}
-					if r.Protocol == policy.AllProtocols || r.Protocol == policy.Protocol(proto) && r.From <= lo && hi <= r.To {
+					if r.Protocol == policy.AllProtocols || r.Protocol == policy.Protocol(proto) && r.From <= lo &&
+						hi <= r.To {
 						return true
 					}
 				}
@@ -71,7 +74,8 @@ func naiveUntracked(p *policy.Policy, groups []string, opener conntrack.Directio
 func wideRule(rng *rand.Rand) policy.Rule {
 	r := randomRule(rng)
 	if rng.IntN(2) == 0 {
-		r.Peer = policy.Peer{CIDR: netip.MustParsePrefix([]string{"0.0.0.0/0", "::/0", "0.0.0.0/1", "128.0.0.0/1", "::/1"}[rng.IntN(5)])}
+		r.Peer = policy.Peer{CIDR: netip.MustParsePrefix(
+			[]string{"0.0.0.0/0", "::/0", "0.0.0.0/1", "128.0.0.0/1", "::/1"}[rng.IntN(5)])}
 	}
 	if r.Protocol.HasPorts() && rng.IntN(2) == 0 {
 		r.From, r.To = 0, 65535
@@ -92,7 +96,8 @@ func TestUntrackedAgainstNaive(t *testing.T) {
 	for seed := range uint64(300) {
 		rng := rand.New(rand.NewPCG(seed, 5))
 		p := randomPolicy(rng)
-		p.PrefixLists[0].Entries = append(p.PrefixLists[0].Entries, policy.PrefixEntry{CIDR: netip.MustParsePrefix("0.0.0.0/0")})
+		p.PrefixLists[0].Entries = append(p.PrefixLists[0].Entries,
+			policy.PrefixEntry{CIDR: netip.MustParsePrefix("0.0.0.0/0")})
 		for i := range p.Groups {
 			g := &p.Groups[i]
 			for _, list := range []*[]policy.Rule{&g.Ingress, &g.Egress} {
@@ -113,10 +118,12 @@ func TestUntrackedAgainstNaive(t *testing.T) {
 			v6 := !q.Src.Is4()
 			opens := naiveUntracked(p, groups, q.Direction, v6, q.Protocol, q.DstPort)
 			// Without a flow a datagram may as well be an answer.
-			answers := q.Protocol == 17 && naiveUntracked(p, groups, q.Direction.Reverse(), v6, q.Protocol, q.SrcPort)
+			answers := q.Protocol == 17 &&
+				naiveUntracked(p, groups, q.Direction.Reverse(), v6, q.Protocol, q.SrcPort)
 			want := x.Verdict.Accept() && x.Verdict.Reason != ReasonFailsafe && (opens || answers)
 			if got := x.Verdict.Reason == ReasonUntracked; got != want || x.Tracking.Untracked != want {
-				t.Fatalf("seed %d: %+v: %s (%+v), untracked by T2: %t", seed, q, x.Verdict.Reason, x.Tracking, want)
+				t.Fatalf("seed %d: %+v: %s (%+v), untracked by T2: %t", seed, q, x.Verdict.Reason, x.Tracking,
+					want)
 			}
 			if !x.Verdict.Accept() {
 				continue
@@ -139,7 +146,8 @@ func TestUntrackedAgainstNaive(t *testing.T) {
 			}
 		}
 	}
-	for _, c := range []Clause{ClauseSetting, ClauseProtocol, ClauseOpening, ClauseReturn, ClauseBoth} {
+	for _, c := range []Clause{ClauseSetting, ClauseProtocol, ClauseOpening, ClauseReturn,
+		ClauseBoth} {
 		if seen[c.String()] < 20 {
 			t.Errorf("clause %s: %d packets", c, seen[c.String()])
 		}
@@ -153,9 +161,12 @@ func TestUntrackedTCP(t *testing.T) {
 	parity.Proves(t, "T6", "T15", "row 10")
 	b := newBench(t, awsPolicy(rules(web4), rules(all4)))
 	ack := func(seq, ack uint32) []byte { return tcp4(client, us, 40000, 80, seq, ack, conntrack.ACK) }
-	answer := func(seq, ack uint32) []byte { return tcp4(us, client, 80, 40000, seq, ack, conntrack.ACK) }
+	answer := func(seq, ack uint32) []byte {
+		return tcp4(us, client, 80, 40000, seq, ack, conntrack.ACK)
+	}
 	expect(t, "SYN", b.in(tcp4(client, us, 40000, 80, 1, 0, conntrack.SYN)), ReasonUntracked)
-	expect(t, "SYN-ACK", b.out(tcp4(us, client, 80, 40000, 9, 2, conntrack.SYN|conntrack.ACK)), ReasonUntracked)
+	expect(t, "SYN-ACK", b.out(tcp4(us, client, 80, 40000, 9, 2, conntrack.SYN|conntrack.ACK)),
+		ReasonUntracked)
 	expect(t, "ACK", b.in(ack(2, 10)), ReasonUntracked)
 	expect(t, "data", b.out(answer(10, 2)), ReasonUntracked)
 	if st := b.Flows().Stats(); st.Flows != 0 || st.Untracked != 1 {
@@ -173,7 +184,8 @@ func TestUntrackedTCP(t *testing.T) {
 	}
 	// A connection that the server begins is another one, and tracked (T2b).
 	expect(t, "own SYN", b.out(tcp4(us, client, 80, 40000, 500, 0, conntrack.SYN)), ReasonRule)
-	expect(t, "its answer", b.in(tcp4(client, us, 40000, 80, 900, 501, conntrack.SYN|conntrack.ACK)), ReasonFlow)
+	expect(t, "its answer", b.in(tcp4(client, us, 40000, 80, 900, 501, conntrack.SYN|conntrack.ACK)),
+		ReasonFlow)
 }
 
 // TestUntrackedOutlivesShortTimers: a connection that was cut is remembered from
@@ -186,7 +198,8 @@ func TestUntrackedOutlivesShortTimers(t *testing.T) {
 		p.Interfaces[0].Timeouts.TCPEstablished = time.Minute
 		return p
 	}
-	for what, first := range map[string]*policy.Policy{"short from the beginning": quick(web4), "shortened": awsPolicy(rules(web4), rules(all4))} {
+	for what, first := range map[string]*policy.Policy{
+		"short from the beginning": quick(web4), "shortened": awsPolicy(rules(web4), rules(all4))} {
 		b := newBench(t, first)
 		b.in(tcp4(client, us, 40000, 80, 1, 0, conntrack.SYN))
 		b.out(tcp4(us, client, 80, 40000, 9, 2, conntrack.SYN|conntrack.ACK))
@@ -195,8 +208,10 @@ func TestUntrackedOutlivesShortTimers(t *testing.T) {
 		b.Retime()
 		for range 10 {
 			b.wait(2 * time.Minute)
-			expect(t, what+": out, a rule", b.out(tcp4(us, client, 80, 40000, 10, 2, conntrack.ACK)), ReasonUntracked)
-			expect(t, what+": in, no rule", b.in(tcp4(client, us, 40000, 80, 2, 10, conntrack.ACK)), ReasonNotAFlow)
+			expect(t, what+": out, a rule", b.out(tcp4(us, client, 80, 40000, 10, 2, conntrack.ACK)),
+				ReasonUntracked)
+			expect(t, what+": in, no rule", b.in(tcp4(client, us, 40000, 80, 2, 10, conntrack.ACK)),
+				ReasonNotAFlow)
 		}
 	}
 }
@@ -215,7 +230,8 @@ func TestUntrackedUDP(t *testing.T) {
 		b.wait(20 * time.Second)
 	}
 	b.wait(200 * time.Second)
-	expect(t, "much later, the first packet of another flow", b.out(udp4(us, client, 53, 5000)), ReasonRule)
+	expect(t, "much later, the first packet of another flow", b.out(udp4(us, client, 53, 5000)),
+		ReasonRule)
 	expect(t, "its answer", b.in(udp4(client, us, 5000, 53)), ReasonFlow)
 }
 
@@ -227,7 +243,8 @@ func TestUntrackedBecomesTracked(t *testing.T) {
 	wide, narrow := awsPolicy(rules(web4, dns4), rules(all4)), awsPolicy(rules(web4, dns4), nil)
 	always := awsPolicy(rules(web4, dns4), nil)
 	always.Settings.Tracking = policy.TrackingAlways
-	for what, next := range map[string]*policy.Policy{"the return rule removed": narrow, "tracking: always": always} {
+	for what, next := range map[string]*policy.Policy{
+		"the return rule removed": narrow, "tracking: always": always} {
 		b := newBench(t, wide)
 		expect(t, "SYN", b.in(tcp4(client, us, 40000, 80, 1, 0, conntrack.SYN)), ReasonUntracked)
 		b.out(tcp4(us, client, 80, 40000, 9, 2, conntrack.SYN|conntrack.ACK))
@@ -235,14 +252,17 @@ func TestUntrackedBecomesTracked(t *testing.T) {
 		expect(t, "question", b.in(udp4(client, us, 5000, 53)), ReasonUntracked)
 		b.apply(next)
 		// Before the opener has spoken its flow has no way back.
-		expect(t, what+": TCP, the other half first", b.out(tcp4(us, client, 80, 40000, 10, 2, conntrack.ACK)), ReasonNotAFlow)
+		expect(t, what+": TCP, the other half first",
+			b.out(tcp4(us, client, 80, 40000, 10, 2, conntrack.ACK)), ReasonNotAFlow)
 		expect(t, what+": UDP, the other half first", b.out(udp4(us, client, 53, 5000)), ReasonNoRule)
 		expect(t, what+": TCP", b.in(tcp4(client, us, 40000, 80, 2, 10, conntrack.ACK)), ReasonRule)
 		expect(t, what+": UDP", b.in(udp4(client, us, 5000, 53)), ReasonRule)
 		for range 2 {
-			expect(t, what+": TCP, the other half", b.out(tcp4(us, client, 80, 40000, 10, 2, conntrack.ACK)), ReasonFlow)
+			expect(t, what+": TCP, the other half", b.out(tcp4(us, client, 80, 40000, 10, 2, conntrack.ACK)),
+				ReasonFlow)
 			expect(t, what+": UDP, the other half", b.out(udp4(us, client, 53, 5000)), ReasonFlow)
-			expect(t, what+": TCP goes on", b.in(tcp4(client, us, 40000, 80, 2, 10, conntrack.ACK)), ReasonFlow)
+			expect(t, what+": TCP goes on", b.in(tcp4(client, us, 40000, 80, 2, 10, conntrack.ACK)),
+				ReasonFlow)
 			expect(t, what+": UDP goes on", b.in(udp4(client, us, 5000, 53)), ReasonFlow)
 			b.apply(wide)
 		}
@@ -250,7 +270,8 @@ func TestUntrackedBecomesTracked(t *testing.T) {
 			t.Errorf("%s: flows %+v", what, st)
 		}
 		b.apply(awsPolicy(nil, nil))
-		expect(t, what+": TCP without rules", b.in(tcp4(client, us, 40000, 80, 2, 10, conntrack.ACK)), ReasonFlow)
+		expect(t, what+": TCP without rules", b.in(tcp4(client, us, 40000, 80, 2, 10, conntrack.ACK)),
+			ReasonFlow)
 	}
 }
 
@@ -260,15 +281,18 @@ func TestUntrackedNeedsNoRoom(t *testing.T) {
 	parity.Proves(t, "T32")
 	p := awsPolicy(rules(web4, tcpRule(22, "198.51.100.0/24")), rules(all4))
 	b := newBench(t, p)
-	b.Engine = NewEngine(Config{MaxFlows: 1, Clock: func() conntrack.Time { return b.now }}, b.compiler.Compile(p, nil).WithLinks(testLinks))
+	b.Engine = NewEngine(Config{MaxFlows: 1, Clock: func() conntrack.Time { return b.now }},
+		b.compiler.Compile(p, nil).WithLinks(testLinks))
 	b.Worker = b.NewWorker()
 	expect(t, "SYN", b.in(tcp4(client, us, 40000, 22, 1, 0, conntrack.SYN)), ReasonRule)
 	b.out(tcp4(us, client, 22, 40000, 9, 2, conntrack.SYN|conntrack.ACK))
 	b.in(tcp4(client, us, 40000, 22, 2, 10, conntrack.ACK))
-	expect(t, "another tracked one", b.in(tcp4(client, us, 40001, 22, 1, 0, conntrack.SYN)), ReasonTableFull)
+	expect(t, "another tracked one", b.in(tcp4(client, us, 40001, 22, 1, 0, conntrack.SYN)),
+		ReasonTableFull)
 	for port := range uint16(3000) { // more than are remembered
 		expect(t, "SYN", b.in(tcp4(client, us, port+1024, 80, 1, 0, conntrack.SYN)), ReasonUntracked)
-		expect(t, "SYN-ACK", b.out(tcp4(us, client, 80, port+1024, 9, 2, conntrack.SYN|conntrack.ACK)), ReasonUntracked)
+		expect(t, "SYN-ACK", b.out(tcp4(us, client, 80, port+1024, 9, 2, conntrack.SYN|conntrack.ACK)),
+			ReasonUntracked)
 		expect(t, "ACK", b.in(tcp4(client, us, port+1024, 80, 2, 10, conntrack.ACK)), ReasonUntracked)
 	}
 	expect(t, "the tracked one", b.out(tcp4(us, client, 22, 40000, 10, 2, conntrack.ACK)), ReasonFlow)
@@ -277,7 +301,8 @@ func TestUntrackedNeedsNoRoom(t *testing.T) {
 		t.Errorf("flows %+v", st)
 	}
 	b.apply(awsPolicy(rules(web4), nil))
-	expect(t, "now to be tracked", b.in(tcp4(client, us, 4000, 80, 2, 10, conntrack.ACK)), ReasonTableFull)
+	expect(t, "now to be tracked", b.in(tcp4(client, us, 4000, 80, 2, 10, conntrack.ACK)),
+		ReasonTableFull)
 }
 
 // TestErrorsAboutUntrackedFlows: an ICMP error about one passes as long as rules
@@ -311,7 +336,8 @@ func TestUntrackedStanding(t *testing.T) {
 	judged := func() string {
 		review, out := b.Ruleset().Review(), [3]string{}
 		b.Flows().Range(b.now, func(f conntrack.FlowInfo) bool {
-			text := fmt.Sprint(review.Standing(&f), " ", review.Tracking(&f).Clause, " ", review.Tracking(&f).Untracked)
+			text := fmt.Sprint(review.Standing(&f), " ", review.Tracking(&f).Clause, " ",
+				review.Tracking(&f).Untracked)
 			out[map[uint16]int{80: 0, 22: 1}[f.Tuple.LocalPort]] = text
 			return true
 		})
@@ -321,10 +347,14 @@ func TestUntrackedStanding(t *testing.T) {
 		policy *policy.Policy
 		want   string
 	}{
-		{awsPolicy(rules(web4, tcpRule(22, "198.51.100.7/32")), rules(all4)), fmt.Sprintf("%d both-rules true, %d opening-rule false", StandingPermitted, StandingPermitted)},
-		{awsPolicy(rules(web4, tcpRule(22, "0.0.0.0/0")), rules(all4)), fmt.Sprintf("%d both-rules true, %d earlier false", StandingPermitted, StandingPermitted)},
-		{awsPolicy(rules(web4), nil), fmt.Sprintf("%d return-rule true, %d opening-rule false", StandingPermitted, StandingOrphan)},
-		{awsPolicy(nil, rules(all4)), fmt.Sprintf("%d opening-rule true, %d opening-rule false", StandingCut, StandingOrphan)},
+		{awsPolicy(rules(web4, tcpRule(22, "198.51.100.7/32")), rules(all4)),
+			fmt.Sprintf("%d both-rules true, %d opening-rule false", StandingPermitted, StandingPermitted)},
+		{awsPolicy(rules(web4, tcpRule(22, "0.0.0.0/0")), rules(all4)),
+			fmt.Sprintf("%d both-rules true, %d earlier false", StandingPermitted, StandingPermitted)},
+		{awsPolicy(rules(web4), nil), fmt.Sprintf("%d return-rule true, %d opening-rule false",
+			StandingPermitted, StandingOrphan)},
+		{awsPolicy(nil, rules(all4)), fmt.Sprintf("%d opening-rule true, %d opening-rule false",
+			StandingCut, StandingOrphan)},
 		{onePolicy(), fmt.Sprintf("%d setting true, %d setting false", StandingCut, StandingOrphan)},
 	} {
 		b.apply(tc.policy)
@@ -357,17 +387,21 @@ func TestUntrackedForwarded(t *testing.T) {
 	server := [4]byte{10, 0, 0, 80}
 	forward := func(raw []byte) Verdict { return b.cross(HookForward, 2, 3, raw) }
 	back := func(raw []byte) Verdict { return b.cross(HookForward, 3, 2, raw) }
-	expect(t, "SYN", forward(tcp4(client, server, 40000, 80, 1, 0, conntrack.SYN)), ReasonRule) // at eth1
-	expect(t, "SYN-ACK", back(tcp4(server, client, 80, 40000, 9, 2, conntrack.SYN|conntrack.ACK)), ReasonUntracked)
+	// at eth1
+	expect(t, "SYN", forward(tcp4(client, server, 40000, 80, 1, 0, conntrack.SYN)), ReasonRule)
+	expect(t, "SYN-ACK", back(tcp4(server, client, 80, 40000, 9, 2, conntrack.SYN|conntrack.ACK)),
+		ReasonUntracked)
 	expect(t, "ACK", forward(tcp4(client, server, 40000, 80, 2, 10, conntrack.ACK)), ReasonFlow)
 	if st := b.Flows().Stats(); st.Flows != 1 || st.Untracked != 1 {
 		t.Errorf("flows %+v, want one of each kind", st)
 	}
 	cut := awsPolicy(nil, rules(all4))
-	cut.Groups, cut.Interfaces = append(cut.Groups, p.Groups[1]), append(cut.Interfaces, p.Interfaces[1])
+	cut.Groups, cut.Interfaces = append(cut.Groups, p.Groups[1]),
+		append(cut.Interfaces, p.Interfaces[1])
 	b.apply(cut)
 	expect(t, "answer", back(tcp4(server, client, 80, 40000, 10, 2, conntrack.ACK)), ReasonUntracked)
-	expect(t, "cut where it enters", forward(tcp4(client, server, 40000, 80, 2, 10, conntrack.ACK)), ReasonNotAFlow)
+	expect(t, "cut where it enters", forward(tcp4(client, server, 40000, 80, 2, 10, conntrack.ACK)),
+		ReasonNotAFlow)
 }
 
 // TestUntrackedGuest: the flows of a guest are untracked by the rules of the guest,
@@ -376,19 +410,24 @@ func TestUntrackedGuest(t *testing.T) {
 	guest := func(ingress, egress []policy.Rule) *policy.Policy {
 		p := awsPolicy(ingress, egress)
 		in := &p.Interfaces[0]
-		in.Mode, in.Addresses, in.SourceDestCheck = policy.ModeGuest, []netip.Addr{netip.AddrFrom4(us)}, true
+		in.Mode, in.Addresses, in.SourceDestCheck = policy.ModeGuest, []netip.Addr{netip.AddrFrom4(us)},
+			true
 		return p
 	}
 	b := newBench(t, guest(rules(web4), rules(all4)))
 	// What goes out through the device is the guest's ingress.
 	expect(t, "SYN", b.out(tcp4(client, us, 40000, 80, 1, 0, conntrack.SYN)), ReasonUntracked)
-	expect(t, "SYN-ACK", b.in(tcp4(us, client, 80, 40000, 9, 2, conntrack.SYN|conntrack.ACK)), ReasonUntracked)
-	expect(t, "SYN-ACK in the name of another", b.in(tcp4(other, client, 80, 40000, 9, 2, conntrack.SYN|conntrack.ACK)), ReasonSourceDestCheck)
+	expect(t, "SYN-ACK", b.in(tcp4(us, client, 80, 40000, 9, 2, conntrack.SYN|conntrack.ACK)),
+		ReasonUntracked)
+	expect(t, "SYN-ACK in the name of another",
+		b.in(tcp4(other, client, 80, 40000, 9, 2, conntrack.SYN|conntrack.ACK)), ReasonSourceDestCheck)
 	expect(t, "own SYN", b.in(tcp4(us, client, 5000, 443, 1, 0, conntrack.SYN)), ReasonRule)
 	b.apply(guest(nil, rules(all4)))
 	expect(t, "cut", b.out(tcp4(client, us, 40000, 80, 2, 10, conntrack.ACK)), ReasonNotAFlow)
-	expect(t, "the guest goes on", b.in(tcp4(us, client, 80, 40000, 10, 2, conntrack.ACK)), ReasonUntracked)
-	expect(t, "and is not answered", b.out(tcp4(client, us, 40000, 80, 2, 10, conntrack.ACK)), ReasonNotAFlow)
+	expect(t, "the guest goes on", b.in(tcp4(us, client, 80, 40000, 10, 2, conntrack.ACK)),
+		ReasonUntracked)
+	expect(t, "and is not answered", b.out(tcp4(client, us, 40000, 80, 2, 10, conntrack.ACK)),
+		ReasonNotAFlow)
 }
 
 // twinFlow is a flow of twinTracker.
@@ -404,7 +443,8 @@ type twinTracker struct {
 	flows  map[uint16]*twinFlow // by the remote port: the test has one service
 }
 
-func (w *twinTracker) decide(d conntrack.Direction, proto uint8, remote uint16, flags conntrack.TCPFlags) Reason {
+func (w *twinTracker) decide(d conntrack.Direction, proto uint8, remote uint16,
+	flags conntrack.TCPFlags) Reason {
 	const local = 80
 	f := w.flows[remote]
 	if f != nil && f.tracked {
@@ -414,7 +454,8 @@ func (w *twinTracker) decide(d conntrack.Direction, proto uint8, remote uint16, 
 	if d == conntrack.Egress {
 		dst = remote
 	}
-	q := Query{Protocol: proto, Src: netip.AddrFrom4(client), Dst: netip.AddrFrom4(us), DstPort: dst, Direction: d}
+	q := Query{Protocol: proto, Src: netip.AddrFrom4(client), Dst: netip.AddrFrom4(us), DstPort: dst,
+		Direction: d}
 	if d == conntrack.Egress {
 		q.Src, q.Dst = q.Dst, q.Src
 	}
@@ -459,8 +500,10 @@ func TestUntrackedSequences(t *testing.T) {
 		rng := rand.New(rand.NewPCG(seed, 9))
 		pick := func(port int) (list []policy.Rule) {
 			for _, r := range []policy.Rule{
-				all4, all6, ruleFor(policy.TCP, port, port, "0.0.0.0/0"), ruleFor(policy.UDP, port, port, "0.0.0.0/0"),
-				ruleFor(policy.TCP, 0, 65535, "0.0.0.0/0"), ruleFor(policy.AllProtocols, -1, -1, "198.51.100.0/24"),
+				all4, all6, ruleFor(policy.TCP, port, port, "0.0.0.0/0"),
+				ruleFor(policy.UDP, port, port, "0.0.0.0/0"),
+				ruleFor(policy.TCP, 0, 65535, "0.0.0.0/0"),
+				ruleFor(policy.AllProtocols, -1, -1, "198.51.100.0/24"),
 			} {
 				if rng.IntN(4) == 0 {
 					list = append(list, r)
@@ -486,7 +529,8 @@ func TestUntrackedSequences(t *testing.T) {
 			}
 			d, remote := conntrack.Direction(rng.IntN(2)), 40000+uint16(rng.IntN(4))
 			proto := []uint8{6, 17}[rng.IntN(2)]
-			flags := []conntrack.TCPFlags{conntrack.SYN, conntrack.SYN | conntrack.ACK, conntrack.ACK, conntrack.ACK}[rng.IntN(4)]
+			flags := []conntrack.TCPFlags{
+				conntrack.SYN, conntrack.SYN | conntrack.ACK, conntrack.ACK, conntrack.ACK}[rng.IntN(4)]
 			if f := twins[6].flows[remote]; proto == 6 && flags == conntrack.SYN && f != nil && f.tracked {
 				continue // conntrack has its own tests of those
 			}
@@ -506,7 +550,8 @@ func TestUntrackedSequences(t *testing.T) {
 			got := send(raw).Reason
 			counts[got]++
 			if got != want {
-				t.Fatalf("seed %d step %d: %s protocol %d flags %d remote port %d: %s, want %s\n%+v", seed, step, d, proto, flags, remote, got, want, p.Groups[0])
+				t.Fatalf("seed %d step %d: %s protocol %d flags %d remote port %d: %s, want %s\n%+v", seed,
+					step, d, proto, flags, remote, got, want, p.Groups[0])
 			}
 		}
 	}

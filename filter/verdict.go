@@ -1,13 +1,9 @@
 package filter
 
-import "sgfw/conntrack"
-
-// RuleID names a rule across rulesets of one [Compiler]: a rule keeps its id
-// as long as its identity (R3) does. It indexes Ruleset.Rule.
-type RuleID uint32
-
-// NoRule is the RuleID of nothing.
-const NoRule RuleID = 0
+import (
+	"sgfw/conntrack"
+	"sgfw/filter/match"
+)
 
 // Verdict is what was decided about a packet, at the last interface that was
 // asked. It has no more fields of its own than the compiler keeps in registers,
@@ -19,7 +15,7 @@ type Verdict struct {
 	Direction conntrack.Direction
 	// Rule is what permitted the packet or, for ReasonFlow and ReasonRelated,
 	// the flow's first packet.
-	Rule RuleID
+	Rule match.RuleNumber
 	// Scope is the interface that decided, 0 before any did.
 	Scope conntrack.Scope
 }

@@ -151,7 +151,8 @@ type Watcher struct {
 // Watch starts to deliver the verdicts that sel selects into a buffer of size
 // records.
 func (e *Engine) Watch(size int, sel Selection) *Watcher {
-	w := &Watcher{engine: e, selection: sel, ready: make(chan struct{}, 1), buf: make([]Record, 0, size)}
+	w := &Watcher{engine: e, selection: sel, ready: make(chan struct{}, 1),
+		buf: make([]Record, 0, size)}
 	h := &e.watch
 	h.mu.Lock()
 	defer h.mu.Unlock()

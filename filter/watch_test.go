@@ -38,7 +38,8 @@ func TestWatch(t *testing.T) {
 	if len(got) != 2 || lost != 1 {
 		t.Fatalf("%d records and %d lost, want 2 and 1", len(got), lost)
 	}
-	if r := got[0]; r.Verdict.Reason != ReasonRule || r.Tuple.LocalPort != 80 || r.Tuple.Remote != conntrack.Addr4(client) ||
+	if r := got[0]; r.Verdict.Reason != ReasonRule || r.Tuple.LocalPort != 80 ||
+		r.Tuple.Remote != conntrack.Addr4(client) ||
 		r.Device != "eth0" || r.Index != 2 || r.Flags != conntrack.SYN || r.Length != 40 {
 		t.Errorf("first record %+v", r)
 	}
@@ -65,7 +66,8 @@ func TestWatchNobody(t *testing.T) {
 	defer w.Close()
 	b.in(tcp4(client, us, 40000, 80, 1, 0, conntrack.SYN))
 	b.Begin()
-	ev := Event{Frame: frame(tcp4(us, client, 80, 40000, 9, 2, conntrack.SYN|conntrack.ACK)), Hook: HookOutput, Out: 2}
+	ev := Event{Frame: frame(tcp4(us, client, 80, 40000, 9, 2, conntrack.SYN|conntrack.ACK)),
+		Hook: HookOutput, Out: 2}
 	if !b.Decide(&ev) || b.Last().Reason != ReasonFlow || len(b.records) != 0 {
 		t.Errorf("a packet of a flow, %s, was recorded: %+v", b.Last().Reason, b.records)
 	}
@@ -78,17 +80,21 @@ func TestWatchNobody(t *testing.T) {
 func TestSelection(t *testing.T) {
 	p := onePolicy(tcpRule(80, "0.0.0.0/0"))
 	p.Groups = append(p.Groups, policy.Group{Name: "two"})
-	p.Interfaces = append(p.Interfaces, policy.Interface{Device: "eth1", Groups: []string{"two", p.Groups[0].Name}, Timeouts: policy.DefaultTimeouts})
+	p.Interfaces = append(p.Interfaces,
+		policy.Interface{Device: "eth1", Groups: []string{"two", p.Groups[0].Name},
+			Timeouts: policy.DefaultTimeouts})
 	b := newBench(t, p)
 	w := b.Watch(100, anything)
 	defer w.Close()
-	b.in(tcp4(client, us, 40000, 80, 1, 0, conntrack.SYN))                       // 0: passes at eth0
-	b.in(udp4(other, us, 5000, 53))                                              // 1: dropped at eth0
-	b.cross(HookInput, 3, 0, tcp4(other, us, 40001, 443, 1, 0, conntrack.SYN))   // 2: dropped at eth1
-	b.in(icmp4(client, us, 8, 0, 80, nil))                                       // 3: dropped, an identifier is no port
-	b.in([]byte{0x45})                                                           // 4: no packet
-	b.cross(HookInput, 9, 0, tcp4(client, us, 40002, 80, 1, 0, conntrack.SYN))   // 5: no known device
-	b.cross(HookForward, 2, 3, tcp4(client, us, 40003, 80, 1, 0, conntrack.SYN)) // 6: eth0 permits, eth1 does not
+	b.in(tcp4(client, us, 40000, 80, 1, 0, conntrack.SYN))                     // 0: passes at eth0
+	b.in(udp4(other, us, 5000, 53))                                            // 1: dropped at eth0
+	b.cross(HookInput, 3, 0, tcp4(other, us, 40001, 443, 1, 0, conntrack.SYN)) // 2: dropped at eth1
+	// 3: dropped, an identifier is no port
+	b.in(icmp4(client, us, 8, 0, 80, nil))
+	b.in([]byte{0x45})                                                         // 4: no packet
+	b.cross(HookInput, 9, 0, tcp4(client, us, 40002, 80, 1, 0, conntrack.SYN)) // 5: no known device
+	// 6: eth0 permits, eth1 does not
+	b.cross(HookForward, 2, 3, tcp4(client, us, 40003, 80, 1, 0, conntrack.SYN))
 	records, _ := w.Take(nil)
 	if len(records) != 7 {
 		t.Fatalf("%d records, want 7", len(records))
@@ -103,21 +109,27 @@ func TestSelection(t *testing.T) {
 		sel  Selection
 		want []int
 	}{
-		"everything":       {anything, []int{0, 1, 2, 3, 4, 5, 6}},
-		"nothing":          {sel(func(s *Selection) { s.Reasons = 0 }), nil},
-		"drops":            {sel(func(s *Selection) { s.Reasons = Dropping }), []int{1, 2, 3, 4, 5, 6}},
-		"no-rule":          {sel(func(s *Selection) { s.Reasons = ReasonsOf(ReasonNoRule) }), []int{1, 2, 3, 6}},
-		"eth1":             {sel(func(s *Selection) { s.Device = "eth1" }), []int{2, 6}},
-		"eth*":             {sel(func(s *Selection) { s.Device = "eth*" }), []int{0, 1, 2, 3, 4, 6}},
-		"eth":              {sel(func(s *Selection) { s.Device = "eth" }), nil},
-		"group two":        {sel(func(s *Selection) { s.Group = "two" }), []int{2, 6}},
-		"group of eth0":    {sel(func(s *Selection) { s.Group = one }), []int{0, 1, 2, 3, 4, 6}},
-		"udp":              {sel(func(s *Selection) { s.Protocol = 17 }), []int{1}},
-		"port 80":          {sel(func(s *Selection) { s.Port = 80 }), []int{0, 5, 6}},
-		"source port":      {sel(func(s *Selection) { s.Port = 5000 }), []int{1}},
-		"from a stranger":  {sel(func(s *Selection) { s.Prefix = netip.MustParsePrefix("203.0.113.0/24") }), []int{1, 2}},
-		"to us":            {sel(func(s *Selection) { s.Prefix = netip.MustParsePrefix("192.0.2.1/32") }), []int{0, 1, 2, 3, 5, 6}},
-		"tcp from client":  {sel(func(s *Selection) { s.Protocol, s.Prefix = 6, netip.MustParsePrefix("198.51.100.7/32") }), []int{0, 5, 6}},
+		"everything": {anything, []int{0, 1, 2, 3, 4, 5, 6}},
+		"nothing":    {sel(func(s *Selection) { s.Reasons = 0 }), nil},
+		"drops":      {sel(func(s *Selection) { s.Reasons = Dropping }), []int{1, 2, 3, 4, 5, 6}},
+		"no-rule": {sel(func(s *Selection) { s.Reasons = ReasonsOf(ReasonNoRule) }),
+			[]int{1, 2, 3, 6}},
+		"eth1":          {sel(func(s *Selection) { s.Device = "eth1" }), []int{2, 6}},
+		"eth*":          {sel(func(s *Selection) { s.Device = "eth*" }), []int{0, 1, 2, 3, 4, 6}},
+		"eth":           {sel(func(s *Selection) { s.Device = "eth" }), nil},
+		"group two":     {sel(func(s *Selection) { s.Group = "two" }), []int{2, 6}},
+		"group of eth0": {sel(func(s *Selection) { s.Group = one }), []int{0, 1, 2, 3, 4, 6}},
+		"udp":           {sel(func(s *Selection) { s.Protocol = 17 }), []int{1}},
+		"port 80":       {sel(func(s *Selection) { s.Port = 80 }), []int{0, 5, 6}},
+		"source port":   {sel(func(s *Selection) { s.Port = 5000 }), []int{1}},
+		"from a stranger": {sel(func(s *Selection) {
+			s.Prefix = netip.MustParsePrefix("203.0.113.0/24")
+		}), []int{1, 2}},
+		"to us": {sel(func(s *Selection) { s.Prefix = netip.MustParsePrefix("192.0.2.1/32") }),
+			[]int{0, 1, 2, 3, 5, 6}},
+		"tcp from client": {sel(func(s *Selection) {
+			s.Protocol, s.Prefix = 6, netip.MustParsePrefix("198.51.100.7/32")
+		}), []int{0, 5, 6}},
 		"the other family": {sel(func(s *Selection) { s.Prefix = netip.MustParsePrefix("::/0") }), nil},
 	} {
 		var got []int
@@ -157,7 +169,8 @@ func TestRecent(t *testing.T) {
 			t.Fatalf("drop %d: %+v", i, r)
 		}
 	}
-	if got := b.Recent(3, anything); len(got) != 3 || int(got[2].Tuple.RemotePort) != RecentDrops+extra-1 {
+	if got := b.Recent(3, anything); len(got) != 3 ||
+		int(got[2].Tuple.RemotePort) != RecentDrops+extra-1 {
 		t.Errorf("the last three: %+v", got)
 	}
 	port := anything

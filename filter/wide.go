@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"sgfw/conntrack"
+	"sgfw/filter/match"
 	"sgfw/policy"
 )
 
@@ -18,10 +19,10 @@ import (
 // is wide, but a narrow rule that permits the flow, too, changes nothing (T7).
 type wideRules struct {
 	// opening are by direction and family the selectors that such rules permit.
-	opening [2][2][]span
+	opening [2][2][]match.Span
 	// returning has by direction, family and protocol (0: TCP, 1: UDP) a rule for
 	// all ports, or NoRule.
-	returning [2][2][2]RuleID
+	returning [2][2][2]match.RuleNumber
 }
 
 // wide returns the wide rules of the groups.
@@ -38,7 +39,8 @@ func (c *compilation) wide(names []string) *wideRules {
 			continue
 		}
 		g, ids := gg.group, c.stand[name]
-		for d, rules := range [...][]policy.Rule{conntrack.Ingress: g.Ingress, conntrack.Egress: g.Egress} {
+		for d, rules := range [...][]policy.Rule{
+			conntrack.Ingress: g.Ingress, conntrack.Egress: g.Egress} {
 			for j := range rules {
 				w.add(conntrack.Direction(d), &rules[j], ids[d][j])
 			}
@@ -46,7 +48,7 @@ func (c *compilation) wide(names []string) *wideRules {
 	}
 	for d := range w.opening {
 		for f := range w.opening[d] {
-			w.opening[d][f] = flatten(w.opening[d][f])
+			w.opening[d][f] = match.Flatten(w.opening[d][f])
 		}
 	}
 	c.wides[shared] = w
@@ -54,15 +56,16 @@ func (c *compilation) wide(names []string) *wideRules {
 }
 
 // add adds a rule if it is for everybody.
-func (w *wideRules) add(d conntrack.Direction, r *policy.Rule, id RuleID) {
+func (w *wideRules) add(d conntrack.Direction, r *policy.Rule, id match.RuleNumber) {
 	if r.Peer.Kind != policy.PeerCIDR || r.Peer.CIDR.Bits() != 0 {
 		return
 	}
 	f := family(conntrack.AddrFrom(r.Peer.CIDR.Addr()))
 	lo, hi := selectorRange(r)
-	w.opening[d][f] = append(w.opening[d][f], span{lo: lo, hi: hi, rule: id})
-	for i, proto := range [...]selector{conntrack.ProtoTCP, conntrack.ProtoUDP} {
-		if at := &w.returning[d][f][i]; lo <= proto<<16 && hi >= proto<<16|maxLow && (*at == NoRule || id < *at) {
+	w.opening[d][f] = append(w.opening[d][f], match.Span{Lo: lo, Hi: hi, Rule: id})
+	for i, proto := range [...]match.Selector{conntrack.ProtoTCP, conntrack.ProtoUDP} {
+		if at := &w.returning[d][f][i]; lo <= proto<<16 && hi >= proto<<16|match.MaxLow &&
+			(*at == match.NoRule || id < *at) {
 			*at = id
 		}
 	}
@@ -71,15 +74,17 @@ func (w *wideRules) add(d conntrack.Direction, r *policy.Rule, id RuleID) {
 // untracked returns the rule of the opening direction and that of the other one
 // which leave a flow untracked that was opened in direction o to a port of TCP or
 // UDP; NoRule for each of them that there is not.
-func (w *wideRules) untracked(o conntrack.Direction, family int, proto uint8, asked uint16) (opening, returning RuleID) {
+func (w *wideRules) untracked(o conntrack.Direction, family int, proto uint8,
+	asked uint16) (opening, returning match.RuleNumber) {
 	i := 0
 	switch {
 	case w == nil:
-		return NoRule, NoRule
+		return match.NoRule, match.NoRule
 	case proto == conntrack.ProtoUDP:
 		i = 1
 	case proto != conntrack.ProtoTCP:
-		return NoRule, NoRule
+		return match.NoRule, match.NoRule
 	}
-	return find(w.opening[o][family], selector(proto)<<16|selector(asked)), w.returning[o.Reverse()][family][i]
+	return match.Find(w.opening[o][family], match.Selector(proto)<<16|match.Selector(asked)),
+		w.returning[o.Reverse()][family][i]
 }

@@ -40,7 +40,8 @@ func BenchmarkParse(b *testing.B) {
 // BenchmarkParseMixed shows what branch prediction cannot learn from one shape.
 func BenchmarkParseMixed(b *testing.B) {
 	b.ReportAllocs()
-	shapes := [...][]byte{tcp4, tcp6, full4, udp4, tcp4, tcp4, udp6, full4, ping4, tcp4, tcp6, full4, tcp4, udp4, syn4, tcp4}
+	shapes := [...][]byte{tcp4, tcp6, full4, udp4, tcp4, tcp4, udp6, full4, ping4, tcp4, tcp6, full4,
+		tcp4, udp4, syn4, tcp4}
 	order := make([]uint8, 4096)
 	x := uint32(1)
 	for i := range order {

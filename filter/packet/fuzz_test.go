@@ -73,7 +73,8 @@ func (o *oracle) agree(t *testing.T, b []byte, p *packet.Packet) int {
 		}
 	}
 	v4 := b[0]>>4 == 4
-	if tunnel := o.decoded[1:]; slices.Contains(tunnel, layers.LayerTypeIPv4) || slices.Contains(tunnel, layers.LayerTypeIPv6) {
+	if tunnel := o.decoded[1:]; slices.Contains(tunnel, layers.LayerTypeIPv4) ||
+		slices.Contains(tunnel, layers.LayerTypeIPv6) {
 		// The oracle went on into the tunnel and forgot the outside.
 		if p.Kind != packet.KindOther && p.Kind != packet.KindFragment {
 			t.Errorf("tunnel %x is %v", b, p.Kind)
@@ -102,7 +103,9 @@ func (o *oracle) agree(t *testing.T, b []byte, p *packet.Packet) int {
 		}
 	}
 
-	saw := func(t gopacket.LayerType, p uint8) bool { return o.saw(t) && (!v4 || uint8(o.ip4.Protocol) == p) }
+	saw := func(t gopacket.LayerType, p uint8) bool {
+		return o.saw(t) && (!v4 || uint8(o.ip4.Protocol) == p)
+	}
 	switch p.Kind {
 	case packet.KindTCP:
 		if !o.saw(layers.LayerTypeTCP) {
@@ -119,8 +122,10 @@ func (o *oracle) agree(t *testing.T, b []byte, p *packet.Packet) int {
 			bit  conntrack.TCPFlags
 			want bool
 		}{
-			{"FIN", conntrack.FIN, o.tcp.FIN}, {"SYN", conntrack.SYN, o.tcp.SYN}, {"RST", conntrack.RST, o.tcp.RST}, {"PSH", conntrack.PSH, o.tcp.PSH},
-			{"ACK", conntrack.ACK, o.tcp.ACK}, {"URG", conntrack.URG, o.tcp.URG}, {"ECE", conntrack.ECE, o.tcp.ECE}, {"CWR", conntrack.CWR, o.tcp.CWR},
+			{"FIN", conntrack.FIN, o.tcp.FIN}, {"SYN", conntrack.SYN, o.tcp.SYN},
+			{"RST", conntrack.RST, o.tcp.RST}, {"PSH", conntrack.PSH, o.tcp.PSH},
+			{"ACK", conntrack.ACK, o.tcp.ACK}, {"URG", conntrack.URG, o.tcp.URG},
+			{"ECE", conntrack.ECE, o.tcp.ECE}, {"CWR", conntrack.CWR, o.tcp.CWR},
 		} {
 			check(f.name, p.TCP.Flags&f.bit != 0, f.want)
 		}
@@ -167,11 +172,13 @@ func (o *oracle) agreeQuote(t *testing.T, b []byte, p *packet.Packet) int {
 		return 0
 	}
 	q := &p.Quote
-	if q.Src != addr(ip.SrcIP) || q.Dst != addr(ip.DstIP) || q.Proto != uint8(ip.Protocol) || (q.Kind == packet.KindFragment) != (ip.FragOffset != 0) {
+	if q.Src != addr(ip.SrcIP) || q.Dst != addr(ip.DstIP) || q.Proto != uint8(ip.Protocol) ||
+		(q.Kind == packet.KindFragment) != (ip.FragOffset != 0) {
 		t.Errorf("quote %+v, oracle says %+v", *q, ip)
 	}
 	if q.Kind == packet.KindTCP || q.Kind == packet.KindUDP {
-		if q.SrcPort != binary.BigEndian.Uint16(ip.Payload) || q.DstPort != binary.BigEndian.Uint16(ip.Payload[2:]) {
+		if q.SrcPort != binary.BigEndian.Uint16(ip.Payload) ||
+			q.DstPort != binary.BigEndian.Uint16(ip.Payload[2:]) {
 			t.Errorf("quote %+v, oracle says %x", *q, ip.Payload)
 		}
 	}
@@ -195,7 +202,8 @@ func laws(t *testing.T, o *oracle, b []byte, more uint32, info uint32, cut int) 
 	if cutFault == packet.NoFault {
 		got, want := facts(c), facts(p)
 		if got.QuoteFault == packet.FaultBeyondCopy {
-			got.QuoteFault, want.Quote, want.Quoted, want.QuoteFault = packet.NoFault, packet.Quote{}, false, packet.NoFault
+			got.QuoteFault, want.Quote, want.Quoted, want.QuoteFault = packet.NoFault, packet.Quote{}, false,
+				packet.NoFault
 		}
 		if fault != packet.NoFault || got != want {
 			t.Fatalf("%d bytes of %x:\ngot  %+v\nwant %+v fault %v", cut, b, got, want, fault)
@@ -204,7 +212,8 @@ func laws(t *testing.T, o *oracle, b []byte, more uint32, info uint32, cut int) 
 	if fault != packet.NoFault {
 		return 0
 	}
-	if p.Length > length || p.Quoted && p.QuoteFault != packet.NoFault || p.Kind == packet.KindFragment && p.Trackable() {
+	if p.Length > length || p.Quoted && p.QuoteFault != packet.NoFault ||
+		p.Kind == packet.KindFragment && p.Trackable() {
 		t.Fatalf("%x: %+v", b, p)
 	}
 	if !p.Src.Is4() && b[0]>>4 == 4 || p.Src.Is4() && b[0]>>4 == 6 {

@@ -44,7 +44,8 @@ var (
 	tcp4 = raw("45 00 0028 0001 4000 40 06 0000", addrs4, ack)
 	// total 60; data offset 10: mss, sackOK, timestamps, nop, wscale
 	syn4 = raw("45 00 003c 0001 4000 40 06 0000", addrs4,
-		"9c40 01bb 00000001 00000000 a0 02 ffff 0000 0000", "020405b4 0402 080a 00000001 00000000 01 030307")
+		"9c40 01bb 00000001 00000000 a0 02 ffff 0000 0000",
+		"020405b4 0402 080a 00000001 00000000 01 030307")
 	// total 1500: 1460 bytes of payload
 	full4 = raw("45 00 05dc 0001 4000 40 06 0000", addrs4, ack, zeros(1460))
 	udp4  = raw("45 00 0020 0001 4000 40 11 0000", addrs4, dns)
@@ -61,7 +62,9 @@ var (
 		"06 02 04 00 00000000 20010db8 00000000 00000000 00000009",
 		ack)
 	// fragmentation needed, MTU 1400, about tcp4: total 20+8+40
-	tooBig4 = raw("45 00 0044 0002 0000 40 01 0000", back4, "03 04 0000 0000 0578", "45 00 0028 0001 4000 3f 06 0000", addrs4, ack)
+	tooBig4 = raw("45 00 0044 0002 0000 40 01 0000", back4, "03 04 0000 0000 0578",
+		"45 00 0028 0001 4000 3f 06 0000", addrs4, ack)
 	// packet too big, MTU 1400, about tcp6: payload 8+60
-	tooBig6 = raw("60000000 0044 3a 40", back6, "02 00 0000 00000578", "60000000 0014 06 3f", addrs6, ack)
+	tooBig6 = raw("60000000 0044 3a 40", back6, "02 00 0000 00000578", "60000000 0014 06 3f", addrs6,
+		ack)
 )

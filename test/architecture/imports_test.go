@@ -8,8 +8,8 @@ import (
 )
 
 // packetPath are the packages that every packet goes through.
-var packetPath = []string{"sgfw/filter", "sgfw/filter/packet", "sgfw/filter/nfqueue",
-	"sgfw/conntrack"}
+var packetPath = []string{"sgfw/filter", "sgfw/filter/packet", "sgfw/filter/match",
+	"sgfw/filter/nfqueue", "sgfw/conntrack"}
 
 // TestNevers keeps the rooms apart: what a package must never reach, directly
 // or through others.
@@ -20,6 +20,8 @@ func TestNevers(t *testing.T) {
 	never := map[string][]string{
 		"sgfw/policy":    {"sgfw/filter", "sgfw/conntrack", "sgfw/cmd", "sgfw/test"},
 		"sgfw/conntrack": {"sgfw/filter", "sgfw/policy", "sgfw/cmd", "sgfw/test"},
+		// A lookup of numbers, which others than the engine can use.
+		"sgfw/filter/match": {"sgfw/policy", "sgfw/conntrack", "sgfw/filter/packet"},
 		// One decision, in one room.
 		"sgfw/filter/packet": {"sgfw/policy"},
 		// The table has the policy's words (mode, failsafe, balance) and not its rules.

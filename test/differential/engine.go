@@ -7,6 +7,7 @@ import (
 
 	"sgfw/conntrack"
 	"sgfw/filter"
+	"sgfw/filter/match"
 	"sgfw/filter/packet"
 	"sgfw/policy"
 	"sgfw/policy/file"
@@ -106,7 +107,7 @@ func (e *engine) decide(way Way, raw []byte) (v filter.Verdict, passes bool) {
 }
 
 // permits reports whether a rule of the ruleset in force is one of those.
-func (e *engine) permits(id filter.RuleID, by []naive.Match) bool {
+func (e *engine) permits(id match.RuleNumber, by []naive.Match) bool {
 	info, ok := e.filter.Ruleset().Rule(id)
 	if !ok {
 		return false

@@ -68,7 +68,7 @@ var decisions = []mutant{
 	{
 		name: "orphans-are-none", what: "a flow without a rule is no orphan",
 		file: "filter/standing.go", packages: engine,
-		old: "opening(f)) != NoRule {\n", new: "opening(f)) != NoRule+1<<31 {\n",
+		old: "opening(f)) != match.NoRule {\n", new: "opening(f)) != match.NoRule+1<<31 {\n",
 	},
 	{
 		name: "one-interface-of-two", what: "a forwarded packet is judged where it enters only (D7)",
@@ -125,8 +125,8 @@ var decisions = []mutant{
 	{
 		name: "untracked-stays", what: "an untracked flow stays untracked without its return rule (T19)",
 		file: "filter/untracked.go", packages: engine,
-		old: "	left := opening != NoRule && returning != NoRule\n",
-		new: "	left := known && opener == flow.Opener() || opening != NoRule && returning != NoRule\n",
+		old: "	left := opening != match.NoRule && returning != match.NoRule\n",
+		new: "	left := known && opener == flow.Opener() || opening != match.NoRule && returning != match.NoRule\n",
 	},
 	{
 		name: "left-behind-goes-on", what: "flows that an interface left behind are said to go on",

@@ -11,8 +11,8 @@ var programs = []mutant{
 	{
 		name: "id-selects-all", what: "the ID of a rule selects the flows of its whole group",
 		file: "cmd/internal/explain/select.go", packages: []string{"./cmd/internal/explain"},
-		old: "return filter.RuleID(f.Rule) == id })",
-		new: "return filter.RuleID(f.Rule) == id || id > 0 })",
+		old: "return match.RuleNumber(f.Rule) == id })",
+		new: "return match.RuleNumber(f.Rule) == id || id > 0 })",
 	},
 	{
 		name: "deadline-never-passes", what: "what is not confirmed in time stays",

@@ -5,9 +5,9 @@ var rulesets = []mutant{
 	{
 		name: "zero-crosses-families", what: "0.0.0.0/0 admits IPv6, ::/0 admits IPv4 (R20)",
 		file: "filter/compile.go", packages: engine,
-		old: "		grants[f] = append(grants[f], grant{",
-		new: "		if n == 0 {\n			grants[1-f] = append(grants[1-f], grant{key: k, bits: n, span: " +
-			"span{lo: lo, hi: hi, rule: id}})\n		}\n		grants[f] = append(grants[f], grant{",
+		old: "		grants[f] = append(grants[f], match.Grant{",
+		new: "		if n == 0 {\n			grants[1-f] = append(grants[1-f], match.Grant{Key: k, Bits: n, Span: " +
+			"match.Span{Lo: lo, Hi: hi, Rule: id}})\n		}\n		grants[f] = append(grants[f], match.Grant{",
 	},
 	{
 		name: "icmp-widened", what: "an icmp rule with an IPv6 CIDR matches something (R12)",
@@ -17,20 +17,20 @@ var rulesets = []mutant{
 	{
 		name: "port-off-by-one-high", what: "the port above a range passes",
 		file: "filter/selector.go", packages: engine,
-		old: "base | selector(r.From), base | selector(r.To)",
-		new: "base | selector(r.From), (base | selector(r.To)) + 1",
+		old: "base | match.Selector(r.From), base | match.Selector(r.To)",
+		new: "base | match.Selector(r.From), (base | match.Selector(r.To)) + 1",
 	},
 	{
 		name: "port-off-by-one-low", what: "the lowest port of a range does not pass",
 		file: "filter/selector.go", packages: engine,
-		old: "base | selector(r.From), base | selector(r.To)",
-		new: "(base | selector(r.From)) + 1, base | selector(r.To)",
+		old: "base | match.Selector(r.From), base | match.Selector(r.To)",
+		new: "(base | match.Selector(r.From)) + 1, base | match.Selector(r.To)",
 	},
 	{
 		name: "source-port", what: "rules look at the source port (R6)",
 		file: "filter/selector.go", packages: engine,
-		old: "selector(p.Proto)<<16 | selector(p.DstPort)",
-		new: "selector(p.Proto)<<16 | selector(p.SrcPort)",
+		old: "match.Selector(p.Proto)<<16 | match.Selector(p.DstPort)",
+		new: "match.Selector(p.Proto)<<16 | match.Selector(p.SrcPort)",
 	},
 	{
 		name: "icmp-code-ignored", what: "a rule for one code admits every code of the type",
@@ -45,7 +45,7 @@ var rulesets = []mutant{
 	{
 		name: "fragment-has-port-0", what: "a later fragment is judged as port 0 (T25)",
 		file: "filter/selector.go", packages: engine,
-		old: "		return portless\n", new: "		return selector(p.Proto) << 16\n",
+		old: "		return match.Portless\n", new: "		return match.Selector(p.Proto) << 16\n",
 	},
 	{
 		name: "union-of-one", what: "only the first of several groups counts (D6)",
@@ -82,7 +82,7 @@ var rulesets = []mutant{
 	{
 		name: "spoofed-dhcp", what: "DHCP exempts any source from the check (D9)",
 		file: "filter/address.go", packages: engine,
-		old: "(unspecified(p.Src) || linkLocal(p.Src)) && ", new: "",
+		old: "(unspecified(p.Src) || linkLocal(p.Src)) &&\n			", new: "",
 	},
 	{
 		name: "icmp-of-both-families", what: "an icmp rule with an IPv6 CIDR is one for ICMPv6 (R12)",
@@ -114,8 +114,8 @@ var rulesets = []mutant{
 	{
 		name: "all-is-up-to-udp", what: "all protocols are those up to UDP (R15)",
 		file: "filter/selector.go", packages: engine,
-		old: "		return 0, portless | maxLow\n",
-		new: "		return 0, selector(policy.UDP)<<16 | maxLow\n",
+		old: "		return 0, match.Portless | match.MaxLow\n",
+		new: "		return 0, match.Selector(policy.UDP)<<16 | match.MaxLow\n",
 	},
 	{
 		name: "untracked-never", what: "flows that rules for everybody permit both ways are tracked (T2)",
@@ -134,13 +134,13 @@ var rulesets = []mutant{
 		what: "a flow is untracked whatever its answers are permitted by (T2b)",
 		file: "filter/wide.go", packages: engine,
 		old: "w.returning[o.Reverse()][family][i]\n",
-		new: "max(w.returning[o.Reverse()][family][i], find(w.opening[o][family], " +
-			"selector(proto)<<16|selector(asked)))\n",
+		new: "max(w.returning[o.Reverse()][family][i], match.Find(w.opening[o][family], " +
+			"match.Selector(proto)<<16|match.Selector(asked)))\n",
 	},
 	{
 		name: "return-rule-for-a-port", what: "a return rule for one port leaves flows untracked (T2b)",
 		file: "filter/wide.go", packages: engine,
-		old: "hi >= proto<<16|maxLow", new: "hi >= proto<<16",
+		old: "hi >= proto<<16|match.MaxLow", new: "hi >= proto<<16",
 	},
 	{
 		name: "narrow-rule-is-wide",
@@ -157,10 +157,10 @@ var rulesets = []mutant{
 	},
 	{
 		name: "single-address-is-a-pair", what: "a /32 admits its neighbour too",
-		file: "filter/trie.go", packages: random,
-		old: "return keyOf(conntrack.AddrFrom(p.Addr())), p.Bits() }",
-		new: "p = netip.PrefixFrom(p.Addr(), min(p.Bits(), p.Addr().BitLen()-1)).Masked(); return " +
-			"keyOf(conntrack.AddrFrom(p.Addr())), p.Bits() }",
+		file: "filter/match/trie.go", packages: random,
+		old: "	if a := p.Addr(); a.Is4() {\n",
+		new: "	p = netip.PrefixFrom(p.Addr(), min(p.Bits(), p.Addr().BitLen()-1)).Masked()\n" +
+			"	if a := p.Addr(); a.Is4() {\n",
 	},
 	{
 		name: "list-of-one", what: "only the first entry of a prefix list counts",
@@ -177,5 +177,11 @@ var rulesets = []mutant{
 		file: "filter/ruleset.go", packages: engine,
 		old: "	k := scopeKey{shared: a.iface.Scope, inward: a.inward}\n",
 		new: "	k := scopeKey{shared: a.iface.Scope}\n",
+	},
+	{
+		name: "classes-lose-their-surroundings",
+		what: "prefixes with the same ranges share the wider rules of the first",
+		file: "filter/match/matcher.go", packages: []string{"./filter/match"},
+		old: "	word(next)\n", new: "",
 	},
 }

@@ -12,6 +12,7 @@ import (
 	"sgfw/cmd/internal/explain"
 	"sgfw/conntrack"
 	"sgfw/filter"
+	"sgfw/filter/match"
 )
 
 const (
@@ -38,10 +39,10 @@ func (d *daemon) Rules(_ context.Context, q api.RulesQuery) (api.RulesReply, err
 	}
 	hits := d.enforcer.Engine().Hits(rs)
 	now, wall := d.enforcer.Engine().Now(), time.Now()
-	flows := make(map[filter.RuleID]int)
+	flows := make(map[match.RuleNumber]int)
 	d.enforcer.Engine().Flows().Range(now, func(f conntrack.FlowInfo) bool {
 		if f.State != conntrack.StateRevoked {
-			flows[filter.RuleID(f.Rule)]++
+			flows[match.RuleNumber(f.Rule)]++
 		}
 		return true
 	})

@@ -3,6 +3,7 @@ package explain
 import (
 	"sgfw/cmd/internal/api"
 	"sgfw/filter"
+	"sgfw/filter/match"
 	"sgfw/policy"
 )
 
@@ -10,16 +11,16 @@ import (
 // verdicts share them, and IDs take their time.
 type parts struct {
 	of      *filter.Ruleset
-	rules   map[filter.RuleID]*api.RuleRef
+	rules   map[match.RuleNumber]*api.RuleRef
 	devices map[string]string
 }
 
 func newParts(rs *filter.Ruleset) parts {
-	return parts{of: rs, rules: make(map[filter.RuleID]*api.RuleRef), devices: make(map[string]string)}
+	return parts{of: rs, rules: make(map[match.RuleNumber]*api.RuleRef), devices: make(map[string]string)}
 }
 
 // rule is the reference of a rule, nil for none. It is not to be changed.
-func (p *parts) rule(id filter.RuleID) *api.RuleRef {
+func (p *parts) rule(id match.RuleNumber) *api.RuleRef {
 	ref, ok := p.rules[id]
 	if !ok {
 		if info, there := p.of.Rule(id); there {

@@ -10,6 +10,7 @@ import (
 	"sgfw/cmd/internal/api"
 	"sgfw/conntrack"
 	"sgfw/filter"
+	"sgfw/filter/match"
 	"sgfw/policy"
 )
 
@@ -66,7 +67,7 @@ func (s *Selection) Flow(f *conntrack.FlowInfo, now conntrack.Time) api.Flow {
 	if doc.Scope = s.rs.SharedOf(scope); doc.Interface == "" && doc.Scope == "" {
 		doc.Interface = fmt.Sprintf("(scope %d)", scope)
 	}
-	doc.Rule = s.rule(filter.RuleID(f.Rule))
+	doc.Rule = s.rule(match.RuleNumber(f.Rule))
 	standing := s.review.Standing(f)
 	doc.Orphan, doc.Cut = standing == filter.StandingOrphan, standing == filter.StandingCut
 	doc.Clause = s.review.Tracking(f).Clause.String()
@@ -204,7 +205,7 @@ func (s *Selection) byGroup(text string) error {
 		return err
 	}
 	s.where(func(f *conntrack.FlowInfo) bool {
-		info, ok := s.rs.Rule(filter.RuleID(f.Rule))
+		info, ok := s.rs.Rule(match.RuleNumber(f.Rule))
 		return ok && info.Group == name
 	})
 	return nil
@@ -247,7 +248,7 @@ func (s *Selection) byRule(text string) error {
 	}
 	inForce := s.anyRule(func(info filter.RuleInfo) bool { return stands(info) && !info.Gone })
 	s.where(func(f *conntrack.FlowInfo) bool {
-		info, ok := s.rs.Rule(filter.RuleID(f.Rule))
+		info, ok := s.rs.Rule(match.RuleNumber(f.Rule))
 		return ok && stands(info) && info.Gone != inForce
 	})
 	return nil
@@ -260,7 +261,7 @@ func (s *Selection) byRuleID(text string) error {
 	ids := s.rs.Policy().IDs
 	for id, info := range s.rs.Rules() {
 		if ruleID(ids, &info) == text {
-			s.where(func(f *conntrack.FlowInfo) bool { return filter.RuleID(f.Rule) == id })
+			s.where(func(f *conntrack.FlowInfo) bool { return match.RuleNumber(f.Rule) == id })
 			return nil
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"sgfw/cmd/internal/api"
 	"sgfw/conntrack"
 	"sgfw/filter"
+	"sgfw/filter/match"
 	"sgfw/policy/file"
 	"sgfw/policy/member"
 )
@@ -198,7 +199,7 @@ func TestSelectByARuleThatIsGone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for id := filter.NoRule + 1; ; id++ {
+	for id := match.NoRule + 1; ; id++ {
 		info, ok := rs.Rule(id)
 		if !ok {
 			break

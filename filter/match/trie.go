@@ -1,10 +1,9 @@
-package filter
+package match
 
 import (
+	"encoding/binary"
 	"math/bits"
 	"net/netip"
-
-	"sgfw/conntrack"
 )
 
 // stride is how many address bits one trie node decides: 64 slots are one word
@@ -29,38 +28,32 @@ type trieNode struct {
 	node, leaf     uint32 // index of the first child and of the first leaf
 }
 
-// key is an address as the trie reads it.
-type key struct{ hi, lo uint64 }
-
-func keyOf(a conntrack.Addr) key {
-	if a.Is4() {
-		return key{hi: a.Lo << 32}
-	}
-	return key{hi: a.Hi, lo: a.Lo}
-}
+// Key is an address as the trie reads it: the first bit on top of hi. An IPv4 address
+// takes the upper 32 bits.
+type Key struct{ Hi, Lo uint64 }
 
 // shift drops the first n bits, 0 < n < 64.
-func (k key) shift(n uint) key { return key{hi: k.hi<<n | k.lo>>(64-n), lo: k.lo << n} }
+func (k Key) shift(n uint) Key { return Key{Hi: k.Hi<<n | k.Lo>>(64-n), Lo: k.Lo << n} }
 
 // slot returns the stride bits from bit off on.
-func (k key) slot(off int) int {
+func (k Key) slot(off int) int {
 	if off < 64 {
 		if off > 0 {
 			k = k.shift(uint(off))
 		}
-		return int(k.hi >> (64 - stride))
+		return int(k.Hi >> (64 - stride))
 	}
-	return int(k.lo << (off - 64) >> (64 - stride))
+	return int(k.Lo << (off - 64) >> (64 - stride))
 }
 
 // lookup returns the value of the longest prefix that covers k, 0 if none does.
-func (t *trie) lookup(k key) uint32 {
+func (t *trie) lookup(k Key) uint32 {
 	if len(t.nodes) == 0 {
 		return 0
 	}
 	n := &t.nodes[0]
 	for {
-		slot := k.hi >> (64 - stride)
+		slot := k.Hi >> (64 - stride)
 		upTo := uint64(2)<<slot - 1 // the bits of slots 0 to slot
 		if n.children>>slot&1 == 0 {
 			return t.leaves[n.leaf+uint32(bits.OnesCount64(n.runs&upTo))-1]
@@ -72,7 +65,7 @@ func (t *trie) lookup(k key) uint32 {
 
 // trieEntry is one prefix with its value; bits counts from the top of the key.
 type trieEntry struct {
-	key   key
+	key   Key
 	bits  int
 	value uint32
 }
@@ -143,17 +136,24 @@ func (t *trie) fill(node int, entries []trieEntry, off int, covering uint32) {
 	}
 }
 
-// prefixKey returns the key and length of a canonical prefix.
-func prefixKey(p netip.Prefix) (key, int) { return keyOf(conntrack.AddrFrom(p.Addr())), p.Bits() }
+// PrefixKey returns the key and length of a canonical prefix.
+func PrefixKey(p netip.Prefix) (Key, int) {
+	if a := p.Addr(); a.Is4() {
+		b := a.As4()
+		return Key{Hi: uint64(binary.BigEndian.Uint32(b[:])) << 32}, p.Bits()
+	}
+	b := p.Addr().As16()
+	return Key{Hi: binary.BigEndian.Uint64(b[:8]), Lo: binary.BigEndian.Uint64(b[8:])}, p.Bits()
+}
 
-// contains reports whether the prefix of n bits at k covers other.
-func (k key) contains(n int, other key) bool {
+// Contains reports whether the prefix of n bits at k covers other.
+func (k Key) Contains(n int, other Key) bool {
 	switch {
 	case n == 0:
 		return true
 	case n <= 64:
-		return (k.hi^other.hi)>>(64-n) == 0
+		return (k.Hi^other.Hi)>>(64-n) == 0
 	default:
-		return k.hi == other.hi && (k.lo^other.lo)>>(128-n) == 0
+		return k.Hi == other.Hi && (k.Lo^other.Lo)>>(128-n) == 0
 	}
 }

@@ -1,21 +1,19 @@
-package filter
+package match
 
 import (
 	"cmp"
 	"slices"
-
-	"sgfw/conntrack"
 )
 
-// matcher answers which rule permits (peer address, selector) for one set of
+// Matcher answers which rule permits (peer address, selector) for one set of
 // groups, one direction and one family. A verdict costs the same with ten and
 // with ten thousand rules: the trie maps the address to a class, and the class
 // holds the spans of all rules whose peer covers the address. It is frozen
 // once built; the zero value permits nothing.
-type matcher struct {
+type Matcher struct {
 	trie    trie
 	classes []class
-	spans   []span
+	spans   []Span
 	pages   []pageTable
 }
 
@@ -25,8 +23,8 @@ type matcher struct {
 // the limit n ports open to everyone and n hosts with a port each would cost
 // n² spans.
 type class struct {
-	first, count uint32 // in matcher.spans
-	page         uint32 // in matcher.pages, plus 1
+	first, count uint32 // in Matcher.spans
+	page         uint32 // in Matcher.pages, plus 1
 	next         uint32 // class of the enclosing prefix, 0 for none
 }
 
@@ -43,15 +41,15 @@ type pageTable struct {
 	tcp, udp [257]uint32
 }
 
-// match returns a rule that permits the selector for a peer, or NoRule.
-func (m *matcher) match(peer conntrack.Addr, s selector) RuleID {
-	for c := m.trie.lookup(keyOf(peer)); c != 0; {
+// Match returns a rule that permits the selector for a peer, or NoRule.
+func (m *Matcher) Match(peer Key, s Selector) RuleNumber {
+	for c := m.trie.lookup(peer); c != 0; {
 		cl := &m.classes[c]
 		spans := m.spans[cl.first : cl.first+cl.count]
 		if cl.page != 0 {
 			spans = m.pages[cl.page-1].narrow(spans, s)
 		}
-		if r := find(spans, s); r != NoRule {
+		if r := Find(spans, s); r != NoRule {
 			return r
 		}
 		c = cl.next
@@ -59,12 +57,12 @@ func (m *matcher) match(peer conntrack.Addr, s selector) RuleID {
 	return NoRule
 }
 
-func (t *pageTable) narrow(spans []span, s selector) []span {
+func (t *pageTable) narrow(spans []Span, s Selector) []Span {
 	var starts *[257]uint32
 	switch s >> 16 {
-	case conntrack.ProtoTCP:
+	case protoTCP:
 		starts = &t.tcp
-	case conntrack.ProtoUDP:
+	case protoUDP:
 		starts = &t.udp
 	default:
 		return spans
@@ -75,40 +73,41 @@ func (t *pageTable) narrow(spans []span, s selector) []span {
 	return spans[starts[page]:end]
 }
 
-func newPageTable(spans []span) pageTable {
+func newPageTable(spans []Span) pageTable {
 	var t pageTable
-	fill := func(starts *[257]uint32, proto selector) {
+	fill := func(starts *[257]uint32, proto Selector) {
 		i := 0
 		for page := range starts {
-			from := proto<<16 + selector(page)<<8
-			for i < len(spans) && spans[i].hi < from {
+			from := proto<<16 + Selector(page)<<8
+			for i < len(spans) && spans[i].Hi < from {
 				i++
 			}
 			starts[page] = uint32(i)
 		}
 	}
-	fill(&t.tcp, conntrack.ProtoTCP)
-	fill(&t.udp, conntrack.ProtoUDP)
+	fill(&t.tcp, protoTCP)
+	fill(&t.udp, protoUDP)
 	return t
 }
 
-// grant is one rule for one prefix, the input of newMatcher.
-type grant struct {
-	key  key
-	bits int
-	span span
+// Grant is one rule for one prefix, the input of New.
+type Grant struct {
+	Key  Key
+	Bits int
+	Span Span
 }
 
-// newMatcher builds the matcher of a list of grants in any order; the list is
+// New builds the matcher of a list of grants in any order; the list is
 // reordered.
-func newMatcher(grants []grant) *matcher {
-	slices.SortFunc(grants, func(a, b grant) int {
-		return cmp.Or(cmp.Compare(a.key.hi, b.key.hi), cmp.Compare(a.key.lo, b.key.lo),
-			cmp.Compare(a.bits, b.bits), cmp.Compare(a.span.rule, b.span.rule), cmp.Compare(a.span.lo, b.span.lo))
+func New(grants []Grant) *Matcher {
+	slices.SortFunc(grants, func(a, b Grant) int {
+		return cmp.Or(cmp.Compare(a.Key.Hi, b.Key.Hi), cmp.Compare(a.Key.Lo, b.Key.Lo),
+			cmp.Compare(a.Bits, b.Bits), cmp.Compare(a.Span.Rule, b.Span.Rule),
+			cmp.Compare(a.Span.Lo, b.Span.Lo))
 	})
 	b := matcherBuilder{
-		m:      &matcher{classes: make([]class, 1, len(grants)/4+2), spans: make([]span, 0, len(grants))},
-		single: make(map[span]uint32),
+		m:      &Matcher{classes: make([]class, 1, len(grants)/4+2), spans: make([]Span, 0, len(grants))},
+		single: make(map[Span]uint32),
 		shared: make(map[string]uint32),
 	}
 	entries := make([]trieEntry, 0, len(grants))
@@ -116,11 +115,11 @@ func newMatcher(grants []grant) *matcher {
 	for i := 0; i < len(grants); {
 		g := &grants[i]
 		end := i + 1
-		for end < len(grants) && grants[end].key == g.key && grants[end].bits == g.bits {
+		for end < len(grants) && grants[end].Key == g.Key && grants[end].Bits == g.Bits {
 			end++
 		}
 		for len(enclosing) > 0 {
-			if last := &enclosing[len(enclosing)-1]; last.key.contains(last.bits, g.key) {
+			if last := &enclosing[len(enclosing)-1]; last.key.Contains(last.bits, g.Key) {
 				break
 			}
 			enclosing = enclosing[:len(enclosing)-1]
@@ -130,9 +129,9 @@ func newMatcher(grants []grant) *matcher {
 			around = enclosing[len(enclosing)-1]
 		}
 		here := b.class(grants[i:end], around)
-		here.key, here.bits = g.key, g.bits
+		here.key, here.bits = g.Key, g.Bits
 		enclosing = append(enclosing, here)
-		entries = append(entries, trieEntry{key: g.key, bits: g.bits, value: here.class})
+		entries = append(entries, trieEntry{key: g.Key, bits: g.Bits, value: here.class})
 		i = end
 	}
 	b.m.trie = newTrie(entries)
@@ -141,28 +140,28 @@ func newMatcher(grants []grant) *matcher {
 
 // enclosingPrefix is a prefix on the way from /0 to the one being built.
 type enclosingPrefix struct {
-	key   key
+	key   Key
 	bits  int
 	class uint32
-	raw   []span // what its class permits before next, not flattened
+	raw   []Span // what its class permits before next, not flattened
 	next  uint32
 }
 
 type matcherBuilder struct {
-	m *matcher
+	m *Matcher
 	// single and shared find a class that exists already: prefixes of one list
 	// under one rule share it. single serves the common one-span class without
 	// making a string.
-	single map[span]uint32
+	single map[Span]uint32
 	shared map[string]uint32
 }
 
 // class makes or finds the class of a prefix with these grants inside around.
-func (b *matcherBuilder) class(grants []grant, around enclosingPrefix) enclosingPrefix {
+func (b *matcherBuilder) class(grants []Grant, around enclosingPrefix) enclosingPrefix {
 	e := enclosingPrefix{next: around.class}
-	e.raw = make([]span, 0, len(grants)+len(around.raw))
+	e.raw = make([]Span, 0, len(grants)+len(around.raw))
 	for i := range grants {
-		e.raw = append(e.raw, grants[i].span)
+		e.raw = append(e.raw, grants[i].Span)
 	}
 	if len(grants)+len(around.raw) <= mergeLimit {
 		e.raw = append(e.raw, around.raw...)
@@ -180,7 +179,7 @@ func (b *matcherBuilder) class(grants []grant, around enclosingPrefix) enclosing
 	name := sharedKey(e.raw, e.next)
 	c, ok := b.shared[name]
 	if !ok {
-		c = b.add(flatten(slices.Clone(e.raw)), e.next)
+		c = b.add(Flatten(slices.Clone(e.raw)), e.next)
 		b.shared[name] = c
 	}
 	e.class = c
@@ -188,7 +187,7 @@ func (b *matcherBuilder) class(grants []grant, around enclosingPrefix) enclosing
 }
 
 // add appends a class of disjoint ascending spans.
-func (b *matcherBuilder) add(spans []span, next uint32) uint32 {
+func (b *matcherBuilder) add(spans []Span, next uint32) uint32 {
 	c := class{first: uint32(len(b.m.spans)), count: uint32(len(spans)), next: next}
 	b.m.spans = append(b.m.spans, spans...)
 	if len(spans) >= pagedFrom {
@@ -200,13 +199,13 @@ func (b *matcherBuilder) add(spans []span, next uint32) uint32 {
 }
 
 // sharedKey spells spans and next as a map key.
-func sharedKey(spans []span, next uint32) string {
+func sharedKey(spans []Span, next uint32) string {
 	buf := make([]byte, 0, 12*len(spans)+4)
 	word := func(v uint32) { buf = append(buf, byte(v), byte(v>>8), byte(v>>16), byte(v>>24)) }
 	for _, s := range spans {
-		word(uint32(s.lo))
-		word(uint32(s.hi))
-		word(uint32(s.rule))
+		word(uint32(s.Lo))
+		word(uint32(s.Hi))
+		word(uint32(s.Rule))
 	}
 	word(next)
 	return string(buf)
