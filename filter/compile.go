@@ -15,8 +15,8 @@ import (
 
 // Compiler turns policies into rulesets. It remembers which id each rule has
 // and which scope each device, so that flows, which carry both, mean the same
-// under the next ruleset. It keeps the matchers of the latest ruleset, so that
-// the next one costs what has changed and not what there is. One Compiler serves
+// under the next ruleset. It keeps the matchers of the latest ruleset:
+// recompilation is proportional to the change. One Compiler serves
 // one Engine. It is not safe for concurrent use; its rulesets are.
 type Compiler struct {
 	generation uint64
@@ -24,7 +24,7 @@ type Compiler struct {
 	rules      []RuleInfo
 	free       []match.RuleNumber // of rules that were forgotten, see Engine.ForgetRules
 	scopes     *scopes
-	asked      *questions // nil until a policy exempts something
+	pending    *pendingRequests // nil until a policy exempts something
 	// order has the ids of each group's rules as they stood in the latest
 	// policy, by direction: most rules are where they were.
 	order map[string]*[2][]match.RuleNumber
@@ -75,7 +75,7 @@ func (c *Compiler) Compile(p *policy.Policy, m *member.Membership) *Ruleset {
 		groups: make(map[string]*groupGrants, len(p.Groups)),
 		stand:  make(map[string]*[2][]match.RuleNumber, len(p.Groups)),
 		pools:  make(map[string]*[2][2]*match.Matcher),
-		wides:  make(map[string]*wideRules),
+		wides:  make(map[string]*openRules),
 		kept:   make(map[string]*match.Matcher),
 	}
 	for i := range p.Groups {
@@ -108,10 +108,10 @@ func (c *Compiler) Compile(p *policy.Policy, m *member.Membership) *Ruleset {
 			rs.attachments[i].wide = job.wide(in.Groups)
 		}
 	}
-	if p.Settings.Exempt != 0 && c.asked == nil {
-		c.asked = newQuestions()
+	if p.Settings.Exempt != 0 && c.pending == nil {
+		c.pending = newPendingRequests()
 	}
-	rs.exemptions = newExemptions(p.Settings.Exempt, nil, c.asked)
+	rs.exemptions = newExemptions(p.Settings.Exempt, nil, c.pending)
 	rs.rules = c.rules
 	c.matchers, c.order = job.kept, job.stand
 	return rs
@@ -132,7 +132,7 @@ type compilation struct {
 	members *member.Membership
 	groups  map[string]*groupGrants
 	pools   map[string]*[2][2]*match.Matcher  // by sorted group names: interfaces share
-	wides   map[string]*wideRules             // likewise
+	wides   map[string]*openRules             // likewise
 	kept    map[string]*match.Matcher         // becomes Compiler.matchers
 	stand   map[string]*[2][]match.RuleNumber // becomes Compiler.order
 }

@@ -1,4 +1,6 @@
-// Package filter decides. [Compile] turns a policy and the current group
+// Package filter is a stateful packet filter with AWS's security-group semantics.
+//
+// [Compile] turns a policy and the current group
 // members into a frozen [Ruleset]; [Judge] says what happens to one packet at
 // one interface, from the flow that it belongs to or from the rules, and
 // changes nothing; an [Engine] owns the flow table and the published ruleset,

@@ -10,14 +10,14 @@ import (
 )
 
 // exemptions are the services that a ruleset exempts, with their addresses. They
-// are immutable but for the questions, which the rulesets of one Compiler share.
+// are immutable but for the pending requests, which the rulesets of one Compiler share.
 type exemptions struct {
 	on policy.Set[policy.Exemption]
 	at [policy.NumExemptions]addressSet
 	// onLink are name servers whose link-local address means something on one
 	// device only.
-	onLink []linkAddress
-	asked  *questions
+	onLink  []linkAddress
+	pending *pendingRequests
 	// resolvers is what onLink and at were made of.
 	resolvers []netip.Addr
 }
@@ -31,11 +31,11 @@ type linkAddress struct {
 // managed device can be for, such as that of a name server on the machine itself,
 // are left out.
 func newExemptions(on policy.Set[policy.Exemption], resolvers []netip.Addr,
-	asked *questions) *exemptions {
+	pending *pendingRequests) *exemptions {
 	if on == 0 {
 		return nil
 	}
-	e := &exemptions{on: on, asked: asked}
+	e := &exemptions{on: on, pending: pending}
 	add := func(x policy.Exemption, a netip.Addr) {
 		if a = a.Unmap(); a.Zone() != "" {
 			e.onLink = append(e.onLink, linkAddress{conntrack.AddrFrom(a.WithZone("")), a.Zone()})
@@ -85,17 +85,17 @@ func (e *exemptions) of(device string, k packet.Kind, a conntrack.Addr,
 	return policy.NoExemption
 }
 
-// exempt says which exemption passes a packet, and by which question it asks or
+// exempt says which exemption passes a packet, and by which request it asks or
 // is answered (§4). What the protected machine sends to the
 // service passes; what comes from there passes as the answer to that, and so does
 // an ICMP error about it. A service's address is easily forged: without the
-// question, its port would be a way to every port of the machine.
+// request, its port would be a way to every port of the machine.
 //
 // Forwarded packets are not the machine's own traffic. Only a guest's always are
 // or may be; the metadata service is for this machine alone to give to its guests,
 // because the one beyond it would hand them the credentials of this machine.
 func (a *Attachment) exempt(h Hook, p *packet.Packet, d conntrack.Direction) (policy.Exemption,
-	question) {
+	request) {
 	e, guest := a.exemptions, a.inward == conntrack.Egress
 	if h == HookForward && !guest {
 		return policy.NoExemption, 0
@@ -122,11 +122,11 @@ func (a *Attachment) exempt(h Hook, p *packet.Packet, d conntrack.Direction) (po
 	if !p.Quoted {
 		p.FillTuple(&t, a.Scope, d)
 	}
-	asked := e.asked.of(&t)
-	if d == conntrack.Ingress && !e.asked.open(asked, t.Proto()) {
+	pending := e.pending.of(&t)
+	if d == conntrack.Ingress && !e.pending.open(pending, t.Proto()) {
 		return policy.NoExemption, 0
 	}
-	return x, asked
+	return x, pending
 }
 
 // Exempt describes an exemption of a ruleset.
@@ -157,7 +157,7 @@ func (rs *Ruleset) Exempt() []Exempt {
 func (rs *Ruleset) WithResolvers(list []netip.Addr) *Ruleset {
 	bound := *rs
 	if rs.exemptions != nil {
-		bound.exemptions = newExemptions(rs.exemptions.on, list, rs.exemptions.asked)
+		bound.exemptions = newExemptions(rs.exemptions.on, list, rs.exemptions.pending)
 	}
 	return &bound
 }

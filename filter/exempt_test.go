@@ -52,8 +52,8 @@ func TestExempt(t *testing.T) {
 		packets   []packet
 	}{
 		{policy.ExemptResolvers, []packet{
-			{"answer before the question", false, udp4(resolver, us, 53, 5000), 0},
-			{"question", true, udp4(us, resolver, 5000, 53), policy.ExemptResolvers},
+			{"answer before the request", false, udp4(resolver, us, 53, 5000), 0},
+			{"request", true, udp4(us, resolver, 5000, 53), policy.ExemptResolvers},
 			{"answer", false, udp4(resolver, us, 53, 5000), policy.ExemptResolvers},
 			{"another answer", false, udp4(resolver, us, 53, 5000), policy.ExemptResolvers},
 			{"answer to another port", false, udp4(resolver, us, 53, 5001), 0},
@@ -63,7 +63,7 @@ func TestExempt(t *testing.T) {
 			{"port 54", true, udp4(us, resolver, 5000, 54), 0},
 			{"another server", true, udp4(us, client, 5000, 53), 0},
 			{"ping", true, icmp4(us, resolver, 8, 0, 1, nil), 0},
-			{"a question to us", false, udp4(resolver, us, 5000, 53), 0},
+			{"a request to us", false, udp4(resolver, us, 5000, 53), 0},
 			{"SYN", true, tcp4(us, resolver, 6000, 53, 1, 0, syn), policy.ExemptResolvers},
 			{"SYN-ACK", false, tcp4(resolver, us, 53, 6000, 9, 2, synAck), policy.ExemptResolvers},
 			{"data", true, tcp4(us, resolver, 6000, 53, 2, 10, ack), policy.ExemptResolvers},
@@ -71,7 +71,7 @@ func TestExempt(t *testing.T) {
 			{"a SYN back", false, tcp4(resolver, us, 53, 6000, 10, 0, syn), 0},
 			{"a connection to us", false, tcp4(resolver, us, 53, 22, 1, 0, syn), 0},
 			{"and its middle", false, tcp4(resolver, us, 53, 22, 2, 2, ack), 0},
-			{"error about the question", false, icmp4(client, us, 3, 4, 1400, udp4(us, resolver, 5000, 53)),
+			{"error about the request", false, icmp4(client, us, 3, 4, 1400, udp4(us, resolver, 5000, 53)),
 				policy.ExemptResolvers},
 			{"error about what was not asked", false,
 				icmp4(client, us, 3, 4, 1400, udp4(us, resolver, 5001, 53)), 0},
@@ -90,7 +90,7 @@ func TestExempt(t *testing.T) {
 			{"a connection to us", false, tcp4(metadata, us, 80, 22, 1, 0, syn), 0},
 		}},
 		{policy.ExemptTime, []packet{
-			{"question", true, udp4(us, timeServer, 123, 123), policy.ExemptTime},
+			{"request", true, udp4(us, timeServer, 123, 123), policy.ExemptTime},
 			{"answer", false, udp4(timeServer, us, 123, 123), policy.ExemptTime},
 			{"answer to another port", false, udp4(timeServer, us, 123, 124), 0},
 			{"port 124", true, udp4(us, timeServer, 123, 124), 0},
@@ -141,7 +141,7 @@ func TestExempt(t *testing.T) {
 // TestExemptTime: an answer has as long as AWS gives it, and a connection longer.
 func TestExemptTime(t *testing.T) {
 	b := newBench(t, exempting(policy.ExemptTime, policy.ExemptMetadata))
-	expect(t, "question", b.out(udp4(us, timeServer, 123, 123)), ReasonExemptTime)
+	expect(t, "request", b.out(udp4(us, timeServer, 123, 123)), ReasonExemptTime)
 	expect(t, "SYN", b.out(tcp4(us, metadata, 6000, 80, 1, 0, conntrack.SYN)), ReasonExemptMetadata)
 	b.wait(29 * time.Second)
 	expect(t, "answer after 29 s", b.in(udp4(timeServer, us, 123, 123)), ReasonExemptTime)
@@ -174,7 +174,7 @@ func TestExemptFullTable(t *testing.T) {
 	if !full {
 		t.Fatal("the table took 2000 flows")
 	}
-	expect(t, "question", b.out(udp4(us, timeServer, 123, 123)), ReasonExemptTime)
+	expect(t, "request", b.out(udp4(us, timeServer, 123, 123)), ReasonExemptTime)
 	expect(t, "answer", b.in(udp4(timeServer, us, 123, 123)), ReasonExemptTime)
 }
 
@@ -229,13 +229,13 @@ func TestExemptForward(t *testing.T) {
 	services := []policy.Exemption{policy.ExemptResolvers, policy.ExemptMetadata, policy.ExemptTime}
 	b := newBench(t, exempting(services...))
 	b.name(exempting(services...), "203.0.113.53")
-	expect(t, "a container's question", b.cross(HookForward, 4, 2, udp4(client, resolver, 5000, 53)),
+	expect(t, "a container's request", b.cross(HookForward, 4, 2, udp4(client, resolver, 5000, 53)),
 		ReasonNoRule)
 	expect(t, "a container's time", b.cross(HookForward, 4, 2, udp4(client, timeServer, 5000, 123)),
 		ReasonNoRule)
 	expect(t, "a container's metadata",
 		b.cross(HookForward, 4, 2, tcp4(client, metadata, 5000, 80, 1, 0, conntrack.SYN)), ReasonNoRule)
-	expect(t, "the host's question", b.out(udp4(client, resolver, 5000, 53)), ReasonExemptResolvers)
+	expect(t, "the host's request", b.out(udp4(client, resolver, 5000, 53)), ReasonExemptResolvers)
 	expect(t, "its answer to a container",
 		b.cross(HookForward, 2, 4, udp4(resolver, client, 53, 5000)), ReasonNoRule)
 
@@ -304,11 +304,11 @@ func TestCutFailsafes(t *testing.T) {
 	expect(t, "offer by a rule", newBench(t, p).in(offer), ReasonRule)
 }
 
-// TestQuestionsTwin compares the memory of questions with a map while it has room
+// TestPendingRequestsAgainstNaive compares pending requests with a map while it has room
 // for all of them.
-func TestQuestionsTwin(t *testing.T) {
+func TestPendingRequestsAgainstNaive(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	q := newQuestions()
+	q := newPendingRequests()
 	twin := make(map[conntrack.Tuple]uint32)
 	now := uint32(1)
 	open, shut := 0, 0
@@ -348,18 +348,18 @@ func TestQuestionsTwin(t *testing.T) {
 	}
 }
 
-// TestQuestionsOverflow: however much is asked, the latest question is known.
-func TestQuestionsOverflow(t *testing.T) {
-	q := newQuestions()
+// TestPendingRequestsOverflow: however many requests there are, the latest is known.
+func TestPendingRequestsOverflow(t *testing.T) {
+	q := newPendingRequests()
 	var tuple conntrack.Tuple
-	for i := range 4 * askedBuckets * askedWays {
+	for i := range 4 * pendingBuckets * pendingWays {
 		q.tick(conntrack.Time(time.Duration(i) * time.Millisecond / 10))
 		tuple.Set(1, conntrack.Egress, conntrack.ProtoUDP,
 			conntrack.Addr4([4]byte{10, 0, byte(i >> 24), byte(i >> 16)}), conntrack.Addr4(resolver),
 			uint16(i), 53)
 		q.note(q.of(&tuple))
 		if !q.open(q.of(&tuple), conntrack.ProtoUDP) {
-			t.Fatalf("question %d is forgotten at once", i)
+			t.Fatalf("request %d is forgotten at once", i)
 		}
 	}
 }

@@ -109,7 +109,7 @@ func Explain(rs *Ruleset, flows *conntrack.Table, now conntrack.Time, q Query) E
 	}
 	x.Managed = true
 	if rs.exemptions != nil && flows != nil {
-		rs.exemptions.asked.tick(now) // on a quiet machine nobody else does
+		rs.exemptions.pending.tick(now) // on a quiet machine nobody else does
 	}
 	p := q.packet()
 	d, info := judgeOnly(a, q.Hook, q.Direction, &p, flows, now)
@@ -177,7 +177,7 @@ func judgeOnly(a *Attachment, h Hook, d conntrack.Direction, p *packet.Packet,
 		t conntrack.Tuple
 		s conntrack.PacketMeta
 	)
-	fillSample(&s, p, d)
+	fillMeta(&s, p, d)
 	if flows == nil || !flowTuple(&t, a, d, p) {
 		return Judge(a, h, p, &s, nil), nil
 	}

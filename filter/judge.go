@@ -15,7 +15,7 @@ type Decision struct {
 	outcome conntrack.Outcome
 	commit  commit
 	// question is what commitAsk remembers.
-	question question
+	request request
 }
 
 // commit is what a Decision does to the table.
@@ -60,11 +60,11 @@ func (dec *Decision) judge(a *Attachment, hook Hook, p *packet.Packet, s *conntr
 	flow *conntrack.Flow) {
 	d := s.Dir
 	dec.Verdict = Verdict{Direction: d, Scope: a.Scope}
-	dec.outcome, dec.commit, dec.question = conntrack.OutcomeRules, commitNothing, 0
+	dec.outcome, dec.commit, dec.request = conntrack.OutcomeRules, commitNothing, 0
 	opens := false
 	if a.exemptions != nil && a.addressed(p, d) {
-		if x, asked := a.exempt(hook, p, d); x != policy.NoExemption {
-			dec.Reason, dec.question = ExemptReason(x), asked
+		if x, request := a.exempt(hook, p, d); x != policy.NoExemption {
+			dec.Reason, dec.request = ExemptReason(x), request
 			if d == conntrack.Egress && p.Trackable() { // a fragment asks nothing (T25)
 				dec.commit = commitAsk
 			}
@@ -145,7 +145,7 @@ func (dec *Decision) Commit(c *conntrack.Entry, a *Attachment, s *conntrack.Pack
 	case commitRemember:
 		c.Update(s, dec.outcome, &a.remembered, now)
 	case commitAsk:
-		a.exemptions.asked.note(dec.question)
+		a.exemptions.pending.note(dec.request)
 	}
 }
 

@@ -61,7 +61,7 @@ type attachmentTemplate struct {
 	// own holds the addresses of the source/destination check, nil without one.
 	own addressSet
 	// wide is what leaves flows untracked, nil if all are tracked.
-	wide *wideRules
+	wide *openRules
 	// related is true when ICMP errors about live flows pass.
 	related bool
 	// cut are the failsafes that are switched off.

@@ -37,7 +37,7 @@ type Worker struct {
 	runs int
 	hits atomic.Pointer[hitCounters]
 	// refused are the latest packets that the full table refused.
-	refused refusals
+	refused exceededCount
 
 	// wanted is what is recorded of this batch: drops, which recent remembers, and
 	// what somebody watches. at is the attachment that decided last.
@@ -55,9 +55,9 @@ func (w *Worker) Begin() {
 	w.rs = w.engine.ruleset.Load()
 	w.now = w.engine.clock()
 	if e := w.rs.exemptions; e != nil {
-		e.asked.tick(w.now)
+		e.pending.tick(w.now)
 	}
-	w.wanted, w.room = Dropping, recentOfBatch
+	w.wanted, w.room = Dropping, maxOfBatch
 	if watched := ReasonSet(w.engine.watch.wanted.Load()); watched != 0 {
 		w.wanted, w.room = w.wanted|watched, math.MaxInt
 	}
@@ -148,7 +148,7 @@ func (w *Worker) unasked(r Reason) Reason {
 func (w *Worker) cross(a *Attachment, h Hook, d conntrack.Direction) Reason {
 	p, dec := &w.pkt, &w.decision
 	w.at = a
-	fillSample(&w.sample, p, d)
+	fillMeta(&w.sample, p, d)
 	if !flowTuple(&w.tuple, a, d, p) {
 		dec.judge(a, h, p, &w.sample, nil)
 	} else {

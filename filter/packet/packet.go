@@ -1,6 +1,3 @@
-// Package packet turns the bytes of one IP packet into the few facts that a
-// verdict needs. It is the only header walk of the project: what Parse did not
-// understand has a Fault, and a Fault is never a reason to accept.
 package packet
 
 import (

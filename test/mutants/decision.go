@@ -67,7 +67,7 @@ var decisions = []mutant{
 	},
 	{
 		name: "orphans-are-none", what: "a flow without a rule is no orphan",
-		file: "filter/standing.go", packages: engine,
+		file: "filter/flow_review.go", packages: engine,
 		old: "opening(f)) != match.NoRule {\n", new: "opening(f)) != match.NoRule+1<<31 {\n",
 	},
 	{
@@ -103,12 +103,12 @@ var decisions = []mutant{
 	},
 	{
 		name: "log-of-another", what: "the log shows packets of other ports than asked for",
-		file: "filter/watch.go", packages: engine,
+		file: "filter/verdict_watch.go", packages: engine,
 		old: "	if s.Port >= 0 &&", new: "	if s.Port > 65535 &&",
 	},
 	{
 		name: "drops-forgotten", what: "the last drops are not remembered",
-		file: "filter/recent.go", packages: engine,
+		file: "filter/recent_drops.go", packages: engine,
 		old: "		if !Dropping.Has(", new: "		if Dropping.Has(",
 	},
 	{
@@ -119,7 +119,7 @@ var decisions = []mutant{
 	{
 		name: "exempt-among-drops", what: "the log of the last drops has what was exempt, and room for " +
 			"little else",
-		file: "filter/watch.go", packages: engine,
+		file: "filter/verdict_watch.go", packages: engine,
 		old: "1<<(ReasonExemptTime+1) -", new: "1<<ReasonExemptResolvers -",
 	},
 	{
@@ -130,14 +130,14 @@ var decisions = []mutant{
 	},
 	{
 		name: "left-behind-goes-on", what: "flows that an interface left behind are said to go on",
-		file: "filter/standing.go", packages: engine,
+		file: "filter/flow_review.go", packages: engine,
 		old: "	case f.Untracked || !held:\n", new: "	case f.Untracked && !held:\n",
 	},
 	{
 		name: "unasked-answers",
 		what: "what comes from an exempt service passes though nobody asked (X2)",
 		file: "filter/exempt.go", packages: engine,
-		old: "	if d == conntrack.Ingress && !e.asked.open(asked, t.Proto()) {\n",
+		old: "	if d == conntrack.Ingress && !e.pending.open(pending, t.Proto()) {\n",
 		new: "	if d == conntrack.Ingress && asked == 0 {\n",
 	},
 	{

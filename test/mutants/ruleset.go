@@ -132,26 +132,26 @@ var rulesets = []mutant{
 	{
 		name: "return-rule-needless",
 		what: "a flow is untracked whatever its answers are permitted by (T2b)",
-		file: "filter/wide.go", packages: engine,
+		file: "filter/open_rules.go", packages: engine,
 		old: "w.returning[o.Reverse()][family][i]\n",
 		new: "max(w.returning[o.Reverse()][family][i], match.Find(w.opening[o][family], " +
 			"match.Selector(proto)<<16|match.Selector(asked)))\n",
 	},
 	{
 		name: "return-rule-for-a-port", what: "a return rule for one port leaves flows untracked (T2b)",
-		file: "filter/wide.go", packages: engine,
+		file: "filter/open_rules.go", packages: engine,
 		old: "hi >= proto<<16|match.MaxLow", new: "hi >= proto<<16",
 	},
 	{
 		name: "narrow-rule-is-wide",
 		what: "a rule for a half of all addresses leaves flows untracked (T7)",
-		file: "filter/wide.go", packages: engine,
+		file: "filter/open_rules.go", packages: engine,
 		old: "r.Peer.CIDR.Bits() != 0", new: "r.Peer.CIDR.Bits() > 1",
 	},
 	{
 		name: "wide-crosses-families",
 		what: "a return rule of the other family leaves flows untracked (T3)",
-		file: "filter/wide.go", packages: engine,
+		file: "filter/open_rules.go", packages: engine,
 		old: "w.returning[o.Reverse()][family][i]\n",
 		new: "max(w.returning[o.Reverse()][0][i], w.returning[o.Reverse()][1][i])\n",
 	},

@@ -41,13 +41,13 @@ func batchOf(rng *rand.Rand, segments [][]byte, n int) []Event {
 func TestPreviewDecidesNothing(t *testing.T) {
 	clock := func() conntrack.Time { return 0 }
 	newEngine := func() (*Worker, [][]byte) {
-		e := benchEngine(100, 2*previewFrom)
+		e := benchEngine(100, 2*prefetchFrom)
 		e.clock = clock
 		w := e.NewWorker()
 		if w.WantsPreview() {
 			t.Error("an empty table wants a preview")
 		}
-		segments := make([][]byte, previewFrom)
+		segments := make([][]byte, prefetchFrom)
 		for i := range segments {
 			segments[i] = open(w, i, 100)
 		}
@@ -61,7 +61,7 @@ func TestPreviewDecidesNothing(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	accepted, dropped := 0, 0
 	for range 500 {
-		evs := batchOf(rng, segments, 1+rng.IntN(2*previewMax))
+		evs := batchOf(rng, segments, 1+rng.IntN(2*prefetchMax))
 		looks.Begin()
 		blind.Begin()
 		looks.Preview(evs)
@@ -82,7 +82,7 @@ func TestPreviewDecidesNothing(t *testing.T) {
 	if accepted < 1000 || dropped < 1000 {
 		t.Errorf("%d accepted, %d dropped: the test is one-sided", accepted, dropped)
 	}
-	evs := batchOf(rng, segments, previewMax)
+	evs := batchOf(rng, segments, prefetchMax)
 	looks.Begin()
 	defer looks.End()
 	if allocs := testing.AllocsPerRun(100, func() { looks.Preview(evs) }); allocs > 0 {

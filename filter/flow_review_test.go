@@ -120,7 +120,7 @@ func TestStandingIsWhatJudgeSays(t *testing.T) {
 		}
 		pkt := q.packet()
 		var s conntrack.PacketMeta
-		fillSample(&s, &pkt, q.Direction)
+		fillMeta(&s, &pkt, q.Direction)
 		a := b.Ruleset().Device("eth0")
 		var k conntrack.Tuple
 		if !flowTuple(&k, a, q.Direction, &pkt) {

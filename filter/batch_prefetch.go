@@ -6,25 +6,25 @@ import (
 )
 
 const (
-	// previewFrom is the number of flows from which a first look at a batch pays
+	// prefetchFrom is the number of flows from which a first look at a batch pays
 	// (BenchmarkPreview): with fewer, the table is in the processor's caches anyway.
-	previewFrom = 32_768
-	// previewMax is how many packets of a batch are looked at.
-	previewMax = 32
+	prefetchFrom = 32_768
+	// prefetchMax is how many packets of a batch are looked at.
+	prefetchMax = 32
 )
 
 // WantsPreview reports whether a first look at this batch is worth its time.
 func (w *Worker) WantsPreview() bool {
-	return w.engine.flows.Len()+w.engine.flows.Untracked() >= previewFrom
+	return w.engine.flows.Len()+w.engine.flows.Untracked() >= prefetchFrom
 }
 
 // Preview takes a first look at the packets of a batch, between Begin and the
 // first Decide, so that their flows are on the way from memory when they are
 // decided. It decides nothing and counts nothing.
 func (w *Worker) Preview(evs []Event) {
-	var hashes [previewMax]uint64
+	var hashes [prefetchMax]uint64
 	n := 0
-	for i := range evs[:min(len(evs), previewMax)] {
+	for i := range evs[:min(len(evs), prefetchMax)] {
 		if w.firstTuple(&evs[i]) {
 			hashes[n] = w.engine.flows.Seek(&w.tuple)
 			n++

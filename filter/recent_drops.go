@@ -9,10 +9,10 @@ import (
 // RecentDrops is how many dropped packets each worker remembers.
 const RecentDrops = 512
 
-// recentOfBatch is how many of one batch, while nobody watches: batches are that
+// maxOfBatch is how many of one batch, while nobody watches: batches are that
 // full in a flood only, whose packets are much alike, and a record costs a third
 // of what refusing a packet does.
-const recentOfBatch = 8
+const maxOfBatch = 8
 
 // recent remembers the last drops of one worker, so that "why was this dropped?"
 // has an answer after the fact. What passes is not remembered and costs nothing.

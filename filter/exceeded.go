@@ -7,15 +7,15 @@ import "sync/atomic"
 // reloads, and begins anew with a device that was away for long.
 func (a *Attachment) Exceeded() uint64 { return a.exceeded.Load() }
 
-// refusals are packets in a row that found no room at one device. They are counted
-// together: under a flood the counter would be fought for by all workers.
-type refusals struct {
+// exceededCount counts packets in a row that found no room at one device. They are
+// added together: under a flood all workers would contend for the counter.
+type exceededCount struct {
 	at *atomic.Uint64
 	n  uint64
 }
 
 // refuse notes a packet of the device.
-func (r *refusals) refuse(a *Attachment) {
+func (r *exceededCount) refuse(a *Attachment) {
 	if r.at != a.exceeded {
 		r.count()
 		r.at = a.exceeded
@@ -24,9 +24,9 @@ func (r *refusals) refuse(a *Attachment) {
 }
 
 // count adds what was noted to the counter.
-func (r *refusals) count() {
+func (r *exceededCount) count() {
 	if r.n > 0 {
 		r.at.Add(r.n)
-		*r = refusals{}
+		*r = exceededCount{}
 	}
 }

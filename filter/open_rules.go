@@ -8,7 +8,7 @@ import (
 	"sgfw/policy"
 )
 
-// wideRules are the rules of one interface that are for everybody, which is what
+// openRules are the rules of one interface that are for everybody, which is what
 // leaves a flow of TCP or UDP untracked as AWS has it (T2): a rule
 // in the opening direction permits it to 0.0.0.0/0 (or ::/0), and a rule in the
 // other direction permits 0.0.0.0/0 (or ::/0) all ports. The third clause, flows
@@ -17,7 +17,7 @@ import (
 // A family has only its own rules (T3). Each clause needs a single rule, and one
 // whose peer is a CIDR: neither a union of rules nor a prefix list with 0.0.0.0/0
 // is wide, but a narrow rule that permits the flow, too, changes nothing (T7).
-type wideRules struct {
+type openRules struct {
 	// opening are by direction and family the selectors that such rules permit.
 	opening [2][2][]match.Span
 	// returning has by direction, family and protocol (0: TCP, 1: UDP) a rule for
@@ -26,13 +26,13 @@ type wideRules struct {
 }
 
 // wide returns the wide rules of the groups.
-func (c *compilation) wide(names []string) *wideRules {
+func (c *compilation) wide(names []string) *openRules {
 	names = slices.Compact(slices.Sorted(slices.Values(names)))
 	shared := poolName(names)
 	if w, ok := c.wides[shared]; ok {
 		return w
 	}
-	w := new(wideRules)
+	w := new(openRules)
 	for _, name := range names {
 		gg, ok := c.groups[name]
 		if !ok {
@@ -56,7 +56,7 @@ func (c *compilation) wide(names []string) *wideRules {
 }
 
 // add adds a rule if it is for everybody.
-func (w *wideRules) add(d conntrack.Direction, r *policy.Rule, id match.RuleNumber) {
+func (w *openRules) add(d conntrack.Direction, r *policy.Rule, id match.RuleNumber) {
 	if r.Peer.Kind != policy.PeerCIDR || r.Peer.CIDR.Bits() != 0 {
 		return
 	}
@@ -74,7 +74,7 @@ func (w *wideRules) add(d conntrack.Direction, r *policy.Rule, id match.RuleNumb
 // untracked returns the rule of the opening direction and that of the other one
 // which leave a flow untracked that was opened in direction o to a port of TCP or
 // UDP; NoRule for each of them that there is not.
-func (w *wideRules) untracked(o conntrack.Direction, family int, proto uint8,
+func (w *openRules) untracked(o conntrack.Direction, family int, proto uint8,
 	asked uint16) (opening, returning match.RuleNumber) {
 	i := 0
 	switch {

@@ -5,9 +5,9 @@ import (
 	"sgfw/filter/packet"
 )
 
-// fillSample describes a packet as the flow table sees it, in place: the way
-// of every packet. TCP is valid for ClassTCP only.
-func fillSample(s *conntrack.PacketMeta, p *packet.Packet, d conntrack.Direction) {
+// fillMeta describes a packet as the flow table sees it. It fills in place, since it
+// runs for every packet. TCP is valid for ClassTCP only.
+func fillMeta(s *conntrack.PacketMeta, p *packet.Packet, d conntrack.Direction) {
 	s.Dir, s.Bytes, s.Reply = d, p.Length, false
 	switch p.Kind {
 	case packet.KindTCP:

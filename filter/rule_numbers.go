@@ -12,7 +12,7 @@ import (
 // addresses each time.
 const maxGone = 4096
 
-// ForgetRules makes the ids of rules that are gone free for other rules, once
+// ForgetRules makes the numbers of rules that are gone free for other rules, once
 // there are more than maxGone of them, and returns how many. Rules that admitted a
 // live flow keep theirs. c compiles for this engine alone, and nothing that it
 // compiled still waits to be published.
