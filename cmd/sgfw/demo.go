@@ -16,8 +16,9 @@ func (p *program) demoCommand() *cobra.Command {
 in one of them, try traffic that must pass and traffic that must not, over IPv4
 and IPv6, and print what became of each and which rule or flow decided.
 
-Nothing on this machine is touched, and nothing is left behind. Needs root.`,
-		Example: `  sudo sgfw demo`,
+Nothing on this machine is touched, and nothing is left behind. It needs no root
+where users may make namespaces.`,
+		Example: `  sgfw demo`,
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			self, err := os.Executable()

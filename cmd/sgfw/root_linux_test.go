@@ -16,6 +16,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"sgfw/test/netlab/labtest"
 )
 
 // inNamespace marks the process that runs scripts in a network namespace of its own.
@@ -24,12 +26,7 @@ const inNamespace = "SGFW_TEST_IN_NAMESPACE"
 // TestScriptsAsRoot runs the command lines of testdata/root, which start daemons
 // and change tables, in a network namespace that ends with them.
 func TestScriptsAsRoot(t *testing.T) {
-	if os.Geteuid() != 0 {
-		if os.Getenv("SGFW_REQUIRE_ROOT") == "1" {
-			t.Fatal("needs root: nftables and queues")
-		}
-		t.Skip("needs root: nftables and queues")
-	}
+	labtest.NeedsRealRoot(t, "the scripts start daemons in the namespace of their process")
 	if os.Getenv(inNamespace) == "" {
 		c := exec.CommandContext(t.Context(), "/proc/self/exe", "-test.run=^TestScriptsAsRoot$",
 			"-test.v")

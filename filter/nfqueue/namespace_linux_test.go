@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"net/netip"
-	"os"
 	"runtime"
 	"testing"
 	"time"
@@ -16,19 +15,17 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sgfw/filter"
+	"sgfw/test/netlab/labtest"
 )
+
+func TestMain(m *testing.M) { labtest.Main(m) }
 
 // namespace moves the calling goroutine's thread to a new network namespace with lo up. The
 // thread ends with the goroutine, and the namespace with it. Sockets must be opened by this
 // goroutine.
 func namespace(tb testing.TB) {
 	tb.Helper()
-	if os.Geteuid() != 0 {
-		if os.Getenv("SGFW_REQUIRE_ROOT") == "1" {
-			tb.Fatal("needs root: real packets")
-		}
-		tb.Skip("needs root: real packets")
-	}
+	labtest.RequireRoot(tb)
 	runtime.LockOSThread()
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 		tb.Fatalf("new network namespace: %v", err)

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sgfw/policy"
+	"sgfw/test/netlab/labtest"
 )
 
 // holdEnv makes the test binary a daemon that holds the table of the namespace
@@ -20,7 +21,7 @@ const holdEnv = "SGFW_TEST_HOLD_TABLE"
 func TestMain(m *testing.M) {
 	gone, hold := os.LookupEnv(holdEnv)
 	if !hold {
-		os.Exit(m.Run())
+		labtest.Main(m)
 	}
 	p := plan(policy.FailDrop, "eth0")
 	if gone == policy.FailAccept.String() {

@@ -13,6 +13,8 @@ import (
 	mdnetlink "github.com/mdlayher/netlink"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"sgfw/test/netlab/labtest"
 )
 
 // lab is a throw-away network namespace. It vanishes with its descriptor.
@@ -24,12 +26,7 @@ type lab struct {
 // newLab makes a namespace with lo up, or skips without root.
 func newLab(t testing.TB) *lab {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		if os.Getenv("SGFW_REQUIRE_ROOT") == "1" {
-			t.Fatal("needs root: real packets")
-		}
-		t.Skip("needs root: real packets")
-	}
+	labtest.RequireRoot(t)
 	l := &lab{t: t}
 	done := make(chan error, 1)
 	go func() { done <- newNamespace(&l.fd) }()

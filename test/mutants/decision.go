@@ -138,7 +138,7 @@ var decisions = []mutant{
 		what: "what comes from an exempt service passes though nobody asked (X2)",
 		file: "filter/exempt.go", packages: engine,
 		old: "	if d == conntrack.Ingress && !e.pending.open(pending, t.Proto()) {\n",
-		new: "	if d == conntrack.Ingress && asked == 0 {\n",
+		new: "	if d == conntrack.Ingress && pending == 0 {\n",
 	},
 	{
 		name: "exempt-anywhere", what: "an exempt service is exempt at every address",

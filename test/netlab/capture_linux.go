@@ -59,6 +59,16 @@ type Capture struct {
 	lost    uint64
 }
 
+// receiveBuffer makes the receive buffer of a socket as large as it may be: beyond the
+// machine's limit only for real root.
+func receiveBuffer(fd, size int) error {
+	err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, size)
+	if errors.Is(err, unix.EPERM) {
+		return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, size)
+	}
+	return err
+}
+
 // Capture starts to record on a device of the host. Everything that arrives
 // after the call has returned is seen. The caller closes the capture.
 func (h *Host) Capture(dev string, options CaptureOptions) (*Capture, error) {
@@ -74,7 +84,7 @@ func (h *Host) Capture(dev string, options CaptureOptions) (*Capture, error) {
 		if err != nil {
 			return err
 		}
-		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, captureBuffer); err != nil {
+		if err := receiveBuffer(fd, captureBuffer); err != nil {
 			return err
 		}
 		return unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: networkOrder(unix.ETH_P_ALL), Ifindex: d.index})

@@ -26,7 +26,7 @@ const roleEnv = "SGFW_NETLAB_ROLE"
 func TestMain(m *testing.M) {
 	switch os.Getenv(roleEnv) {
 	case "":
-		os.Exit(m.Run())
+		labtest.Main(m)
 	case "victim":
 		victim()
 	case "pause":

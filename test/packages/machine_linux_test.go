@@ -134,7 +134,7 @@ const state = "var/lib/sgfw"
 func needMachine(t *testing.T, tools ...string) {
 	t.Helper()
 	if os.Getenv(insideEnv) == "" {
-		t.Skip("run by `make test-packages`, as root")
+		t.Skip("run by `make packages TEST=1`, as root")
 	}
 	for _, tool := range tools {
 		if _, err := exec.LookPath(tool); err != nil {

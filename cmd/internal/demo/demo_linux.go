@@ -64,8 +64,8 @@ type show struct {
 
 // Run gives the demo; self is the path of this program. It needs root.
 func Run(ctx context.Context, out io.Writer, self string) error {
-	if err := netlab.Available(); err != nil {
-		return fmt.Errorf("the demo makes network namespaces and needs root: %w", err)
+	if err := netlab.EnterUserNamespace(); err != nil {
+		return fmt.Errorf("the demo makes network namespaces, which takes root here: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()

@@ -14,7 +14,7 @@ const (
 	// skip into a failure.
 	RequireRootEnv = "SGFW_REQUIRE_ROOT"
 	// SkipMessage is what every test that needs root says when it skips.
-	SkipMessage = "needs root: real packets"
+	SkipMessage = "needs root, or a user namespace: real packets"
 )
 
 // RequireRoot skips the test where network namespaces cannot be made, or fails
@@ -30,6 +30,16 @@ func RequireRoot(tb testing.TB) {
 		tb.Fatal(SkipMessage)
 	}
 	tb.Skip(SkipMessage)
+}
+
+// NeedsRealRoot skips a test that no user namespace can run: it needs other user IDs,
+// other file owners, or the machine's own namespaces. why says which.
+func NeedsRealRoot(tb testing.TB, why string) {
+	tb.Helper()
+	if os.Geteuid() == 0 && !netlab.InUserNamespace() {
+		return
+	}
+	tb.Skip("needs real root: " + why)
 }
 
 // New builds a network that is closed when the test and its subtests are done.

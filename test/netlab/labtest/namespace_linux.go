@@ -10,17 +10,27 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"sgfw/test/netlab"
 )
 
 // inNamespaceEnv marks the process that runs the tests.
 const inNamespaceEnv = "SGFW_TEST_IN_NAMESPACE"
 
-// MainInNamespace runs the tests of a package in a process that has a network
-// namespace of its own, and ends this one. It is for code that works in the namespace
-// of its process with all its threads: a locked thread would not do. Without root it
-// runs the tests as they are.
+// Main runs the tests of a package that sends real packets. Without root it runs them
+// in a user namespace of their own, where this machine permits it; else they skip.
+func Main(m *testing.M) {
+	// Where neither is possible each test says so.
+	_ = netlab.EnterUserNamespace()
+	os.Exit(m.Run())
+}
+
+// MainInNamespace is [Main] for code that works in the network namespace of its process
+// with all its threads, where a locked thread would not do: the tests run in a process
+// that has a namespace of its own.
 func MainInNamespace(m *testing.M) {
-	if os.Geteuid() != 0 || os.Getenv(inNamespaceEnv) != "" {
+	if err := netlab.EnterUserNamespace(); err != nil || netlab.InUserNamespace() ||
+		os.Getenv(inNamespaceEnv) != "" {
 		os.Exit(m.Run())
 	}
 	runtime.LockOSThread() // the child dies with the thread that started it

@@ -62,7 +62,7 @@ func compare(from, into string) error {
 	for _, line := range missing(string(is), text) {
 		fmt.Fprintln(os.Stderr, "the document says:", line)
 	}
-	return fmt.Errorf("%s is not what the tests say: `make parity` writes it anew", into)
+	return fmt.Errorf("%s is not what the tests say: `make test PARITY=write` writes it anew", into)
 }
 
 // missing are the lines of a text that another one lacks.

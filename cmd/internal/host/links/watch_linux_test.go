@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"reflect"
 	"runtime"
 	"testing"
@@ -13,18 +12,17 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"sgfw/test/netlab/labtest"
 )
+
+func TestMain(m *testing.M) { labtest.Main(m) }
 
 // namespace runs the test in a network namespace of its own: the thread is
 // locked and never given back, so it dies with the namespace.
 func namespace(t *testing.T) *netlink.Handle {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		if os.Getenv("SGFW_REQUIRE_ROOT") == "1" {
-			t.Fatal("needs root: real packets")
-		}
-		t.Skip("needs root: real packets")
-	}
+	labtest.RequireRoot(t)
 	runtime.LockOSThread()
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 		t.Fatal(err)
