@@ -11,10 +11,13 @@ import (
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"sgfw/test/netlab/labtest"
 )
 
 // testUnprivileged: without privilege the error names the missing capability.
 func testUnprivileged(t *testing.T, d Driver) {
+	labtest.NeedsRealRoot(t, "it becomes another user")
 	// Drop the privileges of this thread only, which ends with the test. The groups go first,
 	// because root's groups may read files of root.
 	const nobody = 65534

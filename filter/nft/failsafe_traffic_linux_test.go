@@ -10,6 +10,7 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"sgfw/policy"
+	"sgfw/test/netlab/labtest"
 )
 
 // TestOwnMulticast sends from the managed host to groups that it has joined.
@@ -76,6 +77,7 @@ func TestOwnMulticast(t *testing.T) {
 // TestForgedOwnMulticastOnTun: a device without link-layer headers cannot tell
 // its looped copies from what comes in, so nothing is exempt there.
 func TestForgedOwnMulticastOnTun(t *testing.T) {
+	labtest.NeedsRealRoot(t, "it opens /dev/net/tun")
 	host := newLab(t)
 	tun := host.tun("tun0", "10.8.0.1/24", "fd08::1/64")
 	host.joinGroups("tun0")

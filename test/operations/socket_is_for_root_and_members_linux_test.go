@@ -10,11 +10,13 @@ import (
 	"testing"
 
 	"sgfw/test/harness"
+	"sgfw/test/netlab/labtest"
 )
 
 // TestSocketIsForRootAndMembers: strangers cannot ask the daemon anything,
 // members of the socket's group may look, and root alone may change.
 func TestSocketIsForRootAndMembers(t *testing.T) {
+	labtest.NeedsRealRoot(t, "the socket belongs to a group, and others try it")
 	t.Parallel()
 	const strangers, members = 65534, 61999
 	_, server, g := harness.NewPair(t)
