@@ -12,7 +12,8 @@ const (
 	// StandingPermitted: a rule would permit the flow's first packet now. The
 	// zero value.
 	StandingPermitted Standing = iota
-	// StandingOrphan: no rule would; the flow goes on, as in AWS (T15). A flow of a shared scope is permitted if a rule of any interface of the
+	// StandingOrphan: no rule would; the flow goes on, as in AWS (T15). A flow of a shared scope is
+	// permitted if a rule of any interface of the
 	// scope would.
 	StandingOrphan
 	// StandingUnmanaged: the policy no longer manages the flow's device, whose

@@ -167,7 +167,8 @@ func TestRoutedFailsafe(t *testing.T) {
 		t.Errorf("explained at the router: %s, %s", x.Failsafe, x.Verdict.Reason)
 	}
 	q.Dst, q.Hook = netip.AddrFrom4(dbAddr), HookForward
-	if x := Explain(b.Ruleset(), nil, 0, q); x.Failsafe != policy.NoFailsafe || x.Verdict.Reason != ReasonNoRule {
+	if x := Explain(b.Ruleset(), nil, 0, q); x.Failsafe != policy.NoFailsafe ||
+		x.Verdict.Reason != ReasonNoRule {
 		t.Errorf("explained beyond it: %s, %s", x.Failsafe, x.Verdict.Reason)
 	}
 }

@@ -144,7 +144,8 @@ func TestScopeChanges(t *testing.T) {
 		return s
 	}
 	apply("")
-	expect(t, "in", b.cross(HookInput, 2, 0, tcp4(client, us, 40000, 443, 1, 0, conntrack.SYN)), ReasonRule)
+	expect(t, "in", b.cross(HookInput, 2, 0, tcp4(client, us, 40000, 443, 1, 0, conntrack.SYN)),
+		ReasonRule)
 	answer := tcp4(us, client, 443, 40000, 9, 2, conntrack.SYN|conntrack.ACK)
 	apply("uplinks")
 	expect(t, "the answer of a flow of before", b.cross(HookOutput, 0, 2, answer), ReasonNotAFlow)

@@ -382,7 +382,8 @@ func TestUntrackedLeavesOthersAlone(t *testing.T) {
 func TestUntrackedForwarded(t *testing.T) {
 	p := awsPolicy(rules(web4), rules(all4)) // towards the client
 	p.Groups = append(p.Groups, policy.Group{Name: "two", Egress: rules(web4)})
-	p.Interfaces = append(p.Interfaces, policy.Interface{Device: "eth1", Groups: []string{"two"}, Timeouts: policy.DefaultTimeouts})
+	p.Interfaces = append(p.Interfaces, policy.Interface{Device: "eth1", Groups: []string{"two"},
+		Timeouts: policy.DefaultTimeouts})
 	b := newBench(t, p)
 	server := [4]byte{10, 0, 0, 80}
 	forward := func(raw []byte) Verdict { return b.cross(HookForward, 2, 3, raw) }

@@ -52,8 +52,9 @@ func (p *program) checkCommand() *cobra.Command {
 		Long: `Validate a policy file and report everything that is wrong with it at once,
 as file:line:col: message, with a hint and the code that AWS answers for the same
 mistake. Nothing on the machine is changed, or looked at but for what IDs are made
-of: -o json lists those that a daemon of this machine gives. Exit code 3 says that the policy is invalid; warnings, and notices
-such as that a quota is nearly used up, do not change it.`,
+of: -o json lists those that a daemon of this machine gives. Exit code 3 says that
+the policy is invalid; warnings, and notices such as that a quota is nearly used up,
+do not change it.`,
 		Example: `  sgfw check sgfw.yaml
   sgfw check sgfw.yaml -o json | jq '.groups[] | {name, id, ingress, egress, quota}'
   sgfw check sgfw.yaml -o json | jq '.problems[].message'`,

@@ -55,7 +55,8 @@ up. If the policy would lock one out, run refuses with exit code 5.`,
 	}
 	c.Flags().StringVarP(&cfg.PolicyFile, "config", "c", defaultPolicy, "policy file")
 	c.Flags().StringVar(&cfg.StateDir, "state-dir", state.DefaultDir,
-		"where an unconfirmed policy, the one to roll back to, and what IDs are made of outlive the daemon")
+		"where an unconfirmed policy, the one to roll back to, and what IDs are made of outlive the "+
+			"daemon")
 	c.Flags().BoolVar(&cfg.Force, "force", false,
 		"enforce even if a live SSH session would be locked out")
 	c.Flags().StringVar(&group, "socket-group", "",

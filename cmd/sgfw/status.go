@@ -22,7 +22,8 @@ func (p *program) statusCommand() *cobra.Command {
 		Short: "Show what the running daemon enforces and counts",
 		Long: `Show the state of the running daemon: policy and generation, interfaces with
 the devices that they cover now, what is exempt from rules, the nftables table,
-queues, flow table, and packets by verdict and reason. Every kind of loss has a counter of its own.`,
+queues, flow table, and packets by verdict and reason. Every kind of loss has a
+counter of its own.`,
 		Example: `  sgfw status
   sgfw status -o json | jq .state`,
 		Args: cobra.NoArgs,
@@ -196,7 +197,8 @@ func used(q api.QuotaStatus) string { return fmt.Sprintf("%d of %d", q.Used, q.Q
 // trackingText says which flows outlive their rules.
 func trackingText(s api.Status) string {
 	if s.Policy.Tracking == policy.TrackingAWS.String() {
-		return "aws: flows that rules for everybody permit both ways are untracked and end with their rule"
+		return "aws: flows that rules for everybody permit both ways are untracked and end with their " +
+			"rule"
 	}
 	return s.Policy.Tracking + ": every flow outlives the rule that permitted it"
 }

@@ -172,12 +172,8 @@ func citations(text string, letters map[string]bool) (found []string) {
 			found = append(found, m[0])
 		}
 	}
-	for _, m := range citedSection.FindAllString(text, -1) {
-		found = append(found, m)
-	}
-	for _, m := range citedRow.FindAllString(text, -1) {
-		found = append(found, m)
-	}
+	found = append(found, citedSection.FindAllString(text, -1)...)
+	found = append(found, citedRow.FindAllString(text, -1)...)
 	return found
 }
 

@@ -86,7 +86,8 @@ var AllowedDifferences = []Allowed{
 	},
 	{
 		"code of a query",
-		"To the kernel the code of an ICMP query is part of its flow; to us the identifier alone is (T9).",
+		"To the kernel the code of an ICMP query is part of its flow; to us the identifier alone is " +
+			"(T9).",
 		func(c *Case) bool { return c.Coded && (IsQuery(c.Packet) || c.Packet.Quote != nil) },
 	},
 }

@@ -105,7 +105,8 @@ func TestGuestWithoutRules(t *testing.T) {
 			harness.AddrPort(h.FwApp[0], 4001))),
 		harness.Passes(udp("what it permits, beyond the router", beyond,
 			harness.AddrPort(h.AppIPs[0], 4000), harness.AddrPort(h.OutsideIPs[0], 4001))),
-		harness.Drops(udp("DHCP offer of a rogue server", server4, harness.AddrPort(h.AppIPs[0], 67), harness.AddrPort(broadcast, 68))),
+		harness.Drops(udp("DHCP offer of a rogue server", server4, harness.AddrPort(h.AppIPs[0], 67),
+			harness.AddrPort(broadcast, 68))),
 	})
 }
 

@@ -22,9 +22,9 @@ func TestRouterWithGuests(t *testing.T) {
 	d := harness.Enforce(t, h.Fw, harness.Example(t, "router-with-guests.yaml"))
 	var attempts []harness.Attempt
 	for i := range 2 {
-		app, db, out, fwApp, fwDB := h.AppIPs[i], h.DbIPs[i], h.OutsideIPs[i], h.FwApp[i], h.FwDB[i]
+		app, db, out, fwApp, fwDB := h.AppIPs[i], h.DBIPs[i], h.OutsideIPs[i], h.FwApp[i], h.FwDB[i]
 		harness.Echoes(t, h.App, app, 22, 443, 8080)
-		harness.Echoes(t, h.Db, db, 22, 443, 5432)
+		harness.Echoes(t, h.DB, db, 22, 443, 5432)
 		harness.Echoes(t, h.Outside, out, 25, 53, 443)
 		harness.Echoes(t, h.Fw, fwApp, 22, 53)
 		harness.Echoes(t, h.Fw, fwDB, 53)
@@ -38,7 +38,7 @@ func TestRouterWithGuests(t *testing.T) {
 		try(harness.Drop, "SSH from guest to guest", h.App, "tcp", app, db, 22)
 		try(harness.Drop, "a port that the sender may reach and the receiver does not offer", h.App,
 			"tcp", app, db, 443)
-		try(harness.Drop, "the database asks the application", h.Db, "tcp", db, app, 443)
+		try(harness.Drop, "the database asks the application", h.DB, "tcp", db, app, 443)
 
 		try(harness.Pass, "a visitor", h.Outside, "tcp", out, app, 443)
 		try(harness.Drop, "a visitor at a port that no rule names", h.Outside, "tcp", out, app, 8080)
@@ -47,7 +47,7 @@ func TestRouterWithGuests(t *testing.T) {
 		try(harness.Pass, "the application updates itself", h.App, "tcp", app, out, 443)
 		try(harness.Pass, "the application asks for a name", h.App, "udp", app, out, 53)
 		try(harness.Drop, "the application sends mail", h.App, "tcp", app, out, 25)
-		try(harness.Drop, "the database goes out", h.Db, "tcp", db, out, 443)
+		try(harness.Drop, "the database goes out", h.DB, "tcp", db, out, 443)
 
 		try(harness.Pass, "the router logs in", h.Fw, "tcp", fwApp, app, 22)
 		try(harness.Pass, "the router logs in at the database", h.Fw, "tcp", fwDB, db, 22)
@@ -55,7 +55,7 @@ func TestRouterWithGuests(t *testing.T) {
 		try(harness.Drop, "the router at a port that no rule names", h.Fw, "tcp", fwApp, app, 8080)
 		try(harness.Pass, "the application asks the router for a name", h.App, "udp", app, fwApp, 53)
 		try(harness.Drop, "the application logs in at the router", h.App, "tcp", app, fwApp, 22)
-		try(harness.Drop, "the database asks the router for a name", h.Db, "udp", db, fwDB, 53)
+		try(harness.Drop, "the database asks the router for a name", h.DB, "udp", db, fwDB, 53)
 		attempts = append(attempts,
 			harness.Drops(harness.Ping(t, "guest to guest, which no rule permits", h.App, app, db)),
 			harness.Drops(harness.Ping(t, "outside to guest, which no rule permits", h.Outside, out, app)))

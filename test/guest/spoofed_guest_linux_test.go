@@ -25,7 +25,7 @@ func TestSpoofedGuest(t *testing.T) {
 	d := harness.Enforce(t, h.Fw, checked)
 	guest := h.App.Device("eth0")
 	for i, out := range h.OutsideIPs {
-		own, foreign, unnamed := h.AppIPs[i], h.DbIPs[i], harness.Neighbouring(h.AppIPs[i], 0x99)
+		own, foreign, unnamed := h.AppIPs[i], h.DBIPs[i], harness.Neighbouring(h.AppIPs[i], 0x99)
 		at := harness.NewRawInbox(t, h.Outside, wire.ProtoUDP, out)
 		router := harness.NewRawInbox(t, h.Fw, wire.ProtoUDP, h.FwApp[i])
 		inside := harness.NewInbox(t, h.App, harness.AddrPort(own, 4000))

@@ -190,8 +190,8 @@ func (d *Daemon) Reload(policy string, args ...string) {
 	}
 }
 
-// Cpu is the processor time that the daemon has used.
-func (d *Daemon) Cpu(t testing.TB) time.Duration {
+// CPU is the processor time that the daemon has used.
+func (d *Daemon) CPU(t testing.TB) time.Duration {
 	t.Helper()
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", d.Cmd.Process.Pid))
 	if err != nil {

@@ -45,18 +45,18 @@ func Household() netlab.Topology {
 
 // Home is a household that runs.
 type Home struct {
-	Fw, App, Db, Outside *netlab.Host
+	Fw, App, DB, Outside *netlab.Host
 	// Addresses, IPv4 first; fwApp and fwDB are the router's on the guests' links.
-	AppIPs, DbIPs, OutsideIPs, FwApp, FwDB []netip.Addr
+	AppIPs, DBIPs, OutsideIPs, FwApp, FwDB []netip.Addr
 }
 
 func NewHome(t testing.TB) Home {
 	t.Helper()
 	lab := labtest.New(t, Household())
-	h := Home{Fw: lab.Host("fw"), App: lab.Host("app"), Db: lab.Host("db"),
+	h := Home{Fw: lab.Host("fw"), App: lab.Host("app"), DB: lab.Host("db"),
 		Outside: lab.Host("outside")}
-	h.AppIPs, h.DbIPs, h.OutsideIPs = BothAddresses(h.App.Device("eth0")),
-		BothAddresses(h.Db.Device("eth0")), BothAddresses(h.Outside.Device("eth0"))
+	h.AppIPs, h.DBIPs, h.OutsideIPs = BothAddresses(h.App.Device("eth0")),
+		BothAddresses(h.DB.Device("eth0")), BothAddresses(h.Outside.Device("eth0"))
 	h.FwApp, h.FwDB = BothAddresses(h.Fw.Device("veth-app")), BothAddresses(h.Fw.Device("veth-db"))
 	return h
 }

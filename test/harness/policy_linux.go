@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// SshPolicy is the gate's policy with a rule for port 22.
-func SshPolicy(peer string) string {
+// SSHPolicy is the gate's policy with a rule for port 22.
+func SSHPolicy(peer string) string {
 	rule := `{ protocol: tcp, ports: 22, ` + peer + ` }`
 	return strings.Replace(GatePolicy(), "ingress: [", "ingress: ["+rule+", ", 1)
 }

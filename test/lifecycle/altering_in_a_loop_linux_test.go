@@ -44,7 +44,7 @@ func TestAlteringInALoop(t *testing.T) {
 		s.DropsAll("the table is owned", began, forever)
 	}
 
-	lines, used, began := strings.Count(d.Log.String(), "\n"), d.Cpu(t), time.Now()
+	lines, used, began := strings.Count(d.Log.String(), "\n"), d.CPU(t), time.Now()
 	s = g.DeniedTraffic(t)
 	c := d.Intruder(t)
 	alter(c, 500, 0)
@@ -58,7 +58,7 @@ func TestAlteringInALoop(t *testing.T) {
 	status := d.Status()
 	lines = strings.Count(d.Log.String(), "\n") - lines
 	t.Logf("1000 alterations in %v: %d repairs, %d lines, %v of processor time", took,
-		status.Table.Repaired, lines, d.Cpu(t)-used)
+		status.Table.Repaired, lines, d.CPU(t)-used)
 	if lines > 20 || len(status.Interference) > 16 {
 		t.Errorf("%d lines logged, %d programs remembered", lines, len(status.Interference))
 	}

@@ -8,7 +8,8 @@ import (
 	"sgfw/test/harness"
 )
 
-// TestConfirmationByAClientThatIsGone asks for a reload to be confirmed and hangs up without waiting.
+// TestConfirmationByAClientThatIsGone asks for a reload to be confirmed and hangs up without
+// waiting.
 func TestConfirmationByAClientThatIsGone(t *testing.T) {
 	t.Parallel()
 	_, server, g := harness.NewPair(t)

@@ -93,8 +93,8 @@ func TestWatch(t *testing.T) {
 	d.AtGeneration(t, "the same again", generation)
 
 	replace("version: 2\n")
-	for deadline := time.Now().Add(
-		harness.ArrivalTimeout); d.Unconfirmed().Policy.Failure == nil; time.Sleep(20 * time.Millisecond) {
+	deadline := time.Now().Add(harness.ArrivalTimeout)
+	for ; d.Unconfirmed().Policy.Failure == nil; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("status says nothing of the invalid file")
 		}

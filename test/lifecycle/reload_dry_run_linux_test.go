@@ -70,7 +70,7 @@ func TestReloadDryRun(t *testing.T) {
 	// A session that the policy would lock out.
 	ssh := harness.AddrPort(server.IPv4(), 22)
 	harness.EchoOn(t, server.Host(), ssh)
-	d.Reload(harness.SshPolicy(`cidr_blocks: [0.0.0.0/0]`))
+	d.Reload(harness.SSHPolicy(`cidr_blocks: [0.0.0.0/0]`))
 	if now := d.Unconfirmed().Policy.Generation; now != before+1 {
 		t.Errorf("generation %d after dry runs and a reload, want %d", now, before+1)
 	}

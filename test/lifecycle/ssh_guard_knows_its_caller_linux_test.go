@@ -25,7 +25,7 @@ func TestSSHGuardKnowsItsCaller(t *testing.T) {
 	g.Expect(t, "refused", harness.Open)
 	// Neither an admitted client nor one of another machine is in danger.
 	for _, c := range []struct{ connection, policy string }{
-		{"192.0.2.1 50000 192.0.2.2 22", harness.SshPolicy(`cidr_blocks: [192.0.2.1/32]`)},
+		{"192.0.2.1 50000 192.0.2.2 22", harness.SSHPolicy(`cidr_blocks: [192.0.2.1/32]`)},
 		{"192.0.2.1 50000 203.0.113.9 22", harness.GatePolicy()},
 		{"", harness.GatePolicy()},
 	} {

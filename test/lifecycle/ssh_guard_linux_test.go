@@ -29,10 +29,10 @@ func TestSSHGuard(t *testing.T) {
 				t.Fatal("no session")
 			}
 			defer c.Close()
-			admits := harness.SshPolicy([]string{
+			admits := harness.SSHPolicy([]string{
 				`cidr_blocks: [192.0.2.1/32]`, `ipv6_cidr_blocks: ["2001:db8::1/128"]`}[i])
 			// It admits the other family and the address beside the client's.
-			refuses := []string{harness.GatePolicy(), harness.SshPolicy([]string{
+			refuses := []string{harness.GatePolicy(), harness.SSHPolicy([]string{
 				`cidr_blocks: [192.0.2.2/32], ipv6_cidr_blocks: ["::/0"]`,
 				`ipv6_cidr_blocks: ["2001:db8::2/128"], cidr_blocks: [0.0.0.0/0]`}[i])}
 			names := func(said string) {

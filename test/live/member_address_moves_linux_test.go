@@ -27,7 +27,8 @@ func TestMemberAddressMoves(t *testing.T) {
 	d := harness.Enforce(t, fw, `
 version: 1
 security_groups:
-  - { name: client, description: The machine behind eth0, ingress: [`+byGroup+`], egress: [`+byGroup+`] }
+  - { name: client, description: The machine behind eth0, ingress: [`+byGroup+`],
+        egress: [`+byGroup+`] }
   - { name: router, description: This machine as eth1 shows it }
 interfaces:
   - { device: eth0, mode: guest, security_groups: [client] }

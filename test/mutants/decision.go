@@ -126,7 +126,8 @@ var decisions = []mutant{
 		name: "untracked-stays", what: "an untracked flow stays untracked without its return rule (T19)",
 		file: "filter/untracked.go", packages: engine,
 		old: "	left := opening != match.NoRule && returning != match.NoRule\n",
-		new: "	left := known && opener == flow.Opener() || opening != match.NoRule && returning != match.NoRule\n",
+		new: "	left := known && opener == flow.Opener() || opening != match.NoRule && returning != " +
+			"match.NoRule\n",
 	},
 	{
 		name: "left-behind-goes-on", what: "flows that an interface left behind are said to go on",

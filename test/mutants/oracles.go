@@ -21,7 +21,8 @@ var oracles = []oracle{
 	{"flow table", "./conntrack", "TestModel|TestUntrackedAgainstNaive", []string{"conntrack/"}},
 	{"lookup", "./filter/match", "Naive", []string{"filter/match/"}},
 	{"shared scopes", "./filter", "TestSharedScopesAgainstNaive", []string{"filter/"}},
-	{"whole decision", "./test/differential", "TestEngine", []string{"filter/", "conntrack/", "policy/"}},
+	{"whole decision", "./test/differential", "TestEngine",
+		[]string{"filter/", "conntrack/", "policy/"}},
 }
 
 // compareOracles shows for each fault which oracles alone notice it, and in the end how

@@ -87,7 +87,8 @@ func (h *Host) Capture(dev string, options CaptureOptions) (*Capture, error) {
 		if err := receiveBuffer(fd, captureBuffer); err != nil {
 			return err
 		}
-		return unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: networkOrder(unix.ETH_P_ALL), Ifindex: d.index})
+		return unix.Bind(fd, &unix.SockaddrLinklayer{
+			Protocol: networkOrder(unix.ETH_P_ALL), Ifindex: d.index})
 	})
 	if err != nil {
 		if fd != noSocket {
@@ -177,7 +178,8 @@ func (c *Capture) Until(ctx context.Context, match func(Packet) bool) ([]Packet,
 		case <-c.done:
 			return packets, ErrCaptureClosed
 		case <-ctx.Done():
-			return packets, fmt.Errorf("netlab: %s: none of %d packets matched: %w", c.file.Name(), len(packets), ctx.Err())
+			return packets, fmt.Errorf("netlab: %s: none of %d packets matched: %w", c.file.Name(),
+				len(packets), ctx.Err())
 		}
 	}
 }
@@ -190,7 +192,8 @@ func (c *Capture) Lost() uint64 {
 	if raw, err := c.file.SyscallConn(); err == nil {
 		// Reading the statistics resets them.
 		_ = raw.Control(func(fd uintptr) {
-			if st, err := unix.GetsockoptTpacketStats(int(fd), unix.SOL_PACKET, unix.PACKET_STATISTICS); err == nil {
+			if st, err := unix.GetsockoptTpacketStats(int(fd), unix.SOL_PACKET,
+				unix.PACKET_STATISTICS); err == nil {
 				c.lost += uint64(st.Drops)
 			}
 		})
@@ -211,7 +214,8 @@ func (c *Capture) Close() error {
 // add keeps a packet if it is IP and wanted.
 func (c *Capture) add(b []byte, from unix.Sockaddr) {
 	ll, ok := from.(*unix.SockaddrLinklayer)
-	if !ok || ll.Protocol != networkOrder(unix.ETH_P_IP) && ll.Protocol != networkOrder(unix.ETH_P_IPV6) {
+	if !ok || ll.Protocol != networkOrder(unix.ETH_P_IP) &&
+		ll.Protocol != networkOrder(unix.ETH_P_IPV6) {
 		return
 	}
 	p := Packet{Bytes: slices.Clone(b), Outgoing: ll.Pkttype == unix.PACKET_OUTGOING}

@@ -7,7 +7,8 @@ import (
 
 func TestCountersParse(t *testing.T) {
 	c := make(Counters)
-	c.parse([]byte("Ip: Forwarding InReceives\nIp: 2 17\nTcp: MaxConn\nTcp: -1\nUdpLite: InDatagrams\nUdpLite: 3\n"))
+	c.parse([]byte("Ip: Forwarding InReceives\nIp: 2 17\nTcp: MaxConn\nTcp: -1\nUdpLite: " +
+		"InDatagrams\nUdpLite: 3\n"))
 	c.parse([]byte("Ip6InReceives                   \t4\nIcmp6OutType143\t5\nUdpLite6InDatagrams 6\n"))
 	// A line of values with fewer columns than names, as no kernel writes it.
 	c.parse([]byte("Short: A B\nShort: 7\n"))

@@ -26,7 +26,8 @@ func udpBetween(to netip.Addr, from *netlab.Device, payload string, options ...w
 	if to.Is6() {
 		src = from.IPv6()
 	}
-	return wire.UDP(netip.AddrPortFrom(src, 1000), netip.AddrPortFrom(to, 2000), []byte(payload), options...)
+	return wire.UDP(netip.AddrPortFrom(src, 1000), netip.AddrPortFrom(to, 2000), []byte(payload),
+		options...)
 }
 
 func TestCaptureSeesWhatWasSent(t *testing.T) {
@@ -71,12 +72,14 @@ func TestCaptureSeesWhatWasSent(t *testing.T) {
 func TestCaptureNoticesAbsence(t *testing.T) {
 	lab := labtest.New(t, netlab.Router())
 	from, to := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")
-	c := labtest.Capture(t, to.Host(), "eth0", netlab.CaptureOptions{Filter: func(p netlab.Packet) bool {
-		return bytes.HasSuffix(p.Bytes, []byte("!"))
-	}})
+	c := labtest.Capture(t, to.Host(), "eth0",
+		netlab.CaptureOptions{Filter: func(p netlab.Packet) bool {
+			return bytes.HasSuffix(p.Bytes, []byte("!"))
+		}})
 	families(t, to, func(t *testing.T, addr netip.Addr) {
 		for _, b := range [][]byte{
-			udpBetween(addr, from, "never!", wire.HopLimit(1)), udpBetween(addr, from, "filtered?"), udpBetween(addr, from, "sentinel!"),
+			udpBetween(addr, from, "never!", wire.HopLimit(1)), udpBetween(addr, from, "filtered?"),
+			udpBetween(addr, from, "sentinel!"),
 		} {
 			if err := from.Send(b); err != nil {
 				t.Fatal(err)
@@ -109,7 +112,8 @@ func TestCaptureOutgoingLimitAndClose(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	p, err := sent.Wait(labtest.Within(t, patience), func(p netlab.Packet) bool { return bytes.HasSuffix(p.Bytes, []byte("3")) })
+	p, err := sent.Wait(labtest.Within(t, patience),
+		func(p netlab.Packet) bool { return bytes.HasSuffix(p.Bytes, []byte("3")) })
 	if err != nil || !p.Outgoing {
 		t.Errorf("outgoing %v, %v", p.Outgoing, err)
 	}
@@ -125,7 +129,8 @@ func TestCaptureOutgoingLimitAndClose(t *testing.T) {
 		t.Errorf("%d outgoing packets that nobody asked for", n)
 	}
 	never := func(netlab.Packet) bool { return false }
-	if until, err := few.Until(labtest.Within(t, 10*time.Millisecond), never); !errors.Is(err, context.DeadlineExceeded) || len(until) != 2 {
+	if until, err := few.Until(labtest.Within(t, 10*time.Millisecond), never); !errors.Is(err,
+		context.DeadlineExceeded) || len(until) != 2 {
 		t.Errorf("%v with %d packets, want the deadline and 2", err, len(until))
 	}
 	if err := few.Close(); err != nil {
@@ -148,7 +153,8 @@ func TestSendPassesTheReceiversStack(t *testing.T) {
 		}
 		defer l.Close()
 		long := string(bytes.Repeat([]byte("long "), 600))
-		send := [][]byte{udpBetween(addr, from, "bad", wire.BadChecksum()), udpBetween(addr, from, "good")}
+		send := [][]byte{udpBetween(addr, from, "bad", wire.BadChecksum()),
+			udpBetween(addr, from, "good")}
 		send = append(send, wire.Fragments(udpBetween(addr, from, long), 1280, 7)...)
 		for _, b := range send {
 			if err := from.Send(b); err != nil {
@@ -190,7 +196,8 @@ func TestSendRefuses(t *testing.T) {
 			t.Errorf("% x: %v", b, err)
 		}
 	}
-	if err := from.Send(udpBetween(to.IPv4(), from, string(make([]byte, 1473)))); !errors.Is(err, unix.EMSGSIZE) {
+	if err := from.Send(udpBetween(to.IPv4(), from, string(make([]byte, 1473)))); !errors.Is(err,
+		unix.EMSGSIZE) {
 		t.Errorf("one byte above the MTU: %v", err)
 	}
 	if err := from.Send(udpBetween(to.IPv4(), from, string(make([]byte, 1472)))); err != nil {
@@ -202,7 +209,8 @@ func TestSendRefuses(t *testing.T) {
 // and has a right checksum; with them some do not, which shows that the switch is
 // what makes the difference.
 func TestOffload(t *testing.T) {
-	for name, offload := range map[string]netlab.Offload{"default": netlab.OffloadDefault, "off": netlab.OffloadOff} {
+	for name, offload := range map[string]netlab.Offload{
+		"default": netlab.OffloadDefault, "off": netlab.OffloadOff} {
 		t.Run(name, func(t *testing.T) {
 			top := netlab.Pair()
 			top.Links[0].Offload = offload
@@ -214,9 +222,10 @@ func TestOffload(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer l.Close()
-			tcp := labtest.Capture(t, server, "eth0", netlab.CaptureOptions{Filter: func(p netlab.Packet) bool {
-				return p.Bytes[0]>>4 == 4 && p.Bytes[9] == wire.ProtoTCP
-			}})
+			tcp := labtest.Capture(t, server, "eth0",
+				netlab.CaptureOptions{Filter: func(p netlab.Packet) bool {
+					return p.Bytes[0]>>4 == 4 && p.Bytes[9] == wire.ProtoTCP
+				}})
 			conn, err := client.Dial(labtest.Within(t, patience), "tcp", to)
 			if err != nil {
 				t.Fatal(err)
@@ -228,7 +237,8 @@ func TestOffload(t *testing.T) {
 				t.Fatal(err)
 			}
 			const fin = 0x01
-			until, err := tcp.Until(labtest.Within(t, patience), func(p netlab.Packet) bool { return p.Bytes[33]&fin != 0 })
+			until, err := tcp.Until(labtest.Within(t, patience),
+				func(p netlab.Packet) bool { return p.Bytes[33]&fin != 0 })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -242,7 +252,8 @@ func TestOffload(t *testing.T) {
 				}
 			}
 			if off := offload == netlab.OffloadOff; off != (big == 0) || off != (wrong == 0) {
-				t.Errorf("of %d packets %d are above the MTU and %d have wrong checksums", len(until), big, wrong)
+				t.Errorf("of %d packets %d are above the MTU and %d have wrong checksums", len(until), big,
+					wrong)
 			}
 		})
 	}
@@ -251,7 +262,8 @@ func TestOffload(t *testing.T) {
 // tcpChecksumRight checks an IPv4 packet without options.
 func tcpChecksumRight(b []byte) bool {
 	length := len(b) - 20
-	pseudo := bytes.Join([][]byte{b[12:20], {0, wire.ProtoTCP, byte(length >> 8), byte(length)}, b[20:]}, nil)
+	pseudo := bytes.Join([][]byte{
+		b[12:20], {0, wire.ProtoTCP, byte(length >> 8), byte(length)}, b[20:]}, nil)
 	return wire.Checksum(pseudo) == 0
 }
 
@@ -267,7 +279,8 @@ func TestSettled(t *testing.T) {
 	from, to := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")
 	c := labtest.Capture(t, to.Host(), "eth0", netlab.CaptureOptions{})
 	families(t, to, func(t *testing.T, addr netip.Addr) {
-		if _, err := lab.Host("client").Ping(labtest.Within(t, patience), netlab.Ping{To: addr}); err != nil {
+		if _, err := lab.Host("client").Ping(labtest.Within(t, patience),
+			netlab.Ping{To: addr}); err != nil {
 			t.Fatal(err)
 		}
 	})

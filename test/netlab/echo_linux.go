@@ -86,7 +86,8 @@ func (s *EchoServer) serveUDP() {
 // same to come back: nil means that packets pass in both directions. ctx should
 // have a deadline. A refused connection, or an ICMP error, is an error at once; a
 // dropped packet is [context.DeadlineExceeded] at the deadline.
-func (h *Host) Exchange(ctx context.Context, network string, to netip.AddrPort, options ...SocketOption) error {
+func (h *Host) Exchange(ctx context.Context, network string, to netip.AddrPort,
+	options ...SocketOption) error {
 	c, err := h.Dial(ctx, network, to, options...)
 	if err != nil {
 		return err

@@ -34,9 +34,10 @@ func TestWhoSeesWhatTheInputHookDrops(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer out.Close()
-	capture := labtest.Capture(t, server, "eth0", netlab.CaptureOptions{Filter: func(p netlab.Packet) bool {
-		return p.Bytes[0]>>4 == 4 && p.Bytes[9] == proto
-	}})
+	capture := labtest.Capture(t, server, "eth0",
+		netlab.CaptureOptions{Filter: func(p netlab.Packet) bool {
+			return p.Bytes[0]>>4 == 4 && p.Bytes[9] == proto
+		}})
 	send := func(payload string) {
 		t.Helper()
 		if err := from.Send(wire.Proto(from.IPv4(), to.IPv4(), proto, []byte(payload))); err != nil {
@@ -111,7 +112,8 @@ func TestExchangeMeetsAClosedHook(t *testing.T) {
 	closeHook(t, server, nftables.ChainHookInput)
 	families(t, server.Device("eth0"), func(t *testing.T, addr netip.Addr) {
 		for _, network := range []string{"tcp", "udp"} {
-			err := client.Exchange(labtest.Within(t, 50*time.Millisecond), network, netip.AddrPortFrom(addr, 80))
+			err := client.Exchange(labtest.Within(t, 50*time.Millisecond), network,
+				netip.AddrPortFrom(addr, 80))
 			if !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("%s: %v, want that the deadline was exceeded", network, err)
 			}

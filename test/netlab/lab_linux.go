@@ -64,7 +64,8 @@ func (l *Lab) build(t Topology) error {
 		if err != nil {
 			return fmt.Errorf("host %s: %w", spec.Name, err)
 		}
-		err = h.setSysctls(spec.Sysctls, func(path string) bool { return !namesDevice(t, spec.Name, path) })
+		err = h.setSysctls(spec.Sysctls,
+			func(path string) bool { return !namesDevice(t, spec.Name, path) })
 		if err != nil {
 			return err
 		}
@@ -73,7 +74,8 @@ func (l *Lab) build(t Topology) error {
 	for i, spec := range t.Links {
 		k, err := l.addLink(i, spec)
 		if err != nil {
-			return fmt.Errorf("link %s/%s - %s/%s: %w", spec.A.Host, spec.A.Dev, spec.B.Host, spec.B.Dev, err)
+			return fmt.Errorf("link %s/%s - %s/%s: %w", spec.A.Host, spec.A.Dev, spec.B.Host, spec.B.Dev,
+				err)
 		}
 		links = append(links, k)
 	}
@@ -119,7 +121,8 @@ func newHost(spec HostSpec) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Host{name: spec.Name, ns: ns, devices: make(map[string]*Device), running: make(map[*Cmd]struct{})}
+	h := &Host{name: spec.Name, ns: ns, devices: make(map[string]*Device),
+		running: make(map[*Cmd]struct{})}
 	// The handle's sockets belong to the namespace in which they were opened. The
 	// library's own way there, NewHandleAt, gives its thread back even when it
 	// could not leave the namespace.

@@ -31,7 +31,8 @@ func TestPingAtOnce(t *testing.T) {
 	for range 3 {
 		lab := labtest.New(t, netlab.Pair())
 		families(t, lab.Host("server").Device("eth0"), func(t *testing.T, to netip.Addr) {
-			if _, err := lab.Host("client").Ping(labtest.Within(t, patience), netlab.Ping{To: to}); err != nil {
+			if _, err := lab.Host("client").Ping(labtest.Within(t, patience),
+				netlab.Ping{To: to}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -42,7 +43,8 @@ func TestPingThroughRouter(t *testing.T) {
 	lab := labtest.New(t, netlab.Router())
 	for _, from := range []string{"client", "attacker"} {
 		families(t, lab.Host("server").Device("eth0"), func(t *testing.T, to netip.Addr) {
-			if _, err := lab.Host(from).Ping(labtest.Within(t, patience), netlab.Ping{To: to, Payload: make([]byte, 3000)}); err != nil {
+			if _, err := lab.Host(from).Ping(labtest.Within(t, patience),
+				netlab.Ping{To: to, Payload: make([]byte, 3000)}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -65,7 +67,8 @@ func TestPingMeetsError(t *testing.T) {
 			t.Errorf("%s: %v, want an ICMP error", to, err)
 			continue
 		}
-		if router := lab.Host("fw").Device("eth0"); icmp.From != router.IPv4() && icmp.From != router.IPv6() {
+		if router := lab.Host("fw").Device("eth0"); icmp.From != router.IPv4() &&
+			icmp.From != router.IPv6() {
 			t.Errorf("%s: error from %v", to, icmp.From)
 		}
 	}
@@ -91,7 +94,8 @@ func TestPingLinkLocal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := fw.Ping(labtest.Within(t, patience), netlab.Ping{To: to.WithZone("eth1")}); err != nil {
+	if _, err := fw.Ping(labtest.Within(t, patience),
+		netlab.Ping{To: to.WithZone("eth1")}); err != nil {
 		t.Error(err)
 	}
 }
@@ -206,7 +210,8 @@ func TestForwardOnlyWhereAsked(t *testing.T) {
 	top.Hosts[0].Forward = false
 	lab := labtest.New(t, top)
 	families(t, lab.Host("server").Device("eth0"), func(t *testing.T, to netip.Addr) {
-		if _, err := lab.Host("client").Ping(labtest.Within(t, 200*time.Millisecond), netlab.Ping{To: to}); err == nil {
+		if _, err := lab.Host("client").Ping(labtest.Within(t, 200*time.Millisecond),
+			netlab.Ping{To: to}); err == nil {
 			t.Error("a host that does not forward forwarded")
 		}
 	})
@@ -225,18 +230,22 @@ func TestStaticNeighbours(t *testing.T) {
 			if err := lab.Host("server").SetSysctl("net.ipv4.conf.eth0.arp_ignore", "8"); err != nil {
 				t.Fatal(err)
 			}
-			icmp := labtest.Capture(t, lab.Host("server"), "eth0", netlab.CaptureOptions{Filter: func(p netlab.Packet) bool {
-				return p.Bytes[0]>>4 == 6 && p.Bytes[6] == wire.ProtoICMPv6
-			}})
+			icmp := labtest.Capture(t, lab.Host("server"), "eth0",
+				netlab.CaptureOptions{Filter: func(p netlab.Packet) bool {
+					return p.Bytes[0]>>4 == 6 && p.Bytes[6] == wire.ProtoICMPv6
+				}})
 			to := lab.Host("server").Device("eth0")
-			if _, err := lab.Host("client").Ping(labtest.Within(t, patience), netlab.Ping{To: to.IPv6()}); err != nil {
+			if _, err := lab.Host("client").Ping(labtest.Within(t, patience),
+				netlab.Ping{To: to.IPv6()}); err != nil {
 				t.Error(err)
 			}
-			until, err := icmp.Until(labtest.Within(t, patience), func(p netlab.Packet) bool { return p.Bytes[40] == wire.ICMPv6Echo })
+			until, err := icmp.Until(labtest.Within(t, patience),
+				func(p netlab.Packet) bool { return p.Bytes[40] == wire.ICMPv6Echo })
 			if err != nil {
 				t.Fatal(err)
 			}
-			asked := slices.ContainsFunc(until, func(p netlab.Packet) bool { return p.Bytes[40] == wire.ICMPv6NeighborSolicit })
+			asked := slices.ContainsFunc(until,
+				func(p netlab.Packet) bool { return p.Bytes[40] == wire.ICMPv6NeighborSolicit })
 			if asked == static {
 				t.Errorf("neighbour solicitations: %v", asked)
 			}
@@ -288,7 +297,8 @@ func TestCountersAndRawSocketsLieBehindTheHost(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := lab.Host("client").Ping(labtest.Within(t, patience), netlab.Ping{To: to}); err != nil {
+		if _, err := lab.Host("client").Ping(labtest.Within(t, patience),
+			netlab.Ping{To: to}); err != nil {
 			t.Fatal(err)
 		}
 		after, err := server.Counters()

@@ -153,7 +153,8 @@ func TestCloseLeavesNothing(t *testing.T) {
 			}
 		}
 	}
-	use()                                            // what the first use opens for good: the poller, a template thread
+	// what the first use opens for good: the poller, a template thread
+	use()
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // it would close what was forgotten
 	files, goroutines := settledFiles(t), runtime.NumGoroutine()
 	for range 5 {
@@ -208,7 +209,8 @@ func TestFailingTestLeavesNothing(t *testing.T) {
 	if _, err := fmt.Sscan(rest, &inode); err != nil {
 		t.Fatalf("%v in %q", err, out)
 	}
-	eventually(t, "no process is left in the namespace", func() bool { return len(processesIn(t, inode)) == 0 })
+	eventually(t, "no process is left in the namespace",
+		func() bool { return len(processesIn(t, inode)) == 0 })
 }
 
 // TestDoThrowsItsThreadAway enters a host from many goroutines and looks for
@@ -245,7 +247,8 @@ func TestDoThrowsItsThreadAway(t *testing.T) {
 
 func TestDoReturnsWhenTheFunctionDoesNot(t *testing.T) {
 	lab := labtest.New(t, netlab.Pair())
-	if err := lab.Host("client").Do(func() error { runtime.Goexit(); return nil }); !errors.Is(err, netlab.ErrGoexit) {
+	if err := lab.Host("client").Do(func() error { runtime.Goexit(); return nil }); !errors.Is(err,
+		netlab.ErrGoexit) {
 		t.Errorf("%v, want that the goroutine ended", err)
 	}
 }
@@ -261,7 +264,8 @@ func TestCommand(t *testing.T) {
 	if want := fmt.Sprintf("net:[%d]\n", inode); err != nil || string(out) != want {
 		t.Errorf("%q %v, want %q", out, err, want)
 	}
-	if out, err := client.Command("sh", "-c", "echo both >&2; exit 3").CombinedOutput(); string(out) != "both\n" || exitCode(err) != 3 {
+	if out, err := client.Command("sh", "-c",
+		"echo both >&2; exit 3").CombinedOutput(); string(out) != "both\n" || exitCode(err) != 3 {
 		t.Errorf("%q %v, want exit code 3", out, err)
 	}
 	if err := client.Command("/does/not/exist").Run(); !errors.Is(err, os.ErrNotExist) {

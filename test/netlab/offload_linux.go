@@ -28,12 +28,14 @@ func (d *Device) offloadOff() error {
 		}
 		defer unix.Close(fd)
 		for _, cmd := range []uint32{
-			unix.ETHTOOL_STSO, unix.ETHTOOL_SGSO, unix.ETHTOOL_SGRO, unix.ETHTOOL_STXCSUM, unix.ETHTOOL_SRXCSUM,
+			unix.ETHTOOL_STSO, unix.ETHTOOL_SGSO, unix.ETHTOOL_SGRO, unix.ETHTOOL_STXCSUM,
+			unix.ETHTOOL_SRXCSUM,
 		} {
 			value := ethtoolValue{cmd: cmd}
 			req := ethtoolRequest{data: unsafe.Pointer(&value)}
 			copy(req.name[:], d.name)
-			_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCETHTOOL, uintptr(unsafe.Pointer(&req)))
+			_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCETHTOOL,
+				uintptr(unsafe.Pointer(&req)))
 			runtime.KeepAlive(&value)
 			// A device that lacks a switch has nothing to switch off.
 			if errno != 0 && errno != unix.EOPNOTSUPP {

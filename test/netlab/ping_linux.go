@@ -68,7 +68,8 @@ func (h *Host) Ping(ctx context.Context, p Ping) (time.Duration, error) {
 
 	to := h.scope(p.To)
 	start := time.Now()
-	if _, err := conn.WriteToIP(echoMessage(p), &net.IPAddr{IP: to.AsSlice(), Zone: to.Zone()}); err != nil {
+	if _, err := conn.WriteToIP(echoMessage(p),
+		&net.IPAddr{IP: to.AsSlice(), Zone: to.Zone()}); err != nil {
 		return 0, pingError(ctx, h, p, err)
 	}
 	buf := make([]byte, 1<<16)
@@ -121,7 +122,8 @@ func (p Ping) answeredBy(from netip.Addr, m []byte) (bool, error) {
 		if p.To.Is4() {
 			quoted = int(quote[0]&0xf) * 4
 		}
-		if len(quote) < quoted+8 || quote[quoted] != echoMessage(p)[0] || !bytes.Equal(quote[quoted+4:quoted+8], echoMessage(p)[4:8]) {
+		if len(quote) < quoted+8 || quote[quoted] != echoMessage(p)[0] ||
+			!bytes.Equal(quote[quoted+4:quoted+8], echoMessage(p)[4:8]) {
 			return false, nil
 		}
 		return true, &ICMPError{From: from, Type: m[0], Code: m[1], Rest: binary.BigEndian.Uint32(m[4:])}

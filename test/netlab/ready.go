@@ -26,11 +26,14 @@ func Router() Topology {
 	t := Topology{Hosts: []HostSpec{{Name: "fw", Forward: true}}}
 	for _, s := range []struct{ host, dev, own4, gw4, own6, gw6 string }{
 		{"client", "eth0", "192.0.2.10/24", "192.0.2.1/24", "2001:db8:1::10/64", "2001:db8:1::1/64"},
-		{"server", "eth1", "198.51.100.10/24", "198.51.100.1/24", "2001:db8:2::10/64", "2001:db8:2::1/64"},
-		{"attacker", "eth2", "203.0.113.10/24", "203.0.113.1/24", "2001:db8:3::10/64", "2001:db8:3::1/64"},
+		{"server", "eth1", "198.51.100.10/24", "198.51.100.1/24", "2001:db8:2::10/64",
+			"2001:db8:2::1/64"},
+		{"attacker", "eth2", "203.0.113.10/24", "203.0.113.1/24", "2001:db8:3::10/64",
+			"2001:db8:3::1/64"},
 	} {
 		gw := prefixes(s.gw4, s.gw6)
-		t.Hosts = append(t.Hosts, HostSpec{Name: s.host, Routes: DefaultRoutes(gw[0].Addr(), gw[1].Addr())})
+		t.Hosts = append(t.Hosts, HostSpec{
+			Name: s.host, Routes: DefaultRoutes(gw[0].Addr(), gw[1].Addr())})
 		t.Links = append(t.Links, LinkSpec{
 			A: End{Host: s.host, Dev: "eth0", Addrs: prefixes(s.own4, s.own6)},
 			B: End{Host: "fw", Dev: s.dev, Addrs: gw},

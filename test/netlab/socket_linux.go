@@ -52,7 +52,8 @@ func Control(f func(fd int) error) SocketOption {
 // family. The connection stays in the host whichever goroutine uses it. TCP
 // sends no keep-alive probes. When the deadline of ctx ends the attempt, the error
 // wraps [context.DeadlineExceeded].
-func (h *Host) Dial(ctx context.Context, network string, to netip.AddrPort, options ...SocketOption) (net.Conn, error) {
+func (h *Host) Dial(ctx context.Context, network string, to netip.AddrPort,
+	options ...SocketOption) (net.Conn, error) {
 	config := newSocketConfig(options)
 	// Not a name and one address only, so that package net needs no goroutine of
 	// its own: that one would be outside the host.
@@ -83,7 +84,8 @@ func (h *Host) Dial(ctx context.Context, network string, to netip.AddrPort, opti
 
 // Listen listens on a stream network inside the host: tcp, tcp4 or tcp6. The
 // address :: takes both families. MPTCP is off.
-func (h *Host) Listen(ctx context.Context, network string, at netip.AddrPort, options ...SocketOption) (net.Listener, error) {
+func (h *Host) Listen(ctx context.Context, network string, at netip.AddrPort,
+	options ...SocketOption) (net.Listener, error) {
 	lc := net.ListenConfig{Control: newSocketConfig(options).apply, KeepAlive: -1}
 	lc.SetMultipathTCP(false)
 	var l net.Listener
@@ -98,7 +100,8 @@ func (h *Host) Listen(ctx context.Context, network string, at netip.AddrPort, op
 }
 
 // ListenPacket opens a datagram socket inside the host: udp, udp4 or udp6.
-func (h *Host) ListenPacket(ctx context.Context, network string, at netip.AddrPort, options ...SocketOption) (net.PacketConn, error) {
+func (h *Host) ListenPacket(ctx context.Context, network string, at netip.AddrPort,
+	options ...SocketOption) (net.PacketConn, error) {
 	lc := net.ListenConfig{Control: newSocketConfig(options).apply}
 	var c net.PacketConn
 	err := h.Do(func() (err error) {
@@ -117,7 +120,8 @@ func (h *Host) ListenPacket(ctx context.Context, network string, at netip.AddrPo
 // again: ReadFromIP gives what follows the IP headers. What it writes gets the
 // host's own IP header and passes the output hook. The kernel fills in and
 // checks the checksum of ICMPv6 alone.
-func (h *Host) ListenRaw(ctx context.Context, protocol uint8, at netip.Addr, options ...SocketOption) (*net.IPConn, error) {
+func (h *Host) ListenRaw(ctx context.Context, protocol uint8, at netip.Addr,
+	options ...SocketOption) (*net.IPConn, error) {
 	network := "ip6:"
 	if at.Is4() {
 		network = "ip4:"

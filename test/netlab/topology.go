@@ -109,9 +109,11 @@ func (t Topology) Validate() error {
 			case !r.Dst.IsValid():
 				errs = append(errs, fmt.Errorf("host %q: a route has no destination", h.Name))
 			case !r.Via.IsValid() && r.Dev == "":
-				errs = append(errs, fmt.Errorf("host %q: route to %v has neither next hop nor device", h.Name, r.Dst))
+				errs = append(errs, fmt.Errorf("host %q: route to %v has neither next hop nor device", h.Name,
+					r.Dst))
 			case r.Via.IsValid() && r.Via.Is4() != r.Dst.Addr().Is4():
-				errs = append(errs, fmt.Errorf("host %q: route to %v and its next hop %v are of different families", h.Name, r.Dst, r.Via))
+				errs = append(errs, fmt.Errorf(
+					"host %q: route to %v and its next hop %v are of different families", h.Name, r.Dst, r.Via))
 			}
 		}
 	}
@@ -123,14 +125,16 @@ func (t Topology) Validate() error {
 			switch {
 			case !hosts[e.Host]:
 				errs = append(errs, fmt.Errorf("a link names host %q, which does not exist", e.Host))
-			case e.Dev == "" || len(e.Dev) > maxDevName || e.Dev == "lo" || strings.ContainsAny(e.Dev, "/: \t\n"):
+			case e.Dev == "" || len(e.Dev) > maxDevName || e.Dev == "lo" ||
+				strings.ContainsAny(e.Dev, "/: \t\n"):
 				errs = append(errs, fmt.Errorf("host %q: %q is no device name", e.Host, e.Dev))
 			case devices[d]:
 				errs = append(errs, fmt.Errorf("host %q: device %q appears twice", e.Host, e.Dev))
 			}
 			devices[d] = true
 			if e.MAC != nil && len(e.MAC) != 6 {
-				errs = append(errs, fmt.Errorf("host %q: device %q: MAC address of %d bytes", e.Host, e.Dev, len(e.MAC)))
+				errs = append(errs, fmt.Errorf("host %q: device %q: MAC address of %d bytes", e.Host, e.Dev,
+					len(e.MAC)))
 			}
 			for _, a := range e.Addrs {
 				if !a.IsValid() {
@@ -145,7 +149,8 @@ func (t Topology) Validate() error {
 	for _, h := range t.Hosts {
 		for _, r := range h.Routes {
 			if r.Dev != "" && r.Dev != "lo" && !devices[device{h.Name, r.Dev}] {
-				errs = append(errs, fmt.Errorf("host %q: route to %v leaves through %q, which does not exist", h.Name, r.Dst, r.Dev))
+				errs = append(errs, fmt.Errorf("host %q: route to %v leaves through %q, which does not exist",
+					h.Name, r.Dst, r.Dev))
 			}
 		}
 	}

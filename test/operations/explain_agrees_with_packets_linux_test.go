@@ -39,7 +39,8 @@ security_groups:
     description: Two rules in, one out
     ingress:
       - { protocol: tcp, ports: 443, cidr_blocks: [0.0.0.0/0], ipv6_cidr_blocks: ["::/0"] }
-      - { protocol: udp, ports: 5000-5002, prefix_lists: [friends], ipv6_cidr_blocks: ["2001:db8::11/128"] }
+      - { protocol: udp, ports: 5000-5002, prefix_lists: [friends],
+            ipv6_cidr_blocks: ["2001:db8::11/128"] }
     egress:
       - { protocol: tcp, ports: 443, cidr_blocks: [192.0.2.1/32] }
   - name: more

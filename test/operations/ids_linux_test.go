@@ -15,7 +15,8 @@ security_groups:
 interfaces: [{ device: eth0, security_groups: [web] }]
 `
 	idPolicyRetold = `version: 1
-prefix_lists: [{ name: office, max_entries: 5, entries: [{ cidr: 192.0.2.0/25, description: Half of it }] }]
+prefix_lists: [{ name: office, max_entries: 5, entries: [{ cidr: 192.0.2.0/25,
+      description: Half of it }] }]
 security_groups:
   - { name: other, description: Still attached nowhere, egress: [] }
   - name: web
@@ -23,8 +24,10 @@ security_groups:
     tags: { Name: web }
     ingress:
       - { description: One more, protocol: tcp, ports: 7003, cidr_blocks: [0.0.0.0/0] }
-      - { description: The office, protocol: 6, from_port: 7002, to_port: 7002, prefix_lists: [office] }
-      - { description: Everybody, protocol: TCP, from_port: 7001, to_port: 7001, cidr_blocks: [198.51.100.0/0] }
+      - { description: The office, protocol: 6, from_port: 7002, to_port: 7002,
+            prefix_lists: [office] }
+      - { description: Everybody, protocol: TCP, from_port: 7001, to_port: 7001,
+            cidr_blocks: [198.51.100.0/0] }
 interfaces: [{ device: "eth*", security_groups: [web, other] }]
 `
 )

@@ -20,7 +20,8 @@ func TestLogUnderFlood(t *testing.T) {
 	t.Parallel()
 	lab := labtest.New(t, netlab.Pair())
 	client, server := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")
-	d := harness.Enforce(t, server.Host(), harness.PolicyWith([]string{harness.Allow("tcp", harness.Inward)}, nil))
+	d := harness.Enforce(t, server.Host(), harness.PolicyWith([]string{harness.Allow("tcp",
+		harness.Inward)}, nil))
 	harness.EchoOn(t, server.Host(), harness.AddrPort(server.IPv4(), harness.Inward))
 	forbidden := harness.NewInbox(t, server.Host(), harness.AddrPort(server.IPv4(), harness.Inward+1))
 	const rate = 20

@@ -21,7 +21,8 @@ func TestRulesAreListedOneByOne(t *testing.T) {
 	lab := labtest.New(t, harness.Neighbours())
 	client, server := lab.Host("client"), lab.Host("server")
 	d := harness.Enforce(t, server, harness.PolicyWith([]string{
-		`{ protocol: 6, ports: 443, cidr_blocks: [192.0.2.11/32, 192.0.2.12/32], ipv6_cidr_blocks: ["2001:db8::11/128"] }`,
+		`{ protocol: 6, ports: 443, cidr_blocks: [192.0.2.11/32, 192.0.2.12/32], ` +
+			`ipv6_cidr_blocks: ["2001:db8::11/128"] }`,
 		`{ protocol: 50, ports: 1-2, cidr_blocks: [192.0.2.10/32] }`,
 		`{ protocol: -1, from_port: 80, to_port: 80, cidr_blocks: [192.0.2.21/32] }`,
 	}, nil))

@@ -88,7 +88,8 @@ func enter() error {
 		data                 string
 	}{
 		{"/", lower, "", unix.MS_BIND, ""},
-		{"none", root, "overlay", 0, fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s/work", lower, upper, base)},
+		{"none", root, "overlay", 0, fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s/work", lower, upper,
+			base)},
 		{base, root + "/mnt", "", unix.MS_BIND | unix.MS_REC, ""},
 		{"/dev", root + "/dev", "", unix.MS_BIND | unix.MS_REC, ""},
 		{"none", root + "/run", "tmpfs", 0, ""},

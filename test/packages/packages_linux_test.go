@@ -90,7 +90,8 @@ func (l life) live(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mine := strings.Replace(string(text), "\ninterfaces: []", "\ninterfaces:\n  - device: mine0\n    security_groups: [ssh]\n", 1)
+	mine := strings.Replace(string(text), "\ninterfaces: []",
+		"\ninterfaces:\n  - device: mine0\n    security_groups: [ssh]\n", 1)
 	if err := os.WriteFile(policyFile, []byte(mine), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +169,8 @@ func checkInstalled(t *testing.T) {
 		t.Errorf("the policy begins with %q, not with a schema that is installed", line)
 	}
 	sh(t, "bash", "-n", "/usr/share/bash-completion/completions/sgfw")
-	for _, page := range []string{"/usr/share/man/man8/sgfw.8.gz", "/usr/share/man/man5/sgfw.yaml.5.gz"} {
+	for _, page := range []string{
+		"/usr/share/man/man8/sgfw.8.gz", "/usr/share/man/man5/sgfw.yaml.5.gz"} {
 		if !strings.Contains(sh(t, "gzip", "-dc", page), ".SH") {
 			t.Errorf("%s is no manual page", page)
 		}
@@ -205,7 +207,8 @@ func device(t *testing.T) {
 	if _, err := netlink.LinkByName("mine0"); err == nil {
 		return
 	}
-	if err := netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "mine0"}, PeerName: "mine1"}); err != nil {
+	if err := netlink.LinkAdd(&netlink.Veth{
+		LinkAttrs: netlink.LinkAttrs{Name: "mine0"}, PeerName: "mine1"}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -230,7 +233,8 @@ func start(t *testing.T) *exec.Cmd {
 			d.Wait()
 		}
 	})
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(
+		20 * time.Millisecond) {
 		if exec.Command("sgfw", "status").Run() == nil {
 			return d
 		}

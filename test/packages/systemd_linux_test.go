@@ -25,7 +25,10 @@ const boot = `set -e
 mount -t tmpfs none /run
 mount -t tmpfs none /tmp
 mount -t proc proc /proc
-for n in null zero full random urandom tty; do mkdir -p /run/dev; touch /run/dev/$n; mount --bind /dev/$n /run/dev/$n; done
+mkdir -p /run/dev
+for n in null zero full random urandom tty; do
+	touch /run/dev/$n; mount --bind /dev/$n /run/dev/$n
+done
 mkdir /run/dev/shm /run/dev/pts
 mount -t devpts -o newinstance,ptmxmode=0666 none /run/dev/pts
 ln -s pts/ptmx /run/dev/ptmx
@@ -44,7 +47,8 @@ WatchdogSec=2s
 RestartSec=10ms
 END
 mount --make-rshared /
-exec env -i PATH="$PATH" container=sgfw ` + systemdProgram + ` --system --unit=sgfw-test.target --show-status=0 --log-target=journal
+exec env -i PATH="$PATH" container=sgfw ` + systemdProgram + ` \
+	--system --unit=sgfw-test.target --show-status=0 --log-target=journal
 `
 
 // system is a systemd that runs as process 1 of namespaces of its own, in the
@@ -73,7 +77,8 @@ func bootSystem(t *testing.T) *system {
 	defer group.Close()
 	c := exec.Command("sh", "-c", boot)
 	c.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags:  unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWCGROUP,
+		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS |
+			unix.CLONE_NEWCGROUP,
 		UseCgroupFD: true, CgroupFD: int(group.Fd()), Pdeathsig: syscall.SIGKILL,
 	}
 	var log strings.Builder
@@ -112,7 +117,8 @@ func removeGroups(t *testing.T, dir string) {
 		removeGroups(t, filepath.Dir(f))
 	}
 	var err error
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(
+		10 * time.Millisecond) {
 		if err = os.Remove(dir); err == nil {
 			return
 		}
@@ -204,14 +210,16 @@ func TestSystemd(t *testing.T) {
 	device(t)
 	old := pack(t, "old", "deb")
 	s.must("dpkg", "-i", old)
-	if state := s.property("ActiveState") + " " + s.property("UnitFileState"); state != "inactive disabled" {
+	if state := s.property("ActiveState") + " " +
+		s.property("UnitFileState"); state != "inactive disabled" {
 		t.Errorf("after the installation the service is %s", state)
 	}
 	text, err := os.ReadFile(policyFile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	mine := strings.Replace(string(text), "\ninterfaces: []", "\ninterfaces:\n  - device: mine0\n    security_groups: [ssh]\n", 1)
+	mine := strings.Replace(string(text), "\ninterfaces: []",
+		"\ninterfaces:\n  - device: mine0\n    security_groups: [ssh]\n", 1)
 	enforce := func(text string) {
 		t.Helper()
 		if err := os.WriteFile(policyFile, []byte(text), 0o644); err != nil {
@@ -287,7 +295,8 @@ func TestSystemd(t *testing.T) {
 	}
 	s.restarted(2, "one verdict loop hangs")
 	resume()
-	if log := s.must("journalctl", "--no-pager", "-u", "sgfw"); !strings.Contains(log, "Watchdog timeout") || !strings.Contains(log, "stands still") {
+	if log := s.must("journalctl", "--no-pager", "-u", "sgfw"); !strings.Contains(log,
+		"Watchdog timeout") || !strings.Contains(log, "stands still") {
 		t.Errorf("the journal does not tell of the watchdog:\n%s", log)
 	}
 

@@ -13,7 +13,7 @@ const events = `{"Action":"start","Package":"a"}
 {"Action":"output","Package":"a","Test":"TestBad/one","Output":"    a_test.go:2: it broke\n"}
 {"Action":"fail","Package":"a","Test":"TestBad/one"}
 {"Action":"fail","Package":"a","Test":"TestBad"}
-{"Action":"output","Package":"a","Test":"TestRoot","Output":"    a_test.go:3: needs real root: it binds\n"}
+{"Action":"output","Package":"a","Test":"TestRoot","Output":"    a_test.go:3: root: it binds\n"}
 {"Action":"output","Package":"a","Test":"TestRoot","Output":"--- SKIP: TestRoot (0.00s)\n"}
 {"Action":"skip","Package":"a","Test":"TestRoot"}
 {"Action":"output","Package":"a","Output":"FAIL\n"}
@@ -41,7 +41,7 @@ b.go:1: no such thing
 [3/3] none c  0 tests  0.0 s
 go: a warning of go itself
 skipped:
-  a.TestRoot: needs real root: it binds
+  a.TestRoot: root: it binds
 1 passed, 2 failed, 1 skipped
 `
 	if out.String() != want {
@@ -52,7 +52,8 @@ skipped:
 func TestSplit(t *testing.T) {
 	flags, phases := split(strings.Fields("-count=1 -- ./a ./b -- -p=1 ./c --"))
 	if !slices.Equal(flags, []string{"-count=1"}) || len(phases) != 2 ||
-		!slices.Equal(phases[0], []string{"./a", "./b"}) || !slices.Equal(phases[1], []string{"-p=1", "./c"}) {
+		!slices.Equal(phases[0], []string{"./a", "./b"}) ||
+		!slices.Equal(phases[1], []string{"-p=1", "./c"}) {
 		t.Errorf("flags %q, phases %q", flags, phases)
 	}
 }

@@ -36,7 +36,7 @@ func TestDefaultGroup(t *testing.T) {
 	d := harness.Enforce(t, h.Fw, guests("", "", ""))
 	for i := range 2 {
 		harness.Echoes(t, h.App, h.AppIPs[i], 443, 7000)
-		harness.Echoes(t, h.Db, h.DbIPs[i], 443, 7000)
+		harness.Echoes(t, h.DB, h.DBIPs[i], 443, 7000)
 		harness.Echoes(t, h.Outside, h.OutsideIPs[i], 443, 7000)
 	}
 	// ways are the ways between the guests and the world; the others are closed.
@@ -45,7 +45,7 @@ func TestDefaultGroup(t *testing.T) {
 		t.Helper()
 		var attempts []harness.Attempt
 		for i := range 2 {
-			app, db, out := h.AppIPs[i], h.DbIPs[i], h.OutsideIPs[i]
+			app, db, out := h.AppIPs[i], h.DBIPs[i], h.OutsideIPs[i]
 			attempts = append(attempts,
 				harness.Expect(harness.PassIf(w.appToDB),
 					harness.Exchange(t, "from guest to guest", h.App, "tcp", app, harness.AddrPort(db, 7000))),
@@ -54,8 +54,8 @@ func TestDefaultGroup(t *testing.T) {
 				harness.Expect(harness.PassIf(w.appToDB),
 					harness.Ping(t, "from guest to guest", h.App, app, db)),
 				harness.Expect(harness.PassIf(w.dbToApp),
-					harness.Exchange(t, "the other way", h.Db, "tcp", db, harness.AddrPort(app, 7000))),
-				harness.Expect(harness.PassIf(w.dbToApp), harness.Ping(t, "the other way", h.Db, db, app)),
+					harness.Exchange(t, "the other way", h.DB, "tcp", db, harness.AddrPort(app, 7000))),
+				harness.Expect(harness.PassIf(w.dbToApp), harness.Ping(t, "the other way", h.DB, db, app)),
 				harness.Expect(harness.PassIf(w.appOut),
 					harness.Exchange(t, "from the application", h.App, "tcp", app, harness.AddrPort(out, 443))),
 				harness.Expect(harness.PassIf(w.appOut),
@@ -63,7 +63,7 @@ func TestDefaultGroup(t *testing.T) {
 				harness.Expect(harness.PassIf(w.appOut),
 					harness.Ping(t, "from the application", h.App, app, out)),
 				harness.Expect(harness.PassIf(w.dbOut),
-					harness.Exchange(t, "from the database", h.Db, "tcp", db, harness.AddrPort(out, 443))),
+					harness.Exchange(t, "from the database", h.DB, "tcp", db, harness.AddrPort(out, 443))),
 				harness.Expect(harness.PassIf(w.outToApp),
 					harness.Exchange(t, "from outside", h.Outside, "tcp", out, harness.AddrPort(app, 443))),
 				harness.Expect(harness.PassIf(w.outToDB),
@@ -90,13 +90,15 @@ func TestDefaultGroup(t *testing.T) {
 	t.Run("named by a rule of another group", func(t *testing.T) {
 		parity.Proves(t, "D2", "R27")
 		d.Reload(guests("other", "", `security_groups:
-  - { name: other, description: Lets members of default in, ingress: [{ protocol: "-1", security_groups: [default] }] }
+  - { name: other, description: Lets members of default in, ingress: [{ protocol: "-1",
+        security_groups: [default] }] }
 `))
 		expect(t, ways{dbToApp: true, dbOut: true, appOut: true})
 	})
 
 	const edited = `default_security_group:
-  ingress: [{ protocol: tcp, ports: 443, cidr_blocks: [203.0.113.0/24], ipv6_cidr_blocks: ["2001:db8:3::/64"] }]
+  ingress: [{ protocol: tcp, ports: 443, cidr_blocks: [203.0.113.0/24],
+        ipv6_cidr_blocks: ["2001:db8:3::/64"] }]
   egress: []
 `
 	t.Run("with other rules", func(t *testing.T) {

@@ -33,22 +33,23 @@ security_groups:
 interfaces:
   - { device: eth0, security_groups: [apart] }
 `)
-	harness.BothFamilies(t, client.Device("eth0"), server.Device("eth0"), func(t *testing.T, c, s netip.Addr) {
-		harness.Echoes(t, client, c, 4444, 6666)
-		harness.Echoes(t, server, s, 4444, 6666)
-		var attempts []harness.Attempt
-		for _, p := range []int{4444, 6666} {
-			pass := c.Is4() == (p == 4444)
-			attempts = append(attempts,
-				harness.Expect(harness.PassIf(pass),
-					harness.Exchange(t, "in", client, "tcp", c, harness.AddrPort(s, p))),
-				harness.Expect(harness.PassIf(pass),
-					harness.Exchange(t, "in", client, "udp", c, harness.AddrPort(s, p))),
-				harness.Expect(harness.PassIf(pass),
-					harness.Exchange(t, "out", server, "tcp", s, harness.AddrPort(c, p))))
-		}
-		harness.Run(t, attempts)
-	})
+	harness.BothFamilies(t, client.Device("eth0"), server.Device("eth0"),
+		func(t *testing.T, c, s netip.Addr) {
+			harness.Echoes(t, client, c, 4444, 6666)
+			harness.Echoes(t, server, s, 4444, 6666)
+			var attempts []harness.Attempt
+			for _, p := range []int{4444, 6666} {
+				pass := c.Is4() == (p == 4444)
+				attempts = append(attempts,
+					harness.Expect(harness.PassIf(pass),
+						harness.Exchange(t, "in", client, "tcp", c, harness.AddrPort(s, p))),
+					harness.Expect(harness.PassIf(pass),
+						harness.Exchange(t, "in", client, "udp", c, harness.AddrPort(s, p))),
+					harness.Expect(harness.PassIf(pass),
+						harness.Exchange(t, "out", server, "tcp", s, harness.AddrPort(c, p))))
+			}
+			harness.Run(t, attempts)
+		})
 	t.Run("every protocol", func(t *testing.T) {
 		for _, c := range []struct {
 			peers string
@@ -59,7 +60,8 @@ interfaces:
 			harness.Enforce(t, server, `
 version: 1
 security_groups:
-  - { name: all, description: Everything of one family, ingress: [{ protocol: -1, `+c.peers+` }], egress: [{ protocol: -1, `+c.peers+` }] }
+  - { name: all, description: Everything of one family, ingress: [{ protocol: -1, `+c.peers+` }],
+        egress: [{ protocol: -1, `+c.peers+` }] }
 interfaces:
   - { device: eth0, security_groups: [all] }
 `)

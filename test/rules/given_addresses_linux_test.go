@@ -15,8 +15,10 @@ func TestGivenAddresses(t *testing.T) {
 	lab := labtest.New(t, harness.Neighbours())
 	client, server := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")
 	harness.Enforce(t, server.Host(), harness.PolicyWith([]string{
-		`{ description: Database, protocol: tcp, ports: 3306, cidr_blocks: [192.0.2.10/32], ipv6_cidr_blocks: ["2001:db8::10/128"] }`,
-		`{ description: Queue, protocol: tcp, ports: 5672, cidr_blocks: [192.0.2.8/29], ipv6_cidr_blocks: ["2001:db8::10/124"] }`,
+		`{ description: Database, protocol: tcp, ports: 3306, cidr_blocks: [192.0.2.10/32], ` +
+			`ipv6_cidr_blocks: ["2001:db8::10/128"] }`,
+		`{ description: Queue, protocol: tcp, ports: 5672, cidr_blocks: [192.0.2.8/29], ` +
+			`ipv6_cidr_blocks: ["2001:db8::10/124"] }`,
 	}, nil))
 	var attempts []harness.Attempt
 	for _, e := range harness.AddressPairs(client, server) {

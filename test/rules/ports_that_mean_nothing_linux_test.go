@@ -22,8 +22,10 @@ security_groups:
   - name: ported
     description: Ports where there are none
     ingress:
-      - { protocol: -1, from_port: 80, to_port: 80, cidr_blocks: [192.0.2.11/32], ipv6_cidr_blocks: ["2001:db8::11/128"] }
-      - { protocol: 50, from_port: 1, to_port: 2, cidr_blocks: [192.0.2.0/28], ipv6_cidr_blocks: ["2001:db8::/124"] }
+      - { protocol: -1, from_port: 80, to_port: 80, cidr_blocks: [192.0.2.11/32],
+            ipv6_cidr_blocks: ["2001:db8::11/128"] }
+      - { protocol: 50, from_port: 1, to_port: 2, cidr_blocks: [192.0.2.0/28],
+            ipv6_cidr_blocks: ["2001:db8::/124"] }
     egress: []
 interfaces:
   - { device: eth0, security_groups: [ported] }

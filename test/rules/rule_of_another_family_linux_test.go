@@ -22,7 +22,8 @@ func TestRuleOfAnotherFamily(t *testing.T) {
 		return `
 version: 1
 security_groups:
-  - { name: one, description: One rule, ingress: [{ protocol: tcp, ports: 22, ` + peer + ` }], egress: [] }
+  - { name: one, description: One rule, ingress: [{ protocol: tcp, ports: 22, ` + peer + ` }],
+        egress: [] }
 interfaces:
   - { device: eth0, security_groups: [one] }
 `
@@ -44,7 +45,8 @@ interfaces:
 	}
 	d.Document(&reply, "reload")
 	if got, want := fmt.Sprint(reply.Changes),
-		"[{- group one ingress tcp 22 192.0.2.0/24} {+ group one ingress tcp 22 2001:db8::/64}]"; got != want {
+		"[{- group one ingress tcp 22 192.0.2.0/24} {+ group one ingress tcp 22 "+
+			"2001:db8::/64}]"; got != want {
 		t.Errorf("changes %s, want %s", got, want)
 	}
 	expect("IPv6", false)

@@ -41,7 +41,8 @@ peers:
 		harness.Echoes(t, server, s, 7000, 7010)
 		attempts = append(attempts,
 			harness.Passes(harness.Exchange(t, "one way", client, "tcp", c, harness.AddrPort(s, 7000))),
-			harness.Passes(harness.Exchange(t, "the other way", server, "tcp", s, harness.AddrPort(c, 7000))),
+			harness.Passes(harness.Exchange(t, "the other way", server, "tcp", s,
+				harness.AddrPort(c, 7000))),
 			harness.Drops(harness.Exchange(t, "one way, another port", client, "tcp", c,
 				harness.AddrPort(s, 7010))),
 			harness.Drops(harness.Exchange(t, "the other way, another port", server, "tcp", s,

@@ -33,28 +33,29 @@ security_groups:
 interfaces:
   - { device: eth0, security_groups: [ports] }
 `)
-	harness.BothFamilies(t, client.Device("eth0"), server.Device("eth0"), func(t *testing.T, c, s netip.Addr) {
-		// The client's ports end in 7 where it matters that nobody else has them.
-		harness.Echoes(t, server, s, 80, 8080)
-		harness.Echoes(t, client, c, 443, 8443)
-		var attempts []harness.Attempt
-		add := func(want harness.Verdict, h *netlab.Host, network string, from, to netip.AddrPort) {
-			attempts = append(attempts, harness.Expect(want,
-				harness.Attempt{What: fmt.Sprintf("%s from %s to %s", network, from, to),
-					Try: func(w time.Duration) bool {
-						return harness.Exchanges(t, h, network, from, to, w)
-					}}))
-		}
-		for _, network := range []string{"tcp", "udp"} {
-			add(harness.Pass, client, network, harness.AddrPort(c, 53), harness.AddrPort(s, 80))
-			add(harness.Pass, client, network, harness.AddrPort(c, 80), harness.AddrPort(s, 80))
-			add(harness.Pass, client, network, harness.AddrPort(c, 65535), harness.AddrPort(s, 80))
-			add(harness.Drop, client, network, harness.AddrPort(c, 80), harness.AddrPort(s, 8080))
-			add(harness.Drop, client, network, harness.AddrPort(c, 8080), harness.AddrPort(s, 8080))
-			add(harness.Pass, server, network, harness.AddrPort(s, 53), harness.AddrPort(c, 443))
-			// The egress rule means the remote port, not the local one.
-			add(harness.Drop, server, network, harness.AddrPort(s, 443), harness.AddrPort(c, 8443))
-		}
-		harness.Run(t, attempts)
-	})
+	harness.BothFamilies(t, client.Device("eth0"), server.Device("eth0"),
+		func(t *testing.T, c, s netip.Addr) {
+			// The client's ports end in 7 where it matters that nobody else has them.
+			harness.Echoes(t, server, s, 80, 8080)
+			harness.Echoes(t, client, c, 443, 8443)
+			var attempts []harness.Attempt
+			add := func(want harness.Verdict, h *netlab.Host, network string, from, to netip.AddrPort) {
+				attempts = append(attempts, harness.Expect(want,
+					harness.Attempt{What: fmt.Sprintf("%s from %s to %s", network, from, to),
+						Try: func(w time.Duration) bool {
+							return harness.Exchanges(t, h, network, from, to, w)
+						}}))
+			}
+			for _, network := range []string{"tcp", "udp"} {
+				add(harness.Pass, client, network, harness.AddrPort(c, 53), harness.AddrPort(s, 80))
+				add(harness.Pass, client, network, harness.AddrPort(c, 80), harness.AddrPort(s, 80))
+				add(harness.Pass, client, network, harness.AddrPort(c, 65535), harness.AddrPort(s, 80))
+				add(harness.Drop, client, network, harness.AddrPort(c, 80), harness.AddrPort(s, 8080))
+				add(harness.Drop, client, network, harness.AddrPort(c, 8080), harness.AddrPort(s, 8080))
+				add(harness.Pass, server, network, harness.AddrPort(s, 53), harness.AddrPort(c, 443))
+				// The egress rule means the remote port, not the local one.
+				add(harness.Drop, server, network, harness.AddrPort(s, 443), harness.AddrPort(c, 8443))
+			}
+			harness.Run(t, attempts)
+		})
 }

@@ -19,7 +19,8 @@ func TestSSHStory(t *testing.T) {
 	lab := labtest.New(t, harness.Neighbours())
 	client, server := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")
 	mine := harness.PolicyWith([]string{
-		`{ protocol: tcp, ports: 22, cidr_blocks: [192.0.2.11/32], ipv6_cidr_blocks: ["2001:db8::11/128"] }`}, nil)
+		`{ protocol: tcp, ports: 22, cidr_blocks: [192.0.2.11/32], ` +
+			`ipv6_cidr_blocks: ["2001:db8::11/128"] }`}, nil)
 	d := harness.Enforce(t, server.Host(), mine)
 	harness.BothFamilies(t, client, server, func(t *testing.T, near, far netip.Addr) {
 		d.Reload(mine)

@@ -101,7 +101,8 @@ func TestThreeTiers(t *testing.T) {
 			harness.Exchange(t, "web's second address to app", web, "tcp", second,
 				harness.AddrPort(address(app, family), 8080))))
 		attempts = append(attempts, harness.Drops(
-			harness.Exchange(t, "web's second address to app", web, "tcp", second, harness.AddrPort(address(app, family), 8080))))
+			harness.Exchange(t, "web's second address to app", web, "tcp", second,
+				harness.AddrPort(address(app, family), 8080))))
 	}
 	harness.Run(t, attempts)
 

@@ -25,8 +25,10 @@ security_groups:
     description: One port
     ingress:
       - { protocol: tcp, ports: 8001, cidr_blocks: [0.0.0.0/0], ipv6_cidr_blocks: ["::/0"] }
-      - { protocol: tcp, ports: 22, cidr_blocks: [192.0.2.11/32], ipv6_cidr_blocks: ["2001:db8::11/128"] }
-      - { protocol: tcp, ports: 8003, cidr_blocks: [192.0.2.11/32], ipv6_cidr_blocks: ["2001:db8::11/128"] }
+      - { protocol: tcp, ports: 22, cidr_blocks: [192.0.2.11/32],
+            ipv6_cidr_blocks: ["2001:db8::11/128"] }
+      - { protocol: tcp, ports: 8003, cidr_blocks: [192.0.2.11/32],
+            ipv6_cidr_blocks: ["2001:db8::11/128"] }
     egress: []
   - name: two
     description: Another port

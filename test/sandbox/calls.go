@@ -96,7 +96,8 @@ func callNumbers() (map[string]int, error) {
 		return nil, err
 	}
 	out := make(map[string]int)
-	for _, m := range regexp.MustCompile(`(?m)^\tSYS_([A-Z0-9_]+)\s*= ([0-9]+)$`).FindAllStringSubmatch(string(b), -1) {
+	for _, m := range regexp.MustCompile(
+		`(?m)^\tSYS_([A-Z0-9_]+)\s*= ([0-9]+)$`).FindAllStringSubmatch(string(b), -1) {
 		n, err := strconv.Atoi(m[2])
 		if err != nil {
 			return nil, err

@@ -46,7 +46,8 @@ func Exec(u Unit, m Machine, argv []string) error {
 	}
 	if u.Is("MemoryDenyWriteExecute", "yes") {
 		// Since Linux 6.3; before it systemd has filters of its own.
-		if err := unix.Prctl(unix.PR_SET_MDWE, unix.PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0); err != nil && err != unix.EINVAL {
+		if err := unix.Prctl(unix.PR_SET_MDWE, unix.PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0); err != nil &&
+			err != unix.EINVAL {
 			return fmt.Errorf("PR_SET_MDWE: %w", err)
 		}
 	}
@@ -56,7 +57,8 @@ func Exec(u Unit, m Machine, argv []string) error {
 		}
 	}
 	p := unix.SockFprog{Len: uint16(len(f)), Filter: &f[0]}
-	if err := unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&p)), 0, 0); err != nil {
+	if err := unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&p)), 0,
+		0); err != nil {
 		return fmt.Errorf("PR_SET_SECCOMP: %w", err)
 	}
 	return fmt.Errorf("exec %s: %w", argv[0], unix.Exec(argv[0], argv, os.Environ()))
@@ -64,7 +66,8 @@ func Exec(u Unit, m Machine, argv []string) error {
 
 // filter is the unit's filter of system calls.
 func (u Unit) filter() ([]unix.SockFilter, error) {
-	architecture := map[string]uint32{"amd64": unix.AUDIT_ARCH_X86_64, "arm64": unix.AUDIT_ARCH_AARCH64}[runtime.GOARCH]
+	architecture := map[string]uint32{
+		"amd64": unix.AUDIT_ARCH_X86_64, "arm64": unix.AUDIT_ARCH_AARCH64}[runtime.GOARCH]
 	if architecture == 0 {
 		return nil, fmt.Errorf("no filter is built for %s", runtime.GOARCH)
 	}
@@ -102,7 +105,8 @@ func readOnly(writable []string) error {
 		return err
 	}
 	for _, dir := range writable {
-		if err := unix.MountSetattr(unix.AT_FDCWD, dir, 0, &unix.MountAttr{Attr_clr: unix.MOUNT_ATTR_RDONLY}); err != nil {
+		if err := unix.MountSetattr(unix.AT_FDCWD, dir, 0,
+			&unix.MountAttr{Attr_clr: unix.MOUNT_ATTR_RDONLY}); err != nil {
 			return fmt.Errorf("%s: %w", dir, err)
 		}
 	}
@@ -110,7 +114,8 @@ func readOnly(writable []string) error {
 }
 
 // capabilities are those that a unit may keep, by name.
-var capabilities = map[string]uintptr{"CAP_NET_ADMIN": unix.CAP_NET_ADMIN, "CAP_NET_RAW": unix.CAP_NET_RAW}
+var capabilities = map[string]uintptr{
+	"CAP_NET_ADMIN": unix.CAP_NET_ADMIN, "CAP_NET_RAW": unix.CAP_NET_RAW}
 
 // bound drops every capability but those named from what a program that is
 // executed can have.

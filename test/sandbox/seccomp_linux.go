@@ -57,7 +57,8 @@ func filter(calls map[int]bool, sockets []uint32, architecture uint32) []unix.So
 		equal(unix.SYS_SETNS, 0, 1), refuse(unix.EPERM),
 		equal(unix.SYS_PERSONALITY, 0, 1), refuse(unix.EPERM),
 		equal(unix.SYS_CLONE, 0, 3), load(offsetArguments),
-		{Code: unix.BPF_JMP | unix.BPF_JSET | unix.BPF_K, K: namespaces, Jt: 0, Jf: 1}, refuse(unix.EPERM),
+		{Code: unix.BPF_JMP | unix.BPF_JSET | unix.BPF_K, K: namespaces, Jt: 0, Jf: 1},
+		refuse(unix.EPERM),
 		load(offsetNumber),
 	}
 	// A socket's family is the first argument. What follows is skipped for other

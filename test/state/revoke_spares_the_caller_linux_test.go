@@ -15,7 +15,7 @@ import (
 func TestRevokeSparesTheCaller(t *testing.T) {
 	t.Parallel()
 	client, server, g := harness.NewPair(t)
-	d := harness.Enforce(t, server.Host(), harness.SshPolicy(`cidr_blocks: [0.0.0.0/0]`))
+	d := harness.Enforce(t, server.Host(), harness.SSHPolicy(`cidr_blocks: [0.0.0.0/0]`))
 	g.Expect(t, "enforced", harness.Filtered)
 	ssh := harness.AddrPort(server.IPv4(), 22)
 	s := newCord(t, d, client.Host(), server.Host(), ssh)

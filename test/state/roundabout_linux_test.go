@@ -70,6 +70,7 @@ interfaces:
   - { device: eth1, security_groups: [asked]%[3]s }
   - { device: eth2, security_groups: [closed] }
 settings: { queues: { count: 1 } }
-`, strings.Join(append(harness.AllowPing(), harness.Allow("tcp", 8000), harness.Allow("udp", 8000)), ", "),
+`, strings.Join(append(harness.AllowPing(),
+		harness.Allow("tcp", 8000), harness.Allow("udp", 8000)), ", "),
 		strings.Join([]string{harness.Allow("tcp", 8001), harness.Allow("udp", 8001)}, ", "), scope)
 }

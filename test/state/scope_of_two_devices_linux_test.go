@@ -66,6 +66,7 @@ func TestScopeOfTwoDevices(t *testing.T) {
 			harness.SilenceTimeout); ok {
 			t.Errorf("%s: an answer of a flow that was revoked", harness.FamilyName(a))
 		}
-		harness.Volley(t, []harness.Shot{harness.Drops(through("eth0")), harness.Drops(through("eth2")), harness.Passes(through("eth1"))})
+		harness.Volley(t, []harness.Shot{harness.Drops(through("eth0")),
+			harness.Drops(through("eth2")), harness.Passes(through("eth1"))})
 	}
 }

@@ -21,40 +21,41 @@ func TestTupleReuse(t *testing.T) {
 	client, server := lab.Host("client"), lab.Host("server")
 	opened := harness.PolicyWith([]string{harness.Allow("tcp", harness.Inward)}, nil)
 	d := harness.Enforce(t, server, opened)
-	harness.BothFamilies(t, client.Device("eth0"), server.Device("eth0"), func(t *testing.T, from, to netip.Addr) {
-		source, at := harness.AddrPort(from, 40000), harness.AddrPort(to, harness.Inward)
-		conns := harness.Accepting(t, server, at)
-		use := func(wait time.Duration) bool {
-			c := harness.DialTCP(t, client, source, at, wait)
-			if c == nil {
-				return false
+	harness.BothFamilies(t, client.Device("eth0"), server.Device("eth0"),
+		func(t *testing.T, from, to netip.Addr) {
+			source, at := harness.AddrPort(from, 40000), harness.AddrPort(to, harness.Inward)
+			conns := harness.Accepting(t, server, at)
+			use := func(wait time.Duration) bool {
+				c := harness.DialTCP(t, client, source, at, wait)
+				if c == nil {
+					return false
+				}
+				defer c.Close()
+				s := harness.Accept(t, conns)
+				go io.Copy(s, s)
+				if !harness.Talks(c) {
+					t.Error("a connection is mute")
+				}
+				// The server closes first, so TIME-WAIT is on its side and the
+				// client's port is free at once.
+				s.(*net.TCPConn).CloseWrite()
+				io.Copy(io.Discard, c)
+				c.Close()
+				d.InState(t, "time_wait", "tcp", at.String(), source.String())
+				return true
 			}
-			defer c.Close()
-			s := harness.Accept(t, conns)
-			go io.Copy(s, s)
-			if !harness.Talks(c) {
-				t.Error("a connection is mute")
+			for i := range 3 {
+				if !use(harness.ArrivalTimeout) {
+					t.Fatalf("use %d of the tuple did not pass", i)
+				}
 			}
-			// The server closes first, so TIME-WAIT is on its side and the
-			// client's port is free at once.
-			s.(*net.TCPConn).CloseWrite()
-			io.Copy(io.Discard, c)
-			c.Close()
-			d.InState(t, "time_wait", "tcp", at.String(), source.String())
-			return true
-		}
-		for i := range 3 {
+			d.Reload(harness.Closed)
+			if use(harness.SilenceTimeout) {
+				t.Error("a SYN to a flow in TIME-WAIT passed without a rule")
+			}
+			d.Reload(opened)
 			if !use(harness.ArrivalTimeout) {
-				t.Fatalf("use %d of the tuple did not pass", i)
+				t.Error("the tuple cannot be used any more after a refused SYN")
 			}
-		}
-		d.Reload(harness.Closed)
-		if use(harness.SilenceTimeout) {
-			t.Error("a SYN to a flow in TIME-WAIT passed without a rule")
-		}
-		d.Reload(opened)
-		if !use(harness.ArrivalTimeout) {
-			t.Error("the tuple cannot be used any more after a refused SYN")
-		}
-	})
+		})
 }

@@ -19,7 +19,8 @@ func TestUntrackedWithAFullTable(t *testing.T) {
 	client, server := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")
 	d := harness.Enforce(t, server.Host(), harness.PolicyWith([]string{
 		harness.Allow("tcp", harness.Inward),
-		`{ protocol: tcp, ports: 22-23, cidr_blocks: [192.0.2.0/24], ipv6_cidr_blocks: ["2001:db8::/64"] }`,
+		`{ protocol: tcp, ports: 22-23, cidr_blocks: [192.0.2.0/24], ` +
+			`ipv6_cidr_blocks: ["2001:db8::/64"] }`,
 	}, []string{toEverybody}, asAWS, "max_flows: 1"))
 	held := newCord(t, d, client.Host(), server.Host(), harness.AddrPort(server.IPv4(), 22))
 	harness.BothFamilies(t, client, server, func(t *testing.T, _, far netip.Addr) {

@@ -28,7 +28,8 @@ func TestWhatIsTracked(t *testing.T) {
 			`, cidr_blocks: [0.0.0.0/0], ipv6_cidr_blocks: ["::/0"] }`
 	}
 	halves := fmt.Sprintf(
-		`{ protocol: tcp, ports: %d, cidr_blocks: [0.0.0.0/1, 128.0.0.0/1], ipv6_cidr_blocks: ["::/1", "8000::/1"] }`, harness.Inward)
+		`{ protocol: tcp, ports: %d, cidr_blocks: [0.0.0.0/1, 128.0.0.0/1], ipv6_cidr_blocks: ["::/1", `+
+			`"8000::/1"] }`, harness.Inward)
 	listed := strings.Replace(harness.PolicyWith(
 		[]string{fmt.Sprintf(`{ protocol: tcp, ports: %d, prefix_lists: [all4, all6] }`, harness.Inward)},
 		[]string{toEverybody}, asAWS),

@@ -51,7 +51,8 @@ func (w *wireTCP) receive(flags wire.Flags, payload []byte) harness.Segment {
 			string(s.Payload) == string(payload)
 	})
 	if err != nil {
-		w.t.Fatalf("%s → %s: no segment with flags %#x and %q: %v", w.peer, w.local, flags, payload, err)
+		w.t.Fatalf("%s → %s: no segment with flags %#x and %q: %v",
+			w.peer, w.local, flags, payload, err)
 	}
 	got, _ := harness.SegmentOf(p.Bytes)
 	w.ack = got.Next()

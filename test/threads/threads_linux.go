@@ -67,7 +67,8 @@ func Stop(thread int) (resume func(), err error) {
 			case <-look.C:
 			}
 			var ws unix.WaitStatus
-			if id, err := unix.Wait4(thread, &ws, unix.WALL|unix.WNOHANG, nil); err != nil || id == thread && (ws.Exited() || ws.Signaled()) {
+			if id, err := unix.Wait4(thread, &ws, unix.WALL|unix.WNOHANG, nil); err != nil || id == thread &&
+				(ws.Exited() || ws.Signaled()) {
 				return
 			}
 		}

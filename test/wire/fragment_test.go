@@ -74,7 +74,8 @@ func TestFragmentsMakeTheWhole(t *testing.T) {
 
 // TestAssembleBytes pins the bytes of an overlapping pair, field by field.
 func TestAssembleBytes(t *testing.T) {
-	packet := wire.UDP(port(a4, 0x1111), port(b4, 0x2222), []byte("0123456789abcdef"), wire.DontFragment())
+	packet := wire.UDP(port(a4, 0x1111), port(b4, 0x2222), []byte("0123456789abcdef"),
+		wire.DontFragment())
 	first, second := wire.Cut(packet, 0, 16), wire.Cut(packet, 8, -1)
 	copy(second.Data, "OVERLAP!")
 	got := wire.Assemble(packet, 0x0042, second, first)

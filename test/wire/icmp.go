@@ -41,7 +41,8 @@ const (
 
 // ICMP builds an ICMP message, an ICMPv6 one between IPv6 addresses: rest is the
 // second word of its header, body what follows.
-func ICMP(src, dst netip.Addr, kind, code uint8, rest uint32, body []byte, options ...Option) []byte {
+func ICMP(src, dst netip.Addr, kind, code uint8, rest uint32, body []byte,
+	options ...Option) []byte {
 	c := newConfig(options)
 	b := make([]byte, icmpHeader, icmpHeader+len(body))
 	b[0], b[1] = kind, code
@@ -57,18 +58,21 @@ func ICMP(src, dst netip.Addr, kind, code uint8, rest uint32, body []byte, optio
 
 // Echo builds an echo request.
 func Echo(src, dst netip.Addr, id, seq uint16, payload []byte, options ...Option) []byte {
-	return ICMP(src, dst, either(src, ICMPEcho, ICMPv6Echo), 0, uint32(id)<<16|uint32(seq), payload, options...)
+	return ICMP(src, dst, either(src, ICMPEcho, ICMPv6Echo), 0, uint32(id)<<16|uint32(seq), payload,
+		options...)
 }
 
 // EchoReply builds an echo reply.
 func EchoReply(src, dst netip.Addr, id, seq uint16, payload []byte, options ...Option) []byte {
-	return ICMP(src, dst, either(src, ICMPEchoReply, ICMPv6EchoReply), 0, uint32(id)<<16|uint32(seq), payload, options...)
+	return ICMP(src, dst, either(src, ICMPEchoReply, ICMPv6EchoReply), 0, uint32(id)<<16|uint32(seq),
+		payload, options...)
 }
 
 // Error builds an ICMP or ICMPv6 error that quotes as much of a packet as such a
 // message may carry. It goes from the reporter to whom dst says; a genuine one
 // goes to the quoted packet's source, see [QuotedSource].
-func Error(reporter, dst netip.Addr, kind, code uint8, rest uint32, quote []byte, options ...Option) []byte {
+func Error(reporter, dst netip.Addr, kind, code uint8, rest uint32, quote []byte,
+	options ...Option) []byte {
 	most := maxError4 - ip4Header - icmpHeader
 	if reporter.Is6() {
 		most = maxError6 - ip6Header - icmpHeader
@@ -80,20 +84,23 @@ func Error(reporter, dst netip.Addr, kind, code uint8, rest uint32, quote []byte
 // "fragmentation needed" (RFC 1191 §4) or "packet too big" (RFC 4443 §3.2).
 func TooBig(reporter netip.Addr, mtu uint16, quote []byte, options ...Option) []byte {
 	code := either(reporter, codeFragNeeded, 0)
-	return Error(reporter, QuotedSource(quote), either(reporter, ICMPUnreachable, ICMPv6PacketTooBig), code, uint32(mtu), quote, options...)
+	return Error(reporter, QuotedSource(quote), either(reporter, ICMPUnreachable, ICMPv6PacketTooBig),
+		code, uint32(mtu), quote, options...)
 }
 
 // PortUnreachable builds the answer of a host without a listener, to the quoted
 // packet's source.
 func PortUnreachable(reporter netip.Addr, quote []byte, options ...Option) []byte {
 	code := either(reporter, codePortUnreachable4, codePortUnreachable6)
-	return Error(reporter, QuotedSource(quote), either(reporter, ICMPUnreachable, ICMPv6Unreachable), code, 0, quote, options...)
+	return Error(reporter, QuotedSource(quote), either(reporter, ICMPUnreachable, ICMPv6Unreachable),
+		code, 0, quote, options...)
 }
 
 // TimeExceeded builds a router's answer to a packet whose hop limit ran out, to
 // the packet's source.
 func TimeExceeded(reporter netip.Addr, quote []byte, options ...Option) []byte {
-	return Error(reporter, QuotedSource(quote), either(reporter, ICMPTimeExceeded, ICMPv6TimeExceeded), 0, 0, quote, options...)
+	return Error(reporter, QuotedSource(quote), either(reporter, ICMPTimeExceeded, ICMPv6TimeExceeded),
+		0, 0, quote, options...)
 }
 
 // QuotedSource is the source address in an IP header.

@@ -38,7 +38,8 @@ func Window(n uint16) Option { return func(c *config) { c.window = n } }
 func Urgent(n uint16) Option { return func(c *config) { c.urgent = n } }
 
 // TCP builds a TCP segment.
-func TCP(src, dst netip.AddrPort, flags Flags, seq, ack uint32, payload []byte, options ...Option) []byte {
+func TCP(src, dst netip.AddrPort, flags Flags, seq, ack uint32, payload []byte,
+	options ...Option) []byte {
 	c := newConfig(options)
 	n := tcpHeader + len(c.tcpOptions)
 	if n > 60 {

@@ -56,7 +56,8 @@ func resummed(t *testing.T, p gopacket.Packet) []byte {
 		all = append(all, l.(gopacket.SerializableLayer))
 	}
 	out := gopacket.NewSerializeBuffer()
-	if err := gopacket.SerializeLayers(out, gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true}, all...); err != nil {
+	if err := gopacket.SerializeLayers(out,
+		gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true}, all...); err != nil {
 		t.Fatal(err)
 	}
 	return out.Bytes()
@@ -69,9 +70,12 @@ func TestAgreesWithGopacket(t *testing.T) {
 		for _, payload := range []string{"", "x", "even", "odd payload"} {
 			body := []byte(payload)
 			for name, b := range map[string][]byte{
-				"tcp":         wire.TCP(port(src, 1234), port(dst, 443), wire.SYN|wire.ACK, 0xdeadbeef, 0xfeedface, body),
-				"tcp options": wire.TCP(port(src, 1), port(dst, 2), wire.SYN, 7, 0, body, wire.TCPOptions(2, 4, 5, 0xb4, 4, 2), wire.Window(9)),
-				"udp":         wire.UDP(port(src, 1000), port(dst, 2000), body, wire.HopLimit(3), wire.TrafficClass(0xb8)),
+				"tcp": wire.TCP(port(src, 1234), port(dst, 443), wire.SYN|wire.ACK, 0xdeadbeef,
+					0xfeedface, body),
+				"tcp options": wire.TCP(port(src, 1), port(dst, 2), wire.SYN, 7, 0, body,
+					wire.TCPOptions(2, 4, 5, 0xb4, 4, 2), wire.Window(9)),
+				"udp": wire.UDP(port(src, 1000), port(dst, 2000), body, wire.HopLimit(3),
+					wire.TrafficClass(0xb8)),
 			} {
 				if got := resummed(t, decode(t, b)); !bytes.Equal(got, b) {
 					t.Errorf("%s %q:\ngopacket\n%swire\n%s", name, payload, hex.Dump(got), hex.Dump(b))
@@ -101,10 +105,12 @@ func TestICMPFields(t *testing.T) {
 		t.Errorf("echo: %+v", e4)
 	}
 	p := decode(t, wire.EchoReply(a6, b6, 0x1234, 5, nil))
-	if e6 := p.Layer(layers.LayerTypeICMPv6).(*layers.ICMPv6); e6.TypeCode != layers.CreateICMPv6TypeCode(129, 0) {
+	e6 := p.Layer(layers.LayerTypeICMPv6).(*layers.ICMPv6)
+	if e6.TypeCode != layers.CreateICMPv6TypeCode(129, 0) {
 		t.Errorf("echo reply: %+v", e6)
 	}
-	if e6 := p.Layer(layers.LayerTypeICMPv6Echo).(*layers.ICMPv6Echo); e6.Identifier != 0x1234 || e6.SeqNumber != 5 {
+	if e6 := p.Layer(layers.LayerTypeICMPv6Echo).(*layers.ICMPv6Echo); e6.Identifier != 0x1234 ||
+		e6.SeqNumber != 5 {
 		t.Errorf("echo reply: %+v", e6)
 	}
 }
@@ -160,16 +166,19 @@ func TestOptions(t *testing.T) {
 		return wire.UDP(port(src, 1), port(dst, 2), []byte("x"), o...)
 	}
 
-	ip := decode(t, udp(a4, b4, wire.ID(77), wire.DontFragment(), wire.IPOptions(7, 3, 4))).Layer(layers.LayerTypeIPv4).(*layers.IPv4)
+	ip := decode(t, udp(a4, b4, wire.ID(77), wire.DontFragment(), wire.IPOptions(7, 3, 4))).Layer(
+		layers.LayerTypeIPv4).(*layers.IPv4)
 	if ip.Id != 77 || ip.Flags != layers.IPv4DontFragment || ip.IHL != 6 {
 		t.Errorf("IPv4: %+v", ip)
 	}
-	p := decode(t, udp(a6, b6, wire.FlowLabel(0xabcde), wire.HopByHop(5, 2, 0, 0), wire.DestinationOptions()))
+	p := decode(t, udp(a6, b6, wire.FlowLabel(0xabcde), wire.HopByHop(5, 2, 0, 0),
+		wire.DestinationOptions()))
 	var kinds []string
 	for _, l := range p.Layers() {
 		kinds = append(kinds, l.LayerType().String())
 	}
-	if got, want := strings.Join(kinds, " "), "IPv6 IPv6HopByHop IPv6Destination UDP Payload"; got != want {
+	if got, want := strings.Join(kinds, " "),
+		"IPv6 IPv6HopByHop IPv6Destination UDP Payload"; got != want {
 		t.Errorf("layers %s, want %s", got, want)
 	}
 	if got := p.NetworkLayer().(*layers.IPv6).FlowLabel; got != 0xabcde {
@@ -185,7 +194,8 @@ func TestOptions(t *testing.T) {
 	if got := decode(t, wire.GRE(a4, b4, udp(a4, b4))).Layer(layers.LayerTypeGRE); got == nil {
 		t.Error("no GRE")
 	}
-	if b := wire.Proto(a6, b6, wire.ProtoSCTP, []byte{1, 2, 3}); b[6] != 132 || !bytes.Equal(b[40:], []byte{1, 2, 3}) {
+	if b := wire.Proto(a6, b6, wire.ProtoSCTP, []byte{1, 2, 3}); b[6] != 132 ||
+		!bytes.Equal(b[40:], []byte{1, 2, 3}) {
 		t.Errorf("protocol by number: % x", b)
 	}
 }
@@ -207,12 +217,15 @@ func TestResum(t *testing.T) {
 
 func TestImpossiblePacketsPanic(t *testing.T) {
 	for name, f := range map[string]func(){
-		"two families":   func() { wire.Echo(a4, b6, 1, 1, nil) },
-		"no address":     func() { wire.Echo(netip.Addr{}, netip.Addr{}, 1, 1, nil) },
-		"too long":       func() { wire.Proto(a4, b4, 17, make([]byte, 65516)) },
-		"v4 extension":   func() { wire.Echo(a4, b4, 1, 1, nil, wire.HopByHop()) },
-		"v6 IP options":  func() { wire.Echo(a6, b6, 1, 1, nil, wire.IPOptions(1)) },
-		"odd fragment":   func() { wire.Assemble(wire.Echo(a4, b4, 1, 1, nil), 1, wire.Piece{Offset: 4}) },
+		"two families":  func() { wire.Echo(a4, b6, 1, 1, nil) },
+		"no address":    func() { wire.Echo(netip.Addr{}, netip.Addr{}, 1, 1, nil) },
+		"too long":      func() { wire.Proto(a4, b4, 17, make([]byte, 65516)) },
+		"v4 extension":  func() { wire.Echo(a4, b4, 1, 1, nil, wire.HopByHop()) },
+		"v6 IP options": func() { wire.Echo(a6, b6, 1, 1, nil, wire.IPOptions(1)) },
+		"odd fragment": func() {
+			wire.Assemble(wire.Echo(a4, b4, 1, 1, nil), 1,
+				wire.Piece{Offset: 4})
+		},
 		"no room at all": func() { wire.Fragments(wire.Echo(a4, b4, 1, 1, nil), 24, 1) },
 	} {
 		t.Run(name, func(t *testing.T) {

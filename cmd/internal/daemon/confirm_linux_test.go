@@ -51,16 +51,20 @@ func TestStartsWithWhatTheRecordSays(t *testing.T) {
 	}{
 		{"nothing kept", nil, "1", "1", false, false, false},
 		{"confirmed long ago", &state.Record{Confirmed: policyOf("2")}, "1", "1", false, false, false},
-		{"unconfirmed", &state.Record{Confirmed: policyOf("2"), Pending: pending("1", now.In(time.Hour))}, "1",
+		{"unconfirmed", &state.Record{Confirmed: policyOf("2"), Pending: pending("1", now.In(time.Hour))},
+			"1",
 			"1", true, false, false},
 		{"unconfirmed, file edited", &state.Record{
-			Confirmed: policyOf("2"), Pending: pending("3", now.In(time.Hour))}, "1", "3", true, false, true},
-		{"time over", &state.Record{Confirmed: policyOf("2"), Pending: pending("1", past.In(time.Minute))},
+			Confirmed: policyOf("2"), Pending: pending("3", now.In(time.Hour))}, "1", "3", true, false,
+			true},
+		{"time over", &state.Record{Confirmed: policyOf("2"),
+			Pending: pending("1", past.In(time.Minute))},
 			"1", "2", false, true, true},
 		{"time over, another boot", &state.Record{
 			Confirmed: policyOf("2"), Pending: pending("1", otherBoot)}, "1", "2", false, true, true},
 		{"time over, file edited", &state.Record{
-			Confirmed: policyOf("2"), Pending: pending("3", past.In(time.Minute))}, "1", "2", false, true, true},
+			Confirmed: policyOf("2"), Pending: pending("3", past.In(time.Minute))}, "1", "2", false, true,
+			true},
 		{"unconfirmed, does not load",
 			&state.Record{Confirmed: policyOf("2"), Pending: pending("70000", now.In(time.Hour))}, "1", "2",
 			false, true, true},
@@ -71,10 +75,12 @@ func TestStartsWithWhatTheRecordSays(t *testing.T) {
 			Confirmed: policyOf("2"), Rejected: &state.Rejected{Sum: policyOf("3").Sum}}, "1", "1", false,
 			false, false},
 		{"of another file", &state.Record{
-			File: "/another", Confirmed: policyOf("2"), Pending: pending("3", past.In(time.Minute))}, "1", "1",
+			File: "/another", Confirmed: policyOf("2"), Pending: pending("3", past.In(time.Minute))}, "1",
+			"1",
 			false, false, false},
 		{"time over, file invalid", &state.Record{
-			Confirmed: policyOf("2"), Pending: pending("1", past.In(time.Minute))}, "99999", "2", false, true,
+			Confirmed: policyOf("2"), Pending: pending("1", past.In(time.Minute))}, "99999", "2", false,
+			true,
 			true},
 	} {
 		t.Run(tc.what, func(t *testing.T) {
@@ -96,7 +102,8 @@ func TestStartsWithWhatTheRecordSays(t *testing.T) {
 			p := s.Policy
 			if (p.Pending != nil) != tc.onTrial || (p.RolledBack != nil) != tc.rolledBack ||
 				p.FileDiffers != tc.differs {
-				t.Errorf("status: pending %v, rolled back %v, differs %t", p.Pending, p.RolledBack, p.FileDiffers)
+				t.Errorf("status: pending %v, rolled back %v, differs %t", p.Pending, p.RolledBack,
+					p.FileDiffers)
 			}
 			// What a crash would start with is the same.
 			kept, err := storeOf(cfg).Load()

@@ -15,8 +15,9 @@ import (
 func (d *daemon) Reload(_ context.Context, req api.ReloadRequest) (api.ReloadReply, error) {
 	if req.Confirm < 0 || req.Confirm > api.MaxConfirm {
 		return api.ReloadReply{}, &api.Failure{
-			Kind:    api.KindUsage,
-			Message: fmt.Sprintf("the time to confirm is 1 to %d seconds, not %d", api.MaxConfirm, req.Confirm),
+			Kind: api.KindUsage,
+			Message: fmt.Sprintf("the time to confirm is 1 to %d seconds, not %d", api.MaxConfirm,
+				req.Confirm),
 		}
 	}
 	if req.Confirm > 0 && req.Revoke {

@@ -28,7 +28,8 @@ security_groups:
       - { protocol: udp, ports: 9, cidr_blocks: [0.0.0.0/0], ipv6_cidr_blocks: ["::/0"] }
 interfaces:
   - { device: eth0, security_groups: [asked]%[2]s }
-  - { device: eth1, security_groups: [asked], connection_tracking: { tcp_established_timeout: 60, udp_timeout: 60, udp_stream_timeout: 60 } }
+  - { device: eth1, security_groups: [asked], connection_tracking: { tcp_established_timeout: 60,
+        udp_timeout: 60, udp_stream_timeout: 60 } }
 settings: { queues: { count: 1 } }
 `
 
@@ -327,7 +328,8 @@ func TestTimersChange(t *testing.T) {
 	parity.Proves(t, "T11", "T20")
 	of := func(est, udp, stream int) string {
 		return fmt.Sprintf(timerPolicy, questions, fmt.Sprintf(
-			", connection_tracking: { tcp_established_timeout: %d, udp_timeout: %d, udp_stream_timeout: %d }", est, udp, stream))
+			", connection_tracking: { tcp_established_timeout: %d, udp_timeout: %d, udp_stream_timeout: "+
+				"%d }", est, udp, stream))
 	}
 	r := newRelay(t, of(432000, 60, 180))
 	for family := range 2 {
@@ -382,7 +384,8 @@ func TestTimersChange(t *testing.T) {
 	}
 }
 
-// TestTimersBeforeTheConfirmation: an unconfirmed policy shortens the life of no flow that waits, since
+// TestTimersBeforeTheConfirmation: an unconfirmed policy shortens the life of no flow that waits,
+// since
 // a roll-back could not bring it back; the confirmed one does, from then on (T20).
 func TestTimersBeforeTheConfirmation(t *testing.T) {
 	parity.Proves(t, "T20")

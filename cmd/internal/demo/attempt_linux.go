@@ -46,8 +46,10 @@ func firstPackets(office, world pair) []attempt {
 func tcpAttempt(what string, p pair, port uint16, pass bool) attempt {
 	to := netip.AddrPortFrom(p.server, port)
 	return attempt{
-		what: what, pass: pass, from: p.name + " " + p.client.String(), to: "tcp/" + strconv.Itoa(int(port)),
-		query: api.Query{Interface: "eth0", Direction: "ingress", Protocol: "tcp", From: p.client.String(), To: to.String()},
+		what: what, pass: pass, from: p.name + " " + p.client.String(),
+		to: "tcp/" + strconv.Itoa(int(port)),
+		query: api.Query{Interface: "eth0", Direction: "ingress", Protocol: "tcp",
+			From: p.client.String(), To: to.String()},
 		try: func(ctx context.Context, s *show) bool {
 			ctx, cancel := context.WithTimeout(ctx, wait(pass))
 			defer cancel()
@@ -68,7 +70,8 @@ func pingAttempt(p pair, pass bool) attempt {
 	}
 	return attempt{
 		what: "ping", pass: pass, from: p.name + " " + p.client.String(), to: proto + " echo",
-		query: api.Query{Interface: "eth0", Direction: "ingress", Protocol: proto, From: p.client.String(), To: p.server.String()},
+		query: api.Query{Interface: "eth0", Direction: "ingress", Protocol: proto,
+			From: p.client.String(), To: p.server.String()},
 		try: func(ctx context.Context, s *show) bool {
 			ctx, cancel := context.WithTimeout(ctx, wait(pass))
 			defer cancel()
@@ -83,7 +86,8 @@ func udpAttempt(what string, p pair, port uint16, pass bool) attempt {
 	to := netip.AddrPortFrom(p.client, port)
 	return attempt{
 		what: what, pass: pass, from: "server " + p.server.String(), to: "udp/" + strconv.Itoa(int(port)),
-		query: api.Query{Interface: "eth0", Direction: "egress", Protocol: "udp", From: p.server.String(), To: to.String()},
+		query: api.Query{Interface: "eth0", Direction: "egress", Protocol: "udp", From: p.server.String(),
+			To: to.String()},
 		try: func(ctx context.Context, s *show) bool {
 			c, err := s.server.Dial(ctx, "udp", to)
 			if err != nil {

@@ -22,8 +22,11 @@ import (
 var topology = netlab.Topology{
 	Hosts: []netlab.HostSpec{{Name: "client"}, {Name: "server"}},
 	Links: []netlab.LinkSpec{{
-		A: netlab.End{Host: "client", Dev: "eth0", Addrs: prefixes("198.51.100.10/24", "203.0.113.10/24", "2001:db8:c::10/64", "2001:db8:d::10/64")},
-		B: netlab.End{Host: "server", Dev: "eth0", Addrs: prefixes("198.51.100.1/24", "203.0.113.1/24", "2001:db8:c::1/64", "2001:db8:d::1/64")},
+		A: netlab.End{Host: "client", Dev: "eth0",
+			Addrs: prefixes("198.51.100.10/24", "203.0.113.10/24", "2001:db8:c::10/64",
+				"2001:db8:d::10/64")},
+		B: netlab.End{Host: "server", Dev: "eth0",
+			Addrs: prefixes("198.51.100.1/24", "203.0.113.1/24", "2001:db8:c::1/64", "2001:db8:d::1/64")},
 	}},
 }
 
@@ -80,7 +83,8 @@ func Run(ctx context.Context, out io.Writer, self string) error {
 	}
 	defer lab.Close()
 
-	s := &show{out: out, client: lab.Host("client"), server: lab.Host("server"), policy: filepath.Join(dir, "web-server.yaml")}
+	s := &show{out: out, client: lab.Host("client"), server: lab.Host("server"),
+		policy: filepath.Join(dir, "web-server.yaml")}
 	socket := filepath.Join(dir, "sgfw.sock")
 	s.daemon = control.NewClient(socket)
 	stop, err := s.enforce(ctx, self, socket)
@@ -94,7 +98,8 @@ func Run(ctx context.Context, out io.Writer, self string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "\n%d tried, %d as the policy says. The daemon has stopped, its rules and both namespaces are gone.\n", s.tried, s.tried-s.wrong)
+	fmt.Fprintf(out, "\n%d tried, %d as the policy says. The daemon has stopped, its rules and both "+
+		"namespaces are gone.\n", s.tried, s.tried-s.wrong)
 	if s.wrong > 0 {
 		return fmt.Errorf("%w: %d of %d", ErrSurprise, s.wrong, s.tried)
 	}
@@ -107,7 +112,8 @@ func (s *show) enforce(ctx context.Context, self, socket string) (stop func() er
 		return nil, err
 	}
 	var log bytes.Buffer
-	cmd := s.server.Command(self, "--socket", socket, "run", "-c", s.policy, "--force", "--state-dir", "")
+	cmd := s.server.Command(self, "--socket", socket, "run", "-c", s.policy, "--force", "--state-dir",
+		"")
 	cmd.Stdout, cmd.Stderr = &log, &log
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting the daemon: %w", err)
@@ -219,7 +225,8 @@ func (s *show) removeRule(ctx context.Context) error {
 		return fmt.Errorf("opening the session that is to outlive its rule: %w", err)
 	}
 	defer session.Close()
-	const rule = "      - description: SSH\n        protocol: tcp\n        ports: 22\n        prefix_lists: [office, office-ipv6]\n"
+	const rule = "      - description: SSH\n        protocol: tcp\n        ports: 22\n        " +
+		"prefix_lists: [office, office-ipv6]\n"
 	without := strings.Replace(examples.WebServer, rule, "", 1)
 	if without == examples.WebServer {
 		return fmt.Errorf("the example has no SSH rule to remove")
@@ -230,7 +237,8 @@ func (s *show) removeRule(ctx context.Context) error {
 	if _, err := s.daemon.Reload(ctx, api.ReloadRequest{Force: true}); err != nil {
 		return fmt.Errorf("reload: %w", err)
 	}
-	fmt.Fprint(s.out, "\nThe SSH rule is removed while a session is open (reload, no packet lost):\n\n")
+	fmt.Fprint(s.out,
+		"\nThe SSH rule is removed while a session is open (reload, no packet lost):\n\n")
 	s.heading()
 	live := tcpAttempt("bytes in the open SSH session", from, 22, true)
 	live.from, live.query.From = session.LocalAddr().String(), session.LocalAddr().String()

@@ -180,7 +180,8 @@ func (e *Enforcer) apply(c Change) (api.ReloadReply, error) {
 	if e.keep(record); e.mu.confirm.unkept != "" && record.Pending != nil {
 		unkept := e.mu.confirm.unkept
 		e.keep(before)
-		return discard(fmt.Errorf("a policy to be confirmed needs a record that outlives the daemon: %s", unkept))
+		return discard(fmt.Errorf("a policy to be confirmed needs a record that outlives the daemon: "+
+			"%s", unkept))
 	}
 	if err := e.publish(next); err != nil {
 		e.keep(before)

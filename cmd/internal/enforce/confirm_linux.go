@@ -221,7 +221,8 @@ func (e *Enforcer) Confirm(req api.EndConfirmRequest) (api.ConfirmReply, error) 
 	}
 	before := e.mu.confirm.record
 	if e.keep(before.Confirm()); e.mu.confirm.unkept != "" {
-		err := fmt.Errorf("still to be confirmed, since a restart would roll it back: %s", e.mu.confirm.unkept)
+		err := fmt.Errorf("still to be confirmed, since a restart would roll it back: %s",
+			e.mu.confirm.unkept)
 		e.keep(before)
 		return reply, err
 	}

@@ -16,7 +16,8 @@ type parts struct {
 }
 
 func newParts(rs *filter.Ruleset) parts {
-	return parts{of: rs, rules: make(map[match.RuleNumber]*api.RuleRef), devices: make(map[string]string)}
+	return parts{of: rs, rules: make(map[match.RuleNumber]*api.RuleRef),
+		devices: make(map[string]string)}
 }
 
 // rule is the reference of a rule, nil for none. It is not to be changed.

@@ -23,7 +23,8 @@ security_groups:
   - name: web
     description: web
     ingress:
-      - { description: HTTPS, protocol: tcp, ports: 443, cidr_blocks: [0.0.0.0/0], ipv6_cidr_blocks: ["::/0"] }
+      - { description: HTTPS, protocol: tcp, ports: 443, cidr_blocks: [0.0.0.0/0],
+            ipv6_cidr_blocks: ["::/0"] }
       - { protocol: icmp, from_port: 8, to_port: -1, cidr_blocks: [198.51.100.0/24] }
       - { protocol: udp, ports: 5000-5010, cidr_blocks: [198.51.100.0/24] }
       - { protocol: "47", cidr_blocks: [198.51.100.7/32] }
@@ -82,7 +83,8 @@ func TestParseFillsIn(t *testing.T) {
 				To: "198.51.100.9:5000"}, 0},
 		{"direction from a destination without address",
 			api.Query{Protocol: "tcp", From: "198.51.100.9", To: ":443"},
-			api.Query{Interface: "eth0", Direction: "ingress", Protocol: "tcp", From: "198.51.100.9:0", To: "192.0.2.1:443"}, 0},
+			api.Query{Interface: "eth0", Direction: "ingress", Protocol: "tcp", From: "198.51.100.9:0",
+				To: "192.0.2.1:443"}, 0},
 		{"direction from a source without address",
 			api.Query{Protocol: "47", To: "198.51.100.9"},
 			api.Query{Interface: "eth0", Direction: "egress", Protocol: "47", From: "192.0.2.1",

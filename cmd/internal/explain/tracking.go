@@ -45,5 +45,6 @@ func clauseText(t filter.Tracking) string {
 	case filter.ClauseEarlier:
 		return "tracked, as it was before rules for all addresses permitted both directions"
 	}
-	return "not tracked: a rule for all addresses permits the first packet, and another one all ports the other way"
+	return "not tracked: a rule for all addresses permits the first packet, and another one all " +
+		"ports the other way"
 }

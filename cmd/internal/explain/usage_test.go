@@ -16,7 +16,8 @@ func TestQuotas(t *testing.T) {
 	parity.Proves(t, "Q2", "Q3", "Q4", "Q9")
 	p, _, err := file.Parse("", []byte(`version: 1
 prefix_lists:
-  - { name: four, max_entries: 20, entries: [{ cidr: 10.0.0.0/8 }, { cidr: 11.0.0.0/8 }, { cidr: 12.0.0.0/8 }] }
+  - { name: four, max_entries: 20, entries: [{ cidr: 10.0.0.0/8 }, { cidr: 11.0.0.0/8 },
+        { cidr: 12.0.0.0/8 }] }
   - { name: empty, max_entries: 30, entries: [] }
 security_groups:
   - name: web

@@ -60,7 +60,8 @@ func New(tb testing.TB, t netlab.Topology) *netlab.Lab {
 }
 
 // Capture starts a capture that ends with the test.
-func Capture(tb testing.TB, h *netlab.Host, dev string, options netlab.CaptureOptions) *netlab.Capture {
+func Capture(tb testing.TB, h *netlab.Host, dev string,
+	options netlab.CaptureOptions) *netlab.Capture {
 	tb.Helper()
 	c, err := h.Capture(dev, options)
 	if err != nil {

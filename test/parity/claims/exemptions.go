@@ -30,5 +30,6 @@ var exemptions = []Claim{
 	ours("X6", "Forwarded packets count like the host's own: inbound is what enters through the "+
 		"device, outbound what leaves through it."),
 	ours("X7", "Hosts need a guard against locking out their administrators: `run` and `reload` "+
-		"refuse a policy that would cut a live SSH session, and a reload can be confirmed or rolled back."),
+		"refuse a policy that would cut a live SSH session, and a reload can be confirmed or rolled "+
+		"back."),
 }

@@ -15,9 +15,9 @@ var preface = strings.ReplaceAll(`# AWS parity, claim by claim
 What AWS documents about security groups, how sgfw compares, and the tests that show it.
 The facts behind each handle are in [aws.md](aws.md).
 
-This file is generated. ~make test PARITY=write~ writes it from ~test/parity/claims~ and from the record
-that the last ~make test~ as root has left. That ~make test~ fails if a claim has no test that
-passed, or if this file is out of date. A run without root does not check it.
+This file is generated. ~make test PARITY=write~ writes it from ~test/parity/claims~ and from the
+record that the last ~make test~ as root has left. That ~make test~ fails if a claim has no test
+that passed, or if this file is out of date. A run without root does not check it.
 
 - **same**: as AWS documents it.
 - **our choice**: AWS does not say; this is what sgfw does.

@@ -62,7 +62,8 @@ func (j *judge) privileges() {
 func (j *judge) kernel() {
 	loadable := "load the modules nft_queue, or xt_NFQUEUE and nft_compat"
 	if j.ModulesLocked {
-		loadable = "modules cannot be loaded any more (kernel.modules_disabled); load them at boot, see modules-load.d(5)"
+		loadable = "modules cannot be loaded any more (kernel.modules_disabled); load them at boot, " +
+			"see modules-load.d(5)"
 	}
 	f := j.Features
 	switch {
