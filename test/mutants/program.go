@@ -64,13 +64,13 @@ var programs = []mutant{
 	},
 	{
 		name: "log-hides-losses", what: "verdicts beyond the rate of the log are not counted",
-		file: "cmd/internal/daemon/look_linux.go", packages: daemon,
+		file: "cmd/internal/daemon/log_linux.go", packages: daemon,
 		old: "			lost.Rate += uint64(len(records) - n)\n", new: "",
 	},
 	{
 		name: "log-without-bound", what: "the log shows more than it was asked for",
-		file: "cmd/internal/daemon/look_linux.go", packages: daemon,
-		old: "	n = min(n, int(a.saved))\n", new: "",
+		file: "cmd/internal/daemon/ratelimit_linux.go", packages: daemon,
+		old: "	n = min(n, int(l.tokens))\n", new: "",
 	},
 	{
 		name: "stolen-queue-open", what: "another program that has our queue gets our packets",

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"errors"
+	"fmt"
 
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/enforce"
@@ -10,7 +11,7 @@ import (
 	"sgfw/policy"
 )
 
-// failure gives an error its kind for the way to the client.
+// failure turns an error into the API's error, with the kind that the client sees.
 func failure(err error) error {
 	if f, ok := errors.AsType[*api.Failure](err); ok {
 		return f
@@ -31,3 +32,6 @@ func failure(err error) error {
 	}
 	return f
 }
+
+// question marks an error as the query's: it names something that does not exist.
+func question(err error) error { return failure(fmt.Errorf("%w: %w", explain.ErrQuestion, err)) }

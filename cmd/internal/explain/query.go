@@ -1,6 +1,3 @@
-// Package explain turns the question "what would happen to this packet?" from
-// the words of the command line into a query of package filter, and the answer
-// into a document. The answer itself is filter's.
 package explain
 
 import (
