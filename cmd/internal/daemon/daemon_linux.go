@@ -131,7 +131,7 @@ func (d *daemon) serve(ctx context.Context) error {
 	d.log.Info("enforcing", "policy", d.cfg.PolicyFile, "socket", d.cfg.Socket,
 		"queues", len(d.enforcer.Queues()), "queue_base", d.enforcer.QueueBase(),
 		"queue_expression", table.QueueExpression)
-	d.logNotify(d.manager.ready(d.line()))
+	d.changed()
 	release()
 
 	var failure error

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 )
 
 // serviceManager is what the daemon tells systemd.
@@ -11,25 +12,40 @@ type serviceManager struct {
 	notifier
 	// changed wakes the task that tells the status line.
 	changed chan struct{}
+
+	mu sync.Mutex
+	// told is the status line that was told last; guarded by mu.
+	told string
+}
+
+// news reports whether a status line is another one than the last, and remembers it.
+func (m *serviceManager) news(line string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	was := m.told
+	m.told = line
+	return line != was
 }
 
 // changing tells the service manager that a reload has begun.
 func (d *daemon) changing() { d.logNotify(d.manager.reloading()) }
 
 // changed tells the service manager that a reload is over, and what is in force.
-func (d *daemon) changed() { d.logNotify(d.manager.ready(d.line())) }
+func (d *daemon) changed() {
+	line := d.line()
+	d.manager.news(line)
+	d.logNotify(d.manager.ready(line))
+}
 
 // tellManager tells the service manager the status line each time it is another one.
 func (d *daemon) tellManager(ctx context.Context) error {
-	told := ""
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-d.manager.changed:
 		}
-		if line := d.line(); line != told {
-			told = line
+		if line := d.line(); d.manager.news(line) {
 			d.logNotify(d.manager.status(line))
 		}
 	}

@@ -114,7 +114,7 @@ func (e *Enforcer) watchDeadline() time.Duration {
 	if !waits || left > 0 {
 		return left
 	}
-	if _, err := e.rollBack("it was not confirmed in time"); err != nil &&
+	if _, err := e.rollBack("it was not confirmed in time", api.EndConfirmRequest{}); err != nil &&
 		!errors.Is(err, errStopping) {
 		return deadlineRetry
 	}
@@ -157,26 +157,37 @@ func (e *Enforcer) timeLeft() (left time.Duration, waits bool) {
 // rollBack puts the confirmed policy in force again. It is a change like any
 // other: flows that only the policy that goes permits live on, as orphans. It does
 // nothing if the policy was confirmed meanwhile.
-func (e *Enforcer) rollBack(why string) (api.RollbackReply, error) {
+func (e *Enforcer) rollBack(why string, req api.EndConfirmRequest) (api.RollbackReply, error) {
 	e.changes.Lock()
 	defer e.changes.Unlock()
+	if err := e.toConfirm(); err != nil {
+		return api.RollbackReply{}, err
+	}
 	e.cfg.Events.Changing()
 	defer e.cfg.Events.Changed()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.mu.stopping {
-		return api.RollbackReply{}, errStopping
-	}
-	if err := e.mu.confirm.refusal(); err != nil {
-		return api.RollbackReply{}, err
-	}
 	reply, err := e.restore(why)
 	e.report(ByRollback, err)
 	if err == nil {
 		e.log.Warn("rolled back to the confirmed policy", "why", why, "generation", reply.Generation,
 			"orphans", reply.Orphans.Count, "cut", reply.Cut.Count)
+		if req.Revoke {
+			reply.Revoked = e.revokeOrphans()
+		}
 	}
 	return reply, err
+}
+
+// toConfirm is an error that says why there is nothing to confirm or roll back. The
+// caller holds changes, so that it stays true.
+func (e *Enforcer) toConfirm() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.mu.stopping {
+		return errStopping
+	}
+	return e.mu.confirm.refusal()
 }
 
 // restore is rollBack without what is told of it; the caller holds mu.
@@ -210,15 +221,12 @@ func (e *Enforcer) restore(why string) (api.RollbackReply, error) {
 func (e *Enforcer) Confirm(req api.EndConfirmRequest) (api.ConfirmReply, error) {
 	e.changes.Lock()
 	defer e.changes.Unlock()
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	var reply api.ConfirmReply
-	if e.mu.stopping {
-		return reply, errStopping
-	}
-	if err := e.mu.confirm.refusal(); err != nil {
+	if err := e.toConfirm(); err != nil {
 		return reply, err
 	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	before := e.mu.confirm.record
 	if e.keep(before.Confirm()); e.mu.confirm.unkept != "" {
 		err := fmt.Errorf("still to be confirmed, since a restart would roll it back: %s",
@@ -240,11 +248,5 @@ func (e *Enforcer) Confirm(req api.EndConfirmRequest) (api.ConfirmReply, error) 
 
 // Rollback puts the confirmed policy in force again by order.
 func (e *Enforcer) Rollback(req api.EndConfirmRequest) (api.RollbackReply, error) {
-	reply, err := e.rollBack("by order")
-	if err == nil && req.Revoke {
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		reply.Revoked = e.revokeOrphans()
-	}
-	return reply, err
+	return e.rollBack("by order", req)
 }
