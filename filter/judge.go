@@ -40,8 +40,8 @@ func (dec *Decision) tracked() bool {
 	return dec.commit != commitNothing && dec.commit != commitAsk && dec.Reason != ReasonUntracked
 }
 
-// Judge decides about one packet that crosses the device a, in the hook, as the
-// sample describes it. The flow is the live one that flowTuple names, or nil. It
+// Judge decides about one packet that crosses the device a, in the hook, as its
+// metadata s describes it. The flow is the live one that flowTuple names, or nil. It
 // reads the flow and changes nothing: the queue, explain and tests all call it.
 //
 // The order is that of §10: the source/destination check, which

@@ -23,8 +23,8 @@ const (
 	ReasonUntracked
 	// ReasonRelated passes: an ICMP error about a live flow (T24).
 	ReasonRelated
-	// ReasonFailsafe passes: neighbour discovery, MLD or a DHCP client
-	// exchange, which no policy may cut (X3).
+	// ReasonFailsafe passes: neighbour discovery, MLD or a DHCP client exchange,
+	// unless the policy has switched that off (X2, X3).
 	ReasonFailsafe
 	// ReasonExemptResolvers and those below pass: the machine asks a service that the
 	// policy exempts, or is answered; see ExemptReason. Like failsafes they are never

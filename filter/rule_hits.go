@@ -31,7 +31,7 @@ type hitCounter struct {
 	last    atomic.Int64
 }
 
-// hitCounters are a worker's counters by RuleID. They grow by whole chunks and
+// hitCounters are a worker's counters by rule number. They grow by whole chunks and
 // keep those that they have, so that a worker that still holds the shorter list
 // counts into the same places.
 type hitCounters []*[hitChunk]hitCounter
@@ -95,7 +95,7 @@ func (w *Worker) countHits() {
 	w.runs = 0
 }
 
-// Hits adds up what the rules of rs admitted since the engine was made, by RuleID.
+// Hits adds up what the rules of rs admitted since the engine was made, by rule number.
 // They belong to a rule's identity: a rule that leaves the policy and comes
 // back goes on where it was. Where several rules permit a packet one of them is
 // counted, always the same for the same ruleset.

@@ -20,7 +20,7 @@ type Ruleset struct {
 	devices     policy.Devices
 	attachments []attachmentTemplate // as policy.Interfaces
 	members     *member.Membership
-	rules       []RuleInfo // by RuleID
+	rules       []RuleInfo // by match.RuleNumber
 	scopes      *scopes
 	links       links
 	exemptions  *exemptions // nil: none

@@ -18,7 +18,7 @@ var (
 	}
 )
 
-// private reports whether a type is set aside for experiments, where nobody can
+// privateICMP reports whether a type is set aside for experiments, where nobody can
 // know what is real (RFC 4727, RFC 4443 §2.1).
 func privateICMP(p Protocol, typ int) bool {
 	if p == ICMP {

@@ -6,4 +6,8 @@
 // longest-prefix trie maps an address to a class, and a class holds the ranges of
 // [Selector] that the rules around the address permit. A lookup takes the same time with
 // ten rules and with ten thousand, and allocates nothing.
+//
+// It answers whether any rule permits, and names one that does. It has no order among
+// prefixes: numbered rules of which the first that matches decides, as in network ACLs,
+// need a walk over what it finds.
 package match

@@ -136,7 +136,7 @@ func (t *trie) fill(node int, entries []trieEntry, off int, covering uint32) {
 	}
 }
 
-// PrefixKey returns the key and length of a canonical prefix.
+// PrefixKey returns the key and length of a canonical prefix, never an IPv4-mapped one.
 func PrefixKey(p netip.Prefix) (Key, int) {
 	if a := p.Addr(); a.Is4() {
 		b := a.As4()

@@ -184,4 +184,9 @@ var rulesets = []mutant{
 		file: "filter/match/matcher.go", packages: []string{"./filter/match"},
 		old: "	word(next)\n", new: "",
 	},
+	{
+		name: "page-ends-early", what: "the last range that begins in a page of ports is not looked at",
+		file: "filter/match/matcher.go", packages: []string{"./filter/match"},
+		old: "min(int(starts[page+1])+1, len(spans))", new: "min(int(starts[page+1]), len(spans))",
+	},
 }

@@ -13,18 +13,11 @@ type serviceManager struct {
 	// changed wakes the task that tells the status line.
 	changed chan struct{}
 
+	// mu is held from finding out the status line until it is told: the last line
+	// told is the latest.
 	mu sync.Mutex
 	// told is the status line that was told last; guarded by mu.
 	told string
-}
-
-// news reports whether a status line is another one than the last, and remembers it.
-func (m *serviceManager) news(line string) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	was := m.told
-	m.told = line
-	return line != was
 }
 
 // changing tells the service manager that a reload has begun.
@@ -32,9 +25,11 @@ func (d *daemon) changing() { d.logNotify(d.manager.reloading()) }
 
 // changed tells the service manager that a reload is over, and what is in force.
 func (d *daemon) changed() {
-	line := d.line()
-	d.manager.news(line)
-	d.logNotify(d.manager.ready(line))
+	m := &d.manager
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.told = d.line()
+	d.logNotify(m.ready(m.told))
 }
 
 // tellManager tells the service manager the status line each time it is another one.
@@ -45,9 +40,17 @@ func (d *daemon) tellManager(ctx context.Context) error {
 			return nil
 		case <-d.manager.changed:
 		}
-		if line := d.line(); d.manager.news(line) {
-			d.logNotify(d.manager.status(line))
-		}
+		d.tellLine()
+	}
+}
+
+func (d *daemon) tellLine() {
+	m := &d.manager
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if line := d.line(); line != m.told {
+		m.told = line
+		d.logNotify(m.status(line))
 	}
 }
 

@@ -96,11 +96,11 @@ func (d *daemon) followUntilSettings(ctx context.Context) error {
 // A file that is not there is on its way: the next change brings it.
 func (d *daemon) fileSettled() {
 	d.file.setUnwatched("")
+	d.file.reading.Lock()
+	defer d.file.reading.Unlock()
 	if !d.enforcer.Settings().Watch {
 		return
 	}
-	d.file.reading.Lock()
-	defer d.file.reading.Unlock()
 	revision, err := d.file.Read()
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -47,7 +47,9 @@ func (e *Enforcer) Preview(c Change) (api.ReloadReply, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := e.mu.force.current.rs
+	tried := e.mu.attempt.sum
 	next, reply, err := e.prepare(c)
+	e.mu.attempt.sum = tried // nothing was tried
 	if err != nil {
 		return reply, err
 	}
@@ -67,6 +69,9 @@ func (e *Enforcer) Preview(c Change) (api.ReloadReply, error) {
 func (e *Enforcer) Apply(c Change) (api.ReloadReply, error) {
 	e.changes.Lock()
 	defer e.changes.Unlock()
+	if c.By == ByWatch && !e.watches() {
+		return api.ReloadReply{}, errStopping // nobody asked for it by now
+	}
 	e.cfg.Events.Changing()
 	defer e.cfg.Events.Changed()
 	e.mu.Lock()
@@ -93,6 +98,13 @@ func (e *Enforcer) Tried(r source.Revision) bool {
 	return e.mu.attempt.sum == r.Sum
 }
 
+// watches reports whether changes of the policy file are still to be followed.
+func (e *Enforcer) watches() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return !e.mu.stopping && e.mu.force.current.policy.Settings.Watch
+}
+
 // Unread remembers that a source could not be read.
 func (e *Enforcer) Unread(by Cause, err error) {
 	e.mu.Lock()
@@ -113,7 +125,7 @@ func (e *Enforcer) report(by Cause, err error) {
 }
 
 // prepare compiles a revision and says how it differs from what is in force. The
-// caller holds mu; nothing is changed.
+// caller holds mu. What is in force stays as it is.
 func (e *Enforcer) prepare(c Change) (*candidate, api.ReloadReply, error) {
 	var reply api.ReloadReply
 	if e.mu.stopping {
@@ -126,6 +138,7 @@ func (e *Enforcer) prepare(c Change) (*candidate, api.ReloadReply, error) {
 	if c.ReadError != nil {
 		return nil, reply, c.ReadError
 	}
+	e.mu.attempt.sum = c.Revision.Sum
 	e.engine.ForgetRules(e.mu.force.compiler)
 	next, err := e.compile(e.cfg.File.Path, c.Revision, m)
 	if problems := policy.AsProblems(err); problems != nil {
@@ -154,9 +167,6 @@ func guardDocument(rs *filter.Ruleset, caller string) (api.SSHGuard, error) {
 // apply is Apply without what is told of it; the caller holds mu.
 func (e *Enforcer) apply(c Change) (api.ReloadReply, error) {
 	next, reply, err := e.prepare(c)
-	if c.ReadError == nil && !e.mu.stopping {
-		e.mu.attempt.sum = c.Revision.Sum
-	}
 	if err != nil {
 		return reply, err
 	}

@@ -114,11 +114,39 @@ func (e *Enforcer) watchDeadline() time.Duration {
 	if !waits || left > 0 {
 		return left
 	}
-	if _, err := e.rollBack("it was not confirmed in time", api.EndConfirmRequest{}); err != nil &&
-		!errors.Is(err, errStopping) {
-		return deadlineRetry
+	_, err := e.rollBack("it was not confirmed in time", api.EndConfirmRequest{}, e.overdue)
+	switch {
+	case err == nil, errors.Is(err, errStopping):
+		return noDeadline
+	case errors.Is(err, errNotDue):
+		return 0
 	}
-	return noDeadline
+	// The failed try has woken this task already, to no use.
+	select {
+	case <-e.deadline:
+	default:
+	}
+	return deadlineRetry
+}
+
+// errNotDue says that a new deadline came while the old one passed.
+var errNotDue = errors.New("the deadline is another one now")
+
+// overdue is an error unless the time to confirm is over. The caller holds changes.
+func (e *Enforcer) overdue() error {
+	if err := e.toConfirm(); err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now, err := state.Now()
+	if err != nil {
+		return err
+	}
+	if e.mu.confirm.record.Pending.Deadline.Left(now) > 0 {
+		return errNotDue
+	}
+	return nil
 }
 
 // timeLeft writes down what was not and tells when to look again, or that the time to
@@ -156,11 +184,13 @@ func (e *Enforcer) timeLeft() (left time.Duration, waits bool) {
 
 // rollBack puts the confirmed policy in force again. It is a change like any
 // other: flows that only the policy that goes permits live on, as orphans. It does
-// nothing if the policy was confirmed meanwhile.
-func (e *Enforcer) rollBack(why string, req api.EndConfirmRequest) (api.RollbackReply, error) {
+// nothing if may has an error, which is asked when no other change can begin.
+func (e *Enforcer) rollBack(
+	why string, req api.EndConfirmRequest, may func() error,
+) (api.RollbackReply, error) {
 	e.changes.Lock()
 	defer e.changes.Unlock()
-	if err := e.toConfirm(); err != nil {
+	if err := may(); err != nil {
 		return api.RollbackReply{}, err
 	}
 	e.cfg.Events.Changing()
@@ -248,5 +278,5 @@ func (e *Enforcer) Confirm(req api.EndConfirmRequest) (api.ConfirmReply, error) 
 
 // Rollback puts the confirmed policy in force again by order.
 func (e *Enforcer) Rollback(req api.EndConfirmRequest) (api.RollbackReply, error) {
-	return e.rollBack("by order", req)
+	return e.rollBack("by order", req, e.toConfirm)
 }

@@ -40,15 +40,15 @@ type Config struct {
 	Events Events
 }
 
-// Events are told from any goroutine. They may call the enforcer, all but Failed
-// from within Changing and Changed, and must not block for long. All are required.
+// Events are told from any goroutine and must not block for long. All are required.
 type Events struct {
 	// Changing and Changed stand around each change of the policy in force, also one
-	// that fails.
+	// that fails. They may read the enforcer, and must not change anything.
 	Changing, Changed func()
-	// Health says that [Enforcer.Line] may say something new.
+	// Health says that [Enforcer.Line] may say something new. It must not call the
+	// enforcer, only wake somebody who does.
 	Health func()
-	// Settings says that the settings in force are others.
+	// Settings says that the settings in force are others; likewise.
 	Settings func()
 	// Failed says that the enforcer cannot go on.
 	Failed func(error)

@@ -48,10 +48,10 @@ func (e *Enforcer) publish(next *candidate) error {
 	if e.mu.confirm.record.Pending == nil {
 		e.engine.Retime()
 	}
+	e.mu.force.current, e.mu.rules.plan, e.mu.rules.broken = next, newPlan, ""
 	if old.policy.Settings.Watch != next.policy.Settings.Watch {
 		e.cfg.Events.Settings()
 	}
-	e.mu.force.current, e.mu.rules.plan, e.mu.rules.broken = next, newPlan, ""
 	return nil
 }
 

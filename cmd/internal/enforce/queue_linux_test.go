@@ -153,7 +153,7 @@ func TestALostQueueEnds(t *testing.T) {
 	}
 }
 
-func TestMuffler(t *testing.T) {
+func TestLogLimiter(t *testing.T) {
 	var m logLimiter
 	now := time.Now()
 	logged := 0
