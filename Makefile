@@ -23,7 +23,9 @@ REAL  := ./cmd/... ./filter/nft ./filter/nfqueue ./test/...
 
 # What the tests prove about AWS is held against docs/aws-parity.md. Only a run of
 # all tests can be: one without real root leaves some out.
+ifeq ($(RACE)$(ONLY)$(MUTANTS)$(PARITY),)
 test: export SGFW_PARITY := $(if $(filter 0,$(shell id -u)),$(CURDIR)/build/parity.tsv)
+endif
 
 #? make test                run the tests, and as root compare docs/aws-parity.md with them
 #? make test ONLY='./PACKAGE -run=NAME'
