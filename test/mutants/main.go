@@ -1,8 +1,8 @@
-// Command mutants asks whether the tests would notice. It builds the project
-// with one seeded fault at a time and runs the tests against it: each fault must
-// be noticed by some test. Two faults are judged more strictly: against a build
-// that accepts every packet, and against one that drops every packet, every
-// single black-box test must fail.
+// Command mutants is a mutation test: would the tests notice a fault? It builds the
+// project with one seeded fault at a time and runs the tests against it: each fault
+// must be noticed by some test. Two faults are judged more strictly: against a build
+// that accepts every packet, and against one that drops every packet, every single
+// black-box test must fail.
 //
 // Claims about AWS have faults that make just them false. With -claims each of
 // these is tried against the very test that the table of docs/aws-parity.md names

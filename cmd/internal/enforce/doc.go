@@ -1,5 +1,5 @@
-// Package enforce puts policies in force: the one way from a revision of a policy to
-// the ruleset that judges packets, whatever asks for it.
+// Package enforce is the enforcement of policies: the one way from a revision of a
+// policy to the ruleset that judges packets, whatever asks for it.
 //
 // A reload by command, a signal, a watched file, a roll-back and a change of this
 // machine's addresses all end here. A change is compiled off the packet path and

@@ -1,4 +1,4 @@
-// Package manual writes the manual pages sgfw(8) and sgfw.yaml(5) from the
+// Package manual is a writer of the manual pages sgfw(8) and sgfw.yaml(5), from the
 // texts that the program itself uses: the help of its commands, and the
 // description of the policy file's keys. Nothing is written down twice.
 package manual

@@ -1,4 +1,4 @@
-// Package state is what the daemon keeps on disk.
+// Package state is the daemon's storage on disk.
 //
 // An unconfirmed policy is rolled back even if the daemon is killed meanwhile: the
 // confirmed policy, the one that waits to be confirmed, and its deadline are one

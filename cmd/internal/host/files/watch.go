@@ -1,7 +1,7 @@
-// Package files tells when a file has settled after a change, however it was
-// made: written in place, replaced by a rename, or reached through a symbolic link
-// that was swapped (as Kubernetes does with a ConfigMap). It watches directories,
-// because a watch on a file stays with the file that was replaced.
+// Package files is a watcher of files: it tells when one has settled after a change,
+// however it was made: written in place, replaced by a rename, or reached through a
+// symbolic link that was swapped (as Kubernetes does with a ConfigMap). It watches
+// directories, because a watch on a file stays with the file that was replaced.
 package files
 
 import (

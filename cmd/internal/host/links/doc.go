@@ -1,4 +1,4 @@
-// Package links follows the links and addresses of one network namespace:
+// Package links is a watcher of the links and addresses of one network namespace:
 // the live facts that the membership of security groups and the mapping from
 // interface index to policy interface are made of.
 //

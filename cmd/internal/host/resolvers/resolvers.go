@@ -1,6 +1,6 @@
-// Package resolvers says which name servers the machine uses, and follows what
-// says so: resolv.conf and, where that names systemd-resolved on the machine
-// itself, the file with the servers that this asks.
+// Package resolvers is a reader of resolv.conf: it says which name servers the machine
+// uses, and follows what says so: resolv.conf and, where that names systemd-resolved on
+// the machine itself, the file with the servers that this asks.
 package resolvers
 
 import (

@@ -1,4 +1,4 @@
-// Package ssh keeps a policy from locking its own administrators out: it
+// Package ssh is a guard against policies that lock their own administrators out: it
 // finds the SSH sessions that are alive on the machine and asks a ruleset,
 // before it is published, whether their clients could still connect.
 package ssh
