@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// maxConnections bounds the connections of onlookers, and those of others, at
+// maxConnections bounds the connections of readers, and those of others, at
 // once: one that says nothing, or reads nothing, costs the daemon a descriptor, a
 // goroutine and some memory all the same.
 const maxConnections = 8 * maxClients
@@ -32,9 +32,9 @@ func (l *limited) Accept() (net.Conn, error) {
 		}
 		who := l.who(c)
 		l.mu.Lock()
-		fits := l.open[who.rules()] < maxConnections
+		fits := l.open[who.mayChange()] < maxConnections
 		if fits {
-			l.open[who.rules()]++
+			l.open[who.mayChange()]++
 		}
 		l.mu.Unlock()
 		if fits {
@@ -67,7 +67,7 @@ func (c *counted) Close() error {
 	c.once.Do(func() {
 		c.from.mu.Lock()
 		defer c.from.mu.Unlock()
-		c.from.open[c.peer.rules()]--
+		c.from.open[c.peer.mayChange()]--
 	})
 	return c.Conn.Close()
 }

@@ -67,11 +67,11 @@ func TestConnectionsAreBounded(t *testing.T) {
 		last = c
 	}
 	if _, ok := dial(); ok {
-		t.Error("an onlooker got one connection too many")
+		t.Error("a reader got one connection too many")
 	}
 	uid.Store(0)
 	if _, ok := dial(); !ok {
-		t.Error("onlookers took the place of root")
+		t.Error("readers took the place of root")
 	}
 	uid.Store(member)
 	last.Close()

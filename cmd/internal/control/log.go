@@ -20,8 +20,8 @@ type logHeader struct {
 }
 
 const (
-	// maxFollowers leaves most of maxClients to others. Onlookers and those who rule
-	// have as many each.
+	// maxFollowers leaves most of maxClients to others. Readers and those who may change
+	// the rules have as many each.
 	maxFollowers = 8
 	// logTimeout is how long a follower may take to read what was sent.
 	logTimeout = 10 * time.Second
@@ -69,7 +69,7 @@ func (c *Client) Log(ctx context.Context, q api.LogQuery, begin func() error,
 // streamLog serves one log; stop ends it with the server. Every call of the
 // backend with records is sent at once.
 func streamLog(stop context.Context, b Backend) http.HandlerFunc {
-	onlookers, rulers := make(chan struct{}, maxFollowers), make(chan struct{}, maxFollowers)
+	readers, admins := make(chan struct{}, maxFollowers), make(chan struct{}, maxFollowers)
 	return func(w http.ResponseWriter, r *http.Request) {
 		var q api.LogQuery
 		if err := decode(w, r, &q); err != nil {
@@ -77,9 +77,9 @@ func streamLog(stop context.Context, b Backend) http.HandlerFunc {
 			return
 		}
 		if q.Follow {
-			followers := onlookers
-			if peerOf(r.Context()).rules() {
-				followers = rulers
+			followers := readers
+			if peerOf(r.Context()).mayChange() {
+				followers = admins
 			}
 			select {
 			case followers <- struct{}{}:

@@ -14,9 +14,9 @@ type peer struct {
 	known bool
 }
 
-// rules says whether a peer may change what is enforced. The number is that of
+// mayChange says whether a peer may change what is enforced. The number is that of
 // this process's user namespace, in which root of another one is not 0.
-func (p peer) rules() bool {
+func (p peer) mayChange() bool {
 	return p.known && (p.uid == 0 || int(p.uid) == os.Geteuid())
 }
 

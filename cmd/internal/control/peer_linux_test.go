@@ -13,8 +13,8 @@ import (
 	"sgfw/cmd/internal/api"
 )
 
-// TestOnlookersLeaveRoom: those who may only look fill their own places.
-func TestOnlookersLeaveRoom(t *testing.T) {
+// TestReadersLeaveRoom: those who may only look fill their own places.
+func TestReadersLeaveRoom(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})
 	h := bounded(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/stay" {
@@ -36,10 +36,10 @@ func TestOnlookersLeaveRoom(t *testing.T) {
 		<-entered
 	}
 	if code := ask(member, "/"); code != http.StatusServiceUnavailable {
-		t.Errorf("one onlooker too many: HTTP %d, want 503", code)
+		t.Errorf("one reader too many: HTTP %d, want 503", code)
 	}
 	if code := ask(0, "/"); code != http.StatusOK {
-		t.Errorf("root among onlookers: HTTP %d, want 200", code)
+		t.Errorf("root among readers: HTTP %d, want 200", code)
 	}
 	close(release)
 	wg.Wait()
@@ -48,7 +48,7 @@ func TestOnlookersLeaveRoom(t *testing.T) {
 	}
 }
 
-// TestFollowersLeaveRoom: onlookers who follow the log do not keep root from it.
+// TestFollowersLeaveRoom: readers who follow the log do not keep root from it.
 func TestFollowersLeaveRoom(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})
 	h := streamLog(t.Context(), &fake{

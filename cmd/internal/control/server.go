@@ -123,17 +123,17 @@ func post[Q, D any](mux *http.ServeMux, name string, do func(context.Context, Q)
 	})
 }
 
-// lookingPosts are the paths whose POST changes nothing: their question does
+// readingPosts are the paths whose POST changes nothing: their request does
 // not fit into a URL.
-var lookingPosts = []string{"/v1/explain", "/v1/rules", "/v1/log"}
+var readingPosts = []string{"/v1/explain", "/v1/rules", "/v1/log"}
 
 // guarded lets those who may only look do no more. What is not known to look
 // counts as a change.
 func guarded(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		looks := r.Method == http.MethodGet || r.Method == http.MethodPost &&
-			slices.Contains(lookingPosts, r.URL.Path)
-		if who := peerOf(r.Context()); !looks && !who.rules() {
+		reads := r.Method == http.MethodGet || r.Method == http.MethodPost &&
+			slices.Contains(readingPosts, r.URL.Path)
+		if who := peerOf(r.Context()); !reads && !who.mayChange() {
 			fail(w, http.StatusForbidden, &api.Failure{
 				Kind: api.KindDenied, Message: fmt.Sprintf(
 					"permission denied: %s may look, and only root may change what is enforced", who),
@@ -145,14 +145,14 @@ func guarded(h http.Handler) http.Handler {
 }
 
 // bounded serves at most maxClients requests at once of those who may only look,
-// and as many of the others: no crowd of onlookers keeps a change, or the
+// and as many of the others: no crowd of readers keeps a change, or the
 // confirmation of one, from being heard.
 func bounded(h http.Handler) http.Handler {
-	onlookers, rulers := make(chan struct{}, maxClients), make(chan struct{}, maxClients)
+	readers, admins := make(chan struct{}, maxClients), make(chan struct{}, maxClients)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		slots := onlookers
-		if peerOf(r.Context()).rules() {
-			slots = rulers
+		slots := readers
+		if peerOf(r.Context()).mayChange() {
+			slots = admins
 		}
 		select {
 		case slots <- struct{}{}:
