@@ -35,7 +35,7 @@ endif
 #? make test PARITY=write   write docs/aws-parity.md from the last run as root
 test: build
 ifdef RACE
-	@$(GO) run ./test/progress -race -count=1 -- -p=1 ./conntrack/... ./filter/... ./policy/... ./cmd/...
+	@$(GO) run ./test/progress -race -count=1 -- $(QUICK) -- -p=1 ./filter/nft ./filter/nfqueue ./cmd/...
 else ifdef ONLY
 	@$(GO) run ./test/progress -count=1 -- -p=1 $(ONLY)
 else ifdef MUTANTS
