@@ -43,7 +43,7 @@ func (s addressSet) has(a conntrack.Addr) bool {
 // Exempt are the failsafes of a machine that has no address yet, or uses its
 // link-local one (DHCP from 0.0.0.0, neighbour discovery, MLD and DHCPv6 from ::
 // or fe80::, and the answers to them), and what goes to a group of machines: a
-// multicast or broadcast destination is nobody's address. That holds for failsafes
+// multicast or broadcast destination is the address of no single machine. That holds for failsafes
 // that are switched off, too: rules may permit them.
 func (t *attachmentTemplate) addressed(p *packet.Packet, d conntrack.Direction) bool {
 	return t.own == nil || t.isOwn(p, d)

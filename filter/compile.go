@@ -105,7 +105,7 @@ func (c *Compiler) Compile(p *policy.Policy, m *member.Membership) *Ruleset {
 		}
 		rs.attachments[i].remembered = rs.attachments[i].timeouts.Untracked()
 		if p.Settings.Tracking == policy.TrackingAWS && in.Scope == "" {
-			rs.attachments[i].wide = job.wide(in.Groups)
+			rs.attachments[i].open = job.openRules(in.Groups)
 		}
 	}
 	if p.Settings.Exempt != 0 && c.pending == nil {

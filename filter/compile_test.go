@@ -15,7 +15,7 @@ import (
 	"sgfw/policy/member"
 )
 
-// naivePermits is the compiled rules' obvious twin, written from
+// naivePermits is the compiled rules once more, slow and obvious, written from
 // docs/aws.md alone: any rule of any attached group (R4, D6) whose protocol,
 // destination port or type and code, and peer fit.
 func naivePermits(p *policy.Policy, m *member.Membership, groups []string, d conntrack.Direction,

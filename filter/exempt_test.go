@@ -309,7 +309,7 @@ func TestCutFailsafes(t *testing.T) {
 func TestPendingRequestsAgainstNaive(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	q := newPendingRequests()
-	twin := make(map[conntrack.Tuple]uint32)
+	naive := make(map[conntrack.Tuple]uint32)
 	now := uint32(1)
 	open, shut := 0, 0
 	for range 200_000 {
@@ -320,7 +320,7 @@ func TestPendingRequestsAgainstNaive(t *testing.T) {
 		switch rng.IntN(8) {
 		case 0:
 			q.note(q.of(&tuple))
-			twin[tuple] = now
+			naive[tuple] = now
 		case 1:
 			if rng.IntN(10) == 0 {
 				now += uint32(rng.IntN(40))
@@ -331,7 +331,7 @@ func TestPendingRequestsAgainstNaive(t *testing.T) {
 			if proto == conntrack.ProtoTCP {
 				limit = 3600
 			}
-			at, asked := twin[tuple]
+			at, asked := naive[tuple]
 			want := asked && now-at <= limit
 			if got := q.open(q.of(&tuple), proto); got != want {
 				t.Fatalf("open %v, want %v: asked %v, %d s ago", got, want, asked, now-at)

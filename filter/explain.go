@@ -139,7 +139,7 @@ func Explain(rs *Ruleset, flows *conntrack.Table, now conntrack.Time, q Query) E
 	answer := back.packet()
 	alone, _ := judgeOnly(a, q.Hook, back.Direction, &answer, nil, now)
 	x.ReplyAlone = alone.Verdict
-	if d.commit == commitAsk {
+	if d.commit == commitRequest {
 		x.Reply = Verdict{Reason: d.Reason, Direction: back.Direction, Scope: a.Scope}
 	} else if d.Verdict.Accept() && d.tracked() {
 		x.Reply = Verdict{Reason: ReasonFlow, Direction: back.Direction, Rule: d.Verdict.Rule,

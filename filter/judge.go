@@ -14,7 +14,7 @@ type Decision struct {
 	// outcome is what the flow made of the packet, if there is one.
 	outcome conntrack.Outcome
 	commit  commit
-	// question is what commitAsk remembers.
+	// request is what commitRequest remembers.
 	request request
 }
 
@@ -31,13 +31,13 @@ const (
 	// to do so by the outcome.
 	commitUntracked
 	commitRemember
-	// commitAsk remembers a question to an exempt service.
-	commitAsk
+	// commitRequest remembers a request to an exempt service.
+	commitRequest
 )
 
 // tracked reports whether the packet belongs to a tracked flow once it has passed.
 func (dec *Decision) tracked() bool {
-	return dec.commit != commitNothing && dec.commit != commitAsk && dec.Reason != ReasonUntracked
+	return dec.commit != commitNothing && dec.commit != commitRequest && dec.Reason != ReasonUntracked
 }
 
 // Judge decides about one packet that crosses the device a, in the hook, as its
@@ -55,7 +55,7 @@ func Judge(a *Attachment, hook Hook, p *packet.Packet, s *conntrack.PacketMeta,
 	return dec
 }
 
-// judge is Judge in place, for the way of every packet.
+// judge is Judge in place: the hot-path variant, which avoids a copy.
 func (dec *Decision) judge(a *Attachment, hook Hook, p *packet.Packet, s *conntrack.PacketMeta,
 	flow *conntrack.Flow) {
 	d := s.Dir
@@ -66,7 +66,7 @@ func (dec *Decision) judge(a *Attachment, hook Hook, p *packet.Packet, s *conntr
 		if x, request := a.exempt(hook, p, d); x != policy.NoExemption {
 			dec.Reason, dec.request = ExemptReason(x), request
 			if d == conntrack.Egress && p.Trackable() { // a fragment asks nothing (T25)
-				dec.commit = commitAsk
+				dec.commit = commitRequest
 			}
 			return
 		}
@@ -104,7 +104,7 @@ func (dec *Decision) judge(a *Attachment, hook Hook, p *packet.Packet, s *conntr
 	}
 	dec.Rule = a.matchers[d][family(peer)].Match(keyOf(peer), selectorOf(p))
 	left := leaving{}
-	if dec.Rule != match.NoRule && (a.wide != nil || flow != nil && flow.Untracked()) {
+	if dec.Rule != match.NoRule && (a.open != nil || flow != nil && flow.Untracked()) {
 		left = a.leaves(p, s, flow, opens)
 	}
 	switch {
@@ -144,7 +144,7 @@ func (dec *Decision) Commit(c *conntrack.Entry, a *Attachment, s *conntrack.Pack
 		c.InsertUntracked(s, uint32(dec.Rule), &a.remembered, now)
 	case commitRemember:
 		c.Update(s, dec.outcome, &a.remembered, now)
-	case commitAsk:
+	case commitRequest:
 		a.exemptions.pending.note(dec.request)
 	}
 }

@@ -16,7 +16,7 @@ import (
 //
 // A family has only its own rules (T3). Each clause needs a single rule, and one
 // whose peer is a CIDR: neither a union of rules nor a prefix list with 0.0.0.0/0
-// is wide, but a narrow rule that permits the flow, too, changes nothing (T7).
+// is open, but a narrow rule that permits the flow, too, changes nothing (T7).
 type openRules struct {
 	// opening are by direction and family the selectors that such rules permit.
 	opening [2][2][]match.Span
@@ -25,8 +25,8 @@ type openRules struct {
 	returning [2][2][2]match.RuleNumber
 }
 
-// wide returns the wide rules of the groups.
-func (c *compilation) wide(names []string) *openRules {
+// openRules returns the open rules of the groups.
+func (c *compilation) openRules(names []string) *openRules {
 	names = slices.Compact(slices.Sorted(slices.Values(names)))
 	shared := poolName(names)
 	if w, ok := c.wides[shared]; ok {

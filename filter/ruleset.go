@@ -60,8 +60,8 @@ type attachmentTemplate struct {
 	inward conntrack.Direction
 	// own holds the addresses of the source/destination check, nil without one.
 	own addressSet
-	// wide is what leaves flows untracked, nil if all are tracked.
-	wide *openRules
+	// open is what leaves flows untracked, nil if all are tracked.
+	open *openRules
 	// related is true when ICMP errors about live flows pass.
 	related bool
 	// cut are the failsafes that are switched off.

@@ -10,8 +10,8 @@ import (
 // direction, and none makes another one pass (T6). They are
 // remembered for one thing that rules cannot tell: who opened them.
 //
-// The answers of a flow to port 80 are permitted by the wide rule for all ports.
-// Taken for themselves they would open a flow that AWS tracks, since nothing wide
+// The answers of a flow to port 80 are permitted by the open rule for all ports.
+// Taken for themselves they would open a flow that AWS tracks, since nothing open
 // permits its answers, and that would let the first flow go on after its rule is
 // gone. So what answers an untracked flow never opens a tracked one, for as long as
 // the flow is remembered, which is as long as either side goes on with it.
@@ -23,7 +23,7 @@ type leaving struct {
 	// commit and outcome are what to do about the flow.
 	commit  commit
 	outcome conntrack.Outcome
-	// rule is the wide one that permits a packet of the opener, if there is one.
+	// rule is the open one that permits a packet of the opener, if there is one.
 	rule match.RuleNumber
 }
 
@@ -51,12 +51,12 @@ func (t *attachmentTemplate) leaves(p *packet.Packet, s *conntrack.PacketMeta, f
 	if opener != d {
 		asked = p.SrcPort
 	}
-	opening, returning := t.wide.untracked(opener, f, p.Proto, asked)
+	opening, returning := t.open.untracked(opener, f, p.Proto, asked)
 	left := opening != match.NoRule && returning != match.NoRule
 	if !left && flow == nil && !begins {
 		// Forgotten, or from before the daemon's time: what can be the answer of an
 		// untracked flow is one.
-		opening, returning = t.wide.untracked(d.Reverse(), f, p.Proto, p.SrcPort)
+		opening, returning = t.open.untracked(d.Reverse(), f, p.Proto, p.SrcPort)
 		if left = opening != match.NoRule && returning != match.NoRule; left {
 			opener = d.Reverse()
 		}
@@ -84,14 +84,14 @@ func (t *attachmentTemplate) leaves(p *packet.Packet, s *conntrack.PacketMeta, f
 
 // relates reports whether an ICMP error about the flow passes. Those about an
 // untracked flow do, as long as rules leave it untracked: AWS has rules decide
-// about them, but a path MTU that is not heard of breaks TCP in ways that nobody
-// finds, and whoever wants what AWS does says icmp_errors: rules (T24).
+// about them, but a lost path MTU breaks TCP in ways that are hard to find. AWS's
+// behaviour is icmp_errors: rules (T24).
 func (t *attachmentTemplate) relates(f *conntrack.Flow) bool {
 	if !f.Untracked() {
 		return f.State() != conntrack.StateRevoked
 	}
 	tuple := f.Tuple()
-	opening, returning := t.wide.untracked(f.Opener(), family(tuple.Remote), tuple.Proto(),
+	opening, returning := t.open.untracked(f.Opener(), family(tuple.Remote), tuple.Proto(),
 		askedPort(&tuple, f.Opener()))
 	return opening != match.NoRule && returning != match.NoRule
 }
@@ -156,14 +156,14 @@ func (t *attachmentTemplate) tracking(opener conntrack.Direction, family int, pr
 	case t.iface.Scope != "":
 		out.Clause = ClauseScope
 		return out
-	case t.wide == nil:
+	case t.open == nil:
 		out.Clause = ClauseSetting
 		return out
 	case proto != conntrack.ProtoTCP && proto != conntrack.ProtoUDP:
 		out.Clause = ClauseProtocol
 		return out
 	}
-	out.Opening, out.Return = t.wide.untracked(opener, family, proto, asked)
+	out.Opening, out.Return = t.open.untracked(opener, family, proto, asked)
 	switch {
 	case out.Opening == match.NoRule:
 		out.Clause = ClauseOpening

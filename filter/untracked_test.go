@@ -431,20 +431,20 @@ func TestUntrackedGuest(t *testing.T) {
 		ReasonNotAFlow)
 }
 
-// twinFlow is a flow of twinTracker.
-type twinFlow struct {
+// naiveFlow is a flow of naiveTracker.
+type naiveFlow struct {
 	tracked bool
 	opener  conntrack.Direction
 }
 
-// twinTracker follows flows of TCP and UDP by T2 with a map that forgets nothing.
+// naiveTracker follows flows of TCP and UDP by T2 with a map that forgets nothing.
 // Connections do not end in it.
-type twinTracker struct {
+type naiveTracker struct {
 	policy *policy.Policy
-	flows  map[uint16]*twinFlow // by the remote port: the test has one service
+	flows  map[uint16]*naiveFlow // by the remote port: the test has one service
 }
 
-func (w *twinTracker) decide(d conntrack.Direction, proto uint8, remote uint16,
+func (w *naiveTracker) decide(d conntrack.Direction, proto uint8, remote uint16,
 	flags conntrack.TCPFlags) Reason {
 	const local = 80
 	f := w.flows[remote]
@@ -480,14 +480,14 @@ func (w *twinTracker) decide(d conntrack.Direction, proto uint8, remote uint16,
 		return ReasonUntracked // the other half, whoever may open a flow like it
 	case untracked(d):
 		if opens {
-			w.flows[remote] = &twinFlow{opener: d}
+			w.flows[remote] = &naiveFlow{opener: d}
 		}
 		return ReasonUntracked
 	case f == nil && !begins && untracked(d.Reverse()):
 		return ReasonUntracked
 	}
 	if opens {
-		w.flows[remote] = &twinFlow{opener: d, tracked: true}
+		w.flows[remote] = &naiveFlow{opener: d, tracked: true}
 	}
 	return ReasonRule
 }
@@ -521,18 +521,18 @@ func TestUntrackedSequences(t *testing.T) {
 		}
 		p := next()
 		b := newBench(t, p)
-		twins := map[uint8]*twinTracker{6: {p, map[uint16]*twinFlow{}}, 17: {p, map[uint16]*twinFlow{}}}
+		naive := map[uint8]*naiveTracker{6: {p, map[uint16]*naiveFlow{}}, 17: {p, map[uint16]*naiveFlow{}}}
 		for step := range 300 {
 			if rng.IntN(10) == 0 {
 				p = next()
 				b.apply(p)
-				twins[6].policy, twins[17].policy = p, p
+				naive[6].policy, naive[17].policy = p, p
 			}
 			d, remote := conntrack.Direction(rng.IntN(2)), 40000+uint16(rng.IntN(4))
 			proto := []uint8{6, 17}[rng.IntN(2)]
 			flags := []conntrack.TCPFlags{
 				conntrack.SYN, conntrack.SYN | conntrack.ACK, conntrack.ACK, conntrack.ACK}[rng.IntN(4)]
-			if f := twins[6].flows[remote]; proto == 6 && flags == conntrack.SYN && f != nil && f.tracked {
+			if f := naive[6].flows[remote]; proto == 6 && flags == conntrack.SYN && f != nil && f.tracked {
 				continue // conntrack has its own tests of those
 			}
 			raw := udp4(client, us, remote, 80)
@@ -547,7 +547,7 @@ func TestUntrackedSequences(t *testing.T) {
 					raw = tcp4(us, client, 80, remote, 1, 1, flags)
 				}
 			}
-			want := twins[proto].decide(d, proto, remote, flags)
+			want := naive[proto].decide(d, proto, remote, flags)
 			got := send(raw).Reason
 			counts[got]++
 			if got != want {

@@ -107,8 +107,8 @@ func (s *Selection) Matches(rs *Ruleset, r *Record) bool {
 	return slices.Contains(r.Groups, s.Group)
 }
 
-// watch hands records to those who look on. What nobody asks for costs the packet
-// path one test of a bit. It never delays a packet: what does not fit into a
+// watch hands records to watchers. A record that none wants costs the packet path one
+// test of a bit. It never delays a packet: what does not fit into a
 // watcher's buffer is counted as lost.
 type watch struct {
 	// wanted is the union of what the watchers select by reason.

@@ -24,7 +24,7 @@ func (p *Packet) Tuple(s conntrack.Scope, d conntrack.Direction) (t conntrack.Tu
 	return t
 }
 
-// FillTuple is [Packet.Tuple] in place, for the way of every packet.
+// FillTuple is [Packet.Tuple] in place: the hot-path variant, which avoids a copy.
 func (p *Packet) FillTuple(t *conntrack.Tuple, s conntrack.Scope, d conntrack.Direction) {
 	src, dst := p.SrcPort, p.DstPort
 	if p.Kind != KindTCP && p.Kind != KindUDP {
