@@ -521,7 +521,10 @@ func TestUntrackedSequences(t *testing.T) {
 		}
 		p := next()
 		b := newBench(t, p)
-		naive := map[uint8]*naiveTracker{6: {p, map[uint16]*naiveFlow{}}, 17: {p, map[uint16]*naiveFlow{}}}
+		naive := map[uint8]*naiveTracker{
+			6:  {p, map[uint16]*naiveFlow{}},
+			17: {p, map[uint16]*naiveFlow{}},
+		}
 		for step := range 300 {
 			if rng.IntN(10) == 0 {
 				p = next()
