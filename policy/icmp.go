@@ -49,6 +49,9 @@ func deadICMP(r *Rule) *Problem {
 	case !known && r.Protocol == ICMP && r.From == 128:
 		return warn("from_port", "echo request of ICMP is type 8",
 			"icmp has no type 128: the rule matches nothing")
+	case !known && r.From == 0 && r.To == 0:
+		return warn("from_port", "everything is -1 and -1", "%s type 0 is not in use: the rule matches "+
+			"nothing", r.Protocol)
 	case !known:
 		return warn("from_port", "", "%s type %d is not in use: the rule matches nothing", r.Protocol,
 			r.From)
@@ -58,6 +61,22 @@ func deadICMP(r *Rule) *Problem {
 	case r.To > highest:
 		return warn("to_port", fmt.Sprintf("its codes are 0 to %d", highest),
 			"%s type %d has no code %d: the rule matches nothing", r.Protocol, r.From, r.To)
+	}
+	return nil
+}
+
+// zeroRange returns a notice when a rule has zeros where other tools have them for
+// everything: they are port 0, or the type and code of echo replies.
+func zeroRange(r *Rule) *Problem {
+	switch {
+	case r.From != 0 || r.To != 0:
+	case r.Protocol.HasPorts():
+		return &Problem{Field: "from_port", Severity: SeverityNotice,
+			Message: fmt.Sprintf("%s 0 to 0 is port 0 alone", r.Protocol), Hint: "all ports are 0-65535"}
+	case r.Protocol == ICMP:
+		return &Problem{Field: "from_port", Severity: SeverityNotice,
+			Message: "icmp 0 and 0 is echo reply alone",
+			Hint:    "everything is -1 and -1, echo request is 8 and 0"}
 	}
 	return nil
 }

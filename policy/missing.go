@@ -7,16 +7,17 @@ import (
 	"strings"
 )
 
-// knownGroup reports a reference to a group that does not exist (R32).
-func (v *validator) knownGroup(pos Pos, field, name string) {
+// knownGroup reports a reference to a group that does not exist (R32), and whether there
+// is none.
+func (v *validator) knownGroup(pos Pos, field, name string) bool {
 	if v.groups[name] {
-		return
+		return true
 	}
 	if GroupID.Meant(name) {
 		if bad := GroupID.Check(name); bad != nil {
 			bad.Field, bad.Hint = field, "groups go by name here, not by ID"
 			v.report(pos, bad)
-			return
+			return false
 		}
 	}
 	other := "name it under security_groups"
@@ -26,6 +27,58 @@ func (v *validator) knownGroup(pos Pos, field, name string) {
 		other = "CIDRs go under cidr_blocks or ipv6_cidr_blocks"
 	}
 	v.missing(pos, field, GroupNotFound, name, "group", v.hint(name, v.groupNames, other))
+	return false
+}
+
+// holder says what is known of the members of a group.
+type holder uint8
+
+const (
+	heldByNobody holder = iota
+	// heldUnaddressed: by guests alone whose addresses the policy does not know.
+	heldUnaddressed
+	heldAddressed
+)
+
+// held returns who has each group, and which groups judge anything here.
+func held(p *Policy) (members map[string]holder, judging map[string]bool) {
+	members, judging = make(map[string]holder), make(map[string]bool)
+	for i := range p.Interfaces {
+		n := &p.Interfaces[i]
+		by := heldAddressed
+		if n.Mode == ModeGuest && len(n.Addresses) == 0 {
+			by = heldUnaddressed
+		}
+		for _, g := range n.Groups {
+			members[g], judging[g] = max(members[g], by), true
+		}
+	}
+	for i := range p.Remotes {
+		for _, g := range p.Remotes[i].Groups {
+			members[g] = heldAddressed
+		}
+	}
+	return members, judging
+}
+
+// members warns of a rule that stands for the members of a group without any (R33). Rules
+// of a group that judges nothing here are left alone: several machines may share them.
+func (v *validator) members(pos Pos, g *Group, r *Rule) {
+	if !v.judging[g.Name] || v.found.Full(SeverityWarning) {
+		return
+	}
+	switch name := r.Peer.Name; v.held[name] {
+	case heldByNobody:
+		v.found.Add(Problem{Pos: pos, Severity: SeverityWarning,
+			Message: fmt.Sprintf("no interface and no peer has group %s: the rule matches nothing",
+				quote(name)),
+			Hint: "attach the group under interfaces, or list the machines that have it under peers"})
+	case heldUnaddressed:
+		v.found.Add(Problem{Pos: pos, Severity: SeverityWarning,
+			Message: fmt.Sprintf("only guests without addresses have group %s: the rule matches nothing",
+				quote(name)),
+			Hint: "list the addresses of the guests under interfaces"})
+	}
 }
 
 // missing reports a reference to something that does not exist.

@@ -96,16 +96,83 @@ func ParseCIDR(s string) (netip.Prefix, *Problem) {
 	case addrErr == nil && addr.Zone() != "":
 		return invalid("leave out %"+addr.Zone(), "%s has a zone", quote(s))
 	case addrErr == nil && !slashed:
-		return invalid(fmt.Sprintf("a single address is %s/%d", addr, addr.BitLen()),
-			"%s is an address without a prefix length", quote(s))
+		return invalid(lengthHint(addr), "%s is an address without a prefix length", quote(s))
 	case addrErr == nil:
 		return invalid(fmt.Sprintf("%s takes /0 to /%d", familyOf(addr), addr.BitLen()),
 			"%s has a bad prefix length %s", quote(s), quote(length))
 	case leadingZero(address):
 		return invalid("write decimal octets without leading zeros",
 			"%s has an octet with a leading zero", quote(s))
+	case everybody[strings.ToLower(s)]:
+		return invalid("every IPv4 address is 0.0.0.0/0, every IPv6 address ::/0", "%s is not a CIDR",
+			quote(s))
 	}
 	return invalid("such as 10.0.0.0/8 or 2001:db8::/32", "%s is not a CIDR", quote(s))
+}
+
+// everybody are words that people write for all addresses.
+var everybody = map[string]bool{
+	"any": true, "all": true, "*": true, "anywhere": true, "everyone": true, "everybody": true,
+	"everything": true, "world": true, "internet": true, "public": true, "any-ipv4": true,
+	"anywhere-ipv4": true, "any-ipv6": true, "anywhere-ipv6": true,
+}
+
+// lengthHint says which prefix length an address was probably meant to have.
+func lengthHint(a netip.Addr) string {
+	single := fmt.Sprintf("a single address is %s/%d", a, a.BitLen())
+	switch n := likelyLength(a); n {
+	case 0:
+		return fmt.Sprintf("every %s address is %s/0", familyOf(a), a)
+	case a.BitLen():
+		return single
+	default:
+		return fmt.Sprintf("a network is such as %s/%d; %s", a, n, single)
+	}
+}
+
+// likelyLength is the prefix length that somebody had in mind who wrote an address where
+// a CIDR belongs: the octets of IPv4 that are not zero, or the whole address.
+func likelyLength(a netip.Addr) int {
+	switch {
+	case a.IsUnspecified():
+		return 0
+	case a.Is6():
+		return a.BitLen()
+	}
+	length := a.BitLen()
+	for o := a.As4(); length > 8 && o[length/8-1] == 0; {
+		length -= 8
+	}
+	return length
+}
+
+// MeantCIDR returns what a text in place of CIDRs probably means: everybody, for the
+// words of it and for the address that is all zeros, a network for an address that ends in
+// zeros, and a single address for itself. It is the text as it is when that is unknown.
+func MeantCIDR(s string, f Family) string {
+	a, err := netip.ParseAddr(s)
+	switch {
+	case everybody[strings.ToLower(s)], err == nil && a.IsUnspecified():
+		if f == IPv6 {
+			return AnyIPv6.String()
+		}
+		return AnyIPv4.String()
+	case err == nil && a.Zone() == "" && !a.Is4In6():
+		return netip.PrefixFrom(a, likelyLength(a)).String()
+	}
+	return s
+}
+
+// nobody returns a warning when a CIDR is the address that is all zeros, which only a
+// machine without an address sends from; nil otherwise.
+func nobody(c netip.Prefix) *Problem {
+	if !c.IsSingleIP() || !c.Addr().IsUnspecified() {
+		return nil
+	}
+	return &Problem{Severity: SeverityWarning,
+		Message: fmt.Sprintf("%s is the one address of machines that have none: it stands for "+
+			"next to nobody", c),
+		Hint: lengthHint(c.Addr())}
 }
 
 func familyOf(a netip.Addr) Family {

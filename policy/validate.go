@@ -21,6 +21,7 @@ func Validate(p *Policy) Problems {
 		v.lists[list.Name] = list
 		v.listNames = append(v.listNames, list.Name)
 	}
+	v.held, v.judging = held(p)
 	for i := range p.Groups {
 		v.groups[p.Groups[i].Name] = true
 		v.groupNames = append(v.groupNames, p.Groups[i].Name)
@@ -48,8 +49,12 @@ type validator struct {
 	lists                 map[string]*PrefixList
 	groups                map[string]bool
 	listNames, groupNames []string
-	found                 Collector
-	suggested             int
+	// held are the groups with what is known of their members, judging those that an
+	// interface of this machine has.
+	held      map[string]holder
+	judging   map[string]bool
+	found     Collector
+	suggested int
 }
 
 // report places a Problem, if there is one, at a part of the policy.
@@ -117,6 +122,7 @@ func (v *validator) entry(list *PrefixList, e *PrefixEntry, seen map[netip.Prefi
 	if !v.cidr(e.Pos, e.CIDR) {
 		return
 	}
+	v.report(e.Pos, nobody(e.CIDR))
 	if first := list.Entries[0].CIDR; first.IsValid() && FamilyOf(first) != FamilyOf(e.CIDR) {
 		v.errorf(e.Pos, "cidr", InvalidParameterValue, "make one list for each family",
 			"%s in a prefix list of %s", e.CIDR, FamilyOf(first))
@@ -202,6 +208,7 @@ func (v *validator) block(r *Rule) bool {
 		return false
 	}
 	v.report(r.Pos, deadICMP(r))
+	v.report(r.Pos, zeroRange(r))
 	return true
 }
 
@@ -211,6 +218,7 @@ func (v *validator) peer(g *Group, r *Rule) {
 	case PeerCIDR:
 		if v.cidr(pos, r.Peer.CIDR) {
 			v.report(pos, wrongFamily(r.Protocol, FamilyOf(r.Peer.CIDR)))
+			v.report(pos, nobody(r.Peer.CIDR))
 		}
 	case PeerPrefixList:
 		list := v.lists[r.Peer.Name]
@@ -237,7 +245,9 @@ func (v *validator) peer(g *Group, r *Rule) {
 				quote(g.Name), quote(r.Peer.Name))
 			return
 		}
-		v.knownGroup(pos, "", r.Peer.Name)
+		if v.knownGroup(pos, "", r.Peer.Name) {
+			v.members(pos, g, r)
+		}
 	default:
 		v.errorf(pos, "", InvalidParameterValue, "", "unknown kind of peer %d", r.Peer.Kind)
 	}

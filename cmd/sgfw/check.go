@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -47,31 +48,33 @@ type checkSummary struct {
 
 func (p *program) checkCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "check FILE",
+		Use:   "check FILE|-",
 		Short: "Validate a policy file",
-		Long: `Validate a policy file and report everything that is wrong with it at once,
-as file:line:col: message, with a hint and the code that AWS answers for the same
-mistake. Nothing on the machine is changed, or looked at but for what IDs are made
-of: -o json lists those that a daemon of this machine gives. Exit code 3 says that
-the policy is invalid; warnings, and notices such as that a quota is nearly used up,
-do not change it.`,
+		Long: `Validate a policy file, or standard input for -, and report everything that is
+wrong with it at once, as file:line:col: message, with a hint and the code that
+AWS answers for the same mistake. Nothing on the machine is changed, or looked at
+but for what IDs are made of: -o json lists those that a daemon of this machine
+gives. Exit code 3 says that the policy is invalid; warnings, and notices such as
+that a quota is nearly used up, do not change it.`,
 		Example: `  sgfw check sgfw.yaml
   sgfw check sgfw.yaml -o json | jq '.groups[] | {name, id, ingress, egress, quota}'
-  sgfw check sgfw.yaml -o json | jq '.problems[].message'`,
+  sgfw check sgfw.yaml -o json | jq '.problems[].message'
+  sgfw check -`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: policyFiles,
 	}
 	out := outputFlag(c)
 	dir := stateFlag(c)
-	c.RunE = func(_ *cobra.Command, args []string) error {
-		pol, problems, err := file.Load(args[0])
+	c.RunE = func(c *cobra.Command, args []string) error {
+		name := args[0]
+		pol, problems, err := loadPolicy(&name, c.InOrStdin())
 		if ps := policy.AsProblems(err); ps != nil {
 			problems = ps
 		} else if err != nil {
 			return err
 		}
 		doc := checkDocument{
-			Schema: api.Schema, File: args[0], Valid: err == nil,
+			Schema: api.Schema, File: name, Valid: err == nil,
 			Problems: explain.Problems(problems), Summary: summarise(pol),
 		}
 		if pol != nil {
@@ -92,11 +95,25 @@ do not change it.`,
 		}
 		p.printProblems(doc.Problems)
 		s := doc.Summary
-		_, err = fmt.Fprintf(p.out, "%s is valid: %s, %s, %s, %s\n", args[0], count(s.Groups, "group"),
+		_, err = fmt.Fprintf(p.out, "%s is valid: %s, %s, %s, %s\n", name, count(s.Groups, "group"),
 			count(s.Rules, "rule"), count(s.PrefixLists, "prefix list"), count(s.Interfaces, "interface"))
 		return err
 	}
 	return c
+}
+
+// loadPolicy reads and checks the policy file of that name, or standard input for "-",
+// which becomes the name by which positions call it.
+func loadPolicy(name *string, stdin io.Reader) (*policy.Policy, policy.Problems, error) {
+	if *name != "-" {
+		return file.Load(*name)
+	}
+	*name = "stdin"
+	text, err := file.ReadFrom(stdin)
+	if err != nil {
+		return nil, nil, err
+	}
+	return file.Parse(*name, text)
 }
 
 // summarise counts the parts of a policy, nil for none.

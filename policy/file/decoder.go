@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
@@ -159,12 +160,29 @@ func (d *decoder) list(n *node, key string) (items []*node, ok bool) {
 	case n.Kind != yaml.SequenceNode:
 		hint := "write one - item on a line, or [] for none"
 		if n.Kind == yaml.ScalarNode && !slices.Contains(partLists, key) {
-			hint = "write [" + short(n.Value) + "]"
+			hint = "write [" + meant(n.Value, key) + "]"
+			if strings.HasSuffix(key, "cidr_blocks") { // whose length is a guess
+				hint = "such as [" + meant(n.Value, key) + "]"
+			}
 		}
 		d.invalid(n, hint, "%s must be a list, not %s", key, describe(n))
 		return nil, false
 	}
 	return n.Content, true
+}
+
+// meant is a value as an item of the list of that key, quoted where YAML needs it.
+func meant(value, key string) string {
+	switch key {
+	case "cidr_blocks":
+		value = policy.MeantCIDR(value, policy.IPv4)
+	case "ipv6_cidr_blocks":
+		value = policy.MeantCIDR(value, policy.IPv6)
+	}
+	if strings.HasPrefix(value, ":") || value == "" {
+		return quoted(value)
+	}
+	return short(value)
 }
 
 // texts returns a list of text, all items or none.
@@ -200,6 +218,15 @@ func (d *decoder) text(n *node, key string) (string, bool) {
 	return n.Value, true
 }
 
+// plainText is text for values that YAML may take for a number, such as 10 in place of
+// an address: what they are not is for their own reader to say.
+func (d *decoder) plainText(n *node, key string) (string, bool) {
+	if n != nil && n.Kind == yaml.ScalarNode && !unusable(n) {
+		return n.Value, true
+	}
+	return d.text(n, key)
+}
+
 // yaml11Words are truth values to YAML 1.1 and text to YAML 1.2.
 var yaml11Words = map[string]bool{"yes": true, "no": true, "on": true, "off": true}
 
@@ -228,11 +255,7 @@ func (d *decoder) number(n *node, key string) (int, bool) {
 	case !isWord(n) && decimal.MatchString(n.Value):
 		d.invalid(n, "write it without quotes", "%s must be a number, not %s", key, describe(n))
 	case !isWord(n) || !decimal.MatchString(n.Value):
-		hint := "write it in decimal, such as 443"
-		if key != "ports" && strings.HasSuffix(key, "_port") && portRange.MatchString(n.Value) {
-			hint = "a range goes under ports, or in from_port and to_port"
-		}
-		d.invalid(n, hint, "%s must be a number, not %s", key, describe(n))
+		d.invalid(n, numberHint(n, key), "%s must be a number, not %s", key, describe(n))
 	case len(n.Value) > maxDigits:
 		d.invalid(n, "", "%s %s is out of range", key, short(n.Value))
 	default:
@@ -240,6 +263,26 @@ func (d *decoder) number(n *node, key string) (int, bool) {
 		return v, err == nil
 	}
 	return 0, false
+}
+
+// numberHint says how to write the number that a value probably means.
+func numberHint(n *node, key string) string {
+	port := strings.HasSuffix(key, "_port")
+	duration, err := time.ParseDuration(n.Value)
+	whole, fraction, _ := strings.Cut(n.Value, ".")
+	switch {
+	case port && portRange.MatchString(n.Value):
+		return "a range goes under ports, or in from_port and to_port"
+	case key == "version":
+		return fmt.Sprintf("write %d", version)
+	case decimal.MatchString(whole) && fraction != "" && strings.Trim(fraction, "0") == "":
+		return "write " + short(whole)
+	case strings.HasSuffix(key, "_timeout") && err == nil && duration%time.Second == 0:
+		return fmt.Sprintf("seconds: write %d", duration/time.Second)
+	case port, key == "ports":
+		return "write it in decimal, such as 443"
+	}
+	return "write it in decimal"
 }
 
 // truth returns a value that is true or false; absent stands for false.

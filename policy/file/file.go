@@ -7,6 +7,7 @@
 package file
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -15,8 +16,9 @@ import (
 	"sgfw/policy"
 )
 
-// MaxSize is the size of the largest policy file in bytes.
-const MaxSize = 1 << 20
+// MaxSize is the size of the largest policy file in bytes. 100,000 rules fit, however
+// they are written.
+const MaxSize = 32 << 20
 
 // MaxProblems is how many errors, and how many warnings and notices, are
 // reported one by one; the rest is counted.
@@ -45,7 +47,12 @@ func Read(path string) ([]byte, error) {
 		return nil, fmt.Errorf("policy: %w", err)
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
+	return ReadFrom(f)
+}
+
+// ReadFrom is [Read] of what is open already, such as standard input.
+func ReadFrom(r io.Reader) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, MaxSize+1))
 	if err != nil {
 		return nil, fmt.Errorf("policy: %w", err)
 	}
@@ -57,8 +64,9 @@ func Read(path string) ([]byte, error) {
 // size: what is larger than MaxSize is refused with ErrTooBig.
 func Parse(name string, data []byte) (*policy.Policy, policy.Problems, error) {
 	if len(data) > MaxSize {
-		return nil, nil, fmt.Errorf("%s: %w: more than %d bytes", name, ErrTooBig, MaxSize)
+		return nil, nil, fmt.Errorf("%s: %w: more than %d MiB", name, ErrTooBig, MaxSize>>20)
 	}
+	data = bytes.TrimPrefix(data, []byte("\uFEFF")) // a byte order mark, as Windows writes it
 	d := &decoder{file: name, parts: make(map[place]*node)}
 	var p *policy.Policy
 	if root := d.read(data); root != nil {

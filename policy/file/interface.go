@@ -58,7 +58,7 @@ func (d *decoder) addresses(n *node) ([]netip.Addr, bool) {
 	items, ok := d.list(n, "addresses")
 	var addresses []netip.Addr
 	for _, item := range items {
-		s, good := d.text(item, "each of addresses")
+		s, good := d.plainText(item, "each of addresses")
 		if !good {
 			ok = false
 			continue

@@ -27,7 +27,8 @@ func folded(parts []Part) []Part {
 	return parts
 }
 
-var fileTable = Part{Text: "The file is one YAML document.", Keys: []Key{
+var fileTable = Part{Text: fmt.Sprintf(`The file is one YAML document of at most %d MiB and %d
+	lines, items and comments: 100000 rules fit.`, MaxSize>>20, maxStructure), Keys: []Key{
 	{Name: "version", Kind: KindNumber, Low: version, High: version, Required: true,
 		Text: "The version of the format."},
 	{Name: "prefix_lists", Kind: KindList, Default: "none",

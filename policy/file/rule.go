@@ -224,7 +224,7 @@ func (d *decoder) peers(f fields, group string, pos policy.Pos) []policy.Peer {
 
 // cidr reads a CIDR and adds a notice when it was not canonical (R16).
 func (d *decoder) cidr(n *node, key string) (netip.Prefix, bool) {
-	s, ok := d.text(n, key)
+	s, ok := d.plainText(n, key)
 	if !ok {
 		return netip.Prefix{}, false
 	}

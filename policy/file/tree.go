@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"regexp"
-	"strconv"
-	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
@@ -19,9 +17,9 @@ import (
 type node = yaml.Node
 
 const (
-	// maxStructure bounds the characters that can begin a YAML node: the tree
-	// takes about 500 bytes for each, the policy 200 more.
-	maxStructure = 100_000
+	// maxStructure bounds the characters that can begin a YAML node, so that reading
+	// takes about a gigabyte at most. 100,000 rules have about 1,200,000.
+	maxStructure = 1_500_000
 	// maxDepth bounds nesting; the deepest key of a policy is at depth 6.
 	maxDepth = 16
 )
@@ -30,7 +28,7 @@ const (
 // lists and scalars. It returns nil when there is no such tree at all; smaller
 // faults are reported and the tree returned, so that the rest is checked too.
 func (d *decoder) read(data []byte) *node {
-	if !d.clean(data) {
+	if d.recognised(data) || !d.clean(data) {
 		return nil
 	}
 	dec := yaml.NewDecoder(bytes.NewReader(data))
@@ -77,16 +75,21 @@ func decode(dec *yaml.Decoder) (doc *node, err error) {
 // editors do not count, and more structure than any policy has.
 func (d *decoder) clean(data []byte) bool {
 	line, column, structure := 1, 1, 0
-	fresh := true // only spaces and dashes on this line so far
+	fresh := true      // only spaces and dashes on this line so far
+	head := headIndent // how far this line is
 	for i := 0; i < len(data); {
 		c, size := utf8.DecodeRune(data[i:])
 		switch {
 		case c == utf8.RuneError && size == 1:
 			d.errorAt(d.pos(line, column), "", "save the file as UTF-8", "this is not UTF-8")
 			return false
-		case c == '\uFEFF' && i == 0:
-			d.errorAt(d.pos(line, column), "", "save the file without it",
-				"the file begins with a byte order mark")
+		case (head == headIndent || head == headColon) && oddSpace(c):
+			what := "in the indentation"
+			if head == headColon {
+				what = "after the colon"
+			}
+			d.errorAt(d.pos(line, column), "", "write plain spaces; text copied from web pages may "+
+				"have others", "%s %s", spaceName(c), what)
 			return false
 		case c == '\u0085' || c == '\u2028' || c == '\u2029' || c == '\r' &&
 			(i+1 >= len(data) || data[i+1] != '\n'):
@@ -105,15 +108,55 @@ func (d *decoder) clean(data []byte) bool {
 			}
 			fresh = false
 		}
+		head = head.next(c)
 		column++
 		i += size
 	}
 	if structure > maxStructure {
-		d.errorAt(policy.Pos{File: d.file}, "", "split the policy",
+		d.errorAt(policy.Pos{File: d.file}, "",
+			"prefix lists and ranges of ports say the same in fewer lines",
 			"more than %d lines, items and comments", maxStructure)
 		return false
 	}
 	return true
+}
+
+// head is how far the beginning of a line is read, in which YAML needs plain spaces.
+type head uint8
+
+const (
+	headIndent head = iota // spaces and dashes
+	headKey                // the letters of a key
+	headColon              // its colon
+	headOver               // what is free
+)
+
+// next is the head of a line after one more character.
+func (h head) next(c rune) head {
+	switch {
+	case c == '\n':
+		return headIndent
+	case h == headIndent && (c == ' ' || c == '-' || c == '\t'):
+		return headIndent
+	case h <= headKey && (c == '_' || c >= 'a' && c <= 'z'):
+		return headKey
+	case h == headKey && c == ':':
+		return headColon
+	}
+	return headOver
+}
+
+// oddSpace reports what looks like a space or like nothing, and is neither to YAML.
+func oddSpace(c rune) bool {
+	return c > unicode.MaxASCII && unicode.Is(unicode.Zs, c) ||
+		c >= '\u200B' && c <= '\u200D' || c == '\u2060' || c == '\uFEFF'
+}
+
+func spaceName(c rune) string {
+	if c == '\u00A0' {
+		return "a no-break space (U+00A0)"
+	}
+	return fmt.Sprintf("an unusual space (%U)", c)
 }
 
 // plain reports everything in a tree that a policy never has: aliases, anchors,
@@ -151,6 +194,11 @@ func (d *decoder) plain(n *node, key string, text *cursor, depth int) bool {
 				hint = "leave the key out for the rules that AWS creates; the group cannot be deleted"
 			case "protocol": // as AWS has it
 				hint, code = "write a value; -1 is all protocols", policy.InvalidParameterValue
+			}
+			// startsWith has found the rest of the line.
+			rest := bytes.TrimLeft(text.rest, " ")
+			if (key == "description" || key == "name") && bytes.HasPrefix(rest, []byte("#")) {
+				hint = "a # after a space begins a comment; put a text that has one in quotes"
 			}
 			d.errorAt(at, code, hint, "%s has no value", short(key))
 		}
@@ -226,71 +274,4 @@ func (t *cursor) startsWith(n *node, c byte) bool {
 		t.column++
 	}
 	return len(t.rest) > 0 && t.column == n.Column && t.rest[0] == c
-}
-
-// syntax reports an error of yaml.v3, which tells a line at best.
-func (d *decoder) syntax(data []byte, err error) {
-	message := strings.TrimPrefix(err.Error(), "yaml: ")
-	line := 1
-	if rest, ok := strings.CutPrefix(message, "line "); ok {
-		number, text, _ := strings.Cut(rest, ": ")
-		if n, err := strconv.Atoi(number); err == nil {
-			line, message = n, text
-		}
-	}
-	// Its parser counts lines from 0 and its scanner from 1.
-	if strings.HasPrefix(message, "did not find expected") &&
-		!strings.Contains(message, "character") && line > 1 {
-		line++
-	}
-	if anchor, ok := strings.CutPrefix(message, "unknown anchor "); ok {
-		name, _, _ := strings.Cut(anchor, " referenced")
-		name = strings.Trim(name, "'")
-		d.errorAt(d.find(data, "*"+name), "", "write the value out; quote a value that begins with *",
-			"alias *%s: aliases are not supported", short(name))
-		return
-	}
-	hint := "check the indentation and quotes of this line and those around it; quote values that " +
-		"begin with * & ! % @ or `"
-	for i, text := range bytes.Split(data, []byte("\n")) {
-		if indent := bytes.TrimLeft(text, " "); len(indent) > 0 && indent[0] == '\t' &&
-			len(bytes.TrimSpace(indent)) > 0 {
-			d.errorAt(d.pos(i+1, len(text)-len(indent)+1), "", "indent with spaces",
-				"a tab in the indentation")
-			return
-		}
-	}
-	if strings.HasPrefix(message, "did not find expected") {
-		for i, text := range bytes.Split(data, []byte("\n")) {
-			if !bytes.Contains(text, []byte("::")) {
-				continue
-			}
-			if m := bareColon.FindSubmatchIndex(text); m != nil {
-				d.errorAt(d.pos(i+1, utf8.RuneCount(text[:m[2]])+1), "", `put it in quotes, such as "::/0"`,
-					"between brackets or braces a value cannot begin with a colon")
-				return
-			}
-		}
-	}
-	if strings.Contains(message, "exceeded max depth") {
-		d.errorAt(d.pos(line, 0), "", "", "nested deeper than %d levels", maxDepth)
-		return
-	}
-	d.errorAt(d.pos(line, 0), "", hint, "not YAML: %s", message)
-}
-
-// bareColon finds an IPv6 CIDR such as ::/0 in a list between brackets, or as a
-// value between braces.
-var bareColon = regexp.MustCompile(`^[^#"']*(?:[\[,]\s*|\{[^#"']*:\s+)(::[^"']*)`)
-
-// find returns the position of the first line that has s outside a comment, the
-// first line when none has.
-func (d *decoder) find(data []byte, s string) policy.Pos {
-	for i, text := range bytes.Split(data, []byte("\n")) {
-		text, _, _ = bytes.Cut(text, []byte(" #"))
-		if at := bytes.Index(text, []byte(s)); at >= 0 {
-			return d.pos(i+1, utf8.RuneCount(text[:at])+1)
-		}
-	}
-	return d.pos(1, 0)
 }
