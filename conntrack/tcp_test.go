@@ -231,6 +231,17 @@ func TestTCPSequences(t *testing.T) {
 			{in, RST, 1100, 0, 0, m, est, kept}, // the old numbers are gone
 			{in, RST, 8000, 0, 0, m, StateClose, fresh},
 		}},
+		{"a SYN that no stack sends claims nothing, even where the other side answers it", established,
+			[]step{
+				{in, SYN | FIN, 7999, 0, 0, r, est, kept},
+				{out, SYN | ACK, 8999, 8000, 0, m, est, kept},
+				{in, SYN | RST, 7999, 0, 0, r, est, kept},
+				{out, SYN | ACK, 8999, 8000, 0, m, est, kept},
+				{in, SYN | FIN | PSH | URG, 7999, 0, 0, r, est, kept},
+				{out, SYN | ACK, 8999, 8000, 0, m, est, kept},
+				{in, SYN | URG | PSH, 7999, 0, 0, r, est, kept}, // while this one does
+				{out, SYN | ACK, 8999, 8000, 0, m, StateSynRecv, fresh},
+			}},
 		{"lost state at both ends, roles changed", established, []step{
 			{out, SYN, 7999, 0, 0, r, est, kept},
 			{in, SYN | ACK, 8999, 8000, 0, m, StateSynRecv, fresh},

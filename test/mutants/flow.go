@@ -53,6 +53,12 @@ var flows = []mutant{
 		new: "		if f.state == StateSynRecv && seg.Seq+1 == mine.end {\n",
 	},
 	{
+		name: "odd-syn-claims", what: "SYN+FIN or SYN+RST claims a live flow (T27)",
+		file: "conntrack/entry.go", packages: table,
+		old: "		p.TCP.Flags.possible() && p.TCP.Flags&(SYN|ACK) == SYN {\n",
+		new: "		p.TCP.Flags&(SYN|ACK) == SYN {\n",
+	},
+	{
 		name: "udp-never-stream", what: "a UDP stream keeps the short timer",
 		file: "conntrack/udp.go", packages: table,
 		old: "		f.state = StateStream\n", new: "		f.state = StateReplied\n",
