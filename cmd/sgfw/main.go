@@ -12,6 +12,7 @@ import (
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
 	"sgfw/cmd/internal/explain"
+	"sgfw/cmd/internal/logging"
 	"sgfw/policy"
 )
 
@@ -24,6 +25,8 @@ type program struct {
 	socket string
 	// started is true once a subcommand runs: errors before that are misuse.
 	started bool
+	// log is what err is once a daemon runs: nothing waits for standard error. Else nil.
+	log *logging.Sink
 }
 
 // run executes one command line.
@@ -38,6 +41,9 @@ func run(args []string, stdout, stderr io.Writer) exitCode {
 		err = &usageError{err}
 	}
 	p.report(err)
+	if p.log != nil {
+		p.log.Flush(flushPatience)
+	}
 	return codeOf(err)
 }
 

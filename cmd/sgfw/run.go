@@ -9,11 +9,13 @@ import (
 	"os/user"
 	"strconv"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"sgfw/cmd/internal/control"
 	"sgfw/cmd/internal/daemon"
+	"sgfw/cmd/internal/logging"
 	"sgfw/cmd/internal/state"
 	"sgfw/policy"
 )
@@ -39,16 +41,17 @@ up. If the policy would lock one out, run refuses with exit code 5.`,
   sudo sgfw run -c examples/host.yaml --log-format json`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			log, err := newLogger(p, logFormat)
+			log, err := p.logger(logFormat)
 			if err != nil {
 				return err
 			}
+			cfg.LogLost = p.log.Lost
 			cfg.Log, cfg.Socket, cfg.Version = log, p.socket, buildVersion().Version
 			cfg.Driver = policy.QueueDriver(driver)
 			if cfg.SocketGroup, err = groupNumber(group); err != nil {
 				return err
 			}
-			ctx, reload := signals(c.Context(), log)
+			ctx, reload := p.signals(c.Context(), log)
 			cfg.Reload = reload
 			return daemon.Run(ctx, cfg)
 		},
@@ -82,20 +85,27 @@ func groupNumber(name string) (int, error) {
 	return int(n), nil
 }
 
-// newLogger logs to standard error.
-func newLogger(p *program, format string) (*slog.Logger, error) {
-	switch format {
-	case "text":
-		return slog.New(slog.NewTextHandler(p.err, nil)), nil
-	case "json":
-		return slog.New(slog.NewJSONHandler(p.err, nil)), nil
+// flushPatience is how long the end of the process waits for whoever reads its log.
+const flushPatience = time.Second
+
+// logger logs to standard error, which nothing waits for from here on.
+func (p *program) logger(format string) (*slog.Logger, error) {
+	formats := map[string]logging.Format{"text": logging.Text, "json": logging.JSON}
+	f, ok := formats[format]
+	if !ok {
+		return nil, &usageError{fmt.Errorf("--log-format %q is neither text nor json", format)}
 	}
-	return nil, &usageError{fmt.Errorf("--log-format %q is neither text nor json", format)}
+	// A reader that is gone must not take the firewall with it (signal(7)): the write
+	// fails, and the line is counted as lost.
+	signal.Ignore(syscall.SIGPIPE)
+	log, sink := logging.New(p.err, f)
+	p.err, p.log = sink, sink
+	return log, nil
 }
 
 // signals returns a context that ends with the first SIGTERM or SIGINT; a
 // second one ends the process. SIGHUP asks for a reload.
-func signals(parent context.Context, log *slog.Logger) (context.Context, <-chan struct{}) {
+func (p *program) signals(parent context.Context, log *slog.Logger) (context.Context, <-chan struct{}) {
 	ctx, cancel := context.WithCancel(parent)
 	reload := make(chan struct{}, 1)
 	ch := make(chan os.Signal, 4)
@@ -113,6 +123,7 @@ func signals(parent context.Context, log *slog.Logger) (context.Context, <-chan 
 				cancel()
 			default:
 				log.Error("second signal: quitting at once", "signal", s.String())
+				p.log.Flush(flushPatience)
 				os.Exit(int(exitFailed))
 			}
 		}

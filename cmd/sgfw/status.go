@@ -71,6 +71,10 @@ func (p *program) printStatus(s api.Status) error {
 		t.row("refused", fmt.Sprintf("%s, by %s: %s", f.At.Local().Format(time.DateTime), f.By,
 			f.Message))
 	}
+	if s.LogLost > 0 {
+		t.row("log", count(int(s.LogLost), "line")+" lost: whoever reads the daemon's standard error does "+
+			"not keep up")
+	}
 	q := s.Quotas
 	t.row("quotas", fmt.Sprintf("groups %s, on an interface %s, rules in a group %s",
 		used(q.SecurityGroups), used(q.SecurityGroupsPerInterface), used(q.RulesPerSecurityGroup)))

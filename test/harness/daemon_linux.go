@@ -27,6 +27,8 @@ type Daemon struct {
 	Env []string
 	// Through is a program that executes its arguments; "" for none.
 	Through string
+	// Stderr is its standard error in place of Log; nil for Log.
+	Stderr *os.File
 	// Beats counts what fed the service manager's watchdog.
 	Beats  *atomic.Int64
 	Cmd    *netlab.Cmd
@@ -106,6 +108,9 @@ func (d *Daemon) launch(args ...string) error {
 	d.Cmd = d.Host.Command(argv[0], argv[1:]...)
 	d.Cmd.Env = append(append(os.Environ(), "NOTIFY_SOCKET="+ready, "SSH_CONNECTION="), d.Env...)
 	d.Cmd.Stdout, d.Cmd.Stderr = d.Log, d.Log
+	if d.Stderr != nil {
+		d.Cmd.Stderr = d.Stderr
+	}
 	if err := d.Cmd.Start(); err != nil {
 		return err
 	}

@@ -29,6 +29,8 @@ type Status struct {
 	// Interference is what other programs did lately to the table and the queues,
 	// the latest first.
 	Interference []Interference `json:"interference,omitempty"`
+	// LogLost counts the lines of the daemon's own log that nobody read in time.
+	LogLost uint64 `json:"log_lines_lost"`
 }
 
 // States of the daemon.

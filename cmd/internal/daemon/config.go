@@ -29,7 +29,10 @@ type Config struct {
 	// Version is what status reports.
 	Version string
 	// Log hears what happens; nothing on the packet path logs. Required.
+	// It must not block: it is told of changes while they are under way.
 	Log *slog.Logger
+	// LogLost counts the lines that Log has lost; nil for none.
+	LogLost func() uint64
 	// Reload asks for a reload each time something arrives (SIGHUP); may be nil.
 	Reload <-chan struct{}
 }

@@ -14,6 +14,9 @@ func (d *daemon) Status(context.Context) (api.Status, error) {
 	// is read.
 	doc := d.enforcer.Status(d.file.Read())
 	doc.PID, doc.Version, doc.Started = os.Getpid(), d.cfg.Version, d.started.UTC()
+	if d.cfg.LogLost != nil {
+		doc.LogLost = d.cfg.LogLost()
+	}
 	doc.Degraded = d.degraded()
 	doc.State = api.StateRunning
 	if len(doc.Degraded) > 0 {
