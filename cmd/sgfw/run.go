@@ -105,7 +105,9 @@ func (p *program) logger(format string) (*slog.Logger, error) {
 
 // signals returns a context that ends with the first SIGTERM or SIGINT; a
 // second one ends the process. SIGHUP asks for a reload.
-func (p *program) signals(parent context.Context, log *slog.Logger) (context.Context, <-chan struct{}) {
+func (p *program) signals(
+	parent context.Context, log *slog.Logger,
+) (context.Context, <-chan struct{}) {
 	ctx, cancel := context.WithCancel(parent)
 	reload := make(chan struct{}, 1)
 	ch := make(chan os.Signal, 4)

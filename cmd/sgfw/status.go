@@ -72,8 +72,8 @@ func (p *program) printStatus(s api.Status) error {
 			f.Message))
 	}
 	if s.LogLost > 0 {
-		t.row("log", count(int(s.LogLost), "line")+" lost: whoever reads the daemon's standard error does "+
-			"not keep up")
+		t.row("log", count(int(s.LogLost), "line")+" lost: whoever reads the daemon's standard error "+
+			"does not keep up")
 	}
 	q := s.Quotas
 	t.row("quotas", fmt.Sprintf("groups %s, on an interface %s, rules in a group %s",
