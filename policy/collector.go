@@ -10,6 +10,7 @@ const MaxCollected = 2000
 type Collector struct {
 	problems Problems
 	kept     [SeverityNotice + 1]int
+	aws      int // those with Problem.AWS, which make or break a policy for AWS
 }
 
 // Full reports whether Add would drop a problem of that severity.
@@ -17,7 +18,11 @@ func (c *Collector) Full(s Severity) bool { return c.kept[s] >= MaxCollected }
 
 // Add keeps a problem if there is room.
 func (c *Collector) Add(p Problem) {
-	if !c.Full(p.Severity) {
+	switch {
+	case p.AWS && c.aws < MaxCollected:
+		c.aws++
+		c.problems = append(c.problems, p)
+	case !p.AWS && !c.Full(p.Severity):
 		c.kept[p.Severity]++
 		c.problems = append(c.problems, p)
 	}

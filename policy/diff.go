@@ -53,6 +53,7 @@ func Diff(from, to *Policy) []Change {
 		func(l PrefixList) string { return l.Name }, func(a, b *PrefixList) {
 			d.sets(entries(a), entries(b))
 			d.value("max_entries", a.MaxEntries, b.MaxEntries)
+			d.value("address_family", familyName(a), familyName(b))
 		})
 	diffNamed(d, "group", from.Groups, to.Groups, func(g Group) string { return g.Name },
 		func(a, b *Group) {
@@ -226,6 +227,14 @@ func scopeName(name string) string {
 		return "its own"
 	}
 	return quote(name)
+}
+
+// familyName is the family of a list as a change shows it.
+func familyName(l *PrefixList) string {
+	if f, known := l.FamilyOf(); known {
+		return f.String()
+	}
+	return "none"
 }
 
 func entries(l *PrefixList) map[string]string {

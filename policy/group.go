@@ -35,6 +35,9 @@ func DefaultEgress() []Rule {
 	return []Rule{to(AnyIPv4), to(AnyIPv6)}
 }
 
+// DefaultDescription is that of a group without one, as in Terraform, since AWS demands one.
+const DefaultDescription = "Managed by Terraform"
+
 // DefaultName is the name of the default group.
 const DefaultName = "default"
 

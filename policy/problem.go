@@ -73,6 +73,9 @@ type Problem struct {
 	Message  string
 	// Hint says what to do about it; empty when the message says it all.
 	Hint string
+	// AWS says that only AWS would refuse what the problem is about: a notice, which
+	// [Problems.AsAWS] makes an error.
+	AWS bool
 	// Missing is the name of what is not found, where the code says so.
 	Missing string
 }
@@ -113,6 +116,45 @@ func (ps Problems) Err() error {
 		return ps
 	}
 	return nil
+}
+
+// AsAWS returns the problems as AWS sees them: what it would refuse is an error.
+func (ps Problems) AsAWS() Problems {
+	out := slices.Clone(ps)
+	for i := range out {
+		if out[i].AWS {
+			out[i].Severity = SeverityError
+		}
+	}
+	return out
+}
+
+// Folded returns the problems with a single one about what only AWS would refuse, the
+// first, which counts the others: they are many or none, as their writer has AWS in mind
+// or not.
+func (ps Problems) Folded() Problems {
+	var out Problems
+	first, more := -1, 0
+	for _, p := range ps {
+		switch {
+		case !p.AWS:
+			out = append(out, p)
+		case first < 0:
+			first = len(out)
+			out = append(out, p)
+		default:
+			more++
+		}
+	}
+	if first >= 0 {
+		hint := "sgfw takes it; check --as-aws refuses it"
+		if more > 0 {
+			hint = fmt.Sprintf("sgfw takes it, and %d more that AWS would refuse; check --as-aws lists "+
+				"them", more)
+		}
+		out[first].Hint = hint
+	}
+	return out
 }
 
 // Of returns the problems of one severity, in their order.

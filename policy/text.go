@@ -8,13 +8,15 @@ import (
 	"unicode/utf8"
 )
 
-// Limits of text, in Unicode code points (§1.6, R23, R25, R38).
+// Limits of text, in Unicode code points (§1.6, R23, R25, R38). Those of descriptions and
+// tags are AWS's: beyond them is a notice. MaxText is ours, and MaxName both.
 const (
 	MaxName        = 255
+	MaxText        = 1024
 	MaxDescription = 255
 	MaxTagKey      = 127
 	MaxTagValue    = 256
-	// MaxTags is how many tags one group takes.
+	// MaxTags is how many tags AWS gives a group or a rule.
 	MaxTags = 50
 )
 
@@ -46,17 +48,62 @@ func quote(s string) string {
 	return strconv.Quote(s)
 }
 
-// checkText checks what names and descriptions have in common: length and characters.
+// refusedByAWS makes the problem of something that only AWS would refuse, see
+// [Problem.AWS]; what names it, as in "the description".
+func refusedByAWS(field string, code Code, hint, what, format string, a ...any) *Problem {
+	return &Problem{Field: field, Severity: SeverityNotice, AWS: true, Code: code, Hint: hint,
+		Message: "AWS would refuse " + what + ": " + fmt.Sprintf(format, a...)}
+}
+
+// checkCharacters reports a character that AWS does not take in names of groups and in
+// descriptions (R37).
+func checkCharacters(field, what, s string) *Problem {
+	if c, bad := outside(s); bad {
+		return refusedByAWS(field, InvalidParameterValue,
+			"letters, digits, spaces and "+namePunctuation, what, "it has the character %s",
+			strconv.Quote(string(c)))
+	}
+	return nil
+}
+
+// checkText reports text that cannot be shown: what cannot be printed, such as line ends
+// and the escape sequences of terminals, and what is longer than anybody reads.
 func checkText(field, what, s string, most int) *Problem {
 	if n := utf8.RuneCountInString(s); n > most {
 		return &Problem{Field: field, Code: InvalidParameterValue,
 			Message: fmt.Sprintf("%s has %d characters", what, n), Hint: fmt.Sprintf("at most %d", most)}
 	}
-	if c, bad := outside(s); bad {
-		return &Problem{Field: field, Code: InvalidParameterValue,
-			Message: fmt.Sprintf("%s has a character that AWS does not take: %s", what,
-				strconv.Quote(string(c))),
-			Hint: "letters, digits, spaces and " + namePunctuation}
+	for _, c := range s {
+		if !unicode.IsPrint(c) || c == utf8.RuneError {
+			hint := ""
+			if c == '\n' {
+				hint = "write it in one line"
+			}
+			return &Problem{Field: field, Code: InvalidParameterValue, Hint: hint,
+				Message: fmt.Sprintf("%s has a character that cannot be printed: %s", what,
+					strconv.Quote(string(c)))}
+		}
+	}
+	return nil
+}
+
+// checkDescription checks the description of a group or a rule (§1.6).
+func checkDescription(s string) *Problem {
+	if bad := checkNote(s); bad != nil {
+		return bad
+	}
+	return checkCharacters("description", "the description", s)
+}
+
+// checkNote checks the description of a prefix list entry, for which AWS documents a
+// length but no set of characters (R23).
+func checkNote(s string) *Problem {
+	if bad := checkText("description", "the description", s, MaxText); bad != nil {
+		return bad
+	}
+	if n := utf8.RuneCountInString(s); n > MaxDescription {
+		return refusedByAWS("description", InvalidParameterValue,
+			fmt.Sprintf("at most %d", MaxDescription), "the description", "it has %d characters", n)
 	}
 	return nil
 }
@@ -64,13 +111,8 @@ func checkText(field, what, s string, most int) *Problem {
 // checkName checks the name by which other parts refer to something; kind says what it
 // is, such as "group".
 func checkName(kind, name string) *Problem {
-	switch {
-	case name == "":
+	if strings.TrimSpace(name) == "" {
 		return &Problem{Field: "name", Code: MissingParameter, Message: "the " + kind + " has no name"}
-	case strings.TrimSpace(name) != name:
-		return &Problem{Field: "name", Code: InvalidParameterValue,
-			Message: fmt.Sprintf("%s name %s begins or ends with a space", kind, quote(name)),
-			Hint:    "write it without"}
 	}
 	return checkText("name", kind+" name "+quote(name), name, MaxName)
 }
@@ -88,65 +130,53 @@ func checkGroupName(name string) *Problem {
 			Hint: "every policy has it: its rules go under default_security_group, and an interface " +
 				"without security_groups has it"}
 	}
-	return checkName("group", name)
+	if bad := checkName("group", name); bad != nil {
+		return bad
+	}
+	if strings.HasSuffix(name, " ") { // AWS cuts it off
+		return &Problem{Field: "name", Code: InvalidParameterValue,
+			Message: fmt.Sprintf("group name %s ends with a space", quote(name)), Hint: "write it without"}
+	}
+	return checkCharacters("name", "group name "+quote(name), name)
 }
 
 // checkListName adds what AWS reserves (R25).
 func checkListName(name string) *Problem {
-	if strings.HasPrefix(strings.ToLower(name), "com.amazonaws") {
-		return &Problem{Field: "name", Code: InvalidParameterValue,
-			Message: fmt.Sprintf("prefix list name %s is reserved", quote(name)),
-			Hint:    "com.amazonaws is for the lists that AWS manages"}
+	if bad := checkName("prefix list", name); bad != nil {
+		return bad
 	}
-	return checkName("prefix list", name)
+	if strings.HasPrefix(strings.ToLower(name), "com.amazonaws") {
+		return refusedByAWS("name", InvalidParameterValue,
+			"com.amazonaws is for the lists that AWS manages", "prefix list name "+quote(name),
+			"it is reserved")
+	}
+	return nil
 }
 
-// checkTags returns the first thing wrong with a group's tags.
-func checkTags(tags map[string]string) *Problem {
+// checkTags reports everything that is wrong with tags.
+func checkTags(tags map[string]string, report func(*Problem)) {
 	if len(tags) > MaxTags {
-		return &Problem{Field: "tags", Code: TagLimitExceeded,
-			Message: fmt.Sprintf("%d tags", len(tags)), Hint: fmt.Sprintf("at most %d", MaxTags)}
+		report(refusedByAWS("tags", TagLimitExceeded, fmt.Sprintf("at most %d", MaxTags), "the tags",
+			"there are %d", len(tags)))
 	}
 	for _, key := range sortedKeys(tags) {
-		value := tags[key]
-		bad := func(code Code, hint, format string, a ...any) *Problem {
-			return &Problem{Field: "tags." + key, Code: code, Message: fmt.Sprintf(format, a...), Hint: hint}
+		field, value := "tags."+key, tags[key]
+		what := "tag " + quote(key)
+		long := func(code Code, of string, n, most int) {
+			if n > most {
+				report(refusedByAWS(field, code, fmt.Sprintf("at most %d", most), what,
+					"its %s has %d characters", of, n))
+			}
 		}
-		switch {
-		case key == "":
-			return bad(MalformedTagKey, "", "a tag key is empty")
-		case strings.HasPrefix(strings.ToLower(key), "aws:"):
-			return bad(MalformedTagKey, "aws: is for AWS", "tag key %s is reserved", quote(key))
-		case utf8.RuneCountInString(key) > MaxTagKey:
-			return bad(MalformedTagKey, fmt.Sprintf("at most %d characters", MaxTagKey),
-				"tag key %s is too long", quote(key))
-		case utf8.RuneCountInString(value) > MaxTagValue:
-			return bad(InvalidParameterValue, fmt.Sprintf("at most %d characters", MaxTagValue),
-				"the value of tag %s is too long", quote(key))
-		case !printable(key) || !printable(value):
-			return bad(InvalidParameterValue, "", "tag %s has a character that cannot be printed",
-				quote(key))
+		if key == "" {
+			report(&Problem{Field: field, Code: MalformedTagKey, Message: "a tag key is empty"})
 		}
+		if strings.HasPrefix(strings.ToLower(key), "aws:") {
+			report(refusedByAWS(field, MalformedTagKey, "aws: is for AWS", what, "the key is reserved"))
+		}
+		report(checkText(field, "the key of "+what, key, MaxText))
+		report(checkText(field, "the value of "+what, value, MaxText))
+		long(MalformedTagKey, "key", utf8.RuneCountInString(key), MaxTagKey)
+		long(InvalidParameterValue, "value", utf8.RuneCountInString(value), MaxTagValue)
 	}
-	return nil
-}
-
-// checkNote checks the description of a prefix list entry, for which AWS documents a
-// length but no set of characters (R23).
-func checkNote(s string) *Problem {
-	if n := utf8.RuneCountInString(s); n > MaxDescription {
-		return &Problem{Field: "description", Code: InvalidParameterValue,
-			Message: fmt.Sprintf("the description has %d characters", n),
-			Hint:    fmt.Sprintf("at most %d", MaxDescription)}
-	}
-	if !printable(s) {
-		return &Problem{Field: "description", Code: InvalidParameterValue,
-			Message: "the description has a character that cannot be printed"}
-	}
-	return nil
-}
-
-func printable(s string) bool {
-	return utf8.ValidString(s) && !strings.ContainsFunc(s,
-		func(r rune) bool { return !unicode.IsPrint(r) })
 }

@@ -4,28 +4,52 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"unicode"
 
 	"sgfw/test/parity"
 )
 
-// TestCharacters goes through all of ASCII and a little beyond (R36, R37).
+// TestCharacters goes through all of ASCII and a little beyond (R36, R37). What AWS does
+// not take is a notice, which says so; what cannot be printed is an error.
 func TestCharacters(t *testing.T) {
 	parity.Proves(t, "R36", "R37", "text group name", "text group description",
 		"text rule description", "text reference description")
 	const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789" +
 		" ._-:/()#,@[]+=&;{}!$*"
 	for c := range rune(0x180) {
-		want := strings.ContainsRune(allowed, c)
-		if bad := checkGroupName("a" + string(c) + "b"); (bad == nil) != want {
-			t.Errorf("%q in a name: %v", c, bad)
-		}
-		if bad := checkText("description", "it", string(c), MaxDescription); (bad == nil) != want {
-			t.Errorf("%q in a description: %v", c, bad)
+		for what, bad := range map[string]*Problem{
+			"a name":        checkGroupName("a" + string(c) + "b"),
+			"a description": checkDescription(string(c)),
+		} {
+			want := "taken"
+			switch {
+			case strings.ContainsRune(allowed, c):
+			case unicode.IsPrint(c):
+				want = "AWS"
+			default:
+				want = "error"
+			}
+			if got := verdict(bad); got != want {
+				t.Errorf("%q in %s: %s, want %s", c, what, got, want)
+			}
 		}
 	}
 	if bad := checkGroupName("a\xffb"); bad == nil {
 		t.Error("broken UTF-8 passes")
 	}
+}
+
+// verdict is what a check means for the policy.
+func verdict(bad *Problem) string {
+	switch {
+	case bad == nil:
+		return "taken"
+	case bad.AWS && bad.Severity == SeverityNotice:
+		return "AWS"
+	case !bad.AWS && bad.Severity == SeverityError:
+		return "error"
+	}
+	return fmt.Sprintf("%+v", *bad)
 }
 
 func TestLengths(t *testing.T) {
@@ -34,14 +58,20 @@ func TestLengths(t *testing.T) {
 	long := strings.Repeat("a", 255)
 	for _, check := range []func(string) *Problem{
 		checkGroupName, checkListName, checkNote,
-		func(s string) *Problem { return checkName("peer", s) },
-		func(s string) *Problem { return checkText("description", "it", s, MaxDescription) },
+		func(s string) *Problem { return checkName("peer", s) }, checkDescription,
 	} {
 		if bad := check(long); bad != nil {
 			t.Error(bad)
 		}
 		if bad := check(long + "a"); bad == nil || !strings.Contains(bad.Error(), "255") {
 			t.Errorf("256 characters: %v", bad)
+		}
+	}
+	for _, check := range []func(string) *Problem{checkNote, checkDescription} {
+		for n, want := range map[int]string{255: "taken", 256: "AWS", 1024: "AWS", 1025: "error"} {
+			if got := verdict(check(strings.Repeat("a", n))); got != want {
+				t.Errorf("%d characters: %s, want %s", n, got, want)
+			}
 		}
 	}
 	// R38: code points, not bytes, where there is more than ASCII.
@@ -53,20 +83,21 @@ func TestLengths(t *testing.T) {
 func TestNames(t *testing.T) {
 	parity.Proves(t, "R25", "R35", "text group name")
 	for name, want := range map[string]Code{
-		"web": "", "sgx": "", "defaults": "", "my default": "", "s g-1": "",
+		"web": "", "sgx": "", "defaults": "", "my default": "", "s g-1": "", " web": "",
 		"": MissingParameter, "sg-1": InvalidParameterValue, "Sg-1": InvalidParameterValue,
-		"default": ReservedGroup, "DEFAULT": ReservedGroup, " web": InvalidParameterValue,
-		"web ": InvalidParameterValue,
+		"default": ReservedGroup, "DEFAULT": ReservedGroup, "web ": InvalidParameterValue,
+		"  ": MissingParameter,
 	} {
 		if bad := checkGroupName(name); (bad == nil) != (want == "") || bad != nil && bad.Code != want {
 			t.Errorf("%q: %v, want %q", name, bad, want)
 		}
 	}
-	for name, ok := range map[string]bool{
-		"com.amazonaws.x": false, "Com.AmazonAWS": false, "com.example": true, "default": true,
-		"sg-1": true} {
-		if bad := checkListName(name); (bad == nil) != ok {
-			t.Errorf("%q: %v", name, bad)
+	for name, want := range map[string]string{
+		"com.amazonaws.x": "AWS", "Com.AmazonAWS": "AWS", "com.example": "taken", "default": "taken",
+		"sg-1": "taken", " the boss's Büro <100%> ": "taken", "": "error", " ": "error",
+		"a\tb": "error"} {
+		if got := verdict(checkListName(name)); got != want {
+			t.Errorf("%q: %s, want %s", name, got, want)
 		}
 	}
 }
@@ -83,23 +114,33 @@ func TestTags(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		tags map[string]string
-		want Code
+		want string
 	}{
 		{nil, ""},
 		{full, ""},
-		{over, TagLimitExceeded},
+		{over, "AWS TagLimitExceeded"},
 		{map[string]string{"Name": "Zürich 'x'", "name": ""}, ""},
 		{map[string]string{strings.Repeat("é", 127): strings.Repeat("é", 256)}, ""},
-		{map[string]string{strings.Repeat("a", 128): ""}, MalformedTagKey},
-		{map[string]string{"a": strings.Repeat("a", 257)}, InvalidParameterValue},
-		{map[string]string{"": ""}, MalformedTagKey},
-		{map[string]string{"aws:x": ""}, MalformedTagKey},
-		{map[string]string{"AWS:x": ""}, MalformedTagKey},
-		{map[string]string{"a": "\x1b[31m"}, InvalidParameterValue},
+		{map[string]string{strings.Repeat("a", 128): ""}, "AWS InvalidTagKey.Malformed"},
+		{map[string]string{"a": strings.Repeat("a", 257)}, "AWS InvalidParameterValue"},
+		{map[string]string{"a": strings.Repeat("a", 1025)}, "error InvalidParameterValue, " +
+			"AWS InvalidParameterValue"},
+		{map[string]string{"": ""}, "error InvalidTagKey.Malformed"},
+		{map[string]string{"aws:x": ""}, "AWS InvalidTagKey.Malformed"},
+		{map[string]string{"AWS:x": ""}, "AWS InvalidTagKey.Malformed"},
+		{map[string]string{"a": "\x1b[31m"}, "error InvalidParameterValue"},
+		// All mistakes, not the first.
+		{map[string]string{"": "", "aws:x": "", "b": "\n"}, "error InvalidTagKey.Malformed, " +
+			"AWS InvalidTagKey.Malformed, error InvalidParameterValue"},
 	} {
-		if bad := checkTags(tt.tags); (bad == nil) != (tt.want == "") || bad != nil &&
-			bad.Code != tt.want {
-			t.Errorf("%v, want %q", bad, tt.want)
+		var got []string
+		checkTags(tt.tags, func(bad *Problem) {
+			if bad != nil {
+				got = append(got, verdict(bad)+" "+string(bad.Code))
+			}
+		})
+		if got := strings.Join(got, ", "); got != tt.want {
+			t.Errorf("%v: %q, want %q", tt.tags, got, tt.want)
 		}
 	}
 }

@@ -22,8 +22,8 @@ func (u Usage) Of(d Direction, f Family) int {
 
 // Usages counts the rules of each group as AWS does (Q3): a CIDR 1 in its family,
 // a group 1 in each family, a prefix list its MaxEntries in its family. A list that
-// is not there costs nothing; one without entries counts in both families, since
-// it may become either. Ports do not count: a range is one rule (Q5).
+// is not there costs nothing; one without entries and family counts in both, since it
+// may become either. Ports do not count: a range is one rule (Q5).
 func (p *Policy) Usages() []Usage {
 	lists := make(map[string]*PrefixList, len(p.PrefixLists))
 	for i := range p.PrefixLists {

@@ -110,6 +110,10 @@ func (v *validator) prefixLists() {
 				fmt.Sprintf("at most %d, see quotas.prefix_list_entries", v.q.PrefixListEntries),
 				"prefix list %s is sized for %d entries", quote(list.Name), list.MaxEntries)
 		}
+		if _, known := list.FamilyOf(); !known {
+			v.report(list.Pos, refusedByAWS("entries", MissingParameter, "add address_family",
+				"prefix list "+quote(list.Name), "without entries it is of no family"))
+		}
 		cidrs := make(map[netip.Prefix]Pos, len(list.Entries))
 		for j := range list.Entries {
 			v.entry(list, &list.Entries[j], cidrs)
@@ -123,9 +127,9 @@ func (v *validator) entry(list *PrefixList, e *PrefixEntry, seen map[netip.Prefi
 		return
 	}
 	v.report(e.Pos, nobody(e.CIDR))
-	if first := list.Entries[0].CIDR; first.IsValid() && FamilyOf(first) != FamilyOf(e.CIDR) {
+	if f, known := list.FamilyOf(); known && f != FamilyOf(e.CIDR) {
 		v.errorf(e.Pos, "cidr", InvalidParameterValue, "make one list for each family",
-			"%s in a prefix list of %s", e.CIDR, FamilyOf(first))
+			"%s in a prefix list of %s", e.CIDR, f)
 	}
 	if first, dup := seen[e.CIDR]; dup {
 		v.errorf(e.Pos, "cidr", InvalidParameterValue, "remove one", "%s is in the list already%s",
@@ -153,12 +157,12 @@ func (v *validator) allGroups() {
 		}
 		v.unique(seen, "group", g.Name, DuplicateGroup, g.Pos)
 		if g.Description == "" {
-			v.errorf(g.Pos, "description", MissingParameter, "AWS demands one; say what the group is for",
-				"group %s has no description", quote(g.Name))
+			v.report(g.Pos, refusedByAWS("description", MissingParameter, "say what the group is for",
+				"group "+quote(g.Name), "it has no description"))
 		} else {
-			v.report(g.Pos, checkText("description", "the description", g.Description, MaxDescription))
+			v.report(g.Pos, checkDescription(g.Description))
 		}
-		v.report(g.Pos, checkTags(g.Tags))
+		checkTags(g.Tags, func(bad *Problem) { v.report(g.Pos, bad) })
 		v.rules(g, Ingress)
 		v.rules(g, Egress)
 		v.counters(g, Ingress)
@@ -197,7 +201,7 @@ func (v *validator) rules(g *Group, d Direction) {
 // block checks what the rules of one block share; it is false when they cannot be
 // rules.
 func (v *validator) block(r *Rule) bool {
-	v.report(r.Pos, checkText("description", "the description", r.Description, MaxDescription))
+	v.report(r.Pos, checkDescription(r.Description))
 	if !r.Protocol.Valid() {
 		v.errorf(r.Pos, "protocol", InvalidParameterValue, "0 to 255, or -1 for all",
 			"protocol %d is out of range", r.Protocol)
@@ -236,8 +240,13 @@ func (v *validator) peer(g *Group, r *Rule) {
 				v.hint(r.Peer.Name, v.listNames, "name it under prefix_lists"))
 			return
 		}
-		if len(list.Entries) > 0 && list.Entries[0].CIDR.IsValid() {
-			v.report(pos, wrongFamily(r.Protocol, FamilyOf(list.Entries[0].CIDR)))
+		if f, known := list.FamilyOf(); known {
+			v.report(pos, wrongFamily(r.Protocol, f))
+		}
+		if len(list.Entries) == 0 && v.judging[g.Name] {
+			v.report(pos, &Problem{Severity: SeverityNotice,
+				Message: fmt.Sprintf("prefix list %s has no entries: the rule matches nothing",
+					quote(list.Name))})
 		}
 	case PeerGroup:
 		if r.Peer.Self && r.Peer.Name != g.Name {

@@ -55,7 +55,8 @@ wrong with it at once, as file:line:col: message, with a hint and the code that
 AWS answers for the same mistake. Nothing on the machine is changed, or looked at
 but for what IDs are made of: -o json lists those that a daemon of this machine
 gives. Exit code 3 says that the policy is invalid; warnings, and notices such as
-that a quota is nearly used up, do not change it.`,
+that a quota is nearly used up, do not change it. Descriptions, names and tags that
+AWS would refuse are such a notice, and errors with --as-aws.`,
 		Example: `  sgfw check sgfw.yaml
   sgfw check sgfw.yaml -o json | jq '.groups[] | {name, id, ingress, egress, quota}'
   sgfw check sgfw.yaml -o json | jq '.problems[].message'
@@ -64,10 +65,11 @@ that a quota is nearly used up, do not change it.`,
 		ValidArgsFunction: policyFiles,
 	}
 	out := outputFlag(c)
+	asAWS := c.Flags().Bool("as-aws", false, "refuse what AWS would refuse")
 	dir := stateFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		name := args[0]
-		pol, problems, err := loadPolicy(&name, c.InOrStdin())
+		pol, problems, err := loadPolicy(&name, c.InOrStdin(), parserFor(*asAWS))
 		if ps := policy.AsProblems(err); ps != nil {
 			problems = ps
 		} else if err != nil {
@@ -102,18 +104,29 @@ that a quota is nearly used up, do not change it.`,
 	return c
 }
 
-// loadPolicy reads and checks the policy file of that name, or standard input for "-",
-// which becomes the name by which positions call it.
-func loadPolicy(name *string, stdin io.Reader) (*policy.Policy, policy.Problems, error) {
-	if *name != "-" {
-		return file.Load(*name)
+// policyParser turns the text of a policy file into a policy.
+type policyParser func(name string, text []byte) (*policy.Policy, policy.Problems, error)
+
+func parserFor(asAWS bool) policyParser {
+	if asAWS {
+		return file.ParseAsAWS
 	}
-	*name = "stdin"
-	text, err := file.ReadFrom(stdin)
+	return file.Parse
+}
+
+// loadPolicy reads the policy file of that name, or standard input for "-", which becomes
+// the name by which positions call it, and has it parsed.
+func loadPolicy(name *string, stdin io.Reader, parse policyParser) (*policy.Policy, policy.Problems,
+	error) {
+	read := func() ([]byte, error) { return file.Read(*name) }
+	if *name == "-" {
+		*name, read = "stdin", func() ([]byte, error) { return file.ReadFrom(stdin) }
+	}
+	text, err := read()
 	if err != nil {
 		return nil, nil, err
 	}
-	return file.Parse(*name, text)
+	return parse(*name, text)
 }
 
 // summarise counts the parts of a policy, nil for none.

@@ -63,6 +63,17 @@ func ReadFrom(r io.Reader) ([]byte, error) {
 // [Load] for the results. The same text gives the same answer, whatever its
 // size: what is larger than MaxSize is refused with ErrTooBig.
 func Parse(name string, data []byte) (*policy.Policy, policy.Problems, error) {
+	return parse(name, data, policy.Problems.Folded)
+}
+
+// ParseAsAWS is [Parse] for a policy that is to be taken to AWS: what AWS would refuse is
+// an error.
+func ParseAsAWS(name string, data []byte) (*policy.Policy, policy.Problems, error) {
+	return parse(name, data, policy.Problems.AsAWS)
+}
+
+func parse(name string, data []byte, view func(policy.Problems) policy.Problems) (*policy.Policy,
+	policy.Problems, error) {
 	if len(data) > MaxSize {
 		return nil, nil, fmt.Errorf("%s: %w: more than %d MiB", name, ErrTooBig, MaxSize>>20)
 	}
@@ -79,7 +90,9 @@ func Parse(name string, data []byte) (*policy.Policy, policy.Problems, error) {
 			}
 		}
 	}
-	problems := d.found.Problems().Limit(MaxProblems)
+	found := d.found.Problems()
+	found.Sort()
+	problems := view(found).Limit(MaxProblems)
 	if err := problems.Err(); err != nil {
 		return nil, problems, err
 	}

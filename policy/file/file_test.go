@@ -245,7 +245,7 @@ settings:
 	}
 	want := &policy.Policy{
 		PrefixLists: []policy.PrefixList{
-			{Name: "office", MaxEntries: 10, Pos: at(3, 5), Entries: []policy.PrefixEntry{
+			{Name: "office", Family: policy.IPv4, MaxEntries: 10, Pos: at(3, 5), Entries: []policy.PrefixEntry{
 				{CIDR: cidr("198.51.100.0/24"), Description: "Head office", Pos: at(6, 9)},
 			}}},
 		Groups: []policy.Group{

@@ -158,6 +158,13 @@ func (d *decoder) prefixList(n *node) (list policy.PrefixList, ok bool) {
 			list.Entries = append(list.Entries, entry)
 		}
 	}
+	family := d.word(f["address_family"], "address_family", "prefix_lists[]")
+	for _, f := range []policy.Family{policy.IPv4, policy.IPv6} {
+		if family == f.String() {
+			list.Family = f
+		}
+	}
+	list.Family, _ = list.FamilyOf()
 	list.Name, ok = d.name(f["name"], "name")
 	return list, ok
 }
@@ -169,6 +176,9 @@ func (d *decoder) group(n *node) (g policy.Group, ok bool) {
 	}
 	g.Pos = d.part(n)
 	g.Description = d.description(f["description"])
+	if g.Description == "" {
+		g.Description = policy.DefaultDescription
+	}
 	g.Tags = d.tags(f["tags"])
 	if g.Name, ok = d.name(f["name"], "name"); strings.HasSuffix(g.Name, " ") {
 		g.Name = strings.TrimRight(g.Name, " ") // as AWS does

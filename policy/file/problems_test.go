@@ -53,7 +53,8 @@ func claims(title string) (handles []string) {
 // with the rest of the policy, and ends with the problems, each after ">>>", or
 // with ">>> ok" where the policy is taken without a word. Positions count from
 // the first line of the file's beginning; AWS's code, if any, stands in front. A
-// case proves the claims that its title names.
+// case proves the claims that its title names. One whose title begins with "as AWS" is
+// read as check --as-aws does.
 func TestProblems(t *testing.T) {
 	paths, err := filepath.Glob("testdata/problems/*.txt")
 	if err != nil || len(paths) == 0 {
@@ -71,7 +72,11 @@ func TestProblems(t *testing.T) {
 				title, rest, _ := strings.Cut(c, "\n")
 				body, want, _ := strings.Cut(rest, ">>> ")
 				want = strings.ReplaceAll(strings.TrimSpace(want), "\n>>> ", "\n")
-				p, problems, err := Parse("", []byte(preamble+body))
+				read := Parse
+				if strings.HasPrefix(title, "as AWS") {
+					read = ParseAsAWS
+				}
+				p, problems, err := read("", []byte(preamble+body))
 				got := listed(problems)
 				if (err == nil) != (p != nil) || (problems.Err() == nil) != (err == nil) {
 					t.Errorf("%s: policy %v, error %v, problems %v", title, p != nil, err, problems)

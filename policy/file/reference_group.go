@@ -13,11 +13,13 @@ var groupTable = []Part{
 			their order nor that of their rules matters.`,
 		Keys: []Key{
 			{Name: "name", Required: true, Text: fmt.Sprintf(
-				"A name that no other group has; up to %d characters.", policy.MaxName)},
-			{Name: "description", Required: true, Text: fmt.Sprintf(
-				"For people, as in AWS; up to %d characters.", policy.MaxDescription)},
+				`A name that no other group has; up to %d characters. AWS takes no others than
+					letters, digits, spaces and ._-:/()#,@[]+=&;{}!$*.`, policy.MaxName)},
+			{Name: "description", Default: policy.DefaultDescription, Text: fmt.Sprintf(
+				`For people, in their own words; up to %d characters. AWS takes %d, and no others
+					than in names.`, policy.MaxText, policy.MaxDescription)},
 			{Name: "tags", Kind: KindTags, Default: "none", Text: fmt.Sprintf(
-				"Up to %d tags, for people and other tools.", policy.MaxTags)},
+				"For people and other tools. AWS takes %d.", policy.MaxTags)},
 			{Name: "ingress", Kind: KindList, Default: "none",
 				Text: "What may reach the machine that is protected."},
 			{Name: "egress", Kind: KindList, Default: "everything",
@@ -31,7 +33,7 @@ var groupTable = []Part{
 			needs at least one peer. Nothing can be forbidden: what no rule permits is dropped.`,
 		Keys: []Key{
 			{Name: "description", Text: fmt.Sprintf(
-				"For people; up to %d characters.", policy.MaxDescription)},
+				"For people; up to %d characters. AWS takes %d.", policy.MaxText, policy.MaxDescription)},
 			{Name: "protocol", Kind: KindProtocol, Required: true,
 				Text: "tcp, udp, icmp, icmpv6, a protocol number 0 to 255, or -1 for all."},
 			{Name: "ports", Kind: KindPorts,

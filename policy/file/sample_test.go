@@ -105,10 +105,10 @@ func TestDamagedSample(t *testing.T) {
 			"MissingParameter f:14:38: device \"eth0\" has no security groups"},
 		{"255 characters", "text rule description", described(strings.Repeat("x", 255)), ""},
 		{"256 characters", "text rule description", described(strings.Repeat("x", 256)),
-			"InvalidParameterValue f:7:67: the description has 256 characters"},
+			"InvalidParameterValue f:7:67: AWS would refuse the description: it has 256 characters"},
 		{"a description", "R37", described("Monitoring server"), ""},
 		{"an apostrophe", "R37", described(`"John's home IP"`),
-			"InvalidParameterValue f:7:67: the description has a character that AWS does not take: \"'\""},
+			"InvalidParameterValue f:7:67: AWS would refuse the description: it has the character \"'\""},
 		{"60 rules and 60 of the other family", "Q1",
 			change("    egress:\n", rules(56, "cidr_blocks", "192.0.2.0/24")+
 				rules(60, "ipv6_cidr_blocks", `"2001:db8::/32"`)+"    egress:\n").Replace(sample), ""},
@@ -126,7 +126,7 @@ func TestDamagedSample(t *testing.T) {
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			parity.Proves(t, c.claim)
-			p, problems, err := Parse("f", []byte(c.text))
+			p, problems, err := ParseAsAWS("f", []byte(c.text))
 			if c.want == "" {
 				if err != nil {
 					t.Errorf("refused: %v", problems)

@@ -134,7 +134,7 @@ func value(p Part, k Key, part func(string) object) object {
 		}}
 	case KindTags:
 		of := object{"type": "string"}
-		return object{"type": "object", "additionalProperties": of, "maxProperties": policy.MaxTags}
+		return object{"type": "object", "additionalProperties": of}
 	case KindList:
 		return list(part(p.Inner(k)))
 	}
@@ -288,7 +288,7 @@ settings:
 		"an empty key":            {"ingress:\n", "ingress:\n    egress:\n"},
 		"a default group by list": {"interfaces:", "default_security_group: []\ninterfaces:"},
 		"a default group's name":  {"interfaces:", "default_security_group: { name: web }\ninterfaces:"},
-		"no description":          {"    description: web\n", ""},
+		"no name":                 {"  - name: web\n    description", "  - description"},
 		"a timeout out of range": {"    security_groups: [web]\n",
 			"    security_groups: [web]\n    connection_tracking: { udp_timeout: 5 }\n"},
 		"text for truth": {"on_stop: remove", "watch: 'yes'"},

@@ -36,6 +36,17 @@ var policies = []mutant{
 		old: "const namePunctuation = `", new: "const namePunctuation = `'",
 	},
 	{
+		name: "as-aws-only-says-so", what: "check --as-aws refuses nothing",
+		file: "policy/problem.go", packages: []string{"./policy/..."},
+		old: "		if out[i].AWS {\n", new: "		if out[i].AWS && i < 0 {\n",
+	},
+	{
+		name: "empty-list-of-both-families", what: "an empty list with a family counts in both",
+		file: "policy/prefix_list.go", packages: []string{"./policy/..."},
+		old: "	return !known || f == IPv4, !known || f == IPv6\n",
+		new: "	return !known || f != 0, !known || f != 0\n",
+	},
+	{
 		name: "ampersand-refused", what: "descriptions take no & (R36)",
 		file: "policy/text.go", packages: []string{"./policy/..."},
 		old: "=&;{}!$*`", new: "=;{}!$*`",

@@ -18,6 +18,9 @@ type GroupStatus struct {
 type PrefixListStatus struct {
 	Name string `json:"name"`
 	ID   string `json:"id,omitempty"`
+	// AddressFamily is IPv4 or IPv6; left out for a list that has neither entries nor a
+	// family.
+	AddressFamily string `json:"address_family,omitempty"`
 	// Entries is how many there are, MaxEntries what a reference costs.
 	Entries    int `json:"entries"`
 	MaxEntries int `json:"max_entries"`

@@ -69,8 +69,12 @@ func PrefixLists(p *policy.Policy) []api.PrefixListStatus {
 	out := []api.PrefixListStatus{}
 	for i := range p.PrefixLists {
 		l := &p.PrefixLists[i]
-		out = append(out, api.PrefixListStatus{
-			Name: l.Name, ID: p.IDs.PrefixList(l.Name), Entries: len(l.Entries), MaxEntries: l.MaxEntries})
+		status := api.PrefixListStatus{
+			Name: l.Name, ID: p.IDs.PrefixList(l.Name), Entries: len(l.Entries), MaxEntries: l.MaxEntries}
+		if f, known := l.FamilyOf(); known {
+			status.AddressFamily = f.String()
+		}
+		out = append(out, status)
 	}
 	return out
 }

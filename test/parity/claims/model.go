@@ -7,6 +7,10 @@ const (
 	noService = "A host has no Regions, accounts or virtual networks; one policy file is all there is."
 )
 
+// ownWords is why a policy may say more than AWS takes.
+const ownWords = "On a host that is a notice, for nobody but people reads it. `check --as-aws` refuses " +
+	"it with AWS's code."
+
 // model is about rules, groups, prefix lists and names.
 var model = []Claim{
 	partly("R1", "A rule is a direction, a protocol, a range of ports and one peer. A description, "+
@@ -58,7 +62,8 @@ var model = []Claim{
 			"do not exist here."),
 	same("R24", "A list whose size breaks the quota of a group that uses it is refused as a whole, "+
 		"and so is taking away a list that a rule still names."),
-	same("R25", "A list's name has up to 255 characters and does not begin with com.amazonaws."),
+	partly("R25", "A list's name has up to 255 characters and does not begin with com.amazonaws.",
+		"A host has no lists that AWS manages. "+ownWords),
 	partly("R26", "There may be 100 lists, of 1,000 entries each.",
 		"Stored versions and references of a list are not counted: a file has no versions, and its "+
 			"rules are counted by group."),
@@ -79,12 +84,14 @@ var model = []Claim{
 		"refused."),
 	absent("R34", "An old form of the call names a source group without a protocol and opens TCP, "+
 		"UDP and ICMP.", noCalls),
-	same("R35", "A group named like sg-… is InvalidParameterValue, one named default "+
+	partly("R35", "A group named like sg-… is InvalidParameterValue, one named default "+
 		"InvalidGroup.Reserved, a clash InvalidGroup.Duplicate; too many tags are TagLimitExceeded; a "+
-		"tag key that is empty or begins with aws: is InvalidTagKey.Malformed."),
+		"tag key that is empty or begins with aws: is InvalidTagKey.Malformed.",
+		"Too many tags, and keys that begin with aws:, as copied from AWS, are taken. "+ownWords),
 	ours("R36", "AWS disagrees with itself about & in descriptions; it is taken everywhere."),
-	same("R37", "Apostrophes, quotes, other punctuation, line ends and all that is not ASCII are "+
-		"refused in names and descriptions."),
+	partly("R37", "Apostrophes, quotes, other punctuation, line ends and all that is not ASCII are "+
+		"refused in names and descriptions.",
+		"What cannot be printed is refused, line ends included. The rest is taken. "+ownWords),
 	ours("R38", "Lengths are counted in characters."),
 	same("R39", "An empty description of a rule is none."),
 	ours("R40", "A request with one mistake changes nothing; all its mistakes are named."),
@@ -135,13 +142,18 @@ var protocols = []Claim{
 
 // texts is the table of names, descriptions and tags.
 var texts = []Claim{
-	same("text group name", "1 to 255 characters out of letters, digits, spaces and some "+
-		"punctuation, unique without regard to case. Spaces at the end are trimmed."),
-	same("text group description", "1 to 255 characters of the same set; it must be there."),
-	same("text rule description", "0 to 255 characters of the same set, & included."),
-	same("text reference description",
+	partly("text group name", "1 to 255 characters out of letters, digits, spaces and some "+
+		"punctuation, unique without regard to case. Spaces at the end are trimmed.",
+		"Other characters that can be printed are taken. "+ownWords),
+	partly("text group description", "1 to 255 characters of the same set; it must be there.",
+		"Left out it is Terraform's \"Managed by Terraform\". Up to 1,024 characters that can be printed "+
+			"are taken. "+ownWords),
+	partly("text rule description", "0 to 255 characters of the same set, & included.",
+		"Up to 1,024 characters that can be printed are taken. "+ownWords),
+	partly("text reference description",
 		"The same for a rule whose peer is a group or a prefix list. AWS's pages disagree about &; it "+
-			"is taken."),
-	same("text tag", "Keys of up to 127 and values of up to 256 characters, with regard to case; "+
-		"keys do not begin with aws: and are unique."),
+			"is taken.", "Up to 1,024 characters that can be printed are taken. "+ownWords),
+	partly("text tag", "Keys of up to 127 and values of up to 256 characters, with regard to case; "+
+		"keys do not begin with aws: and are unique.",
+		"Up to 1,024 characters, and keys that begin with aws:, are taken. "+ownWords),
 }

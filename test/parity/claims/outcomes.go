@@ -30,8 +30,9 @@ var outcomes = []Claim{
 		"RulesPerSecurityGroupLimitExceeded. (Q2, Q3)"),
 	same("row 19", "A prefix list sized 20 with 3 entries: costs 20. (Q3)"),
 	same("row 20", "A group Web, then a group web: InvalidGroup.Duplicate."),
-	same("row 21", "A group sg-x, a group default, a name with an apostrophe: "+
-		"InvalidParameterValue, InvalidGroup.Reserved, InvalidParameterValue."),
+	partly("row 21", "A group sg-x, a group default, a name with an apostrophe: "+
+		"InvalidParameterValue, InvalidGroup.Reserved, InvalidParameterValue.",
+		"A name with an apostrophe is taken. "+ownWords),
 	partly("row 22", "To delete a group that is attached, one that is referenced, the default "+
 		"group: DependencyViolation twice, CannotDelete.",
 		"To delete is to leave out of the file what is still attached or referenced, or to write "+
