@@ -245,9 +245,10 @@ settings:
 	}
 	want := &policy.Policy{
 		PrefixLists: []policy.PrefixList{
-			{Name: "office", Family: policy.IPv4, MaxEntries: 10, Pos: at(3, 5), Entries: []policy.PrefixEntry{
-				{CIDR: cidr("198.51.100.0/24"), Description: "Head office", Pos: at(6, 9)},
-			}}},
+			{Name: "office", Family: policy.IPv4, MaxEntries: 10, Pos: at(3, 5),
+				Entries: []policy.PrefixEntry{
+					{CIDR: cidr("198.51.100.0/24"), Description: "Head office", Pos: at(6, 9)},
+				}}},
 		Groups: []policy.Group{
 			{
 				Name: "web", Description: "Front", Tags: map[string]string{"Name": "w"}, Pos: at(8, 5),

@@ -51,7 +51,8 @@ var listTable = []Part{
 		{Name: "name", Required: true, Text: "A name that no other list has."},
 		{Name: "max_entries", Kind: KindNumber, Low: 1, Default: "number of entries",
 			Text: "How many rules a reference to the list counts as, as in AWS; see quotas."},
-		{Name: "address_family", Kind: KindWord, Words: namesOf([]policy.Family{policy.IPv4, policy.IPv6}),
+		{Name: "address_family", Kind: KindWord,
+			Words: namesOf([]policy.Family{policy.IPv4, policy.IPv6}),
 			Text: `The family of the entries, for a list that has none yet. Quotas charge a reference
 				to the list in its family; without entries and family, in both.`},
 		{Name: "entries", Kind: KindList, Required: true, Text: "What the list holds; may be empty."},

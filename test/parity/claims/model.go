@@ -8,8 +8,8 @@ const (
 )
 
 // ownWords is why a policy may say more than AWS takes.
-const ownWords = "On a host that is a notice, for nobody but people reads it. `check --as-aws` refuses " +
-	"it with AWS's code."
+const ownWords = "On a host that is a notice, for nobody but people reads it. `check --as-aws` " +
+	"refuses it with AWS's code."
 
 // model is about rules, groups, prefix lists and names.
 var model = []Claim{
@@ -146,8 +146,8 @@ var texts = []Claim{
 		"punctuation, unique without regard to case. Spaces at the end are trimmed.",
 		"Other characters that can be printed are taken. "+ownWords),
 	partly("text group description", "1 to 255 characters of the same set; it must be there.",
-		"Left out it is Terraform's \"Managed by Terraform\". Up to 1,024 characters that can be printed "+
-			"are taken. "+ownWords),
+		"Left out it is Terraform's \"Managed by Terraform\". Up to 1,024 characters that can be "+
+			"printed are taken. "+ownWords),
 	partly("text rule description", "0 to 255 characters of the same set, & included.",
 		"Up to 1,024 characters that can be printed are taken. "+ownWords),
 	partly("text reference description",
