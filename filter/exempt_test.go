@@ -1,12 +1,15 @@
 package filter
 
 import (
+	"encoding/binary"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
 	"sgfw/conntrack"
+	"sgfw/filter/packet"
 	"sgfw/policy"
 	"sgfw/test/parity"
 )
@@ -152,6 +155,62 @@ func TestExemptTime(t *testing.T) {
 	b.wait(connectionTime)
 	expect(t, "segment an hour later", b.in(tcp4(metadata, us, 80, 6000, 9, 2, conntrack.ACK)),
 		ReasonNotAFlow)
+}
+
+// TestExemptFragment: a fragment passes to an exempt service and asks it nothing, so
+// that nobody is answered who sends the first of several alone (T25).
+func TestExemptFragment(t *testing.T) {
+	parity.Proves(t, "T25")
+	b := newBench(t, exempting(policy.ExemptTime, policy.ExemptMetadata))
+	for _, c := range []struct {
+		what             string
+		request, another []byte // the same from another port
+		answer           func(port uint16) []byte
+		by               Reason
+	}{
+		{"UDP", udp4(us, timeServer, 123, 123), udp4(us, timeServer, 124, 123),
+			func(port uint16) []byte { return udp4(timeServer, us, 123, port) },
+			ReasonExemptTime},
+		{"TCP", tcp4(us, metadata, 123, 80, 1, 0, conntrack.SYN),
+			tcp4(us, metadata, 124, 80, 1, 0, conntrack.SYN),
+			func(port uint16) []byte {
+				return tcp4(metadata, us, 80, port, 9, 2, conntrack.SYN|conntrack.ACK)
+			},
+			ReasonExemptMetadata},
+	} {
+		first := slices.Concat(c.request, make([]byte, 24)) // the payload is a multiple of 8
+		first = first[:20+(len(c.request)-20+7)/8*8]
+		binary.BigEndian.PutUint16(first[2:], uint16(len(first)))
+		first[6] = 0x20 // more fragments
+		expect(t, c.what+": first fragment", b.out(first), c.by)
+		b.commitAlone(t, conntrack.Egress, first)
+		if v := b.in(c.answer(123)); v.Accept() {
+			t.Errorf("%s: a fragment opens an answer: %s", c.what, v.Reason)
+		}
+		expect(t, c.what+": whole", b.out(c.another), c.by)
+		expect(t, c.what+": its answer", b.in(c.answer(124)), c.by)
+	}
+}
+
+// commitAlone judges a packet without a flow and does what the decision says, whoever else
+// would leave that out.
+func (b *bench) commitAlone(t *testing.T, d conntrack.Direction, raw []byte) {
+	t.Helper()
+	var p packet.Packet
+	if f := p.Parse(packet.Frame{Bytes: raw}); f != packet.NoFault {
+		t.Fatal(f)
+	}
+	a, s := b.Ruleset().Device("eth0"), conntrack.PacketMeta{}
+	fillMeta(&s, &p, d)
+	hook := HookInput
+	if d == conntrack.Egress {
+		hook = HookOutput
+	}
+	tuple := p.Tuple(a.Scope, d)
+	entry := b.Flows().Lock(&tuple, b.now)
+	defer entry.Unlock()
+	dec := Judge(a, hook, &p, &s, nil)
+	dec.Commit(&entry, a, &s, b.now)
 }
 
 // TestExemptFullTable: a full table stops what needs an entry, not what is exempt

@@ -22,6 +22,7 @@ func TestReal(t *testing.T) {
 			{"aggregate", testAggregate},
 			{"full queue", testFullQueue},
 			{"overrun", testOverrun},
+			{"goes on after an overrun", testAfterOverrun},
 			{"unknown id", testUnknownID},
 			{"foreign sender", testForeignSender},
 			{"unbound", testUnbound},
@@ -157,6 +158,42 @@ func testOverrun(t *testing.T, d Driver) {
 	if got := q.Stats(); got.Overruns == 0 {
 		t.Errorf("stats %+v, want overruns", got)
 	}
+}
+
+// testAfterOverrun: after an overrun the kernel takes a packet as soon as there is room for it.
+// It does not wait until the socket has been read empty, which under load never happens.
+func testAfterOverrun(t *testing.T, d Driver) {
+	const early, all = 3, 400
+	decided, reached, goOn := 0, make(chan struct{}), make(chan struct{})
+	h := &recorder{decide: func(*filter.Event) bool {
+		if decided++; decided == early {
+			close(reached)
+			<-goOn
+		}
+		return true
+	}}
+	q := mustOpen(t, d, Config{Queue: testQueue, ReadBuffer: 48 << 10}, h)
+	queueUDP(t, testQueue, 1)
+	p := newUDPPair(t, "127.0.0.1")
+	for range all {
+		p.send('a')
+	}
+	before, _ := kernelEntry(t, testQueue)
+	if before.UserDropped == 0 || before.Waiting < 2*batchLen {
+		t.Fatalf("%d wait, %d dropped for lack of buffer; want more than two batches and some",
+			before.Waiting, before.UserDropped)
+	}
+	wait := run(t, q)
+	<-reached // some are read, and most are not
+	p.send('b')
+	after, _ := kernelEntry(t, testQueue)
+	close(goOn)
+	if lost := after.UserDropped - before.UserDropped; lost != 0 {
+		t.Error("a packet was refused though there was room for it")
+	} else {
+		p.want(append(bytes.Repeat([]byte{'a'}, int(before.Waiting)), 'b')...)
+	}
+	mustClose(t, q, wait)
 }
 
 // control runs f on the queue's descriptor.

@@ -142,6 +142,11 @@ var decisions = []mutant{
 		new: "	if d == conntrack.Ingress && pending == 0 {\n",
 	},
 	{
+		name: "fragment-asks", what: "a fragment opens an exempt service's answer (T25)",
+		file: "filter/judge.go", packages: engine,
+		old: "			if d == conntrack.Egress && p.Trackable() {", new: "			if d == conntrack.Egress {",
+	},
+	{
 		name: "exempt-anywhere", what: "an exempt service is exempt at every address",
 		file: "filter/exempt.go", packages: engine,
 		old: "	case e.at[x].has(a):\n", new: "	case e.on.Has(x):\n",

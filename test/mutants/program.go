@@ -3,6 +3,12 @@ package main
 // programs are faults of the program around the engine, the kernel's table among it.
 var programs = []mutant{
 	{
+		name: "congested-until-empty",
+		what: "one overrun makes the kernel refuse messages until the socket is read empty (K12)",
+		file: "filter/nfqueue/socket_linux.go", packages: []string{"./filter/nfqueue"},
+		old: "unix.NETLINK_NO_ENOBUFS, 1)", new: "unix.NETLINK_NO_ENOBUFS, 0)",
+	},
+	{
 		name: "ids-of-a-run", what: "every start of the daemon gives other IDs (R7)",
 		file: "cmd/internal/state/seed.go", packages: []string{"./cmd/internal/state"},
 		old: "	if err == nil {\n		return s, nil\n	}\n	s, ok :=",
