@@ -58,7 +58,7 @@ func (e *Entry) Update(p *PacketMeta, o Outcome, tmo *Timeouts, now Time) {
 		if f.state != StateEstablished {
 			e.moved(StateEstablished)
 		}
-		f.setDeadline(now.deadline(tmo.timer(ClassTCP, f.state)))
+		f.setDeadline(now.deadline(f.idle(tmo)))
 		return
 	}
 	was, refresh := f.state, true
@@ -80,7 +80,7 @@ func (e *Entry) Update(p *PacketMeta, o Outcome, tmo *Timeouts, now Time) {
 		refresh = true
 	}
 	if refresh {
-		f.setDeadline(now.deadline(tmo.timer(f.class, f.state)))
+		f.setDeadline(now.deadline(f.idle(tmo)))
 	}
 }
 
@@ -147,7 +147,7 @@ func (e *Entry) Insert(p *PacketMeta, rule uint32, tmo *Timeouts, now Time) Inse
 		e.flow = f
 	}
 	f.open(p, rule, now)
-	f.setDeadline(now.deadline(tmo.timer(f.class, f.state)))
+	f.setDeadline(now.deadline(f.idle(tmo)))
 	sh.enqueue(e.index, f)
 	sh.stats.inserted++
 	return Inserted
@@ -167,7 +167,7 @@ func (e *Entry) restart(p *PacketMeta, tmo *Timeouts, now Time) {
 	f.created = now.tick()
 	f.clearCounts()
 	f.count(p)
-	f.setDeadline(now.deadline(tmo.timer(f.class, f.state)))
+	f.setDeadline(now.deadline(f.idle(tmo)))
 	sh.enqueue(e.index, f)
 	sh.stats.restarted++
 }

@@ -48,7 +48,7 @@ func (t *Table) Shorten(f *FlowInfo, tmo *Timeouts, now Time) bool {
 	if live == nil || live.state == StateRevoked {
 		return false
 	}
-	end := now.deadline(tmo.timer(live.class, live.state))
+	end := now.deadline(live.idle(tmo))
 	if live.deadline() <= end {
 		return false
 	}

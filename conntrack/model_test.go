@@ -107,7 +107,8 @@ func (m *model) packet(rt *rapid.T) {
 	tmo := DefaultTimeouts()
 	if rapid.IntRange(0, 9).Draw(rt, "short") == 0 { // T20
 		tmo = Timeouts{
-			Established: 60 * time.Second, UDP: 35 * time.Second, UDPStream: 60 * time.Second,
+			Established: 600 * time.Second, HalfClosed: 60 * time.Second, UDP: 35 * time.Second,
+			UDPStream: 60 * time.Second,
 		}
 	}
 	m.apply(rt, k, s, permit, tmo, rapid.Uint32().Draw(rt, "rule"))

@@ -20,9 +20,8 @@ type naiveFlow struct {
 	created  Time
 	deadline Time // first instant at which it has expired
 	entered  int  // when it entered its eviction queue
-	requests int  // UDP: runs of packets of the opener
-	answers  int  // UDP: runs of packets of the other side
-	last     Direction
+	requests int  // UDP: packets of the opener
+	answers  int  // UDP: packets of the other side that found a request without an answer
 	packets  [2]uint32
 	bytes    [2]uint64
 
@@ -146,7 +145,7 @@ func (w *naiveTable) insert(
 	w.entered++
 	f := &naiveFlow{
 		class: p.Class, state: StateUnreplied, opener: p.Dir, rule: rule, created: now,
-		entered: w.entered, requests: 1, last: p.Dir,
+		entered: w.entered, requests: 1,
 	}
 	seq := int64(p.TCP.Seq) + 1<<40
 	switch kind {
@@ -171,13 +170,15 @@ func (f *naiveFlow) add(p PacketMeta) {
 
 func (f *naiveFlow) restartTimer(tmo Timeouts, now Time) {
 	sec := map[State]int64{
-		StateSynSent: 120, StateSynRecv: 60, StatePickup: 300, StateFinWait: 120, StateCloseWait: 60,
+		StateSynSent: 120, StateSynRecv: 60, StatePickup: 300, StateFinWait: 120,
 		StateLastAck: 30, StateTimeWait: 120, StateClose: 10,
 	}[f.state]
 	d := Time(sec) * Time(time.Second)
 	switch {
 	case f.state == StateEstablished:
-		d = Time(tmo.Established)
+		d = f.acknowledgedOr300(Time(tmo.Established))
+	case f.state == StateCloseWait:
+		d = f.acknowledgedOr300(Time(tmo.HalfClosed))
 	case f.class == ClassUDP && f.state == StateStream:
 		d = Time(tmo.UDPStream)
 	case f.class == ClassUDP:
@@ -188,6 +189,16 @@ func (f *naiveFlow) restartTimer(tmo Timeouts, now Time) {
 		d = Time(600 * time.Second)
 	}
 	f.deadline = roundUp(now + d)
+}
+
+// acknowledgedOr300 returns d or, while something is not acknowledged, at most 300 s.
+func (f *naiveFlow) acknowledgedOr300(d Time) Time {
+	for i, s := range f.side {
+		if near(f.side[1-i].ack, s.end) < s.end {
+			return min(d, Time(300*time.Second))
+		}
+	}
+	return d
 }
 
 func (f *naiveFlow) assess(p PacketMeta) Outcome {
@@ -241,13 +252,11 @@ func (w *naiveTable) update(k Tuple, p PacketMeta, o Outcome, tmo Timeouts, now 
 		}
 		refresh = f.tcp(p.Dir, p.TCP, plain(p.TCP.Flags))
 	case ClassUDP:
-		if p.Dir != f.last {
-			f.last = p.Dir
-			if p.Dir == f.opener {
-				f.requests++
-			} else {
-				f.answers++
-			}
+		switch {
+		case p.Dir == f.opener:
+			f.requests++
+		case f.answers < f.requests:
+			f.answers++
 		}
 		switch {
 		case f.answers >= 2:

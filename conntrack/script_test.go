@@ -74,7 +74,7 @@ func (s *script) play(steps ...step) {
 				e.Update(&p, o, &s.tmo, s.now)
 			}
 			f = e.Flow()
-			anew := f.deadline() == s.now.deadline(s.tmo.timer(f.class, f.state))
+			anew := f.deadline() == s.now.deadline(f.idle(&s.tmo))
 			if anew != (st.timer == fresh) || !anew && f.deadline() != before {
 				s.Fatalf("step %d %+v: timer anew = %v in %v", i, st, anew, f.State())
 			}

@@ -31,7 +31,7 @@ const (
 	StateUnreplied
 	// StateReplied: the other direction answered.
 	StateReplied
-	// StateAsked: UDP only: the opener sent again after a first answer.
+	// StateAsked: UDP only: the opener sent more than once and was answered once.
 	StateAsked
 	// StateStream: UDP only: more than one request and response.
 	StateStream

@@ -62,6 +62,14 @@ func (f *Flow) stepData(d Direction, seg *TCPSegment) {
 	}
 }
 
+// unacknowledged reports whether one side of an open connection has sent what the other
+// has not acknowledged. Only what is certain counts: a forged segment after a gap would
+// shorten the flow's life.
+func (f *Flow) unacknowledged() bool {
+	in, out := &f.half[Ingress], &f.half[Egress]
+	return after(in.end, out.ack) || after(out.end, in.ack)
+}
+
 // stepEnd is stepData where a FIN has been seen, or is in this segment.
 func (f *Flow) stepEnd(d Direction, seg *TCPSegment) {
 	var (

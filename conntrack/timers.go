@@ -20,16 +20,21 @@ func (t Time) Sub(u Time) time.Duration { return time.Duration(t - u) }
 // expires at once: start from [DefaultTimeouts].
 type Timeouts struct {
 	Established time.Duration
+	// HalfClosed holds once one side has ended and the other has acknowledged that: the
+	// other one may send for as long as it likes.
+	HalfClosed time.Duration
 	// UDP holds for one direction and for one request with its response.
 	UDP time.Duration
 	// UDPStream holds from the second response on.
 	UDPStream time.Duration
 }
 
-// DefaultTimeouts are the defaults of AWS (§3.3, T14).
+// DefaultTimeouts are the defaults of AWS (§3.3, T14). It documents none for a
+// connection that is half closed: see docs/decisions/half-closed.md.
 func DefaultTimeouts() Timeouts {
 	return Timeouts{
 		Established: 432000 * time.Second,
+		HalfClosed:  3600 * time.Second,
 		UDP:         30 * time.Second,
 		UDPStream:   180 * time.Second,
 	}
@@ -41,6 +46,7 @@ func DefaultTimeouts() Timeouts {
 // would expire in between, and its next segment would open a new flow.
 func (tmo Timeouts) Untracked() Timeouts {
 	tmo.Established = max(tmo.Established, TimeoutPickup)
+	tmo.HalfClosed = max(tmo.HalfClosed, TimeoutPickup)
 	return tmo
 }
 
@@ -48,16 +54,18 @@ func (tmo Timeouts) Untracked() Timeouts {
 // (tcp_timeouts in net/netfilter/nf_conntrack_proto_tcp.c), because AWS does not
 // document its own (§12). AWS documents the 600 s for other protocols (T10).
 const (
-	TimeoutSynSent   = 120 * time.Second
-	TimeoutSynRecv   = 60 * time.Second
-	TimeoutPickup    = 300 * time.Second // "unacknowledged" in the kernel
-	TimeoutFinWait   = 120 * time.Second
-	TimeoutCloseWait = 60 * time.Second
-	TimeoutLastAck   = 30 * time.Second
-	TimeoutTimeWait  = 120 * time.Second
-	TimeoutClose     = 10 * time.Second
-	TimeoutQuery     = 30 * time.Second
-	TimeoutOther     = 600 * time.Second
+	TimeoutSynSent  = 120 * time.Second
+	TimeoutSynRecv  = 60 * time.Second
+	TimeoutPickup   = 300 * time.Second // "unacknowledged" in the kernel, as the next one
+	TimeoutFinWait  = 120 * time.Second
+	TimeoutLastAck  = 30 * time.Second
+	TimeoutTimeWait = 120 * time.Second
+	TimeoutClose    = 10 * time.Second
+	TimeoutQuery    = 30 * time.Second
+	TimeoutOther    = 600 * time.Second
+	// TimeoutUnacknowledged is the most while one side has sent what the other has not
+	// acknowledged: the other one may be gone.
+	TimeoutUnacknowledged = 300 * time.Second
 )
 
 // Granularity is the unit in which flows store times. A flow lives at least as long as
@@ -82,7 +90,17 @@ func (t Time) deadline(d time.Duration) tick {
 // time returns the start of the tick.
 func (k tick) time() Time { return Time(k) << tickShift }
 
-// timer returns the idle timer of a flow of class c in state s.
+// idle returns the idle timer of the flow.
+func (f *Flow) idle(tmo *Timeouts) time.Duration {
+	d := tmo.timer(f.class, f.state)
+	if d > TimeoutUnacknowledged && f.class == ClassTCP && f.unacknowledged() {
+		return TimeoutUnacknowledged
+	}
+	return d
+}
+
+// timer returns the idle timer of a flow of class c in state s that waits for no
+// acknowledgement.
 func (tmo *Timeouts) timer(c Class, s State) time.Duration {
 	switch c {
 	case ClassUDP:
@@ -107,7 +125,7 @@ func (tmo *Timeouts) timer(c Class, s State) time.Duration {
 	case StateFinWait:
 		return TimeoutFinWait
 	case StateCloseWait:
-		return TimeoutCloseWait
+		return tmo.HalfClosed
 	case StateLastAck:
 		return TimeoutLastAck
 	case StateTimeWait:

@@ -34,7 +34,45 @@ func TestTimers(t *testing.T) {
 		{"established", open(), 432000 * time.Second},
 		{"FIN_WAIT", open(fin), 120 * time.Second},
 		{"CLOSE_WAIT", open(fin,
-			step{out, ACK, 5200, 1101, 0, m, StateCloseWait, fresh}), 60 * time.Second},
+			step{out, ACK, 5200, 1101, 0, m, StateCloseWait, fresh}), 3600 * time.Second},
+		{"CLOSE_WAIT, the other side ends first", open(
+			step{out, FIN | ACK, 5200, 1100, 0, m, StateFinWait, fresh},
+			step{in, ACK, 1100, 5201, 0, m, StateCloseWait, fresh}), 3600 * time.Second},
+		{"CLOSE_WAIT, data the other way, acknowledged", open(fin,
+			step{out, ACK, 5200, 1101, 100, m, StateCloseWait, fresh},
+			step{in, ACK, 1101, 5300, 0, m, StateCloseWait, fresh}), 3600 * time.Second},
+		{"CLOSE_WAIT, data the other way", open(fin,
+			step{out, ACK, 5200, 1101, 100, m, StateCloseWait, fresh}), 300 * time.Second},
+		{"CLOSE_WAIT, timer of the interface", func(s *script) {
+			s.tmo.HalfClosed = 90 * time.Second
+			open(fin, step{out, ACK, 5200, 1101, 0, m, StateCloseWait, fresh})(s)
+		}, 90 * time.Second},
+		{"data that nobody acknowledges", open(
+			step{in, ACK, 1100, 5200, 100, m, StateEstablished, fresh}), 300 * time.Second},
+		{"data that nobody acknowledges, from the other side", open(
+			step{out, ACK, 5200, 1100, 100, m, StateEstablished, fresh}), 300 * time.Second},
+		{"data that was acknowledged comes again", open(request, response), 432000 * time.Second},
+		{"half of the data is acknowledged", open(
+			step{out, ACK, 5200, 1100, 200, m, StateEstablished, fresh},
+			step{in, ACK, 1100, 5300, 0, m, StateEstablished, fresh}), 300 * time.Second},
+		{"all of the data is acknowledged", open(
+			step{out, ACK, 5200, 1100, 200, m, StateEstablished, fresh},
+			step{in, ACK, 1100, 5400, 0, m, StateEstablished, fresh}), 432000 * time.Second},
+		{"data on both sides, one acknowledged", open(
+			step{in, ACK, 1100, 5200, 100, m, StateEstablished, fresh},
+			step{out, ACK, 5200, 1200, 200, m, StateEstablished, fresh}), 300 * time.Second},
+		{"data that the sender repeats", open(
+			step{in, ACK, 1100, 5200, 100, m, StateEstablished, fresh},
+			step{in, ACK, 1100, 5200, 100, m, StateEstablished, fresh}), 300 * time.Second},
+		{"data after a gap may be forged", open(
+			step{in, ACK, 1200, 5200, 100, m, StateEstablished, fresh}), 432000 * time.Second},
+		{"data met mid-stream, after both sides have proved themselves", tcp(
+			step{in, ACK, 1000, 5000, 100, 0, StatePickup, fresh},
+			step{out, ACK, 5000, 1100, 50, m, StateEstablished, fresh}), 300 * time.Second},
+		{"nobody acknowledges, and the interface's timer is shorter", func(s *script) {
+			s.tmo.Established = 60 * time.Second
+			open(step{in, ACK, 1100, 5200, 100, m, StateEstablished, fresh})(s)
+		}, 60 * time.Second},
 		{"LAST_ACK", open(fin,
 			step{out, FIN | ACK, 5200, 1101, 0, m, StateLastAck, fresh}), 30 * time.Second},
 		{"TIME_WAIT", open(fin,
@@ -76,6 +114,23 @@ func TestTimers(t *testing.T) {
 				s.datagram(ClassUDP, in, false, m)
 			}
 		}, 180 * time.Second},
+		{"UDP stream, two questions at once", func(s *script) {
+			s.datagram(ClassUDP, out, false, 0)
+			s.datagram(ClassUDP, out, false, m)
+			s.datagram(ClassUDP, in, false, m)
+			s.datagram(ClassUDP, in, false, m)
+		}, 180 * time.Second},
+		{"UDP two questions at once, one answer", func(s *script) {
+			s.datagram(ClassUDP, out, false, 0)
+			s.datagram(ClassUDP, out, false, m)
+			s.datagram(ClassUDP, in, false, m)
+		}, 30 * time.Second},
+		{"UDP stream, an answer too many before the second question", func(s *script) {
+			s.datagram(ClassUDP, out, false, 0)
+			s.datagram(ClassUDP, in, false, m)
+			s.datagram(ClassUDP, in, false, m)
+			s.datagram(ClassUDP, out, false, m)
+		}, 30 * time.Second},
 		{"UDP stream stays one", func(s *script) {
 			for range 2 {
 				s.datagram(ClassUDP, out, false, m)

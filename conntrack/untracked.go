@@ -30,7 +30,7 @@ func (e *Entry) InsertUntracked(p *PacketMeta, rule uint32, tmo *Timeouts, now T
 	e.index, e.flow = i, f
 	f.open(p, rule, now)
 	f.flags |= flagUntracked
-	f.setDeadline(now.deadline(tmo.timer(f.class, f.state)))
+	f.setDeadline(now.deadline(f.idle(tmo)))
 	sh.enqueue(i, f)
 	sh.stats.untracked++
 }

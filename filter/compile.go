@@ -94,6 +94,7 @@ func (c *Compiler) Compile(p *policy.Policy, m *member.Membership) *Ruleset {
 			iface: in,
 			timeouts: conntrack.Timeouts{
 				Established: in.Timeouts.TCPEstablished,
+				HalfClosed:  in.Timeouts.HalfClosed(),
 				UDP:         in.Timeouts.UDP,
 				UDPStream:   in.Timeouts.UDPStream,
 			},

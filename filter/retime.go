@@ -17,6 +17,7 @@ func (e *Engine) Retime() (shortened int) {
 		// Any device of a shared scope may see the next packet.
 		t := timeouts[a.Scope]
 		t.Established = max(t.Established, a.timeouts.Established)
+		t.HalfClosed = max(t.HalfClosed, a.timeouts.HalfClosed)
 		t.UDP = max(t.UDP, a.timeouts.UDP)
 		t.UDPStream = max(t.UDPStream, a.timeouts.UDPStream)
 		timeouts[a.Scope] = t

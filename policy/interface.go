@@ -53,20 +53,31 @@ func (n *Interface) DefaultSourceDestCheck() bool {
 	return n.Mode == ModeGuest && len(n.Addresses) > 0
 }
 
-// Timeouts are the idle timers that AWS lets users set per interface, within
-// [TimeoutRange].
+// Timeouts are the idle timers of an interface, within [TimeoutRange]. AWS lets users
+// set all but TCPHalfClosed.
 type Timeouts struct {
-	TCPEstablished, UDP, UDPStream time.Duration
+	TCPEstablished time.Duration
+	// TCPHalfClosed is for a connection that one side has ended. It is never longer
+	// than TCPEstablished, whatever it says, see [Timeouts.HalfClosed].
+	TCPHalfClosed  time.Duration
+	UDP, UDPStream time.Duration
 }
 
-// DefaultTimeouts are the documented defaults.
+// HalfClosed is the timer of a half-closed connection: no connection that has half
+// ended is remembered for longer than one that has not.
+func (t Timeouts) HalfClosed() time.Duration { return min(t.TCPHalfClosed, t.TCPEstablished) }
+
+// DefaultTimeouts are those that AWS documents, and one hour for half-closed
+// connections.
 var DefaultTimeouts = Timeouts{
 	TCPEstablished: 432000 * time.Second,
+	TCPHalfClosed:  3600 * time.Second,
 	UDP:            30 * time.Second,
 	UDPStream:      180 * time.Second,
 }
 
-// timeoutRanges are the ranges that AWS documents, by key of the policy file.
+// timeoutRanges are the ranges that AWS documents, by key of the policy file. A
+// half-closed connection has that of an established one.
 var timeoutRanges = []struct {
 	key       string
 	get       func(Timeouts) time.Duration
@@ -74,13 +85,15 @@ var timeoutRanges = []struct {
 }{
 	{"tcp_established_timeout", func(t Timeouts) time.Duration { return t.TCPEstablished },
 		60 * time.Second, 432000 * time.Second},
+	{"tcp_half_closed_timeout", func(t Timeouts) time.Duration { return t.TCPHalfClosed },
+		60 * time.Second, 432000 * time.Second},
 	{"udp_timeout", func(t Timeouts) time.Duration { return t.UDP }, 30 * time.Second,
 		60 * time.Second},
 	{"udp_stream_timeout", func(t Timeouts) time.Duration { return t.UDPStream }, 60 * time.Second,
 		180 * time.Second},
 }
 
-// TimeoutRange is the range that AWS documents for a key under `connection_tracking:`,
+// TimeoutRange is the range for a key under `connection_tracking:`,
 // 0 and 0 for an unknown key.
 func TimeoutRange(key string) (low, high time.Duration) {
 	for _, r := range timeoutRanges {

@@ -62,7 +62,7 @@ func TestValidateValues(t *testing.T) {
 				"InvalidParameterValue InvalidParameterValue"},
 		{"R49", changed(func(p *Policy) { p.Interfaces[0].Groups = nil }), "MissingParameter"},
 		{"no timers", changed(func(p *Policy) { p.Interfaces[0].Timeouts = Timeouts{} }),
-			"InvalidParameterValue InvalidParameterValue InvalidParameterValue"},
+			"InvalidParameterValue InvalidParameterValue InvalidParameterValue InvalidParameterValue"},
 		{"no settings", changed(func(p *Policy) { p.Settings = Settings{} }),
 			"InvalidParameterValue InvalidParameterValue"},
 		{"no mode", changed(func(p *Policy) { p.Interfaces[0].Mode = 7 }), "InvalidParameterValue"},

@@ -90,6 +90,7 @@ func (d *decoder) timeouts(n *node) policy.Timeouts {
 		to  *time.Duration
 	}{
 		{"tcp_established_timeout", &t.TCPEstablished},
+		{"tcp_half_closed_timeout", &t.TCPHalfClosed},
 		{"udp_timeout", &t.UDP},
 		{"udp_stream_timeout", &t.UDPStream},
 	} {

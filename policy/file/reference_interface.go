@@ -51,7 +51,11 @@ var interfaceTable = []Part{
 			confirmation on; a longer one holds from a flow's next packet on.`,
 		Keys: []Key{
 			timeout("tcp_established_timeout", policy.DefaultTimeouts.TCPEstablished,
-				"An established TCP connection."),
+				"An established TCP connection. While data waits for its acknowledgement it is 300 "+
+					"seconds at most."),
+			timeout("tcp_half_closed_timeout", policy.DefaultTimeouts.TCPHalfClosed,
+				"A TCP connection that one side has ended, while the other one may still send. "+
+					"Never longer than tcp_established_timeout. AWS has no such key."),
 			timeout("udp_timeout", policy.DefaultTimeouts.UDP,
 				"UDP in one direction only, or one question and one answer."),
 			timeout("udp_stream_timeout", policy.DefaultTimeouts.UDPStream, "UDP with more than that."),

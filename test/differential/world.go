@@ -188,9 +188,11 @@ func (w *World) attach(r *rand.Rand, p *naive.Policy, n naive.Interface) naive.I
 		n.Scope = "shared"
 	}
 	n.Check = n.Guest && len(n.Addresses) > 0 && chance(r, 70)
-	n.Established, n.UDP, n.Stream = 432000*time.Second, 30*time.Second, 180*time.Second
+	n.Established, n.HalfClosed = 432000*time.Second, 3600*time.Second
+	n.UDP, n.Stream = 30*time.Second, 180*time.Second
 	if chance(r, 30) {
 		n.Established = one(r, 60*time.Second, 350*time.Second, 3600*time.Second)
+		n.HalfClosed = one(r, 60*time.Second, 300*time.Second, 7200*time.Second)
 		n.UDP = one(r, 30*time.Second, 45*time.Second, 60*time.Second)
 		n.Stream = one(r, 60*time.Second, 120*time.Second, 180*time.Second)
 	}

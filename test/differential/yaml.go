@@ -50,9 +50,9 @@ func Text(p *naive.Policy, settings string) string {
 		if n.Guest {
 			fmt.Fprintf(&b, "    source_dest_check: %t\n", n.Check)
 		}
-		fmt.Fprintf(&b, "    connection_tracking: { tcp_established_timeout: %.0f, udp_timeout: %.0f, "+
-			"udp_stream_timeout: %.0f }\n",
-			n.Established.Seconds(), n.UDP.Seconds(), n.Stream.Seconds())
+		fmt.Fprintf(&b, "    connection_tracking: { tcp_established_timeout: %.0f, "+
+			"tcp_half_closed_timeout: %.0f, udp_timeout: %.0f, udp_stream_timeout: %.0f }\n",
+			n.Established.Seconds(), n.HalfClosed.Seconds(), n.UDP.Seconds(), n.Stream.Seconds())
 	}
 	if len(p.Remotes) > 0 {
 		b.WriteString("peers:\n")

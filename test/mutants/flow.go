@@ -59,6 +59,29 @@ var flows = []mutant{
 		new: "		p.TCP.Flags&(SYN|ACK) == SYN {\n",
 	},
 	{
+		name: "half-closed-a-minute", what: "a half-closed connection ends after Linux's minute",
+		file: "conntrack/timers.go", packages: table,
+		old: "		return tmo.HalfClosed\n", new: "		return min(tmo.HalfClosed, 60*time.Second)\n",
+	},
+	{
+		name: "unacknowledged-for-days", what: "what nobody acknowledges is waited for as long as an " +
+			"idle connection",
+		file: "conntrack/timers.go", packages: table,
+		old: "	if d > TimeoutUnacknowledged && f.class == ClassTCP && f.unacknowledged() {\n",
+		new: "	if d < 0 {\n",
+	},
+	{
+		name: "gap-unacknowledged", what: "a forged segment shortens the life of a connection",
+		file: "conntrack/tcp_state.go", packages: table,
+		old: "	return after(in.end, out.ack) || after(out.end, in.ack)\n",
+		new: "	return after(in.top, out.ack) || after(out.top, in.ack)\n",
+	},
+	{
+		name: "one-question-at-a-time", what: "questions that do not wait for each other make no stream",
+		file: "conntrack/udp.go", packages: table,
+		old: "		if f.packets[f.Opener()] > 1 {\n", new: "		if f.packets[f.Opener()] > 1<<31 {\n",
+	},
+	{
 		name: "udp-never-stream", what: "a UDP stream keeps the short timer",
 		file: "conntrack/udp.go", packages: table,
 		old: "		f.state = StateStream\n", new: "		f.state = StateReplied\n",
@@ -109,7 +132,7 @@ var flows = []mutant{
 	{
 		name: "others-forgotten-early", what: "a protocol without ports is forgotten after 300 s (T10)",
 		file: "conntrack/timers.go", packages: random,
-		old: "	TimeoutOther     = 600 * time.Second\n", new: "	TimeoutOther     = 300 * time.Second\n",
+		old: "	TimeoutOther    = 600 * time.Second\n", new: "	TimeoutOther    = 300 * time.Second\n",
 	},
 	{
 		name: "query-answers-open-flows", what: "the answer to a query that nobody saw opens a flow",

@@ -8,16 +8,17 @@ import (
 // The idle timers that nobody sets: TCP's and ICMP's are those of Linux (§12),
 // that of other protocols is AWS's (T10).
 const (
-	timeSynSent   = 120 * time.Second
-	timeSynRecv   = 60 * time.Second
-	timePickup    = 300 * time.Second
-	timeFinWait   = 120 * time.Second
-	timeCloseWait = 60 * time.Second
-	timeLastAck   = 30 * time.Second
-	timeTimeWait  = 120 * time.Second
-	timeClose     = 10 * time.Second
-	timeQuery     = 30 * time.Second
-	timeOther     = 600 * time.Second
+	timeSynSent  = 120 * time.Second
+	timeSynRecv  = 60 * time.Second
+	timePickup   = 300 * time.Second
+	timeFinWait  = 120 * time.Second
+	timeLastAck  = 30 * time.Second
+	timeTimeWait = 120 * time.Second
+	timeClose    = 10 * time.Second
+	timeQuery    = 30 * time.Second
+	timeOther    = 600 * time.Second
+	// timeUnacknowledged is the most while data waits for its acknowledgement.
+	timeUnacknowledged = 300 * time.Second
 )
 
 // flow is what is remembered of packets that passed: at one place, by five-tuple,
@@ -151,7 +152,9 @@ func (f *flow) timer(n *Interface) time.Duration {
 		// Longer than TCP waits before it sends again what nobody acknowledged, or the
 		// answers of a connection that was cut would begin another (the project's
 		// decision).
-		return f.tcp.timer(&Interface{Established: max(n.Established, timePickup)})
+		return f.tcp.timer(&Interface{
+			Established: max(n.Established, timePickup), HalfClosed: max(n.HalfClosed, timePickup),
+		})
 	case f.protocol == TCP:
 		return f.tcp.timer(n)
 	case f.protocol == UDP && f.rounds.stream():
@@ -214,9 +217,9 @@ type rounds struct {
 
 func (r *rounds) count(request bool) {
 	switch {
-	case request && r.answers == r.requests:
-		r.requests++
-	case !request && r.answers < r.requests:
+	case request:
+		r.requests++ // which may be before the one before it is answered
+	case r.answers < r.requests:
 		r.answers++
 	}
 }

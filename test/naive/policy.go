@@ -62,7 +62,7 @@ type Interface struct {
 	// Scope is the name by which interfaces share their flows, "" for none (T26).
 	Scope string
 	// The idle timers (§3.3).
-	Established, UDP, Stream time.Duration
+	Established, HalfClosed, UDP, Stream time.Duration
 }
 
 // Remote is an interface of another machine.

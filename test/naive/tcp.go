@@ -79,12 +79,20 @@ func (p *Packet) end() uint32 {
 func (s *side) shown(n uint32) bool { return n-s.sure <= s.most-s.sure }
 
 func (t *tcp) timer(n *Interface) time.Duration {
-	if t.state == established {
-		return n.Established
+	open := map[state]time.Duration{
+		established: n.Established, closeWait: min(n.HalfClosed, n.Established),
+	}[t.state]
+	if open != 0 {
+		for i, s := range t.side {
+			if behind(s.sure, t.side[1-i].ack) {
+				return min(open, timeUnacknowledged)
+			}
+		}
+		return open
 	}
 	return map[state]time.Duration{
 		synSent: timeSynSent, synRecv: timeSynRecv, midway: timePickup, finWait: timeFinWait,
-		closeWait: timeCloseWait, lastAck: timeLastAck, timeWait: timeTimeWait, closed: timeClose,
+		lastAck: timeLastAck, timeWait: timeTimeWait, closed: timeClose,
 	}[t.state]
 }
 

@@ -62,7 +62,13 @@ type dialogue struct {
 // open has a flow said, packet by packet. All of it must pass.
 func (r *relay) open(t *testing.T, asker *side, family int, script []says) *dialogue {
 	t.Helper()
-	d := &dialogue{r: r, asker: asker, server: r.sides[2], family: family, n: r.port()}
+	return r.openTo(t, asker, r.sides[2], family, script)
+}
+
+// openTo is open with a server of one's choice.
+func (r *relay) openTo(t *testing.T, asker, server *side, family int, script []says) *dialogue {
+	t.Helper()
+	d := &dialogue{r: r, asker: asker, server: server, family: family, n: r.port()}
 	for i, s := range script {
 		if !d.say(t, s) {
 			t.Fatalf("packet %d of the dialogue does not pass", i)
@@ -134,6 +140,8 @@ var (
 	ack       = segment(true, wire.ACK, 1, 1, "")
 	serverAck = segment(false, wire.ACK, 1, 1, "")
 	data      = segment(false, wire.ACK|wire.PSH, 1, 1, "data")
+	dataAck   = segment(true, wire.ACK, 1, 5, "")
+	request   = segment(true, wire.ACK|wire.PSH, 1, 1, "request")
 	fin       = segment(true, wire.FIN|wire.ACK, 1, 1, "")
 	finAcked  = segment(false, wire.ACK, 1, 2, "")
 	serverFin = segment(false, wire.FIN|wire.ACK, 1, 2, "")
@@ -161,12 +169,21 @@ var timers = []timed{
 		60 * time.Second, 0},
 	{"established", []string{"timer tcp established", "T11", "T14"}, []says{syn, synAck, ack},
 		conntrack.StateEstablished, data, 432000 * time.Second, 60 * time.Second},
+	{"data without an acknowledgement", []string{"timer unacknowledged"},
+		[]says{syn, synAck, ack, data}, conntrack.StateEstablished, data, 300 * time.Second,
+		60 * time.Second},
+	{"the asker's data without an acknowledgement", []string{"timer unacknowledged"},
+		[]says{syn, synAck, ack, request}, conntrack.StateEstablished, data, 300 * time.Second,
+		60 * time.Second},
+	{"data and its acknowledgement", []string{"timer unacknowledged"},
+		[]says{syn, synAck, ack, data, dataAck}, conntrack.StateEstablished, data,
+		432000 * time.Second, 60 * time.Second},
 	{"met mid-stream", []string{"timer unacknowledged", "T22"}, []says{ack}, conntrack.StatePickup,
 		serverAck, 300 * time.Second, 0},
 	{"FIN_WAIT", []string{"timer fin wait", "T13"}, []says{syn, synAck, ack, fin},
 		conntrack.StateFinWait, data, 120 * time.Second, 0},
 	{"CLOSE_WAIT", []string{"timer close wait", "T13"}, []says{syn, synAck, ack, fin, finAcked},
-		conntrack.StateCloseWait, data, 60 * time.Second, 0},
+		conntrack.StateCloseWait, data, 3600 * time.Second, 60 * time.Second},
 	{"LAST_ACK", []string{"timer last ack", "T13"}, []says{syn, synAck, ack, fin, finAcked, serverFin},
 		conntrack.StateLastAck, serverFin, 30 * time.Second, 0},
 	{"TIME_WAIT", []string{"timer time wait", "T13"},
@@ -184,6 +201,12 @@ var timers = []timed{
 	{"UDP stream", []string{"timer udp stream", "row 17", "T11", "T14"},
 		[]says{datagram(true), datagram(false), datagram(true), datagram(false)}, conntrack.StateStream,
 		datagram(false), 180 * time.Second, 60 * time.Second},
+	{"UDP two questions, one answer", []string{"timer udp"},
+		[]says{datagram(true), datagram(true), datagram(false)}, conntrack.StateAsked,
+		datagram(false), 30 * time.Second, 60 * time.Second},
+	{"UDP two questions, two answers", []string{"timer udp stream", "T11", "T14"},
+		[]says{datagram(true), datagram(true), datagram(false), datagram(false)},
+		conntrack.StateStream, datagram(false), 180 * time.Second, 60 * time.Second},
 	{"ping", []string{"timer icmp", "T9"}, []says{echo(true)}, conntrack.StateUnreplied, echo(false),
 		30 * time.Second, 0},
 	{"ping and reply", []string{"timer icmp"}, []says{echo(true), echo(false)}, conntrack.StateReplied,
@@ -396,13 +419,14 @@ func TestTimersBeforeTheConfirmation(t *testing.T) {
 		established := []says{syn, synAck, ack}
 		kept, lost := r.open(t, r.sides[0], family, established),
 			r.open(t, r.sides[0], family, established)
+		goesOn := func() bool { return kept.say(t, data) && kept.say(t, dataAck) }
 		write(t, r.file, short)
 		_, err := r.Reload(t.Context(), api.ReloadRequest{Confirm: 600})
 		must(t, err)
 		r.wait(time.Hour)
 		_, err = r.Client.Rollback(t.Context(), api.EndConfirmRequest{})
 		must(t, err)
-		if !kept.say(t, data) {
+		if !goesOn() {
 			t.Error("a policy that was rolled back ended an idle connection")
 		}
 		_, err = r.Reload(t.Context(), api.ReloadRequest{Confirm: 600})
@@ -411,7 +435,7 @@ func TestTimersBeforeTheConfirmation(t *testing.T) {
 		_, err = r.Confirm(t.Context(), api.EndConfirmRequest{})
 		must(t, err)
 		r.wait(59 * time.Second)
-		if !kept.say(t, data) {
+		if !goesOn() {
 			t.Error("a confirmed timer counts from before")
 		}
 		r.wait(2 * time.Second)
