@@ -167,7 +167,8 @@ func TestDefaults(t *testing.T) {
 		},
 		Interfaces: []policy.Interface{{
 			Device: "eth0", Groups: []string{"web"}, Pos: policy.Pos{File: "f", Line: 6, Col: 5},
-			Timeouts: policy.Timeouts{TCPEstablished: 432000 * time.Second, TCPHalfClosed: time.Hour, UDP: 30 * time.Second,
+			Timeouts: policy.Timeouts{TCPEstablished: 432000 * time.Second, TCPHalfClosed: time.Hour,
+				UDP:       30 * time.Second,
 				UDPStream: 180 * time.Second},
 		}},
 		Quotas: policy.Quotas{ // Q1, Q6, Q7, R26
@@ -217,7 +218,8 @@ interfaces:
   - device: veth-*
     security_groups: [web, app]
     addresses: [10.0.0.1, "2001:db8::1"]
-    connection_tracking: { tcp_established_timeout: 61, tcp_half_closed_timeout: 60, udp_timeout: 31, udp_stream_timeout: 61 }
+    connection_tracking: { tcp_established_timeout: 61, tcp_half_closed_timeout: 60,
+      udp_timeout: 31, udp_stream_timeout: 61 }
 peers:
   - { name: db-1, addresses: [10.0.1.7], security_groups: [app] }
 quotas:
@@ -278,7 +280,7 @@ settings:
 				UDP: 31 * time.Second, UDPStream: 61 * time.Second}, Pos: at(27, 5),
 		}},
 		Remotes: []policy.Remote{{Name: "db-1", Addresses: []netip.Addr{addr("10.0.1.7")},
-			Groups: []string{"app"}, Pos: at(32, 5)}},
+			Groups: []string{"app"}, Pos: at(33, 5)}},
 		Quotas: policy.Quotas{RulesPerGroup: 61, GroupsPerInterface: 6, Groups: 7, PrefixLists: 8,
 			PrefixListEntries: 11},
 		Settings: policy.Settings{
