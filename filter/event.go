@@ -17,4 +17,7 @@ type Event struct {
 	// In and Out are interface indexes, 0 where the hook has none.
 	In, Out uint32
 	Hook    Hook
+	// Bridged is true for a frame that a bridge hands from one of its ports to another
+	// (K27). Nothing of it is for this machine, and nothing was routed.
+	Bridged bool
 }

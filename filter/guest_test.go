@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"sgfw/conntrack"
+	"sgfw/filter/packet"
 	"sgfw/policy"
 	"sgfw/policy/member"
 )
@@ -92,6 +93,35 @@ func TestGuest(t *testing.T) {
 		ReasonNoRule)
 	expect(t, "guest to outside, no rule", b.cross(HookForward, 6, 2, syn(dbAddr, client, 443)),
 		ReasonNoRule)
+}
+
+// TestBridged: what a bridge hands from port to port crosses no device, whatever it is;
+// what is routed from the bridge back to it crosses it twice (K27).
+func TestBridged(t *testing.T) {
+	b := newGuestBench(t, guestPolicy())
+	w := b.NewWorker()
+	decide := func(frame []byte, bridged bool) Reason {
+		w.Begin()
+		defer w.End()
+		w.Decide(&Event{Frame: packet.Frame{Bytes: frame, Length: uint32(len(frame))}, In: 5, Out: 5,
+			Hook: HookForward, Bridged: bridged})
+		return w.Last().Reason
+	}
+	for name, frame := range map[string][]byte{
+		"a port that no rule names": tcp4(appAddr, dbAddr, 40000, 22, 1, 0, conntrack.SYN),
+		"a foreign source":          tcp4(client, dbAddr, 40000, 5432, 1, 0, conntrack.SYN),
+		"nothing that can be read":  {0x45, 0},
+	} {
+		if r := decide(frame, true); r != ReasonBridged || !r.Accepts() {
+			t.Errorf("%s, bridged: %v", name, r)
+		}
+		if r := decide(frame, false); r.Accepts() {
+			t.Errorf("%s, routed: %v", name, r)
+		}
+	}
+	if b.Flows().Len() != 0 {
+		t.Errorf("%d flows of what was bridged or dropped", b.Flows().Len())
+	}
 }
 
 // TestGuestToGuest: traffic between two guests is judged at the sender and then

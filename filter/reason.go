@@ -26,6 +26,9 @@ const (
 	// ReasonFailsafe passes: neighbour discovery, MLD or a DHCP client exchange,
 	// unless the policy has switched that off (X2, X3).
 	ReasonFailsafe
+	// ReasonBridged passes: a frame between two ports of a bridge, which br_netfilter
+	// sends through the IP hooks (K27). It crosses no device.
+	ReasonBridged
 	// ReasonExemptResolvers and those below pass: the machine asks a service that the
 	// policy exempts, or is answered; see ExemptReason. Like failsafes they are never
 	// tracked, and are for flow logs to leave out (X1).
@@ -98,6 +101,7 @@ var reasonNames = [reasonFault]string{
 	ReasonUntracked:       "untracked",
 	ReasonRelated:         "related",
 	ReasonFailsafe:        "failsafe",
+	ReasonBridged:         "bridged",
 	ReasonExemptResolvers: "exempt-resolvers",
 	ReasonExemptMetadata:  "exempt-metadata",
 	ReasonExemptTime:      "exempt-time",

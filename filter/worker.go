@@ -107,7 +107,11 @@ func (w *Worker) End() {
 // (D7). Which direction a crossing is, the device's mode says (X6).
 func (w *Worker) decide(ev *Event) Reason {
 	p := &w.pkt
-	if f := p.Parse(ev.Frame); f != packet.NoFault {
+	f := p.Parse(ev.Frame)
+	switch {
+	case ev.Bridged:
+		return w.unasked(ReasonBridged)
+	case f != packet.NoFault:
 		return w.unasked(FaultReason(f))
 	}
 	r := ReasonNone

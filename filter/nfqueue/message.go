@@ -38,6 +38,7 @@ const (
 	attrVerdict      = 2
 	attrInDev        = 5
 	attrOutDev       = 6
+	attrPhysOutDev   = 8
 	attrPayload      = 10
 	attrCapLen       = 13
 	attrSkbInfo      = 14
@@ -71,6 +72,8 @@ type message struct {
 	queue   uint16
 	hasID   bool
 	unknown uint16
+	// outPort is the port of a bridge that the frame leaves by; 0: none.
+	outPort uint32
 }
 
 // decode reads what follows the nlmsghdr. ev.Frame.Bytes is a part of b. After a broken
@@ -97,6 +100,9 @@ func decode(b []byte, m *message) fault {
 		}
 		b = b[min(align(n), len(b)):]
 	}
+
+	// What the machine itself sends has a port in postrouting alone (nf_bridge_get_physoutif).
+	m.ev.Bridged = m.outPort != 0 && m.ev.Hook == filter.HookForward
 
 	switch {
 	case bad != faultNone:
@@ -126,6 +132,8 @@ func (m *message) attribute(kind uint16, v []byte) bool {
 		return takeUint32(v, &m.ev.In)
 	case attrOutDev:
 		return takeUint32(v, &m.ev.Out)
+	case attrPhysOutDev:
+		return takeUint32(v, &m.outPort)
 	case attrPayload:
 		m.ev.Frame.Bytes = v
 	case attrCapLen:

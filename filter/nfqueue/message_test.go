@@ -12,6 +12,9 @@ import (
 	"sgfw/filter/packet"
 )
 
+// attrPhysInDev is NFQA_IFINDEX_PHYSINDEV, which no verdict uses.
+const attrPhysInDev = 7
+
 func TestDecode(t *testing.T) {
 	good := filter.Event{
 		Frame: packet.Frame{Bytes: []byte{0x45, 1, 2}, Info: 1},
@@ -44,6 +47,26 @@ func TestDecode(t *testing.T) {
 				Frame: packet.Frame{Bytes: []byte{0x45}, Length: 65000, Info: 3},
 				In:    3, Out: 4, Hook: filter.HookForward,
 			},
+		},
+		{
+			name: "from port to port of a bridge",
+			body: body(2, 7, packetHeader(5, 2), attrU32(attrInDev, 3), attrU32(attrOutDev, 3),
+				attrU32(attrPhysInDev, 7), attrU32(attrPhysOutDev, 8), payload(0x45)),
+			ev: filter.Event{Frame: packet.Frame{Bytes: []byte{0x45}}, In: 3, Out: 3,
+				Hook: filter.HookForward, Bridged: true},
+		},
+		{
+			name: "from a port of a bridge, routed back to it",
+			body: body(2, 7, packetHeader(5, 2), attrU32(attrInDev, 3), attrU32(attrOutDev, 3),
+				attrU32(attrPhysInDev, 7), payload(0x45)),
+			ev: filter.Event{Frame: packet.Frame{Bytes: []byte{0x45}}, In: 3, Out: 3,
+				Hook: filter.HookForward},
+		},
+		{
+			name: "no port in other hooks",
+			body: body(2, 7, packetHeader(5, 3), attrU32(attrOutDev, 3), attrU32(attrPhysOutDev, 8),
+				payload(0x45)),
+			ev: filter.Event{Frame: packet.Frame{Bytes: []byte{0x45}}, Out: 3, Hook: filter.HookOutput},
 		},
 		{
 			name: "payload first",

@@ -6,7 +6,8 @@
 //
 //	chain input    iifname vmap { DEVICE: goto host-in, … }   priority 0, policy accept
 //	               iifname PREFIX* goto host-in
-//	chain forward  iifname, and then oifname, the same: goto verdict
+//	chain forward  iifname BRIDGE oifname BRIDGE, with one of its ports: accept
+//	               iifname, and then oifname, the same: goto verdict
 //	chain output   oifname, the same: goto host-out
 //	chain host-in  failsafes accept, everything else goto verdict
 //	chain host-out failsafes accept, everything else goto verdict

@@ -53,6 +53,8 @@ type Facts struct {
 	// Bypass: queues without a listener let packets pass. Only where Gone is accept
 	// and the kernel has no owned tables.
 	Bypass bool
+	// Bridged: what a bridge hands from port to port can pass in the table (K27).
+	Bridged bool
 	// Missing lists the failsafes that this kernel cannot express.
 	Missing []policy.Failsafe
 	// Generation is the number of the ruleset transaction after which the table was

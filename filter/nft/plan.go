@@ -27,10 +27,22 @@ type Device struct {
 // prefix returns what the name starts with, and whether anything may follow.
 func (d Device) prefix() (string, bool) { return strings.CutSuffix(d.Name, "*") }
 
+// Bridge is a managed device that is a bridge.
+type Bridge struct {
+	Name string
+	// Ports are the interface indexes of its ports.
+	Ports []uint32
+}
+
+func (b Bridge) equal(c Bridge) bool { return b.Name == c.Name && slices.Equal(b.Ports, c.Ports) }
+
 // Plan is what the table shall do. The zero value queues nothing and is refused.
 type Plan struct {
 	// Devices in any order; none is legal and queues nothing.
 	Devices []Device
+	// Bridges are those of the devices that are bridges, for as far as they are known:
+	// what one hands from port to port passes without a verdict.
+	Bridges []Bridge
 	// QueueBase is the first queue; 0 is refused, because programs that never
 	// chose a number use it.
 	QueueBase uint16
@@ -55,7 +67,8 @@ type Plan struct {
 
 // Equal reports whether two plans ask for the same table.
 func (p Plan) Equal(q Plan) bool {
-	devices := slices.Equal(p.Devices, q.Devices)
+	devices := slices.Equal(p.Devices, q.Devices) &&
+		slices.EqualFunc(p.Bridges, q.Bridges, Bridge.equal)
 	return devices && p.QueueBase == q.QueueBase && p.QueueCount == q.QueueCount &&
 		p.Balance == q.Balance &&
 		p.Gone == q.Gone && p.Closed == q.Closed && p.Without == q.Without
@@ -105,6 +118,9 @@ func (p Plan) byPrecedence() []Device {
 
 // clone is a deep copy: a caller may go on changing its own plan.
 func (p Plan) clone() Plan {
-	p.Devices = slices.Clone(p.Devices)
+	p.Devices, p.Bridges = slices.Clone(p.Devices), slices.Clone(p.Bridges)
+	for i := range p.Bridges {
+		p.Bridges[i].Ports = slices.Clone(p.Bridges[i].Ports)
+	}
 	return p
 }

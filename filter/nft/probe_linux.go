@@ -56,6 +56,9 @@ func probe(ns int) (features, error) {
 	if f.fib, err = understands(addressType(expr.Fib{FlagSADDR: true}, rtnLocal)...); err != nil {
 		return f, fmt.Errorf("probe fib expression: %w", err)
 	}
+	if f.port, err = understands(deviceAmong([]uint32{1})); err != nil {
+		return f, fmt.Errorf("probe bpf match: %w", err)
+	}
 	if f.owner, err = keeps(tableOwner); err != nil {
 		return f, fmt.Errorf("probe owned tables: %w", err)
 	}

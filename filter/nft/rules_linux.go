@@ -45,6 +45,7 @@ type features struct {
 	fib        bool
 	owner      bool
 	persist    bool
+	port       bool // the port that a frame leaves by can be told
 }
 
 // layout turns a plan into chains, in an order in which each goto leads to a
@@ -56,6 +57,9 @@ func layout(p Plan, f features) []chain {
 	output := chain{name: chainOutput, hook: nftables.ChainHookOutput,
 		rules: [][]expr.Any{rule(deviceName(expr.MetaKeyOIFNAME, lo), accept())}}
 	forward := chain{name: chainForward, hook: nftables.ChainHookForward}
+	if f.port {
+		forward.rules = bridged(p)
+	}
 	var d dispatch
 	d.to(&input, expr.MetaKeyIIFNAME, p,
 		func(m policy.Mode) string { return [...]string{chainHostIn, chainGuestIn}[m] })

@@ -156,6 +156,7 @@ func (t *Table) Facts() Facts {
 		Reassembly: t.features.reassembly,
 		CanOwn:     t.features.owner,
 		CanPersist: t.features.persist,
+		Bridged:    t.features.port,
 		Port:       t.port,
 	}
 	if !t.features.fib {

@@ -22,6 +22,9 @@ func Open(...Option) (*Table, error) { return nil, errors.ErrUnsupported }
 // Cleanup fails with errors.ErrUnsupported.
 func Cleanup(...Option) ([]string, error) { return nil, errors.ErrUnsupported }
 
+// BridgesFilter is false.
+func BridgesFilter() bool { return false }
+
 // Probe fails with errors.ErrUnsupported.
 func Probe(...Option) (Facts, error) { return Facts{}, errors.ErrUnsupported }
 

@@ -14,6 +14,22 @@ var decisions = []mutant{
 		old: "		peer = p.Dst\n", new: "		peer = p.Src\n",
 	},
 	{
+		name: "bridged-is-judged", what: "frames that stay on a bridge are judged like routed packets",
+		file: "filter/worker.go", packages: engine,
+		old: "	case ev.Bridged:\n		return w.unasked(ReasonBridged)\n", new: "",
+	},
+	{
+		name: "routed-is-bridged", what: "what goes out through a bridge passes as bridged",
+		file: "filter/nfqueue/message.go", packages: []string{"./filter/nfqueue"},
+		old: "m.outPort != 0 && m.ev.Hook == filter.HookForward", new: "m.outPort != 0",
+	},
+	{
+		name: "hairpin-is-bridged", what: "what is routed back to its bridge passes in the table",
+		file: "filter/nft/bridge_linux.go", packages: []string{"./test/rules"},
+		old: "unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: 0}",
+		new: "unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: 1}",
+	},
+	{
 		name: "rules-before-flow", what: "a live flow dies with its rule (T15)",
 		file: "filter/judge.go", packages: engine,
 		old: "		case conntrack.OutcomeMember:\n", new: "		case conntrack.OutcomeMember + 100:\n",

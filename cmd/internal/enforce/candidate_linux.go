@@ -93,8 +93,9 @@ func guard(rs *filter.Ruleset, caller string) (sessions int, err error) {
 }
 
 // tablePlan is the table that the policy asks for, over the queues that are bound.
-func (e *Enforcer) tablePlan(p *policy.Policy) nft.Plan {
+func (e *Enforcer) tablePlan(p *policy.Policy, s links.Snapshot) nft.Plan {
 	out := nft.Plan{
+		Bridges:   managedBridges(p, s),
 		QueueBase: e.queues.base, QueueCount: uint16(len(e.queues.queues)), Balance: e.queues.balance,
 		Gone: p.Settings.OnGone, Without: p.Settings.CutFailsafes,
 	}

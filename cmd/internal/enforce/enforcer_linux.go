@@ -162,7 +162,7 @@ func (e *Enforcer) Start(caller string) (err error) {
 	// From here on the queues may call back.
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	plan := e.tablePlan(c.policy)
+	plan := e.tablePlan(c.policy, c.machine.Snapshot)
 	plan.Closed = e.queues.unbindable() != nil
 	e.mu.rules.plan = plan
 	if err := e.table.Apply(plan); err != nil {

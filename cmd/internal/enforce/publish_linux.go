@@ -22,7 +22,7 @@ import (
 // until those that wait have their verdict.
 func (e *Enforcer) publish(next *candidate) error {
 	old, oldPlan := e.mu.force.current, e.mu.rules.plan
-	newPlan := e.tablePlan(next.policy)
+	newPlan := e.tablePlan(next.policy, next.machine.Snapshot)
 	newPlan.Closed = oldPlan.Closed
 	if changed := !oldPlan.Equal(newPlan); changed || e.mu.rules.broken != "" {
 		if changed {
@@ -84,6 +84,7 @@ func (e *Enforcer) LinksChanged(s links.Snapshot) {
 	m := e.mu.force.machine
 	m.Snapshot = s
 	e.rebind(m)
+	e.portsChanged(p, s)
 	if after := slaves(p, s); !slices.Equal(before, after) {
 		if len(after) > 0 {
 			e.log.Error("degraded: managed devices are not judged", "devices", strings.Join(after, "; "))
@@ -92,6 +93,40 @@ func (e *Enforcer) LinksChanged(s links.Snapshot) {
 		}
 	}
 	e.cfg.Events.Health()
+}
+
+// portsChanged tells the table which ports managed bridges have now. Frames to and from a
+// port that it does not know yet pass by a verdict. The caller holds mu.
+func (e *Enforcer) portsChanged(p *policy.Policy, s links.Snapshot) {
+	t := &e.mu.rules
+	plan := t.plan
+	plan.Bridges = managedBridges(p, s)
+	if t.plan.Equal(plan) || t.broken != "" {
+		return
+	}
+	t.plan = plan
+	e.adjust()
+}
+
+// managedBridges are the managed devices that are bridges, where bridges hand their
+// frames to the IP hooks at all.
+func managedBridges(p *policy.Policy, s links.Snapshot) (out []nft.Bridge) {
+	if len(s.Masters) == 0 || !nft.BridgesFilter() {
+		return nil
+	}
+	devices := p.Devices()
+	for _, l := range s.Facts.Links {
+		m := s.Masters[l.Name]
+		if _, managed := devices.Match(m.Name); m.Kind != "bridge" || !managed {
+			continue
+		}
+		i := slices.IndexFunc(out, func(b nft.Bridge) bool { return b.Name == m.Name })
+		if i < 0 {
+			i, out = len(out), append(out, nft.Bridge{Name: m.Name})
+		}
+		out[i].Ports = append(out[i].Ports, l.Index)
+	}
+	return out
 }
 
 // ResolversChanged puts other name servers in force; unread says why they are not

@@ -210,10 +210,16 @@ func (e *Enforcer) queueChanged(q *queue, what queueChange, err error) {
 	}
 	if closed := e.queues.unbindable() != nil; closed != t.plan.Closed {
 		t.plan.Closed = closed
-		if err := e.table.Apply(t.plan); err != nil {
-			t.broken = fmt.Sprintf("table inet %s could not be adjusted: %v", nft.TableName, err)
-			e.log.Error("the table could not be adjusted", "error", err)
-		}
+		e.adjust()
 	}
 	e.cfg.Events.Health()
+}
+
+// adjust makes the table what the changed plan wants; the caller holds mu.
+func (e *Enforcer) adjust() {
+	t := &e.mu.rules
+	if err := e.table.Apply(t.plan); err != nil {
+		t.broken = fmt.Sprintf("table inet %s could not be adjusted: %v", nft.TableName, err)
+		e.log.Error("the table could not be adjusted", "error", err)
+	}
 }

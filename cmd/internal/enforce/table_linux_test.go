@@ -148,7 +148,7 @@ func TestFailsafesOfThePlan(t *testing.T) {
 	for _, f := range policy.Failsafes() {
 		p := &policy.Policy{}
 		p.Settings.CutFailsafes = p.Settings.CutFailsafes.With(f)
-		if got := e.tablePlan(p).Without; got != p.Settings.CutFailsafes {
+		if got := e.tablePlan(p, links.Snapshot{}).Without; got != p.Settings.CutFailsafes {
 			t.Errorf("without %s: the plan is without %v", f, got)
 		}
 	}

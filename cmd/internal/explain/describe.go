@@ -109,6 +109,8 @@ func detail(x filter.Explanation) string {
 	case filter.ReasonFailsafe:
 		return fmt.Sprintf("it is a failsafe of the machine (%s), which passes whatever the rules say",
 			x.Failsafe)
+	case filter.ReasonBridged:
+		return "it stays on a bridge, and so crosses no device"
 	case filter.ReasonExemptResolvers, filter.ReasonExemptMetadata, filter.ReasonExemptTime:
 		what := "a question to a service that the policy exempts"
 		if x.Direction == conntrack.Ingress {

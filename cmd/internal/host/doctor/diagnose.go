@@ -21,6 +21,7 @@ func Diagnose(m *Machine) api.Diagnosis {
 	j.daemon()
 	j.queues()
 	j.others()
+	j.bridges()
 	j.forwarding()
 	if j.policy() {
 		j.ports()
@@ -266,11 +267,6 @@ func (j *judge) others() {
 	if quiet {
 		j.add("other-chains", api.LevelOK, "",
 			"no other program drops, queues or steals packets before sgfw sees them")
-	}
-	if j.BridgeCalls {
-		j.add("bridges", api.LevelNote, "net.bridge.bridge-nf-call-iptables",
-			"packets between the ports of a bridge go through the IP hooks, too: a managed bridge device "+
-				"sees them")
 	}
 }
 

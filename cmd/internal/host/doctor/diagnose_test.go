@@ -138,6 +138,23 @@ func TestDiagnose(t *testing.T) {
 		"an enslaved device": {func(m *Machine) {
 			m.Masters = map[string]Master{"eth0": {Name: "br0", Kind: "bridge"}}
 		}, "problem", "devices", "eth0 belongs to br0"},
+		"a bridge that filters": {func(m *Machine) {
+			m.BridgeCalls = []string{"net.bridge.bridge-nf-call-iptables"}
+		}, "note", "bridges", "manages no bridge"},
+		"a managed bridge that filters": {func(m *Machine) {
+			m.BridgeCalls, m.Features.Bridged = []string{"net.bridge.bridge-nf-call-iptables"}, true
+			m.Policy.Interfaces[0].Device = "docker0"
+			m.Masters = map[string]Master{"eth0": {Name: "docker0", Kind: "bridge"}}
+		}, "note", "bridges", "leave them alone"},
+		"a managed bridge whose frames wait": {func(m *Machine) {
+			m.BridgeCalls = []string{"net.bridge.bridge-nf-call-iptables"}
+			m.Policy.Interfaces[0].Device = "docker0"
+			m.Masters = map[string]Master{"eth0": {Name: "docker0", Kind: "bridge"}}
+		}, "warning", "bridges", "between the ports of docker0"},
+		"guests on a bridge": {func(m *Machine) {
+			m.Policy.Interfaces[0].Device, m.Policy.Interfaces[0].Mode = "docker0", policy.ModeGuest
+			m.Masters = map[string]Master{"eth0": {Name: "docker0", Kind: "bridge"}}
+		}, "note", "bridges", "guests on docker0 reach one another"},
 		"guests": {func(m *Machine) {
 			m.Policy.Interfaces[0].Mode, m.Forwarding = policy.ModeGuest, [2]bool{false, true}
 		}, "warning", "forwarding", "IPv4"},

@@ -41,8 +41,24 @@ func Examine(known Known) *Machine {
 		}
 	}
 	m.Forwarding = [2]bool{sysctl("net/ipv4/ip_forward"), sysctl("net/ipv6/conf/all/forwarding")}
-	m.BridgeCalls = sysctl("net/bridge/bridge-nf-call-iptables")
+	m.BridgeCalls = bridgeCalls()
 	return m
+}
+
+// bridgeCalls lists the settings that send bridged frames through the IP hooks.
+func bridgeCalls() (out []string) {
+	for _, key := range []string{"iptables", "ip6tables"} {
+		if sysctl("net/bridge/bridge-nf-call-" + key) {
+			out = append(out, "net.bridge.bridge-nf-call-"+key)
+		}
+		single, _ := filepath.Glob("/sys/class/net/*/bridge/nf_call_" + key)
+		for _, path := range single {
+			if on(path) {
+				out = append(out, path)
+			}
+		}
+	}
+	return out
 }
 
 func release() string {
@@ -87,8 +103,11 @@ func netAdmin() bool {
 }
 
 // sysctl reports whether a kernel setting is there and not 0.
-func sysctl(name string) bool {
-	b, err := os.ReadFile("/proc/sys/" + name)
+func sysctl(name string) bool { return on("/proc/sys/" + name) }
+
+// on reports whether a file of a setting is there and does not say 0.
+func on(path string) bool {
+	b, err := os.ReadFile(path)
 	return err == nil && strings.TrimSpace(string(b)) != "0"
 }
 

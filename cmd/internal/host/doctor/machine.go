@@ -42,8 +42,9 @@ type Machine struct {
 	Toward map[netip.Addr]string
 	// Forwarding is by family, IPv4 first.
 	Forwarding [2]bool
-	// BridgeCalls is true when bridged packets go through the IP hooks.
-	BridgeCalls bool
+	// BridgeCalls are the settings by which bridged frames go through the IP hooks, too:
+	// those of the namespace and of single bridges.
+	BridgeCalls []string
 
 	// Policy is the one in PolicyFile, nil if there is none or it cannot be read.
 	Policy    *policy.Policy
