@@ -51,8 +51,8 @@ func bridgedFrames(t *testing.T, s harness.Switch, mode string) {
 	// A machine that is started later.
 	before := portRules(t, s.Fw)
 	s.Plug(t, "port2")
-	for deadline := time.Now().Add(harness.ArrivalTimeout); portRules(t, s.Fw) == before; time.Sleep(
-		5 * time.Millisecond) {
+	deadline := time.Now().Add(harness.ArrivalTimeout)
+	for ; portRules(t, s.Fw) == before; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the table does not get to know the new port of the bridge")
 		}
@@ -79,7 +79,7 @@ func bridgedFrames(t *testing.T, s harness.Switch, mode string) {
 	everybody := harness.IP("255.255.255.255")
 	across = append(across,
 		harness.Passes(harness.Raw(t, "DHCP DISCOVER", one, dhcp, func(b []byte) []byte {
-			return wire.UDP(harness.AddrPort(netip.IPv4Unspecified(), 68), harness.AddrPort(everybody, 67), b)
+			return wire.UDP(harness.ParseAddrPort("0.0.0.0:68"), harness.AddrPort(everybody, 67), b)
 		})),
 		harness.Passes(harness.Raw(t, "DHCP OFFER", two, offers, func(b []byte) []byte {
 			return wire.UDP(harness.AddrPort(s.Twos[0], 67), harness.AddrPort(everybody, 68), b)

@@ -17,7 +17,8 @@ import (
 // established are the reasons of packets that go on with what was permitted before
 // or, untracked or exempt, do so for the most part.
 var established = filter.ReasonsOf(filter.ReasonFlow, filter.ReasonRelated, filter.ReasonUntracked,
-	filter.ReasonBridged, filter.ReasonExemptResolvers, filter.ReasonExemptMetadata, filter.ReasonExemptTime)
+	filter.ReasonBridged, filter.ReasonExemptResolvers, filter.ReasonExemptMetadata,
+	filter.ReasonExemptTime)
 
 // unreadable is the word for all faults of the parser.
 const unreadable = "packet"

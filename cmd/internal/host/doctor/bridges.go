@@ -27,13 +27,13 @@ func (j *judge) bridges() {
 				"sgfw manages no bridge", what)
 	case j.FeaturesErr == nil && !j.Features.Bridged:
 		j.add("bridges", api.LevelWarning, "load the module xt_bpf, or set these settings to 0",
-			"frames between the ports of %s go through the rules of iptables and nftables, too (%s), and this "+
-				"kernel cannot tell them there: each waits for a verdict, which passes it, and none passes "+
-				"while the daemon is dead", strings.Join(slices.Concat(host, guest), ", "), what)
+			"frames between the ports of %s go through the rules of iptables and nftables, too (%s), and "+
+				"this kernel cannot tell them there: each waits for a verdict, which passes it, and none "+
+				"passes while the daemon is dead", strings.Join(slices.Concat(host, guest), ", "), what)
 	default:
 		j.add("bridges", api.LevelNote, "",
-			"frames between the ports of %s go through the rules of iptables and nftables, too (%s); sgfw's "+
-				"leave them alone", strings.Join(slices.Concat(host, guest), ", "), what)
+			"frames between the ports of %s go through the rules of iptables and nftables, too (%s); "+
+				"sgfw's leave them alone", strings.Join(slices.Concat(host, guest), ", "), what)
 	}
 }
 
