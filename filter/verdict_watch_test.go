@@ -150,35 +150,5 @@ func TestSelection(t *testing.T) {
 	}
 }
 
-// TestRecent: the last drops are remembered without anybody watching, in order,
-// and nothing else is.
-func TestRecent(t *testing.T) {
-	b := newBench(t, onePolicy(tcpRule(80, "0.0.0.0/0")))
-	b.in(tcp4(client, us, 40000, 80, 1, 0, conntrack.SYN))
-	const extra = 10
-	for i := range RecentDrops + extra {
-		b.now++
-		b.in(tcp4(client, us, uint16(i), 81, 1, 0, conntrack.SYN))
-	}
-	got := b.Recent(10_000, anything)
-	if len(got) != RecentDrops {
-		t.Fatalf("%d drops remembered, want %d", len(got), RecentDrops)
-	}
-	for i, r := range got {
-		if int(r.Tuple.RemotePort) != i+extra || r.Verdict.Reason != ReasonNoRule {
-			t.Fatalf("drop %d: %+v", i, r)
-		}
-	}
-	if got := b.Recent(3, anything); len(got) != 3 ||
-		int(got[2].Tuple.RemotePort) != RecentDrops+extra-1 {
-		t.Errorf("the last three: %+v", got)
-	}
-	port := anything
-	port.Port = RecentDrops
-	if got := b.Recent(3, port); len(got) != 1 {
-		t.Errorf("of one port: %+v", got)
-	}
-}
-
 // frame is a whole packet as the kernel hands it over.
 func frame(raw []byte) packet.Frame { return packet.Frame{Bytes: raw} }

@@ -24,7 +24,8 @@ func (p *program) cleanupCommand() *cobra.Command {
 		Short: "Remove what a daemon left that did not stop in order",
 		Long: `Remove the nftables table that a daemon left behind: after kill -9 or a crash
 (on_failure: {gone: drop}), or after a stop with on_stop: keep. Until then the
-managed interfaces are closed. Other tools' tables are not touched.
+managed interfaces are closed. Other tools' tables are not touched. The files of
+its control socket go with it.
 
 While a daemon lives, cleanup refuses with exit code 5.`,
 		Example: `  sudo sgfw cleanup`,
@@ -41,6 +42,9 @@ While a daemon lives, cleanup refuses with exit code 5.`,
 		if errors.Is(err, nft.ErrOwned) {
 			// Nobody but the owner can change an owned table: force does not help.
 			return fmt.Errorf("%w: %w (hint: stop that process)", errRefused, err)
+		}
+		if err == nil {
+			err = removeLeftovers(p.socket)
 		}
 		if err != nil {
 			return err

@@ -26,8 +26,10 @@ func (p *program) logCommand() *cobra.Command {
 		Long: fmt.Sprintf(`Show what was decided about packets and why: the rule that permitted one or,
 for a drop, the rule that came nearest and the field that differs.
 
-Without -f these are the last drops, which the daemon remembers on its own. With
--f they are verdicts as they happen, until you end it: drops and the first
+Without -f these are the last drops, which the daemon remembers on its own. Equal
+ones are one line, with how many there were and since when: tries of one client
+for one port, or segments of one server's connections. Noise makes room for other
+noise first, so that a drop which happened once stays. With -f they are verdicts as they happen, until you end it: drops and the first
 packets of flows; --all includes the packets of live flows and those to and from
 exempt services. Several filters all have to hold.
 
@@ -140,6 +142,9 @@ func verdictLine(r api.LogRecord) string {
 		put(fmt.Sprintf("%d bytes", r.Length))
 	}
 	put("(" + r.Reason + ")")
+	if r.Count > 1 && r.First != nil {
+		put(fmt.Sprintf("%d times since %s", r.Count, r.First.Local().Format(time.StampMilli)))
+	}
 	if r.Rule != nil {
 		put(withID(ruleName(r.Rule), r.Rule.ID))
 	}

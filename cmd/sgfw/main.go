@@ -36,11 +36,17 @@ func run(args []string, stdout, stderr io.Writer) exitCode {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.Execute()
+	printed := &countingWriter{to: stdout}
+	p.out = printed
+	command, err := root.ExecuteC()
 	if err != nil && !p.started {
 		err = &usageError{err}
 	}
 	p.report(err)
+	if err != nil && p.started && printed.bytes == 0 && wantsJSON(command) {
+		// Nobody is left to tell if this fails.
+		_ = p.printJSON(refusal(err))
+	}
 	if p.log != nil {
 		p.log.Flush(flushPatience)
 	}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+
 	"sgfw/cmd/internal/control"
 	"sgfw/cmd/internal/host/doctor"
 	"sgfw/cmd/internal/host/links"
@@ -35,3 +37,11 @@ func liveLinks() ([]member.Link, map[string]doctor.Master, error) {
 
 // daemonHolds says whether a daemon lives behind the control socket.
 func daemonHolds(socket string) (pid int, held bool) { return control.Locked(socket) }
+
+// removeLeftovers removes the files of a dead daemon's control socket.
+func removeLeftovers(socket string) error {
+	if err := control.RemoveLeftovers(socket); !errors.Is(err, control.ErrRunning) {
+		return err
+	}
+	return nil
+}

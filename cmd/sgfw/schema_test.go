@@ -29,12 +29,14 @@ type flowsDocument struct {
 	Flows []api.Flow `json:"flows"`
 }
 
-// documents are what the commands print with -o json; log prints one on each line.
+// documents are what the commands print with -o json; log prints one on each line, and
+// each command "error" in place of its own after a failure.
 var documents = map[string]any{
 	"check":        checkDocument{},
 	"cleanup":      cleanupDocument{},
 	"confirm":      api.ConfirmReply{},
 	"doctor":       api.Diagnosis{},
+	"error":        api.Refusal{},
 	"explain":      api.Explanation{},
 	"flows":        flowsDocument{},
 	"flows revoke": api.RevokeReply{},
@@ -63,7 +65,9 @@ var fieldWords = map[string][]string{
 	"InterfaceStatus.Mode":   {"host", "guest"},
 	"TableStatus.Reassembly": {"tproxy", "ct", "none"},
 	"Change.Op":              {"+", "-", "~"},
-	"Problem.Severity":       {"error", "warning", "notice"},
+	"Failure.Kind": {string(api.KindFailed), string(api.KindUsage), string(api.KindInvalid),
+		string(api.KindRefused), string(api.KindDenied), string(api.KindNoDaemon)},
+	"Problem.Severity": {"error", "warning", "notice"},
 }
 
 // generator makes JSON Schemas of Go types and their comments.
@@ -224,7 +228,8 @@ func TestSchemasAreCurrent(t *testing.T) {
 // TestSchemasAreComplete: every command that prints documents has a schema, and
 // every schema a command.
 func TestSchemasAreComplete(t *testing.T) {
-	have := map[string]bool{"policy.json": true} // checked beside the reader
+	// The policy's is checked beside the reader, and any command may print the error's.
+	have := map[string]bool{"policy.json": true, "error.json": true}
 	for _, c := range commands((&program{out: io.Discard, err: io.Discard}).rootCommand()) {
 		if c.Flags().Lookup("output") == nil {
 			continue

@@ -128,6 +128,17 @@ var decisions = []mutant{
 		old: "		if !Dropping.Has(", new: "		if Dropping.Has(",
 	},
 	{
+		name: "drops-not-folded", what: "each try of a client is a drop of its own in the log",
+		file: "filter/recent_drops.go", packages: engine,
+		old: "	case r.Kind == packet.KindTCP, r.Kind == packet.KindUDP:\n		*source = 0",
+		new: "	case r.Kind == packet.KindTCP, r.Kind == packet.KindUDP:",
+	},
+	{
+		name: "noise-stays", what: "the drop that matters makes room for noise in the log",
+		file: "filter/recent_drops.go", packages: engine,
+		old: "size > largest ||", new: "size < largest || largest == 0 ||",
+	},
+	{
 		name: "answers-open-flows", what: "the answer of a flow that was cut opens a tracked one (T15)",
 		file: "filter/untracked.go", packages: engine,
 		old: "		opener = flow.Opener()\n", new: "		opener = d\n",

@@ -14,6 +14,8 @@ const (
 	KindRefused Kind = "refused"
 	// KindDenied: the caller may look but not change anything.
 	KindDenied Kind = "denied"
+	// KindNoDaemon: nobody answers. Only a client says so.
+	KindNoDaemon Kind = "no-daemon"
 )
 
 // Failure is an error that keeps its kind on the way from daemon to client.
@@ -27,3 +29,9 @@ type Failure struct {
 
 // Error returns the message.
 func (f *Failure) Error() string { return f.Message }
+
+// Refusal is the document that stands for any other one after a failure.
+type Refusal struct {
+	Schema string   `json:"schema"`
+	Error  *Failure `json:"error"`
+}

@@ -40,12 +40,16 @@ const (
 	LogLost    = "lost"
 )
 
-// LogRecord is one verdict, or how many were not shown.
+// LogRecord is one verdict, or equal drops, or how many were not shown.
 type LogRecord struct {
 	Schema string `json:"schema"`
 	// Type is LogVerdict or LogLost; what is not of its type is left out.
 	Type string    `json:"type"`
 	Time time.Time `json:"time"`
+	// Count is how many equal drops the record stands for, at least, of which Time is that
+	// of the latest and First that of the first. Both are left out of a log that is followed.
+	Count uint64     `json:"count,omitempty"`
+	First *time.Time `json:"first,omitempty"`
 
 	Verdict   string `json:"verdict,omitempty"`
 	Reason    string `json:"reason,omitempty"`

@@ -52,10 +52,14 @@ func (c *Client) Explain(ctx context.Context, q api.Query) (api.Explanation, err
 }
 
 // Reload asks for the policy file to be read again and returns when every
-// queue uses the new rules.
+// queue uses the new rules. A dry run changes nothing, and whoever may look may ask for it.
 func (c *Client) Reload(ctx context.Context, q api.ReloadRequest) (api.ReloadReply, error) {
 	var doc api.ReloadReply
-	err := c.document(ctx, http.MethodPost, "reload", q, &doc, &doc.Schema)
+	name := "reload"
+	if q.DryRun {
+		name = "preview"
+	}
+	err := c.document(ctx, http.MethodPost, name, q, &doc, &doc.Schema)
 	return doc, err
 }
 
@@ -164,7 +168,7 @@ func (c *Client) do(ctx context.Context, method, name string, in any) (io.ReadCl
 		return resp.Body, nil
 	}
 	defer resp.Body.Close()
-	var e envelope
+	var e api.Refusal
 	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(&e); err != nil ||
 		e.Error == nil || e.Schema != api.Schema {
 		return nil, fmt.Errorf("%w: HTTP status %s", ErrProtocol, resp.Status)

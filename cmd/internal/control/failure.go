@@ -40,9 +40,3 @@ func asFailure(err error) *api.Failure {
 	}
 	return &api.Failure{Kind: api.KindFailed, Message: err.Error()}
 }
-
-// envelope is the body of every answer that is not a success.
-type envelope struct {
-	Schema string       `json:"schema"`
-	Error  *api.Failure `json:"error"`
-}

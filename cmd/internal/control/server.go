@@ -98,6 +98,7 @@ func handler(ctx context.Context, b Backend) http.Handler {
 		streamFlows(r.Context(), w, b, q)
 	})
 	post(mux, "explain", b.Explain, func(d *api.Explanation) *string { return &d.Schema })
+	post(mux, "preview", preview(b), func(d *api.ReloadReply) *string { return &d.Schema })
 	post(mux, "reload", b.Reload, func(d *api.ReloadReply) *string { return &d.Schema })
 	post(mux, "confirm", b.Confirm, func(d *api.ConfirmReply) *string { return &d.Schema })
 	post(mux, "rollback", b.Rollback, func(d *api.RollbackReply) *string { return &d.Schema })
@@ -125,7 +126,26 @@ func post[Q, D any](mux *http.ServeMux, name string, do func(context.Context, Q)
 
 // readingPosts are the paths whose POST changes nothing: their request does
 // not fit into a URL.
-var readingPosts = []string{"/v1/explain", "/v1/rules", "/v1/log"}
+var readingPosts = []string{"/v1/explain", "/v1/rules", "/v1/log", "/v1/preview"}
+
+// preview is a reload that changes nothing, which readers may ask for too. It compiles a
+// policy, and changes wait for that: of readers one at a time may have it done.
+func preview(b Backend) func(context.Context, api.ReloadRequest) (api.ReloadReply, error) {
+	reader := make(chan struct{}, 1)
+	return func(ctx context.Context, q api.ReloadRequest) (api.ReloadReply, error) {
+		q.DryRun = true
+		if !peerOf(ctx).mayChange() {
+			select {
+			case reader <- struct{}{}:
+				defer func() { <-reader }()
+			default:
+				return api.ReloadReply{}, &api.Failure{Kind: api.KindFailed,
+					Message: "somebody else previews the policy just now"}
+			}
+		}
+		return b.Reload(ctx, q)
+	}
+}
 
 // guarded lets those who may only look do no more. What is not known to look
 // counts as a change.
@@ -193,7 +213,7 @@ func answer(w http.ResponseWriter, doc any, err error) {
 func fail(w http.ResponseWriter, status int, f *api.Failure) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(envelope{Schema: api.Schema, Error: f})
+	_ = json.NewEncoder(w).Encode(api.Refusal{Schema: api.Schema, Error: f})
 }
 
 // streamFlows writes the header and one flow per line, so that neither side

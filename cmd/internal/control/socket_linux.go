@@ -25,7 +25,7 @@ const (
 
 // Socket is a control socket that this process holds. The lock beside it, and
 // not the socket file, says whether a daemon lives: the kernel drops it with
-// the process, however that ends.
+// the process, however that ends. Both files are removed in order.
 type Socket struct {
 	Listener net.Listener
 	path     string
@@ -49,20 +49,46 @@ func Listen(ctx context.Context, path string, gid int) (*Socket, error) {
 	}
 	s := &Socket{path: path, lock: lock}
 	if err := s.bind(ctx, gid); err != nil {
-		lock.Close()
-		return nil, err
+		return nil, errors.Join(err, s.unlock())
 	}
 	return s, nil
 }
 
-// Close stops listening and removes the socket file. The lock file stays:
-// removing it would let two daemons lock two files of the same name.
+// Close stops listening and removes the socket file and its lock.
 func (s *Socket) Close() error {
-	return errors.Join(s.Listener.Close(), s.lock.Close())
+	return errors.Join(s.Listener.Close(), s.unlock())
 }
 
-// acquire takes the lock at path for this process and writes its PID into it.
+// unlock removes the lock file while this process holds it, so that it is nobody
+// else's. A directory that cannot be written to keeps the file.
+func (s *Socket) unlock() error {
+	_ = os.Remove(s.lock.Name())
+	return s.lock.Close()
+}
+
+// acquire takes the lock at path for this process and writes its PID into it. A lock
+// on a file that its last holder has removed meanwhile excludes nobody, and is taken
+// anew.
 func acquire(path string) (*os.File, error) {
+	for {
+		f, err := acquireOnce(path)
+		if err != nil {
+			return nil, err
+		}
+		mine, err := f.Stat()
+		if err != nil {
+			f.Close()
+			return nil, fmt.Errorf("control: lock: %w", err)
+		}
+		if there, err := os.Lstat(path); err == nil && os.SameFile(mine, there) {
+			return f, nil
+		}
+		f.Close()
+	}
+}
+
+// acquireOnce is acquire for the file that is at path now.
+func acquireOnce(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, lockMode)
 	if err != nil {
 		return nil, fmt.Errorf("control: lock: %w", err)
@@ -83,6 +109,19 @@ func acquire(path string) (*os.File, error) {
 		return nil, fmt.Errorf("control: lock: %w", err)
 	}
 	return f, nil
+}
+
+// RemoveLeftovers removes the socket and the lock that a daemon left which did not stop
+// in order. While one lives it removes nothing and returns ErrRunning.
+func RemoveLeftovers(path string) error {
+	if _, err := os.Lstat(path + ".lock"); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	lock, err := acquire(path + ".lock")
+	if err != nil {
+		return err
+	}
+	return errors.Join(removeSocket(path), (&Socket{lock: lock}).unlock())
 }
 
 // Locked returns the PID of the daemon that holds the socket at path, and

@@ -3,11 +3,13 @@ package daemon
 import (
 	"cmp"
 	"context"
+	"math"
 	"slices"
 	"time"
 
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/explain"
+	"sgfw/conntrack"
 	"sgfw/filter"
 )
 
@@ -44,35 +46,72 @@ func (d *daemon) Log(ctx context.Context, q api.LogQuery, begin func() error,
 	if sel.Device, err = explain.DeviceNamed(rs.Policy(), devices, q.Interface); err != nil {
 		return question(err)
 	}
-	searched := time.Duration(0)
-	recorder := explain.NewRecorder(rs)
-	line := func(r *filter.Record) api.LogRecord {
-		rs := d.enforcer.Engine().Ruleset()
-		if recorder.Ruleset() != rs {
-			recorder = explain.NewRecorder(rs)
-		}
-		doc := recorder.Record(r, time.Now().Add(-d.enforcer.Engine().Now().Sub(r.Time)))
-		if searched < nearestShare {
-			began := time.Now()
-			doc.Nearest = explain.Nearest(rs, r)
-			searched += time.Since(began)
-		}
-		return doc
-	}
+	lines := logLines{engine: d.enforcer.Engine(), recorder: explain.NewRecorder(rs)}
 	if !q.Follow {
-		records := d.enforcer.Engine().Recent(
-			cmp.Or(q.Limit, len(d.enforcer.Queues())*filter.RecentDrops), sel)
-		lines := make([]api.LogRecord, len(records))
-		for i := len(records) - 1; i >= 0; i-- { // the newest get their nearest rules first
-			lines[i] = line(&records[i])
-		}
+		out := lines.recent(q.Limit, sel)
 		if err := begin(); err != nil {
 			return err
 		}
-		return send(lines)
+		return send(out)
 	}
+	return follow(ctx, &lines, sel, q.Rate, begin, send)
+}
 
-	w := d.enforcer.Engine().Watch(logBuffer, sel)
+// logLines makes the lines of one log. It is for one goroutine.
+type logLines struct {
+	engine   *filter.Engine
+	recorder *explain.Recorder
+	// searched is how long nearest rules were looked for, see nearestShare.
+	searched time.Duration
+}
+
+// recent are the last drops, at most so many, 0 for all that are remembered.
+func (l *logLines) recent(limit int, sel filter.Selection) []api.LogRecord {
+	drops := l.engine.Recent(cmp.Or(limit, math.MaxInt), sel)
+	out := make([]api.LogRecord, len(drops))
+	at := l.clock()
+	for i := len(drops) - 1; i >= 0; i-- { // the newest get their nearest rules first
+		out[i] = l.current().Drop(&drops[i], at)
+		out[i].Nearest = l.nearest(&drops[i].Record)
+	}
+	return out
+}
+
+// verdict is the line of one verdict.
+func (l *logLines) verdict(r *filter.Record) api.LogRecord {
+	out := l.current().Record(r, l.clock()(r.Time))
+	out.Nearest = l.nearest(r)
+	return out
+}
+
+// current is the recorder for the ruleset in force.
+func (l *logLines) current() *explain.Recorder {
+	if rs := l.engine.Ruleset(); l.recorder.Ruleset() != rs {
+		l.recorder = explain.NewRecorder(rs)
+	}
+	return l.recorder
+}
+
+// clock tells when a moment of the engine's clock was.
+func (l *logLines) clock() func(conntrack.Time) time.Time {
+	wall, now := time.Now(), l.engine.Now()
+	return func(t conntrack.Time) time.Time { return wall.Add(-now.Sub(t)) }
+}
+
+// nearest is the rule that came nearest to a drop, nil too where there is no time left.
+func (l *logLines) nearest(r *filter.Record) *api.Miss {
+	if l.searched >= nearestShare {
+		return nil
+	}
+	began := time.Now()
+	defer func() { l.searched += time.Since(began) }()
+	return explain.Nearest(l.recorder.Ruleset(), r)
+}
+
+// follow sends verdicts as they happen until ctx ends, at most rate a second.
+func follow(ctx context.Context, l *logLines, sel filter.Selection, rate int, begin func() error,
+	send func([]api.LogRecord) error) error {
+	w := l.engine.Watch(logBuffer, sel)
 	defer w.Close()
 	if err := begin(); err != nil {
 		return err
@@ -84,14 +123,14 @@ func (d *daemon) Log(ctx context.Context, q api.LogQuery, begin func() error,
 		lines   []api.LogRecord
 		lost    api.LogLoss
 	)
-	limiter := newRateLimiter(q.Rate, time.Now())
+	limiter := newRateLimiter(rate, time.Now())
 	for {
 		lines = lines[:0]
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-t.C:
-			searched = 0
+			l.searched = 0
 			if lost != (api.LogLoss{}) {
 				now := lost
 				lines = append(lines, api.LogRecord{Type: api.LogLost, Time: time.Now().UTC(), Lost: &now})
@@ -107,7 +146,7 @@ func (d *daemon) Log(ctx context.Context, q api.LogQuery, begin func() error,
 			n := limiter.take(len(records), time.Now())
 			lost.Rate += uint64(len(records) - n)
 			for i := range records[:n] {
-				lines = append(lines, line(&records[i]))
+				lines = append(lines, l.verdict(&records[i]))
 			}
 		}
 		if len(lines) == 0 {

@@ -191,7 +191,7 @@ func (e *Enforcer) apply(c Change) (api.ReloadReply, error) {
 		unkept := e.mu.confirm.unkept
 		e.keep(before)
 		return discard(fmt.Errorf("a policy to be confirmed needs a record that outlives the daemon: "+
-			"%s", unkept))
+			"%s (hint: make room in the state directory, or reload without --confirm)", unkept))
 	}
 	if err := e.publish(next); err != nil {
 		e.keep(before)

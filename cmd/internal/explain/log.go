@@ -150,6 +150,15 @@ func (w *Recorder) Record(r *filter.Record, at time.Time) api.LogRecord {
 	return doc
 }
 
+// Drop is the document of equal drops, but for Nearest. at tells when a moment of the
+// engine's clock was.
+func (w *Recorder) Drop(d *filter.Drop, at func(conntrack.Time) time.Time) api.LogRecord {
+	doc := w.Record(&d.Record, at(d.Time))
+	first := at(d.First).UTC()
+	doc.Count, doc.First = d.Count, &first
+	return doc
+}
+
 // Nearest is the rule that came nearest to permitting a dropped packet, nil if it
 // was not dropped for want of a rule. It asks every rule, which takes its time
 // where there are many.
