@@ -29,7 +29,9 @@ for a drop, the rule that came nearest and the field that differs.
 Without -f these are the last drops, which the daemon remembers on its own. Equal
 ones are one line, with how many there were and since when: tries of one client
 for one port, or segments of one server's connections. Noise makes room for other
-noise first, so that a drop which happened once stays. With -f they are verdicts as they happen, until you end it: drops and the first
+noise first, so that a drop which happened once stays.
+
+With -f they are verdicts as they happen, until you end it: drops and the first
 packets of flows; --all includes the packets of live flows and those to and from
 exempt services. Several filters all have to hold.
 
