@@ -250,7 +250,8 @@ func (w *naiveTable) update(k Tuple, p PacketMeta, o Outcome, tmo Timeouts, now 
 			w.restart(k, p, tmo, now)
 			return
 		}
-		refresh = f.tcp(p.Dir, p.TCP, plain(p.TCP.Flags))
+		kind, opening := plain(p.TCP.Flags), f.state == StateSynSent || f.state == StateSynRecv
+		refresh = f.tcp(p.Dir, p.TCP, kind) || opening && (kind == "ack" || kind == "fin")
 	case ClassUDP:
 		switch {
 		case p.Dir == f.opener:

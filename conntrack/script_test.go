@@ -101,6 +101,12 @@ func (s *script) lives(alive, dead time.Duration) {
 	}
 }
 
+// in is the same segment where it leaves the flow in another state.
+func (s step) in(state State) step {
+	s.state = state
+	return s
+}
+
 // Scripts begin with sequence number 999 of the client and 4999 of the server.
 var (
 	handshake = []step{

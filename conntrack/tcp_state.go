@@ -20,6 +20,7 @@ func (f *Flow) stepTCP(d Direction, seg *TCPSegment) (refresh bool) {
 		}
 	case StateSynSent, StateSynRecv:
 		f.stepOpening(d, seg)
+		return seg.Flags&(SYN|RST) == 0
 	case StatePickup:
 		return f.stepPickup(d, seg)
 	case StateTimeWait:
@@ -138,8 +139,12 @@ func closing(flags flowFlags) State {
 
 // stepOpening follows a handshake: SYN, SYN-ACK, ACK, or a simultaneous open (RFC 9293
 // §3.5). The opener's half is exact from the start. The sequence numbers of the other
-// side become exact with an acknowledgement of the opener's SYN. Here nothing restarts
-// the timer except a change of state.
+// side become exact with an acknowledgement of the opener's SYN.
+//
+// What goes on with the connection restarts the timer, though it proves nothing: where
+// one direction alone is seen (direct return, asymmetric routes) nothing more ever
+// comes, and the flow lives by its own packets. What repeats the handshake does not, or
+// a server's repeated SYN-ACKs would keep the entries of a flood.
 func (f *Flow) stepOpening(d Direction, seg *TCPSegment) {
 	o := f.Opener()
 	switch {

@@ -37,16 +37,31 @@ func TestTCPSequences(t *testing.T) {
 		}},
 		{"ACK of another number does not establish", newScript, []step{
 			handshake[0], handshake[1],
-			{in, ACK, 1000, 4999, 0, m, StateSynRecv, kept},
-			{in, ACK, 1000, 5001, 0, m, StateSynRecv, kept},
-			{in, ACK, 999, 5000, 0, m, StateSynRecv, kept},
-			{in, ACK, 1000 + reach, 5000, 0, m, StateSynRecv, kept},
+			{in, ACK, 1000, 4999, 0, m, StateSynRecv, fresh},
+			{in, ACK, 1000, 5001, 0, m, StateSynRecv, fresh},
+			{in, ACK, 999, 5000, 0, m, StateSynRecv, fresh},
+			{in, ACK, 1000 + reach, 5000, 0, m, StateSynRecv, fresh},
 			handshake[2],
 		}},
 		{"ACK before any SYN-ACK does not establish", newScript, []step{
 			handshake[0],
-			{in, ACK, 1000, 5000, 0, m, StateSynSent, kept},
-			{out, ACK, 5000, 1000, 10, m, StateSynSent, kept},
+			{in, ACK, 1000, 5000, 0, m, StateSynSent, fresh},
+			{out, ACK, 5000, 1000, 10, m, StateSynSent, fresh},
+		}},
+		{"one direction alone: what passes restarts the timer", newScript, []step{
+			handshake[0],
+			handshake[2].in(StateSynSent),
+			request.in(StateSynSent),
+			{in, SYN, 999, 0, 0, m, StateSynSent, kept},
+			{in, ACK, 1100, 5200, 0, m, StateSynSent, fresh},
+			{in, ACK | FIN, 1100, 5200, 0, m, StateSynSent, fresh},
+			{in, RST, 77777, 0, 0, m, StateSynSent, kept},
+		}},
+		{"one direction alone after the SYN-ACK", newScript, []step{
+			handshake[0], handshake[1],
+			{out, ACK, 5000, 1000, 100, m, StateSynRecv, fresh},
+			{out, ACK, 5100, 1000, 100, m, StateSynRecv, fresh},
+			{out, SYN | ACK, 4999, 1000, 0, m, StateSynRecv, kept},
 		}},
 		{"stale SYN-ACK changes nothing", newScript, []step{
 			handshake[0],
@@ -57,7 +72,7 @@ func TestTCPSequences(t *testing.T) {
 		{"the later of two good SYN-ACKs counts (stateless server)", newScript, []step{
 			handshake[0], handshake[1],
 			{out, SYN | ACK, 6999, 1000, 0, m, StateSynRecv, kept},
-			{in, ACK, 1000, 5000, 0, m, StateSynRecv, kept},
+			{in, ACK, 1000, 5000, 0, m, StateSynRecv, fresh},
 			{in, ACK, 1000, 7000, 0, m, est, fresh},
 		}},
 		{"refused: RST acknowledges the SYN", newScript, []step{

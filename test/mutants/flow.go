@@ -59,6 +59,16 @@ var flows = []mutant{
 		new: "		p.TCP.Flags&(SYN|ACK) == SYN {\n",
 	},
 	{
+		name: "one-way-forgotten", what: "a flow seen in one direction alone ends while it is in use",
+		file: "conntrack/tcp_state.go", packages: table,
+		old: "		return seg.Flags&(SYN|RST) == 0\n", new: "		return false\n",
+	},
+	{
+		name: "flood-refreshed", what: "whatever repeats a handshake keeps its entry",
+		file: "conntrack/tcp_state.go", packages: table,
+		old: "		return seg.Flags&(SYN|RST) == 0\n", new: "		return true\n",
+	},
+	{
 		name: "half-closed-a-minute", what: "a half-closed connection ends after Linux's minute",
 		file: "conntrack/timers.go", packages: table,
 		old: "		return tmo.HalfClosed\n", new: "		return min(tmo.HalfClosed, 60*time.Second)\n",

@@ -149,6 +149,7 @@ func (t *tcp) goesOn(opener *Direction, d Direction, p *Packet) bool {
 	switch t.state {
 	case synSent, synRecv:
 		t.handshake(*opener, d, p)
+		anew = p.Flags&(SYN|RST) == 0 // half of it may be all that is ever seen
 	case midway:
 		anew = t.joins(*opener, d, p)
 	case timeWait:
