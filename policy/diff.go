@@ -62,8 +62,10 @@ func Diff(from, to *Policy) []Change {
 			for _, dir := range []Direction{Ingress, Egress} {
 				d.rule = func(what string) string { return d.ruleID(dir, what, a, b) }
 				d.sets(rules(dir, a), rules(dir, b))
+				d.ruleTags(dir, a, b)
 			}
 			d.rule = nil
+			d.value("vpc_id", quote(a.VPCID), quote(b.VPCID))
 		})
 	diffNamed(d, "device", from.Interfaces, to.Interfaces,
 		func(n Interface) string { return n.Device }, func(a, b *Interface) {
@@ -160,6 +162,36 @@ func (d *differ) ruleID(dir Direction, what string, a, b *Group) string {
 		}
 	}
 	return ""
+}
+
+// ruleTags reports the tags that change of rules that stay.
+func (d *differ) ruleTags(dir Direction, a, b *Group) {
+	before := make(map[RuleID]map[string]string)
+	for _, r := range a.Rules(dir) {
+		if len(r.Tags) > 0 {
+			before[r.ID()] = r.Tags
+		}
+	}
+	whole := d.rule
+	stays := make(map[RuleID]bool, len(a.Rules(dir)))
+	for _, r := range a.Rules(dir) {
+		stays[r.ID()] = true
+	}
+	for _, r := range b.Rules(dir) {
+		if id := r.ID(); stays[id] && len(before[id])+len(r.Tags) > 0 {
+			what := dir.String() + " " + r.String()
+			d.rule = func(string) string { return whole(what) }
+			of := func(all map[string]string) map[string]string {
+				m := make(map[string]string, len(all))
+				for k, v := range tags(all) {
+					m[what+" "+k] = v
+				}
+				return m
+			}
+			d.sets(of(before[r.ID()]), of(r.Tags))
+		}
+	}
+	d.rule = whole
 }
 
 // value reports a single value that has changed.

@@ -38,6 +38,7 @@ func TestDiff(t *testing.T) {
 	}
 	described := rule(TCP, 443, 443, anyPeer4)
 	described.Description = "HTTPS"
+	described.Tags = map[string]string{"owner": "ops"}
 	office.Entries = []PrefixEntry{
 		{CIDR: netip.MustParsePrefix("198.51.100.0/24"), Description: "Head office"},
 		{CIDR: netip.MustParsePrefix("192.0.2.0/24")}}
@@ -57,7 +58,7 @@ func TestDiff(t *testing.T) {
 				Ingress: []Rule{rule(ICMP, 8, -1, Peer{Kind: PeerPrefixList, Name: "office"})}},
 			{Name: "web", Description: "y",
 				Ingress: []Rule{described, rule(TCP, 22, 22, Peer{Kind: PeerGroup, Name: "new"})},
-				Egress:  DefaultEgress()},
+				Egress:  DefaultEgress(), VPCID: "vpc-1"},
 		},
 		Interfaces: []Interface{{Device: "eth0", Groups: []string{"new", "web"}, Timeouts: timers,
 			Mode: ModeGuest, Scope: "uplinks"}},
@@ -78,6 +79,8 @@ func TestDiff(t *testing.T) {
 - group web: ingress tcp 80 0.0.0.0/0
 + group web: ingress tcp 22 group new
 ~ group web: ingress tcp 443 0.0.0.0/0: "" → "HTTPS"
++ group web: ingress tcp 443 0.0.0.0/0 tag "owner"
+~ group web: vpc_id "" → "vpc-1"
 ~ device eth0: mode host → guest
 - device eth0: group old
 + device eth0: group new

@@ -5,8 +5,10 @@ import "net/netip"
 // Group is a security group. Rules are allow-only, without order (R4).
 type Group struct {
 	Name, Description string
-	Tags              map[string]string
-	Ingress, Egress   []Rule
+	// VPCID is a label: the network in AWS that the group comes from, empty for none.
+	VPCID           string
+	Tags            map[string]string
+	Ingress, Egress []Rule
 	// Default is true for the group that every policy has, which nobody names
 	// or describes, see [DefaultGroup].
 	Default bool

@@ -49,8 +49,9 @@ func TestRuleIdentity(t *testing.T) {
 	want := id("web", Ingress, base)
 	same := base
 	same.Description, same.Index, same.Pos, same.Peer.Pos = "other", 7, Pos{Line: 9}, Pos{Line: 10}
+	same.Tags, same.Peer.Described = map[string]string{"a": "b"}, true
 	if got := id("web", Ingress, same); got != want {
-		t.Errorf("another description and place: %s, want %s", got, want)
+		t.Errorf("another description, other tags and place: %s, want %s", got, want)
 	}
 	self := rule(TCP, 443, 443, Peer{Kind: PeerGroup, Name: "web", Self: true})
 	byName := self

@@ -26,7 +26,9 @@ type Peer struct {
 	Name string
 	// Self is true for a group peer written as `self: true`.
 	Self bool
-	Pos  Pos
+	// Described is true if the rule's description was written beside the peer.
+	Described bool
+	Pos       Pos
 }
 
 // String is the CIDR, "list NAME" or "group NAME".

@@ -50,14 +50,14 @@ func (p Protocol) String() string {
 
 // foreignProtocols are names that AWS does not take, and what to write instead.
 var foreignProtocols = map[string]string{
-	"all": "-1", "any": "-1", "*": "-1", "ip": "-1",
+	"any": "all", "*": "all", "ip": "all",
 	"icmp6": "icmpv6", "ipv6-icmp": "icmpv6", "icmp-v6": "icmpv6",
 	"igmp": "2", "ipip": "4", "dccp": "33", "gre": "47", "esp": "50", "ah": "51",
 	"ospf": "89", "vrrp": "112", "sctp": "132", "udplite": "136", "udp-lite": "136",
 }
 
 // ParseProtocol reads tcp, udp, icmp or icmpv6 in any case, a decimal number 0
-// to 255, or -1 for all. Numbers that have a name become it (R10). The Problem,
+// to 255, or -1 or "all" for all. Numbers that have a name become it (R10). The Problem,
 // nil when all is well, has no Pos.
 func ParseProtocol(s string) (Protocol, *Problem) {
 	name := strings.ToLower(s)
@@ -66,18 +66,21 @@ func ParseProtocol(s string) (Protocol, *Problem) {
 			return p, nil
 		}
 	}
+	if name == "all" {
+		return AllProtocols, nil
+	}
 	n, err := strconv.Atoi(s)
 	if p := Protocol(n); err == nil && n >= -1 && n <= int(MaxProtocol) && strconv.Itoa(n) == s {
 		return p, nil
 	}
 	bad := &Problem{Field: "protocol", Code: InvalidParameterValue,
 		Message: fmt.Sprintf("unknown protocol %s", quote(s)),
-		Hint:    "tcp, udp, icmp, icmpv6, a number 0 to 255, or -1 for all"}
+		Hint:    "tcp, udp, icmp, icmpv6, a number 0 to 255, or all"}
 	if instead, ok := foreignProtocols[name]; ok {
 		bad.Hint = "write " + instead
 	} else if err == nil && strconv.Itoa(n) == s {
 		bad.Message = fmt.Sprintf("protocol %d is out of range", n)
-		bad.Hint = "protocol numbers are 0 to 255, or -1 for all"
+		bad.Hint = "protocol numbers are 0 to 255, or all"
 	}
 	return 0, bad
 }

@@ -30,7 +30,12 @@ func TestProtocols(t *testing.T) {
 			t.Errorf("protocol %v: valid %v, ports %v, ICMP %v", p, p.Valid(), p.HasPorts(), p.IsICMP())
 		}
 	}
-	for _, s := range []string{"", " tcp", "tcp ", "all", "esp", "256", "-2", "+6", "06", "6.0", "0x6",
+	for _, s := range []string{"all", "ALL"} { // as Terraform and the AWS CLI have it
+		if got, bad := ParseProtocol(s); bad != nil || got != AllProtocols {
+			t.Errorf("ParseProtocol(%q) = %v, %v", s, got, bad)
+		}
+	}
+	for _, s := range []string{"", " tcp", "tcp ", "any", "esp", "256", "-2", "+6", "06", "6.0", "0x6",
 		"1e1", "99999999999999999999", "tcp6", "ıcmp"} {
 		if p, bad := ParseProtocol(s); bad == nil || bad.Code != InvalidParameterValue {
 			t.Errorf("ParseProtocol(%q) = %v, %v; want it refused", s, p, bad)

@@ -12,7 +12,9 @@ type Rule struct {
 	// rules of a group whose file does not say them, see [DefaultIndex].
 	Index       int
 	Description string
-	Protocol    Protocol
+	// Tags are those of the block. Like the description they do not make rules different.
+	Tags     map[string]string
+	Protocol Protocol
 	// From and To are the destination ports of TCP and UDP, inclusive (R6),
 	// or type and code of ICMP and ICMPv6, -1 meaning all. They are -1 for
 	// every other protocol (R9).

@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -39,7 +40,8 @@ func Validate(p *Policy) Problems {
 	p.Settings.check(v.found.Add)
 	problems := v.found.Problems()
 	problems.Sort()
-	return problems
+	// What is wrong with a peer is so in each of the rules that its block stands for.
+	return slices.CompactFunc(problems, func(a, b Problem) bool { return a == b && a.Pos.Line > 0 })
 }
 
 // validator is one run of Validate.
@@ -162,6 +164,7 @@ func (v *validator) allGroups() {
 		} else {
 			v.report(g.Pos, checkDescription(g.Description))
 		}
+		v.report(g.Pos, checkText("vpc_id", "vpc_id", g.VPCID, MaxName))
 		checkTags(g.Tags, func(bad *Problem) { v.report(g.Pos, bad) })
 		v.rules(g, Ingress)
 		v.rules(g, Egress)
@@ -174,34 +177,47 @@ func (v *validator) rules(g *Group, d Direction) {
 	rules := g.Rules(d)
 	seen := make(map[RuleID]*Rule, len(rules))
 	sound := true
+	shared := false // the description of the block is checked
 	for i := range rules {
 		r := &rules[i]
-		// The rules of one block share everything but the peer.
-		if i == 0 || r.Index < 0 || rules[i-1].Index != r.Index {
-			sound = v.block(r)
+		// The rules of one block share everything but ports and peer, and those with the
+		// same ports follow each other.
+		first := i == 0 || r.Index < 0 || rules[i-1].Index != r.Index
+		if first {
+			checkTags(r.Tags, func(bad *Problem) { v.report(r.Pos, bad) })
+			shared = false
+		}
+		switch {
+		case r.Peer.Described:
+			v.report(r.Peer.Pos, checkDescription(r.Description))
+		case !shared:
+			v.report(r.Pos, checkDescription(r.Description))
+			shared = true
+		}
+		if first || rules[i-1].From != r.From || rules[i-1].To != r.To {
+			sound = v.ports(r)
 		}
 		v.peer(g, r)
-		first, dup := seen[r.ID()]
+		other, dup := seen[r.ID()]
 		switch {
 		case !sound:
 			// Invalid rules are no duplicates of each other.
 		case !dup:
 			seen[r.ID()] = r
-		case first.Index == r.Index:
+		case other.Index == r.Index:
 			v.errorf(r.Peer.Pos, "", InvalidParameterValue, "remove one", "%s stands twice in one rule",
 				r.Peer)
 		default:
 			v.errorf(r.Peer.Pos, "", DuplicatePermission,
 				"descriptions do not make rules different; remove one",
-				"%s rule %q is there already%s", d, r, see(first.Pos))
+				"%s rule %q is there already%s", d, r, see(other.Pos))
 		}
 	}
 }
 
-// block checks what the rules of one block share; it is false when they cannot be
-// rules.
-func (v *validator) block(r *Rule) bool {
-	v.report(r.Pos, checkDescription(r.Description))
+// ports checks protocol and ports, or type and code, of rules that share them; it is
+// false when they cannot be rules.
+func (v *validator) ports(r *Rule) bool {
 	if !r.Protocol.Valid() {
 		v.errorf(r.Pos, "protocol", InvalidParameterValue, "0 to 255, or -1 for all",
 			"protocol %d is out of range", r.Protocol)

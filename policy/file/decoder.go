@@ -21,6 +21,8 @@ type decoder struct {
 	// parts finds a part of the policy again by its position, to place a problem
 	// of validation at the very key.
 	parts map[place]*node
+	// noticed are the keys about which a notice was given once for the whole file.
+	noticed map[string]bool
 }
 
 // place is a line and column of the file, as a map key.
@@ -38,6 +40,16 @@ func (d *decoder) errorAt(pos policy.Pos, code policy.Code, hint, format string,
 	if !d.found.Full(policy.SeverityError) {
 		d.found.Add(policy.Problem{Pos: pos, Code: code, Message: fmt.Sprintf(format, a...), Hint: hint})
 	}
+}
+
+// noticeOnce adds a notice about the first use of a key in the file.
+func (d *decoder) noticeOnce(n *node, key, message, hint string) {
+	if d.noticed[key] {
+		return
+	}
+	d.noticed[key] = true
+	d.found.Add(policy.Problem{
+		Pos: d.at(n), Severity: policy.SeverityNotice, Message: message, Hint: hint})
 }
 
 // invalid reports a value that its key cannot have.

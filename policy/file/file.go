@@ -78,7 +78,8 @@ func parse(name string, data []byte, view func(policy.Problems) policy.Problems)
 		return nil, nil, fmt.Errorf("%s: %w: more than %d MiB", name, ErrTooBig, MaxSize>>20)
 	}
 	data = bytes.TrimPrefix(data, []byte("\uFEFF")) // a byte order mark, as Windows writes it
-	d := &decoder{file: name, parts: make(map[place]*node)}
+	d := &decoder{file: name, parts: make(map[place]*node),
+		noticed: make(map[string]bool)}
 	var p *policy.Policy
 	if root := d.read(data); root != nil {
 		p = d.policy(root)

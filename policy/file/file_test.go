@@ -304,7 +304,8 @@ func TestSpellings(t *testing.T) {
 	parity.Proves(t, "R8", "R10", "R16", "R39", "icmpv6 missing", "protocol all", "protocol number")
 	in := func(rules string) *policy.Policy {
 		p, _, err := Parse("", []byte(
-			"version: 1\nsecurity_groups:\n  - name: web\n    description: x\n    ingress: ["+rules+"]\n"))
+			"version: 1\nprefix_lists: [{ name: office, entries: [{ cidr: 10.0.0.0/8 }] }]\n"+
+				"security_groups:\n  - name: web\n    description: x\n    ingress: ["+rules+"]\n"))
 		if err != nil {
 			t.Fatalf("%s: %v", rules, err)
 		}
@@ -329,6 +330,18 @@ func TestSpellings(t *testing.T) {
 			`{ protocol: tcp, ports: 22, cidr_blocks: [11.0.0.0/8] }, ` +
 				`{ protocol: tcp, ports: 22, self: true }, ` +
 				`{ protocol: tcp, ports: 22, cidr_blocks: [10.0.0.0/8] }`},
+		{`{ protocol: all, self: true }`, `{ protocol: -1, self: true }`},
+		{`{ protocol: tcp, ports: all, self: true }`, `{ protocol: tcp, ports: 0-65535, self: true }`},
+		{`{ protocol: tcp, ports: [ssh, 80, 8000-9000], cidr_blocks: [10.0.0.0/8], self: true }`,
+			`{ protocol: tcp, ports: 80, cidr_blocks: [10.0.0.0/8], self: true }, ` +
+				`{ protocol: tcp, ports: 8000-9000, cidr_blocks: [10.0.0.0/8] }, ` +
+				`{ protocol: tcp, ports: 22, cidr_blocks: [10.0.0.0/8], self: true }, ` +
+				`{ protocol: tcp, ports: 8000-9000, self: true }`},
+		{`{ protocol: 50, description: x, cidr_blocks: [10.0.0.0/8, { cidr: 11.0.0.1/8, description: y }],
+				prefix_lists: [{ name: office, description: z }], security_groups: [{ name: web }] }`,
+			`{ protocol: 50, description: y, cidr_blocks: [11.0.0.0/8] }, ` +
+				`{ protocol: 50, description: z, prefix_lists: [office] }, ` +
+				`{ protocol: 50, description: x, cidr_blocks: [10.0.0.0/8], self: true }`},
 	} {
 		if changes := policy.Diff(in(tt.one), in(tt.other)); len(changes) > 0 {
 			t.Errorf("%s\n%s\nare not the same: %v", tt.one, tt.other, changes)
@@ -341,5 +354,10 @@ func TestSpellings(t *testing.T) {
 	if changes := policy.Diff(in(`{ protocol: 50, self: true, description: "a" }`),
 		in(`{ protocol: 50, self: true }`)); len(changes) != 1 || changes[0].Op != policy.Changed {
 		t.Errorf("a description that goes: %v, want one change and no other rule", changes)
+	}
+	if changes := policy.Diff(in(`{ protocol: tcp, ports: [1, 2], tags: { a: b }, self: true }`),
+		in(`{ protocol: tcp, ports: [1, 2], self: true }`)); len(changes) != 2 ||
+		changes[0].String() != `- group web: ingress tcp 1 group web tag "a"` {
+		t.Errorf("a tag that goes: %v, want one change of each rule", changes)
 	}
 }

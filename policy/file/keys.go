@@ -14,6 +14,8 @@ var (
 	entryKeys     = keysOf("prefix_lists[].entries[]")
 	groupKeys     = keysOf("security_groups[]")
 	ruleKeys      = keysOf(rulePath)
+	cidrPeerKeys  = keysOf(cidrPeerPath)
+	namedPeerKeys = keysOf(namedPeerPath)
 	defaultKeys   = keysOf("default_security_group")
 	interfaceKeys = keysOf("interfaces[]")
 	trackingKeys  = keysOf("interfaces[].connection_tracking")
@@ -46,6 +48,7 @@ var otherNames = map[string]string{
 	"interface": "device", "ifname": "device", "remotes": "peers",
 	"aws_default_security_group": "default_security_group", "default": "default_security_group",
 	"default_group": "default_security_group",
+	"cidrip":        "cidr", "cidripv6": "cidr", "group": "name", "prefix_list": "name",
 }
 
 // formerKeys are the names that keys had before. They go on working, with a notice.
@@ -57,7 +60,10 @@ var neverKeys = map[string]string{
 	"policy": allowOnly, "verdict": allowOnly, "target": allowOnly,
 	"priority": noOrder, "order": noOrder, "rule_number": noOrder, "weight": noOrder,
 	"source_port": noSourcePort, "source_ports": noSourcePort, "src_port": noSourcePort,
-	"sport": noSourcePort,
+	"sport":                  noSourcePort,
+	"revoke_rules_on_delete": ofTerraform, "id": ofTerraform, "arn": ofTerraform,
+	"owner_id": ofTerraform, "tags_all": ofTerraform, "timeouts": ofTerraform, "region": ofTerraform,
+	"count": ofTerraform, "for_each": ofTerraform, "lifecycle": ofTerraform, "depends_on": ofTerraform,
 }
 
 // Why those keys are refused (R4, R6).
@@ -65,6 +71,7 @@ const (
 	allowOnly    = "security groups only allow: leave it out, and what no rule allows is dropped"
 	noOrder      = "rules have no order: any rule that allows is enough"
 	noSourcePort = "ports are those of the destination; source ports cannot be filtered"
+	ofTerraform  = "that is of Terraform, and nothing of a machine: leave it out"
 )
 
 // unknownKey reports a key that a part does not have.

@@ -26,6 +26,9 @@ type Key struct {
 	Later []string
 	// Low and High bound a KindNumber; a High of 0 is no bound.
 	Low, High int
+	// Item is the path of the part that may stand in place of an item of the list; "" for
+	// none.
+	Item string
 	// Required: the part is refused without the key.
 	Required bool
 	// Default is what holds without the key, as the file would say it or in words; "" if
@@ -49,8 +52,8 @@ const (
 	KindCIDR4s   // a list
 	KindCIDR6s   // a list
 	KindAddrs    // a list
-	KindProtocol // a name, a number, or -1
-	KindPorts    // a number or a range
+	KindProtocol // a name, a number, or all
+	KindPorts    // a number, a range, the name of a service, or a list of those
 	KindTags     // a mapping from text to text
 	KindMapping  // another part
 	KindList     // a list of another part
@@ -58,6 +61,12 @@ const (
 
 // rulePath is the path of the part that stands at two places.
 const rulePath = "security_groups[].ingress[] and egress[]"
+
+// The paths of peers with a description.
+const (
+	cidrPeerPath  = "cidr_blocks[] and ipv6_cidr_blocks[] of a rule"
+	namedPeerPath = "prefix_lists[] and security_groups[] of a rule"
+)
 
 // Inner is the path of the part that a KindMapping or KindList of p takes.
 func (p Part) Inner(k Key) string {
@@ -106,7 +115,7 @@ func (k Key) Takes() string {
 	case KindProtocol:
 		return "name or number"
 	case KindPorts:
-		return "number or range"
+		return "port, range, service, or list of them"
 	case KindList:
 		if k.Name == "ingress" || k.Name == "egress" {
 			return "list of rules"

@@ -180,10 +180,25 @@ func (d *decoder) group(n *node) (g policy.Group, ok bool) {
 		g.Description = policy.DefaultDescription
 	}
 	g.Tags = d.tags(f["tags"])
-	if g.Name, ok = d.name(f["name"], "name"); strings.HasSuffix(g.Name, " ") {
+	name := f["name"]
+	switch prefix := f["name_prefix"]; {
+	case prefix != nil && name != nil:
+		d.errorAt(d.at(prefix), policy.InvalidParameterCombination, "keep one of them",
+			"name_prefix stands beside name")
+	case prefix != nil:
+		name = prefix
+		d.noticeOnce(prefix, "name_prefix", "name_prefix is taken as the name: names are not generated "+
+			"here", "write name")
+	}
+	if g.Name, ok = d.name(name, "name"); strings.HasSuffix(g.Name, " ") {
 		g.Name = strings.TrimRight(g.Name, " ") // as AWS does
-		d.found.Add(policy.Problem{Pos: d.at(f["name"]), Severity: policy.SeverityNotice,
+		d.found.Add(policy.Problem{Pos: d.at(name), Severity: policy.SeverityNotice,
 			Message: "the spaces at the end of the name are left out"})
+	}
+	if vpc := f["vpc_id"]; vpc != nil {
+		g.VPCID, _ = d.text(vpc, "vpc_id")
+		d.noticeOnce(vpc, "vpc_id", "vpc_id is a label here: a machine is in no VPC", "groups are "+
+			"attached to devices under interfaces")
 	}
 	g.Ingress = d.rules(f["ingress"], g.Name, policy.Ingress)
 	if f["egress"] == nil {

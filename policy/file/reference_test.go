@@ -16,7 +16,8 @@ import (
 
 // onePart is a valid policy with one of each part, the caller's own.
 func onePart() object {
-	rule := object{"protocol": "tcp", "ports": 443, "cidr_blocks": []any{"192.0.2.0/24"}}
+	rule := object{"protocol": "tcp", "ports": 443,
+		"cidr_blocks": []any{object{"cidr": "192.0.2.0/24"}}}
 	return object{
 		"version": 1,
 		"prefix_lists": []any{object{
@@ -35,8 +36,14 @@ func onePart() object {
 // inPart returns the mapping of a part in a policy, an empty one if it is not there.
 func inPart(t *testing.T, doc object, path string) object {
 	t.Helper()
-	if path == rulePath {
+	switch path {
+	case rulePath:
 		path = "security_groups[].ingress[]"
+	case cidrPeerPath:
+		path = "security_groups[].ingress[].cidr_blocks[]"
+	case namedPeerPath:
+		inPart(t, doc, rulePath)["prefix_lists"] = []any{object{"name": "office"}}
+		path = "security_groups[].ingress[].prefix_lists[]"
 	}
 	at := doc
 	for name := range strings.SplitSeq(path, ".") {
@@ -237,6 +244,9 @@ func TestReferenceIsWhole(t *testing.T) {
 		for _, k := range p.Keys {
 			if k.Kind == KindMapping || k.Kind == KindList {
 				reached = append(reached, p.Inner(k))
+			}
+			if k.Item != "" {
+				reached = append(reached, k.Item)
 			}
 			if k.Takes() == "" || (k.Kind == KindWord || k.Kind == KindWords) != (len(k.Words) > 0) {
 				t.Errorf("%s: %s takes %q", p.Path, k.Name, k.Takes())

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 
@@ -28,17 +29,18 @@ func (d *decoder) block(rules []policy.Rule, n *node, group string, index int) [
 	if !ok {
 		return rules
 	}
-	shared := policy.Rule{Index: index, Description: d.description(f["description"]), Pos: d.part(n)}
+	shared := policy.Rule{Index: index, Description: d.description(f["description"]),
+		Tags: d.tags(f["tags"]), Pos: d.part(n)}
 	protocol := f["protocol"]
 	switch {
 	case protocol == nil:
 		d.errorAt(shared.Pos, policy.InvalidParameterValue,
-			"tcp, udp, icmp, icmpv6, a number 0 to 255, or -1 for all", "the rule has no protocol")
+			"tcp, udp, icmp, icmpv6, a number 0 to 255, or all", "the rule has no protocol")
 		ok = false
 	case unusable(protocol):
 		ok = false
 	case protocol.Kind != yaml.ScalarNode:
-		d.invalid(protocol, "one rule for each protocol; -1 for all",
+		d.invalid(protocol, "one rule for each protocol, or all",
 			"protocol must be a name or a number, not %s", describe(protocol))
 		ok = false
 	default:
@@ -49,60 +51,74 @@ func (d *decoder) block(rules []policy.Rule, n *node, group string, index int) [
 			ok = false
 		}
 	}
+	var spans []span
 	if ok {
-		shared.From, shared.To, ok = d.span(f, shared.Protocol, shared.Pos)
+		spans, ok = d.spans(f, shared.Protocol, shared.Pos)
 	}
 	peers := d.peers(f, group, shared.Pos)
 	if !ok {
 		return rules
 	}
-	rules = slices.Grow(rules, len(peers))
-	for _, peer := range peers {
-		shared.Peer = peer
-		rules = append(rules, shared)
+	rules = slices.Grow(rules, len(peers)*len(spans))
+	for _, s := range spans {
+		for _, peer := range peers {
+			rule := shared
+			rule.From, rule.To, rule.Peer = s.from, s.to, peer.Peer
+			if peer.Described {
+				rule.Description = peer.description
+			}
+			rules = append(rules, rule)
+		}
 	}
 	return rules
 }
 
-// span reads what a rule says about ports, or type and code; their ranges are for
+// span is a range of ports, or type and code.
+type span struct{ from, to int }
+
+// nothing is the span of a protocol without ports.
+var nothing = []span{{-1, -1}}
+
+// spans reads what a rule says about ports, or type and code; their ranges are for
 // validation to check. What is left out has the code that AWS gives, which is not
 // MissingParameter.
-func (d *decoder) span(f fields, p policy.Protocol, pos policy.Pos) (from, to int, ok bool) {
+func (d *decoder) spans(f fields, p policy.Protocol, pos policy.Pos) (spans []span, ok bool) {
 	ports, fromNode, toNode := f["ports"], f["from_port"], f["to_port"]
 	if ports != nil && (fromNode != nil || toNode != nil) {
 		d.errorAt(d.at(ports), policy.InvalidParameterCombination,
 			"ports is short for from_port and to_port; keep one form",
 			"ports stands beside from_port or to_port")
-		return 0, 0, false
+		return nil, false
 	}
 	if ports != nil && p.IsICMP() {
 		d.errorAt(d.at(ports), policy.InvalidParameterCombination,
 			"the type goes under from_port, the code under to_port, -1 for all",
 			"%s has no ports", p)
-		return 0, 0, false
+		return nil, false
 	}
-	given := func() (int, int, bool) {
+	given := func() ([]span, bool) {
 		if ports != nil {
-			return d.portRange(ports)
+			return d.ports(ports, p)
 		}
 		from, ok := d.number(fromNode, "from_port")
 		to, good := d.number(toNode, "to_port")
-		return from, to, ok && good
+		return []span{{from, to}}, ok && good
 	}
 	none, both := ports == nil && fromNode == nil && toNode == nil, ports != nil || fromNode != nil &&
 		toNode != nil
 	switch {
 	case none && p.HasPorts():
 		d.errorAt(pos, policy.InvalidParameterValue,
-			"such as ports: 443 or ports: 8000-9000; all ports are 0-65535", "%s needs ports", p)
-		return 0, 0, false
+			"such as ports: 443, ports: [80, 443] or ports: 8000-9000; all ports are 0-65535",
+			"%s needs ports", p)
+		return nil, false
 	case none && p == policy.ICMP:
 		d.errorAt(pos, policy.InvalidParameterValue,
 			"from_port: 8 and to_port: -1 is echo request; -1 and -1 is everything",
 			"icmp needs from_port (the type) and to_port (the code)")
-		return 0, 0, false
+		return nil, false
 	case none:
-		return -1, -1, true
+		return nothing, true
 	case (p.HasPorts() || p.IsICMP()) && !both:
 		missing := "from_port"
 		if fromNode != nil {
@@ -110,22 +126,23 @@ func (d *decoder) span(f fields, p policy.Protocol, pos policy.Pos) (from, to in
 		}
 		d.errorAt(pos, policy.InvalidParameterValue, "from_port and to_port go together",
 			"the rule has no %s", missing)
-		return 0, 0, false
+		return nil, false
 	case p.HasPorts() || p.IsICMP():
 		return given()
 	}
 	// AWS silently ignores ports of a protocol that has none. There is no notice either
 	// for all ports, which other tools require there.
 	if both {
-		if from, to, ok = given(); !ok {
-			return 0, 0, false
+		if spans, ok = given(); !ok {
+			return nil, false
 		}
-		if !(from <= 0 && (to == from || to == policy.MaxPort)) {
+		from, to := spans[0].from, spans[0].to
+		if !(len(spans) == 1 && from <= 0 && (to == from || to == policy.MaxPort)) {
 			d.notice(f, "leave the ports out",
 				"ports are ignored: protocol "+p.String()+" is allowed as a whole")
 		}
 	}
-	return -1, -1, true
+	return nothing, true
 }
 
 func (d *decoder) notice(f fields, hint, message string) {
@@ -140,79 +157,110 @@ func (d *decoder) notice(f fields, hint, message string) {
 
 var portRange = regexp.MustCompile(`^(0|[1-9][0-9]{0,8})-(0|[1-9][0-9]{0,8})$`)
 
-// portRange reads the short form: one port, or two with a dash between.
-func (d *decoder) portRange(n *node) (from, to int, ok bool) {
-	if n.Kind == yaml.SequenceNode {
-		d.invalid(n, "write one rule for each port or range",
-			"ports must be one port or one range, not a list")
-		return 0, 0, false
+// ports reads the short form: one port, a range, the name of a service, or a list of
+// those.
+func (d *decoder) ports(n *node, p policy.Protocol) (spans []span, ok bool) {
+	if n.Kind != yaml.SequenceNode {
+		s, ok := d.portRange(n, p)
+		return []span{s}, ok
 	}
+	if len(n.Content) == 0 {
+		d.invalid(n, "such as [80, 443]; all ports are 0-65535", "ports has no ports")
+		return nil, false
+	}
+	ok = true
+	for _, item := range n.Content {
+		s, good := d.portRange(item, p)
+		if good && p.HasPorts() {
+			if slices.Contains(spans, s) {
+				d.invalid(item, "write it once", "ports has %s twice", short(item.Value))
+				good = false
+			} else if bad := policy.CheckRange(p, s.from, s.to); bad != nil {
+				bad.Pos, good = d.at(item), false
+				d.found.Add(*bad)
+			}
+		}
+		ok = ok && good
+		spans = append(spans, s)
+	}
+	return spans, ok
+}
+
+// portRange reads one port, two with a dash between, or the name of a service.
+func (d *decoder) portRange(n *node, p policy.Protocol) (s span, ok bool) {
 	if unusable(n) || n.Kind != yaml.ScalarNode {
 		v, ok := d.number(n, "ports")
-		return v, v, ok
+		return span{v, v}, ok
 	}
 	if m := portRange.FindStringSubmatch(n.Value); m != nil {
-		from, _ = strconv.Atoi(m[1])
-		to, _ = strconv.Atoi(m[2])
-		return from, to, true
+		s.from, _ = strconv.Atoi(m[1])
+		s.to, _ = strconv.Atoi(m[2])
+		return s, true
 	}
 	if decimal.MatchString(n.Value) && len(n.Value) <= maxDigits {
 		v, err := strconv.Atoi(n.Value)
-		return v, v, err == nil
+		return span{v, v}, err == nil
 	}
-	d.invalid(n, "such as 443 or 8000-9000; all ports are 0-65535; one rule for each range",
-		"ports must be one port or one range, not %s", describe(n))
-	return 0, 0, false
+	if n.Tag == "!!str" && n.Value == "all" && p.HasPorts() {
+		return span{0, policy.MaxPort}, true
+	}
+	if n.Tag == "!!str" && serviceName.MatchString(n.Value) && p.HasPorts() {
+		port, bad := policy.ServicePort(n.Value, p)
+		if bad != nil {
+			bad.Pos = d.at(n)
+			d.found.Add(*bad)
+		}
+		return span{port, port}, bad == nil
+	}
+	hint := "such as 443, 8000-9000, https or [80, 443]; all ports are 0-65535"
+	if m := looseRange.FindStringSubmatch(n.Value); m != nil {
+		hint = "write " + m[1] + "-" + m[2]
+	} else if portList.MatchString(n.Value) {
+		hint = "write [" + strings.Join(strings.FieldsFunc(n.Value, betweenPorts), ", ") + "]"
+	}
+	d.invalid(n, hint, "ports must be ports, ranges or names of services, not %s", describe(n))
+	return s, false
+}
+
+var (
+	serviceName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]*$`)
+	portList    = regexp.MustCompile(`^[0-9a-z-]{1,11}([,; ]+[0-9a-z-]{1,11})+$`)
+	// looseRange is a range as other tools write it.
+	looseRange = regexp.MustCompile(`^([0-9]{1,5})(?: *- *|:|\.\.)([0-9]{1,5})$`)
+)
+
+func betweenPorts(c rune) bool { return c == ',' || c == ';' || c == ' ' }
+
+// described is a peer with the description beside it.
+type described struct {
+	policy.Peer
+	description string
 }
 
 // peers reads the far sides of a block, at least one.
-func (d *decoder) peers(f fields, group string, pos policy.Pos) []policy.Peer {
+func (d *decoder) peers(f fields, group string, pos policy.Pos) []described {
 	room := 1
-	for _, key := range []string{"cidr_blocks", "ipv6_cidr_blocks", "prefix_lists",
-		"security_groups"} {
-		if f[key] != nil {
-			room += len(f[key].Content)
+	for _, k := range peerKinds {
+		if f[k.key] != nil {
+			room += len(f[k.key].Content)
 		}
 	}
-	peers := make([]policy.Peer, 0, room)
+	peers := make([]described, 0, room)
 	// A key with a value means to name peers, even if none of them is valid.
 	named := false
-	items := func(key string) []*node {
-		items, ok := d.list(f[key], key)
+	for _, k := range peerKinds {
+		items, ok := d.list(f[k.key], k.key)
 		named = named || !ok || len(items) > 0
-		return items
-	}
-	for _, c := range []struct {
-		key, other string
-		family     policy.Family
-	}{{"cidr_blocks", "ipv6_cidr_blocks", policy.IPv4},
-		{"ipv6_cidr_blocks", "cidr_blocks", policy.IPv6}} {
-		for _, n := range items(c.key) {
-			cidr, ok := d.cidr(n, "each of "+c.key)
-			if !ok {
-				continue
-			}
-			if f := policy.FamilyOf(cidr); f != c.family {
-				d.invalid(n, "it goes under "+c.other, "%s is %s", cidr, f)
-				continue
-			}
-			peers = append(peers, policy.Peer{Kind: policy.PeerCIDR, CIDR: cidr, Pos: d.at(n)})
-		}
-	}
-	for _, c := range []struct {
-		key  string
-		kind policy.PeerKind
-	}{{"prefix_lists", policy.PeerPrefixList}, {"security_groups", policy.PeerGroup}} {
-		for _, n := range items(c.key) {
-			if name, ok := d.text(n, "each of "+c.key); ok {
-				peers = append(peers, policy.Peer{Kind: c.kind, Name: name, Pos: d.at(n)})
+		for _, n := range items {
+			if peer, ok := d.peer(n, k); ok {
+				peers = append(peers, peer)
 			}
 		}
 	}
 	self, ok := d.truth(f["self"], "self")
 	if self {
-		peers = append(peers, policy.Peer{
-			Kind: policy.PeerGroup, Name: group, Self: true, Pos: d.at(f["self"])})
+		peers = append(peers, described{Peer: policy.Peer{
+			Kind: policy.PeerGroup, Name: group, Self: true, Pos: d.at(f["self"])}})
 	}
 	if !named && !self && ok {
 		d.errorAt(pos, policy.MissingParameter,
@@ -220,6 +268,59 @@ func (d *decoder) peers(f fields, group string, pos policy.Pos) []policy.Peer {
 			"the rule has no peer")
 	}
 	return peers
+}
+
+// peerKind is a key that names peers, with the key of an item that has a description.
+type peerKind struct {
+	key, inner, other string
+	kind              policy.PeerKind
+	family            policy.Family
+}
+
+var peerKinds = []peerKind{
+	{"cidr_blocks", "cidr", "ipv6_cidr_blocks", policy.PeerCIDR, policy.IPv4},
+	{"ipv6_cidr_blocks", "cidr", "cidr_blocks", policy.PeerCIDR, policy.IPv6},
+	{"prefix_lists", "name", "", policy.PeerPrefixList, 0},
+	{"security_groups", "name", "", policy.PeerGroup, 0},
+}
+
+// peer reads one peer: its CIDR or name, or a mapping of that and a description.
+func (d *decoder) peer(n *node, k peerKind) (p described, ok bool) {
+	label := "each of " + k.key
+	p.Pos = d.at(n)
+	if n.Kind == yaml.MappingNode {
+		keys := namedPeerKeys
+		if k.kind == policy.PeerCIDR {
+			keys = cidrPeerKeys
+		}
+		what := "an item of " + k.key
+		f, ok := d.mapping(n, what, keys)
+		if !ok {
+			return p, false
+		}
+		p.Pos = d.part(n)
+		if f["description"] != nil {
+			p.Described, p.description = true, d.description(f["description"])
+		}
+		if f[k.inner] == nil {
+			d.errorAt(p.Pos, policy.MissingParameter, "", "%s needs a %s", what, k.inner)
+			return p, false
+		}
+		n, label = f[k.inner], k.inner
+	}
+	p.Kind = k.kind
+	if k.kind != policy.PeerCIDR {
+		p.Name, ok = d.text(n, label)
+		return p, ok
+	}
+	if p.CIDR, ok = d.cidr(n, label); !ok {
+		return p, false
+	}
+	if f := policy.FamilyOf(p.CIDR); f != k.family {
+		d.invalid(n, "it goes under "+k.other, "%s is %s", p.CIDR, f)
+		return p, false
+	}
+	return p, true
 }
 
 // cidr reads a CIDR and adds a notice when it was not canonical (R16).

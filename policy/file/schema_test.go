@@ -63,6 +63,11 @@ func schema(t *testing.T) object {
 		if len(required) > 0 {
 			out["required"] = required
 		}
+		if path == "security_groups[]" {
+			out["required"] = slices.DeleteFunc(required, func(k string) bool { return k == "name" })
+			out["oneOf"] = []object{
+				{"required": []string{"name"}}, {"required": []string{"name_prefix"}}}
+		}
 		if path == rulePath {
 			var peers []object
 			for _, k := range []string{"cidr_blocks", "ipv6_cidr_blocks", "prefix_lists", "security_groups",
@@ -89,7 +94,12 @@ func schema(t *testing.T) object {
 
 // value is the schema of what a key takes.
 func value(p Part, k Key, part func(string) object) object {
-	list := func(of object) object { return object{"type": "array", "items": of} }
+	list := func(of object) object {
+		if k.Item != "" {
+			of = object{"anyOf": []object{of, part(k.Item)}}
+		}
+		return object{"type": "array", "items": of}
+	}
 	text := object{"type": "string", "minLength": 1}
 	cidr := object{"type": "string", "pattern": `^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$`}
 	switch k.Kind {
@@ -122,16 +132,24 @@ func value(p Part, k Key, part func(string) object) object {
 		return list(object{"type": "string", "pattern": `^[0-9A-Fa-f:.]+$`})
 	case KindProtocol:
 		return object{"anyOf": []object{
-			{"enum": []any{"tcp", "udp", "icmp", "icmpv6", -1}},
+			{"enum": []any{"tcp", "udp", "icmp", "icmpv6", "all", -1}},
 			{"type": "integer", "minimum": -1, "maximum": 255},
 			{"type": "string",
-				"pattern": `^([Tt][Cc][Pp]|[Uu][Dd][Pp]|[Ii][Cc][Mm][Pp]([Vv]6)?|-1|[0-9]{1,3})$`},
+				"pattern": `^([Aa][Ll][Ll]|[Tt][Cc][Pp]|[Uu][Dd][Pp]|[Ii][Cc][Mm][Pp]([Vv]6)?|-1|[0-9]{1,3})$`},
 		}}
 	case KindPorts:
-		return object{"anyOf": []object{
+		var names []string
+		for _, s := range policy.Services() {
+			names = append(names, s.Name)
+		}
+		names = append(names, "all")
+		one := []object{
 			{"type": "integer", "minimum": 0, "maximum": policy.MaxPort},
 			{"type": "string", "pattern": `^[0-9]{1,5}(-[0-9]{1,5})?$`},
-		}}
+			{"enum": names},
+		}
+		return object{"anyOf": append(one,
+			object{"type": "array", "minItems": 1, "items": object{"anyOf": one}})}
 	case KindTags:
 		of := object{"type": "string"}
 		return object{"type": "object", "additionalProperties": of}
@@ -280,7 +298,11 @@ settings:
 		"an unknown protocol":     {"protocol: tcp", "protocol: carrier-pigeon"},
 		"no peer":                 {", cidr_blocks: [0.0.0.0/0]", ""},
 		"a port too many":         {"ports: 443", "ports: 65536"},
-		"a list of ports":         {"ports: 443", "ports: [80, 443]"},
+		"an empty list of ports":  {"ports: 443", "ports: []"},
+		"a list of lists":         {"ports: 443", "ports: [[80], 443]"},
+		"no such service":         {"ports: 443", "ports: httpx"},
+		"a name and a prefix":     {"  - name: web\n", "  - name: web\n    name_prefix: web-\n"},
+		"a peer without a CIDR":   {"[0.0.0.0/0]", "[{ description: x }]"},
 		"both forms of ports":     {"ports: 443", "ports: 443, from_port: 443, to_port: 443"},
 		"half of a range":         {"ports: 443", "from_port: 443"},
 		"text for a list":         {"[0.0.0.0/0]", "0.0.0.0/0"},

@@ -193,7 +193,7 @@ func (d *decoder) plain(n *node, key string, text *cursor, depth int) bool {
 			case "default_security_group":
 				hint = "leave the key out for the rules that AWS creates; the group cannot be deleted"
 			case "protocol": // as AWS has it
-				hint, code = "write a value; -1 is all protocols", policy.InvalidParameterValue
+				hint, code = "write a value, such as tcp or all", policy.InvalidParameterValue
 			}
 			// startsWith has found the rest of the line.
 			rest := bytes.TrimLeft(text.rest, " ")

@@ -47,6 +47,16 @@ var policies = []mutant{
 		new: "	return !known || f != 0, !known || f != 0\n",
 	},
 	{
+		name: "first-port-of-a-list", what: "of a list of ports the first is open and no other",
+		file: "policy/file/rule.go", packages: []string{"./policy/..."},
+		old: "	for _, s := range spans {\n", new: "	for _, s := range spans[:1] {\n",
+	},
+	{
+		name: "tags-are-identity", what: "the tags of a rule are part of its ID (R3)",
+		file: "policy/rule.go", packages: []string{"./policy"},
+		old: "r.Peer.CIDR, r.Peer.Name}\n", new: "r.Peer.CIDR, r.Peer.Name + r.Tags[\"a\"]}\n",
+	},
+	{
 		name: "ampersand-refused", what: "descriptions take no & (R36)",
 		file: "policy/text.go", packages: []string{"./policy/..."},
 		old: "=&;{}!$*`", new: "=;{}!$*`",

@@ -6,6 +6,10 @@ package api
 type GroupStatus struct {
 	Name string `json:"name"`
 	ID   string `json:"id,omitempty"`
+	// Description, Tags and VPCID are what the policy says of the group to people.
+	Description string            `json:"description"`
+	Tags        map[string]string `json:"tags,omitempty"`
+	VPCID       string            `json:"vpc_id,omitempty"`
 	// Attached is true if an interface of the policy has the group.
 	Attached bool  `json:"attached"`
 	Ingress  Usage `json:"ingress"`

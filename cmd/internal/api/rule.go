@@ -15,7 +15,9 @@ type RuleRef struct {
 	// rules that AWS creates, of a group whose file names none.
 	Index       int    `json:"index"`
 	Description string `json:"description,omitempty"`
-	Protocol    string `json:"protocol"`
+	// Tags are what the policy says of the rule to other tools.
+	Tags     map[string]string `json:"tags,omitempty"`
+	Protocol string            `json:"protocol"`
 	// Ports are the destination ports, or type and code of ICMP; empty for all.
 	Ports string `json:"ports,omitempty"`
 	Peer  string `json:"peer"`

@@ -151,6 +151,7 @@ func Rule(ids policy.IDs, info filter.RuleInfo) *api.RuleRef {
 		Direction:   info.Direction.String(),
 		Index:       r.Index,
 		Description: r.Description,
+		Tags:        r.Tags,
 		Protocol:    protocol(r.Protocol),
 		Ports:       ports(r),
 		Peer:        r.Peer.String(),

@@ -47,6 +47,7 @@ func Groups(p *policy.Policy) []api.GroupStatus {
 		name := p.Groups[i].Name
 		out = append(out, api.GroupStatus{
 			Name: name, ID: p.IDs.Group(name), Quota: p.Quotas.RulesPerGroup,
+			Description: p.Groups[i].Description, Tags: p.Groups[i].Tags, VPCID: p.Groups[i].VPCID,
 			Ingress:  api.Usage{IPv4: u.IngressIPv4, IPv6: u.IngressIPv6},
 			Egress:   api.Usage{IPv4: u.EgressIPv4, IPv6: u.EgressIPv6},
 			Attached: attached[name],

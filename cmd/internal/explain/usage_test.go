@@ -22,6 +22,8 @@ prefix_lists:
 security_groups:
   - name: web
     description: x
+    tags: { a: b }
+    vpc_id: vpc-1
     ingress:
       - { protocol: tcp, ports: 80, cidr_blocks: [0.0.0.0/0], ipv6_cidr_blocks: ["::/0"] }
       - { protocol: tcp, ports: 443, cidr_blocks: [0.0.0.0/0] }
@@ -36,9 +38,10 @@ quotas: { rules_per_security_group: 100 }
 		t.Fatal(err)
 	}
 	groups := []api.GroupStatus{
-		{Name: "web", Attached: true, Ingress: api.Usage{IPv4: 23, IPv6: 2}, Quota: 100},
-		{Name: "db", Ingress: api.Usage{IPv4: 30, IPv6: 30}, Egress: api.Usage{IPv4: 1, IPv6: 1},
-			Quota: 100},
+		{Name: "web", Description: "x", Tags: map[string]string{"a": "b"}, VPCID: "vpc-1",
+			Attached: true, Ingress: api.Usage{IPv4: 23, IPv6: 2}, Quota: 100},
+		{Name: "db", Description: "x", Ingress: api.Usage{IPv4: 30, IPv6: 30},
+			Egress: api.Usage{IPv4: 1, IPv6: 1}, Quota: 100},
 	}
 	if diff := cmp.Diff(groups, Groups(p)); diff != "" {
 		t.Errorf("groups (-want +got):\n%s", diff)

@@ -13,10 +13,8 @@ const ownWords = "On a host that is a notice, for nobody but people reads it. `c
 
 // model is about rules, groups, prefix lists and names.
 var model = []Claim{
-	partly("R1", "A rule is a direction, a protocol, a range of ports and one peer. A description, "+
-		"tags and an ID belong to it.",
-		"Groups have tags, rules of the file have none: a file tells its rules apart by place and "+
-			"description."),
+	same("R1", "A rule is a direction, a protocol, a range of ports and one peer. A description, "+
+		"tags and an ID belong to it."),
 	same("R2", "A peer is an IPv4 CIDR, an IPv6 CIDR, a prefix list or a security group. A rule "+
 		"without one is an error."),
 	same("R3", "Rules with the same direction, protocol, ports and peer are one rule, whatever "+
