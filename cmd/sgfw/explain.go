@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -77,7 +78,7 @@ the machine's own address is, or is one of the interface.`,
 		var doc api.Explanation
 		var err error
 		if config != "" {
-			doc, err = explainFile(config, *dir, q)
+			doc, err = explainFile(config, c.InOrStdin(), *dir, q)
 		} else {
 			doc, err = control.NewClient(p.socket).Explain(c.Context(), q)
 			if errors.Is(err, control.ErrNoDaemon) {
@@ -95,9 +96,11 @@ the machine's own address is, or is one of the interface.`,
 	return c
 }
 
-// explainFile asks a policy file, with the addresses that the machine has now.
-func explainFile(path, stateDir string, in api.Query) (api.Explanation, error) {
-	pol, _, err := file.Load(path)
+// explainFile asks a policy file, or stdin for "-", with the addresses
+// that the machine has now.
+func explainFile(path string, stdin io.Reader, stateDir string, in api.Query) (
+	api.Explanation, error) {
+	pol, _, err := loadPolicy(&path, stdin, file.Parse)
 	if err != nil {
 		return api.Explanation{}, err
 	}

@@ -56,7 +56,8 @@ up. If the policy would lock one out, run refuses with exit code 5.`,
 			return daemon.Run(ctx, cfg)
 		},
 	}
-	c.Flags().StringVarP(&cfg.PolicyFile, "config", "c", defaultPolicy, "policy file")
+	c.Flags().StringVarP(&cfg.PolicyFile, "config", "c", defaultPolicy,
+		"policy file; - is standard input, read once")
 	c.Flags().StringVar(&cfg.StateDir, "state-dir", state.DefaultDir,
 		"where an unconfirmed policy, the one to roll back to, and what IDs are made of outlive the "+
 			"daemon")

@@ -52,7 +52,10 @@ func (p *program) printStatus(s api.Status) error {
 		s.Started.Local().Format(time.DateTime)))
 	t.row("policy", fmt.Sprintf("%s: %s, %s", s.Policy.File, count(s.Policy.Groups, "group"),
 		count(s.Policy.Rules, "rule")))
-	if s.Policy.FileDiffers {
+	switch {
+	case s.Policy.FileUnread != "":
+		t.row("", "the file cannot be read: "+s.Policy.FileUnread)
+	case s.Policy.FileDiffers:
 		t.row("", "the file says something else than what is in force: see sgfw reload --dry-run")
 	}
 	if s.Policy.Watch {

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"syscall"
 
 	"sgfw/policy"
 )
@@ -27,6 +28,10 @@ const MaxProblems = 100
 // ErrTooBig is the error of a file larger than MaxSize.
 var ErrTooBig = errors.New("policy file is too big")
 
+// ErrNotRegular says that what was to be read is a pipe, a device or a directory: it
+// could end never, or say something else each time.
+var ErrNotRegular = errors.New("not a regular file")
+
 // Load reads and checks the policy file at path. The policy is nil when the
 // error is not. An error about what the file says is the problems themselves
 // (see [policy.AsProblems]); others are about reading it. Problems are returned
@@ -40,23 +45,48 @@ func Load(path string) (*policy.Policy, policy.Problems, error) {
 }
 
 // Read returns the text of the policy file at path, for [Parse]. Of a file that
-// is larger than MaxSize it returns enough for Parse to refuse it.
+// is larger than MaxSize it returns enough for Parse to refuse it. It waits for no
+// pipe, and fails with ErrNotRegular; a disk that does not answer holds it up.
 func Read(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	// Opening a pipe would wait for somebody who writes.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, fmt.Errorf("policy: %w", err)
 	}
 	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("policy: %w", err)
+	}
+	if !fi.Mode().IsRegular() {
+		return nil, fmt.Errorf("policy: %s is %s, %w", path, kindOf(fi.Mode()), ErrNotRegular)
+	}
 	return ReadFrom(f)
 }
 
-// ReadFrom is [Read] of what is open already, such as standard input.
+// ReadFrom returns the text that r says up to its end, for [Parse]: what is not a file,
+// such as standard input. See [Read] for its size.
 func ReadFrom(r io.Reader) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r, MaxSize+1))
 	if err != nil {
 		return nil, fmt.Errorf("policy: %w", err)
 	}
 	return data, nil
+}
+
+// kindOf names what is not a regular file.
+func kindOf(m os.FileMode) string {
+	switch {
+	case m.IsDir():
+		return "a directory"
+	case m&os.ModeNamedPipe != 0:
+		return "a pipe"
+	case m&os.ModeSocket != 0:
+		return "a socket"
+	case m&os.ModeDevice != 0:
+		return "a device"
+	}
+	return "something else"
 }
 
 // Parse checks the text of a policy file; name is what positions call it. See

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -33,8 +34,44 @@ func TestTooBig(t *testing.T) {
 	if _, _, err := Parse("p.yaml", big[:MaxSize]); err != nil {
 		t.Errorf("a file of just MaxSize: %v", err)
 	}
-	if p, _, err := Load("/dev/zero"); p != nil || !errors.Is(err, ErrTooBig) {
-		t.Errorf("an endless file: %v, %v", p, err)
+	endless := endlessReader{}
+	if text, err := ReadFrom(endless); len(text) != MaxSize+1 || err != nil {
+		t.Errorf("an endless text: %d bytes, %v", len(text), err)
+	}
+}
+
+// endlessReader is a text without end.
+type endlessReader struct{}
+
+func (endlessReader) Read(b []byte) (int, error) { return len(b), nil }
+
+// TestNotRegular: nothing is waited for, and what it is said to be is no file.
+func TestNotRegular(t *testing.T) {
+	dir := t.TempDir()
+	fifo := filepath.Join(dir, "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink("fifo", link); err != nil {
+		t.Fatal(err)
+	}
+	for path, kind := range map[string]string{
+		fifo: "a pipe", link: "a pipe", dir: "a directory", "/dev/zero": "a device",
+	} {
+		ended := make(chan error, 1)
+		go func() {
+			_, _, err := Load(path)
+			ended <- err
+		}()
+		select {
+		case err := <-ended:
+			if !errors.Is(err, ErrNotRegular) || !strings.Contains(err.Error(), path+" is "+kind) {
+				t.Errorf("%s: %v, want that it is %s", path, err, kind)
+			}
+		case <-time.After(5 * time.Second):
+			t.Fatalf("%s: waits for ever", path)
+		}
 	}
 }
 

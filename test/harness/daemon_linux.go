@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -25,6 +26,8 @@ type Daemon struct {
 	Config, Socket string
 	// Env is added to its environment.
 	Env []string
+	// Stdin is its standard input, nil for none.
+	Stdin io.Reader
 	// Through is a program that executes its arguments; "" for none.
 	Through string
 	// Stderr is its standard error in place of Log; nil for Log.
@@ -107,7 +110,7 @@ func (d *Daemon) launch(args ...string) error {
 	}
 	d.Cmd = d.Host.Command(argv[0], argv[1:]...)
 	d.Cmd.Env = append(append(os.Environ(), "NOTIFY_SOCKET="+ready, "SSH_CONNECTION="), d.Env...)
-	d.Cmd.Stdout, d.Cmd.Stderr = d.Log, d.Log
+	d.Cmd.Stdin, d.Cmd.Stdout, d.Cmd.Stderr = d.Stdin, d.Log, d.Log
 	if d.Stderr != nil {
 		d.Cmd.Stderr = d.Stderr
 	}

@@ -54,6 +54,8 @@ type PolicyStatus struct {
 	// FileDiffers is true when the file says something else than what is in
 	// force, or cannot be read.
 	FileDiffers bool `json:"file_differs"`
+	// FileUnread says why the file cannot be read; empty when it can.
+	FileUnread string `json:"file_unread,omitempty"`
 	// Watch is true when the daemon reloads by itself once the file has settled.
 	Watch bool `json:"watch"`
 	// Tracking is settings.tracking: "always" or "aws".

@@ -4,20 +4,22 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"sgfw/cmd/internal/control"
 	"sgfw/cmd/internal/enforce"
 	"sgfw/cmd/internal/host/links"
 	"sgfw/cmd/internal/host/ssh"
-	"sgfw/cmd/internal/source"
 	"sgfw/conntrack"
 )
 
 // expireEvery is the pause between two slices of the flow table's expiry.
 // Traffic expires flows too; the ticker is for a quiet machine.
 const expireEvery = 250 * time.Millisecond
+
+// stopPatience is how long an end waits for the side tasks. One that asks a mount that
+// does not answer, or anything else that is dead, cannot be ended.
+const stopPatience = 3 * time.Second
 
 // daemon is one run.
 type daemon struct {
@@ -48,7 +50,7 @@ func Run(ctx context.Context, cfg Config) error { return newDaemon(cfg).run(ctx)
 func newDaemon(cfg Config) *daemon {
 	return &daemon{
 		cfg: cfg, log: cfg.Log, started: time.Now(),
-		file:     policyFile{File: source.File{Path: cfg.PolicyFile}, settings: make(chan struct{}, 1)},
+		file:     newPolicyFile(cfg.PolicyFile),
 		watchdog: watchdog{patience: watchdogPatience()},
 		manager:  serviceManager{notifier: newNotifier(), changed: make(chan struct{}, 1)},
 		failed:   make(chan error, 1),
@@ -89,7 +91,10 @@ func (d *daemon) start(ctx context.Context) error {
 			Failed:   d.fail,
 		},
 	})
-	if err := d.enforcer.Load(d.nameServers()); err != nil {
+	var begin enforce.Change
+	begin.Revision, begin.ReadError = d.file.now(ctx)
+	servers, unread := d.nameServers()
+	if err := d.enforcer.Load(begin, servers, unread); err != nil {
 		return err
 	}
 	// Before the guard: a second daemon should hear of the first one.
@@ -102,9 +107,9 @@ func (d *daemon) start(ctx context.Context) error {
 // serve runs the side tasks until the run ends.
 func (d *daemon) serve(ctx context.Context) error {
 	side, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	var tasks sync.WaitGroup
+	var tasks tasks
 	task := func(what string, f func(context.Context) error) {
-		tasks.Go(func() {
+		tasks.begin(what, func() {
 			if err := f(side); err != nil && side.Err() == nil {
 				d.fail(fmt.Errorf("%s: %w", what, err))
 			}
@@ -142,7 +147,9 @@ func (d *daemon) serve(ctx context.Context) error {
 	d.logNotify(d.manager.stopping())
 	d.enforcer.Refuse()
 	cancel()
-	tasks.Wait()
+	if late := tasks.wait(stopPatience); len(late) > 0 {
+		d.log.Warn("stopping without waiting for what does not end", "tasks", late)
+	}
 	if failure != nil {
 		// Not an ordered stop: what the policy says of a dead daemon holds.
 		d.release()
@@ -216,7 +223,7 @@ func (d *daemon) followSignals(ctx context.Context) error {
 			return nil
 		case <-d.cfg.Reload:
 			// The enforcer has logged whatever this returns.
-			_, _ = d.apply(enforce.Change{By: enforce.BySignal})
+			_, _ = d.apply(ctx, enforce.Change{By: enforce.BySignal})
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 // Reload implements [control.Backend]: it reads the policy again and answers when
 // no packet is judged by the old one any more. After an error everything is as it
 // was.
-func (d *daemon) Reload(_ context.Context, req api.ReloadRequest) (api.ReloadReply, error) {
+func (d *daemon) Reload(ctx context.Context, req api.ReloadRequest) (api.ReloadReply, error) {
 	if req.Confirm < 0 || req.Confirm > api.MaxConfirm {
 		return api.ReloadReply{}, &api.Failure{
 			Kind: api.KindUsage,
@@ -33,10 +33,10 @@ func (d *daemon) Reload(_ context.Context, req api.ReloadRequest) (api.ReloadRep
 	var reply api.ReloadReply
 	var err error
 	if req.DryRun {
-		c.Revision, c.ReadError = d.file.Read()
+		c.Revision, c.ReadError = d.file.now(ctx)
 		reply, err = d.enforcer.Preview(c)
 	} else {
-		reply, err = d.apply(c)
+		reply, err = d.apply(ctx, c)
 	}
 	if err != nil {
 		return reply, failure(err)

@@ -9,10 +9,10 @@ import (
 )
 
 // Status implements [control.Backend].
-func (d *daemon) Status(context.Context) (api.Status, error) {
+func (d *daemon) Status(ctx context.Context) (api.Status, error) {
 	// A file may be large, or on a disk that does not answer: no lock is held while it
-	// is read.
-	doc := d.enforcer.Status(d.file.Read())
+	// is read, and it is not waited for.
+	doc := d.enforcer.Status(d.file.glance(ctx))
 	doc.PID, doc.Version, doc.Started = os.Getpid(), d.cfg.Version, d.started.UTC()
 	if d.cfg.LogLost != nil {
 		doc.LogLost = d.cfg.LogLost()

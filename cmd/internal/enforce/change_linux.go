@@ -81,7 +81,7 @@ func (e *Enforcer) Apply(c Change) (api.ReloadReply, error) {
 	if err != nil {
 		return api.ReloadReply{}, err
 	}
-	log := e.log.With("by", string(c.By), "policy", e.cfg.File.Path, "generation", reply.Generation,
+	log := e.log.With("by", string(c.By), "policy", e.cfg.File.Name(), "generation", reply.Generation,
 		"changes", len(reply.Changes), "orphans", reply.Orphans.Count, "cut", reply.Cut.Count)
 	if reply.Pending != nil {
 		log.Warn("reloaded: to be confirmed", "until", reply.Pending.Deadline.Format(time.RFC3339))
@@ -140,7 +140,7 @@ func (e *Enforcer) prepare(c Change) (*candidate, api.ReloadReply, error) {
 	}
 	e.mu.attempt.sum = c.Revision.Sum
 	e.engine.ForgetRules(e.mu.force.compiler)
-	next, err := e.compile(e.cfg.File.Path, c.Revision, m)
+	next, err := e.compile(e.cfg.File.Name(), c.Revision, m)
 	if problems := policy.AsProblems(err); problems != nil {
 		err = problems.Since(e.mu.force.current.policy)
 	}

@@ -266,7 +266,7 @@ func (e *Enforcer) Confirm(req api.EndConfirmRequest) (api.ConfirmReply, error) 
 	}
 	e.engine.Retime()
 	rs := e.mu.force.current.rs
-	e.log.Info("the policy is confirmed", "policy", e.cfg.File.Path, "generation", rs.Generation())
+	e.log.Info("the policy is confirmed", "policy", e.cfg.File.Name(), "generation", rs.Generation())
 	e.cfg.Events.Health()
 	reply.Generation = rs.Generation()
 	reply.Orphans = e.orphans(rs)

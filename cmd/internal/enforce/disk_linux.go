@@ -2,7 +2,6 @@ package enforce
 
 import (
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"sgfw/cmd/internal/source"
@@ -26,8 +25,8 @@ type disk struct {
 
 // begin chooses the policy to start with: the file's, unless the record says that
 // it waits to be confirmed or was rolled back. The caller holds mu.
-func (e *Enforcer) begin() error {
-	path, err := filepath.Abs(e.cfg.File.Path)
+func (e *Enforcer) begin(c Change) error {
+	path, err := e.cfg.File.ID()
 	if err != nil {
 		return err
 	}
@@ -36,7 +35,7 @@ func (e *Enforcer) begin() error {
 	}
 	seed, why := state.FindSeed(e.cfg.StateDir)
 	e.disk.ids, e.disk.unseeded = policy.IDs(seed), why
-	revision, readErr := e.cfg.File.Read()
+	revision, readErr := c.Revision, c.ReadError
 	e.mu.attempt.sum = revision.Sum
 	if last := e.recall(path); last != nil {
 		if e.disk.restored, err = e.resume(*last, revision); e.disk.restored || err != nil {
@@ -47,7 +46,7 @@ func (e *Enforcer) begin() error {
 		return readErr
 	}
 	e.mu.confirm.record = state.Record{File: path, Confirmed: revision}
-	e.mu.force.current, err = e.compile(e.cfg.File.Path, revision, e.mu.force.machine)
+	e.mu.force.current, err = e.compile(e.cfg.File.Name(), revision, e.mu.force.machine)
 	return err
 }
 
@@ -96,7 +95,7 @@ func (e *Enforcer) resume(last state.Record, file source.Revision) (restored boo
 	}
 	e.mu.confirm.record = last
 	e.log.Warn("starting with the confirmed policy: the one in the file was rolled back",
-		"policy", e.cfg.File.Path, "why", last.Rejected.Why)
+		"policy", e.cfg.File.Name(), "why", last.Rejected.Why)
 	force.current, err = e.compile(e.nameOf(last.Confirmed, file), last.Confirmed, force.machine)
 	if err != nil {
 		return false, fmt.Errorf("the confirmed policy: %w", err)
@@ -108,9 +107,9 @@ func (e *Enforcer) resume(last state.Record, file source.Revision) (restored boo
 // something else now.
 func (e *Enforcer) nameOf(r, file source.Revision) string {
 	if r.Same(file) {
-		return e.cfg.File.Path
+		return e.cfg.File.Name()
 	}
-	return e.cfg.File.Path + " (as confirmed)"
+	return e.cfg.File.Name() + " (as confirmed)"
 }
 
 // keep makes a record the daemon's own and writes it down; the caller holds mu.

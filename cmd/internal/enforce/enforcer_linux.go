@@ -22,7 +22,7 @@ import (
 type Config struct {
 	// File is the policy file: positions in messages call it so, and the state
 	// directory keeps what to roll back to for it.
-	File source.File
+	File *source.File
 	// StateDir is where the policy to roll back to is kept. Empty means nowhere: then
 	// no policy can wait for its confirmation.
 	StateDir string
@@ -111,10 +111,10 @@ func New(cfg Config) *Enforcer {
 	return e
 }
 
-// Load chooses the policy to start with and compiles it: the file's, or what was
-// waiting to be confirmed when an earlier daemon ended. Nothing is enforced yet.
+// Load chooses the policy to start with and compiles it: the file's, which c brings, or
+// what was waiting to be confirmed when an earlier daemon ended. Nothing is enforced yet.
 // Problems of the policy are in the error, see [policy.AsProblems].
-func (e *Enforcer) Load(resolvers []netip.Addr, unread error) error {
+func (e *Enforcer) Load(c Change, resolvers []netip.Addr, unread error) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.mu.force.machine.setResolvers(resolvers, unread)
@@ -123,7 +123,7 @@ func (e *Enforcer) Load(resolvers []netip.Addr, unread error) error {
 		return err
 	}
 	e.mu.force.machine = facts
-	if err := e.begin(); err != nil {
+	if err := e.begin(c); err != nil {
 		return err
 	}
 	e.mu.force.loaded = time.Now()

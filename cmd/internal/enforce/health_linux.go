@@ -36,7 +36,7 @@ func (e *Enforcer) degraded() []string {
 func (e *Enforcer) Line() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	line := fmt.Sprintf("enforcing %s on %d interfaces, generation %d", e.cfg.File.Path,
+	line := fmt.Sprintf("enforcing %s on %d interfaces, generation %d", e.cfg.File.Name(),
 		len(e.mu.force.current.policy.Interfaces), e.mu.force.current.rs.Generation())
 	switch {
 	case e.mu.confirm.record.Pending != nil:

@@ -2,6 +2,7 @@ package enforce
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 
 	"sgfw/cmd/internal/api"
@@ -19,11 +20,20 @@ func (e *Enforcer) Status(file source.Revision, unread error) api.Status {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	p := e.mu.force.current.policy
+	says, why := file, ""
+	switch {
+	case errors.Is(unread, source.ErrReadOnce):
+		// What was read of it is the last that was tried: it cannot be reloaded.
+		says = source.Revision{Sum: e.mu.attempt.sum}
+	case unread != nil:
+		says, why = source.Revision{}, unread.Error()
+	}
 	return api.Status{
 		Degraded: e.degraded(),
 		Policy: api.PolicyStatus{
-			File:        e.cfg.File.Path,
-			FileDiffers: unread != nil || !file.Same(e.mu.force.current.revision),
+			File:        e.cfg.File.Name(),
+			FileDiffers: !says.Same(e.mu.force.current.revision),
+			FileUnread:  why,
 			Generation:  e.engine.Ruleset().Generation(),
 			Loaded:      e.mu.force.loaded.UTC(),
 			Groups:      len(p.Groups),

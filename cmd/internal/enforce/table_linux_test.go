@@ -3,8 +3,6 @@ package enforce
 import (
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -48,12 +46,10 @@ func started(t *testing.T) *Enforcer {
 		must(t, netlink.LinkAdd(l))
 		t.Cleanup(func() { must(t, netlink.LinkDel(l)) })
 	}
-	path := filepath.Join(t.TempDir(), "policy.yaml")
-	must(t, os.WriteFile(path, []byte(policyText), 0o600))
 	watcher, err := links.Open()
 	must(t, err)
 	e := New(Config{
-		File: source.File{Path: path}, Links: watcher, Log: slog.New(slog.DiscardHandler),
+		File: source.NewFile("policy.yaml"), Links: watcher, Log: slog.New(slog.DiscardHandler),
 		Events: Events{
 			Changing: func() {}, Changed: func() {}, Health: func() {}, Settings: func() {},
 			Failed: func(err error) { t.Error(err) },
@@ -65,7 +61,7 @@ func started(t *testing.T) *Enforcer {
 		_, err := nft.Cleanup()
 		must(t, err)
 	})
-	must(t, e.Load(nil, nil))
+	must(t, e.Load(Change{Revision: source.NewRevision([]byte(policyText))}, nil, nil))
 	must(t, e.Start("0 0 0 0"))
 	return e
 }

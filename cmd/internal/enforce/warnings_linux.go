@@ -94,7 +94,7 @@ func (e *Enforcer) fixed(p *policy.Policy) policy.Problems {
 	var out policy.Problems
 	warn := func(key string, have, want any) {
 		out = append(out, policy.Problem{
-			Pos: policy.Pos{File: e.cfg.File.Path}, Field: key, Severity: policy.SeverityWarning,
+			Pos: policy.Pos{File: e.cfg.File.Name()}, Field: key, Severity: policy.SeverityWarning,
 			Message: fmt.Sprintf("settings.%s stays %v until the daemon is started anew (the file says %v)",
 				key, have, want),
 		})

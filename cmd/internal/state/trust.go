@@ -10,8 +10,8 @@ import (
 )
 
 // maxSize bounds a file, in bytes: two policies of the largest size that is
-// accepted, in base64, are far below.
-const maxSize = 64 << 20
+// accepted, in base64, are below.
+const maxSize = 128 << 20
 
 // readFile returns what a file of the directory says if nobody else can have written
 // it. It follows no link and waits for no pipe.

@@ -3,6 +3,7 @@ package doctor
 import (
 	"bufio"
 	"compress/gzip"
+	"context"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"sgfw/cmd/internal/source"
 	"sgfw/filter"
 	"sgfw/filter/nfqueue"
 	"sgfw/filter/nft"
@@ -26,8 +28,7 @@ import (
 func Examine(known Known) *Machine {
 	m := &Machine{Known: known, Kernel: release(), Privileged: netAdmin(),
 		ModulesLocked: sysctl("kernel/modules_disabled")}
-	m.Policy, _, m.PolicyErr = file.Load(m.PolicyFile)
-	m.Writable = writable(m.PolicyFile)
+	m.examinePolicy()
 	m.Features, m.FeaturesErr = nft.Probe()
 	m.QueueCT = kernelConfig("CONFIG_NETFILTER_NETLINK_GLUE_CT")
 	m.Survey, m.SurveyErr = nft.Look()
@@ -59,6 +60,20 @@ func bridgeCalls() (out []string) {
 		}
 	}
 	return out
+}
+
+// examinePolicy reads the policy file, unless that does not answer.
+func (m *Machine) examinePolicy() {
+	ctx, cancel := context.WithTimeout(context.Background(), source.Patience)
+	defer cancel()
+	f := source.NewFile(m.PolicyFile)
+	text, err := f.Read(ctx)
+	if err == nil {
+		m.Policy, _, err = file.Parse(f.Name(), text.Text)
+	}
+	if m.PolicyErr = err; !f.Hangs() {
+		m.Writable = writable(m.PolicyFile)
+	}
 }
 
 func release() string {

@@ -8,12 +8,14 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"net/netip"
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	watch "sgfw/cmd/internal/host/files"
@@ -61,7 +63,8 @@ func (f Files) Read() ([]netip.Addr, error) {
 // servers reads one file; one that is not there names nobody. Lines that are not
 // understood name nobody either, as for the C library.
 func servers(path string) ([]netip.Addr, error) {
-	f, err := os.Open(path)
+	// Opening a pipe would wait for somebody who writes.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -69,6 +72,11 @@ func servers(path string) ([]netip.Addr, error) {
 		return nil, err
 	}
 	defer f.Close()
+	if fi, err := f.Stat(); err != nil {
+		return nil, err
+	} else if !fi.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s (%s) is not a regular file", path, fi.Mode())
+	}
 	text, err := io.ReadAll(io.LimitReader(f, maxSize))
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -143,4 +144,26 @@ func TestFollow(t *testing.T) {
 	await("127.0.0.53 192.0.2.4")
 	put(t, f.Upstream, "nameserver 192.0.2.5\n")
 	await("127.0.0.53 192.0.2.5")
+}
+
+// TestPipe: a name that is a pipe is not waited for.
+func TestPipe(t *testing.T) {
+	f := filesOf(t)
+	f.Conf = filepath.Join(t.TempDir(), "resolv.conf")
+	if err := syscall.Mkfifo(f.Conf, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() {
+		_, err := f.Read()
+		ended <- err
+	}()
+	select {
+	case err := <-ended:
+		if err == nil || !strings.Contains(err.Error(), "not a regular file") {
+			t.Errorf("a pipe: %v", err)
+		}
+	case <-time.After(5 * time.Second):
+		t.Fatal("it waits for somebody who writes")
+	}
 }

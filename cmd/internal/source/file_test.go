@@ -1,0 +1,100 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"sgfw/policy/file"
+)
+
+func within(t *testing.T, d time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func TestRead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "p.yaml")
+	f := NewFile(path)
+	if _, err := f.Read(t.Context()); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("not there: %v", err)
+	}
+	for _, text := range []string{"one", "", "two"} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if r, err := f.Read(t.Context()); err != nil || string(r.Text) != text || !r.Intact() {
+			t.Errorf("%q: %q, %v", text, r.Text, err)
+		}
+	}
+	if id, err := f.ID(); err != nil || id != path {
+		t.Errorf("ID %q, %v", id, err)
+	}
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := NewFile(fifo).Read(within(t, 5*time.Second)); !errors.Is(err, file.ErrNotRegular) {
+		t.Errorf("a pipe: %v", err)
+	}
+}
+
+// TestFileThatHangs: nobody waits longer than wanted, the threads that do are few, and
+// once the file answers everything is as before.
+func TestFileThatHangs(t *testing.T) {
+	f := NewFile("/dead/p.yaml")
+	answer, begun := make(chan struct{}), make(chan struct{}, 100)
+	f.read = func(string) ([]byte, error) {
+		begun <- struct{}{}
+		<-answer
+		return []byte("text"), nil
+	}
+	if f.Hangs() {
+		t.Error("it hangs before anybody asked")
+	}
+	for range 3 * maxReads {
+		_, err := f.Read(within(t, 10*time.Millisecond))
+		if !errors.Is(err, ErrHangs) || !strings.Contains(err.Error(), "/dead/p.yaml") || !f.Hangs() {
+			t.Errorf("%v, hangs %t", err, f.Hangs())
+		}
+	}
+	if n := len(begun); n != maxReads {
+		t.Errorf("%d reads were begun, want %d", n, maxReads)
+	}
+	close(answer)
+	for deadline := time.Now().Add(5 * time.Second); f.Hangs() || len(f.reads) > 0; {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d hang, %d under way, after it has answered", f.hanging.Load(), len(f.reads))
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if r, err := f.Read(within(t, 5*time.Second)); err != nil || string(r.Text) != "text" {
+		t.Errorf("%q, %v", r.Text, err)
+	}
+}
+
+func TestStdin(t *testing.T) {
+	f := NewFile(Stdin)
+	f.stdin = strings.NewReader("text")
+	if r, err := f.Read(t.Context()); err != nil || string(r.Text) != "text" {
+		t.Errorf("%q, %v", r.Text, err)
+	}
+	if _, err := f.Read(t.Context()); !errors.Is(err, ErrReadOnce) {
+		t.Errorf("the second time: %v", err)
+	}
+	if id, err := f.ID(); err != nil || id != Stdin {
+		t.Errorf("ID %q, %v", id, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := f.Follow(ctx, func() { t.Error("it says something new") }); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,99 @@
+package lifecycle
+
+import (
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"sgfw/test/harness"
+)
+
+// TestPolicyThatHangs: the policy file becomes a pipe that nobody writes to, and one on
+// a mount that does not answer, while a policy waits to be confirmed. Nothing waits for
+// it: status answers, a reload is refused, the roll-back comes in time, and an ordered
+// stop ends.
+func TestPolicyThatHangs(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, says string
+		// reload is how long a refused reload may take.
+		reload time.Duration
+		path   func(testing.TB) string
+	}{
+		{"pipe", "is a pipe", 2 * time.Second, harness.Pipe},
+		{"dead mount", "does not answer", 8 * time.Second, func(t testing.TB) string {
+			return filepath.Join(harness.DeadMount(t), "policy.yaml")
+		}},
+	} {
+		for _, watch := range []string{"watched", "not watched"} {
+			t.Run(c.name+", "+watch, func(t *testing.T) {
+				t.Parallel()
+				hang := c.path(t)
+				_, server, g := harness.NewPair(t)
+				follow := ""
+				if watch == "watched" {
+					follow = "  watch: true\n"
+				}
+				d := harness.Enforce(t, server.Host(), harness.GatePolicy())
+				d.Write(turned + follow)
+				d.Must(t, 0, "reload", "--confirm", "5s")
+				g.Turn()
+				g.Expect(t, "unconfirmed", harness.Filtered)
+				d.Link(hang)
+
+				var reload sync.WaitGroup
+				reload.Go(func() {
+					begun := time.Now()
+					out, code := d.Sgfw("reload")
+					if took := time.Since(begun); code == 0 || !strings.Contains(out, c.says) ||
+						took > c.reload {
+						t.Errorf("reload: exit %d after %s\n%s", code, took, out)
+					}
+				})
+				for range 3 {
+					begun := time.Now()
+					out := d.Must(t, 0, "status")
+					if took := time.Since(begun); took > 1500*time.Millisecond ||
+						!strings.Contains(out, "cannot be read") || !strings.Contains(out, c.says) {
+						t.Errorf("status after %s:\n%s", took, out)
+					}
+				}
+				d.RolledBack(t)
+				g.Turn()
+				g.Expect(t, "rolled back", harness.Filtered)
+				reload.Wait()
+				g.Expect(t, "reload refused", harness.Filtered)
+
+				// One more is under way when the stop is asked for. Whether it hears of its
+				// end does not matter.
+				reload.Go(func() { d.Sgfw("reload") })
+				time.Sleep(200 * time.Millisecond)
+				begun := time.Now()
+				d.Stop()
+				if took := time.Since(begun); took > 5*time.Second {
+					t.Errorf("the ordered stop took %s", took)
+				}
+				reload.Wait()
+				g.Expect(t, "stopped", harness.Open)
+			})
+		}
+	}
+}
+
+// TestPolicyThatHangsAtTheStart: the start does not wait for ever, and says why it ends.
+func TestPolicyThatHangsAtTheStart(t *testing.T) {
+	t.Parallel()
+	_, server, _ := harness.NewPair(t)
+	for says, path := range map[string]string{
+		"is a pipe":       harness.Pipe(t),
+		"does not answer": filepath.Join(harness.DeadMount(t), "policy.yaml"),
+	} {
+		d := harness.Prepare(t, server.Host(), "")
+		d.Link(path)
+		if said := d.Refuses(1); !strings.Contains(said, says) {
+			t.Errorf("it does not say that it %s:\n%s", says, said)
+		}
+	}
+}
