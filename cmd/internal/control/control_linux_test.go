@@ -345,13 +345,45 @@ func TestAtMostSoManyClients(t *testing.T) {
 	for range maxClients {
 		<-entered
 	}
-	if status, _ := raw(t, path, "GET", "status", ""); status != http.StatusServiceUnavailable {
+	if status, _ := raw(t, path, "POST", "reload", "{}"); status != http.StatusServiceUnavailable {
 		t.Errorf("one client too many: HTTP %d, want 503", status)
+	}
+	if status, _ := raw(t, path, "GET", "status", ""); status != http.StatusOK {
+		t.Errorf("a request of another kind: HTTP %d, want 200", status)
 	}
 	close(release)
 	wg.Wait()
-	if status, _ := raw(t, path, "GET", "status", ""); status != http.StatusOK {
+	if status, _ := raw(t, path, "POST", "reload", "{}"); status != http.StatusOK {
 		t.Errorf("afterwards: HTTP %d, want 200", status)
+	}
+}
+
+// TestSlowRequests: who is slow to send a request keeps nobody out.
+func TestSlowRequests(t *testing.T) {
+	path := serve(t, &fake{reload: func(api.ReloadRequest) (api.ReloadReply, error) {
+		return api.ReloadReply{}, nil
+	}})
+	for i := range 40 {
+		c, err := net.Dial("unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		request := "POST /v1/reload HTTP/1.1\r\nHost: sgfw\r\nContent-Length: 2\r\n\r\n{"
+		if i%2 == 0 {
+			request = "GET /v1/status HTTP/1.1\r\nHost: sgfw\r\nContent-Length: 2\r\n\r\n{"
+		}
+		if _, err := io.WriteString(c, request); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 20 { // they may take their time to arrive
+		for _, r := range [][3]string{{"GET", "status", ""}, {"POST", "reload", "{}"}} {
+			if status, body := raw(t, path, r[0], r[1], r[2]); status != http.StatusOK {
+				t.Fatalf("%s beside slow requests: HTTP %d, want 200: %s", r[1], status, body)
+			}
+		}
+		time.Sleep(5 * time.Millisecond)
 	}
 }
 

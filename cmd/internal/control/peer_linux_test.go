@@ -16,12 +16,15 @@ import (
 // TestReadersLeaveRoom: those who may only look fill their own places.
 func TestReadersLeaveRoom(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})
-	h := bounded(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{how}", func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/stay" {
 			entered <- struct{}{}
 			<-release
 		}
-	}))
+	})
+	mux.HandleFunc("GET /other/kind", func(http.ResponseWriter, *http.Request) {})
+	h := bounded(mux, mux)
 	ask := func(uid uint32, path string) int {
 		r := httptest.NewRequest("GET", path, nil)
 		r = r.WithContext(context.WithValue(r.Context(), peerKey{}, peer{uid: uid, known: true}))
@@ -35,15 +38,18 @@ func TestReadersLeaveRoom(t *testing.T) {
 		wg.Go(func() { ask(member, "/stay") })
 		<-entered
 	}
-	if code := ask(member, "/"); code != http.StatusServiceUnavailable {
+	if code := ask(member, "/go"); code != http.StatusServiceUnavailable {
 		t.Errorf("one reader too many: HTTP %d, want 503", code)
 	}
-	if code := ask(0, "/"); code != http.StatusOK {
+	if code := ask(member, "/other/kind"); code != http.StatusOK {
+		t.Errorf("a request of another kind: HTTP %d, want 200", code)
+	}
+	if code := ask(0, "/go"); code != http.StatusOK {
 		t.Errorf("root among readers: HTTP %d, want 200", code)
 	}
 	close(release)
 	wg.Wait()
-	if code := ask(member, "/"); code != http.StatusOK {
+	if code := ask(member, "/go"); code != http.StatusOK {
 		t.Errorf("afterwards: HTTP %d, want 200", code)
 	}
 }

@@ -2,6 +2,7 @@ package control
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"sgfw/cmd/internal/api"
@@ -20,7 +22,7 @@ import (
 const (
 	maxBody        = 64 << 10 // bytes of a request body
 	maxHeader      = 16 << 10 // bytes of a request header
-	maxClients     = 16       // requests served at once, see bounded
+	maxClients     = 16       // requests of one kind served at once, see bounded
 	headerTimeout  = 5 * time.Second
 	requestTimeout = 10 * time.Second
 	// answerTimeout is generous: an answer may be a quarter of a million flows.
@@ -105,7 +107,7 @@ func handler(ctx context.Context, b Backend) http.Handler {
 	post(mux, "revoke", b.Revoke, func(d *api.RevokeReply) *string { return &d.Schema })
 	post(mux, "rules", b.Rules, func(d *api.RulesReply) *string { return &d.Schema })
 	mux.HandleFunc("POST /v1/log", streamLog(ctx, b))
-	return bounded(guarded(mux))
+	return bounded(mux, guarded(mux))
 }
 
 // post serves a request of one document that is answered with another.
@@ -164,25 +166,58 @@ func guarded(h http.Handler) http.Handler {
 	})
 }
 
-// bounded serves at most maxClients requests at once of those who may only look,
-// and as many of the others: no crowd of readers keeps a change, or the
-// confirmation of one, from being heard.
-func bounded(h http.Handler) http.Handler {
-	readers, admins := make(chan struct{}, maxClients), make(chan struct{}, maxClients)
+// bounded serves at most maxClients requests of one kind at once of those who may only
+// look, and as many of the others: no crowd of readers keeps a change, or the
+// confirmation of one, from being heard, and nothing that takes its time keeps out a
+// request of another kind. Who is slow to send a request takes no place meanwhile.
+func bounded(mux *http.ServeMux, h http.Handler) http.Handler {
+	served := places{taken: make(map[place]int)}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		slots := readers
-		if peerOf(r.Context()).mayChange() {
-			slots = admins
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		if err != nil {
+			answer(w, nil, &api.Failure{Kind: api.KindUsage, Message: "request: " + err.Error()})
+			return
 		}
-		select {
-		case slots <- struct{}{}:
-			defer func() { <-slots }()
-			h.ServeHTTP(w, r)
-		default:
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		_, kind := mux.Handler(r)
+		at := place{kind: kind, changes: peerOf(r.Context()).mayChange()}
+		if !served.take(at) {
 			fail(w, http.StatusServiceUnavailable,
 				&api.Failure{Kind: api.KindFailed, Message: "too many requests at once"})
+			return
 		}
+		defer served.free(at)
+		h.ServeHTTP(w, r)
 	})
+}
+
+// place is what requests of one kind, and of those with one right, take.
+type place struct {
+	kind    string
+	changes bool // whoever asks may change what is enforced
+}
+
+// places counts those that are taken.
+type places struct {
+	mu    sync.Mutex
+	taken map[place]int
+}
+
+// take takes a place if one is left.
+func (p *places) take(at place) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.taken[at] >= maxClients {
+		return false
+	}
+	p.taken[at]++
+	return true
+}
+
+func (p *places) free(at place) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.taken[at]--
 }
 
 // decode reads one JSON document that fills v, strictly.
