@@ -60,9 +60,8 @@ func AddressesOf(list ...Service) (out []netip.Addr) {
 	return out
 }
 
-// NameServers has a daemon that is not started find an /etc of its own, and
-// returns what writes its resolv.conf.
-func NameServers(t testing.TB, d *Daemon) (write func(servers ...string)) {
+// OwnEtc has a daemon that is not started find an /etc of its own, which it returns.
+func OwnEtc(t testing.TB, d *Daemon) string {
 	t.Helper()
 	dir := t.TempDir()
 	d.Through = filepath.Join(dir, "through")
@@ -75,6 +74,14 @@ func NameServers(t testing.TB, d *Daemon) (write func(servers ...string)) {
 	if err := os.Mkdir(etc, 0o755); err != nil {
 		t.Fatal(err)
 	}
+	return etc
+}
+
+// NameServers has a daemon that is not started find an /etc of its own, and
+// returns what writes its resolv.conf.
+func NameServers(t testing.TB, d *Daemon) (write func(servers ...string)) {
+	t.Helper()
+	etc := OwnEtc(t, d)
 	return func(servers ...string) {
 		t.Helper()
 		var text strings.Builder

@@ -83,11 +83,14 @@ func (e *Enforcer) compile(name string, r source.Revision, m machine) (*candidat
 
 // guard asks whether the ruleset would lock out a live SSH session; caller is
 // SSH_CONNECTION of whoever wants the ruleset. It returns the number of sessions
-// that it found.
-func guard(rs *filter.Ruleset, caller string) (sessions int, err error) {
+// that it found. Once something is in force, sessions that it has ended do not count.
+func (e *Enforcer) guard(rs *filter.Ruleset, caller string) (sessions int, err error) {
 	found, err := ssh.Find(caller)
 	if err != nil {
 		return 0, fmt.Errorf("look for live SSH sessions: %w", err)
+	}
+	if e.engine != nil {
+		found = ssh.Living(e.engine.Ruleset(), e.engine.Flows(), e.engine.Now(), found)
 	}
 	return len(found), ssh.Check(rs, found)
 }

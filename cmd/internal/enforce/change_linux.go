@@ -54,7 +54,7 @@ func (e *Enforcer) Preview(c Change) (api.ReloadReply, error) {
 		return reply, err
 	}
 	defer e.mu.force.compiler.Discard(next.base)
-	reply.SSHGuard, err = guardDocument(next.rs, c.Caller)
+	reply.SSHGuard, err = e.guardDocument(next.rs, c.Caller)
 	if err != nil && !errors.Is(err, ssh.ErrLockout) {
 		return reply, err
 	}
@@ -153,8 +153,8 @@ func (e *Enforcer) prepare(c Change) (*candidate, api.ReloadReply, error) {
 }
 
 // guardDocument is what the SSH guard says of a ruleset; the error is the guard's.
-func guardDocument(rs *filter.Ruleset, caller string) (api.SSHGuard, error) {
-	sessions, err := guard(rs, caller)
+func (e *Enforcer) guardDocument(rs *filter.Ruleset, caller string) (api.SSHGuard, error) {
+	sessions, err := e.guard(rs, caller)
 	doc := api.SSHGuard{Sessions: sessions, Lockouts: []string{}}
 	if lockout, ok := errors.AsType[*ssh.LockoutError](err); ok {
 		for _, l := range lockout.Lockouts {
@@ -174,7 +174,7 @@ func (e *Enforcer) apply(c Change) (api.ReloadReply, error) {
 		e.mu.force.compiler.Discard(next.base)
 		return reply, err
 	}
-	if reply.SSHGuard, err = guardDocument(next.rs, c.Caller); err != nil {
+	if reply.SSHGuard, err = e.guardDocument(next.rs, c.Caller); err != nil {
 		if !c.Force {
 			return discard(err)
 		}

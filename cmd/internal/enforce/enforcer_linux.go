@@ -142,7 +142,7 @@ func (e *Enforcer) Start(caller string) (err error) {
 	e.mu.Lock()
 	c := e.mu.force.current
 	e.mu.Unlock()
-	if _, err := guard(c.rs, caller); err != nil {
+	if _, err := e.guard(c.rs, caller); err != nil {
 		// What a roll-back restores was in force before: staying closed would be
 		// the worse lockout.
 		if !e.cfg.Force && !e.disk.restored {

@@ -22,7 +22,7 @@ import (
 const sshPort = 22
 
 // servers are the names (/proc/PID/comm) of programs that serve SSH.
-var servers = []string{"sshd", "dropbear", "tinysshd"}
+var servers = []string{"sshd", "sshd-session", "sshd-auth", "dropbear", "tinysshd"}
 
 // maxAncestors bounds the walk to the caller's SSH_CONNECTION.
 const maxAncestors = 64
@@ -60,7 +60,16 @@ func Find(caller string) ([]Session, error) {
 
 // established lists the connections to SSH servers by socket diagnostics.
 func established() ([]Session, error) {
-	var socks []*netlink.Socket
+	socks, err := tcpSockets()
+	if err != nil {
+		return nil, err
+	}
+	serving, named := serverSockets()
+	return sessions(socks, serving, append(named, configuredPorts("/")...)), nil
+}
+
+// tcpSockets lists the TCP sockets of the network namespace of the calling thread.
+func tcpSockets() (socks []*netlink.Socket, err error) {
 	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
 		list, err := netlink.SocketDiagTCP(family)
 		// A dump that changed while it ran lacks at most what is new.
@@ -69,19 +78,20 @@ func established() ([]Session, error) {
 		}
 		socks = append(socks, list...)
 	}
-	return sessions(socks, serverSockets(), configuredPorts("/etc/ssh")), nil
+	return socks, nil
 }
 
-// sessions picks, from all TCP sockets, the connections to ports on which one of
-// the server's sockets (by inode) listens, or anybody on sshPort or a
-// configured port. A server's socket is root's: anybody can give a process the
-// name of a server, and would bar every stricter policy with a connection to it.
+// sessions picks, from all TCP sockets, the connections to listening ports of SSH: those
+// of one of the servers' sockets (by inode), sshPort and configured ports. Of a port that
+// somebody else listens on for the server, as systemd does, the server's connections
+// tell. A server's socket is root's: anybody can give a process the name of a server,
+// and would bar every stricter policy with a connection to it.
 func sessions(socks []*netlink.Socket, serving map[uint32]bool, configured []uint16) []Session {
-	ports := make(map[uint16]bool)
+	ports, listening := make(map[uint16]bool), listeners(socks)
 	for _, s := range socks {
-		if s.State == tcpListen && (serving[s.INode] && s.UID == 0 || s.ID.SourcePort == sshPort ||
-			slices.Contains(configured, s.ID.SourcePort)) {
-			ports[s.ID.SourcePort] = true
+		if serving[s.INode] && s.UID == 0 || s.ID.SourcePort == sshPort ||
+			slices.Contains(configured, s.ID.SourcePort) {
+			ports[s.ID.SourcePort] = listening[s.ID.SourcePort]
 		}
 	}
 	var out []Session
@@ -97,66 +107,77 @@ func sessions(socks []*netlink.Socket, serving map[uint32]bool, configured []uin
 	return out
 }
 
+// listeners are the ports that anybody listens on.
+func listeners(socks []*netlink.Socket) map[uint16]bool {
+	out := make(map[uint16]bool)
+	for _, s := range socks {
+		if s.State == tcpListen {
+			out[s.ID.SourcePort] = true
+		}
+	}
+	return out
+}
+
 func endpoint(ip net.IP, port uint16) netip.AddrPort {
 	a, _ := netip.AddrFromSlice(ip)
 	return netip.AddrPortFrom(a.Unmap(), port)
 }
 
-// serverSockets returns the inodes of all sockets that SSH servers hold open.
-// What /proc does not show is not found: without CAP_SYS_PTRACE, as in a
-// service's sandbox, that is everything. sshPort and configured ports are
-// covered without it.
-func serverSockets() map[uint32]bool {
-	out := make(map[uint32]bool)
+// serverSockets returns the inodes of all sockets that SSH servers hold open, and the
+// ports that root's servers were told on their command lines. What /proc does not show is
+// not found: without CAP_SYS_PTRACE, as in a service's sandbox, that is every socket.
+func serverSockets() (serving map[uint32]bool, named []uint16) {
+	serving = make(map[uint32]bool)
 	comms, _ := filepath.Glob("/proc/[0-9]*/comm")
 	for _, comm := range comms {
 		name, err := os.ReadFile(comm)
 		if err != nil || !slices.Contains(servers, strings.TrimSpace(string(name))) {
 			continue
 		}
-		dir := filepath.Join(filepath.Dir(comm), "fd")
-		fds, _ := os.ReadDir(dir)
-		for _, fd := range fds {
-			target, _ := os.Readlink(filepath.Join(dir, fd.Name()))
-			s, ok := strings.CutPrefix(target, "socket:[")
-			if !ok {
-				continue
-			}
-			if n, err := strconv.ParseUint(strings.TrimSuffix(s, "]"), 10, 32); err == nil {
-				out[uint32(n)] = true
-			}
+		dir := filepath.Dir(comm)
+		for _, n := range socketsOf(dir) {
+			serving[n] = true
+		}
+		if line, err := os.ReadFile(filepath.Join(dir, "cmdline")); err == nil && isRoots(dir) {
+			// sshd writes its arguments anew, as one text.
+			named = append(named, optionPorts(strings.FieldsFunc(string(line),
+				func(r rune) bool { return r == 0 || r == ' ' }))...)
+		}
+	}
+	return serving, named
+}
+
+// isRoots reports whether the real user of a process is root. The owner of its files in
+// /proc does not tell: it is root for everybody's process that is not dumpable.
+func isRoots(dir string) bool {
+	status, err := os.ReadFile(filepath.Join(dir, "status"))
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(string(status)) {
+		if ids, ok := strings.CutPrefix(line, "Uid:"); ok {
+			f := strings.Fields(ids)
+			return len(f) > 0 && f[0] == "0"
+		}
+	}
+	return false
+}
+
+// socketsOf are the inodes of the sockets that a process holds open.
+func socketsOf(dir string) (out []uint32) {
+	dir = filepath.Join(dir, "fd")
+	fds, _ := os.ReadDir(dir)
+	for _, fd := range fds {
+		target, _ := os.Readlink(filepath.Join(dir, fd.Name()))
+		s, ok := strings.CutPrefix(target, "socket:[")
+		if !ok {
+			continue
+		}
+		if n, err := strconv.ParseUint(strings.TrimSuffix(s, "]"), 10, 32); err == nil {
+			out = append(out, uint32(n))
 		}
 	}
 	return out
-}
-
-// Caller returns SSH_CONNECTION of this process or, as sudo drops it, of the
-// nearest ancestor that has it; "" if none does. It is the session of whoever
-// runs a command, not of a daemon: its starter may have left long ago.
-func Caller() string {
-	if s := os.Getenv("SSH_CONNECTION"); s != "" {
-		return s
-	}
-	pid := os.Getppid()
-	for range maxAncestors {
-		if pid <= 1 {
-			break
-		}
-		dir := filepath.Join("/proc", strconv.Itoa(pid))
-		env, err := os.ReadFile(filepath.Join(dir, "environ"))
-		if err != nil {
-			break
-		}
-		for v := range bytes.SplitSeq(env, []byte{0}) {
-			if s, ok := strings.CutPrefix(string(v), "SSH_CONNECTION="); ok {
-				return s
-			}
-		}
-		if pid = parent(dir); pid == 0 {
-			break
-		}
-	}
-	return ""
 }
 
 // parent reads the parent's PID from /proc/PID/stat, where the command name

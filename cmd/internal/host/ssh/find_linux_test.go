@@ -26,7 +26,7 @@ func socket(state uint8, inode uint32, local, remote string) *netlink.Socket {
 }
 
 func TestSessionsAreThoseOfSSHPorts(t *testing.T) {
-	const sshd, other, feigned = 7, 8, 9
+	const sshd, other, feigned, accepted, outgoing = 7, 8, 9, 10, 11
 	stranger := socket(tcpListen, feigned, "0.0.0.0:3333", "0.0.0.0:0")
 	stranger.UID = 1000
 	got := sessions([]*netlink.Socket{
@@ -43,14 +43,21 @@ func TestSessionsAreThoseOfSSHPorts(t *testing.T) {
 		socket(tcpEstablished, 106, "192.0.2.1:2200", "198.51.100.9:50006"),
 		stranger, // an ordinary user's process that is called sshd
 		socket(tcpEstablished, 108, "192.0.2.1:3333", "198.51.100.9:50008"),
+		// systemd listens, and the server holds the connection
+		socket(tcpListen, other, "0.0.0.0:2300", "0.0.0.0:0"),
+		socket(tcpEstablished, accepted, "192.0.2.1:2300", "198.51.100.9:50009"),
+		// the server's own, out of the machine
+		socket(tcpEstablished, outgoing, "192.0.2.1:50010", "198.51.100.9:443"),
 		// configured, and nobody listens
 		socket(tcpEstablished, 107, "192.0.2.1:2201", "198.51.100.9:50007"),
-	}, map[uint32]bool{sshd: true, feigned: true}, []uint16{2200, 2201})
+	}, map[uint32]bool{sshd: true, feigned: true, accepted: true, outgoing: true},
+		[]uint16{2200, 2201})
 	want := []Session{
 		session("198.51.100.9:50000", "192.0.2.1:2222"),
 		session("198.51.100.9:50001", "192.0.2.1:22"),
 		session("198.51.100.9:50002", "192.0.2.1:22"),
 		session("198.51.100.9:50006", "192.0.2.1:2200"),
+		session("198.51.100.9:50009", "192.0.2.1:2300"),
 	}
 	if d := cmp.Diff(want, got, cmpopts.EquateComparable(netip.AddrPort{})); d != "" {
 		t.Error(d)

@@ -98,16 +98,10 @@ func Check(rs *filter.Ruleset, sessions []Session) error {
 	for _, s := range sessions {
 		for _, dev := range s.Devices {
 			a := rs.Device(dev)
-			// A guest's device carries sessions of that guest only, though this
-			// machine's address may be on it.
-			if a == nil || a.Inward() == conntrack.Egress && !slices.Contains(s.Toward, dev) {
+			if a == nil || !s.crosses(a, dev) {
 				continue
 			}
-			x := filter.Explain(rs, nil, 0, filter.Query{
-				Device: dev, Direction: a.Inward(), Protocol: conntrack.ProtoTCP,
-				Src: s.Client.Addr().WithZone(""), SrcPort: s.Client.Port(),
-				Dst: s.Server.Addr().WithZone(""), DstPort: s.Server.Port(),
-			})
+			x := filter.Explain(rs, nil, 0, s.packet(a, dev, conntrack.SYN))
 			if x.Verdict.Accept() {
 				continue
 			}
@@ -124,6 +118,38 @@ func Check(rs *filter.Ruleset, sessions []Session) error {
 		return &LockoutError{Lockouts: out}
 	}
 	return nil
+}
+
+// crosses reports whether a session may cross an interface: a guest's device carries
+// sessions of that guest only, though this machine's address may be on it.
+func (s Session) crosses(a *filter.Attachment, dev string) bool {
+	return a.Inward() == conntrack.Ingress || slices.Contains(s.Toward, dev)
+}
+
+// packet is a segment of the client at an interface.
+func (s Session) packet(
+	a *filter.Attachment, dev string, flags conntrack.TCPFlags,
+) filter.Query {
+	return filter.Query{
+		Device: dev, Direction: a.Inward(), Protocol: conntrack.ProtoTCP, Flags: flags,
+		Src: s.Client.Addr().WithZone(""), SrcPort: s.Client.Port(),
+		Dst: s.Server.Addr().WithZone(""), DstPort: s.Server.Port(),
+	}
+}
+
+// Living returns the sessions whose next segment the ruleset in force lets pass, by a live
+// flow or by its rules, on any device that may carry them. What was revoked, or has lost
+// its rule and its flow, is over, though the server's socket does not know that yet: no
+// other ruleset locks its client out.
+func Living(rs *filter.Ruleset, flows *conntrack.Table, now conntrack.Time,
+	sessions []Session) []Session {
+	return slices.DeleteFunc(slices.Clone(sessions), func(s Session) bool {
+		return !slices.ContainsFunc(s.Devices, func(dev string) bool {
+			a := rs.Device(dev)
+			return a == nil || s.crosses(a, dev) &&
+				filter.Explain(rs, flows, now, s.packet(a, dev, conntrack.ACK)).Verdict.Accept()
+		})
+	})
 }
 
 // ParseConnection reads the value of SSH_CONNECTION: client address, client
