@@ -99,10 +99,50 @@ func (v *validator) counters(g *Group, d Direction) {
 				"group %s has %d %s rules for %s, at most %d", quote(g.Name), used[f], d, family,
 				v.q.RulesPerGroup)
 		case near(used[f], v.q.RulesPerGroup):
-			v.nearly(g.Pos, d.String(), "rules_per_security_group",
-				"group %s uses %d of %d %s rules for %s", quote(g.Name), used[f], v.q.RulesPerGroup, d, family)
+			v.nearFull = append(v.nearFull, fullCounter{g, d, family, used[f]})
 		}
 	}
+}
+
+// fullCounter is a counter of a group that is nearly used up.
+type fullCounter struct {
+	group     *Group
+	direction Direction
+	family    Family
+	used      int
+}
+
+// nearFullListed is how many such counters are noticed one by one. A generated policy
+// may have one in each group: it is told once.
+const nearFullListed = 3
+
+// fullCounters notices the counters of all groups that are nearly used up.
+func (v *validator) fullCounters() {
+	if len(v.nearFull) == 0 {
+		return
+	}
+	text := func(c fullCounter) string {
+		return fmt.Sprintf("%d of %d %s rules for %s", c.used, v.q.RulesPerGroup, c.direction, c.family)
+	}
+	const key = "rules_per_security_group"
+	if len(v.nearFull) <= nearFullListed {
+		for _, c := range v.nearFull {
+			v.nearly(c.group.Pos, c.direction.String(), key, "group %s uses %s", quote(c.group.Name),
+				text(c))
+		}
+		return
+	}
+	groups := make(map[*Group]bool)
+	fullest := v.nearFull[0]
+	for _, c := range v.nearFull {
+		groups[c.group] = true
+		if c.used > fullest.used {
+			fullest = c
+		}
+	}
+	v.nearly(fullest.group.Pos, fullest.direction.String(), key,
+		"%d groups are close to their quota; the fullest is %s with %s", len(groups),
+		quote(fullest.group.Name), text(fullest))
 }
 
 // totals checks how many prefix lists and groups there are (R26, Q7). AWS has no

@@ -154,3 +154,36 @@ func TestCountersAgainstUnits(t *testing.T) {
 		t.Errorf("one-sided: %d counters within their quota, %d beyond", within, beyond)
 	}
 }
+
+// TestNearQuotaIsToldOnce: a few counters that are nearly used up are named one by one;
+// of many it is told how many groups they belong to, and which is the fullest.
+func TestNearQuotaIsToldOnce(t *testing.T) {
+	notices := func(groups int) (out []string) {
+		p := &Policy{Quotas: Quotas{RulesPerGroup: 5, GroupsPerInterface: 5, Groups: 2500, PrefixLists: 100,
+			PrefixListEntries: 1000}}
+		for g := range groups {
+			group := Group{Name: fmt.Sprintf("g%d", g), Description: "x"}
+			for i := range 4 + g%2 {
+				group.Ingress = append(group.Ingress, Rule{Protocol: TCP, From: i + 1, To: i + 1,
+					Peer: cidr("10.0.0.0/8")})
+			}
+			p.Groups = append(p.Groups, group)
+		}
+		for _, b := range Validate(p) {
+			if b.Severity == SeverityNotice {
+				out = append(out, b.Message)
+			}
+		}
+		return out
+	}
+	few := []string{`group "g0" uses 4 of 5 ingress rules for IPv4`,
+		`group "g1" uses 5 of 5 ingress rules for IPv4`, `group "g2" uses 4 of 5 ingress rules for IPv4`}
+	if got := notices(3); !slices.Equal(got, few) {
+		t.Errorf("3 groups: %q", got)
+	}
+	many := []string{`100 groups are close to their quota; the fullest is "g1" with 5 of 5 ingress ` +
+		`rules for IPv4`}
+	if got := notices(100); !slices.Equal(got, many) {
+		t.Errorf("100 groups: %q", got)
+	}
+}

@@ -35,6 +35,7 @@ func Validate(p *Policy) Problems {
 	}
 	v.prefixLists()
 	v.allGroups()
+	v.fullCounters()
 	v.interfaces()
 	v.remotes()
 	p.Settings.check(v.found.Add)
@@ -57,6 +58,7 @@ type validator struct {
 	judging   map[string]bool
 	found     Collector
 	suggested int
+	nearFull  []fullCounter
 }
 
 // report places a Problem, if there is one, at a part of the policy.
