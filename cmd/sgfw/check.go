@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -8,6 +9,7 @@ import (
 
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/explain"
+	"sgfw/cmd/internal/screen"
 	"sgfw/cmd/internal/state"
 	"sgfw/conntrack"
 	"sgfw/filter"
@@ -58,7 +60,7 @@ gives. Exit code 3 says that the policy is invalid; warnings, and notices such a
 that a quota is nearly used up, do not change it. Descriptions, names and tags that
 AWS would refuse are such a notice, and errors with --as-aws.`,
 		Example: `  sgfw check sgfw.yaml
-  sgfw check sgfw.yaml -o json | jq '.groups[] | {name, id, ingress, egress, quota}'
+  sgfw check sgfw.yaml -o json | jq '.groups[] | {name, id, ingress, quota}'
   sgfw check sgfw.yaml -o json | jq '.problems[].message'
   sgfw check -`,
 		Args:              cobra.ExactArgs(1),
@@ -67,7 +69,12 @@ AWS would refuse are such a notice, and errors with --as-aws.`,
 	out := outputFlag(c)
 	asAWS := c.Flags().Bool("as-aws", false, "refuse what AWS would refuse")
 	dir := stateFlag(c)
+	quiet := c.Flags().BoolP("quiet", "q", false,
+		"print what refuses the policy and nothing else: the exit code says the rest")
 	c.RunE = func(c *cobra.Command, args []string) error {
+		if p.quiet = *quiet; p.quiet && *out != formatTable {
+			return &usageError{errors.New("--quiet and --output exclude each other")}
+		}
 		name := args[0]
 		pol, problems, err := loadPolicy(&name, c.InOrStdin(), parserFor(*asAWS))
 		if ps := policy.AsProblems(err); ps != nil {
@@ -95,11 +102,15 @@ AWS would refuse are such a notice, and errors with --as-aws.`,
 		if err != nil {
 			return err
 		}
+		if *quiet {
+			return nil
+		}
 		p.printProblems(doc.Problems)
 		s := doc.Summary
-		_, err = fmt.Fprintf(p.out, "%s is valid: %s, %s, %s, %s\n", name, count(s.Groups, "group"),
-			count(s.Rules, "rule"), count(s.PrefixLists, "prefix list"), count(s.Interfaces, "interface"))
-		return err
+		p.print(p.shown(out), screen.Good, fmt.Sprintf("%s is valid: %s, %s, %s, %s", name,
+			count(s.Groups, "group"), count(s.Rules, "rule"), count(s.PrefixLists, "prefix list"),
+			count(s.Interfaces, "interface")))
+		return nil
 	}
 	return c
 }

@@ -14,6 +14,7 @@ import (
 	"sgfw/cmd/internal/enforce"
 	"sgfw/cmd/internal/explain"
 	"sgfw/cmd/internal/host/ssh"
+	"sgfw/cmd/internal/screen"
 	"sgfw/policy"
 )
 
@@ -28,12 +29,28 @@ func commands(c *cobra.Command) []*cobra.Command {
 	return out
 }
 
+// helpOf is what --help prints.
+func helpOf(t *testing.T, c *cobra.Command) string {
+	t.Helper()
+	var b strings.Builder
+	p := &program{out: &b, err: &b}
+	if code := p.run(append(strings.Fields(c.CommandPath())[1:], "--help")); code != exitOK {
+		t.Errorf("%s --help: exit %d", c.CommandPath(), code)
+	}
+	return b.String()
+}
+
 // Every command says what it does and shows how, with command lines that parse.
 func TestHelp(t *testing.T) {
 	root := (&program{out: io.Discard, err: io.Discard}).rootCommand()
 	for _, c := range commands(root) {
 		if c.Short == "" || c.Example == "" || strings.HasSuffix(c.Short, ".") {
 			t.Errorf("%s: needs a short text without a full stop, and an example", c.CommandPath())
+		}
+		for line := range strings.Lines(helpOf(t, c)) {
+			if n := screen.Width(strings.TrimSuffix(line, "\n")); n > helpWidth {
+				t.Errorf("%s: a line of its help takes %d columns: %q", c.CommandPath(), n, line)
+			}
 		}
 		for line := range strings.Lines(c.Example) {
 			line, _, _ = strings.Cut(line, "|")

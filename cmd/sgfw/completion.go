@@ -26,7 +26,7 @@ func (p *program) completions() map[string]cobra.CompletionFunc {
 		"group":        p.groups,
 		"interface":    devices,
 		"log-format":   words("text", "json"),
-		"output":       words("table", "json"),
+		"output":       words("table", "wide", "json"),
 		"proto":        words("tcp", "udp", "icmp", "icmpv6"),
 		"queue-driver": drivers,
 		"reason":       words(explain.ReasonNames()...),

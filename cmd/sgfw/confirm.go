@@ -32,7 +32,7 @@ code is 1.`,
 		if *out == formatJSON {
 			return p.printJSON(r)
 		}
-		if err := p.printOrphans(r.Orphans, r.Revoked); err != nil {
+		if err := p.printOrphans(p.shown(out), r.Orphans, r.Revoked); err != nil {
 			return err
 		}
 		_, err = fmt.Fprintf(p.out, "confirmed: generation %d stays in force\n", r.Generation)
@@ -66,11 +66,11 @@ reload; --revoke cuts them. If no policy waits to be confirmed, the exit code is
 		if *out == formatJSON {
 			return p.printJSON(r)
 		}
-		p.printChanges(r.Changes)
-		if err := p.printOrphans(r.Orphans, r.Revoked); err != nil {
+		p.printChanges(p.shown(out), r.Changes)
+		if err := p.printOrphans(p.shown(out), r.Orphans, r.Revoked); err != nil {
 			return err
 		}
-		if err := p.printCut(r.Cut); err != nil {
+		if err := p.printCut(p.shown(out), r.Cut); err != nil {
 			return err
 		}
 		_, err = fmt.Fprintf(p.out, "rolled back: generation %d is in force\n", r.Generation)

@@ -25,7 +25,7 @@ where users may make namespaces.`,
 			if err != nil {
 				return err
 			}
-			return demo.Run(c.Context(), p.out, self)
+			return demo.Run(c.Context(), p.out, p.screen, self)
 		},
 	}
 }

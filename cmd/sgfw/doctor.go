@@ -13,6 +13,7 @@ import (
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
 	"sgfw/cmd/internal/host/doctor"
+	"sgfw/cmd/internal/screen"
 )
 
 // errUnhealthy says that doctor found problems, which it has printed.
@@ -79,17 +80,23 @@ func (p *program) known(ctx context.Context, policyFile string) doctor.Known {
 	return k
 }
 
+// levelStyles are how the levels of findings look.
+var levelStyles = map[string]screen.Style{
+	api.LevelOK: screen.Good, api.LevelWarning: screen.Warn, api.LevelProblem: screen.Bad,
+}
+
 func (p *program) printDiagnosis(d api.Diagnosis, f format) error {
 	if f == formatJSON {
 		return p.printJSON(d)
 	}
-	t := newTable(p.out)
+	t := p.shown(&f).Table(p.out, screen.Column{}, screen.Column{},
+		screen.Column{Fit: screen.Folded, Least: 30})
 	for _, f := range d.Findings {
 		message := f.Message
 		if f.Hint != "" {
 			message += fmt.Sprintf(" (hint: %s)", f.Hint)
 		}
-		t.row(f.Level, f.Check, message)
+		t.Row(screen.Cell{Style: levelStyles[f.Level], Text: f.Level}, f.Check, message)
 	}
-	return t.flush()
+	return t.Flush()
 }

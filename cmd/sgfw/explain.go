@@ -12,6 +12,7 @@ import (
 	"sgfw/cmd/internal/control"
 	"sgfw/cmd/internal/explain"
 	"sgfw/cmd/internal/host/resolvers"
+	"sgfw/cmd/internal/screen"
 	"sgfw/filter"
 	"sgfw/policy"
 	"sgfw/policy/file"
@@ -38,7 +39,7 @@ address always: ":443" is a port of its. The direction may be left out, too, if
 the machine's own address is, or is one of the interface.`,
 		Example: `  sgfw explain --ingress --proto tcp --from 198.51.100.10 --to :22
   sgfw explain -c web.yaml --egress --proto udp --from :0 --to 192.0.2.53:53
-  sgfw explain --ingress --interface eth0 --proto icmp --from 203.0.113.9 --icmp-type 8 -o json`,
+  sgfw explain --ingress -i eth0 --proto icmp --from 203.0.113.9 --icmp-type 8`,
 		Args: cobra.NoArgs,
 	}
 	out := outputFlag(c)
@@ -91,7 +92,7 @@ the machine's own address is, or is one of the interface.`,
 		if *out == formatJSON {
 			return p.printJSON(doc)
 		}
-		return p.printExplanation(doc)
+		return p.printExplanation(p.shown(out), doc)
 	}
 	return c
 }
@@ -126,7 +127,7 @@ func explainFile(path string, stdin io.Reader, stateDir string, in api.Query) (
 
 // printExplanation prints every item of A4 in docs/aws.md, also those that say
 // "none".
-func (p *program) printExplanation(x api.Explanation) error {
+func (p *program) printExplanation(s screen.Screen, x api.Explanation) error {
 	q := x.Query
 	packet := fmt.Sprintf("%s %s -> %s", q.Protocol, q.From, q.To)
 	if q.Segment != "" {
@@ -135,20 +136,21 @@ func (p *program) printExplanation(x api.Explanation) error {
 	if q.ICMPType != nil {
 		packet += fmt.Sprintf(", type %d code %d id %d", *q.ICMPType, *q.ICMPCode, *q.ICMPID)
 	}
-	t := newTable(p.out)
-	t.row("packet", packet)
-	t.row("interface", withID(q.Interface, x.InterfaceID))
-	t.row("direction", q.Direction)
-	t.row("policy", x.Source)
-	t.row("verdict", fmt.Sprintf("%s (%s): %s", x.Verdict, x.Reason, x.Detail))
+	t := facts(p.out, s)
+	t.Row("packet", packet)
+	t.Row("interface", withID(q.Interface, x.InterfaceID))
+	t.Row("direction", q.Direction)
+	t.Row("policy", x.Source)
+	t.Row("verdict", screen.Cell{Style: verdictStyles[x.Verdict],
+		Text: fmt.Sprintf("%s (%s): %s", x.Verdict, x.Reason, x.Detail)})
 	if x.Reason != api.ReasonNotManaged {
-		t.row("exemption", orNone(x.Exemption))
-		t.row("live flow", flowText(x))
+		t.Row("exemption", orNone(x.Exemption))
+		t.Row("live flow", flowText(x))
 		if tr := x.Tracking; tr != nil {
-			t.row("tracking", fmt.Sprintf("%s (%s)", tr.Detail, tr.Clause))
+			t.Row("tracking", fmt.Sprintf("%s (%s)", tr.Detail, tr.Clause))
 			for _, r := range []*api.RuleRef{tr.Opening, tr.Return} {
 				if r != nil {
-					t.row("", "  "+ruleText(*r))
+					t.Row("", "  "+ruleText(*r))
 				}
 			}
 		}
@@ -157,33 +159,38 @@ func (p *program) printExplanation(x api.Explanation) error {
 			if !g.Permits {
 				says = "does not permit"
 			}
-			t.row(label("groups", i), fmt.Sprintf("%s: %s, %s", withID(g.Name, g.ID),
+			t.Row(label("groups", i), fmt.Sprintf("%s: %s, %s", withID(g.Name, g.ID),
 				count(g.Rules, q.Direction+" rule"), says))
 		}
 		if x.Rule != nil {
-			t.row("rule", ruleText(*x.Rule))
+			t.Row("rule", ruleText(*x.Rule))
 		}
 		for i, m := range x.Misses {
-			t.row(label("nearest", i), ruleText(m.Rule))
+			t.Row(label("nearest", i), ruleText(m.Rule))
 			for _, d := range m.Fields {
-				t.row("", fmt.Sprintf("  %s: the packet has %s, the rule wants %s", d.Field, d.Got, d.Want))
+				t.Row("", fmt.Sprintf("  %s: the packet has %s, the rule wants %s", d.Field, d.Got, d.Want))
 			}
 		}
 		if x.Code != "" {
-			t.row("code", x.Code)
+			t.Row("code", x.Code)
 		}
 		if r := x.Reply; r != nil {
-			t.row("reply", fmt.Sprintf("%s: %s (%s); without this flow: %s (%s)", r.Direction, r.Verdict,
+			t.Row("reply", fmt.Sprintf("%s: %s (%s); without this flow: %s (%s)", r.Direction, r.Verdict,
 				r.Reason, r.Alone, r.AloneReason))
 			if r.Rule != nil {
-				t.row("", "  "+ruleText(*r.Rule))
+				t.Row("", "  "+ruleText(*r.Rule))
 			}
 		}
 	}
 	for i, n := range x.Notices {
-		t.row(label("notice", i), n)
+		t.Row(label("notice", i), n)
 	}
-	return t.flush()
+	return t.Flush()
+}
+
+// verdictStyles are how verdicts look.
+var verdictStyles = map[string]screen.Style{
+	api.VerdictAccept: screen.Good, api.VerdictDrop: screen.Bad,
 }
 
 // label is the word at the first of several rows.
@@ -217,11 +224,11 @@ func flowText(x api.Explanation) string {
 		return "none"
 	}
 	if !x.Flow.Tracked {
-		return fmt.Sprintf("%s, opened by %s, not tracked, remembered for %d s", x.Flow.State,
-			x.Flow.Direction, x.Flow.Expires)
+		return fmt.Sprintf("%s, opened by %s, not tracked, remembered for %s", x.Flow.State,
+			x.Flow.Direction, screen.Seconds(x.Flow.Expires))
 	}
-	return fmt.Sprintf("%s, opened by %s, ends in %d s", x.Flow.State, x.Flow.Direction,
-		x.Flow.Expires)
+	return fmt.Sprintf("%s, opened by %s, ends in %s", x.Flow.State, x.Flow.Direction,
+		screen.Seconds(x.Flow.Expires))
 }
 
 // ruleText is one rule in a line: what it is, what it permits, where it stands.

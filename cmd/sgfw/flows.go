@@ -4,19 +4,63 @@ import (
 	"bufio"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/screen"
 	"sgfw/filter"
 )
 
-// flowsPerTable is after how many rows the columns may move: a table of all
+// flowsPerTable is after how many rows columns may become wider: a table of all
 // rows would be held in memory.
 const flowsPerTable = 1000
+
+// flowColumns are those of the lists of flows. RULE says the direction, too, so that
+// DIR goes before it.
+var flowColumns = []screen.Column{
+	{Head: "DEVICE", Fit: screen.Folded, Least: 6, Roomy: 15},
+	{Head: "DIR", Rank: 2},
+	{Head: "PROTO", Fit: screen.Folded, Least: 5},
+	{Head: "LOCAL", Fit: screen.Folded, Least: 13, Roomy: 26},
+	{Head: "REMOTE", Fit: screen.Folded, Least: 16, Roomy: 26},
+	{Head: "STATE"},
+	{Head: "AGE", Rank: 3, Right: true},
+	{Head: "ENDS-IN", Rank: 4, Right: true},
+	{Head: "PKTS-IN", Rank: 5, Right: true},
+	{Head: "PKTS-OUT", Rank: 5, Right: true},
+	{Head: "BYTES-IN", Rank: 6, Right: true},
+	{Head: "BYTES-OUT", Rank: 6, Right: true},
+	{Head: "TRACKING", Rank: 7},
+	{Head: "RULE", Rank: 1, Fit: screen.Folded, Least: 14, Roomy: 16},
+	{Head: "RULE-ID", Rank: 8},
+}
+
+// flowRow is a flow in these columns.
+func flowRow(f api.Flow) []any {
+	id := "-"
+	if f.Rule != nil {
+		id = cmp.Or(f.Rule.ID, "-")
+	}
+	return []any{deviceOf(f), f.Direction, protocolOf(f), f.Local, f.Remote, stateOf(f),
+		screen.Seconds(f.Age), screen.Seconds(f.Expires), f.Packets.Ingress, f.Packets.Egress,
+		f.Bytes.Ingress, f.Bytes.Egress, trackingOf(f), ruleOf(f), id}
+}
+
+// stateOf is a flow's state; one that no rule permits stands out.
+func stateOf(f api.Flow) screen.Cell {
+	c := screen.Cell{Text: f.State}
+	if f.Orphan || f.Cut {
+		c.Style = screen.Warn
+	}
+	return c
+}
 
 func (p *program) flowsCommand() *cobra.Command {
 	var q api.FlowQuery
@@ -24,7 +68,7 @@ func (p *program) flowsCommand() *cobra.Command {
 		Use:   "flows",
 		Short: "List the live flows",
 		Long: `List the live flows of the running daemon: packets of these pass in both
-directions whatever the rules say now. DIRECTION is that of the first packet.
+directions whatever the rules say now. DIR is the direction of the first packet.
 Several selectors all have to hold. The flows of devices that share a scope stand
 under scope:NAME and are those of each of them. RULE is the one that admitted the
 flow; "removed" says that it is gone since, "orphan" that no other one would permit
@@ -42,7 +86,7 @@ devices share it, earlier that the flow was tracked before there were such rules
   sgfw flows --orphans
   sgfw flows --interface eth0 --proto tcp --port 443 --state established
   sgfw flows --address 203.0.113.0/24 --limit 20 -o json`,
-		Args: cobra.NoArgs,
+		Args: noSuchCommand,
 	}
 	out := outputFlag(c)
 	selectors(c.Flags(), &q)
@@ -52,20 +96,20 @@ devices share it, earlier that the flow was tracked before there were such rules
 		if q.Limit < 0 {
 			return &usageError{fmt.Errorf("--limit %d is negative", q.Limit)}
 		}
-		client := control.NewClient(p.socket)
-		w := bufio.NewWriter(p.out)
-		print := flowTable
+		l := flowTable(p.out, p.shown(out))
 		if *out == formatJSON {
-			print = flowJSON
+			l = flowJSON(p.out)
 		}
-		begin, each, end := print(w)
-		if err := client.Flows(c.Context(), q, begin, each); err != nil {
+		if err := control.NewClient(p.socket).Flows(c.Context(), q, l.begin, l.each); err != nil {
 			return err
 		}
-		if err := end(); err != nil {
+		if err := l.end(); err != nil {
 			return err
 		}
-		return w.Flush()
+		if *out != formatJSON {
+			p.noteFlows(q, l)
+		}
+		return nil
 	}
 	return c
 }
@@ -85,27 +129,63 @@ func selectors(f *pflag.FlagSet, q *api.FlowQuery) {
 	f.BoolVar(&q.Orphans, "orphans", false, "flows whose first packet no rule would permit now")
 }
 
-// flowTable prints flows as rows.
-func flowTable(w *bufio.Writer) (begin func(api.FlowsHeader) error, each func(api.Flow) error,
-	end func() error) {
-	t := newTable(w)
-	rows := 0
-	begin = func(api.FlowsHeader) error {
-		t.row("INTERFACE", "DIRECTION", "PROTOCOL", "LOCAL", "REMOTE", "STATE", "AGE", "TIMEOUT",
-			"PACKETS-IN", "PACKETS-OUT", "BYTES-IN", "BYTES-OUT", "TRACKING", "RULE")
+// flowList prints flows as they come.
+type flowList struct {
+	header api.FlowsHeader
+	shown  int
+	table  *screen.Table // nil for a document
+	begin  func(api.FlowsHeader) error
+	each   func(api.Flow) error
+	end    func() error
+}
+
+// flowTable prints flows as rows, and nothing where there are none.
+func flowTable(to io.Writer, s screen.Screen) *flowList {
+	w := bufio.NewWriter(to)
+	l := &flowList{table: s.Table(w, flowColumns...)}
+	l.begin = func(h api.FlowsHeader) error {
+		l.header = h
 		return nil
 	}
-	each = func(f api.Flow) error {
-		t.row(deviceOf(f), f.Direction, protocolOf(f), f.Local, f.Remote, f.State,
-			fmt.Sprintf("%ds", f.Age),
-			fmt.Sprintf("%ds", f.Expires), f.Packets.Ingress, f.Packets.Egress, f.Bytes.Ingress,
-			f.Bytes.Egress, trackingOf(f), ruleOf(f))
-		if rows++; rows%flowsPerTable == 0 {
-			return t.flush()
+	l.each = func(f api.Flow) error {
+		l.table.Row(flowRow(f)...)
+		if l.shown++; l.shown%flowsPerTable == 0 {
+			return l.table.Flush()
 		}
 		return nil
 	}
-	return begin, each, t.flush
+	l.end = func() error {
+		if l.table.Len() == 0 {
+			return w.Flush()
+		}
+		return errors.Join(l.table.Flush(), w.Flush())
+	}
+	return l
+}
+
+// noteFlows says how many flows there are beside those shown, and what of these the
+// screen had no room for.
+func (p *program) noteFlows(q api.FlowQuery, l *flowList) {
+	all := l.header.Live + l.header.Untracked
+	switch {
+	case all == 0:
+		p.note("no live flows")
+	case l.shown == 0:
+		p.note("none of %s", count(all, "live flow"))
+	case l.shown < all || !q.All():
+		p.note("%s of %s shown%s", screen.Number(l.shown), screen.Number(max(all, l.shown)), leftOut(l.table))
+	case leftOut(l.table) != "":
+		p.note("%s%s", count(l.shown, "flow"), leftOut(l.table))
+	}
+}
+
+// leftOut says which columns the screen had no room for.
+func leftOut(t *screen.Table) string {
+	names := t.LeftOut()
+	if len(names) == 0 {
+		return ""
+	}
+	return "; -o wide adds " + strings.Join(names, ", ")
 }
 
 // deviceOf is the flow's device, or the scope of several.
@@ -125,26 +205,26 @@ func trackingOf(f api.Flow) string {
 }
 
 // flowJSON prints one document, flow by flow.
-func flowJSON(w *bufio.Writer) (begin func(api.FlowsHeader) error, each func(api.Flow) error,
-	end func() error) {
-	separator := ""
-	begin = func(h api.FlowsHeader) error {
-		_, err := fmt.Fprintf(w, "{\"schema\":%q,\"live\":%d,\"untracked\":%d,\"flows\":[", h.Schema,
-			h.Live, h.Untracked)
-		return err
-	}
-	each = func(f api.Flow) error {
-		b, err := json.Marshal(f)
-		if err != nil {
+func flowJSON(to io.Writer) *flowList {
+	w, separator := bufio.NewWriter(to), ""
+	return &flowList{
+		begin: func(h api.FlowsHeader) error {
+			_, err := fmt.Fprintf(w, "{\"schema\":%q,\"live\":%d,\"untracked\":%d,\"flows\":[", h.Schema,
+				h.Live, h.Untracked)
 			return err
-		}
-		_, err = fmt.Fprintf(w, "%s\n  %s", separator, b)
-		separator = ","
-		return err
+		},
+		each: func(f api.Flow) error {
+			b, err := json.Marshal(f)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(w, "%s\n  %s", separator, b)
+			separator = ","
+			return err
+		},
+		end: func() error {
+			fmt.Fprintln(w, "\n]}")
+			return w.Flush()
+		},
 	}
-	end = func() error {
-		_, err := fmt.Fprintln(w, "\n]}")
-		return err
-	}
-	return begin, each, end
 }

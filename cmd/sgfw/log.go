@@ -4,14 +4,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
 	"sgfw/cmd/internal/explain"
+	"sgfw/cmd/internal/screen"
 )
 
 // defaultLogRate is how many verdicts a second people can bear at most.
@@ -86,79 +87,59 @@ Reasons: %s.`, strings.Join(explain.ReasonNames(), ", ")),
 		if q.Follow && f.Changed("lines") {
 			return &usageError{errors.New("--lines is not for -f, which goes on until you end it")}
 		}
+		filters := q
+		filters.Rate, filters.Limit = 0, 0
+		if drop {
+			filters.Verdict = "" // it is drops that are remembered
+		}
 		if _, err := explain.SelectVerdicts(q); err != nil {
 			return err
 		}
-		return control.NewClient(p.socket).Log(c.Context(), q, func() error {
+		seen := false
+		err := control.NewClient(p.socket).Log(c.Context(), q, func() error {
 			if q.Follow {
 				fmt.Fprintln(p.err, "sgfw: following verdicts, Ctrl-C ends it")
 			}
 			return nil
-		}, func(r api.LogRecord) error { return p.printVerdict(r, *out) })
+		}, func(r api.LogRecord) error {
+			seen = true
+			return p.printVerdict(r, *out)
+		})
+		if err == nil && !seen && !q.Follow && *out != formatJSON {
+			p.noteLog(filters)
+		}
+		return err
 	}
 	return c
 }
 
+// printVerdict prints a record.
 func (p *program) printVerdict(r api.LogRecord, f format) error {
-	line := ""
 	switch {
 	case f == formatJSON:
 		b, err := json.Marshal(r)
-		if err != nil {
-			return err
+		if err == nil {
+			_, err = fmt.Fprintf(p.out, "%s\n", b)
 		}
-		line = string(b)
-	case r.Type == api.LogLost && r.Lost != nil:
-		_, err := fmt.Fprintf(p.err,
-			"sgfw: %d verdicts not shown: %d beyond the rate, %d came too fast\n",
-			r.Lost.Rate+r.Lost.Buffer, r.Lost.Rate, r.Lost.Buffer)
 		return err
+	case r.Type == api.LogLost && r.Lost != nil:
+		p.tell(fmt.Sprintf("sgfw: %s verdicts not shown: %s beyond the rate, %s came too fast",
+			screen.Number(r.Lost.Rate+r.Lost.Buffer), screen.Number(r.Lost.Rate),
+			screen.Number(r.Lost.Buffer)))
 	default:
-		line = verdictLine(r)
+		p.printLine(p.shown(&f), r)
 	}
-	_, err := fmt.Fprintln(p.out, line)
-	return err
+	return nil
 }
 
-// verdictLine is a verdict as one line for people.
-func verdictLine(r api.LogRecord) string {
-	var b strings.Builder
-	put := func(s string) {
-		if s != "" {
-			b.WriteString(" " + s)
-		}
+// noteLog says why nothing is shown.
+func (p *program) noteLog(q api.LogQuery) {
+	switch {
+	case reflect.DeepEqual(q, api.LogQuery{}):
+		p.note("nothing dropped yet")
+	case q.Verdict == api.VerdictAccept:
+		p.note("only drops are remembered: -f shows what is accepted from now on")
+	default:
+		p.note("no drop that is remembered is one of these")
 	}
-	b.WriteString(r.Time.Local().Format(time.StampMilli))
-	fmt.Fprintf(&b, " %-6s", r.Verdict)
-	put(r.Interface)
-	put(r.Direction)
-	put(r.Protocol)
-	if r.ICMPType != nil && r.ICMPCode != nil {
-		put(fmt.Sprintf("type %d code %d", *r.ICMPType, *r.ICMPCode))
-	}
-	if r.From != "" {
-		put(r.From + " > " + r.To)
-	}
-	put(strings.Join(r.TCPFlags, ","))
-	if r.Length > 0 {
-		put(fmt.Sprintf("%d bytes", r.Length))
-	}
-	put("(" + r.Reason + ")")
-	if r.Count > 1 && r.First != nil {
-		put(fmt.Sprintf("%d times since %s", r.Count, r.First.Local().Format(time.StampMilli)))
-	}
-	if r.Rule != nil {
-		put(withID(ruleName(r.Rule), r.Rule.ID))
-	}
-	if r.Nearest != nil {
-		put("nearest: " + withID(ruleName(&r.Nearest.Rule), r.Nearest.Rule.ID))
-		for i, d := range r.Nearest.Fields {
-			word := "wants"
-			if i > 0 {
-				word = "and"
-			}
-			put(fmt.Sprintf("%s %s %s", word, d.Field, d.Want))
-		}
-	}
-	return plain(b.String())
 }

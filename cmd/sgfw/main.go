@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -13,6 +15,7 @@ import (
 	"sgfw/cmd/internal/control"
 	"sgfw/cmd/internal/explain"
 	"sgfw/cmd/internal/logging"
+	"sgfw/cmd/internal/screen"
 	"sgfw/policy"
 )
 
@@ -21,8 +24,14 @@ func main() { os.Exit(int(run(os.Args[1:], os.Stdout, os.Stderr))) }
 // program is what all subcommands share.
 type program struct {
 	out, err io.Writer
+	// screen and errScreen are where out and err are read.
+	screen, errScreen screen.Screen
+	// now is the wall clock.
+	now func() time.Time
 	// socket is the global flag --socket.
 	socket string
+	// quiet leaves out problems that refuse nothing.
+	quiet bool
 	// started is true once a subcommand runs: errors before that are misuse.
 	started bool
 	// log is what err is once a daemon runs: nothing waits for standard error. Else nil.
@@ -31,12 +40,18 @@ type program struct {
 
 // run executes one command line.
 func run(args []string, stdout, stderr io.Writer) exitCode {
-	p := &program{out: stdout, err: stderr}
+	p := &program{out: stdout, err: stderr, now: time.Now, screen: screen.Of(stdout, os.Getenv),
+		errScreen: screen.Of(stderr, os.Getenv)}
+	return p.run(args)
+}
+
+// run executes one command line.
+func (p *program) run(args []string) exitCode {
 	root := p.rootCommand()
 	root.SetArgs(args)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
-	printed := &countingWriter{to: stdout}
+	root.SetOut(p.out)
+	root.SetErr(p.err)
+	printed := &countingWriter{to: p.out}
 	p.out = printed
 	command, err := root.ExecuteC()
 	if err != nil && !p.started {
@@ -61,6 +76,10 @@ func (p *program) rootCommand() *cobra.Command {
 rules per network interface, in one YAML file whose words are those of
 Terraform's aws_security_group.
 
+Tables fit the terminal, or as many columns as COLUMNS says; what they leave out
+is in -o wide, and in what goes into a file or a pipe. NO_COLOR switches colours
+off.
+
 Exit codes: 0 fine, 1 failed, 2 usage, 3 policy invalid, 4 no daemon,
 5 refused by a safety guard.`,
 		Example: `  sgfw check examples/web-server.yaml
@@ -74,7 +93,8 @@ Exit codes: 0 fine, 1 failed, 2 usage, 3 policy invalid, 4 no daemon,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return &usageError{errors.New("which command?")}
 		},
-		Args: cobra.NoArgs,
+		Args:    noSuchCommand,
+		Version: versionLine(buildVersion()),
 	}
 	c.PersistentFlags().StringVar(&p.socket, "socket", control.DefaultSocket,
 		"control socket of the daemon")
@@ -96,6 +116,7 @@ Exit codes: 0 fine, 1 failed, 2 usage, 3 policy invalid, 4 no daemon,
 		p.manCommand(),
 	)
 	p.complete(c)
+	p.help(c)
 	return c
 }
 
@@ -116,22 +137,33 @@ func (p *program) report(err error) {
 	}
 	if ps := policy.AsProblems(err); ps != nil {
 		p.printProblems(explain.Problems(ps))
-		fmt.Fprintf(p.err, "sgfw: the policy is invalid: %s\n",
-			count(len(ps.Of(policy.SeverityError)), "error"))
+		p.complain(fmt.Sprintf("the policy is invalid: %s", count(len(ps.Of(policy.SeverityError)),
+			"error")))
 		return
 	}
 	if f, ok := errors.AsType[*api.Failure](err); ok && len(f.Problems) > 0 {
 		p.printProblems(f.Problems)
-		fmt.Fprintf(p.err, "sgfw: the daemon refused the policy: %s; the old one stays in force\n",
-			count(severe(f.Problems), "error"))
+		p.complain(fmt.Sprintf("the daemon refused the policy: %s; the old one stays in force",
+			count(severe(f.Problems), "error")))
 		return
 	}
-	fmt.Fprintf(p.err, "sgfw: %s\n", plainLines(err.Error())+bracketed(awsCode(err)))
+	p.complain(screen.CleanLines(err.Error()) + bracketed(awsCode(err)))
 	if errors.Is(err, os.ErrPermission) {
-		fmt.Fprintln(p.err, "(hint: this needs root, or the capability CAP_NET_ADMIN and access to the "+
-			"files named)")
+		p.tell("(hint: this needs root, or the capability CAP_NET_ADMIN and access to the files named)")
 	}
 	if _, ok := errors.AsType[*usageError](err); ok {
-		fmt.Fprintln(p.err, "Run 'sgfw --help' or 'sgfw COMMAND --help' for how to use it.")
+		p.tell("Run 'sgfw --help' or 'sgfw COMMAND --help' for how to use it.")
 	}
+}
+
+// complain says what went wrong.
+func (p *program) complain(text string) {
+	text = p.errScreen.Paragraph("sgfw: "+text, hanging)
+	rest := strings.TrimPrefix(text, "sgfw:")
+	fmt.Fprintln(p.err, p.errScreen.Paint(screen.Bad, "sgfw:")+rest)
+}
+
+// tell says something beside the facts.
+func (p *program) tell(text string) {
+	fmt.Fprintln(p.err, p.errScreen.Paragraph(screen.CleanLines(text), hanging))
 }

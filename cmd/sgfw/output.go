@@ -4,15 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
-	"text/tabwriter"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"sgfw/cmd/internal/api"
+	"sgfw/cmd/internal/screen"
 	"sgfw/policy"
 )
 
@@ -20,31 +17,68 @@ import (
 type format string
 
 const (
+	// formatTable fits the screen; formatWide shows all that there is.
 	formatTable format = "table"
+	formatWide  format = "wide"
 	formatJSON  format = "json"
 )
 
 // Set implements pflag.Value.
 func (f *format) Set(s string) error {
 	switch format(s) {
-	case formatTable, formatJSON:
+	case formatTable, formatWide, formatJSON:
 		*f = format(s)
 		return nil
 	}
-	return fmt.Errorf("%q is neither table nor json", s)
+	return fmt.Errorf("%q is none of table, wide and json", s)
 }
 
 // String implements pflag.Value.
 func (f *format) String() string { return string(*f) }
 
 // Type implements pflag.Value.
-func (f *format) Type() string { return "table|json" }
+func (f *format) Type() string { return "table|wide|json" }
 
 // outputFlag adds -o to a command.
 func outputFlag(c *cobra.Command) *format {
 	f := formatTable
-	c.Flags().VarP(&f, "output", "o", "how to print facts")
+	c.Flags().VarP(&f, "output", "o", "how to print facts: what fits the terminal, all of it, or a document")
 	return &f
+}
+
+// shown is the screen that facts go to.
+func (p *program) shown(f *format) screen.Screen {
+	if *f == formatWide {
+		return p.screen.Wide()
+	}
+	return p.screen
+}
+
+// print writes a paragraph of facts.
+func (p *program) print(s screen.Screen, style screen.Style, text string) {
+	indent := strings.Repeat(" ", len(text)-len(strings.TrimLeft(text, " "))) + hanging
+	for line := range strings.SplitSeq(s.Paragraph(screen.CleanLines(text), indent), "\n") {
+		fmt.Fprintln(p.out, s.Paint(style, line))
+	}
+}
+
+// facts begins a table of names and what is to be said of each.
+func facts(to io.Writer, s screen.Screen) *screen.Table {
+	return s.Table(to, screen.Column{}, screen.Column{Fit: screen.Folded, Least: 20})
+}
+
+// section begins a table after an empty line.
+func (p *program) section(s screen.Screen, columns ...screen.Column) *screen.Table {
+	fmt.Fprintln(p.out)
+	return s.Table(p.out, columns...)
+}
+
+// note says something about facts, beside them.
+func (p *program) note(format string, a ...any) {
+	text := "(" + fmt.Sprintf(format, a...) + ")"
+	for line := range strings.SplitSeq(p.errScreen.Paragraph(screen.Clean(text), " "), "\n") {
+		fmt.Fprintln(p.err, p.errScreen.Paint(screen.Faint, line))
+	}
 }
 
 // printJSON prints a document.
@@ -54,61 +88,33 @@ func (p *program) printJSON(doc any) error {
 	return e.Encode(doc)
 }
 
-// table collects rows of cells and aligns them.
-type table struct{ w *tabwriter.Writer }
-
-func newTable(w io.Writer) table { return table{tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)} }
-
-// row adds a row; what has several lines becomes one.
-func (t table) row(cells ...any) {
-	text := make([]string, len(cells))
-	for i, c := range cells {
-		text[i] = plain(strings.ReplaceAll(fmt.Sprint(c), "\n", "; "))
-	}
-	fmt.Fprintln(t.w, strings.TrimRight(strings.Join(text, "\t"), "\t"))
-}
-
-// flush prints the table.
-func (t table) flush() error { return t.w.Flush() }
-
-// plain is text from outside as a terminal may show it: names of processes and
-// devices are up to others, and control characters in them could move the cursor,
-// hide lines or worse. These are written as Go writes them in a string.
-func plain(s string) string {
-	control := func(r rune) bool {
-		return r == utf8.RuneError || unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)
-	}
-	if !strings.ContainsFunc(s, control) {
-		return s
-	}
-	var b strings.Builder
-	for len(s) > 0 {
-		r, n := utf8.DecodeRuneInString(s)
-		if control(r) {
-			quoted := strconv.QuoteToASCII(s[:n])
-			b.WriteString(quoted[1 : len(quoted)-1])
-		} else {
-			b.WriteString(s[:n])
-		}
-		s = s[n:]
-	}
-	return b.String()
-}
-
-// plainLines is plain for text of several lines.
-func plainLines(s string) string {
-	lines := strings.Split(s, "\n")
-	for i, line := range lines {
-		lines[i] = plain(line)
-	}
-	return strings.Join(lines, "\n")
-}
-
 // printProblems writes findings as compilers do.
 func (p *program) printProblems(ps []api.Problem) {
 	for _, q := range ps {
-		fmt.Fprintln(p.err, problemLine(q))
+		if p.quiet && q.Severity != policy.SeverityError.String() {
+			continue
+		}
+		text := p.errScreen.Paragraph(problemLine(q), hanging)
+		if style := severityStyle(q.Severity); style != screen.Plain {
+			word := q.Severity + ": "
+			text = strings.Replace(text, word, p.errScreen.Paint(style, word), 1)
+		}
+		fmt.Fprintln(p.err, text)
 	}
+}
+
+// hanging is how far the further lines of a paragraph are indented.
+const hanging = "    "
+
+// severityStyle is how the word for a severity looks; errors have none.
+func severityStyle(severity string) screen.Style {
+	switch severity {
+	case policy.SeverityWarning.String():
+		return screen.Warn
+	case policy.SeverityNotice.String():
+		return screen.Faint
+	}
+	return screen.Plain
 }
 
 // bracketed is the code that AWS answers for a mistake as it stands behind what we
@@ -117,7 +123,7 @@ func bracketed(code string) string {
 	if code == "" {
 		return ""
 	}
-	return " [" + plain(code) + "]"
+	return " [" + screen.Clean(code) + "]"
 }
 
 // problemLine is `file:line:col: message (hint: …) [code]`.
@@ -134,7 +140,7 @@ func problemLine(q api.Problem) string {
 	if q.Hint != "" {
 		b.WriteString(" (hint: " + q.Hint + ")")
 	}
-	return plainLines(b.String()) + bracketed(q.Code)
+	return screen.CleanLines(b.String()) + bracketed(q.Code)
 }
 
 // severe counts the problems that refuse a policy.
@@ -149,9 +155,9 @@ func severe(ps []api.Problem) int {
 }
 
 // count is "1 error", "2 errors".
-func count(n int, noun string) string {
+func count[T ~int | ~uint64](n T, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
-	return fmt.Sprintf("%d %ss", n, noun)
+	return screen.Number(n) + " " + noun + "s"
 }

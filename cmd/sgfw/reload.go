@@ -11,6 +11,7 @@ import (
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
 	"sgfw/cmd/internal/host/ssh"
+	"sgfw/cmd/internal/screen"
 )
 
 func (p *program) reloadCommand() *cobra.Command {
@@ -66,7 +67,7 @@ another. The policy file is yours: it is never written.`,
 		if *out == formatJSON {
 			err = p.printJSON(r)
 		} else {
-			err = p.printReload(r, confirm)
+			err = p.printReload(p.shown(out), r, confirm)
 		}
 		if err == nil && r.DryRun && r.SSHGuard.Refuses {
 			return fmt.Errorf("%w: the policy would lock out a live SSH session\n(hint: permit the "+
@@ -77,40 +78,40 @@ another. The policy file is yours: it is never written.`,
 	return c
 }
 
-func (p *program) printReload(r api.ReloadReply, confirm time.Duration) error {
+func (p *program) printReload(s screen.Screen, r api.ReloadReply, confirm time.Duration) error {
 	p.printProblems(r.Notices)
-	p.printChanges(r.Changes)
+	p.printChanges(s, r.Changes)
 	switch g := r.SSHGuard; {
 	case len(g.Lockouts) > 0:
-		fmt.Fprintln(p.out, "SSH guard: these live sessions could not connect anew:")
+		p.print(s, screen.Bad, "SSH guard: these live sessions could not connect anew:")
 		for _, l := range g.Lockouts {
-			fmt.Fprintln(p.out, "  "+plain(l))
+			p.print(s, screen.Plain, "  "+l)
 		}
 	case g.Sessions > 0:
-		fmt.Fprintf(p.out, "SSH guard: %s could connect anew\n", count(g.Sessions, "live session"))
+		p.print(s, screen.Plain, "SSH guard: "+count(g.Sessions, "live session")+" could connect anew")
 	default:
-		fmt.Fprintln(p.out, "SSH guard: no live session")
+		p.print(s, screen.Plain, "SSH guard: no live session")
 	}
-	if err := p.printOrphans(r.Orphans, r.Revoked); err != nil {
+	if err := p.printOrphans(s, r.Orphans, r.Revoked); err != nil {
 		return err
 	}
-	if err := p.printCut(r.Cut); err != nil {
+	if err := p.printCut(s, r.Cut); err != nil {
 		return err
 	}
-	var err error
+	dry := fmt.Sprintf("dry run: generation %d stays in force", r.Generation)
 	switch {
 	case r.DryRun && confirm > 0:
-		_, err = fmt.Fprintf(p.out, "dry run: generation %d stays in force; the new policy would have "+
-			"to be confirmed within %s\n", r.Generation, confirm)
+		p.print(s, screen.Plain, fmt.Sprintf("%s; the new policy would have to be confirmed within %s",
+			dry, confirm))
 	case r.DryRun:
-		_, err = fmt.Fprintf(p.out, "dry run: generation %d stays in force\n", r.Generation)
+		p.print(s, screen.Plain, dry)
 	default:
-		_, err = fmt.Fprintf(p.out, "reloaded: generation %d is in force\n", r.Generation)
+		p.print(s, screen.Good, fmt.Sprintf("reloaded: generation %d is in force", r.Generation))
 	}
-	if err == nil && r.Pending != nil {
-		_, err = fmt.Fprintf(p.out, "to be confirmed: %s\n", confirmText(*r.Pending))
+	if r.Pending != nil {
+		p.print(s, screen.Warn, "to be confirmed: "+confirmText(*r.Pending))
 	}
-	return err
+	return nil
 }
 
 // confirmText says when an unconfirmed policy is rolled back, and how to keep it.
@@ -120,47 +121,49 @@ func confirmText(t api.PendingConfirm) string {
 }
 
 // printChanges lists what leads from one policy to another.
-func (p *program) printChanges(changes []api.Change) {
+func (p *program) printChanges(s screen.Screen, changes []api.Change) {
 	if len(changes) == 0 {
-		fmt.Fprintln(p.out, "no changes")
+		p.print(s, screen.Plain, "no changes")
 		return
 	}
-	fmt.Fprintln(p.out, count(len(changes), "change")+":")
+	p.print(s, screen.Plain, count(len(changes), "change")+":")
 	for _, c := range changes {
 		line := c.Op + " " + c.Part
 		if c.What != "" {
 			line += ": " + c.What
 		}
-		line = withID(line, c.ID)
-		fmt.Fprintln(p.out, "  "+plain(line))
+		p.print(s, changeStyles[c.Op], "  "+withID(line, c.ID))
 	}
 }
+
+// changeStyles are how the lines of a change look.
+var changeStyles = map[string]screen.Style{"+": screen.Good, "-": screen.Bad, "~": screen.Warn}
 
 // orphansShown is how many flows a command lists that is not about flows.
 const orphansShown = 10
 
 // printOrphans lists the flows without a rule; revoked is not nil if they were cut.
-func (p *program) printOrphans(o api.Orphans, revoked *api.Revoked) error {
+func (p *program) printOrphans(s screen.Screen, o api.Orphans, revoked *api.Revoked) error {
 	flows := o.Flows
 	switch {
 	case revoked != nil:
-		fmt.Fprintf(p.out, "orphans: %s without a rule cut\n", count(revoked.Count, "live flow"))
+		p.print(s, screen.Plain, "orphans: "+count(revoked.Count, "live flow")+" without a rule cut")
 		flows = revoked.Flows
 	case o.Count == 0:
-		fmt.Fprintln(p.out, "orphans: every live flow has a rule")
+		p.print(s, screen.Plain, "orphans: every live flow has a rule")
 	default:
 		verb := "go"
 		if o.Count == 1 {
 			verb = "goes"
 		}
-		fmt.Fprintf(p.out, "orphans: %s %s on without a rule (\"sgfw flows revoke --orphans\" cuts "+
-			"them)\n", count(o.Count, "live flow"), verb)
+		p.print(s, screen.Warn, fmt.Sprintf("orphans: %s %s on without a rule (\"sgfw flows revoke "+
+			"--orphans\" cuts them)", count(o.Count, "live flow"), verb))
 	}
-	return p.printSomeFlows(flows, max(o.Count, len(flows)))
+	return p.printSomeFlows(s, flows, max(o.Count, len(flows)))
 }
 
 // printCut lists the flows that a change ends, if there are any.
-func (p *program) printCut(o api.Orphans) error {
+func (p *program) printCut(s screen.Screen, o api.Orphans) error {
 	if o.Count == 0 {
 		return nil
 	}
@@ -182,34 +185,31 @@ func (p *program) printCut(o api.Orphans) error {
 	if o.Count == 1 {
 		end = one
 	}
-	fmt.Fprintf(p.out, "cut: %s %s\n", count(o.Count, what), end)
-	return p.printSomeFlows(o.Flows, o.Count)
+	p.print(s, screen.Warn, fmt.Sprintf("cut: %s %s", count(o.Count, what), end))
+	return p.printSomeFlows(s, o.Flows, o.Count)
 }
 
 // printSomeFlows lists the first of so many flows in short.
-func (p *program) printSomeFlows(flows []api.Flow, of int) error {
-	t := newTable(p.out)
+func (p *program) printSomeFlows(s screen.Screen, flows []api.Flow, of int) error {
+	t := s.Table(p.out, screen.Column{}, screen.Column{Rank: 1}, screen.Column{},
+		screen.Column{Fit: screen.Folded, Least: 13}, screen.Column{Fit: screen.Folded, Least: 16},
+		screen.Column{}, screen.Column{Fit: screen.Folded, Least: 13})
 	for _, f := range flows[:min(len(flows), orphansShown)] {
-		t.row("  "+deviceOf(f), f.Direction, protocolOf(f), f.Local, f.Remote, f.State, ruleOf(f))
+		t.Row("  "+deviceOf(f), f.Direction, protocolOf(f), f.Local, f.Remote, f.State, ruleOf(f))
 	}
-	if more := of - orphansShown; more > 0 {
-		t.row(fmt.Sprintf("  and %d more", more))
+	err := t.Flush()
+	if more := of - orphansShown; more > 0 && err == nil {
+		_, err = fmt.Fprintf(p.out, "  and %s more\n", screen.Number(more))
 	}
-	return t.flush()
+	return err
 }
 
-// ruleOf is the rule that admitted a flow, in short.
+// ruleOf is the rule that admitted a flow, and what became of it.
 func ruleOf(f api.Flow) string {
 	var notes []string
 	out := "-"
 	if f.Rule != nil {
-		out = fmt.Sprintf("%s/%s/%d", f.Rule.Group, f.Rule.Direction, f.Rule.Index)
-		if f.Rule.Index < 0 {
-			out = fmt.Sprintf("%s/%s (default)", f.Rule.Group, f.Rule.Direction)
-		}
-		if f.Rule.ID != "" {
-			out += " " + f.Rule.ID
-		}
+		out = ruleName(f.Rule)
 		if f.Rule.Gone {
 			notes = append(notes, "removed")
 		}

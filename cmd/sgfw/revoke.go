@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 
@@ -10,6 +9,7 @@ import (
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
 	"sgfw/cmd/internal/host/ssh"
+	"sgfw/cmd/internal/screen"
 )
 
 func (p *program) revokeCommand() *cobra.Command {
@@ -55,29 +55,25 @@ use yourself is not cut (exit code 5) unless you say --force.`,
 		if *out == formatJSON {
 			return p.printJSON(r)
 		}
-		return p.printRevoked(r)
+		return p.printRevoked(p.shown(out), r)
 	}
 	return c
 }
 
-func (p *program) printRevoked(r api.RevokeReply) error {
+func (p *program) printRevoked(s screen.Screen, r api.RevokeReply) error {
 	if len(r.Revoked.Flows) > 0 {
-		w := bufio.NewWriter(p.out)
-		begin, each, end := flowTable(w)
-		if err := begin(api.FlowsHeader{}); err != nil {
-			return err
-		}
+		l := flowTable(p.out, s)
 		for _, f := range r.Revoked.Flows {
-			if err := each(f); err != nil {
+			if err := l.each(f); err != nil {
 				return err
 			}
 		}
-		if err := errors.Join(end(), w.Flush()); err != nil {
+		if err := l.end(); err != nil {
 			return err
 		}
 	}
 	if more := r.Revoked.Count - len(r.Revoked.Flows); more > 0 {
-		fmt.Fprintf(p.out, "and %d more\n", more)
+		fmt.Fprintf(p.out, "and %s more\n", screen.Number(more))
 	}
 	text := "%s revoked"
 	if r.DryRun {
@@ -85,12 +81,13 @@ func (p *program) printRevoked(r api.RevokeReply) error {
 	}
 	text = fmt.Sprintf(text, count(r.Revoked.Count, "flow"))
 	if n := r.Revoked.Permitted; n > 0 {
-		text += fmt.Sprintf("; rules still permit %d of them: they can be opened anew", n)
+		text += fmt.Sprintf("; rules still permit %s of them: they can be opened anew",
+			screen.Number(n))
 	}
 	if n := r.Revoked.Untracked; n > 0 {
 		text += fmt.Sprintf("; %s not: rules decide about each packet, remove one and reload",
 			count(n, "untracked flow"))
 	}
-	_, err := fmt.Fprintln(p.out, text)
-	return err
+	p.print(s, screen.Plain, text)
+	return nil
 }

@@ -6,6 +6,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,7 +30,7 @@ func TestScriptsAsRoot(t *testing.T) {
 	labtest.NeedsRealRoot(t, "the scripts start daemons in the namespace of their process")
 	if os.Getenv(inNamespace) == "" {
 		c := exec.CommandContext(t.Context(), "/proc/self/exe", "-test.run=^TestScriptsAsRoot$",
-			"-test.v")
+			"-test.v", fmt.Sprintf("-update=%t", *update))
 		c.Env = append(os.Environ(), inNamespace+"=1")
 		c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET}
 		if out, err := c.CombinedOutput(); err != nil {
@@ -47,6 +48,10 @@ func TestScriptsAsRoot(t *testing.T) {
 	if err := netlink.LinkSetMaster(port, bridge); err != nil {
 		t.Fatal(err)
 	}
+	golden, err := filepath.Abs(filepath.Join("testdata", "screens"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "root"),
 		RequireExplicitExec: true,
@@ -55,7 +60,10 @@ func TestScriptsAsRoot(t *testing.T) {
 			e.Setenv("SOCKET", filepath.Join(e.WorkDir, "sgfw.sock"))
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status, "await": await},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status, "await": await,
+			"screen": func(ts *testscript.TestScript, _ bool, args []string) {
+				sameScreen(t, filepath.Join(golden, args[0]), ts.ReadFile("stdout"))
+			}},
 	})
 }
 

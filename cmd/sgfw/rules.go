@@ -3,12 +3,12 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/screen"
 )
 
 func (p *program) rulesCommand() *cobra.Command {
@@ -41,34 +41,55 @@ long as they carry flows; those of a group that no interface has, "not attached"
 		if *out == formatJSON {
 			return p.printJSON(r)
 		}
-		return p.printRules(r, time.Now())
+		return p.printRules(p.shown(out), q, r)
 	}
 	return c
 }
 
-func (p *program) printRules(r api.RulesReply, now time.Time) error {
-	t := newTable(p.out)
-	t.row("RULE", "ID", "PROTOCOL", "PORTS", "PEER", "HITS", "LAST-HIT", "FLOWS", "DESCRIPTION")
+// ruleColumns are those of the list of rules.
+var ruleColumns = []screen.Column{
+	{Head: "RULE", Fit: screen.Folded, Least: 14, Roomy: 18},
+	{Head: "ID", Rank: 5},
+	{Head: "PROTO"},
+	{Head: "PORTS"},
+	{Head: "PEER", Fit: screen.Folded, Least: 18, Roomy: 24},
+	{Head: "HITS", Right: true},
+	{Head: "LAST-HIT", Rank: 1, Right: true},
+	{Head: "FLOWS", Rank: 3, Right: true},
+	{Head: "DESCRIPTION", Fit: screen.Cut, Least: 14, Roomy: 24},
+}
+
+func (p *program) printRules(s screen.Screen, q api.RulesQuery, r api.RulesReply) error {
+	if len(r.Rules) == 0 {
+		if q.Unused {
+			p.note("every rule has admitted something")
+		} else {
+			p.note("no rules")
+		}
+		return nil
+	}
+	t := s.Table(p.out, ruleColumns...)
 	for _, rule := range r.Rules {
 		last := "never"
 		if rule.LastHit != nil {
-			last = ago(now.Sub(*rule.LastHit))
+			last = screen.Span(p.now().Sub(*rule.LastHit))
 		}
-		description := rule.Description
+		description := screen.Cell{Text: rule.Description}
 		switch {
 		case rule.Gone:
-			description = joined("(removed)", description)
+			description = screen.Cell{Style: screen.Warn, Text: joined("(removed)", rule.Description)}
 		case !rule.Attached:
-			description = joined("(not attached)", description)
+			description = screen.Cell{Style: screen.Faint,
+				Text: joined("(not attached)", rule.Description)}
 		}
-		ports := rule.Ports
-		if ports == "" {
-			ports = "all"
-		}
-		t.row(ruleName(&rule.RuleRef), cmp.Or(rule.ID, "-"), rule.Protocol, ports, rule.Peer, rule.Hits,
-			last, rule.Flows, description)
+		t.Row(ruleName(&rule.RuleRef), cmp.Or(rule.ID, "-"), rule.Protocol, cmp.Or(rule.Ports, "all"),
+			rule.Peer, rule.Hits, last, rule.Flows, description)
 	}
-	return t.flush()
+	err := t.Flush()
+	if more := leftOut(t); more != "" && err == nil {
+		p.note("%s%s", count(len(r.Rules), "rule"), more)
+	}
+	return err
 }
 
 // ruleName is the form that the flag --rule reads.
@@ -84,18 +105,4 @@ func joined(a, b string) string {
 		return a
 	}
 	return a + " " + b
-}
-
-// ago is a time span in its largest unit that fits twice, or seconds.
-func ago(d time.Duration) string {
-	d = max(d, 0)
-	switch {
-	case d >= 48*time.Hour:
-		return fmt.Sprintf("%dd", int(d.Hours())/24)
-	case d >= 2*time.Hour:
-		return fmt.Sprintf("%dh", int(d.Hours()))
-	case d >= 2*time.Minute:
-		return fmt.Sprintf("%dm", int(d.Minutes()))
-	}
-	return fmt.Sprintf("%ds", int(d.Seconds()))
 }

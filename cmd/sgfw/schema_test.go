@@ -18,7 +18,7 @@ import (
 	"sgfw/cmd/internal/api"
 )
 
-var update = flag.Bool("update", false, "write docs/schema from the Go types")
+var update = flag.Bool("update", false, "write docs/schema and testdata/screens anew")
 
 // schemaDir has a JSON Schema for what each command prints with -o json.
 const schemaDir = "../../docs/schema"

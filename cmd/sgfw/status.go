@@ -1,10 +1,7 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,6 +10,7 @@ import (
 
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/screen"
 	"sgfw/policy"
 )
 
@@ -23,7 +21,8 @@ func (p *program) statusCommand() *cobra.Command {
 		Long: `Show the state of the running daemon: policy and generation, interfaces with
 the devices that they cover now, what is exempt from rules, the nftables table,
 queues, flow table, and packets by verdict and reason. Every kind of loss has a
-counter of its own.`,
+counter of its own. On a terminal that is what is good to know; -o wide adds the
+rest.`,
 		Example: `  sgfw status
   sgfw status -o json | jq .state`,
 		Args: cobra.NoArgs,
@@ -37,169 +36,200 @@ counter of its own.`,
 		if *out == formatJSON {
 			return p.printJSON(s)
 		}
-		return p.printStatus(s)
+		return p.printStatus(p.shown(out), s)
 	}
 	return c
 }
 
-func (p *program) printStatus(s api.Status) error {
-	t := newTable(p.out)
-	t.row("state", s.State)
-	for _, d := range s.Degraded {
-		t.row("", d)
+// printStatus prints what is good to know, and on a wide screen all.
+func (p *program) printStatus(s screen.Screen, d api.Status) error {
+	all := s.Width == 0
+	t := facts(p.out, s)
+	stateFacts(t, d)
+	policyFacts(t, d, all)
+	datapathFacts(t, d, all)
+	flowFacts(t, d, all)
+	if !all {
+		brieflyCounted(t, d)
 	}
-	t.row("daemon", fmt.Sprintf("PID %d, version %s, since %s", s.PID, s.Version,
-		s.Started.Local().Format(time.DateTime)))
-	t.row("policy", fmt.Sprintf("%s: %s, %s", s.Policy.File, count(s.Policy.Groups, "group"),
-		count(s.Policy.Rules, "rule")))
-	switch {
-	case s.Policy.FileUnread != "":
-		t.row("", "the file cannot be read: "+s.Policy.FileUnread)
-	case s.Policy.FileDiffers:
-		t.row("", "the file says something else than what is in force: see sgfw reload --dry-run")
-	}
-	if s.Policy.Watch {
-		t.row("", "reloaded by itself when the file has settled")
-	}
-	if why := s.Policy.IDsNotKept; why != "" {
-		t.row("", "IDs are others than before, or may be after the next start: "+why)
-	}
-	if pending := s.Policy.Pending; pending != nil {
-		t.row("unconfirmed", confirmText(*pending))
-	}
-	if r := s.Policy.RolledBack; r != nil {
-		t.row("rolled back", fmt.Sprintf("%s: %s", r.At.Local().Format(time.DateTime), r.Why))
-	}
-	if f := s.Policy.Failure; f != nil {
-		t.row("refused", fmt.Sprintf("%s, by %s: %s", f.At.Local().Format(time.DateTime), f.By,
-			f.Message))
-	}
-	if s.LogLost > 0 {
-		t.row("log", count(int(s.LogLost), "line")+" lost: whoever reads the daemon's standard error "+
-			"does not keep up")
-	}
-	q := s.Quotas
-	t.row("quotas", fmt.Sprintf("groups %s, on an interface %s, rules in a group %s",
-		used(q.SecurityGroups), used(q.SecurityGroupsPerInterface), used(q.RulesPerSecurityGroup)))
-	if q.PrefixLists.Used > 0 {
-		t.row("", fmt.Sprintf("prefix lists %s, entries in a list %s", used(q.PrefixLists),
-			used(q.PrefixListEntries)))
-	}
-	t.row("tracking", trackingText(s))
-	t.row("datapath", s.Policy.Datapath)
-	if names := exemptionNames(s, api.KindFailsafe, api.ExemptionOff); len(names) > 0 {
-		t.row("SWITCHED OFF", "failsafes that the rules decide about: "+strings.Join(names, ", "))
-	}
-	if names := exemptionNames(s, api.KindService, api.ExemptionOn); len(names) > 0 {
-		t.row("exempt", "whatever the rules say: "+strings.Join(names, ", "))
-	}
-	t.row("generation", fmt.Sprintf("%d, file loaded %s", s.Policy.Generation,
-		s.Policy.Loaded.Local().Format(time.DateTime)))
-	t.row("table", fmt.Sprintf("%s, owned %s, persistent %s, reassembly by %s, repaired %d times",
-		s.Table.Name, yesNo(s.Table.Owner), yesNo(s.Table.Persist), s.Table.Reassembly, s.Table.Repaired))
-	t.row("hooks", fmt.Sprintf("%s at priority %d, to queues %s by the %s expression",
-		strings.Join(s.Table.Hooks, ", "), s.Table.Priority, queueRange(s.Queues),
-		s.Table.QueueExpression))
-	if len(s.Table.MissingFailsafes) > 0 {
-		t.row("", "failsafes that this kernel cannot express: "+
-			strings.Join(s.Table.MissingFailsafes, ", "))
-	}
-	for i, n := range s.Interference {
-		label := ""
-		if i == 0 {
-			label = "interfered"
-		}
-		t.row(label, interferenceText(n))
-	}
-	f := s.Flows
-	t.row("flows", fmt.Sprintf("%d of %d, half-open %d of %d, created %d, expired %d",
-		f.Live, f.Max, f.HalfOpen, f.MaxHalfOpen, f.Created, f.Expired))
-	t.row("", fmt.Sprintf("evicted: half-open %d, unreplied %d, closed %d; refused: %d",
-		f.EvictedHalfOpen, f.EvictedUnreplied, f.EvictedClosed, f.RefusedFull))
-	if s.Policy.Tracking == policy.TrackingAWS.String() || f.Untracked > 0 {
-		t.row("", fmt.Sprintf("untracked: %d remembered, at most %d; evicted: %d", f.Untracked,
-			f.MaxUntracked, f.EvictedUntracked))
-	}
-	if err := t.flush(); err != nil {
+	if err := t.Flush(); err != nil {
 		return err
 	}
-
-	t = p.section("INTERFACE", "MODE", "GROUPS", "DEVICE", "ID", "ADDRESSES")
-	for _, in := range s.Interfaces {
-		groups, mode := strings.Join(in.Groups, ","), in.Mode
-		if in.Scope != "" {
-			mode += " " + api.ScopePrefix + in.Scope
-		}
-		if len(in.Covered) == 0 {
-			t.row(in.Device, mode, groups, "-", cmp.Or(in.ID, "-"), "no such device now")
-		}
-		for _, d := range in.Covered {
-			t.row(in.Device, mode, groups, d.Name, cmp.Or(d.ID, "-"), strings.Join(d.Addresses, " "))
-		}
+	tables := []func(screen.Screen, api.Status) error{p.interfaceTable, p.groupTable}
+	if all {
+		tables = append(tables, p.listTable, p.exemptionTable, p.queueTable, p.verdictTable)
 	}
-	if err := t.flush(); err != nil {
-		return err
-	}
-
-	t = p.section("GROUP", "ID", "INGRESS-IPV4", "INGRESS-IPV6", "EGRESS-IPV4", "EGRESS-IPV6", "QUOTA")
-	idle := 0
-	for _, g := range s.Groups {
-		if !g.Attached {
-			idle++
-			continue
-		}
-		t.row(g.Name, cmp.Or(g.ID, "-"), g.Ingress.IPv4, g.Ingress.IPv6, g.Egress.IPv4, g.Egress.IPv6,
-			g.Quota)
-	}
-	if idle > 0 {
-		t.row(fmt.Sprintf("(%s attached nowhere)", count(idle, "group")))
-	}
-	if err := t.flush(); err != nil {
-		return err
-	}
-
-	if len(s.PrefixLists) > 0 {
-		t = p.section("PREFIX-LIST", "ID", "ENTRIES", "MAX-ENTRIES")
-		for _, l := range s.PrefixLists {
-			t.row(l.Name, cmp.Or(l.ID, "-"), l.Entries, l.MaxEntries)
-		}
-		if err := t.flush(); err != nil {
+	for _, table := range tables {
+		if err := table(s, d); err != nil {
 			return err
 		}
 	}
+	if !all {
+		fmt.Fprintln(p.out)
+		p.note("-o wide adds IDs, quotas, prefix lists, exemptions, queues and the nftables table")
+	}
+	return nil
+}
 
-	t = p.section("EXEMPTION", "STATE", "PACKETS", "WHAT")
-	for _, x := range s.Exemptions {
-		t.row(x.Name, x.State, packetsText(x.Packets), exemptionText(x))
+// stateFacts say how the daemon is.
+func stateFacts(t *screen.Table, s api.Status) {
+	style := screen.Good
+	if s.State != api.StateRunning {
+		style = screen.Bad
 	}
-	if err := t.flush(); err != nil {
-		return err
+	t.Row("state", screen.Cell{Style: style, Text: s.State})
+	for _, d := range s.Degraded {
+		t.Row("", screen.Cell{Style: screen.Bad, Text: d})
 	}
+	t.Row("daemon", fmt.Sprintf("PID %d, version %s, since %s", s.PID, s.Version,
+		s.Started.Local().Format(time.DateTime)))
+}
 
-	t = p.section("QUEUE", "PACKETS", "ACCEPTED", "DROPPED", "MALFORMED", "WAITING", "LOST-FULL",
-		"LOST-SOCKET", "OVERRUNS", "LOST-QUEUE")
-	for _, q := range s.Queues {
-		t.row(q.Number, q.Packets, q.Accepted, q.Dropped, q.Malformed, q.Waiting, q.KernelDropped,
-			q.UserDropped, q.Overruns, q.Lost)
+// policyFacts say what is in force, and what is not as it should be about that.
+func policyFacts(t *screen.Table, s api.Status, all bool) {
+	t.Row("policy", fmt.Sprintf("%s: %s, %s", s.Policy.File, count(s.Policy.Groups, "group"),
+		count(s.Policy.Rules, "rule")))
+	warn := func(name, text string) { t.Row(name, screen.Cell{Style: screen.Warn, Text: text}) }
+	switch {
+	case s.Policy.FileUnread != "":
+		warn("", "the file cannot be read: "+s.Policy.FileUnread)
+	case s.Policy.FileDiffers:
+		warn("", "the file says something else than what is in force: see sgfw reload --dry-run")
 	}
-	if err := t.flush(); err != nil {
-		return err
+	if s.Policy.Watch {
+		t.Row("", "reloaded by itself when the file has settled")
 	}
-
-	t = p.section("VERDICT", "REASON", "PACKETS")
-	for _, v := range s.Verdicts {
-		t.row(v.Verdict, v.Reason, v.Packets)
+	if why := s.Policy.IDsNotKept; why != "" {
+		warn("", "IDs are others than before, or may be after the next start: "+why)
 	}
-	for _, name := range slices.Sorted(maps.Keys(s.Table.Counters)) {
-		if n := s.Table.Counters[name]; n > 0 {
-			t.row("kernel", name, n)
+	if pending := s.Policy.Pending; pending != nil {
+		warn("unconfirmed", confirmText(*pending))
+	}
+	if r := s.Policy.RolledBack; r != nil {
+		warn("rolled back", fmt.Sprintf("%s: %s", r.At.Local().Format(time.DateTime), r.Why))
+	}
+	if f := s.Policy.Failure; f != nil {
+		warn("refused", fmt.Sprintf("%s, by %s: %s", f.At.Local().Format(time.DateTime), f.By, f.Message))
+	}
+	if s.LogLost > 0 {
+		warn("log", count(s.LogLost, "line")+" lost: whoever reads the daemon's standard error "+
+			"does not keep up")
+	}
+	if all {
+		q := s.Quotas
+		t.Row("quotas", fmt.Sprintf("groups %s, on an interface %s, rules in a group %s",
+			used(q.SecurityGroups), used(q.SecurityGroupsPerInterface), used(q.RulesPerSecurityGroup)))
+		if q.PrefixLists.Used > 0 {
+			t.Row("", fmt.Sprintf("prefix lists %s, entries in a list %s", used(q.PrefixLists),
+				used(q.PrefixListEntries)))
 		}
 	}
-	return t.flush()
+	if all || s.Policy.Tracking == policy.TrackingAWS.String() {
+		t.Row("tracking", trackingText(s))
+	}
+}
+
+// datapathFacts say how packets come to the daemon, and what passes beside it.
+func datapathFacts(t *screen.Table, s api.Status, all bool) {
+	if all {
+		t.Row("datapath", s.Policy.Datapath)
+	}
+	if names := exemptionNames(s, api.KindFailsafe, api.ExemptionOff); len(names) > 0 {
+		t.Row("SWITCHED OFF", screen.Cell{Style: screen.Warn,
+			Text: "failsafes that the rules decide about: " + strings.Join(names, ", ")})
+	}
+	if names := exemptionNames(s, api.KindService, api.ExemptionOn); len(names) > 0 {
+		t.Row("exempt", "whatever the rules say: "+strings.Join(names, ", "))
+	}
+	t.Row("generation", fmt.Sprintf("%d, file loaded %s", s.Policy.Generation,
+		s.Policy.Loaded.Local().Format(time.DateTime)))
+	if all {
+		t.Row("table", fmt.Sprintf("%s, owned %s, persistent %s, reassembly by %s, repaired %d times",
+			s.Table.Name, yesNo(s.Table.Owner), yesNo(s.Table.Persist), s.Table.Reassembly,
+			s.Table.Repaired))
+		t.Row("hooks", fmt.Sprintf("%s at priority %d, to queues %s by the %s expression",
+			strings.Join(s.Table.Hooks, ", "), s.Table.Priority, queueRange(s.Queues),
+			s.Table.QueueExpression))
+	}
+	if len(s.Table.MissingFailsafes) > 0 {
+		t.Row("", screen.Cell{Style: screen.Warn, Text: "failsafes that this kernel cannot express: " +
+			strings.Join(s.Table.MissingFailsafes, ", ")})
+	}
+	for i, n := range s.Interference {
+		t.Row(label("interfered", i), screen.Cell{Style: screen.Warn, Text: interferenceText(n)})
+	}
+}
+
+// flowFacts say how full the flow table is.
+func flowFacts(t *screen.Table, s api.Status, all bool) {
+	f := s.Flows
+	text := fmt.Sprintf("%s of %s, half-open %s of %s", screen.Number(f.Live), screen.Number(f.Max),
+		screen.Number(f.HalfOpen), screen.Number(f.MaxHalfOpen))
+	if all {
+		text += fmt.Sprintf(", created %s, expired %s", screen.Number(f.Created),
+			screen.Number(f.Expired))
+	}
+	t.Row("flows", text)
+	if all || f.EvictedHalfOpen+f.EvictedUnreplied+f.EvictedClosed+f.RefusedFull > 0 {
+		t.Row("", fmt.Sprintf("evicted: half-open %s, unreplied %s, closed %s; refused: %s",
+			screen.Number(f.EvictedHalfOpen), screen.Number(f.EvictedUnreplied),
+			screen.Number(f.EvictedClosed), screen.Number(f.RefusedFull)))
+	}
+	if s.Policy.Tracking == policy.TrackingAWS.String() || f.Untracked > 0 {
+		t.Row("", fmt.Sprintf("untracked: %s remembered, at most %s; evicted: %s",
+			screen.Number(f.Untracked), screen.Number(f.MaxUntracked), screen.Number(f.EvictedUntracked)))
+	}
+}
+
+// brieflyCounted are packets by verdict and reason, and what was lost.
+func brieflyCounted(t *screen.Table, s api.Status) {
+	sums, reasons := map[string]uint64{}, map[string][]string{}
+	for _, v := range s.Verdicts {
+		sums[v.Verdict] += v.Packets
+		reasons[v.Verdict] = append(reasons[v.Verdict], v.Reason+" "+screen.Number(v.Packets))
+	}
+	for _, verdict := range []struct{ word, name string }{
+		{api.VerdictAccept, "accepted"}, {api.VerdictDrop, "dropped"}} {
+		text := screen.Number(sums[verdict.word])
+		if list := reasons[verdict.word]; len(list) > 0 {
+			text += ": " + strings.Join(list, ", ")
+		}
+		t.Row(verdict.name, text)
+	}
+	var lost []string
+	for _, n := range losses(s) {
+		if n.packets > 0 {
+			lost = append(lost, n.cause+" "+screen.Number(n.packets))
+		}
+	}
+	if len(lost) > 0 {
+		t.Row("lost", screen.Cell{Style: screen.Bad, Text: strings.Join(lost, ", ")})
+	}
+}
+
+// loss is how many packets no verdict of ours decided about.
+type loss struct {
+	cause   string
+	packets uint64
+}
+
+// losses sums up those of all queues.
+func losses(s api.Status) []loss {
+	l := []loss{{cause: "queue full"}, {cause: "socket full"}, {cause: "overruns"}, {cause: "queue taken"},
+		{cause: "verdicts refused"}, {cause: "panics"}}
+	for _, q := range s.Queues {
+		for i, n := range []uint64{q.KernelDropped, q.UserDropped, q.Overruns, q.Lost, q.VerdictErrors,
+			q.Panics} {
+			l[i].packets += n
+		}
+	}
+	return l
 }
 
 // used is how much of a quota is used.
-func used(q api.QuotaStatus) string { return fmt.Sprintf("%d of %d", q.Used, q.Quota) }
+func used(q api.QuotaStatus) string {
+	return screen.Number(q.Used) + " of " + screen.Number(q.Quota)
+}
 
 // trackingText says which flows outlive their rules.
 func trackingText(s api.Status) string {
@@ -272,14 +302,6 @@ func interferenceText(n api.Interference) string {
 		text += fmt.Sprintf(", %d times", n.Count)
 	}
 	return text
-}
-
-// section begins a table with a heading, after an empty line.
-func (p *program) section(heading ...any) table {
-	fmt.Fprintln(p.out)
-	t := newTable(p.out)
-	t.row(heading...)
-	return t
 }
 
 func yesNo(b bool) string {

@@ -49,6 +49,15 @@ func buildVersion() versionDocument {
 	return d
 }
 
+// versionLine is the same for people.
+func versionLine(d versionDocument) string {
+	line := fmt.Sprintf("sgfw %s %s/%s %s", d.Version, d.OS, d.Arch, d.Go)
+	if d.Commit != "" {
+		line += " " + d.Commit
+	}
+	return line
+}
+
 func (p *program) versionCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "version",
@@ -62,11 +71,7 @@ func (p *program) versionCommand() *cobra.Command {
 		if *out == formatJSON {
 			return p.printJSON(d)
 		}
-		line := fmt.Sprintf("sgfw %s %s/%s %s", d.Version, d.OS, d.Arch, d.Go)
-		if d.Commit != "" {
-			line += " " + d.Commit
-		}
-		_, err := fmt.Fprintln(p.out, line)
+		_, err := fmt.Fprintln(p.out, versionLine(d))
 		return err
 	}
 	return c

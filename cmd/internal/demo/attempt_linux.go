@@ -35,25 +35,25 @@ func firstPackets(office, world pair) []attempt {
 		tcpAttempt("HTTPS", world, 443, true),
 		tcpAttempt("SSH", office, 22, true),
 		tcpAttempt("SSH", world, 22, false),
-		tcpAttempt("a port nobody opened", office, 8080, false),
+		tcpAttempt("a closed port", office, 8080, false),
 		pingAttempt(office, true),
 		pingAttempt(world, false),
-		udpAttempt("a name looked up by the server", world, 53, true),
-		udpAttempt("a log sent by the server", world, 514, false),
+		udpAttempt("name lookup", world, 53, true),
+		udpAttempt("remote log", world, 514, false),
 	}
 }
 
 func tcpAttempt(what string, p pair, port uint16, pass bool) attempt {
 	to := netip.AddrPortFrom(p.server, port)
 	return attempt{
-		what: what, pass: pass, from: p.name + " " + p.client.String(),
+		what: what, pass: pass, from: p.name,
 		to: "tcp/" + strconv.Itoa(int(port)),
 		query: api.Query{Interface: "eth0", Direction: "ingress", Protocol: "tcp",
 			From: p.client.String(), To: to.String()},
 		try: func(ctx context.Context, s *show) bool {
 			ctx, cancel := context.WithTimeout(ctx, wait(pass))
 			defer cancel()
-			c, err := dial(ctx, s.client, p.client, p.server, port)
+			c, err := dial(ctx, s.client, netip.AddrPortFrom(p.client, 0), p.server, port)
 			if err != nil {
 				return false
 			}
@@ -69,7 +69,7 @@ func pingAttempt(p pair, pass bool) attempt {
 		proto = "icmpv6"
 	}
 	return attempt{
-		what: "ping", pass: pass, from: p.name + " " + p.client.String(), to: proto + " echo",
+		what: "ping", pass: pass, from: p.name, to: proto + " echo",
 		query: api.Query{Interface: "eth0", Direction: "ingress", Protocol: proto,
 			From: p.client.String(), To: p.server.String()},
 		try: func(ctx context.Context, s *show) bool {
@@ -85,7 +85,7 @@ func pingAttempt(p pair, pass bool) attempt {
 func udpAttempt(what string, p pair, port uint16, pass bool) attempt {
 	to := netip.AddrPortFrom(p.client, port)
 	return attempt{
-		what: what, pass: pass, from: "server " + p.server.String(), to: "udp/" + strconv.Itoa(int(port)),
+		what: what, pass: pass, from: "server", to: "udp/" + strconv.Itoa(int(port)),
 		query: api.Query{Interface: "eth0", Direction: "egress", Protocol: "udp", From: p.server.String(),
 			To: to.String()},
 		try: func(ctx context.Context, s *show) bool {
@@ -148,8 +148,9 @@ func (s *show) serve(ctx context.Context) error {
 	return nil
 }
 
-func dial(ctx context.Context, h *netlab.Host, from, to netip.Addr, port uint16) (net.Conn, error) {
-	return h.Dial(ctx, "tcp", netip.AddrPortFrom(to, port), netlab.From(netip.AddrPortFrom(from, 0)))
+func dial(ctx context.Context, h *netlab.Host, from netip.AddrPort, to netip.Addr,
+	port uint16) (net.Conn, error) {
+	return h.Dial(ctx, "tcp", netip.AddrPortFrom(to, port), netlab.From(from))
 }
 
 // talks reports whether the far side of a connection still echoes.

@@ -9,11 +9,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/screen"
 	"sgfw/examples"
 	"sgfw/test/netlab"
 )
@@ -58,15 +58,16 @@ func prefixes(list ...string) []netip.Prefix {
 // show is one run of the demo.
 type show struct {
 	out            io.Writer
-	table          *tabwriter.Writer
+	screen         screen.Screen
+	table          *screen.Table
 	client, server *netlab.Host
 	daemon         *control.Client
 	policy         string // the file
 	tried, wrong   int
 }
 
-// Run gives the demo; self is the path of this program. It needs root.
-func Run(ctx context.Context, out io.Writer, self string) error {
+// Run gives the demo on a screen; self is the path of this program. It needs root.
+func Run(ctx context.Context, out io.Writer, on screen.Screen, self string) error {
 	if err := netlab.EnterUserNamespace(); err != nil {
 		return fmt.Errorf("the demo makes network namespaces, which takes root here: %w", err)
 	}
@@ -83,7 +84,7 @@ func Run(ctx context.Context, out io.Writer, self string) error {
 	}
 	defer lab.Close()
 
-	s := &show{out: out, client: lab.Host("client"), server: lab.Host("server"),
+	s := &show{out: out, screen: on, client: lab.Host("client"), server: lab.Host("server"),
 		policy: filepath.Join(dir, "web-server.yaml")}
 	socket := filepath.Join(dir, "sgfw.sock")
 	s.daemon = control.NewClient(socket)
@@ -98,8 +99,13 @@ func Run(ctx context.Context, out io.Writer, self string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "\n%d tried, %d as the policy says. The daemon has stopped, its rules and both "+
-		"namespaces are gone.\n", s.tried, s.tried-s.wrong)
+	style := screen.Good
+	if s.wrong > 0 {
+		style = screen.Bad
+	}
+	counts := fmt.Sprintf("%d tried, %d as the policy says.", s.tried, s.tried-s.wrong)
+	text := on.Paragraph(counts+" The daemon has stopped, its rules and both namespaces are gone.", "")
+	fmt.Fprintf(out, "\n%s\n", strings.Replace(text, counts, on.Paint(style, counts), 1))
 	if s.wrong > 0 {
 		return fmt.Errorf("%w: %d of %d", ErrSurprise, s.wrong, s.tried)
 	}
@@ -151,34 +157,45 @@ examples/web-server.yaml; every packet of it goes through the kernel's NFQUEUE.
 	if err := s.serve(ctx); err != nil {
 		return err
 	}
-	s.heading()
 	for i := range office {
+		if i > 0 {
+			fmt.Fprintln(s.out)
+		}
+		fmt.Fprintf(s.out, "The client is %s (office) and %s (world):\n\n", office[i].client,
+			world[i].client)
+		s.heading()
 		for _, a := range firstPackets(office[i], world[i]) {
 			s.attempt(ctx, a)
 		}
+		if err := s.table.Flush(); err != nil {
+			return err
+		}
 	}
-	s.table.Flush()
 	return s.removeRule(ctx)
 }
 
 func (s *show) heading() {
-	s.table = tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(s.table, "TRIED\tFROM\tTO\tRESULT\tBECAUSE OF")
+	s.table = s.screen.Table(s.out,
+		screen.Column{Head: "TRIED", Fit: screen.Folded, Least: 14},
+		screen.Column{Head: "FROM"},
+		screen.Column{Head: "TO"},
+		screen.Column{Head: "RESULT"},
+		screen.Column{Head: "BECAUSE OF", Fit: screen.Folded, Least: 24})
 }
 
 // attempt tries one thing, asks the daemon what decided, and writes a line.
 func (s *show) attempt(ctx context.Context, a attempt) {
 	passed := a.try(ctx, s)
-	result := "dropped"
+	result := screen.Cell{Style: screen.Bad, Text: "dropped"}
 	if passed {
-		result = "passed"
+		result = screen.Cell{Style: screen.Good, Text: "passed"}
 	}
 	s.tried++
 	if passed != a.pass {
 		s.wrong++
-		result += " (!)"
+		result.Text += " (!)"
 	}
-	fmt.Fprintf(s.table, "%s\t%s\t%s\t%s\t%s\n", a.what, a.from, a.to, result, s.because(ctx, a.query))
+	s.table.Row(a.what, a.from, a.to, result, s.because(ctx, a.query))
 }
 
 // because asks the daemon what decides about the packet that was just sent.
@@ -190,11 +207,11 @@ func (s *show) because(ctx context.Context, q api.Query) string {
 	case x.Exemption != "":
 		return x.Exemption
 	case x.Rule != nil && x.Flow != nil:
-		return "flow " + x.Flow.State + ", opened under " + ruleName(x.Rule)
+		return "a live flow that began by " + ruleName(x.Rule)
 	case x.Rule != nil:
 		return ruleName(x.Rule)
 	case len(x.Misses) > 0:
-		return "no rule; " + nearest(&x.Misses[0])
+		return "no rule: " + nearest(&x.Misses[0])
 	}
 	return "no rule"
 }
@@ -205,22 +222,31 @@ func nearest(m *api.Miss) string {
 	for _, d := range m.Fields {
 		lacks = append(lacks, d.Field+" "+d.Want)
 	}
-	return ruleName(&m.Rule) + " wants " + strings.Join(lacks, " and ")
+	return rulePath(&m.Rule) + " wants " + strings.Join(lacks, " and ")
+}
+
+// rulePath is a rule's name as other commands write it.
+func rulePath(r *api.RuleRef) string {
+	return fmt.Sprintf("%s/%s/%d", r.Group, r.Direction, r.Index)
 }
 
 func ruleName(r *api.RuleRef) string {
-	name := fmt.Sprintf("%s %s[%d]", r.Group, r.Direction, r.Index)
+	name := rulePath(r)
 	if r.Description != "" {
 		name += " “" + r.Description + "”"
 	}
 	return name
 }
 
+// sessionPort is the client's, so that the demo looks the same each time.
+const sessionPort = 50022
+
 // removeRule shows the difference between a live flow and a new one: the SSH
 // rule goes while a session is open.
 func (s *show) removeRule(ctx context.Context) error {
 	from := office[0]
-	session, err := dial(ctx, s.client, from.client, from.server, 22)
+	own := netip.AddrPortFrom(from.client, sessionPort)
+	session, err := dial(ctx, s.client, own, from.server, 22)
 	if err != nil {
 		return fmt.Errorf("opening the session that is to outlive its rule: %w", err)
 	}
@@ -240,11 +266,10 @@ func (s *show) removeRule(ctx context.Context) error {
 	fmt.Fprint(s.out,
 		"\nThe SSH rule is removed while a session is open (reload, no packet lost):\n\n")
 	s.heading()
-	live := tcpAttempt("bytes in the open SSH session", from, 22, true)
-	live.from, live.query.From = session.LocalAddr().String(), session.LocalAddr().String()
+	live := tcpAttempt("open session", from, 22, true)
+	live.query.From = session.LocalAddr().String()
 	live.try = func(context.Context, *show) bool { return talks(session) }
 	s.attempt(ctx, live)
-	s.attempt(ctx, tcpAttempt("new SSH connection", from, 22, false))
-	s.table.Flush()
-	return nil
+	s.attempt(ctx, tcpAttempt("new connection", from, 22, false))
+	return s.table.Flush()
 }

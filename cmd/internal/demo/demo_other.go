@@ -6,9 +6,11 @@ import (
 	"context"
 	"errors"
 	"io"
+
+	"sgfw/cmd/internal/screen"
 )
 
 // Run reports that there is nothing to show here.
-func Run(context.Context, io.Writer, string) error {
+func Run(context.Context, io.Writer, screen.Screen, string) error {
 	return errors.New("the demo needs Linux: it makes network namespaces")
 }

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"sgfw/cmd/internal/api"
+	"sgfw/cmd/internal/screen"
+)
+
+// printLine prints a verdict for people: on a screen in lines that fit it, without
+// what takes room and is seldom asked for (length, IDs, a date of today).
+func (p *program) printLine(s screen.Screen, r api.LogRecord) {
+	brief := s.Width > 0
+	moment := p.moment(brief, r.Time)
+	// The rest is laid out behind the time and the verdict, which has a colour.
+	front := fmt.Sprintf("%s %-6s ", moment, r.Verdict)
+	rest := s.Paragraph(strings.Repeat(" ", len(front))+
+		screen.Clean(strings.Join(p.lineParts(r, brief), " ")), "  ")
+	fmt.Fprintf(p.out, "%s %s%s\n", moment,
+		s.Paint(verdictStyles[r.Verdict], fmt.Sprintf("%-6s ", r.Verdict)), rest[len(front):])
+}
+
+// moment is a time, in brief without today's date.
+func (p *program) moment(brief bool, t time.Time) string {
+	if brief && t.Local().Format(time.DateOnly) == p.now().Local().Format(time.DateOnly) {
+		return t.Local().Format(clockMilli)
+	}
+	return t.Local().Format(time.StampMilli)
+}
+
+// clockMilli is the time of day in milliseconds.
+const clockMilli = "15:04:05.000"
+
+// lineParts are what is said of a packet behind time and verdict.
+func (p *program) lineParts(r api.LogRecord, brief bool) (parts []string) {
+	put := func(s string) {
+		if s != "" {
+			parts = append(parts, s)
+		}
+	}
+	named := func(rule *api.RuleRef) string {
+		if brief {
+			return ruleName(rule)
+		}
+		return withID(ruleName(rule), rule.ID)
+	}
+	put(r.Interface)
+	put(r.Direction)
+	put(r.Protocol)
+	if r.ICMPType != nil && r.ICMPCode != nil {
+		put(fmt.Sprintf("type %d code %d", *r.ICMPType, *r.ICMPCode))
+	}
+	if r.From != "" {
+		put(r.From + " > " + r.To)
+	}
+	put(strings.Join(r.TCPFlags, ","))
+	if r.Length > 0 && !brief {
+		put(fmt.Sprintf("%d bytes", r.Length))
+	}
+	put("(" + r.Reason + ")")
+	if r.Count > 1 && r.First != nil {
+		put(fmt.Sprintf("%s times since %s", screen.Number(r.Count), p.moment(brief, *r.First)))
+	}
+	if r.Rule != nil {
+		put(named(r.Rule))
+	}
+	if r.Nearest != nil {
+		put("nearest: " + named(&r.Nearest.Rule))
+		for i, d := range r.Nearest.Fields {
+			word := "wants"
+			if i > 0 {
+				word = "and"
+			}
+			put(fmt.Sprintf("%s %s %s", word, d.Field, d.Want))
+		}
+	}
+	return parts
+}

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"sgfw/cmd/internal/api"
+	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/screen"
+)
+
+// screens are the command lines whose output people read, by the name of their file.
+var screens = []struct{ name, args string }{
+	{"help", "--help"},
+	{"help-explain", "explain --help"},
+	{"help-flows", "flows --help"},
+	{"usage", "flows --interfce eth0"},
+	{"usage-command", "validte"},
+	{"no-daemon", "status --socket nowhere.sock"},
+	{"check", "check good.yaml"},
+	{"check-notices", "check near.yaml"},
+	{"check-invalid", "check bad.yaml"},
+	{"status", "status"},
+	{"status-wide", "status -o wide"},
+	{"flows", "flows"},
+	{"flows-limit", "flows --limit 3"},
+	{"flows-none", "flows --port 1"},
+	{"flows-empty", "flows --group spare"},
+	{"flows-revoke", "flows revoke --group web"},
+	{"rules", "rules"},
+	{"rules-unused", "rules --unused"},
+	{"log", "log"},
+	{"log-follow", "log -f"},
+	{"log-empty", "log --address 192.0.2.9"},
+	{"explain", "explain -p tcp --from 2001:db8:d::10 --to [2001:db8:1:2::99]:22"},
+	{"explain-flow", "explain -p tcp --from 198.51.100.7:50000 --to :443"},
+	{"reload", "reload --force"},
+	{"reload-invalid", "reload"},
+	{"reload-dry-run", "reload --dry-run"},
+	{"reload-confirm", "reload --confirm 60s"},
+	{"reload-revoke", "reload --revoke"},
+	{"confirm", "confirm"},
+	{"rollback", "rollback"},
+}
+
+// drawn are the screens that commands draw of this machine, with facts made up.
+var drawn = []struct {
+	name string
+	draw func(*program) error
+}{
+	{"doctor", func(p *program) error { return p.printDiagnosis(diagnosis, formatTable) }},
+}
+
+var diagnosis = api.Diagnosis{Findings: []api.Finding{
+	{Check: "privileges", Level: api.LevelOK, Message: "CAP_NET_ADMIN is there"},
+	{Check: "queue-expression", Level: api.LevelNote, Message: "kernel 6.18.44 lacks the native queue " +
+		"expression of nftables: the xtables target NFQUEUE does the same"},
+	{Check: "listening-ports", Level: api.LevelWarning, Message: "tcp port 5355 (systemd-resolve) waits " +
+		"for strangers on wlan0, which the policy does not manage", Hint: "add it to interfaces"},
+	{Check: "daemon", Level: api.LevelProblem, Message: "no daemon answers, but its table is there: " +
+		"everything managed is closed", Hint: "start sgfw, or sgfw cleanup"},
+}}
+
+// TestScreens compares every screen at 80 and 120 columns with the files in
+// testdata/screens, which `go test ./cmd/sgfw -run Screens -update` writes: look at
+// them. No line is wider than the screen.
+func TestScreens(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "s.sock")
+	ctx, cancel := context.WithCancel(t.Context())
+	s, err := control.Listen(ctx, socket, control.NoGroup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- control.Serve(ctx, s.Listener, showcase{}) }()
+	t.Cleanup(func() {
+		cancel()
+		<-ended
+		s.Close()
+	})
+	zone := time.Local
+	time.Local = time.UTC
+	t.Cleanup(func() { time.Local = zone })
+	golden, err := filepath.Abs(filepath.Join("testdata", "screens"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	policies, err := filepath.Abs(filepath.Join("testdata", "policies"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(policies)
+	for _, width := range []int{80, 120} {
+		begin := func(colour bool) (*program, *bytes.Buffer) {
+			b, sc := new(bytes.Buffer), screen.Screen{Width: width, Height: 24, Colour: colour}
+			return &program{out: b, err: b, screen: sc, errScreen: sc, socket: socket,
+				now: func() time.Time { return noon }}, b
+		}
+		for _, x := range screens {
+			p, b := begin(false)
+			args := strings.Fields(x.args)
+			if !strings.Contains(x.args, "--socket") {
+				args = append(args, "--socket", socket)
+			}
+			code := p.run(args)
+			text := fmt.Sprintf("$ sgfw %s\n%s[exit %d]\n", x.args, b, code)
+			sameScreen(t, filepath.Join(golden, fmt.Sprintf("%s.%d.txt", x.name, width)), text)
+			if strings.HasSuffix(x.name, "-wide") {
+				continue
+			}
+			for line := range strings.Lines(b.String()) {
+				if n := screen.Width(strings.TrimSuffix(line, "\n")); n > width {
+					t.Errorf("%s: %d columns at %d: %s", x.name, n, width, line)
+				}
+			}
+		}
+		for _, x := range drawn {
+			p, b := begin(false)
+			if err := x.draw(p); err != nil {
+				t.Errorf("%s: %v", x.name, err)
+			}
+			sameScreen(t, filepath.Join(golden, fmt.Sprintf("%s.%d.txt", x.name, width)), b.String())
+		}
+		if width == 80 {
+			for _, name := range []string{"status", "log", "rules"} {
+				p, b := begin(true)
+				p.run([]string{name, "--socket", socket})
+				sameScreen(t, filepath.Join(golden, name+".colour.txt"), b.String())
+			}
+		}
+	}
+}
+
+// sameScreen compares a screen with its file, or writes that.
+func sameScreen(t *testing.T, path, got string) {
+	t.Helper()
+	if *update {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil || string(want) != got {
+		t.Errorf("%s is not what is printed (%v): go test ./cmd/sgfw -run Screens -update, and look "+
+			"at\n%s", filepath.Base(path), err, got)
+	}
+}
