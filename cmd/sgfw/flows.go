@@ -173,7 +173,8 @@ func (p *program) noteFlows(q api.FlowQuery, l *flowList) {
 	case l.shown == 0:
 		p.note("none of %s", count(all, "live flow"))
 	case l.shown < all || !q.All():
-		p.note("%s of %s shown%s", screen.Number(l.shown), screen.Number(max(all, l.shown)), leftOut(l.table))
+		p.note("%s of %s shown%s", screen.Number(l.shown), screen.Number(max(all, l.shown)),
+			leftOut(l.table))
 	case leftOut(l.table) != "":
 		p.note("%s%s", count(l.shown, "flow"), leftOut(l.table))
 	}

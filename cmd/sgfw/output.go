@@ -42,7 +42,8 @@ func (f *format) Type() string { return "table|wide|json" }
 // outputFlag adds -o to a command.
 func outputFlag(c *cobra.Command) *format {
 	f := formatTable
-	c.Flags().VarP(&f, "output", "o", "how to print facts: what fits the terminal, all of it, or a document")
+	c.Flags().VarP(&f, "output", "o",
+		"how to print facts: what fits the terminal, all of it, or a document")
 	return &f
 }
 

@@ -59,10 +59,10 @@ var drawn = []struct {
 
 var diagnosis = api.Diagnosis{Findings: []api.Finding{
 	{Check: "privileges", Level: api.LevelOK, Message: "CAP_NET_ADMIN is there"},
-	{Check: "queue-expression", Level: api.LevelNote, Message: "kernel 6.18.44 lacks the native queue " +
-		"expression of nftables: the xtables target NFQUEUE does the same"},
-	{Check: "listening-ports", Level: api.LevelWarning, Message: "tcp port 5355 (systemd-resolve) waits " +
-		"for strangers on wlan0, which the policy does not manage", Hint: "add it to interfaces"},
+	{Check: "queue-expression", Level: api.LevelNote, Message: "kernel 6.18.44 lacks the native " +
+		"queue expression of nftables: the xtables target NFQUEUE does the same"},
+	{Check: "listening-ports", Level: api.LevelWarning, Message: "tcp port 5355 (systemd-resolve) " +
+		"waits for strangers on wlan0, which the policy does not manage", Hint: "add it to interfaces"},
 	{Check: "daemon", Level: api.LevelProblem, Message: "no daemon answers, but its table is there: " +
 		"everything managed is closed", Hint: "start sgfw, or sgfw cleanup"},
 }}

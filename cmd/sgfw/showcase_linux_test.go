@@ -107,7 +107,8 @@ func (showcase) Status(context.Context) (api.Status, error) {
 			{Verdict: "drop", Reason: "no-rule", Packets: 60}, {Verdict: "drop", Reason: "not-a-flow",
 				Packets: 7}},
 		Exemptions: []api.Exemption{{Name: "neighbour-discovery", Kind: api.KindFailsafe,
-			State: api.ExemptionOn, In: "ICMPv6 133-137, hop limit 255", Out: "ICMPv6 133-137, hop limit 255",
+			State: api.ExemptionOn, In: "ICMPv6 133-137, hop limit 255",
+			Out:     "ICMPv6 133-137, hop limit 255",
 			Packets: &passed},
 			{Name: "metadata", Kind: api.KindService, State: api.ExemptionOn, In: "answers from TCP 80",
 				Out: "TCP 80", Addresses: []string{"169.254.169.254", "fd00:ec2::254"}, Packets: &passed}},
@@ -203,8 +204,8 @@ func (showcase) Explain(_ context.Context, q api.Query) (api.Explanation, error)
 			{Field: "peer", Want: "list office-ipv6 (2001:db8:c::/64)", Got: "2001:db8:d::10"}}}},
 		Reply: &api.Reply{Direction: "egress", Verdict: api.VerdictDrop, Reason: "not-a-flow",
 			Alone: api.VerdictDrop, AloneReason: "not-a-flow"},
-		Notices: []string{"2001:db8:1:2::99 is not an address of enp1s0: explained as a forwarded packet " +
-			"would be"}}
+		Notices: []string{"2001:db8:1:2::99 is not an address of enp1s0: explained as a forwarded " +
+			"packet would be"}}
 	if q.To == ":443" {
 		flow := shownFlows()[0]
 		x.Verdict, x.Reason, x.Rule, x.Flow = api.VerdictAccept, "flow", &webRule, &flow
@@ -237,7 +238,8 @@ func (showcase) Reload(_ context.Context, q api.ReloadRequest) (api.ReloadReply,
 	switch {
 	case q.DryRun:
 		r.SSHGuard = api.SSHGuard{Sessions: 1, Refuses: true,
-			Lockouts: []string{"SSH from [2001:db8:ffff:ffff:ffff:ffff:ffff:fffe]:51234 to port 22 on enp1s0"}}
+			Lockouts: []string{
+				"SSH from [2001:db8:ffff:ffff:ffff:ffff:ffff:fffe]:51234 to port 22 on enp1s0"}}
 	case q.Confirm > 0:
 		r.Pending = &api.PendingConfirm{Deadline: noon.Add(time.Minute), Left: q.Confirm}
 	case q.Revoke:

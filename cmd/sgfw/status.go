@@ -215,7 +215,8 @@ type loss struct {
 
 // losses sums up those of all queues.
 func losses(s api.Status) []loss {
-	l := []loss{{cause: "queue full"}, {cause: "socket full"}, {cause: "overruns"}, {cause: "queue taken"},
+	l := []loss{{cause: "queue full"}, {cause: "socket full"}, {cause: "overruns"},
+		{cause: "queue taken"},
 		{cause: "verdicts refused"}, {cause: "panics"}}
 	for _, q := range s.Queues {
 		for i, n := range []uint64{q.KernelDropped, q.UserDropped, q.Overruns, q.Lost, q.VerdictErrors,

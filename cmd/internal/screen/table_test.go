@@ -26,7 +26,8 @@ func printed(t *testing.T, s Screen, columns []Column, rows ...[]any) (string, *
 func TestTableGivesWay(t *testing.T) {
 	columns := []Column{{Head: "NAME"}, {Head: "PEER", Fit: Folded, Least: 8},
 		{Head: "HITS", Rank: 1, Right: true}, {Head: "ID", Rank: 2}, {Head: "TEXT", Fit: Cut, Least: 5}}
-	rows := [][]any{{"web", "10.0.0.0/8 list", 7, "sg-1", "from the office"}, {"db", "::/0", 12, "sg-2"}}
+	rows := [][]any{{"web", "10.0.0.0/8 list", 7, "sg-1", "from the office"},
+		{"db", "::/0", 12, "sg-2"}}
 	for _, tc := range []struct {
 		width   int
 		want    string
@@ -71,7 +72,8 @@ func TestTableStaysInColumns(t *testing.T) {
 	var b strings.Builder
 	table := Screen{Width: 14}.Table(&b, Column{Head: "A"}, Column{Head: "B", Rank: 1},
 		Column{Head: "C", Fit: Cut})
-	for _, row := range [][]any{{"aaaaa", "bbbbbb", "ccc"}, {"a", "b", "c"}, {"aaaaaaa", "b", "cccccc"}} {
+	for _, row := range [][]any{{"aaaaa", "bbbbbb", "ccc"}, {"a", "b", "c"},
+		{"aaaaaaa", "b", "cccccc"}} {
 		table.Row(row...)
 		if err := table.Flush(); err != nil {
 			t.Fatal(err)

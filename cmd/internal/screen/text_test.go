@@ -29,7 +29,8 @@ func TestClean(t *testing.T) {
 }
 
 func TestWidth(t *testing.T) {
-	for text, want := range map[string]int{"": 0, "eth0": 4, "Büro": 4, "u\u0308": 1, "日本": 4, "…": 1,
+	for text, want := range map[string]int{"": 0, "eth0": 4, "Büro": 4, "u\u0308": 1,
+		"日本": 4, "…": 1,
 		"🔥x": 3, "（": 2} {
 		if got := Width(text); got != want {
 			t.Errorf("Width(%q) = %d, want %d", text, got, want)
