@@ -194,6 +194,22 @@ func (rs *Ruleset) DeviceOf(n conntrack.Scope) string { return rs.scopes.key(n).
 // (T26), "" for any other.
 func (rs *Ruleset) SharedOf(n conntrack.Scope) string { return rs.scopes.key(n).shared }
 
+// Remembers reports whether a device of that name is managed or was, so that there may
+// be flows of it, and of shared scopes by their name the same.
+func (rs *Ruleset) Remembers(device, shared string) bool {
+	rs.scopes.mu.Lock()
+	defer rs.scopes.mu.Unlock()
+	if _, ok := rs.scopes.exceeded[device]; ok {
+		return true
+	}
+	for k := range rs.scopes.byKey {
+		if device != "" && k.device == device || shared != "" && k.shared == shared {
+			return true
+		}
+	}
+	return false
+}
+
 // Sweep removes the flows of devices that are gone for good, and returns how
 // many. Without such devices it costs next to nothing. One goroutine calls it
 // now and then.

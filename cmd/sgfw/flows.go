@@ -84,6 +84,7 @@ that both are there, protocol that the flow is neither TCP nor UDP, scope that
 devices share it, earlier that the flow was tracked before there were such rules.`,
 		Example: `  sgfw flows
   sgfw flows --orphans
+  sgfw flows --watch=5s --proto udp
   sgfw flows --interface eth0 --proto tcp --port 443 --state established
   sgfw flows --address 203.0.113.0/24 --limit 20 -o json`,
 		Args: noSuchCommand,
@@ -91,10 +92,15 @@ devices share it, earlier that the flow was tracked before there were such rules
 	out := outputFlag(c)
 	selectors(c.Flags(), &q)
 	c.Flags().IntVar(&q.Limit, "limit", 0, "list at most so many (0: all)")
+	watch := c.Flags().Duration("watch", 0, "show them anew each time this passes, until you end it")
+	c.Flags().Lookup("watch").NoOptDefVal = "2s"
 	c.AddCommand(p.revokeCommand())
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if q.Limit < 0 {
 			return &usageError{fmt.Errorf("--limit %d is negative", q.Limit)}
+		}
+		if c.Flags().Changed("watch") {
+			return p.watchFlows(c.Context(), q, *watch, *out)
 		}
 		l := flowTable(p.out, p.shown(out))
 		if *out == formatJSON {

@@ -26,6 +26,8 @@ type program struct {
 	out, err io.Writer
 	// screen and errScreen are where out and err are read.
 	screen, errScreen screen.Screen
+	// measure finds out about screen anew: people change the size of their terminals.
+	measure func() screen.Screen
 	// now is the wall clock.
 	now func() time.Time
 	// socket is the global flag --socket.
@@ -40,8 +42,9 @@ type program struct {
 
 // run executes one command line.
 func run(args []string, stdout, stderr io.Writer) exitCode {
-	p := &program{out: stdout, err: stderr, now: time.Now, screen: screen.Of(stdout, os.Getenv),
-		errScreen: screen.Of(stderr, os.Getenv)}
+	p := &program{out: stdout, err: stderr, now: time.Now, errScreen: screen.Of(stderr, os.Getenv),
+		measure: func() screen.Screen { return screen.Of(stdout, os.Getenv) }}
+	p.screen = p.measure()
 	return p.run(args)
 }
 

@@ -54,6 +54,11 @@ var drawn = []struct {
 	name string
 	draw func(*program) error
 }{
+	{"flows-watch", func(p *program) error {
+		frame, err := p.flowFrame(context.Background(), api.FlowQuery{}, p.screen, 2*time.Second)
+		fmt.Fprintln(p.out, frame)
+		return err
+	}},
 	{"doctor", func(p *program) error { return p.printDiagnosis(diagnosis, formatTable) }},
 }
 
@@ -133,6 +138,35 @@ func TestScreens(t *testing.T) {
 				p.run([]string{name, "--socket", socket})
 				sameScreen(t, filepath.Join(golden, name+".colour.txt"), b.String())
 			}
+		}
+	}
+}
+
+// TestWatchIsForTerminals: elsewhere, and where it makes no sense, it is refused; on a
+// terminal each screen is written over the one before.
+func TestWatchIsForTerminals(t *testing.T) {
+	on := func(s screen.Screen, args ...string) (string, exitCode) {
+		var b bytes.Buffer
+		p := &program{out: &b, err: &b, screen: s, socket: "nowhere.sock", now: time.Now,
+			measure: func() screen.Screen { return s }}
+		code := p.run(append([]string{"flows", "--socket", "nowhere.sock"}, args...))
+		return b.String(), code
+	}
+	terminal := screen.Screen{Width: 80, Height: 24}
+	for _, tc := range []struct {
+		s    screen.Screen
+		args string
+		code exitCode
+		says string
+	}{
+		{screen.Screen{}, "--watch", exitUsage, "needs a terminal"},
+		{terminal, "--watch -o json", exitUsage, "is for people"},
+		{terminal, "--watch=1ms", exitUsage, "200ms to 1h"},
+		{terminal, "--watch", exitNoDaemon, "no sgfw daemon"},
+	} {
+		text, code := on(tc.s, strings.Fields(tc.args)...)
+		if code != tc.code || !strings.Contains(text, tc.says) {
+			t.Errorf("%s: exit %d\n%s", tc.args, code, text)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"sgfw/cmd/internal/api"
@@ -45,6 +46,11 @@ func (d *daemon) Log(ctx context.Context, q api.LogQuery, begin func() error,
 	}
 	if sel.Device, err = explain.DeviceNamed(rs.Policy(), devices, q.Interface); err != nil {
 		return question(err)
+	}
+	if sel.Device != "" && !strings.HasSuffix(sel.Device, "*") {
+		if err := explain.Managed(rs, sel.Device); err != nil {
+			return question(err)
+		}
 	}
 	lines := logLines{engine: d.enforcer.Engine(), recorder: explain.NewRecorder(rs)}
 	if !q.Follow {

@@ -1,9 +1,11 @@
 package explain
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
+	"sgfw/cmd/internal/api"
 	"sgfw/filter"
 	"sgfw/policy"
 )
@@ -60,6 +62,45 @@ func DeviceNamed(p *policy.Policy, devices []string, text string) (string, error
 	}
 	return "", *policy.InterfaceID.NotFound(text)
 }
+
+// Managed is nil for a device, or a shared scope by its [api.ScopePrefix], that the
+// ruleset manages or one before it did; otherwise it says what there is.
+func Managed(rs *filter.Ruleset, name string) error {
+	p := rs.Policy()
+	shared, isScope := strings.CutPrefix(name, api.ScopePrefix)
+	if isScope && rs.Remembers("", shared) || !isScope && rs.Remembers(name, "") {
+		return nil
+	}
+	var names []string
+	for i := range p.Interfaces {
+		n := &p.Interfaces[i]
+		if isScope && n.Scope == shared || n.Device == name {
+			return nil
+		}
+		names = append(names, n.Device)
+		if n.Scope != "" {
+			names = append(names, api.ScopePrefix+n.Scope)
+		}
+	}
+	if _, ok := p.Match(name); ok {
+		return nil
+	}
+	problem := policy.Problem{Message: fmt.Sprintf("no interface %s in the policy", name)}
+	for _, a := range rs.Attachments() {
+		names = append(names, a.Device)
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	if near := policy.Suggest(name, names); near != "" {
+		problem.Hint = "did you mean " + near + "?"
+	} else if len(names) > 0 {
+		problem.Hint = "it has " + strings.Join(names[:min(len(names), maxNames)], ", ")
+	}
+	return problem
+}
+
+// maxNames is how many names a hint lists.
+const maxNames = 8
 
 // ruleID is the ID of a rule that is in force, or was.
 func ruleID(ids policy.IDs, info *filter.RuleInfo) string {

@@ -3,6 +3,7 @@ package explain
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"sgfw/cmd/internal/api"
@@ -39,13 +40,35 @@ func TestSelectByID(t *testing.T) {
 		{api.FlowQuery{Group: "default"}, nil},
 		{api.FlowQuery{Group: crowdIDs.Group("default")}, nil},
 		{api.FlowQuery{Interface: crowdIDs.Interface("eth1")}, []string{"out", "tcp6"}},
-		{api.FlowQuery{Interface: "eni-eth1"}, nil}, // a device may be called so
 		{api.FlowQuery{Rule: ruleIDOf(t, c, "tcp 443 0.0.0.0/0")}, []string{"tcp4"}},
 		{api.FlowQuery{Rule: ruleIDOf(t, c, "udp 53 0.0.0.0/0")}, []string{"udp"}},
 		{api.FlowQuery{Rule: crowdIDs.Group("a/b") + "/ingress/1"}, []string{"icmp"}},
 	} {
 		if got := c.names(t, tc.q); !slices.Equal(got, tc.want) {
 			t.Errorf("%+v selects %v, want %v", tc.q, got, tc.want)
+		}
+	}
+}
+
+// TestUnknownInterface: a list of nothing would look as if nothing happened there.
+func TestUnknownInterface(t *testing.T) {
+	c := newCrowd(t)
+	for name, hint := range map[string]string{
+		"eth7":     "",             // a pattern of the policy covers it
+		"et0":      "eth0?",        // misspelt
+		"eni-eth1": "it has eth*,", // a device may be called so
+		"scope:x":  "it has eth*,",
+	} {
+		_, err := Select(api.FlowQuery{Interface: name}, c.rs)
+		if hint == "" {
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			continue
+		}
+		if !errors.Is(err, ErrQuestion) || !strings.Contains(err.Error(), "no interface "+name) ||
+			!strings.Contains(err.Error(), hint) {
+			t.Errorf("%s: %v, want a hint %q", name, err, hint)
 		}
 	}
 }

@@ -90,6 +90,10 @@ func (j *job) device() error {
 	if err != nil {
 		return err
 	}
+	if _, ok := j.policy.Match(name); !ok && len(devices) > 0 && name != policy.Loopback &&
+		!slices.Contains(devices, name) {
+		return j.noDevice(name, devices)
+	}
 	j.q.Device = name
 	if i, ok := j.policy.Match(name); ok {
 		n := &j.policy.Interfaces[i]
@@ -104,6 +108,19 @@ func (j *job) device() error {
 		}
 	}
 	return nil
+}
+
+// noDevice says that neither the policy nor the machine has a device.
+func (j *job) noDevice(name string, devices []string) error {
+	problem := policy.Problem{
+		Message: fmt.Sprintf("no interface %s, neither in the policy nor on this machine", name)}
+	for i := range j.policy.Interfaces {
+		devices = append(devices, j.policy.Interfaces[i].Device)
+	}
+	if near := policy.Suggest(name, devices); near != "" {
+		problem.Hint = "did you mean " + near + "?"
+	}
+	return problem
 }
 
 func (j *job) protocol() error {

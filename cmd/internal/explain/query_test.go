@@ -52,6 +52,7 @@ var facts = member.Facts{Links: []member.Link{
 	{Name: "eth0", Index: 2, Addresses: []netip.Addr{
 		netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}},
 	{Name: "veth7", Index: 3},
+	{Name: "eth9", Index: 4},
 }}
 
 func u8(n uint8) *uint8    { return &n }
@@ -98,8 +99,8 @@ func TestParseFillsIn(t *testing.T) {
 			api.Query{Interface: "eth0", Direction: "ingress", Protocol: "tcp", From: "198.51.100.9:0",
 				To: "10.1.1.1:443"}, 1},
 		{"device without addresses",
-			api.Query{Interface: "nope0", Direction: "egress", Protocol: "47", To: "198.51.100.9"},
-			api.Query{Interface: "nope0", Direction: "egress", Protocol: "47", From: "0.0.0.0",
+			api.Query{Interface: "veth7", Direction: "egress", Protocol: "47", To: "198.51.100.9"},
+			api.Query{Interface: "veth7", Direction: "egress", Protocol: "47", From: "0.0.0.0",
 				To: "198.51.100.9"}, 1},
 		{"echo request",
 			api.Query{Direction: "ingress", Protocol: "icmp", From: "198.51.100.9"},
@@ -234,6 +235,8 @@ func TestParseRefuses(t *testing.T) {
 		policy *policy.Policy
 		want   string
 	}{
+		{with(func(q *api.Query) { q.Interface = "eth7" }), one,
+			"no interface eth7, neither in the policy nor on this machine (hint: did you mean eth"},
 		{with(func(q *api.Query) { q.Interface = "" }), two, "the policy has eth0, veth*"},
 		{with(func(q *api.Query) { q.Protocol = "" }), one, "which protocol"},
 		{with(func(q *api.Query) { q.Protocol = "-1" }), one, "one protocol"},

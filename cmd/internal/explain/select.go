@@ -87,6 +87,9 @@ func (s *Selection) byInterface(name string) error {
 	if err != nil {
 		return err
 	}
+	if err := Managed(s.rs, name); err != nil {
+		return err
+	}
 	shared, ok := strings.CutPrefix(name, api.ScopePrefix)
 	if !ok {
 		shared = ""
