@@ -89,6 +89,7 @@ func Diff(from, to *Policy) []Change {
 	}
 	d.part = "settings"
 	a, b := from.Settings, to.Settings
+	d.value("preset", a.Preset, b.Preset)
 	d.value("tracking", a.Tracking, b.Tracking)
 	d.value("icmp_errors", a.ICMPErrors, b.ICMPErrors)
 	d.value("exempt", a.Exempt, b.Exempt)

@@ -131,6 +131,9 @@ func QueueDrivers() []QueueDriver {
 
 // Settings are the values under `settings:`, defaults filled in.
 type Settings struct {
+	// Preset is the one that Tracking, ICMPErrors, Exempt and the timers of interfaces
+	// began with.
+	Preset     Preset
 	Tracking   Tracking
 	ICMPErrors ICMPErrors
 	Datapath   Datapath
@@ -181,6 +184,9 @@ func (s Settings) check(report func(Problem)) {
 	invalid := func(field, hint, format string, a ...any) {
 		report(Problem{Field: field, Code: InvalidParameterValue, Message: fmt.Sprintf(format, a...),
 			Hint: hint})
+	}
+	if int(s.Preset) >= len(presetNames) {
+		invalid("settings.preset", "", "unknown preset %d", uint8(s.Preset))
 	}
 	if s.QueueBase == 0 {
 		invalid("settings.queues.base",

@@ -32,6 +32,8 @@ type checkDocument struct {
 	PrefixLists []api.PrefixListStatus `json:"prefix_lists,omitempty"`
 	Interfaces  []checkInterface       `json:"interfaces,omitempty"`
 	Quotas      *api.Quotas            `json:"quotas,omitempty"`
+	// Preset is left out for a policy without one, too.
+	Preset *api.Preset `json:"preset,omitempty"`
 }
 
 // checkInterface is an interface, or a pattern for several, which have an ID each.
@@ -110,6 +112,9 @@ AWS would refuse are such a notice, and errors with --as-aws.`,
 		p.print(p.shown(out), screen.Good, fmt.Sprintf("%s is valid: %s, %s, %s, %s", name,
 			count(s.Groups, "group"), count(s.Rules, "rule"), count(s.PrefixLists, "prefix list"),
 			count(s.Interfaces, "interface")))
+		if doc.Preset != nil {
+			p.print(p.shown(out), screen.Plain, "preset "+presetText(doc.Preset))
+		}
 		return nil
 	}
 	return c
@@ -174,6 +179,7 @@ func machineIDs(dir string) policy.IDs {
 func (doc *checkDocument) describe(p *policy.Policy) {
 	quotas := explain.QuotasOf(p)
 	doc.Groups, doc.PrefixLists, doc.Quotas = explain.Groups(p), explain.PrefixLists(p), &quotas
+	doc.Preset = explain.Preset(p)
 	for i := range p.Groups {
 		g := &p.Groups[i]
 		for _, d := range []policy.Direction{policy.Ingress, policy.Egress} {

@@ -73,6 +73,7 @@ func (canned) Status(context.Context) (api.Status, error) {
 		Policy: api.PolicyStatus{
 			File: "p.yaml", Generation: 7, Loaded: at, FileDiffers: true, Watch: true, Tracking: "aws",
 			Datapath:   "userspace",
+			Preset:     &api.Preset{Name: "aws", Departures: []string{"icmp_errors"}},
 			IDsNotKept: "the disk is full",
 			Pending:    &api.PendingConfirm{Deadline: at, Left: 42},
 			RolledBack: &api.RolledBack{At: at, Why: "it was not confirmed in time"},

@@ -124,6 +124,9 @@ func policyFacts(t *screen.Table, s api.Status, all bool) {
 				used(q.PrefixListEntries)))
 		}
 	}
+	if s.Policy.Preset != nil {
+		t.Row("preset", presetText(s.Policy.Preset))
+	}
 	if all || s.Policy.Tracking == policy.TrackingAWS.String() {
 		t.Row("tracking", trackingText(s))
 	}
@@ -230,6 +233,14 @@ func losses(s api.Status) []loss {
 // used is how much of a quota is used.
 func used(q api.QuotaStatus) string {
 	return screen.Number(q.Used) + " of " + screen.Number(q.Quota)
+}
+
+// presetText names a preset and what departs from it.
+func presetText(p *api.Preset) string {
+	if len(p.Departures) == 0 {
+		return p.Name
+	}
+	return p.Name + ", but for " + strings.Join(p.Departures, ", ")
 }
 
 // trackingText says which flows outlive their rules.

@@ -7,13 +7,14 @@ import (
 	"sgfw/policy"
 )
 
-func (d *decoder) iface(n *node) (i policy.Interface, ok bool) {
+func (d *decoder) iface(n *node, preset policy.Preset) (i policy.Interface, ok bool) {
 	f, ok := d.mapping(n, "an interface", interfaceKeys)
 	if !ok {
 		return i, false
 	}
 	i.Pos = d.part(n)
-	i.Timeouts = d.timeouts(f["connection_tracking"])
+	i.Timeouts = preset.Timeouts()
+	d.timeouts(f["connection_tracking"], &i.Timeouts)
 	mode := d.word(f["mode"], "mode", "interfaces[]")
 	if mode == policy.ModeGuest.String() {
 		i.Mode = policy.ModeGuest
@@ -78,11 +79,10 @@ func (d *decoder) addresses(n *node) ([]netip.Addr, bool) {
 	return addresses, true
 }
 
-// timeouts reads seconds; what is not there is AWS's default.
-func (d *decoder) timeouts(n *node) policy.Timeouts {
-	t := policy.DefaultTimeouts
+// timeouts reads seconds over the defaults in t.
+func (d *decoder) timeouts(n *node, t *policy.Timeouts) {
 	if n == nil {
-		return t
+		return
 	}
 	f, _ := d.mapping(n, "connection_tracking", trackingKeys)
 	for _, timer := range []struct {
@@ -98,5 +98,4 @@ func (d *decoder) timeouts(n *node) policy.Timeouts {
 			*timer.to = time.Duration(seconds) * time.Second
 		}
 	}
-	return t
 }

@@ -36,8 +36,11 @@ func (d *decoder) policy(root *node) *policy.Policy {
 		}
 	}
 	edited := d.defaultGroup(p, f["default_security_group"])
+	if n := f["settings"]; n != nil {
+		d.settings(n, &p.Settings)
+	}
 	for _, n := range d.items(f["interfaces"], "interfaces") {
-		if i, ok := d.iface(n); ok {
+		if i, ok := d.iface(n, p.Settings.Preset); ok {
 			p.Interfaces = append(p.Interfaces, i)
 		}
 	}
@@ -48,9 +51,6 @@ func (d *decoder) policy(root *node) *policy.Policy {
 	}
 	if n := f["quotas"]; n != nil {
 		d.quotas(n, &p.Quotas)
-	}
-	if n := f["settings"]; n != nil {
-		d.settings(n, &p.Settings)
 	}
 	if !edited && p.Group(policy.DefaultName) == nil && names(p, policy.DefaultName) {
 		p.Groups = append(p.Groups, policy.DefaultGroup())

@@ -3,6 +3,7 @@ package file
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"sgfw/policy"
 )
@@ -11,6 +12,8 @@ var standard = policy.DefaultSettings
 
 var settingsTable = []Part{
 	{"settings", "", []Key{
+		{Name: "preset", Kind: KindWord, Default: standard.Preset.String(),
+			Words: namesOf(policy.Presets()), Text: presetText()},
 		{Name: "tracking", Kind: KindWord, Default: standard.Tracking.String(),
 			Words: []string{policy.TrackingAlways.String(), policy.TrackingAWS.String()},
 			Text: `Which flows are tracked, and so outlive the rule that permitted them. always: every
@@ -82,6 +85,17 @@ var settingsTable = []Part{
 				does so only while packets come that close to each other, and leaves the CPU to
 				whoever wants it. 0: it sleeps at once.`},
 	}},
+}
+
+// presetText says what the presets set.
+func presetText() string {
+	s := policy.PresetAWS.Settings()
+	return fmt.Sprintf(`One word for exactly what AWS does. aws: tracking: %s, icmp_errors: %s, and
+		exempt: [%s], with the idle timeouts of AWS, which are the defaults anyway. aws-nitro-v6: the
+		same, with tcp_established_timeout: %d. Keys that are written beside it, and connection_tracking
+		of an interface, win; sgfw check and sgfw status name those that depart from the preset.`,
+		s.Tracking, s.ICMPErrors, s.Exempt,
+		int(policy.PresetAWSNitroV6.Timeouts().TCPEstablished/time.Second))
 }
 
 // failsafeTable are the keys of the failsafes, all on.

@@ -11,22 +11,29 @@ import (
 	"sgfw/policy"
 )
 
-// settings reads what is under `settings:` over the defaults in s.
+// settings reads what is under `settings:` over the defaults in s, or those of a preset.
 func (d *decoder) settings(n *node, s *policy.Settings) {
 	f, ok := d.mapping(n, "settings", settingsKeys)
 	if !ok {
 		return
 	}
-	if d.word(f["tracking"], "tracking", "settings") == policy.TrackingAWS.String() {
-		s.Tracking = policy.TrackingAWS
+	preset := d.word(f["preset"], "preset", "settings")
+	if i := slices.Index(namesOf(policy.Presets()), preset); i >= 0 {
+		*s = policy.Presets()[i].Settings()
+	}
+	tracking := []policy.Tracking{policy.TrackingAlways, policy.TrackingAWS}
+	word := d.word(f["tracking"], "tracking", "settings")
+	if i := slices.Index(namesOf(tracking), word); i >= 0 {
+		s.Tracking = tracking[i]
 	}
 	if datapath := d.word(f["datapath"], "datapath", "settings"); datapath != "" {
 		s.Datapath = policy.Datapath(datapath)
 	}
 	s.Watch, _ = d.truth(f["watch"], "watch")
-	errors := d.word(f["icmp_errors"], "icmp_errors", "settings")
-	if errors == policy.ICMPErrorsRules.String() {
-		s.ICMPErrors = policy.ICMPErrorsRules
+	errors := []policy.ICMPErrors{policy.ICMPErrorsRelated, policy.ICMPErrorsRules}
+	word = d.word(f["icmp_errors"], "icmp_errors", "settings")
+	if i := slices.Index(namesOf(errors), word); i >= 0 {
+		s.ICMPErrors = errors[i]
 	}
 	d.exempt(f["exempt"], s)
 	if n := f["failsafe"]; n != nil {
@@ -89,7 +96,10 @@ func (d *decoder) onFailure(n *node, s *policy.Settings) {
 
 // exempt reads the names of exemptions.
 func (d *decoder) exempt(n *node, s *policy.Settings) {
-	items, _ := d.list(n, "exempt")
+	items, ok := d.list(n, "exempt")
+	if n != nil && ok {
+		s.Exempt = 0 // in place of those of a preset
+	}
 	words := namesOf(policy.Exemptions())
 	for _, item := range items {
 		i := slices.Index(words, d.oneOf(item, "exempt", words...))

@@ -57,6 +57,21 @@ var policies = []mutant{
 		old: "r.Peer.CIDR, r.Peer.Name}\n", new: "r.Peer.CIDR, r.Peer.Name + r.Tags[\"a\"]}\n",
 	},
 	{
+		name: "preset-tracks-everything", what: "preset: aws tracks every flow (T8)",
+		file: "policy/preset.go", packages: []string{"./policy/..."},
+		old: "	if p != NoPreset {\n", new: "	if p > PresetAWSNitroV6 {\n",
+	},
+	{
+		name: "preset-without-timers", what: "preset: aws-nitro-v6 keeps idle connections for days",
+		file: "policy/preset.go", packages: []string{"./policy/..."},
+		old: "	if p == PresetAWSNitroV6 {\n", new: "	if p > PresetAWSNitroV6 {\n",
+	},
+	{
+		name: "preset-wins", what: "an exemption of a preset cannot be taken back",
+		file: "policy/file/settings.go", packages: []string{"./policy/..."},
+		old: "		s.Exempt = 0 // in place of those of a preset\n", new: "",
+	},
+	{
 		name: "ampersand-refused", what: "descriptions take no & (R36)",
 		file: "policy/text.go", packages: []string{"./policy/..."},
 		old: "=&;{}!$*`", new: "=;{}!$*`",

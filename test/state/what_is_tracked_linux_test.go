@@ -80,6 +80,10 @@ func TestWhatIsTracked(t *testing.T) {
 			[]string{"T7"}},
 		{"tracking: always", harness.PolicyWith([]string{web}, []string{toEverybody}, "tracking: always"),
 			[2]string{setting, setting}, []string{"T8"}},
+		{"preset: aws", harness.PolicyWith([]string{web}, []string{toEverybody}, "preset: aws"),
+			[2]string{both, both}, []string{"T8"}},
+		{"preset: aws and tracking: always", harness.PolicyWith([]string{web}, []string{toEverybody},
+			"preset: aws", "tracking: always"), [2]string{setting, setting}, []string{"T8"}},
 		{"no word about tracking", harness.PolicyWith([]string{web}, []string{toEverybody}),
 			[2]string{setting, setting}, []string{"T8"}},
 	} {

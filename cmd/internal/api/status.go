@@ -58,6 +58,8 @@ type PolicyStatus struct {
 	FileUnread string `json:"file_unread,omitempty"`
 	// Watch is true when the daemon reloads by itself once the file has settled.
 	Watch bool `json:"watch"`
+	// Preset is settings.preset, left out where there is none.
+	Preset *Preset `json:"preset,omitempty"`
 	// Tracking is settings.tracking: "always" or "aws".
 	Tracking string `json:"tracking"`
 	// Datapath is settings.datapath: "userspace", the daemon judges every packet.
@@ -69,6 +71,13 @@ type PolicyStatus struct {
 	RolledBack *RolledBack `json:"rolled_back,omitempty"`
 	// Failure is the last reload that was refused, if none has succeeded since.
 	Failure *ReloadFailure `json:"failure,omitempty"`
+}
+
+// Preset is what the policy takes its settings from.
+type Preset struct {
+	Name string `json:"name"`
+	// Departures are the keys with which the policy departs from it.
+	Departures []string `json:"departures"`
 }
 
 // TableStatus says how packets come to the daemon.

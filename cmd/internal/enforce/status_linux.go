@@ -39,6 +39,7 @@ func (e *Enforcer) Status(file source.Revision, unread error) api.Status {
 			Groups:      len(p.Groups),
 			Rules:       rules(p),
 			Watch:       p.Settings.Watch,
+			Preset:      explain.Preset(p),
 			Tracking:    p.Settings.Tracking.String(),
 			Datapath:    string(p.Settings.Datapath),
 			Pending:     e.mu.confirm.document(),

@@ -65,6 +65,15 @@ func InterfaceID(p *policy.Policy, device string) string {
 	return p.IDs.Interface(device)
 }
 
+// Preset is the preset of a policy, nil for none.
+func Preset(p *policy.Policy) *api.Preset {
+	if p.Settings.Preset == policy.NoPreset {
+		return nil
+	}
+	return &api.Preset{Name: p.Settings.Preset.String(),
+		Departures: append([]string{}, p.Departures()...)}
+}
+
 // PrefixLists lists the prefix lists of a policy.
 func PrefixLists(p *policy.Policy) []api.PrefixListStatus {
 	out := []api.PrefixListStatus{}

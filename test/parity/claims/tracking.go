@@ -18,7 +18,8 @@ var tracking = []Claim{
 		"space, not a prefix list. One wide rule that matches is enough, though a narrow one matches "+
 		"as well."),
 	differs("T8", "AWS has no setting for what is tracked.",
-		"`tracking: always`, the default, tracks every flow; `aws` is T2. A host has memory for its "+
+		"`tracking: always`, the default, tracks every flow; `aws` is T2, and `preset: aws` sets it "+
+			"with all else that AWS does otherwise. A host has memory for its "+
 			"flows, and nobody expects a live session to be cut."),
 	same("T9", "TCP and UDP flows are their five-tuple; of ICMP the identifier of an echo counts."),
 	same("T10", "Any other protocol is tracked by its two addresses: after P was sent to host B, P "+
