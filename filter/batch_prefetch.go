@@ -43,12 +43,12 @@ func (w *Worker) firstTuple(ev *Event) bool {
 	}
 	var a *Attachment
 	var d conntrack.Direction
-	if ev.Hook != HookOutput {
+	if ev.Hook.comesIn() {
 		if a = w.rs.links.find(ev.In).attachment; a != nil {
 			d = a.inward
 		}
 	}
-	if a == nil && ev.Hook != HookInput {
+	if a == nil && ev.Hook.goesOut() {
 		if a = w.rs.links.find(ev.Out).attachment; a != nil {
 			d = a.inward.Reverse()
 		}

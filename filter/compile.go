@@ -99,6 +99,7 @@ func (c *Compiler) Compile(p *policy.Policy, m *member.Membership) *Ruleset {
 				UDPStream:   in.Timeouts.UDPStream,
 			},
 			inward:   inward,
+			wire:     in.View == policy.ViewWire,
 			own:      ownAddresses(in),
 			related:  p.Settings.ICMPErrors == policy.ICMPErrorsRelated,
 			cut:      p.Settings.CutFailsafes,

@@ -31,13 +31,33 @@ func naiveCrossings(p *policy.Policy, h Hook, in, out string) (list []naiveCross
 			}
 		}
 	}
-	if h == HookInput || h == HookForward {
+	if h == HookPrerouting || h == HookInput || h == HookForward {
 		side(in, conntrack.Ingress)
 	}
-	if h == HookForward || h == HookOutput {
+	if h == HookForward || h == HookOutput || h == HookPostrouting {
 		side(out, conntrack.Egress)
 	}
+	// Of two that a forwarded packet crosses, one with the view of the wire is asked in
+	// prerouting or postrouting (X8).
+	if h == HookForward && len(list) == 2 && list[0].iface.View != list[1].iface.View {
+		if list[0].iface.View == policy.ViewWire {
+			return list[1:]
+		}
+		return list[:1]
+	}
 	return list
+}
+
+// naiveLocal reports whether a packet in the hook is surely none that is routed.
+func naiveLocal(h Hook, in string, q Query) bool {
+	switch h {
+	case HookPrerouting:
+		return q.Dst.IsMulticast() || q.Dst.IsLinkLocalUnicast() ||
+			q.Dst == netip.MustParseAddr("255.255.255.255")
+	case HookPostrouting:
+		return in == ""
+	}
+	return h != HookForward
 }
 
 // naiveAddressed is the source/destination check by the letter of D9.
@@ -86,7 +106,7 @@ func TestCrossingsAgainstNaive(t *testing.T) {
 		{CIDR: netip.MustParsePrefix("10.0.0.0/16")}, {CIDR: netip.MustParsePrefix("2001:db8::/32")},
 		{Kind: policy.PeerGroup, Name: "a"}, {Kind: policy.PeerGroup, Name: "b"},
 	}
-	devices := []string{"eth0", "veth-a", "veth-b", "free"}
+	devices := []string{"eth0", "veth-a", "veth-b", "free", ""}
 	reasons := make(map[Reason]int)
 	for range 300 {
 		p := &policy.Policy{Groups: []policy.Group{{Name: "a"}, {Name: "b"}, {Name: "c"}},
@@ -103,7 +123,7 @@ func TestCrossingsAgainstNaive(t *testing.T) {
 			}
 		}
 		for i, d := range devices[:3] {
-			n := policy.Interface{Device: d, Mode: policy.Mode(rng.IntN(2)),
+			n := policy.Interface{Device: d, Mode: policy.Mode(rng.IntN(2)), View: policy.View(rng.IntN(2)),
 				Groups: []string{p.Groups[i].Name}, Timeouts: policy.DefaultTimeouts}
 			for range rng.IntN(3) {
 				if a := pick(pools[rng.IntN(2)]); policy.CheckAddress(a) == nil {
@@ -114,7 +134,7 @@ func TestCrossingsAgainstNaive(t *testing.T) {
 			p.Interfaces = append(p.Interfaces, n)
 		}
 		var links []member.Link
-		for i, d := range devices {
+		for i, d := range devices[:4] {
 			links = append(links, member.Link{Name: d, Index: uint32(i + 1)})
 		}
 		m := member.Resolve(p, member.Facts{Links: links})
@@ -127,7 +147,11 @@ func TestCrossingsAgainstNaive(t *testing.T) {
 			if q.Src.Is4() {
 				raw = udp4(q.Src.As4(), q.Dst.As4(), q.SrcPort, q.DstPort)
 			}
-			h, in, out := Hook(1+rng.IntN(3)), rng.IntN(4), rng.IntN(4)
+			h, in, out := Hook(rng.IntN(5)), rng.IntN(4), rng.IntN(4)
+			index := uint32(in + 1)
+			if h == HookPostrouting && rng.IntN(2) == 0 {
+				in, index = 4, 0 // this machine sends it
+			}
 
 			want := ReasonUnmanaged
 			for _, c := range naiveCrossings(p, h, devices[in], devices[out]) {
@@ -136,7 +160,7 @@ func TestCrossingsAgainstNaive(t *testing.T) {
 					want = ReasonSourceDestCheck
 				case naivePermits(p, m, c.iface.Groups, c.direction, q):
 					want = ReasonRule
-				case h != HookForward && naiveFailsafe(c.direction, q):
+				case naiveLocal(h, devices[in], q) && naiveFailsafe(c.direction, q):
 					want = ReasonFailsafe
 				default:
 					want = ReasonNoRule
@@ -148,7 +172,7 @@ func TestCrossingsAgainstNaive(t *testing.T) {
 			b := &bench{Engine: NewEngine(Config{MaxFlows: 10, Clock: func() conntrack.Time { return 1 }},
 				rs)}
 			b.Worker = b.NewWorker()
-			v := b.cross(h, uint32(in+1), uint32(out+1), raw)
+			v := b.cross(h, index, uint32(out+1), raw)
 			if v.Reason >= reasonFault {
 				continue // an address that no packet may have
 			}

@@ -116,7 +116,8 @@ func (a *Attachment) exempt(h Hook, p *packet.Packet, d conntrack.Direction) (po
 	case p.Kind != packet.KindTCP || p.TCP.Flags&(conntrack.SYN|conntrack.ACK) != conntrack.SYN:
 		x = e.of(a.Device, p.Kind, p.Src, p.SrcPort)
 	}
-	if x == policy.NoExemption || x == policy.ExemptMetadata && h == HookForward {
+	if x == policy.NoExemption || x == policy.ExemptMetadata && h == HookForward &&
+		!(a.wire && d == conntrack.Ingress) { // what was redirected elsewhere is answered from there
 		return policy.NoExemption, 0
 	}
 	if !p.Quoted {
@@ -127,6 +128,12 @@ func (a *Attachment) exempt(h Hook, p *packet.Packet, d conntrack.Direction) (po
 		return policy.NoExemption, 0
 	}
 	return x, pending
+}
+
+// asksMetadata reports whether a guest sends something to the metadata service.
+func (a *Attachment) asksMetadata(p *packet.Packet) bool {
+	return a.exemptions != nil && a.inward == conntrack.Egress &&
+		a.exemptions.of(a.Device, p.Kind, p.Dst, p.DstPort) == policy.ExemptMetadata
 }
 
 // Exempt describes an exemption of a ruleset.

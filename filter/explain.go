@@ -108,6 +108,7 @@ func Explain(rs *Ruleset, flows *conntrack.Table, now conntrack.Time, q Query) E
 		return x
 	}
 	x.Managed = true
+	q.Hook = cmp.Or(q.Hook, HookInput)
 	if rs.exemptions != nil && flows != nil {
 		rs.exemptions.pending.tick(now) // on a quiet machine nobody else does
 	}

@@ -58,6 +58,8 @@ type attachmentTemplate struct {
 	// inward is the direction of what comes in through the device: it enters
 	// this machine, or leaves the guest behind the device.
 	inward conntrack.Direction
+	// wire is true where packets are judged as they are on the wire (X8).
+	wire bool
 	// own holds the addresses of the source/destination check, nil without one.
 	own addressSet
 	// open is what leaves flows untracked, nil if all are tracked.

@@ -115,30 +115,54 @@ func (w *Worker) decide(ev *Event) Reason {
 		return w.unasked(FaultReason(f))
 	}
 	r := ReasonNone
-	if ev.Hook != HookOutput {
+	if ev.Hook.comesIn() {
 		in := w.rs.links.find(ev.In)
 		if !in.known {
 			return w.unasked(ReasonUnknownLink)
 		}
-		if in.attachment != nil {
-			if r = w.cross(in.attachment, ev.Hook, in.attachment.inward); !r.Accepts() {
+		if a := in.attachment; a != nil && !(a.wire && w.onWire(ev, a, ev.Out)) {
+			if r = w.cross(a, ev.Hook, a.inward); !r.Accepts() {
 				return r
 			}
 		}
 	}
-	if ev.Hook != HookInput {
+	if ev.Hook.goesOut() {
 		out := w.rs.links.find(ev.Out)
 		if !out.known {
 			return w.unasked(ReasonUnknownLink)
 		}
-		if out.attachment != nil {
-			return w.cross(out.attachment, ev.Hook, out.attachment.inward.Reverse())
+		if a := out.attachment; a != nil && !(a.wire && w.onWire(ev, a, ev.In)) {
+			return w.cross(a, ev.sending(), a.inward.Reverse())
 		}
 	}
 	if r == ReasonNone {
 		return w.unasked(ReasonUnmanaged)
 	}
 	return r
+}
+
+// onWire reports whether a forwarded packet is judged at a, an interface with the view of
+// the wire, in other hooks alone: it is here for the sake of the device at its other end.
+// One that is here for a's sake alone is either on its way while a's view changes, or a
+// guest's question to a metadata service that is not this machine's.
+func (w *Worker) onWire(ev *Event, a *Attachment, other uint32) bool {
+	if ev.Hook != HookForward {
+		return false
+	}
+	b := w.rs.links.find(other).attachment
+	return b != nil && !b.wire && !(other == ev.Out && a.asksMetadata(&w.pkt))
+}
+
+// sending is the hook of a packet that goes out. Of one in postrouting it tells whether
+// this machine sends it or hands it on.
+func (ev *Event) sending() Hook {
+	switch {
+	case ev.Hook != HookPostrouting:
+		return ev.Hook
+	case ev.In == 0:
+		return HookOutput
+	}
+	return HookForward
 }
 
 // unasked decides without asking a device.
@@ -190,10 +214,11 @@ func (w *Worker) record(ev *Event) {
 	a := w.at
 	switch {
 	case w.decision.Scope == 0: // decided before any device was asked
-		if a = w.rs.links.find(ev.In).attachment; a == nil {
+		if a = w.rs.links.find(ev.In).attachment; a == nil || ev.Hook == HookPostrouting {
 			a = w.rs.links.find(ev.Out).attachment
 		}
-		if ev.In == 0 || ev.Hook == HookForward && w.rs.links.find(ev.In).known {
+		if ev.In == 0 || ev.Hook == HookForward && w.rs.links.find(ev.In).known ||
+			ev.Hook == HookPostrouting {
 			r.Index = ev.Out
 		}
 	case w.decision.Direction != a.inward:

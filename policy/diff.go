@@ -70,6 +70,7 @@ func Diff(from, to *Policy) []Change {
 	diffNamed(d, "device", from.Interfaces, to.Interfaces,
 		func(n Interface) string { return n.Device }, func(a, b *Interface) {
 			d.value("mode", a.Mode, b.Mode)
+			d.value("view", a.View, b.View)
 			d.sets(each("group", a.Groups), each("group", b.Groups))
 			d.sets(each("address", a.Addresses), each("address", b.Addresses))
 			d.value("source_dest_check", a.SourceDestCheck, b.SourceDestCheck)

@@ -24,12 +24,34 @@ func (m Mode) String() string {
 	return "host"
 }
 
+// View says which addresses and ports of a packet are judged where this machine
+// rewrites them (X8).
+type View uint8
+
+const (
+	// ViewLocal: those that the packet has inside this machine, behind DNAT and before
+	// SNAT. A rule names the port of the program or container that is reached.
+	ViewLocal View = iota
+	// ViewWire: those that the packet has on the wire, before DNAT and behind SNAT, as
+	// AWS sees it. A rule names the port that the client asks for.
+	ViewWire
+)
+
+// String is the value in the policy file: "local" or "wire".
+func (v View) String() string {
+	if v == ViewWire {
+		return "wire"
+	}
+	return "local"
+}
+
 // Interface attaches groups to a device, or to all devices that a pattern names.
 type Interface struct {
 	// Device is an exact name, or a name with one trailing "*". Exact beats
 	// pattern, the longer pattern beats the shorter.
 	Device string
 	Mode   Mode
+	View   View
 	// Groups names the attached groups; their rules are a union (D6).
 	Groups []string
 	// Addresses are the interface's own: those of the machine behind the device

@@ -338,6 +338,9 @@ func (v *validator) interfaces() {
 		if n.Mode > ModeGuest {
 			v.errorf(n.Pos, "mode", InvalidParameterValue, "", "unknown mode %d", n.Mode)
 		}
+		if n.View > ViewWire {
+			v.errorf(n.Pos, "view", InvalidParameterValue, "", "unknown view %d", n.View)
+		}
 		v.attached(n.Pos, what, n.Groups)
 		v.addresses(n.Pos, n.Addresses)
 		v.sourceDestCheck(n, what)

@@ -255,7 +255,7 @@ func (q *libraryQueue) event(a library.Attribute) bool {
 		}
 		q.ev.Frame.Info = binary.BigEndian.Uint32(*a.SkbInfo)
 	}
-	return q.ev.Hook >= filter.HookInput && q.ev.Hook <= filter.HookOutput
+	return q.ev.Hook <= filter.HookPostrouting
 }
 
 func (q *libraryQueue) begin() (ready bool) {

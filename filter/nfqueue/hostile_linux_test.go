@@ -62,7 +62,7 @@ func testHostile(t *testing.T, d Driver) {
 			name: "no payload, empty payload, wrong hook",
 			messages: [][]byte{
 				packet(packetHeader(3, 1)), packet(packetHeader(4, 1), payload()),
-				packet(packetHeader(5, 4), payload('a')),
+				packet(packetHeader(5, 5), payload('a')),
 			},
 			want:  []answer{{7, 3, drop}, {7, 4, drop}, {7, 5, drop}},
 			stats: Stats{Packets: 3, Dropped: 3, Malformed: 3},

@@ -111,7 +111,7 @@ func decode(b []byte, m *message) fault {
 		return faultNoID
 	case family != familyIPv4 && family != familyIPv6:
 		return faultFamily
-	case m.ev.Hook < filter.HookInput || m.ev.Hook > filter.HookOutput:
+	case m.ev.Hook > filter.HookPostrouting:
 		return faultHook
 	case len(m.ev.Frame.Bytes) == 0:
 		return faultNoPayload

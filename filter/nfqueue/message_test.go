@@ -139,8 +139,11 @@ func TestDecode(t *testing.T) {
 		{name: "no payload", body: body(2, 7, packetHeader(5, 1)), fault: faultNoPayload},
 		{name: "empty payload", body: body(2, 7, packetHeader(5, 1), payload()), fault: faultNoPayload},
 		{name: "bridge family", body: body(7, 7, attrs()...), fault: faultFamily},
-		{name: "prerouting", body: body(2, 7, packetHeader(5, 0), payload(0x45)), fault: faultHook},
-		{name: "postrouting", body: body(2, 7, packetHeader(5, 4), payload(0x45)), fault: faultHook},
+		{name: "prerouting", body: body(2, 7, packetHeader(5, 0), payload(0x45)),
+			ev: filter.Event{Frame: packet.Frame{Bytes: []byte{0x45}}, Hook: filter.HookPrerouting}},
+		{name: "postrouting", body: body(2, 7, packetHeader(5, 4), payload(0x45)),
+			ev: filter.Event{Frame: packet.Frame{Bytes: []byte{0x45}}, Hook: filter.HookPostrouting}},
+		{name: "no hook", body: body(2, 7, packetHeader(5, 5), payload(0x45)), fault: faultHook},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -248,7 +251,7 @@ func FuzzDecode(f *testing.F) {
 			}
 		}
 		if bad == faultNone &&
-			(!m.hasID || len(m.ev.Frame.Bytes) == 0 || m.ev.Hook < 1 || m.ev.Hook > 3) {
+			(!m.hasID || len(m.ev.Frame.Bytes) == 0 || m.ev.Hook > 4) {
 			t.Errorf("no fault in %+v", m)
 		}
 	})

@@ -74,11 +74,23 @@ func (t *Table) Repair(p Plan) error {
 	return nil
 }
 
+// layout is the plan's, with base chains that an earlier plan needed and this one does
+// not: they stay, empty, because taking one away drops what waits in the queues (K3).
+func (t *Table) layout(p Plan) []chain {
+	chains := layout(p, t.features)
+	if p.wire() || !t.wire {
+		return chains
+	}
+	return append(chains,
+		chain{name: chainPrerouting, hook: nftables.ChainHookPrerouting, priority: WireInPriority},
+		chain{name: chainPostrouting, hook: nftables.ChainHookPostrouting, priority: WireOutPriority})
+}
+
 // shut closes the devices in the table, where its chains are as they should be.
 // Where they are not, apply begins by closing them in a table beside it.
 func (t *Table) shut(p Plan) error {
 	p.Closed = true
-	chains, want := layout(p, t.features), t.features.flags(p.Gone)
+	chains, want := t.layout(p), t.features.flags(p.Gone)
 	st, err := t.state()
 	if err != nil {
 		return err
@@ -95,7 +107,7 @@ func (t *Table) shut(p Plan) error {
 
 // apply is Apply of a valid plan that is the table's own; the caller holds the lock.
 func (t *Table) apply(p Plan) error {
-	chains := layout(p, t.features)
+	chains := t.layout(p)
 	st, err := t.state()
 	if err != nil {
 		return err
@@ -150,7 +162,7 @@ func (t *Table) Bar(p Plan) error {
 		return err
 	}
 	t.barred = true
-	if err := t.closeDevices(t.features.flags(p.Gone), layout(p, t.features)); err != nil {
+	if err := t.closeDevices(t.features.flags(p.Gone), t.layout(p)); err != nil {
 		return fmt.Errorf("close devices: %w", err)
 	}
 	return nil
@@ -207,7 +219,7 @@ func (t *Table) soundChains(st tableState, want []chain) (bool, error) {
 				return false, nil
 			}
 		case c.Hooknum == nil || *c.Hooknum != *want[i].hook ||
-			*c.Priority != *nftables.ChainPriorityFilter ||
+			*c.Priority != want[i].priority ||
 			c.Type != nftables.ChainTypeFilter:
 			return false, nil
 		}
@@ -309,7 +321,7 @@ func (c chain) of(table *nftables.Table) *nftables.Chain {
 	if c.hook != nil {
 		policy := nftables.ChainPolicyAccept
 		out.Type, out.Hooknum, out.Priority, out.Policy = nftables.ChainTypeFilter, c.hook,
-			nftables.ChainPriorityFilter, &policy
+			&c.priority, &policy
 	}
 	return out
 }

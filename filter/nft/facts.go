@@ -18,10 +18,14 @@ const (
 	QueueXT QueueKind = "xt"
 )
 
-// Hooks are where our base chains are registered.
+// Hooks are where our base chains for devices with the local view are registered.
 var Hooks = []string{"input", "forward", "output"}
 
-// Priority is that of our base chains: behind DNAT, before SNAT.
+// WireHooks are where those for devices with the view of the wire are, as long as there
+// are such devices.
+var WireHooks = []string{"prerouting", "postrouting"}
+
+// Priority is that of the base chains in Hooks: behind DNAT, before SNAT.
 const Priority = 0
 
 // Reassembly is what makes the kernel reassemble fragments before our chains see them (K7).
@@ -55,6 +59,8 @@ type Facts struct {
 	Bypass bool
 	// Bridged: what a bridge hands from port to port can pass in the table (K27).
 	Bridged bool
+	// Wire: the base chains of WireHooks are installed.
+	Wire bool
 	// Missing lists the failsafes that this kernel cannot express.
 	Missing []policy.Failsafe
 	// Generation is the number of the ruleset transaction after which the table was

@@ -22,8 +22,10 @@ func directly(protocol byte) []expr.Any {
 }
 
 // intoProtected are the failsafes that enter the protected machine.
-func intoProtected(p Plan) (rules [][]expr.Any) {
-	rules = failsafesBoth(p)
+func intoProtected(p Plan) [][]expr.Any { return append(failsafesBoth(p), dhcpInto(p)...) }
+
+// dhcpInto are the answers that a DHCP client gets.
+func dhcpInto(p Plan) (rules [][]expr.Any) {
 	if p.has(policy.DHCPClient) {
 		rules = append(rules, dhcpv4(67, 68))
 	}
@@ -42,8 +44,10 @@ func ourMulticast(p Plan, f features) [][]expr.Any {
 }
 
 // outOfProtected are the failsafes that leave the protected machine.
-func outOfProtected(p Plan) (rules [][]expr.Any) {
-	rules = failsafesBoth(p)
+func outOfProtected(p Plan) [][]expr.Any { return append(failsafesBoth(p), dhcpOutOf(p)...) }
+
+// dhcpOutOf are the questions of a DHCP client.
+func dhcpOutOf(p Plan) (rules [][]expr.Any) {
 	if p.has(policy.DHCPClient) {
 		rules = append(rules, dhcpv4(68, 67))
 	}

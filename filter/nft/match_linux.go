@@ -23,6 +23,7 @@ const (
 	offHopByHopNext  = 40 // next header of the extension header behind the fixed one
 	offICMPType      = 0
 	offUDPPorts      = 0
+	offDestPort      = 2
 	lenEthernetDaddr = 6
 )
 
@@ -32,6 +33,7 @@ const arphrdEther = 1
 
 // Address types of the routing table (include/uapi/linux/rtnetlink.h).
 const (
+	rtnUnicast   = 1
 	rtnLocal     = 2
 	rtnBroadcast = 3
 )
@@ -74,16 +76,27 @@ func ipv6() []expr.Any {
 // deviceName compares a device name: a whole one with its padding, a prefix
 // without it.
 func deviceName(key expr.MetaKey, d Device) []expr.Any {
+	if data := d.compared(); len(data) > 0 {
+		return []expr.Any{meta(key), equal(data...)}
+	}
+	return nil
+}
+
+// notDevice ends a rule, whose register holds the name of a device, for those that d
+// names.
+func notDevice(d Device) expr.Any {
+	return &expr.Cmp{Op: expr.CmpOpNeq, Register: reg, Data: d.compared()}
+}
+
+// compared is what the name of a device is compared with, empty for any name.
+func (d Device) compared() []byte {
 	name, glob := d.prefix()
-	if name == "" {
-		return nil
+	if glob {
+		return []byte(name)
 	}
-	data := []byte(name)
-	if !glob {
-		data = make([]byte, unix.IFNAMSIZ)
-		copy(data, name)
-	}
-	return []expr.Any{meta(key), equal(data...)}
+	data := make([]byte, unix.IFNAMSIZ)
+	copy(data, name)
+	return data
 }
 
 // addressType compares what the routing table says about an address.

@@ -22,6 +22,9 @@ type Device struct {
 	// device (input and forward) and out through it (output and forward) are queued in
 	// either mode.
 	Mode policy.Mode
+	// View says in which hooks: with the view of the wire, before DNAT (prerouting) and
+	// behind SNAT (postrouting) instead.
+	View policy.View
 }
 
 // prefix returns what the name starts with, and whether anything may follow.
@@ -85,6 +88,13 @@ func (p Plan) Validate() error {
 		if d.Mode > policy.ModeGuest {
 			errs = append(errs, fmt.Errorf("device %q: unknown mode %d", d.Name, d.Mode))
 		}
+		if d.View > policy.ViewWire {
+			errs = append(errs, fmt.Errorf("device %q: unknown view %d", d.Name, d.View))
+		}
+		if n := len(p.otherwise(d)); n > maxOtherwise {
+			errs = append(errs, fmt.Errorf("device %q: %d devices that it covers, too, have another view, "+
+				"more than %d: give them the same", d.Name, n, maxOtherwise))
+		}
 		if seen[d.Name] {
 			errs = append(errs, fmt.Errorf("device %q is listed twice", d.Name))
 		}
@@ -114,6 +124,30 @@ func (p Plan) byPrecedence() []Device {
 	return slices.SortedStableFunc(slices.Values(p.Devices), func(a, b Device) int {
 		return policy.CompareDevices(a.Name, b.Name)
 	})
+}
+
+// maxOtherwise bounds the comparisons of one rule; the kernel takes 128 expressions
+// (NFT_RULE_MAXEXPRS).
+const maxOtherwise = 100
+
+// otherwise are the devices with another view that a prefix covers, too, and that have
+// precedence over it: rules for the prefix must leave their packets alone.
+func (p Plan) otherwise(d Device) (out []Device) {
+	prefix, glob := d.prefix()
+	if !glob {
+		return nil
+	}
+	for _, o := range p.Devices {
+		if o.View != d.View && o.Name != d.Name && strings.HasPrefix(o.Name, prefix) {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// wire reports whether a device has the view of the wire.
+func (p Plan) wire() bool {
+	return slices.ContainsFunc(p.Devices, func(d Device) bool { return d.View == policy.ViewWire })
 }
 
 // clone is a deep copy: a caller may go on changing its own plan.

@@ -12,15 +12,21 @@ import (
 
 // Chains of the table.
 const (
-	chainInput      = "input"
-	chainForward    = "forward"
-	chainOutput     = "output"
-	chainHostIn     = "host-in"
-	chainHostOut    = "host-out"
-	chainGuestIn    = "guest-in"
-	chainGuestOut   = "guest-out"
-	chainVerdict    = "verdict"
-	chainReassembly = "reassembly"
+	chainInput        = "input"
+	chainForward      = "forward"
+	chainOutput       = "output"
+	chainHostIn       = "host-in"
+	chainHostOut      = "host-out"
+	chainGuestIn      = "guest-in"
+	chainGuestOut     = "guest-out"
+	chainPrerouting   = "prerouting"
+	chainPostrouting  = "postrouting"
+	chainHostWireIn   = "host-wire-in"
+	chainHostWireOut  = "host-wire-out"
+	chainGuestWireIn  = "guest-wire-in"
+	chainGuestWireOut = "guest-wire-out"
+	chainVerdict      = "verdict"
+	chainReassembly   = "reassembly"
 )
 
 // Counters of the verdict chain: what was sent to the queues, and what a closed
@@ -32,10 +38,12 @@ const (
 
 // chain is a planned chain.
 type chain struct {
-	name  string
-	hook  *nftables.ChainHook // nil: reached by goto only
-	rules [][]expr.Any
-	maps  []deviceMap // that the rules use
+	name string
+	hook *nftables.ChainHook // nil: reached by goto only
+	// priority is that of the hook.
+	priority nftables.ChainPriority
+	rules    [][]expr.Any
+	maps     []deviceMap // that the rules use
 }
 
 // features is what the kernel was found to understand.
@@ -60,15 +68,14 @@ func layout(p Plan, f features) []chain {
 	if f.port {
 		forward.rules = bridged(p)
 	}
-	var d dispatch
-	d.to(&input, expr.MetaKeyIIFNAME, p,
-		func(m policy.Mode) string { return [...]string{chainHostIn, chainGuestIn}[m] })
-	d.to(&output, expr.MetaKeyOIFNAME, p,
-		func(m policy.Mode) string { return [...]string{chainHostOut, chainGuestOut}[m] })
+	d := dispatch{plan: p}
+	d.to(&input, expr.MetaKeyIIFNAME, policy.ViewLocal, chainHostIn, chainGuestIn)
+	d.to(&output, expr.MetaKeyOIFNAME, policy.ViewLocal, chainHostOut, chainGuestOut)
+	d.notOurMetadata(&forward)
 	// The first match queues the packet and ends the chain, so one that crosses two
 	// managed devices is queued once.
 	for _, key := range []expr.MetaKey{expr.MetaKeyIIFNAME, expr.MetaKeyOIFNAME} {
-		d.to(&forward, key, p, func(policy.Mode) string { return chainVerdict })
+		d.to(&forward, key, policy.ViewLocal, chainVerdict, chainVerdict)
 	}
 	var reassembly [][]expr.Any
 	if hold := holdReassembly(f.reassembly); hold != nil {
@@ -79,7 +86,7 @@ func layout(p Plan, f features) []chain {
 	if p.Closed {
 		decide = []expr.Any{count(counterClosed), drop()}
 	}
-	return []chain{
+	chains := []chain{
 		{name: chainVerdict, rules: [][]expr.Any{decide}},
 		{name: chainHostIn, rules: judged(slices.Concat(intoProtected(p), ourMulticast(p, f)))},
 		{name: chainHostOut, rules: judged(outOfProtected(p))},
@@ -90,15 +97,30 @@ func layout(p Plan, f features) []chain {
 		{name: chainReassembly, rules: reassembly},
 		input, forward, output,
 	}
+	if p.wire() {
+		chains = append(chains, d.wire(f)...)
+	}
+	return chains
 }
 
 // dispatch makes the rules that send packets on by the name of a device.
-type dispatch struct{ maps uint32 }
+type dispatch struct {
+	plan Plan
+	maps uint32
+}
 
-// to adds rules to a chain: whole names by maps, which go first as they
-// have precedence, and a rule for each prefix.
-func (d *dispatch) to(c *chain, key expr.MetaKey, p Plan, where func(policy.Mode) string) {
-	devices := p.byPrecedence()
+// to adds rules to a chain for the devices with a view: whole names by maps, which go
+// first as they have precedence, and a rule for each prefix.
+func (d *dispatch) to(c *chain, key expr.MetaKey, view policy.View, host, guest string) {
+	d.matching(c, nil, key, view, func(m policy.Mode) string { return [...]string{host, guest}[m] })
+}
+
+// matching is to for those packets that match. A device whose chain is "" is left out.
+func (d *dispatch) matching(c *chain, match []expr.Any, key expr.MetaKey, view policy.View,
+	where func(policy.Mode) string) {
+	devices := slices.DeleteFunc(d.plan.byPrecedence(), func(v Device) bool {
+		return v.View != view || where(v.Mode) == ""
+	})
 	exact := slices.IndexFunc(devices, func(d Device) bool { _, glob := d.prefix(); return glob })
 	if exact < 0 {
 		exact = len(devices)
@@ -110,10 +132,17 @@ func (d *dispatch) to(c *chain, key expr.MetaKey, p Plan, where func(policy.Mode
 			m.chains[v.Name] = where(v.Mode)
 		}
 		c.maps = append(c.maps, m)
-		c.rules = append(c.rules, []expr.Any{meta(key), m.lookup()})
+		c.rules = append(c.rules, rule(match, meta(key), m.lookup()))
 	}
 	for _, v := range devices[exact:] {
-		c.rules = append(c.rules, rule(deviceName(key, v), goTo(where(v.Mode))))
+		named := deviceName(key, v)
+		for i, o := range d.plan.otherwise(v) {
+			if i == 0 && named == nil {
+				named = []expr.Any{meta(key)}
+			}
+			named = append(named, notDevice(o))
+		}
+		c.rules = append(c.rules, rule(slices.Concat(match, named), goTo(where(v.Mode))))
 	}
 }
 

@@ -38,6 +38,7 @@ type Table struct {
 	chains    []chain   // what was last installed, nil for nothing
 	installed *snapshot // how the kernel shows it
 	barred    bool      // the closed table stands until Unbar
+	wire      bool      // the chains of WireHooks stand, because some plan asked for them
 }
 
 // Open finds out what the kernel offers and that nobody else owns our table. It
@@ -124,7 +125,7 @@ func (t *Table) Remove() error {
 	if _, err := t.state(); err != nil {
 		return err
 	}
-	t.chains, t.installed, t.barred = nil, nil, false
+	t.chains, t.installed, t.barred, t.wire = nil, nil, false, false
 	return errors.Join(t.removeTable(TableName), t.removeTable(closedTable))
 }
 
@@ -165,6 +166,7 @@ func (t *Table) Facts() Facts {
 	if t.installed != nil {
 		flags := t.features.flags(t.plan.Gone)
 		f.Owner, f.Persist = flags&tableOwner != 0, flags&tablePersist != 0
+		f.Wire = t.wire
 		f.Bypass = queueFlags(t.plan, t.features)&queueBypass != 0
 		f.Generation = t.installed.generation
 	}

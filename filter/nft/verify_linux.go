@@ -142,6 +142,7 @@ func (s *socket) readOnce(names []string) (*snapshot, error) {
 // caller holds the lock.
 func (t *Table) remember(p Plan, chains []chain) error {
 	t.plan, t.chains, t.installed = p, chains, nil
+	t.wire = slices.ContainsFunc(chains, func(c chain) bool { return c.name == chainPrerouting })
 	snap, err := t.s.read(chainNames(chains), func(s *snapshot) error { return s.holds(chains) })
 	if err != nil {
 		return fmt.Errorf("read back: %w", err)

@@ -19,6 +19,9 @@ func (d *decoder) iface(n *node, preset policy.Preset) (i policy.Interface, ok b
 	if mode == policy.ModeGuest.String() {
 		i.Mode = policy.ModeGuest
 	}
+	if d.word(f["view"], "view", "interfaces[]") == policy.ViewWire.String() {
+		i.View = policy.ViewWire
+	}
 	groups, ok := d.texts(f["security_groups"], "security_groups")
 	if f["security_groups"] == nil {
 		groups = []string{policy.DefaultName} // D2

@@ -17,6 +17,17 @@ var interfaceTable = []Part{
 			Text: `Which side is protected. host: this machine; ingress comes in through the device,
 				egress leaves through it. guest: the machine behind the device, the other way
 				round.`},
+		{Name: "view", Kind: KindWord, Default: policy.ViewLocal.String(),
+			Words: []string{policy.ViewLocal.String(), policy.ViewWire.String()},
+			Text: `Which addresses and ports are judged where this machine rewrites them (NAT, port
+				redirects, published container ports). local: those inside this machine, after the
+				destination of what comes in was rewritten and before the source of what goes out
+				is: with 8080 published as port 80 of a container, the rule says 80. wire: those
+				that a client sees, as AWS does: the rule says 8080, and port 80 opens nothing.
+				Without rewriting both are the same. With wire, what is forwarded between two
+				managed devices is asked about twice, which costs time. It is not for a
+				bridge whose frames br_netfilter sends through the firewall: frames between its
+				ports cannot be told from others on the wire.`},
 		{Name: "security_groups", Kind: KindNames, Default: policy.DefaultName,
 			Text: "The attached groups, at least one. Left out: the default group."},
 		{Name: "addresses", Kind: KindAddrs, Default: "followed live",

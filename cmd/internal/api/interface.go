@@ -5,8 +5,11 @@ package api
 type InterfaceStatus struct {
 	Device string `json:"device"`
 	// ID is left out for a pattern: each device that it covers has its own.
-	ID     string   `json:"id,omitempty"`
-	Mode   string   `json:"mode"`
+	ID   string `json:"id,omitempty"`
+	Mode string `json:"mode"`
+	// View is "local" or "wire": which addresses are judged where this machine rewrites
+	// them.
+	View   string   `json:"view"`
 	Groups []string `json:"security_groups"`
 	// Scope is that of interfaces which share their flows.
 	Scope   string   `json:"scope,omitempty"`

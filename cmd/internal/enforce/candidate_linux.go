@@ -104,7 +104,8 @@ func (e *Enforcer) tablePlan(p *policy.Policy, s links.Snapshot) nft.Plan {
 	}
 	for i := range p.Interfaces {
 		in := &p.Interfaces[i]
-		out.Devices = append(out.Devices, nft.Device{Name: in.Device, Mode: in.Mode})
+		out.Devices = append(out.Devices, nft.Device{
+			Name: in.Device, Mode: in.Mode, View: in.View})
 	}
 	return out
 }

@@ -1,0 +1,80 @@
+package nft
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/binaryutil"
+	"github.com/google/nftables/expr"
+	"golang.org/x/sys/unix"
+
+	"sgfw/policy"
+)
+
+// Priorities of the hooks that see packets as they are on the wire (X8).
+const (
+	// WireInPriority is behind connection tracking (-200) and before DNAT (-100).
+	WireInPriority = -150
+	// WireOutPriority is behind SNAT (100).
+	WireOutPriority = 150
+)
+
+// wire are the chains of devices with the view of the wire, those that a goto leads to
+// first.
+//
+// Failsafes are a machine's own traffic with its link. Neighbour discovery and MLD have
+// hop limits with which nothing is forwarded. For DHCP: in prerouting nobody knows yet
+// what will be routed, but an address that is neither ours nor a group's is not for us;
+// in postrouting what is forwarded has the device that it came through. So have some
+// messages of neighbour discovery that this machine sends (ndisc_alloc_skb), which
+// therefore go first.
+func (d *dispatch) wire(f features) []chain {
+	lo := Device{Name: "lo"}
+	in := chain{name: chainPrerouting, hook: nftables.ChainHookPrerouting,
+		priority: WireInPriority,
+		rules:    [][]expr.Any{rule(deviceName(expr.MetaKeyIIFNAME, lo), accept())}}
+	out := chain{name: chainPostrouting, hook: nftables.ChainHookPostrouting,
+		priority: WireOutPriority,
+		rules:    [][]expr.Any{rule(deviceName(expr.MetaKeyOIFNAME, lo), accept())}}
+	d.to(&in, expr.MetaKeyIIFNAME, policy.ViewWire, chainHostWireIn, chainGuestWireIn)
+	d.to(&out, expr.MetaKeyOIFNAME, policy.ViewWire, chainHostWireOut, chainGuestWireOut)
+
+	routed := rule(addressType(expr.Fib{FlagDADDR: true}, rtnUnicast), goTo(chainVerdict))
+	forwarded := []expr.Any{meta(expr.MetaKeyIIF),
+		&expr.Cmp{Op: expr.CmpOpNeq, Register: reg, Data: binaryutil.NativeEndian.PutUint32(0)},
+		goTo(chainVerdict)}
+	p := d.plan
+	both := failsafesBoth(p)
+	own := func(routed []expr.Any, failsafes ...[][]expr.Any) [][]expr.Any {
+		return judged(slices.Concat(both, [][]expr.Any{routed}, slices.Concat(failsafes...)))
+	}
+	return []chain{
+		{name: chainHostWireIn, rules: own(routed, dhcpInto(p), ourMulticast(p, f))},
+		{name: chainHostWireOut, rules: own(forwarded, dhcpOutOf(p))},
+		{name: chainGuestWireIn, rules: own(routed, dhcpOutOf(p), ourMulticast(p, f))},
+		{name: chainGuestWireOut, rules: own(forwarded, dhcpInto(p))},
+		in, out,
+	}
+}
+
+// notOurMetadata queues a guest's question to the metadata service that nobody has
+// redirected to this machine on the way: in prerouting it was exempt, and what is beyond
+// would hand out this machine's own credentials. Here the rules decide about it.
+func (d *dispatch) notOurMetadata(forward *chain) {
+	if !d.plan.wire() {
+		return
+	}
+	guests := func(m policy.Mode) string { return [...]string{"", chainVerdict}[m] }
+	port := binary.BigEndian.AppendUint16(nil, policy.PortMetadata)
+	for _, a := range policy.ExemptMetadata.Addresses() {
+		family, offset := ipv4(), uint32(offIPv4Daddr)
+		if a.Is6() {
+			family, offset = ipv6(), offIPv6Daddr
+		}
+		match := append(family, network(offset, uint32(a.BitLen()/8)), equal(a.AsSlice()...),
+			meta(expr.MetaKeyL4PROTO), equal(unix.IPPROTO_TCP),
+			transport(offDestPort, 2), equal(port...))
+		d.matching(forward, match, expr.MetaKeyIIFNAME, policy.ViewWire, guests)
+	}
+}

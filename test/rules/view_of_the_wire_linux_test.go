@@ -1,0 +1,162 @@
+package rules
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+
+	"sgfw/test/harness"
+	"sgfw/test/netlab"
+	"sgfw/test/netlab/labtest"
+	"sgfw/test/parity"
+)
+
+// onWire gives the interfaces of a policy the view of the wire.
+func onWire(policy string) string {
+	return strings.ReplaceAll(policy, "\n    security_groups: [state]",
+		"\n    view: wire\n    security_groups: [state]")
+}
+
+// TestViewOfTheWire: a host that rewrites addresses is asked by the port that the client
+// sees, and sends under the rules with the address that the world sees. With the local
+// view the same packets are judged by the ports inside (X8).
+func TestViewOfTheWire(t *testing.T) {
+	t.Parallel()
+	parity.Proves(t, "X8")
+	topology := harness.DockerHost()
+	for i := range topology.Hosts {
+		if topology.Hosts[i].Name == "client" {
+			topology.Hosts[i].Routes = []netlab.Route{{Dst: netip.MustParsePrefix("172.17.0.0/16"),
+				Via: harness.IP("203.0.113.1")}}
+		}
+	}
+	lab := labtest.New(t, topology)
+	fw, shop, client := lab.Host("fw"), lab.Host("shop"), lab.Host("client")
+	four, six := harness.IP("172.17.0.2"), harness.IP("2001:db8:17::2")
+	world, world6 := harness.IP("203.0.113.10"), harness.IP("2001:db8:d::10")
+	fwWorld, fwWorld6 := harness.IP("203.0.113.1"), harness.IP("2001:db8:d::1")
+	for _, a := range []netip.Addr{four, six} {
+		harness.Publish(t, fw, 80, 8080, a)
+		harness.Echoes(t, shop, a, 8080)
+	}
+	harness.Publish(t, fw, 443, 8443, fwWorld)
+	masquerade(t, fw, "eth0")
+	harness.Echoes(t, fw, fwWorld, 8443)
+	harness.Echoes(t, client, world, 993, 994)
+	try := func(want harness.Verdict, what string, to netip.Addr, port int) harness.Attempt {
+		from := world
+		if to.Is6() {
+			from = world6
+		}
+		return harness.Expect(want,
+			harness.Exchange(t, what, client, "tcp", from, harness.AddrPort(to, port)))
+	}
+	out := func(want harness.Verdict, what string, port int) harness.Attempt {
+		return harness.Expect(want,
+			harness.Exchange(t, what, shop, "tcp", four, harness.AddrPort(world, port)))
+	}
+	policy := func(first, second int) string {
+		return harness.PolicyWith(
+			[]string{harness.Allow("tcp", first), harness.Allow("tcp", second)},
+			// What leaves has the host's own address on the wire, and the container's here.
+			[]string{`{ protocol: tcp, ports: 993, cidr_blocks: [203.0.113.10/32] }`})
+	}
+
+	d := harness.Enforce(t, fw, onWire(policy(80, 443)))
+	harness.Run(t, []harness.Attempt{
+		try(harness.Pass, "published", fwWorld, 80),
+		try(harness.Pass, "published, IPv6", fwWorld6, 80),
+		try(harness.Pass, "redirected on the host", fwWorld, 443),
+		try(harness.Drop, "the port behind the redirect", fwWorld, 8443),
+		try(harness.Drop, "the container's port, past the host's address", four, 8080),
+		out(harness.Pass, "the container goes out", 993),
+		out(harness.Drop, "the container goes where no rule leads", 994),
+		// Between host and container nothing is managed.
+		harness.Passes(harness.Exchange(t, "host to container", fw, "tcp", harness.IP("172.17.0.1"),
+			harness.AddrPort(four, 8080))),
+	})
+	d.Reload(onWire(policy(8080, 8443)))
+	harness.Run(t, []harness.Attempt{
+		try(harness.Drop, "published, a rule for the port inside", fwWorld, 80),
+		try(harness.Drop, "published, IPv6, a rule for the port inside", fwWorld6, 80),
+		try(harness.Drop, "redirected, a rule for the port behind", fwWorld, 443),
+		try(harness.Pass, "the port behind, asked for itself", fwWorld, 8443),
+		try(harness.Pass, "the container's port, asked for itself", four, 8080),
+	})
+	d.Reload(policy(8080, 8443))
+	harness.Run(t, []harness.Attempt{
+		try(harness.Pass, "local view: published", fwWorld, 80),
+		try(harness.Pass, "local view: published, IPv6", fwWorld6, 80),
+		try(harness.Pass, "local view: redirected", fwWorld, 443),
+		out(harness.Pass, "local view: the container goes out", 993),
+		out(harness.Drop, "local view: the container goes where no rule leads", 994),
+	})
+	d.Reload(policy(80, 443))
+	harness.Run(t, []harness.Attempt{
+		try(harness.Drop, "local view: published, a rule for the published port", fwWorld, 80),
+		try(harness.Drop, "local view: redirected, a rule for the first port", fwWorld, 443),
+		out(harness.Pass, "local view: the container goes out", 993),
+	})
+}
+
+// TestViewChangesUnderTraffic: a flow goes on while the view of its device changes, and
+// nothing passes in between that must not.
+func TestViewChangesUnderTraffic(t *testing.T) {
+	t.Parallel()
+	lab := labtest.New(t, netlab.Pair())
+	client, server := lab.Host("client"), lab.Host("server")
+	at := harness.AddrPort(server.Device("eth0").IPv4(), harness.GateIn)
+	closed := harness.AddrPort(server.Device("eth0").IPv4(), harness.GateIn+1)
+	harness.EchoOn(t, server, at, closed)
+	policy := harness.PolicyWith([]string{harness.Allow("tcp", harness.GateIn)}, nil)
+	d := harness.Enforce(t, server, policy)
+	c := harness.DialTCP(t, client, netip.AddrPort{}, at, harness.ArrivalTimeout)
+	if c == nil {
+		t.Fatal("no connection")
+	}
+	for i := range 6 {
+		if i%2 == 0 {
+			d.Reload(onWire(policy))
+		} else {
+			d.Reload(policy)
+		}
+		if !harness.Talks(c) {
+			t.Fatalf("change %d of the view cut a flow", i)
+		}
+		harness.Run(t, []harness.Attempt{
+			harness.Passes(harness.Exchange(t, "by a rule", client, "tcp", netip.Addr{}, at)),
+			harness.Drops(harness.Exchange(t, "without a rule", client, "tcp", netip.Addr{}, closed)),
+		})
+	}
+}
+
+// TestFailsafesOnTheWire: in prerouting nobody knows what will be forwarded, yet the
+// ports of DHCP lead to and from this machine alone.
+func TestFailsafesOnTheWire(t *testing.T) {
+	t.Parallel()
+	parity.Proves(t, "X6")
+	lab := labtest.New(t, netlab.Router())
+	fw, client, server := lab.Host("fw"), lab.Host("client"), lab.Host("server")
+	near, far := client.Device("eth0").IPv4(), server.Device("eth0").IPv4()
+	uplink := fw.Device("eth1").IPv4()
+	harness.Enforce(t, fw, onWire(harness.PolicyOn("eth1",
+		[]string{harness.Allow("udp", harness.GateIn)}, []string{harness.Allow("udp", harness.GateOut)})))
+	port := func(h *netlab.Host, a netip.Addr, p int) *harness.Inbox {
+		return harness.NewInbox(t, h, harness.AddrPort(a, p))
+	}
+	ourClient, theirServer, behind := port(fw, uplink, 68), port(server, far, 67), port(client, near, 68)
+	harness.Volley(t, []harness.Shot{
+		harness.Passes(harness.Datagram(t, "a DHCP answer to this machine", theirServer, ourClient,
+			harness.AddrPort(uplink, 68))),
+		harness.Passes(harness.Datagram(t, "a DHCP question of this machine", ourClient, theirServer,
+			harness.AddrPort(far, 67))),
+		harness.Drops(harness.Datagram(t, "a DHCP answer that is forwarded", theirServer, behind,
+			harness.AddrPort(near, 68))),
+		harness.Drops(harness.Datagram(t, "a DHCP question that is forwarded", behind, theirServer,
+			harness.AddrPort(far, 67))),
+		harness.Passes(harness.Datagram(t, "by a rule, forwarded in", port(server, far, 0),
+			port(client, near, harness.GateIn), harness.AddrPort(near, harness.GateIn))),
+		harness.Passes(harness.Datagram(t, "by a rule, forwarded out", port(client, near, 0),
+			port(server, far, harness.GateOut), harness.AddrPort(far, harness.GateOut))),
+	})
+}
