@@ -187,6 +187,7 @@ func (w *World) attach(r *rand.Rand, p *naive.Policy, n naive.Interface) naive.I
 	if w.Behind == nil && !n.Guest && chance(r, 30) {
 		n.Scope = "shared"
 	}
+	n.Wire = chance(r, 30)
 	n.Check = n.Guest && len(n.Addresses) > 0 && chance(r, 70)
 	n.Established, n.HalfClosed = 432000*time.Second, 3600*time.Second
 	n.UDP, n.Stream = 30*time.Second, 180*time.Second

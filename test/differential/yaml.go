@@ -44,6 +44,9 @@ func Text(p *naive.Policy, settings string) string {
 		if len(n.Addresses) > 0 {
 			fmt.Fprintf(&b, "    addresses: %s\n", addressList(n.Addresses))
 		}
+		if n.Wire {
+			b.WriteString("    view: wire\n")
+		}
 		if n.Scope != "" {
 			fmt.Fprintf(&b, "    scope: %s\n", n.Scope)
 		}

@@ -59,6 +59,9 @@ type Interface struct {
 	Addresses []netip.Addr
 	// Check is the source/destination check (D9).
 	Check bool
+	// Wire: packets are judged with their addresses of the wire (X8). Nothing rewrites
+	// addresses in this machine, so it makes no difference here.
+	Wire bool
 	// Scope is the name by which interfaces share their flows, "" for none (T26).
 	Scope string
 	// The idle timers (§3.3).

@@ -11,10 +11,10 @@ import (
 	"sgfw/test/parity"
 )
 
-// onWire gives the interfaces of a policy the view of the wire.
-func onWire(policy string) string {
+// seen gives the interfaces of a policy a view.
+func seen(view, policy string) string {
 	return strings.ReplaceAll(policy, "\n    security_groups: [state]",
-		"\n    view: wire\n    security_groups: [state]")
+		"\n    view: "+view+"\n    security_groups: [state]")
 }
 
 // TestViewOfTheWire: a host that rewrites addresses is asked by the port that the client
@@ -62,7 +62,7 @@ func TestViewOfTheWire(t *testing.T) {
 			[]string{`{ protocol: tcp, ports: 993, cidr_blocks: [203.0.113.10/32] }`})
 	}
 
-	d := harness.Enforce(t, fw, onWire(policy(80, 443)))
+	d := harness.Enforce(t, fw, seen("wire", policy(80, 443)))
 	harness.Run(t, []harness.Attempt{
 		try(harness.Pass, "published", fwWorld, 80),
 		try(harness.Pass, "published, IPv6", fwWorld6, 80),
@@ -75,7 +75,7 @@ func TestViewOfTheWire(t *testing.T) {
 		harness.Passes(harness.Exchange(t, "host to container", fw, "tcp", harness.IP("172.17.0.1"),
 			harness.AddrPort(four, 8080))),
 	})
-	d.Reload(onWire(policy(8080, 8443)))
+	d.Reload(seen("wire", policy(8080, 8443)))
 	harness.Run(t, []harness.Attempt{
 		try(harness.Drop, "published, a rule for the port inside", fwWorld, 80),
 		try(harness.Drop, "published, IPv6, a rule for the port inside", fwWorld6, 80),
@@ -83,7 +83,7 @@ func TestViewOfTheWire(t *testing.T) {
 		try(harness.Pass, "the port behind, asked for itself", fwWorld, 8443),
 		try(harness.Pass, "the container's port, asked for itself", four, 8080),
 	})
-	d.Reload(policy(8080, 8443))
+	d.Reload(seen("local", policy(8080, 8443)))
 	harness.Run(t, []harness.Attempt{
 		try(harness.Pass, "local view: published", fwWorld, 80),
 		try(harness.Pass, "local view: published, IPv6", fwWorld6, 80),
@@ -91,7 +91,7 @@ func TestViewOfTheWire(t *testing.T) {
 		out(harness.Pass, "local view: the container goes out", 993),
 		out(harness.Drop, "local view: the container goes where no rule leads", 994),
 	})
-	d.Reload(policy(80, 443))
+	d.Reload(seen("local", policy(80, 443)))
 	harness.Run(t, []harness.Attempt{
 		try(harness.Drop, "local view: published, a rule for the published port", fwWorld, 80),
 		try(harness.Drop, "local view: redirected, a rule for the first port", fwWorld, 443),
@@ -109,16 +109,16 @@ func TestViewChangesUnderTraffic(t *testing.T) {
 	closed := harness.AddrPort(server.Device("eth0").IPv4(), harness.GateIn+1)
 	harness.EchoOn(t, server, at, closed)
 	policy := harness.PolicyWith([]string{harness.Allow("tcp", harness.GateIn)}, nil)
-	d := harness.Enforce(t, server, policy)
+	d := harness.Enforce(t, server, seen("local", policy))
 	c := harness.DialTCP(t, client, netip.AddrPort{}, at, harness.ArrivalTimeout)
 	if c == nil {
 		t.Fatal("no connection")
 	}
 	for i := range 6 {
 		if i%2 == 0 {
-			d.Reload(onWire(policy))
+			d.Reload(seen("wire", policy))
 		} else {
-			d.Reload(policy)
+			d.Reload(seen("local", policy))
 		}
 		if !harness.Talks(c) {
 			t.Fatalf("change %d of the view cut a flow", i)
@@ -139,7 +139,7 @@ func TestFailsafesOnTheWire(t *testing.T) {
 	fw, client, server := lab.Host("fw"), lab.Host("client"), lab.Host("server")
 	near, far := client.Device("eth0").IPv4(), server.Device("eth0").IPv4()
 	uplink := fw.Device("eth1").IPv4()
-	harness.Enforce(t, fw, onWire(harness.PolicyOn("eth1",
+	harness.Enforce(t, fw, seen("wire", harness.PolicyOn("eth1",
 		[]string{harness.Allow("udp", harness.GateIn)}, []string{harness.Allow("udp", harness.GateOut)})))
 	port := func(h *netlab.Host, a netip.Addr, p int) *harness.Inbox {
 		return harness.NewInbox(t, h, harness.AddrPort(a, p))
