@@ -23,13 +23,17 @@ REAL  := ./cmd/... ./filter/nft ./filter/nfqueue ./test/...
 
 # What the tests prove about AWS is held against docs/aws-parity.md. Only a run of
 # all tests can be: one without real root leaves some out.
-ifeq ($(RACE)$(ONLY)$(MUTANTS)$(PARITY),)
+ifdef VIEW
+test: export SGFW_TEST_VIEW := $(VIEW)
+endif
+ifeq ($(RACE)$(ONLY)$(MUTANTS)$(PARITY)$(VIEW),)
 test: export SGFW_PARITY := $(if $(filter 0,$(shell id -u)),$(CURDIR)/build/parity.tsv)
 endif
 
 #? make test                run the tests, and as root compare docs/aws-parity.md with them
 #? make test ONLY='./PACKAGE -run=NAME'
 #?                          run some
+#? make test VIEW=wire      run them with view: wire on all interfaces
 #? make test RACE=1         run them under the race detector
 #? make test MUTANTS=1      seed faults, and see that the tests notice each (root, an hour)
 #? make test PARITY=write   write docs/aws-parity.md from the last run as root

@@ -153,6 +153,9 @@ func datapathFacts(t *screen.Table, s api.Status, all bool) {
 		t.Row("hooks", fmt.Sprintf("%s at priority %d, to queues %s by the %s expression",
 			strings.Join(s.Table.Hooks, ", "), s.Table.Priority, queueRange(s.Queues),
 			s.Table.QueueExpression))
+		if len(s.Table.WireHooks) > 0 {
+			t.Row("", "view: wire: "+strings.Join(s.Table.WireHooks, ", "))
+		}
 	}
 	if len(s.Table.MissingFailsafes) > 0 {
 		t.Row("", screen.Cell{Style: screen.Warn, Text: "failsafes that this kernel cannot express: " +

@@ -9,6 +9,7 @@ import (
 
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/screen"
+	"sgfw/policy"
 )
 
 // interfaceTable lists the interfaces with the devices that they cover now.
@@ -23,6 +24,9 @@ func (p *program) interfaceTable(s screen.Screen, d api.Status) error {
 	)
 	for _, in := range d.Interfaces {
 		groups, mode := strings.Join(in.Groups, ","), in.Mode
+		if in.View == policy.ViewWire.String() {
+			mode += " view:" + in.View
+		}
 		if in.Scope != "" {
 			mode += " " + api.ScopePrefix + in.Scope
 		}

@@ -13,6 +13,8 @@
 //	chain host-out failsafes accept, everything else goto verdict
 //	chain guest-in, guest-out  the same for devices with a guest behind them,
 //	               whose failsafes run the other way
+//	chain prerouting, postrouting  at priorities -150 and 150, for devices whose packets
+//	               are judged as the wire has them: goto host-wire-in, guest-wire-out, …
 //	chain verdict  queue BASE..BASE+COUNT-1, or drop while the queues cannot be bound
 //	chain reassembly  never reached; its one rule holds kernel defragmentation
 //

@@ -22,6 +22,19 @@ func sgfw(o options, name string, rules int, settings string, args ...string) fi
 	}}
 }
 
+// sgfwSeeing is the program with ten rules on the devices, each with the view. On the host
+// eth1 does not exist, and costs nothing.
+func sgfwSeeing(o options, name, view string, devices ...string) firewall {
+	return firewall{name: name, start: func(ctx context.Context, p *place) (*running, error) {
+		policy := policyText(p.device(), 10, "")
+		policy = policy[:strings.Index(policy, "interfaces:")] + "interfaces:\n"
+		for _, d := range devices {
+			policy += fmt.Sprintf("  - { device: %s, view: %s, security_groups: [served] }\n", d, view)
+		}
+		return startSGFW(ctx, o.sgfw, p, policy, nil)
+	}}
+}
+
 // policyRules is how many rules one group has at most: AWS's quota is 60.
 const policyRules = 50
 

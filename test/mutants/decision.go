@@ -179,6 +179,16 @@ var decisions = []mutant{
 		old: "	case e.at[x].has(a):\n", new: "	case e.on.Has(x):\n",
 	},
 	{
+		name: "wire-forwards-failsafes", what: "what is routed counts as DHCP in prerouting (X6)",
+		file: "filter/failsafe.go", packages: engine,
+		old: "h == HookPrerouting && !grouped(p.Dst)", new: "h == HookPrerouting && p == nil",
+	},
+	{
+		name: "wire-judged-twice", what: "an interface of the wire is asked in the forward hook, too (X8)",
+		file: "filter/worker.go", packages: engine,
+		old: "return b != nil && !b.wire && ", new: "return b != nil && b.wire && ",
+	},
+	{
 		name: "exempt-forwarded", what: "what a host forwards to an exempt service passes (X6)",
 		file: "filter/exempt.go", packages: engine,
 		old: "	if h == HookForward && !guest {\n", new: "	if h == HookForward && a == nil && !guest {\n",

@@ -15,6 +15,16 @@ var programs = []mutant{
 		new: "	if err == nil {\n		_, _ = rand.Read(s[:])\n		return s, nil\n	}\n	s, ok :=",
 	},
 	{
+		name: "view-ignored", what: "every interface has the local view (X8)",
+		file: "cmd/internal/enforce/candidate_linux.go", packages: []string{"./test/rules"},
+		old: "View: in.View})", new: "View: policy.ViewLocal})",
+	},
+	{
+		name: "metadata-beyond", what: "a guest on the wire asks whoever's metadata service is beyond",
+		file: "filter/nft/wire_linux.go", packages: []string{"./test/guest"},
+		old: "	if !d.plan.wire() {\n", new: "	if d.plan.wire() {\n",
+	},
+	{
 		name: "id-selects-all", what: "the ID of a rule selects the flows of its whole group",
 		file: "cmd/internal/explain/select.go", packages: []string{"./cmd/internal/explain"},
 		old: "return match.RuleNumber(f.Rule) == id })",

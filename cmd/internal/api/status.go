@@ -84,8 +84,11 @@ type Preset struct {
 type TableStatus struct {
 	Name string `json:"name"`
 	// Hooks are those of our base chains, all at Priority.
-	Hooks    []string `json:"hooks"`
-	Priority int      `json:"priority"`
+	Hooks []string `json:"hooks"`
+	// WireHooks are those where packets are judged as the wire has them, left out while
+	// no interface has that view.
+	WireHooks []string `json:"wire_hooks,omitempty"`
+	Priority  int      `json:"priority"`
 	// QueueExpression is "native" or "xt".
 	QueueExpression string `json:"queue_expression"`
 	// Owner and Persist are the flags that the kernel granted to the table,

@@ -130,6 +130,9 @@ func (e *Enforcer) tableStatus() api.TableStatus {
 		Repaired:        e.mu.rules.repaired,
 		Counters:        map[string]uint64{},
 	}
+	if f.Wire {
+		s.WireHooks = nft.WireHooks
+	}
 	for _, l := range f.Missing {
 		s.MissingFailsafes = append(s.MissingFailsafes, l.String())
 	}

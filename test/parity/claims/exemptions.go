@@ -32,4 +32,7 @@ var exemptions = []Claim{
 	ours("X7", "Hosts need a guard against locking out their administrators: `run` and `reload` "+
 		"refuse a policy that would cut a live SSH session, and a reload can be confirmed or rolled "+
 		"back."),
+	differs("X8", "An interface sees packets as they are on the wire, whatever the instance "+
+		"rewrites behind it.",
+		"The same with `view: wire`. By default rules see what is behind DNAT and before SNAT."),
 }
