@@ -184,7 +184,8 @@ var decisions = []mutant{
 		old: "h == HookPrerouting && !grouped(p.Dst)", new: "h == HookPrerouting && p == nil",
 	},
 	{
-		name: "wire-judged-twice", what: "an interface of the wire is asked in the forward hook, too (X8)",
+		name: "wire-judged-twice",
+		what: "an interface of the wire is asked in the forward hook, too (X8)",
 		file: "filter/worker.go", packages: engine,
 		old: "return b != nil && !b.wire && ", new: "return b != nil && b.wire && ",
 	},

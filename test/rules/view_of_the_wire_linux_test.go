@@ -144,7 +144,8 @@ func TestFailsafesOnTheWire(t *testing.T) {
 	port := func(h *netlab.Host, a netip.Addr, p int) *harness.Inbox {
 		return harness.NewInbox(t, h, harness.AddrPort(a, p))
 	}
-	ourClient, theirServer, behind := port(fw, uplink, 68), port(server, far, 67), port(client, near, 68)
+	ourClient, theirServer := port(fw, uplink, 68), port(server, far, 67)
+	behind := port(client, near, 68)
 	harness.Volley(t, []harness.Shot{
 		harness.Passes(harness.Datagram(t, "a DHCP answer to this machine", theirServer, ourClient,
 			harness.AddrPort(uplink, 68))),

@@ -75,7 +75,8 @@ func (e *Enforcer) interfaces() []api.InterfaceStatus {
 	for i := range p.Interfaces {
 		in := &p.Interfaces[i]
 		out[i] = api.InterfaceStatus{Device: in.Device, ID: explain.InterfaceID(p, in.Device),
-			Mode: in.Mode.String(), View: in.View.String(), Groups: in.Groups, Scope: in.Scope, Covered: []api.Device{}}
+			Mode: in.Mode.String(), View: in.View.String(), Groups: in.Groups,
+			Scope: in.Scope, Covered: []api.Device{}}
 	}
 	devices := p.Devices()
 	st := e.engine.Flows().Stats()

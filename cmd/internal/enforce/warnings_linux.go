@@ -100,8 +100,8 @@ func bridgesOnWire(p *policy.Policy, bridges []nft.Bridge) (out policy.Problems)
 		}
 		out = append(out, policy.Problem{
 			Pos: p.Interfaces[i].Pos, Field: "view", Severity: policy.SeverityWarning,
-			Message: fmt.Sprintf("frames between the ports of the bridge %s are judged, too: with view: wire "+
-				"they look like what is for this machine (br_netfilter hands them over)", b.Name),
+			Message: fmt.Sprintf("frames between the ports of the bridge %s are judged, too: with "+
+				"view: wire they look like what is for this machine (br_netfilter hands them over)", b.Name),
 			Hint: "view: local, or sysctl net.bridge.bridge-nf-call-iptables=0 and -ip6tables=0",
 		})
 	}
