@@ -74,7 +74,7 @@ var decisions = []mutant{
 	{
 		name: "routed-failsafe", what: "the ports of DHCP pass through the machine (X3)",
 		file: "filter/failsafe.go", packages: engine,
-		old: "	if h == HookForward {\n", new: "	if h == HookForward+1 {\n",
+		old: "	if h == HookForward || ", new: "	if h == HookForward+1 || ",
 	},
 	{
 		name: "publish-does-not-wait", what: "a reload answers while old rules still decide",
@@ -89,9 +89,9 @@ var decisions = []mutant{
 	{
 		name: "one-interface-of-two", what: "a forwarded packet is judged where it enters only (D7)",
 		file: "filter/worker.go", packages: engine,
-		old: "			return w.cross(out.attachment, ev.Hook, out.attachment.inward.Reverse())\n",
-		new: "			if r == ReasonNone {\n				return w.cross(out.attachment, ev.Hook, " +
-			"out.attachment.inward.Reverse())\n			}\n",
+		old: "			return w.cross(a, ev.sending(), a.inward.Reverse())\n",
+		new: "			if r == ReasonNone {\n				return w.cross(a, ev.sending(), " +
+			"a.inward.Reverse())\n			}\n",
 	},
 	{
 		name: "scope-reused-with-flows",
@@ -197,7 +197,8 @@ var decisions = []mutant{
 	{
 		name: "lent-credentials", what: "a guest asks the metadata service beyond this machine",
 		file: "filter/exempt.go", packages: engine,
-		old: " || x == policy.ExemptMetadata && h == HookForward {", new: " {",
+		old: " || x == policy.ExemptMetadata && h == HookForward &&\n",
+		new: " || x == policy.ExemptMetadata && a == nil &&\n",
 	},
 	{
 		name: "failsafe-half-cut", what: "a failsafe that is switched off passes in the daemon (X2)",
