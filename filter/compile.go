@@ -28,6 +28,8 @@ type Compiler struct {
 	// order has the ids of each group's rules as they stood in the latest
 	// policy, by direction: most rules are where they were.
 	order map[string]*[2][]match.RuleNumber
+	// past is what was open so far, nil until something was.
+	past *pastOpenings
 	// matchers of the latest ruleset by what they were built from, see
 	// compilation.matcher.
 	matchers map[string]*match.Matcher
@@ -109,6 +111,10 @@ func (c *Compiler) Compile(p *policy.Policy, m *member.Membership) *Ruleset {
 		if p.Settings.Tracking == policy.TrackingAWS && in.Scope == "" {
 			rs.attachments[i].open = job.openRules(in.Groups)
 		}
+	}
+	c.past = c.past.with(job.wides)
+	for _, w := range job.wides {
+		w.past = c.past
 	}
 	if p.Settings.Exempt != 0 && c.pending == nil {
 		c.pending = newPendingRequests()

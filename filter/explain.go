@@ -148,6 +148,9 @@ func Explain(rs *Ruleset, flows *conntrack.Table, now conntrack.Time, q Query) E
 	} else {
 		reply, _ := judgeOnly(a, q.Hook, back.Direction, &answer, flows, now)
 		x.Reply = reply.Verdict
+		if d.Reason == ReasonUntracked && x.Reply.Reason == ReasonRule {
+			x.Reply.Reason = ReasonUntracked // once the packet itself has passed
+		}
 	}
 	return x
 }
@@ -163,6 +166,9 @@ func trackingFor(a *Attachment, d *Decision, p *packet.Packet,
 	case d.Reason == ReasonUntracked:
 		if out = a.tracking(d.Direction, family(p.Src), p.Proto, p.DstPort); !out.Untracked {
 			out = a.tracking(d.Direction.Reverse(), family(p.Src), p.Proto, p.SrcPort)
+		}
+		if !out.Untracked {
+			out = Tracking{Untracked: true, Clause: ClauseMidStream}
 		}
 	case d.Accept() && d.tracked():
 		out = a.tracking(d.Direction, family(p.Src), p.Proto, p.DstPort)

@@ -23,6 +23,8 @@ type openRules struct {
 	// returning has by direction, family and protocol (0: TCP, 1: UDP) a rule for
 	// all ports, or NoRule.
 	returning [2][2][2]match.RuleNumber
+	// past is what was open so far, this included.
+	past *pastOpenings
 }
 
 // openRules returns the open rules of the groups.
@@ -69,6 +71,15 @@ func (w *openRules) add(d conntrack.Direction, r *policy.Rule, id match.RuleNumb
 			*at = id
 		}
 	}
+}
+
+// mayAnswer reports whether a segment in direction d, from the middle of a connection
+// that nobody remembers, may be the answer of an untracked one that was opened to its
+// source port. A rule for all ports permits the answers of any, also of those whose own
+// rule is gone. Without one only those count that could once be opened.
+func (w *openRules) mayAnswer(d conntrack.Direction, family int, from uint16) bool {
+	return w != nil && (w.returning[d][family][0] != match.NoRule ||
+		w.past.have(d.Reverse(), family, from))
 }
 
 // untracked returns the rule of the opening direction and that of the other one

@@ -15,6 +15,13 @@ import (
 // permits its answers, and that would let the first flow go on after its rule is
 // gone. So what answers an untracked flow never opens a tracked one, for as long as
 // the flow is remembered, which is as long as either side goes on with it.
+//
+// Memory is bounded and ends with the process. A TCP segment tells that it is not the
+// first of its connection. If it may be such an answer, nothing begins with it: rules
+// permit it or not, and those of the other direction what it is answered. So a
+// connection is cut with its rule also if it was forgotten. The price is a connection
+// that was tracked and is forgotten, whose opener has a rule for all ports.
+// A datagram does not tell, and is the first of a flow of its own.
 
 // leaving is what [attachmentTemplate.leaves] says; the zero value is that the
 // packet is for a tracked flow, or for none.
@@ -42,8 +49,12 @@ func (t *attachmentTemplate) leaves(p *packet.Packet, s *conntrack.PacketMeta, f
 	}
 
 	d, f := s.Dir, family(p.Src)
-	opener := d
 	begins := tcp && p.TCP.Flags&(conntrack.SYN|conntrack.ACK) == conntrack.SYN
+	if tcp && flow == nil && !begins && t.open.mayAnswer(d, f, p.SrcPort) {
+		out.untracked = true
+		return out
+	}
+	opener := d
 	if known && !begins {
 		opener = flow.Opener()
 	}
@@ -53,14 +64,6 @@ func (t *attachmentTemplate) leaves(p *packet.Packet, s *conntrack.PacketMeta, f
 	}
 	opening, returning := t.open.untracked(opener, f, p.Proto, asked)
 	left := opening != match.NoRule && returning != match.NoRule
-	if !left && flow == nil && !begins {
-		// Forgotten, or from before the daemon's time: what can be the answer of an
-		// untracked flow is one.
-		opening, returning = t.open.untracked(d.Reverse(), f, p.Proto, p.SrcPort)
-		if left = opening != match.NoRule && returning != match.NoRule; left {
-			opener = d.Reverse()
-		}
-	}
 
 	switch {
 	case known && opener == flow.Opener() && (left || opener != d):
@@ -127,12 +130,16 @@ const (
 	ClauseEarlier
 	// ClauseBoth: rules for everybody permit both, so the flow is not tracked.
 	ClauseBoth
+	// ClauseMidStream: nobody remembers who opened the connection, and the segment may be
+	// the answer of an untracked one. No flow begins with it.
+	ClauseMidStream
 )
 
 var clauseNames = [...]string{
 	ClauseNone: "", ClauseSetting: "setting", ClauseScope: "scope", ClauseProtocol: "protocol",
 	ClauseOpening: "opening-rule",
 	ClauseReturn:  "return-rule", ClauseEarlier: "earlier", ClauseBoth: "both-rules",
+	ClauseMidStream: "mid-stream",
 }
 
 // String returns the clause's stable word, "" for ClauseNone.

@@ -43,31 +43,35 @@ func naiveUntracked(p *policy.Policy, groups []string, opener conntrack.Directio
 	if p.Settings.Tracking != policy.TrackingAWS || proto != 6 && proto != 17 {
 		return false
 	}
+	return naiveOpen(p, groups, opener, v6, proto, int(asked), int(asked)) &&
+		naiveOpen(p, groups, opener.Reverse(), v6, proto, 0, 65535)
+}
+
+// naiveOpen reports whether one rule permits everybody these ports.
+func naiveOpen(p *policy.Policy, groups []string, d conntrack.Direction, v6 bool, proto uint8,
+	lo, hi int) bool {
 	everybody := "0.0.0.0/0"
 	if v6 {
 		everybody = "::/0"
 	}
-	has := func(d conntrack.Direction, lo, hi int) bool {
-		for _, g := range p.Groups {
-			for _, name := range groups {
-				list := g.Ingress
-				if d == conntrack.Egress {
-					list = g.Egress
+	for _, g := range p.Groups {
+		for _, name := range groups {
+			list := g.Ingress
+			if d == conntrack.Egress {
+				list = g.Egress
+			}
+			for _, r := range list {
+				if name != g.Name || r.Peer.Kind != policy.PeerCIDR || r.Peer.CIDR.String() != everybody {
+					continue
 				}
-				for _, r := range list {
-					if name != g.Name || r.Peer.Kind != policy.PeerCIDR || r.Peer.CIDR.String() != everybody {
-						continue
-					}
-					if r.Protocol == policy.AllProtocols || r.Protocol == policy.Protocol(proto) && r.From <= lo &&
-						hi <= r.To {
-						return true
-					}
+				if r.Protocol == policy.AllProtocols || r.Protocol == policy.Protocol(proto) && r.From <= lo &&
+					hi <= r.To {
+					return true
 				}
 			}
 		}
-		return false
 	}
-	return has(opener, int(asked), int(asked)) && has(opener.Reverse(), 0, 65535)
+	return false
 }
 
 // wideRule is a random rule, often one for everybody or for all ports.
@@ -117,10 +121,7 @@ func TestUntrackedAgainstNaive(t *testing.T) {
 			groups := rs.Device(q.Device).Interface().Groups
 			v6 := !q.Src.Is4()
 			opens := naiveUntracked(p, groups, q.Direction, v6, q.Protocol, q.DstPort)
-			// Without a flow a datagram may as well be an answer.
-			answers := q.Protocol == 17 &&
-				naiveUntracked(p, groups, q.Direction.Reverse(), v6, q.Protocol, q.SrcPort)
-			want := x.Verdict.Accept() && x.Verdict.Reason != ReasonFailsafe && (opens || answers)
+			want := x.Verdict.Accept() && x.Verdict.Reason != ReasonFailsafe && opens
 			if got := x.Verdict.Reason == ReasonUntracked; got != want || x.Tracking.Untracked != want {
 				t.Fatalf("seed %d: %+v: %s (%+v), untracked by T2: %t", seed, q, x.Verdict.Reason, x.Tracking,
 					want)
@@ -139,7 +140,7 @@ func TestUntrackedAgainstNaive(t *testing.T) {
 			case ClauseOpening, ClauseReturn:
 				ok = !opens
 			case ClauseBoth:
-				ok = opens || answers
+				ok = opens
 			}
 			if !ok {
 				t.Fatalf("seed %d: %+v: clause %s", seed, q, c)
@@ -441,6 +442,7 @@ type naiveFlow struct {
 // Connections do not end in it.
 type naiveTracker struct {
 	policy *policy.Policy
+	past   []*policy.Policy         // and this one
 	flows  map[uint16]*naiveFlow // by the remote port: the test has one service
 }
 
@@ -467,6 +469,9 @@ func (w *naiveTracker) decide(d conntrack.Direction, proto uint8, remote uint16,
 		}
 		return ReasonNoRule
 	}
+	if f == nil && proto == 6 && !begins && w.mayAnswer(d, local+remote-dst) {
+		return ReasonUntracked
+	}
 	untracked := func(opener conntrack.Direction) bool {
 		asked := uint16(local)
 		if opener == conntrack.Egress {
@@ -483,13 +488,24 @@ func (w *naiveTracker) decide(d conntrack.Direction, proto uint8, remote uint16,
 			w.flows[remote] = &naiveFlow{opener: d}
 		}
 		return ReasonUntracked
-	case f == nil && !begins && untracked(d.Reverse()):
-		return ReasonUntracked
 	}
 	if opens {
 		w.flows[remote] = &naiveFlow{opener: d, tracked: true}
 	}
 	return ReasonRule
+}
+
+// mayAnswer reports whether a segment from a port may be the answer of an untracked
+// connection that is forgotten.
+func (w *naiveTracker) mayAnswer(d conntrack.Direction, from uint16) bool {
+	groups := []string{"one"}
+	answers := w.policy.Settings.Tracking == policy.TrackingAWS &&
+		naiveOpen(w.policy, groups, d, false, 6, 0, 65535)
+	for _, p := range w.past {
+		answers = answers || w.policy.Settings.Tracking == policy.TrackingAWS &&
+			naiveUntracked(p, groups, d.Reverse(), false, 6, from)
+	}
+	return answers
 }
 
 // TestUntrackedSequences sends random packets of a few flows under policies that
@@ -522,14 +538,15 @@ func TestUntrackedSequences(t *testing.T) {
 		p := next()
 		b := newBench(t, p)
 		naive := map[uint8]*naiveTracker{
-			6:  {p, map[uint16]*naiveFlow{}},
-			17: {p, map[uint16]*naiveFlow{}},
+			6:  {p, []*policy.Policy{p}, map[uint16]*naiveFlow{}},
+			17: {p, nil, map[uint16]*naiveFlow{}},
 		}
 		for step := range 300 {
 			if rng.IntN(10) == 0 {
 				p = next()
 				b.apply(p)
 				naive[6].policy, naive[17].policy = p, p
+				naive[6].past = append(naive[6].past, p)
 			}
 			d, remote := conntrack.Direction(rng.IntN(2)), 40000+uint16(rng.IntN(4))
 			proto := []uint8{6, 17}[rng.IntN(2)]

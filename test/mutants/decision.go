@@ -144,6 +144,34 @@ var decisions = []mutant{
 		old: "		opener = flow.Opener()\n", new: "		opener = d\n",
 	},
 	{
+		name: "forgotten-goes-on",
+		what: "a connection that was cut and is forgotten begins again with an answer (T15, T22)",
+		file: "filter/open_rules.go", packages: engine,
+		old: "	return w != nil && (w.returning[d][family][0] != match.NoRule ||\n		",
+		new: "	return w != nil && (",
+	},
+	{
+		name: "past-forgotten",
+		what: "a forgotten connection begins again by a narrow rule for its answers (T15)",
+		file: "filter/past_openings.go", packages: engine,
+		old: "	return past != nil && ", new: "	return past != nil && port == 0 && ",
+	},
+	{
+		name: "opener-guessed",
+		what: "who goes on first is remembered as the opener, where either may be (T19)",
+		file: "filter/untracked.go", packages: engine,
+		old: "	if tcp && flow == nil && !begins && t.open.mayAnswer(",
+		new: "	o, r := t.open.untracked(d, f, p.Proto, p.DstPort)\n	if o != match.NoRule && r != match.NoRule " +
+			"{\n	} else if tcp && flow == nil && !begins && t.open.mayAnswer(",
+	},
+	{
+		name: "datagram-is-an-answer",
+		what: "a datagram that goes out is the answer of whoever might have asked (T2)",
+		file: "filter/untracked.go", packages: engine,
+		old: "	if tcp && flow == nil && !begins && t.open.mayAnswer(",
+		new: "	if flow == nil && !begins && t.open.mayAnswer(",
+	},
+	{
 		name: "exempt-among-drops", what: "the log of the last drops has what was exempt, and room for " +
 			"little else",
 		file: "filter/verdict_watch.go", packages: engine,

@@ -58,6 +58,7 @@ type Machine struct {
 	devices   []Device
 	resolvers []netip.Addr
 	policy    *Policy
+	past      []*Policy // all that were in force, this one included
 	flows     []*flow
 	questions []question
 }
@@ -72,6 +73,7 @@ func NewMachine(devices []Device, resolvers ...netip.Addr) *Machine {
 // became shorter they live no longer than it from now on (T20).
 func (m *Machine) Apply(p *Policy) {
 	m.policy = p
+	m.past = append(m.past, p)
 	for _, f := range m.flows {
 		longest := time.Duration(-1) // of the devices that may see its next packet
 		for _, d := range m.devices {

@@ -7,14 +7,18 @@ package naive
 // everybody, do not count (T7). What a gateway has AWS track anyway is not here
 // (T5).
 func (m *Machine) unfollowed(n *Interface, opener Direction, p *Packet, asked int) bool {
+	return m.policy.unfollowed(n, opener, p, asked)
+}
+
+func (policy *Policy) unfollowed(n *Interface, opener Direction, p *Packet, asked int) bool {
 	if n.Scope != "" { // who shares flows has them tracked
 		return false
 	}
-	if !m.policy.AsAWS || p.Protocol != TCP && p.Protocol != UDP { // T4, T8
+	if !policy.AsAWS || p.Protocol != TCP && p.Protocol != UDP { // T4, T8
 		return false
 	}
-	opening, returning := false, false
-	for _, g := range m.policy.Groups {
+	opening := false
+	for _, g := range policy.Groups {
 		if !has(n.Groups, g.Name) {
 			continue
 		}
@@ -24,14 +28,44 @@ func (m *Machine) unfollowed(n *Interface, opener Direction, p *Packet, asked in
 				opening = true
 			}
 		}
-		for _, r := range g.Rules[opener.reverse()] {
+	}
+	return opening && policy.returns(n, opener.reverse(), p)
+}
+
+// returns reports whether one rule of a direction permits everybody all ports.
+func (policy *Policy) returns(n *Interface, d Direction, p *Packet) bool {
+	for _, g := range policy.Groups {
+		if !has(n.Groups, g.Name) {
+			continue
+		}
+		for _, r := range g.Rules[d] {
 			if r.everybody(p.isV4()) && (r.Protocol == All || r.Protocol == p.Protocol && r.From == 0 &&
 				r.To == 65535) {
-				returning = true
+				return true
 			}
 		}
 	}
-	return opening && returning
+	return false
+}
+
+// mayAnswer reports whether a segment from the middle of a connection may be the answer
+// of one that was not tracked and is forgotten: a rule for all ports permits it, or
+// there once was one that left such a connection untracked, at whatever device.
+func (m *Machine) mayAnswer(n *Interface, d Direction, p *Packet) bool {
+	if n.Scope != "" || !m.policy.AsAWS {
+		return false
+	}
+	if m.policy.returns(n, d, p) {
+		return true
+	}
+	for _, policy := range m.past {
+		for i := range policy.Interfaces {
+			if policy.unfollowed(&policy.Interfaces[i], d.reverse(), p, p.SrcPort) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // everybody reports whether the rule's peer is 0.0.0.0/0, or ::/0 for IPv6.
@@ -53,6 +87,9 @@ func (m *Machine) untracked(n *Interface, device string, f *flow, d Direction, p
 	}
 	anew := p.isTCP() && p.Flags.has(SYN) && !p.Flags.has(ACK)
 	remembered := f != nil && f.untracked
+	if f == nil && p.isTCP() && !anew && m.mayAnswer(n, d, p) {
+		return true // and nothing begins with it
+	}
 
 	opener := d
 	if remembered && !anew {
@@ -63,9 +100,6 @@ func (m *Machine) untracked(n *Interface, device string, f *flow, d Direction, p
 		asked = p.SrcPort
 	}
 	left := m.unfollowed(n, opener, p, asked)
-	if !left && f == nil && !anew && m.unfollowed(n, d.reverse(), p, p.SrcPort) {
-		return true // an answer whose request is forgotten: nothing to remember
-	}
 	if opener == d && !left {
 		return false // it needs tracking now (T19)
 	}

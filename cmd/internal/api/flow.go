@@ -56,7 +56,8 @@ type Flow struct {
 // (neither TCP nor UDP), "opening-rule" (no rule permits the first packet to
 // everybody), "return-rule" (no rule of the other direction permits everybody all
 // ports), "earlier" (the flow was tracked before there were such rules),
-// "both-rules" (both are there: untracked).
+// "both-rules" (both are there: untracked), "mid-stream" (who opened the connection is
+// forgotten: rules decide about each packet, until the opener is known).
 type Tracking struct {
 	Tracked bool   `json:"tracked"`
 	Clause  string `json:"clause"`

@@ -28,10 +28,13 @@ func tracking(rs *filter.Ruleset, t filter.Tracking, flow *conntrack.FlowInfo) *
 // clauseText says in a sentence why a flow is tracked or not.
 func clauseText(t filter.Tracking) string {
 	begin := "tracked: "
-	if t.Untracked && t.Clause != filter.ClauseBoth {
+	if t.Untracked && t.Clause != filter.ClauseBoth && t.Clause != filter.ClauseMidStream {
 		begin = "tracked from the next packet of its opener on, if rules permit that: "
 	}
 	switch t.Clause {
+	case filter.ClauseMidStream:
+		return "not tracked: the connection began unseen or is forgotten, and the packet may be the " +
+			"answer of one that was not tracked; rules decide about each packet"
 	case filter.ClauseSetting:
 		return begin + "settings.tracking is always"
 	case filter.ClauseScope:

@@ -43,7 +43,8 @@ var tracking = []Claim{
 		"looked up anew, and tracked flows are kept."),
 	ours("T22", "A mid-stream TCP packet without a flow is judged by the rules of its own "+
 		"direction. If they permit it the flow is picked up; if it could only have been an answer it "+
-		"is dropped."),
+		"is dropped. With `tracking: aws`, one that may be the answer of an untracked flow passes by "+
+		"its rule and begins none."),
 	same("T23", "After a timer has run out, further packets of the flow are dropped in silence, "+
 		"without RST."),
 	differs("T24", "ICMP errors need an inbound rule, those for path MTU discovery included. So "+
