@@ -185,6 +185,7 @@ func (w liveWorld) changes(t *testing.T) {
 	harness.EchoOn(t, l.sides[1].Host(), harness.AddrPort(pumpEnds[1], pumpPort))
 	beside := harness.StartEchoExchange(t, l.sides[0].Host(), harness.AddrPort(pumpEnds[1], pumpPort),
 		time.Millisecond)
+	var past []*livePolicy
 	for i, c := range liveChanges {
 		if c.hosts && w.guest {
 			continue
@@ -205,6 +206,8 @@ func (w liveWorld) changes(t *testing.T) {
 				d.ReloadNow(base.text())
 			}
 			p := base.clone()
+			past = append(past, &base)
+			p.past = past
 			flows := here.open(t, "before", w, &p)
 			for n, step := range c.steps {
 				when := fmt.Sprintf("after step %d", n+1)
@@ -216,6 +219,9 @@ func (w liveWorld) changes(t *testing.T) {
 					}
 					p = before
 				} else {
+					after := p.clone()
+					past = append(past, &after)
+					p.past = past
 					here.change(t, when, &before, &p, flows)
 				}
 				here.goOn(t, when, &p, flows)

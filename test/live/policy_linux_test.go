@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"sgfw/test/wire"
 )
 
 // livePolicy is a policy that manages one device, the one towards the near side.
@@ -20,6 +22,8 @@ type livePolicy struct {
 	aws            bool
 	errorsByRules  bool
 	timers         string
+	// past are the policies that the daemon has had, this one included.
+	past []*livePolicy
 }
 
 // liveGroup has rules by direction.
@@ -197,13 +201,27 @@ func (p *livePolicy) untracked(ingress bool, protocol uint8, peer netip.Addr, po
 	if !p.aws || p.scope != "" || protocol != 6 && protocol != 17 {
 		return false // T4, and scopes are ours
 	}
-	wide := func(ingress bool, from, to int) bool {
-		return slices.ContainsFunc(p.rules(ingress), func(r liveRule) bool {
-			return r.cidr.IsValid() && r.cidr.Bits() == 0 && r.cidr.Addr().Is4() == peer.Is4() &&
-				r.protocol == protocol && r.from <= from && to <= r.to
-		})
+	return p.open(ingress, protocol, peer, port, port) && p.open(!ingress, protocol, peer, 0, 65535)
+}
+
+// open reports whether one rule permits everybody in the peer's family these ports.
+func (p *livePolicy) open(ingress bool, protocol uint8, peer netip.Addr, from, to int) bool {
+	return slices.ContainsFunc(p.rules(ingress), func(r liveRule) bool {
+		return r.cidr.IsValid() && r.cidr.Bits() == 0 && r.cidr.Addr().Is4() == peer.Is4() &&
+			r.protocol == protocol && r.from <= from && to <= r.to
+	})
+}
+
+// mayAnswer reports whether a segment of a connection that nobody remembers may be the
+// answer of an untracked one that was opened to a port: T22.
+func (p *livePolicy) mayAnswer(ingress bool, peer netip.Addr, port int) bool {
+	if !p.aws || p.scope != "" {
+		return false
 	}
-	return wide(ingress, port, port) && wide(!ingress, 0, 65535)
+	return p.open(ingress, wire.ProtoTCP, peer, 0, 65535) ||
+		slices.ContainsFunc(p.past, func(q *livePolicy) bool {
+			return q.untracked(!ingress, wire.ProtoTCP, peer, port)
+		})
 }
 
 // passes is what AWS documents, and what was decided where it is silent, about one
@@ -223,7 +241,8 @@ func (p *livePolicy) passes(f *liveFlow, fromOpener bool) bool {
 	switch {
 	case known != nil && known.byOpener != fromOpener:
 		// What answers an untracked flow opens none.
-	case known == nil && !f.begins && p.untracked(!in, f.protocol(), peer, f.asked(!fromOpener)):
+	case known == nil && !f.begins && f.kind.protocol == wire.ProtoTCP &&
+		p.mayAnswer(in, peer, f.asked(!fromOpener)):
 		// Nor does what can be such an answer.
 	default:
 		// Permitted, and from then on tracked unless T2 says otherwise: T18, T19, T22.
