@@ -442,7 +442,7 @@ type naiveFlow struct {
 // Connections do not end in it.
 type naiveTracker struct {
 	policy *policy.Policy
-	past   []*policy.Policy         // and this one
+	past   []*policy.Policy      // and this one
 	flows  map[uint16]*naiveFlow // by the remote port: the test has one service
 }
 
