@@ -161,8 +161,8 @@ var decisions = []mutant{
 		what: "who goes on first is remembered as the opener, where either may be (T19)",
 		file: "filter/untracked.go", packages: engine,
 		old: "	if tcp && flow == nil && !begins && t.open.mayAnswer(",
-		new: "	o, r := t.open.untracked(d, f, p.Proto, p.DstPort)\n	if o != match.NoRule && r != match.NoRule " +
-			"{\n	} else if tcp && flow == nil && !begins && t.open.mayAnswer(",
+		new: "	o, r := t.open.untracked(d, f, p.Proto, p.DstPort)\n	if o != match.NoRule && r != " +
+			"match.NoRule {\n	} else if tcp && flow == nil && !begins && t.open.mayAnswer(",
 	},
 	{
 		name: "datagram-is-an-answer",
