@@ -124,7 +124,10 @@ func (a *Attachment) exempt(h Hook, p *packet.Packet, d conntrack.Direction) (po
 		p.FillTuple(&t, a.Scope, d)
 	}
 	pending := e.pending.of(&t)
-	if d == conntrack.Ingress && !e.pending.open(pending, t.Proto()) {
+	// An error of this machine's own tells of a request that it could not route, and that
+	// no hook has seen (see undelivered).
+	own := p.Quoted && h == HookOutput
+	if d == conntrack.Ingress && !own && !e.pending.open(pending, t.Proto()) {
 		return policy.NoExemption, 0
 	}
 	return x, pending

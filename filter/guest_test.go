@@ -204,16 +204,40 @@ func TestRoutedFailsafe(t *testing.T) {
 }
 
 // TestGuestPathMTU: the router's own error about a guest's packet is related to
-// the flow, and one about nobody's packet is not (T24).
+// the flow or, where the packet died before any hook, to what rules would have let out; an
+// error about nothing that they permit is not, and neither is one of somebody else
+// without a flow (T24).
 func TestGuestPathMTU(t *testing.T) {
 	b := newGuestBench(t, guestPolicy())
 	sent := tcp4(appAddr, client, 40000, 443, 1, 0, conntrack.SYN)
 	expect(t, "the SYN", b.cross(HookForward, 5, 2, sent), ReasonRule)
 	expect(t, "fragmentation needed",
 		b.cross(HookOutput, 0, 5, icmp4(gateway, appAddr, 3, 4, 1280, sent[:28])), ReasonRelated)
-	never := tcp4(appAddr, client, 40001, 443, 1, 0, conntrack.SYN)
-	expect(t, "about what was never sent",
-		b.cross(HookOutput, 0, 5, icmp4(gateway, appAddr, 3, 4, 1280, never[:28])), ReasonNoRule)
+	died := tcp4(appAddr, client, 40001, 443, 1, 0, conntrack.SYN)
+	never := tcp4(appAddr, client, 40001, 444, 1, 0, conntrack.SYN)
+	foreign := tcp4(dbAddr, client, 40001, 443, 1, 0, conntrack.SYN)
+	for _, e := range [][2]byte{{3, 0}, {3, 1}, {3, 4}, {11, 0}, {12, 0}} {
+		about := func(quoted []byte) []byte {
+			return icmp4(gateway, appAddr, e[0], e[1], 1280, quoted[:28])
+		}
+		v := b.cross(HookOutput, 0, 5, about(died))
+		expect(t, "about what the router could not route", v, ReasonRelated)
+		if r, _ := b.Ruleset().Rule(v.Rule); r.Group != "app" || r.Direction != conntrack.Egress {
+			t.Errorf("permitted by %+v", r)
+		}
+		expect(t, "the same of a router beyond", b.cross(HookForward, 2, 5, about(died)), ReasonNoRule)
+		expect(t, "about what no rule permits", b.cross(HookOutput, 0, 5, about(never)), ReasonNoRule)
+		expect(t, "about another guest's packet", b.cross(HookOutput, 0, 5, about(foreign)),
+			ReasonNoRule)
+	}
+	if n := b.Flows().Len(); n != 1 {
+		t.Errorf("%d flows, not that of the SYN alone", n)
+	}
+	p := guestPolicy()
+	p.Settings.ICMPErrors = policy.ICMPErrorsRules
+	b = newGuestBench(t, p)
+	expect(t, "icmp_errors: rules",
+		b.cross(HookOutput, 0, 5, icmp4(gateway, appAddr, 3, 4, 1280, died[:28])), ReasonNoRule)
 }
 
 // icmp6 is an ICMPv6 message of a type with the hop limit.

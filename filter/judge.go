@@ -114,6 +114,8 @@ func (dec *Decision) judge(a *Attachment, hook Hook, p *packet.Packet, s *conntr
 			dec.Reason = ReasonFailsafe
 		} else if midStream(p) {
 			dec.Reason = ReasonNotAFlow
+		} else if rule := a.undelivered(hook, p, d, flow); rule != match.NoRule {
+			dec.Reason, dec.Rule = ReasonRelated, rule
 		}
 	case left.untracked:
 		dec.Reason, dec.outcome, dec.commit = ReasonUntracked, left.outcome, left.commit

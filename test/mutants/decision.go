@@ -14,6 +14,21 @@ var decisions = []mutant{
 		old: "		peer = p.Dst\n", new: "		peer = p.Src\n",
 	},
 	{
+		name: "undelivered-from-anywhere", what: "any error about what rules would permit passes (T24)",
+		file: "filter/undelivered.go", packages: engine,
+		old: "h != HookOutput || ", new: "",
+	},
+	{
+		name: "undelivered-by-ingress", what: "what an error quotes is judged in the error's direction",
+		file: "filter/undelivered.go", packages: engine,
+		old: "a.matchers[back][family(peer)]", new: "a.matchers[d][family(peer)]",
+	},
+	{
+		name: "undelivered-foreign", what: "an error about another's packet passes as the guest's (T24)",
+		file: "filter/undelivered.go", packages: engine,
+		old: "p.Quote.Src != p.Dst || ", new: "",
+	},
+	{
 		name: "bridged-is-judged", what: "frames that stay on a bridge are judged like routed packets",
 		file: "filter/worker.go", packages: engine,
 		old: "	case ev.Bridged:\n		return w.unasked(ReasonBridged)\n", new: "",

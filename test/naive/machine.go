@@ -166,6 +166,8 @@ func (m *Machine) cross(n *Interface, device string, h Hook, d Direction, p *Pac
 		return Verdict{OfRule, by}
 	case m.failsafe(d, h, p):
 		return Verdict{Reason: Failsafe}
+	case m.tellsOfLost(n, device, h, d, p):
+		return Verdict{Reason: Related}
 	case p.late():
 		return Verdict{Reason: NotAFlow}
 	}
@@ -188,6 +190,21 @@ func (m *Machine) tellsOf(n *Interface, device string, d Direction, p *Packet) b
 		return f != nil && !f.revoked
 	}
 	return m.unfollowed(n, f.opener, p.Quote, f.dst.port)
+}
+
+// tellsOfLost reports whether the packet is an ICMP error by which this machine tells the
+// sender of what it could not route: packets that came in through the device, which rules
+// would have permitted, and that no flow is of (T24).
+func (m *Machine) tellsOfLost(n *Interface, device string, h Hook, d Direction, p *Packet) bool {
+	if h != Output || m.policy.RulesForErrors || !p.isError() || p.Part != Whole || p.Quote == nil {
+		return false
+	}
+	q := p.Quote
+	if q.Src != p.Dst || !q.hasFlow() {
+		return false
+	}
+	f := m.find(n, device, d.reverse(), q)
+	return (f == nil || f.untracked) && len(m.permitting(n, d.reverse(), q)) > 0
 }
 
 // permitted does what follows once rules let a packet through: it begins a flow,

@@ -84,9 +84,12 @@ func (m *Machine) exempt(n *Interface, device string, h Hook, d Direction, p *Pa
 		}
 		if d == Out {
 			q.second = now
-		} else if now-q.second > limit {
+		} else if now-q.second > limit && (h != Output || !p.isError()) {
 			return ""
 		}
+		return r
+	}
+	if d == In && h == Output && p.isError() { // a question that this machine could not route
 		return r
 	}
 	if d == In {

@@ -50,7 +50,8 @@ var tracking = []Claim{
 	differs("T24", "ICMP errors need an inbound rule, those for path MTU discovery included. So "+
 		"says AWS's latest text; earlier ones differ.",
 		"Dropping them breaks TCP in ways that are hard to find. An error that quotes a live flow, "+
-			"tracked or not, passes if it comes from where it may. `icmp_errors: rules` is AWS's way."),
+			"tracked or not, passes if it comes from where it may; so does one of the router's own about a "+
+			"packet that rules permitted and that it could not route. `icmp_errors: rules` is AWS's way."),
 	ours("T25", "Fragments are put together before they are judged; a later fragment never counts "+
 		"as a port."),
 	ours("T26", "Flows belong to one interface. Those of several can be shared by giving them one "+
