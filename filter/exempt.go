@@ -126,8 +126,10 @@ func (a *Attachment) exempt(h Hook, p *packet.Packet, d conntrack.Direction) (po
 	pending := e.pending.of(&t)
 	// An error of this machine's own tells of a request that it could not route, and that
 	// no hook has seen (see undelivered).
-	own := p.Quoted && h == HookOutput
-	if d == conntrack.Ingress && !own && !e.pending.open(pending, t.Proto()) {
+	if p.Quoted && h == HookOutput {
+		return x, pending
+	}
+	if d == conntrack.Ingress && !e.pending.open(pending, t.Proto()) {
 		return policy.NoExemption, 0
 	}
 	return x, pending

@@ -24,7 +24,9 @@ var settingsTable = []Part{
 				it: flows that are tracked already stay so.`},
 		{Name: "icmp_errors", Kind: KindWord, Default: standard.ICMPErrors.String(),
 			Words: []string{policy.ICMPErrorsRelated.String(), policy.ICMPErrorsRules.String()},
-			Text:  `related: an ICMP error about a live flow passes. rules: rules alone decide.`},
+			Text: `related: an ICMP error about a live flow passes, and one of this machine's own about
+				a packet that rules permitted and that it could not route. rules: rules alone
+				decide.`},
 		{Name: "exempt", Kind: KindWords, Words: namesOf(policy.Exemptions()), Default: "none",
 			Text: exemptText()},
 		{Name: "failsafe", Kind: KindMapping, Default: "all on",
