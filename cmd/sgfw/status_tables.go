@@ -17,10 +17,10 @@ func (p *program) interfaceTable(s screen.Screen, d api.Status) error {
 	t := p.section(s,
 		screen.Column{Head: "INTERFACE", Fit: screen.Folded, Least: 9},
 		screen.Column{Head: "MODE", Fit: screen.Folded, Least: 6},
-		screen.Column{Head: "GROUPS", Fit: screen.Folded, Least: 14},
+		screen.Column{Head: "GROUPS", Fit: screen.Folded, Least: 14, Roomy: 30},
 		screen.Column{Head: "DEVICE"},
-		screen.Column{Head: "ID", Rank: 1},
-		screen.Column{Head: "ADDRESSES", Fit: screen.Folded, Least: 15},
+		screen.Column{Head: "ID", Rank: 2},
+		screen.Column{Head: "ADDRESSES", Fit: screen.Folded, Least: 15, Roomy: 26},
 	)
 	for _, in := range d.Interfaces {
 		groups, mode := strings.Join(in.Groups, ","), in.Mode
@@ -46,8 +46,8 @@ func (p *program) interfaceTable(s screen.Screen, d api.Status) error {
 func (p *program) groupTable(s screen.Screen, d api.Status) error {
 	number := func(head string) screen.Column { return screen.Column{Head: head, Right: true} }
 	t := p.section(s,
-		screen.Column{Head: "GROUP", Fit: screen.Folded, Least: 16},
-		screen.Column{Head: "ID", Rank: 1},
+		screen.Column{Head: "GROUP", Fit: screen.Folded, Least: 16, Roomy: 30},
+		screen.Column{Head: "ID", Rank: 2},
 		number("INGRESS-IPV4"), number("INGRESS-IPV6"), number("EGRESS-IPV4"), number("EGRESS-IPV6"),
 		number("QUOTA"),
 	)

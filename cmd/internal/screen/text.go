@@ -96,9 +96,9 @@ func cut(s string, width int) string {
 	return strings.TrimRight(s, " ") + "…"
 }
 
-// seams are what a word without spaces may be broken after: addresses, names of
-// rules and files.
-const seams = "/:,;.-_"
+// seams are what a word without spaces may be broken after, the best first: lists,
+// names of rules and files, addresses, other names.
+var seams = []string{",;", "/", ":", ".-_"}
 
 // Wrap breaks a text into lines of a width, 0 for no bound: at spaces, else after
 // punctuation, else anywhere. Spaces at the beginning stay, and further lines begin
@@ -130,8 +130,12 @@ func Wrap(s string, width int, indent string) []string {
 				continue
 			}
 			line, word = head(word, room)
-			if i := strings.LastIndexAny(line, seams); i >= len(line)/3 {
-				line, word = line[:i+1], line[i+1:]+word
+			for rank, set := range seams {
+				// Between the parts of a list is always better, else not too early.
+				if i := strings.LastIndexAny(line, set); i > 0 && (rank == 0 || i >= len(line)/3) {
+					line, word = line[:i+1], line[i+1:]+word
+					break
+				}
 			}
 			emit()
 		}
