@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/explain"
 	"sgfw/cmd/internal/screen"
+	"sgfw/cmd/internal/source"
 	"sgfw/cmd/internal/state"
 	"sgfw/conntrack"
 	"sgfw/filter"
@@ -134,7 +136,8 @@ func parserFor(asAWS bool) policyParser {
 // the name by which positions call it, and has it parsed.
 func loadPolicy(name *string, stdin io.Reader, parse policyParser) (*policy.Policy, policy.Problems,
 	error) {
-	read := func() ([]byte, error) { return file.Read(*name) }
+	path := *name
+	read := func() ([]byte, error) { return file.Read(path) }
 	if *name == "-" {
 		*name, read = "stdin", func() ([]byte, error) { return file.ReadFrom(stdin) }
 	}
@@ -142,7 +145,11 @@ func loadPolicy(name *string, stdin io.Reader, parse policyParser) (*policy.Poli
 	if err != nil {
 		return nil, nil, err
 	}
-	return parse(*name, text)
+	p, problems, err := parse(*name, text)
+	if *name == path {
+		problems = slices.Concat(problems, source.Untrusted(path, source.Writers(path)))
+	}
+	return p, problems, err
 }
 
 // summarise counts the parts of a policy, nil for none.

@@ -73,8 +73,8 @@ func (e *Enforcer) compile(name string, r source.Revision, m machine) (*candidat
 	}
 	c := &candidate{
 		revision: r, machine: m, policy: p,
-		problems: slices.Concat(problems, absent(p, m.Snapshot), mistaken(p, m.Snapshot),
-			bridgesOnWire(p, managedBridges(p, m.Snapshot))),
+		problems: slices.Concat(problems, source.Untrusted(name, r.Writers), absent(p, m.Snapshot),
+			mistaken(p, m.Snapshot), bridgesOnWire(p, managedBridges(p, m.Snapshot))),
 	}
 	c.members = member.Resolve(p, m.Facts)
 	c.base = e.mu.force.compiler.Compile(p, c.members)

@@ -94,26 +94,33 @@ func (f *File) Read(ctx context.Context) (Revision, error) {
 		return gaveUp()
 	}
 	type result struct {
-		text []byte
-		err  error
+		text    []byte
+		writers string
+		err     error
 	}
 	const waiting, answered, left = 0, 1, 2
 	var state atomic.Int32
 	done := make(chan result, 1)
 	go func() {
 		text, err := read()
+		writers := ""
+		if f.path != Stdin && err == nil {
+			writers = Writers(f.path)
+		}
 		if !state.CompareAndSwap(waiting, answered) {
 			f.hanging.Add(-1)
 		}
 		<-f.reads
-		done <- result{text, err}
+		done <- result{text, writers, err}
 	}()
 	select {
 	case r := <-done:
 		if r.err != nil {
 			return Revision{}, r.err
 		}
-		return NewRevision(r.text), nil
+		out := NewRevision(r.text)
+		out.Writers = r.writers
+		return out, nil
 	case <-ctx.Done():
 		f.hanging.Add(1)
 		if !state.CompareAndSwap(waiting, left) {

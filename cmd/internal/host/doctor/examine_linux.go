@@ -5,7 +5,6 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/hex"
-	"fmt"
 	"io"
 	"net/netip"
 	"os"
@@ -71,9 +70,7 @@ func (m *Machine) examinePolicy() {
 	if err == nil {
 		m.Policy, _, err = file.Parse(f.Name(), text.Text)
 	}
-	if m.PolicyErr = err; !f.Hangs() {
-		m.Writable = writable(m.PolicyFile)
-	}
+	m.PolicyErr, m.Writable = err, text.Writers
 }
 
 func release() string {
@@ -82,24 +79,6 @@ func release() string {
 		return "(unknown)"
 	}
 	return unix.ByteSliceToString(u.Release[:])
-}
-
-// writable says who besides root can change a file, or put another one in its place.
-func writable(path string) (who string) {
-	for _, p := range []string{path, filepath.Dir(path)} {
-		var st unix.Stat_t
-		if unix.Stat(p, &st) != nil {
-			continue
-		}
-		// In a sticky directory only the owner of a file can replace it.
-		if st.Mode&unix.S_IWOTH != 0 && st.Mode&unix.S_ISVTX == 0 {
-			return "everybody"
-		}
-		if st.Uid != 0 && who == "" {
-			who = fmt.Sprintf("user %d", st.Uid)
-		}
-	}
-	return who
 }
 
 // netAdmin looks for CAP_NET_ADMIN among the effective capabilities.

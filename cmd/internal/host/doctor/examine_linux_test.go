@@ -1,12 +1,9 @@
 package doctor
 
 import (
-	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -40,44 +37,6 @@ func TestParseSockets(t *testing.T) {
 	if want := []string{"127.0.0.1:8080", "[::]:443", "[2001:db8::1]:80"}; !slices.Equal(ends, want) ||
 		!slices.Equal(inodes, []string{"101", "103", "104"}) {
 		t.Errorf("listeners %v of %v, want %v", ends, inodes, want)
-	}
-}
-
-// TestWritable: a file is as safe as the directory that it is in.
-func TestWritable(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "p.yaml")
-	self := ""
-	if uid := os.Geteuid(); uid != 0 {
-		self = fmt.Sprintf("user %d", uid)
-	}
-	if err := os.WriteFile(path, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for _, tc := range []struct {
-		file, dir os.FileMode
-		want      string
-	}{
-		{0o600, 0o755, self},
-		{0o664, 0o775, self},
-		{0o606, 0o755, "everybody"},
-		{0o600, 0o777, "everybody"},
-		{0o600, 0o777 | os.ModeSticky, self},
-	} {
-		if err := errors.Join(os.Chmod(path, tc.file), os.Chmod(dir, tc.dir)); err != nil {
-			t.Fatal(err)
-		}
-		if got := writable(path); got != tc.want {
-			t.Errorf("file %v in %v: %q, want %q", tc.file, tc.dir, got, tc.want)
-		}
-	}
-	if os.Geteuid() == 0 {
-		if err := os.Chown(path, 1000, -1); err != nil {
-			t.Fatal(err)
-		}
-		if got := writable(path); got != "user 1000" {
-			t.Errorf("another user's file: %q", got)
-		}
 	}
 }
 
