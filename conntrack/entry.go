@@ -56,7 +56,7 @@ func (e *Entry) Update(p *PacketMeta, o Outcome, tmo *Timeouts, now Time) {
 		f.stepData(p.Dir, &p.TCP)
 		f.count(p)
 		if f.state != StateEstablished {
-			e.moved(StateEstablished)
+			e.moved(StateEstablished, now)
 		}
 		f.setDeadline(now.deadline(f.idle(tmo)))
 		return
@@ -76,7 +76,7 @@ func (e *Entry) Update(p *PacketMeta, o Outcome, tmo *Timeouts, now Time) {
 	}
 	f.count(p)
 	if f.state != was {
-		e.moved(was)
+		e.moved(was, now)
 		refresh = true
 	}
 	if refresh {
@@ -114,34 +114,31 @@ func (e *Entry) Insert(p *PacketMeta, rule uint32, tmo *Timeouts, now Time) Inse
 		return NotTracked
 	}
 	e.lockShard()
-	sh := e.shard
-	f := e.flow
-	halfOpen := p.Class == ClassTCP
+	sh, f, kind := e.shard, e.flow, p.Class.opens()
+	was := queueNone
+	if f != nil {
+		was = f.queue()
+	}
 	switch {
-	case f != nil && f.Untracked():
-		if !sh.admit(halfOpen, now) {
+	case f != nil && was == kind: // the count stays
+	case f != nil && !f.Untracked():
+		if !sh.admitKind(kind, now) {
 			sh.stats.refused++
 			return TableFull
 		}
-		sh.remove(e.index, f)
-		e.index, f = sh.add(sh.table.hash.hash(e.key), e.key, p.Lane)
-		e.flow = f
+		sh.table.release(was)
+	case !sh.admit(kind, now):
+		sh.stats.refused++
+		return TableFull
+	}
+	if f != nil {
 		sh.stats.replaced++
-	case f != nil:
-		was := f.state.queue()
-		if halfOpen && was != queueHalfOpen && !sh.admitHalfOpen(now) {
-			sh.stats.refused++
-			return TableFull
-		}
+	}
+	if f != nil && !f.Untracked() {
 		sh.dequeue(f, was)
-		if !halfOpen && was == queueHalfOpen {
-			sh.table.halfOpen.Add(-1)
-		}
-		sh.stats.replaced++
-	default:
-		if !sh.admit(halfOpen, now) {
-			sh.stats.refused++
-			return TableFull
+	} else {
+		if f != nil {
+			sh.remove(e.index, f)
 		}
 		e.index, f = sh.add(sh.table.hash.hash(e.key), e.key, p.Lane)
 		e.flow = f
@@ -158,9 +155,12 @@ func (e *Entry) Insert(p *PacketMeta, rule uint32, tmo *Timeouts, now Time) Inse
 func (e *Entry) restart(p *PacketMeta, tmo *Timeouts, now Time) {
 	e.lockShard()
 	sh, f := e.shard, e.flow
-	was := f.state.queue()
-	if was != queueHalfOpen && !sh.admitHalfOpen(now) {
-		return
+	was := f.queue()
+	if was != queueHalfOpen {
+		if !sh.admitKind(queueHalfOpen, now) {
+			return
+		}
+		sh.table.release(was)
 	}
 	sh.dequeue(f, was)
 	f.restart(p.Dir, &p.TCP)
@@ -173,7 +173,7 @@ func (e *Entry) restart(p *PacketMeta, tmo *Timeouts, now Time) {
 }
 
 // moved updates eviction queues and counters after the flow left the state was.
-func (e *Entry) moved(was State) {
+func (e *Entry) moved(was State, now Time) {
 	f := e.flow
 	from, to := f.queueIn(was), f.queue()
 	if from == to {
@@ -183,9 +183,8 @@ func (e *Entry) moved(was State) {
 	s := e.shard
 	s.dequeue(f, from)
 	s.enqueue(e.index, f)
-	if from == queueHalfOpen {
-		s.table.halfOpen.Add(-1)
-	}
+	s.table.release(from)
+	s.joined(to, now)
 	if f.Untracked() {
 		return
 	}

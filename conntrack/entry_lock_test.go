@@ -91,7 +91,7 @@ func TestEntryLock(t *testing.T) {
 // opens it and the others find it.
 func TestConcurrentInsert(t *testing.T) {
 	const workers, flows = 4, 3000
-	table := NewTable(Config{MaxFlows: flows})
+	table := NewTable(Config{MaxFlows: 2 * flows})
 	tuples := manyTuples(flows)
 	tmo := DefaultTimeouts()
 	var wg sync.WaitGroup

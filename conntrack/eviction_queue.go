@@ -5,15 +5,21 @@ import "math/bits"
 // queueID names one of the eviction queues of a shard.
 type queueID uint8
 
+// The queues before queueKinds are the kinds of tracked flows that make room for others:
+// all but open connections. Of two kinds with as many flows the earlier one does.
 const (
-	queueHalfOpen  queueID = iota // TCP that is not established
-	queueUnreplied                // everything else without an answer
-	queueClosed                   // TCP that has ended
-	queueUntracked                // untracked flows, except those of the next two:
-	queueAnswered                 // answered ones that are not TCP
-	queueProven                   // established connections
-	queueCount
-	queueNone = queueCount // flows that are never evicted
+	queueQuery     queueID              = iota // ICMP queries, answered or not
+	queueDatagram                              // UDP that is no stream
+	queueClosed                                // TCP that has ended, and what was revoked
+	queueHalfOpen                              // TCP that is not established
+	queueOther                                 // other protocols
+	queueStream                                // UDP streams
+	queueKinds                                 // how many kinds there are
+	queueUntracked = queueKinds                // untracked flows, except those of the next two:
+	queueAnswered  = queueUntracked + 1        // answered ones that are not TCP
+	queueProven    = queueUntracked + 2        // established connections
+	queueCount     = queueUntracked + 3
+	queueNone      = queueCount // flows that are never evicted
 )
 
 // queue is a list of flows, oldest first, linked through the entries.

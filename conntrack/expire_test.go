@@ -9,7 +9,7 @@ import (
 // last one ended, and a round removes every expired flow and no other.
 func TestExpireSlices(t *testing.T) {
 	const n = 5000
-	table := NewTable(Config{MaxFlows: n})
+	table := NewTable(Config{MaxFlows: 2 * n})
 	tuples := manyTuples(n)
 	tmo := DefaultTimeouts()
 	for i := range tuples {

@@ -70,7 +70,7 @@ type fixture struct {
 	table *Table
 	tmo   Timeouts
 	now   Time
-	next  byte // the host of the next remote address
+	next  uint16 // the host of the next remote address
 }
 
 func newFixture(tb testing.TB, cfg Config, logShards int) *fixture {
@@ -79,7 +79,7 @@ func newFixture(tb testing.TB, cfg Config, logShards int) *fixture {
 
 func (fx *fixture) tuple(proto uint8) Tuple {
 	fx.next++
-	remote, local := Addr4([4]byte{203, 0, 113, fx.next}), Addr4([4]byte{192, 0, 2, 1})
+	remote, local := Addr4([4]byte{203, 0, 113 + byte(fx.next>>8), byte(fx.next)}), Addr4([4]byte{192, 0, 2, 1})
 	return NewTuple(1, Ingress, proto, remote, local, 1000, 2000)
 }
 
@@ -99,6 +99,18 @@ func (fx *fixture) syn() Tuple {
 func (fx *fixture) udp() Tuple {
 	k := fx.tuple(ProtoUDP)
 	fx.add(udpPacket(in), k)
+	return k
+}
+
+func (fx *fixture) query() Tuple {
+	k := fx.tuple(ProtoICMP)
+	fx.add(PacketMeta{Dir: in, Class: ClassQuery}, k)
+	return k
+}
+
+func (fx *fixture) other() Tuple {
+	k := fx.tuple(47)
+	fx.add(PacketMeta{Dir: in, Class: ClassOther}, k)
 	return k
 }
 

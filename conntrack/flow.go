@@ -90,16 +90,35 @@ func (f *Flow) queue() queueID { return f.queueIn(f.state) }
 
 // queueIn returns the eviction queue of the flow in state s.
 func (f *Flow) queueIn(s State) queueID {
-	id := s.queue()
+	ended := s.Closed() || s == StateRevoked
 	switch {
-	case !f.Untracked():
-		return id
-	case id != queueNone:
+	case f.Untracked() && (ended || s.HalfOpen() || s == StateUnreplied):
 		return queueUntracked
-	case f.class != ClassTCP:
+	case f.Untracked() && f.class != ClassTCP:
 		return queueAnswered
+	case f.Untracked():
+		return queueProven
+	case ended:
+		return queueClosed
+	case f.class == ClassUDP && s == StateStream:
+		return queueStream
+	case f.class != ClassTCP || s.HalfOpen():
+		return f.class.opens()
 	}
-	return queueProven
+	return queueNone
+}
+
+// opens returns the eviction queue that a tracked flow of the class begins in.
+func (c Class) opens() queueID {
+	switch c {
+	case ClassTCP:
+		return queueHalfOpen
+	case ClassUDP:
+		return queueDatagram
+	case ClassQuery:
+		return queueQuery
+	}
+	return queueOther
 }
 
 // Assess returns what a packet with the flow's tuple means for the flow. It changes

@@ -8,7 +8,7 @@ import (
 // TestIndex compares the index of a single shard with a map while flows come and go.
 func TestIndex(t *testing.T) {
 	const n = 20_000
-	table := newTable(Config{MaxFlows: n, Seed: [2]uint64{1, 2}}, 0)
+	table := newTable(Config{MaxFlows: 2 * n, Seed: [2]uint64{1, 2}}, 0)
 	tuples := manyTuples(n)
 	tmo := DefaultTimeouts()
 	s := udpPacket(in)

@@ -1,6 +1,7 @@
 package conntrack
 
 import (
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -9,47 +10,145 @@ import (
 	"sgfw/test/parity"
 )
 
-// TestEvictionOrder: the oldest unreplied or half-open flow is evicted first, then the
-// oldest closed one. Established and replied flows are not: the new flow is refused (T30,
-// T33).
+// TestEvictionOrder: a full table makes room with the oldest flow of the kind that has
+// most: half-open and closed connections, and whatever is no TCP. Only open
+// connections are never evicted: among themselves the new flow is refused (T30, T33).
 func TestEvictionOrder(t *testing.T) {
 	parity.Proves(t, "T30", "T33")
 	for _, logShards := range []int{0, shardBits} {
-		fx := newFixture(t, Config{MaxFlows: 6, MaxHalfOpen: 6}, logShards)
-		live, answered := fx.established(), fx.replied()
-		dead := fx.closed()
-		if logShards == 0 { // "oldest" is exact within a shard only
-			half, asked, half2 := fx.syn(), fx.udp(), fx.syn()
-			n1 := fx.established()
-			fx.gone(half, live, answered, dead, asked, half2, n1)
-			n2 := fx.established()
-			fx.gone(asked, live, answered, dead, half2, n1, n2)
-			n3 := fx.established()
-			fx.gone(half2, live, answered, dead, n1, n2, n3)
-		} else {
-			fx.established()
-			fx.established()
-			fx.established()
+		fx := newFixture(t, Config{MaxFlows: 8, MaxHalfOpen: 8}, logShards)
+		live := fx.established()
+		kinds := map[Tuple]bool{fx.replied(): true}
+		for range 2 {
+			kinds[fx.query()], kinds[fx.syn()] = true, true
 		}
-		n4 := fx.established()
-		fx.gone(dead, live, answered, n4)
-		if r := fx.add(udpPacket(in), fx.tuple(ProtoUDP)); r != TableFull {
-			t.Errorf("a full table: Insert = %v, want TableFull", r)
+		kinds[fx.other()], kinds[fx.closed()] = true, true
+		// Of eight flows seven can be evicted, for seven connections.
+		open := []Tuple{live}
+		for range 7 {
+			open = append(open, fx.established())
 		}
-		if r := fx.add(tcpPacket(in, SYN, 0, 0), fx.tuple(ProtoTCP)); r != TableFull {
-			t.Errorf("a full table: Insert = %v, want TableFull", r)
+		for k := range kinds {
+			fx.gone(k, open...)
+		}
+		for _, p := range []PacketMeta{
+			udpPacket(in), tcpPacket(in, SYN, 0, 0), {Class: ClassQuery}, {Class: ClassOther},
+		} {
+			if r := fx.add(p, fx.tuple(ProtoTCP)); r != TableFull {
+				t.Errorf("a full table: Insert(%+v) = %v, want TableFull", p, r)
+			}
 		}
 		st := fx.table.Stats()
-		if st.Flows != 6 || st.HalfOpen != 0 || st.RefusedFull != 2 || st.EvictedClosed != 1 {
+		if st.Flows != 8 || st.HalfOpen != 0 || st.RefusedFull != 4 || st.EvictedClosed != 1 ||
+			st.EvictedHalfOpen != 2 || st.EvictedUnreplied != 3 || st.EvictedAnswered != 1 {
 			t.Errorf("stats %+v", st)
 		}
-		// An insert reclaims the entry of an expired flow without waiting for Expire.
-		fx.now = fx.now.Add(200 * time.Second)
-		for range 8 {
-			fx.add(udpPacket(in), fx.tuple(ProtoUDP))
-		}
-		if logShards == 0 && fx.table.Stats().Expired == 0 {
-			t.Error("a full table did not look for expired flows")
+	}
+}
+
+// TestReclaim: an insert into a full table takes the place of an expired flow without
+// waiting for Expire.
+func TestReclaim(t *testing.T) {
+	fx := newFixture(t, Config{MaxFlows: 4}, 0)
+	a, b := fx.udp(), fx.udp()
+	fx.established()
+	fx.established()
+	fx.now = fx.now.Add(200 * time.Second)
+	c := fx.established()
+	fx.gone(a, c)
+	fx.gone(b, c)
+	if st := fx.table.Stats(); st.Expired == 0 || st.EvictedUnreplied != 0 {
+		t.Errorf("a full table did not look for expired flows: %+v", st)
+	}
+}
+
+// TestLargestKindMakesRoom: of the kinds in a full table the one that has most makes
+// room, oldest first, whatever else is older.
+func TestLargestKindMakesRoom(t *testing.T) {
+	fx := newFixture(t, Config{MaxFlows: 8, MaxHalfOpen: 8}, 0)
+	half, asked, dead := fx.syn(), fx.udp(), fx.closed()
+	pings := []Tuple{fx.query(), fx.query(), fx.query(), fx.query()}
+	alive := fx.established()
+	for i := range 2 {
+		n := fx.established()
+		fx.gone(pings[i], append(pings[i+1:], half, asked, dead, alive, n)...)
+	}
+	// Two pings and, with the new one, two half-open connections: pings first.
+	n := fx.syn()
+	fx.gone(pings[2], pings[3], half, asked, dead, alive, n)
+	// One ping, datagram and dead connection, three half-open ones.
+	fx.syn()
+	fx.gone(half, n, pings[3], asked, dead, alive)
+}
+
+// TestFloodOfOneKind: whatever a stranger with invented addresses can bring about,
+// answered or not, takes no more than a share, and takes no place from the first packet
+// of another connection, from one that is being closed, or from another kind.
+func TestFloodOfOneKind(t *testing.T) {
+	const most = 64
+	stream := func(fx *fixture) Tuple {
+		k := fx.replied()
+		fx.pass(k, udpPacket(in))
+		fx.pass(k, udpPacket(out))
+		return k
+	}
+	answeredPing := func(fx *fixture) Tuple {
+		k := fx.query()
+		fx.pass(k, PacketMeta{Dir: out, Class: ClassQuery, Reply: true})
+		return k
+	}
+	answeredOther := func(fx *fixture) Tuple {
+		k := fx.other()
+		fx.pass(k, PacketMeta{Dir: out, Class: ClassOther})
+		return k
+	}
+	floods := map[string]func(*fixture) Tuple{
+		"SYN": (*fixture).syn, "ping": (*fixture).query, "answered ping": answeredPing,
+		"datagram": (*fixture).udp, "answered datagram": (*fixture).replied, "stream": stream,
+		"other": (*fixture).other, "answered other": answeredOther, "closed": (*fixture).closed,
+	}
+	for name, flood := range floods {
+		for other, second := range floods {
+			fx := newFixture(t, Config{MaxFlows: most}, 0)
+			admin := fx.established()
+			quiet := map[string]Tuple{
+				"SYN": fx.syn(), "ping": fx.query(), "datagram": fx.udp(), "stream": stream(fx),
+				"other": fx.other(), "closed": fx.closed(),
+			}
+			for range 4 * most {
+				fx.now = fx.now.Add(-time.Second) // nothing expires here
+				flood(fx)
+			}
+			if n := fx.table.Len(); n > most/2+len(quiet)+1 {
+				t.Errorf("%s: %d flows of %d", name, n, most)
+			}
+			for range 4 * most {
+				fx.now = fx.now.Add(-time.Second)
+				second(fx)
+			}
+			fx.now = 0
+			for kind, k := range quiet {
+				flooded := strings.HasSuffix(name, kind) || strings.HasSuffix(other, kind)
+				if !flooded && !fx.has(k) {
+					t.Errorf("%s and %s: the %s is gone", name, other, kind)
+				}
+			}
+			// And a connection comes about in the midst of it.
+			k := fx.tuple(ProtoTCP)
+			for _, p := range []PacketMeta{
+				tcpPacket(in, SYN, 99, 0), tcpPacket(out, SYN|ACK, 4999, 100), tcpPacket(in, ACK, 100, 5000),
+			} {
+				if p.TCP.Flags == SYN {
+					if r := fx.add(p, k); r != Inserted {
+						t.Fatalf("%s and %s: SYN: %v", name, other, r)
+					}
+				} else {
+					fx.pass(k, p)
+				}
+				flood(fx)
+				second(fx)
+			}
+			fx.gone(fx.tuple(ProtoTCP), admin, k)
 		}
 	}
 }
@@ -159,7 +258,8 @@ func TestLimitsConcurrent(t *testing.T) {
 		return true
 	})
 	st := table.Stats()
-	ended := st.Expired + st.Deleted + st.EvictedHalfOpen + st.EvictedUnreplied + st.EvictedClosed
+	ended := st.Expired + st.Deleted + st.EvictedHalfOpen + st.EvictedUnreplied +
+		st.EvictedAnswered + st.EvictedClosed
 	if st.Flows != flows || st.HalfOpen != half || flows > maxFlows || half > maxHalfOpen ||
 		st.Inserted-st.Replaced != uint64(flows)+ended {
 		t.Errorf("%d flows, %d half-open, stats %+v", flows, half, st)

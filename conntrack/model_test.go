@@ -38,6 +38,8 @@ func newModel(maxFlows, maxHalfOpen, logShards int, swept bool) *model {
 		NewTuple(2, Egress, ProtoTCP, local, remote, 40000, 443), // another scope
 		NewTuple(1, Egress, ProtoICMP, local, remote, 77, QueryPort(8)),
 		NewTuple(1, Egress, ProtoICMP, local, remote, 78, QueryPort(8)),
+		NewTuple(1, Egress, ProtoICMP, local, remote, 79, QueryPort(8)),
+		NewTuple(1, Egress, 50, local, remote, 0, 0),
 		NewTuple(1, Egress, 47, local, remote, 0, 0))
 	return m
 }
@@ -238,7 +240,7 @@ func (m *model) check(rt *rapid.T) {
 	want := m.naive.stats
 	want.MaxFlows, want.MaxHalfOpen = m.naive.maxFlows, m.naive.maxHalfOpen
 	want.MaxUntracked = int(m.table.maxUntracked)
-	want.Flows, want.HalfOpen = len(m.naive.flows), m.naive.countHalfOpen()
+	want.Flows, want.HalfOpen = len(m.naive.flows), m.naive.count("half-open")
 	if d := cmp.Diff(want, m.table.Stats()); d != "" {
 		rt.Fatalf("stats differ (-naive +table):\n%s", d)
 	}

@@ -1,6 +1,9 @@
 package conntrack
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // naiveTable is a second implementation of the table, slow and obvious: one map, and
 // sequence numbers unwrapped to 64 bits so that "before" is "<". It shares no code with
@@ -69,54 +72,89 @@ func (f *naiveFlow) halfOpen() bool {
 
 func (f *naiveFlow) closed() bool { return f.state == StateTimeWait || f.state == StateClose }
 
-func (w *naiveTable) countHalfOpen() (n int) {
+// kind names what shares a limit, "" for an open connection, which has none.
+func (f *naiveFlow) kind() string {
+	switch {
+	case f.closed():
+		return "closed"
+	case f.halfOpen():
+		return "half-open"
+	case f.class == ClassQuery:
+		return "query"
+	case f.class == ClassUDP && f.state == StateStream:
+		return "stream"
+	case f.class == ClassUDP:
+		return "datagram"
+	case f.class == ClassOther:
+		return "other"
+	}
+	return ""
+}
+
+func (w *naiveTable) count(kind string) (n int) {
 	for _, f := range w.flows {
-		if f.halfOpen() {
+		if f.kind() == kind {
 			n++
 		}
 	}
 	return n
 }
 
-// oldest returns the flow of a kind that entered its queue first.
-func (w *naiveTable) oldest(kind func(*naiveFlow) bool) (key Tuple, oldest *naiveFlow) {
+// limit is how many flows of a kind there may be.
+func (w *naiveTable) limit(kind string) int {
+	if kind == "half-open" {
+		return w.maxHalfOpen
+	}
+	return max(1, w.maxFlows/2)
+}
+
+// evict removes the flow of a kind that became one first, other than keep, and reports
+// whether there was one.
+func (w *naiveTable) evict(kind string, keep *naiveFlow) bool {
+	var key Tuple
+	var oldest *naiveFlow
 	for k, f := range w.flows {
-		if kind(f) && (oldest == nil || f.entered < oldest.entered) {
+		if f != keep && f.kind() == kind && (oldest == nil || f.entered < oldest.entered) {
 			key, oldest = k, f
 		}
 	}
-	return key, oldest
-}
-
-// makeRoom applies the limits before an insert and reports whether there is room.
-func (w *naiveTable) makeRoom(newEntry, newHalfOpen bool) bool {
-	if newHalfOpen && w.countHalfOpen() >= w.maxHalfOpen {
-		k, f := w.oldest((*naiveFlow).halfOpen)
-		if f == nil {
-			return false
-		}
-		delete(w.flows, k)
-		w.stats.EvictedHalfOpen++
+	if oldest == nil {
+		return false
 	}
-	if newEntry && len(w.flows) >= w.maxFlows {
-		hk, h := w.oldest((*naiveFlow).halfOpen)
-		uk, u := w.oldest(func(f *naiveFlow) bool { return f.state == StateUnreplied })
-		ck, c := w.oldest((*naiveFlow).closed)
-		switch {
-		case h != nil && (u == nil || h.created/Time(Granularity) <= u.created/Time(Granularity)):
-			delete(w.flows, hk)
-			w.stats.EvictedHalfOpen++
-		case u != nil:
-			delete(w.flows, uk)
-			w.stats.EvictedUnreplied++
-		case c != nil:
-			delete(w.flows, ck)
-			w.stats.EvictedClosed++
-		default:
-			return false
-		}
+	delete(w.flows, key)
+	switch {
+	case kind == "half-open":
+		w.stats.EvictedHalfOpen++
+	case kind == "closed":
+		w.stats.EvictedClosed++
+	case oldest.state == StateUnreplied:
+		w.stats.EvictedUnreplied++
+	default:
+		w.stats.EvictedAnswered++
 	}
 	return true
+}
+
+// makeRoom applies the limits before a flow of a kind joins, which may take the place of
+// old, and reports whether there is room.
+func (w *naiveTable) makeRoom(kind string, old *naiveFlow) bool {
+	if old == nil || old.kind() != kind {
+		if w.count(kind) >= w.limit(kind) && !w.evict(kind, old) {
+			return false
+		}
+	}
+	if old != nil || len(w.flows) < w.maxFlows {
+		return true
+	}
+	kinds := []string{"query", "datagram", "closed", "half-open", "other", "stream"}
+	size := func(k string) int { // with the one that wants to join
+		if k == kind {
+			return w.count(k) + 1
+		}
+		return w.count(k)
+	}
+	slices.SortStableFunc(kinds, func(a, b string) int { return size(b) - size(a) })
+	return slices.ContainsFunc(kinds, func(k string) bool { return w.evict(k, nil) })
 }
 
 func (w *naiveTable) insert(
@@ -134,8 +172,10 @@ func (w *naiveTable) insert(
 		}
 	}
 	old := w.flows[k]
-	tcp := p.Class == ClassTCP
-	if !w.makeRoom(old == nil, tcp && (old == nil || !old.halfOpen())) {
+	begun := map[Class]string{
+		ClassTCP: "half-open", ClassUDP: "datagram", ClassQuery: "query", ClassOther: "other",
+	}[p.Class]
+	if !w.makeRoom(begun, old) {
 		w.stats.RefusedFull++
 		return TableFull
 	}
@@ -275,9 +315,12 @@ func (w *naiveTable) update(k Tuple, p PacketMeta, o Outcome, tmo Timeouts, now 
 	f.add(p)
 	if f.state != was.state {
 		refresh = true
-		if was.halfOpen() != f.halfOpen() || was.closed() != f.closed() {
+		if was.kind() != f.kind() {
 			w.entered++
 			f.entered = w.entered
+			if f.kind() != "" && w.count(f.kind()) > w.limit(f.kind()) {
+				w.evict(f.kind(), f)
+			}
 		}
 		if f.state == StateClose {
 			w.stats.ClosedRST++
@@ -294,7 +337,7 @@ func (w *naiveTable) update(k Tuple, p PacketMeta, o Outcome, tmo Timeouts, now 
 // restart replaces a flow after the other side accepted a SYN that the rules let pass.
 func (w *naiveTable) restart(k Tuple, p PacketMeta, tmo Timeouts, now Time) {
 	f := w.flows[k]
-	if !w.makeRoom(false, !f.halfOpen()) {
+	if !w.makeRoom("half-open", f) {
 		return
 	}
 	w.entered++

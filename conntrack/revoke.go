@@ -20,7 +20,7 @@ func (t *Table) Revoke(f *FlowInfo, now Time) bool {
 	}
 	was := live.state
 	live.state = StateRevoked
-	e.moved(was)
+	e.moved(was, now)
 	e.lockShard()
 	e.shard.stats.revoked++
 	return true

@@ -81,18 +81,19 @@ func TestRevokeMeansOneFlow(t *testing.T) {
 // TestRevokedEntriesAreBounded: a revoked flow keeps its entry for as long as it would
 // have lived, and is evicted like one that has ended.
 func TestRevokedEntriesAreBounded(t *testing.T) {
-	fx := newFixture(t, Config{MaxFlows: 3, MaxHalfOpen: 3}, 0)
+	fx := newFixture(t, Config{MaxFlows: 4, MaxHalfOpen: 4}, 0)
 	first, second, third := fx.established(), fx.syn(), fx.replied()
+	open := fx.established()
 	for _, k := range []Tuple{first, second} {
 		if !fx.revoke(k) {
 			t.Fatal("not revoked")
 		}
 	}
-	if st := fx.table.Stats(); st.Flows != 3 || st.HalfOpen != 0 {
-		t.Errorf("%d flows, %d half-open, want 3 and 0", st.Flows, st.HalfOpen)
+	if st := fx.table.Stats(); st.Flows != 4 || st.HalfOpen != 0 {
+		t.Errorf("%d flows, %d half-open, want 4 and 0", st.Flows, st.HalfOpen)
 	}
 	fourth := fx.syn()
-	fx.gone(first, second, third, fourth)
+	fx.gone(first, second, third, open, fourth)
 	fx.now = fx.now.Add(TimeoutSynSent + time.Minute)
 	if fx.has(second) {
 		t.Error("the entry outlived the flow")

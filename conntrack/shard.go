@@ -42,7 +42,7 @@ type shard struct {
 	queues [queueCount]queue
 	sweep  uint32 // where the next slice of expiry begins
 	stats  counters
-	_      [72]byte
+	_      [16]byte
 }
 
 func (s *shard) init(t *Table, n int) {
@@ -99,11 +99,9 @@ func (s *shard) remove(i uint32, f *Flow) {
 	f.unlockUnused()
 }
 
-// leave takes a flow out of its queue and out of the count of half-open flows.
+// leave takes a flow out of its queue and out of the count of its kind.
 func (s *shard) leave(f *Flow) {
 	id := f.queue()
 	s.dequeue(f, id)
-	if id == queueHalfOpen {
-		s.table.halfOpen.Add(-1)
-	}
+	s.table.release(id)
 }

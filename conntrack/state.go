@@ -75,16 +75,3 @@ func (s State) HalfOpen() bool {
 // Closed reports whether s is a TCP state in which the connection is over: the flow is
 // evictable, and a new SYN replaces it.
 func (s State) Closed() bool { return s == StateTimeWait || s == StateClose }
-
-// queue returns the eviction queue that flows in state s wait in.
-func (s State) queue() queueID {
-	switch {
-	case s.HalfOpen():
-		return queueHalfOpen
-	case s == StateUnreplied:
-		return queueUnreplied
-	case s.Closed(), s == StateRevoked:
-		return queueClosed
-	}
-	return queueNone
-}

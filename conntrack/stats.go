@@ -13,6 +13,8 @@ type counters struct {
 	closedFIN uint64
 	closedRST uint64
 	evicted   [queueCount]uint64
+	// unanswered counts those among the evicted that are no TCP and had no answer.
+	unanswered uint64
 }
 
 // Stats are the table's limits and levels, and what happened since it was made.
@@ -40,9 +42,9 @@ type Stats struct {
 	Expired, Deleted uint64
 	// Revoked counts flows ended by [Table.Revoke].
 	Revoked uint64
-	// EvictedHalfOpen, EvictedUnreplied and EvictedClosed count flows that were
-	// evicted for new ones.
-	EvictedHalfOpen, EvictedUnreplied, EvictedClosed uint64
+	// EvictedHalfOpen, EvictedUnreplied, EvictedAnswered and EvictedClosed count flows
+	// that were evicted for new ones. Those in the middle are no TCP.
+	EvictedHalfOpen, EvictedUnreplied, EvictedAnswered, EvictedClosed uint64
 	// RefusedFull counts new flows for which there was no room, which is AWS's
 	// conntrack_allowance_exceeded.
 	RefusedFull uint64
@@ -54,7 +56,7 @@ type Stats struct {
 func (t *Table) Stats() Stats {
 	st := Stats{
 		MaxFlows:     int(t.maxFlows),
-		MaxHalfOpen:  int(t.maxHalfOpen),
+		MaxHalfOpen:  int(t.share[queueHalfOpen]),
 		MaxUntracked: int(t.maxUntracked),
 	}
 	for i := range t.shards {
@@ -72,7 +74,11 @@ func (t *Table) Stats() Stats {
 		st.Deleted += c.deleted
 		st.Revoked += c.revoked
 		st.EvictedHalfOpen += c.evicted[queueHalfOpen]
-		st.EvictedUnreplied += c.evicted[queueUnreplied]
+		st.EvictedUnreplied += c.unanswered
+		for _, id := range [...]queueID{queueQuery, queueDatagram, queueOther, queueStream} {
+			st.EvictedAnswered += c.evicted[id]
+		}
+		st.EvictedAnswered -= c.unanswered
 		st.EvictedClosed += c.evicted[queueClosed]
 		st.RefusedFull += c.refused
 		st.ClosedFIN += c.closedFIN
@@ -80,6 +86,6 @@ func (t *Table) Stats() Stats {
 	}
 	st.Flows = t.Len()
 	st.Untracked = t.Untracked()
-	st.HalfOpen = int(min(t.halfOpen.Load(), t.maxHalfOpen))
+	st.HalfOpen = int(min(t.kinds[queueHalfOpen].Load(), t.share[queueHalfOpen]))
 	return st
 }

@@ -20,7 +20,8 @@ type Config struct {
 	// DefaultMaxFlows, and MaxMaxFlows is the most.
 	MaxFlows int
 	// MaxHalfOpen is the limit of TCP flows that are not established; 0 means
-	// half of MaxFlows.
+	// half of MaxFlows. Half of MaxFlows is also what any other kind of flows may
+	// take that are no open connections.
 	MaxHalfOpen int
 	// MaxUntracked is the limit of untracked flows, which MaxFlows does not include; 0
 	// means a quarter of MaxFlows, but at least 1024.
@@ -36,7 +37,7 @@ type Config struct {
 type Table struct {
 	hash         hashKey
 	maxFlows     int64
-	maxHalfOpen  int64
+	share        [queueKinds]int64 // the limit of each kind
 	maxUntracked int64
 	// shardShift shifts a hash down to the bits that name the shard. Tests set it to 64
 	// for a single shard.
@@ -48,7 +49,7 @@ type Table struct {
 	_ [128]byte
 	// Written when flows come, go or change state, never on a hit.
 	flows     atomic.Int64
-	halfOpen  atomic.Int64
+	kinds     [queueKinds]atomic.Int64 // how many of each kind
 	untracked atomic.Int64
 	// waiting has a word for each eviction queue, with a bit for each shard where the
 	// queue is not empty.
@@ -72,11 +73,14 @@ func newTable(cfg Config, logShards int) *Table {
 	t := &Table{
 		hash:         newHashKey(cfg.Seed),
 		maxFlows:     int64(cfg.MaxFlows),
-		maxHalfOpen:  int64(cfg.MaxHalfOpen),
 		maxUntracked: int64(cfg.MaxUntracked),
 		shardShift:   uint8(64 - logShards),
 		shards:       make([]shard, 1<<logShards),
 	}
+	for id := range t.share {
+		t.share[id] = int64(max(1, cfg.MaxFlows/2))
+	}
+	t.share[queueHalfOpen] = int64(cfg.MaxHalfOpen)
 	for i := range t.shards {
 		t.shards[i].init(t, i)
 	}

@@ -42,8 +42,7 @@ func (s *shard) admitUntracked(now Time) bool {
 		return true
 	}
 	for _, id := range [...]queueID{queueUntracked, queueAnswered, queueProven} {
-		if s.evictFrom(id, now) || t.others(s, t.waiting[id].Load(),
-			func(o *shard) bool { return o.evictFrom(id, now) }) {
+		if s.evictKind(id, now) {
 			return true
 		}
 	}

@@ -176,10 +176,11 @@ func flowFacts(t *screen.Table, s api.Status, all bool) {
 			screen.Number(f.Expired))
 	}
 	t.Row("flows", text)
-	if all || f.EvictedHalfOpen+f.EvictedUnreplied+f.EvictedClosed+f.RefusedFull > 0 {
-		t.Row("", fmt.Sprintf("evicted: half-open %s, unreplied %s, closed %s; refused: %s",
+	if all || f.Evicted()+f.RefusedFull > 0 {
+		t.Row("", fmt.Sprintf("evicted: half-open %s, unreplied %s, answered %s, closed %s; refused: %s",
 			screen.Number(f.EvictedHalfOpen), screen.Number(f.EvictedUnreplied),
-			screen.Number(f.EvictedClosed), screen.Number(f.RefusedFull)))
+			screen.Number(f.EvictedAnswered), screen.Number(f.EvictedClosed),
+			screen.Number(f.RefusedFull)))
 	}
 	if s.Policy.Tracking == policy.TrackingAWS.String() || f.Untracked > 0 {
 		t.Row("", fmt.Sprintf("untracked: %s remembered, at most %s; evicted: %s",

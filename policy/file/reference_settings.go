@@ -53,9 +53,12 @@ var settingsTable = []Part{
 				cannot change it.`},
 		{Name: "max_flows", Kind: KindNumber, Low: 1, High: policy.MaxMaxFlows,
 			Default: fmt.Sprint(standard.MaxFlows),
-			Text: `How many flows are tracked at once, by all devices together. A guest can take them
-				all, and sgfw flows revoke --interface gives them back. A running daemon cannot change
-				it.`},
+			Text: `How many flows are tracked at once, by all devices together. Open TCP connections
+				keep their places; everything else makes room, of the kind that has most, and none of
+				these kinds has more than half: ICMP queries, UDP of one exchange, UDP streams, other
+				protocols, TCP that is half-open, TCP that has ended. A guest can take all with open
+				connections, and sgfw flows revoke --interface gives them back. A running daemon cannot
+				change it.`},
 		{Name: "watch", Kind: KindTruth, Default: "false",
 			Text: "Reload by itself when the file has changed and settled."},
 	}},

@@ -98,10 +98,31 @@ var flows = []mutant{
 	},
 	{
 		name: "established-evicted", what: "a full table makes room with established flows (T33)",
-		file: "conntrack/state.go", packages: table,
-		old: "	case s.HalfOpen():\n		return queueHalfOpen\n",
-		new: "	case s.HalfOpen():\n		return queueHalfOpen\n	case s == StateEstablished:\n		return " +
-			"queueUnreplied\n",
+		file: "conntrack/flow.go", packages: table,
+		old: "	case f.class != ClassTCP || s.HalfOpen():\n",
+		new: "	case f.class != ClassTCP || s.HalfOpen() || s == StateEstablished:\n",
+	},
+	{
+		name: "answered-never-evicted", what: "pings from invented senders fill the table for good (T33)",
+		file: "conntrack/flow.go", packages: table,
+		old: "	case f.class != ClassTCP || s.HalfOpen():\n",
+		new: "	case f.class != ClassTCP && s == StateUnreplied || s.HalfOpen():\n",
+	},
+	{
+		name: "no-share", what: "one kind of flows takes the whole table",
+		file: "conntrack/table.go", packages: table,
+		old: "max(1, cfg.MaxFlows/2))\n", new: "max(1, cfg.MaxFlows))\n",
+	},
+	{
+		name: "smallest-makes-room", what: "a flood evicts the first packets of everybody else",
+		file: "conntrack/limits.go", packages: table,
+		old: "n := t.kinds[id].Load(); set", new: "n := 1<<40 - t.kinds[id].Load(); set",
+	},
+	{
+		name: "streams-without-share", what: "flows that become streams take the whole table",
+		file: "conntrack/limits.go", packages: table,
+		old: "id < queueKinds && t.kinds[id].Add(1) > t.share[id] {\n",
+		new: "id < queueKinds && t.kinds[id].Add(1) < 0 {\n",
 	},
 	{
 		name: "revoked-is-picked-up",

@@ -144,9 +144,11 @@ type FlowStatus struct {
 	// Created counts new flows.
 	Created uint64 `json:"created"`
 	Expired uint64 `json:"expired"`
-	// Evicted flows made room for new ones; established ones never do.
+	// Evicted flows made room for new ones; open TCP connections never do. Unreplied and
+	// answered ones are no TCP.
 	EvictedHalfOpen  uint64 `json:"evicted_half_open"`
 	EvictedUnreplied uint64 `json:"evicted_unreplied"`
+	EvictedAnswered  uint64 `json:"evicted_answered"`
 	EvictedClosed    uint64 `json:"evicted_closed"`
 	// Untracked flows are remembered apart from those above, at most MaxUntracked;
 	// EvictedUntracked were forgotten for others.
@@ -158,6 +160,11 @@ type FlowStatus struct {
 	// Revoked counts flows ended by order. Live counts them, too, until they would
 	// have ended by themselves.
 	Revoked uint64 `json:"revoked"`
+}
+
+// Evicted is how many tracked flows made room for others, whatever they were.
+func (f FlowStatus) Evicted() uint64 {
+	return f.EvictedHalfOpen + f.EvictedUnreplied + f.EvictedAnswered + f.EvictedClosed
 }
 
 // VerdictCount is how many packets got a verdict for a reason.

@@ -150,8 +150,8 @@ func flowStatus(st conntrack.Stats) api.FlowStatus {
 		Live: st.Flows, Max: st.MaxFlows, HalfOpen: st.HalfOpen, MaxHalfOpen: st.MaxHalfOpen,
 		Created: st.Inserted, Expired: st.Expired,
 		EvictedHalfOpen: st.EvictedHalfOpen, EvictedUnreplied: st.EvictedUnreplied,
-		EvictedClosed: st.EvictedClosed,
-		Untracked:     st.Untracked, MaxUntracked: st.MaxUntracked, EvictedUntracked: st.EvictedUntracked,
+		EvictedAnswered: st.EvictedAnswered, EvictedClosed: st.EvictedClosed,
+		Untracked: st.Untracked, MaxUntracked: st.MaxUntracked, EvictedUntracked: st.EvictedUntracked,
 		RefusedFull: st.RefusedFull, Revoked: st.Revoked,
 	}
 }
