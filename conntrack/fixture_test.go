@@ -79,7 +79,8 @@ func newFixture(tb testing.TB, cfg Config, logShards int) *fixture {
 
 func (fx *fixture) tuple(proto uint8) Tuple {
 	fx.next++
-	remote, local := Addr4([4]byte{203, 0, 113 + byte(fx.next>>8), byte(fx.next)}), Addr4([4]byte{192, 0, 2, 1})
+	remote := Addr4([4]byte{203, 0, 113 + byte(fx.next>>8), byte(fx.next)})
+	local := Addr4([4]byte{192, 0, 2, 1})
 	return NewTuple(1, Ingress, proto, remote, local, 1000, 2000)
 }
 

@@ -69,6 +69,6 @@ var tracking = []Claim{
 		"are left.",
 		"Allowances of bandwidth and packets per second are about AWS's network."),
 	same("T32", "Untracked flows need no entry: they can begin with a full table, too."),
-	ours("T33", "A full table never evicts open TCP connections. Everything else makes room, first of "+
-		"what there is most; if nothing can, new flows are dropped."),
+	ours("T33", "A full table never evicts open TCP connections. Everything else makes room, "+
+		"first of what there is most; if nothing can, new flows are dropped."),
 }
