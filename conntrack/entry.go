@@ -55,10 +55,12 @@ func (e *Entry) Update(p *PacketMeta, o Outcome, tmo *Timeouts, now Time) {
 	if f.state == StateEstablished && p.TCP.Flags&(SYN|RST) == 0 { // nearly all packets
 		f.stepData(p.Dir, &p.TCP)
 		f.count(p)
+		d := tmo.Established
 		if f.state != StateEstablished {
 			e.moved(StateEstablished, now)
+			d = tmo.timer(ClassTCP, f.state)
 		}
-		f.setDeadline(now.deadline(f.idle(tmo)))
+		f.setDeadline(now.deadline(f.acknowledgedOrLess(d)))
 		return
 	}
 	was, refresh := f.state, true

@@ -35,14 +35,17 @@ type Config struct {
 // while it holds one. Memory grows with the flows, about 128 bytes each, and is
 // kept for later flows.
 type Table struct {
-	hash         hashKey
-	maxFlows     int64
-	share        [queueKinds]int64 // the limit of each kind
-	maxUntracked int64
+	hash hashKey
 	// shardShift shifts a hash down to the bits that name the shard. Tests set it to 64
 	// for a single shard.
 	shardShift uint8
 	shards     []shard
+	// What every lookup reads, above, is in one cache line.
+
+	maxFlows     int64
+	share        [queueKinds]int64 // the limit of each kind
+	maxUntracked int64
+
 	sweeping   sync.Mutex
 	sweepShard int
 

@@ -93,7 +93,16 @@ func (k tick) time() Time { return Time(k) << tickShift }
 // idle returns the idle timer of the flow.
 func (f *Flow) idle(tmo *Timeouts) time.Duration {
 	d := tmo.timer(f.class, f.state)
-	if d > TimeoutUnacknowledged && f.class == ClassTCP && f.unacknowledged() {
+	if f.class == ClassTCP {
+		d = f.acknowledgedOrLess(d)
+	}
+	return d
+}
+
+// acknowledgedOrLess returns the timer d or, while one side of the connection waits for
+// an acknowledgement, at most that of unacknowledged data.
+func (f *Flow) acknowledgedOrLess(d time.Duration) time.Duration {
+	if d > TimeoutUnacknowledged && f.unacknowledged() {
 		return TimeoutUnacknowledged
 	}
 	return d
