@@ -37,6 +37,12 @@ var programs = []mutant{
 		new: "left >= 0 {\n		return deadlineTick, true",
 	},
 	{
+		name: "deadline-without-sense", what: "a deadline in the year 9999 is waited for",
+		file: "cmd/internal/state/deadline.go", packages: []string{"./cmd/internal/state"},
+		old: "left > asked {",
+		new: "left < 0 && left > asked {",
+	},
+	{
 		name: "confirmation-forgets-its-target",
 		what: "a second reload before the confirmation changes what to go back to",
 		file: "cmd/internal/enforce/confirm_linux.go", packages: daemon,

@@ -41,6 +41,11 @@ func TestStartsWithWhatTheRecordSays(t *testing.T) {
 	}
 	otherBoot := past.In(time.Minute)
 	otherBoot.Boot = "another"
+	// As a clock in the year 9999 writes it, which was set right before this boot.
+	never := otherBoot
+	never.Wall = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+	ahead := now.In(time.Minute)
+	ahead.Steady += 1281021 * time.Hour
 	for _, tc := range []struct {
 		what   string
 		record *state.Record // of the file unless it says another one
@@ -62,6 +67,10 @@ func TestStartsWithWhatTheRecordSays(t *testing.T) {
 			"1", "2", false, true, true},
 		{"time over, another boot", &state.Record{
 			Confirmed: policyOf("2"), Pending: pending("1", otherBoot)}, "1", "2", false, true, true},
+		{"time that never ends, another boot", &state.Record{
+			Confirmed: policyOf("2"), Pending: pending("1", never)}, "1", "2", false, true, true},
+		{"more time than was asked for", &state.Record{
+			Confirmed: policyOf("2"), Pending: pending("1", ahead)}, "1", "2", false, true, true},
 		{"time over, file edited", &state.Record{
 			Confirmed: policyOf("2"), Pending: pending("3", past.In(time.Minute))}, "1", "2", false, true,
 			true},

@@ -17,6 +17,8 @@ const (
 	deadlineTick = time.Second
 	// deadlineRetry is the pause after a roll-back, or a write, that failed.
 	deadlineRetry = 2 * time.Second
+	// maxWait is the longest time to confirm that can be asked for.
+	maxWait = api.MaxConfirm * time.Second
 	// noDeadline is the pause while nothing waits to be confirmed.
 	noDeadline = time.Hour
 )
@@ -52,7 +54,7 @@ func (c *confirmation) document() *api.PendingConfirm {
 	if err != nil {
 		return &api.PendingConfirm{Deadline: c.record.Pending.Deadline.Wall.UTC()}
 	}
-	left := c.record.Pending.Deadline.Left(now)
+	left := c.record.Pending.Deadline.Left(now, maxWait)
 	return &api.PendingConfirm{
 		Deadline: now.Wall.Add(left).UTC().Round(time.Second),
 		Left:     int64((left + time.Second - 1) / time.Second),
@@ -143,7 +145,7 @@ func (e *Enforcer) overdue() error {
 	if err != nil {
 		return err
 	}
-	if e.mu.confirm.record.Pending.Deadline.Left(now) > 0 {
+	if e.mu.confirm.record.Pending.Deadline.Left(now, maxWait) > 0 {
 		return errNotDue
 	}
 	return nil
@@ -176,7 +178,7 @@ func (e *Enforcer) timeLeft() (left time.Duration, waits bool) {
 		e.log.Error("the clock of the deadline cannot be read", "error", err)
 		return deadlineRetry, false
 	}
-	if left = c.record.Pending.Deadline.Left(now); left > 0 {
+	if left = c.record.Pending.Deadline.Left(now, maxWait); left > 0 {
 		return min(left, deadlineTick), true
 	}
 	return 0, true

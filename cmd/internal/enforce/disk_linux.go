@@ -81,7 +81,7 @@ func (e *Enforcer) resume(last state.Record, file source.Revision) (restored boo
 			return false, err
 		}
 		why := "it was not confirmed in time; no daemon ran when the time was over"
-		if left := last.Pending.Deadline.Left(now); left > 0 {
+		if left := last.Pending.Deadline.Left(now, maxWait); left > 0 {
 			name := e.nameOf(last.Pending.Policy, file)
 			force.current, err = e.compile(name, last.Pending.Policy, force.machine)
 			if err == nil {

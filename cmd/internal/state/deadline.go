@@ -27,16 +27,20 @@ func (m Moment) In(d time.Duration) Deadline {
 		Steady: m.Steady + d}
 }
 
-// Left returns how long it is to the deadline, 0 once it has passed. After
-// another boot a wall clock that says it is earlier than when the deadline was
-// set tells nothing, and the deadline counts as passed: who has to wait in doubt
-// may be locked out.
-func (d Deadline) Left(now Moment) time.Duration {
+// Left returns how long it is to the deadline, 0 once it has passed. most is the longest
+// time that can be asked for. A deadline that is further away than that, or than what was
+// asked for when it was set, makes no sense, and counts as passed: a clock was wrong, or
+// the record is. So does, after another boot, a wall clock that says it is earlier than
+// when the deadline was set. Who has to wait in doubt may be locked out.
+func (d Deadline) Left(now Moment, most time.Duration) time.Duration {
+	left := d.Wall.Sub(now.Wall)
 	if d.Boot != "" && d.Boot == now.Boot {
-		return max(0, d.Steady-now.Steady)
-	}
-	if now.Wall.Before(d.Set) {
+		left = d.Steady - now.Steady
+	} else if now.Wall.Before(d.Set) {
 		return 0
 	}
-	return max(0, d.Wall.Sub(now.Wall))
+	if asked := min(d.Wall.Sub(d.Set), most); left > asked {
+		return 0
+	}
+	return max(0, left)
 }

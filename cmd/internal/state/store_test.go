@@ -2,6 +2,7 @@ package state
 
 import (
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -221,8 +222,33 @@ func TestDeadline(t *testing.T) {
 		{"after another boot, without a clock", at("two", -time.Hour, -30*365*24*time.Hour), 0},
 		{"no boot is known", at("", 0, 10*time.Second), 50 * time.Second},
 	} {
-		if got := d.Left(tc.now); got != tc.want {
+		if got := d.Left(tc.now, time.Hour); got != tc.want {
 			t.Errorf("%s: %v left, want %v", tc.what, got, tc.want)
+		}
+	}
+}
+
+// TestDeadlineWithoutSense: one that is further away than was ever asked for has passed.
+func TestDeadlineWithoutSense(t *testing.T) {
+	now := Moment{Wall: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), Boot: "one", Steady: time.Hour}
+	y9999 := time.Date(9999, 1, 2, 3, 4, 5, 0, time.UTC)
+	for what, change := range map[string]func(*Deadline){
+		"steady clock ahead":         func(d *Deadline) { d.Steady += time.Hour },
+		"steady clock at its end":    func(d *Deadline) { d.Steady = math.MaxInt64 },
+		"steady clock before 0":      func(d *Deadline) { d.Steady = math.MinInt64 },
+		"the year 9999":              func(d *Deadline) { d.Boot, d.Wall = "two", y9999 },
+		"set in the year 9999":       func(d *Deadline) { d.Set, d.Wall, d.Boot = y9999, y9999, "two" },
+		"set in year 1":              func(d *Deadline) { *d = Deadline{Wall: y9999, Boot: "two"} },
+		"over before it was set":     func(d *Deadline) { d.Set = d.Wall.Add(time.Second) },
+		"more than can be asked for": func(d *Deadline) { *d = now.In(2 * time.Hour) },
+	} {
+		d := now.In(time.Minute)
+		if left := d.Left(now, time.Hour); left != time.Minute {
+			t.Fatalf("%v left", left)
+		}
+		change(&d)
+		if left := d.Left(now, time.Hour); left != 0 {
+			t.Errorf("%s: %v left", what, left)
 		}
 	}
 }
