@@ -34,9 +34,11 @@ packet or those that came nearest with the fields that differ, and what would
 happen to the answer. No packet is sent.
 
 With -c a policy file is asked, else the running daemon with its live flows.
-The interface may be left out if the policy has only one, and the machine's own
-address always: ":443" is a port of its. The direction may be left out, too, if
-the machine's own address is, or is one of the interface.`,
+The interface may be left out if the policy has only one, or if an address is
+that of an interface or of a guest; and the machine's own address always: ":443"
+is a port of its. The direction may be left out, too, if the machine's own address
+is, or is one of the interface. A packet from one guest to another is judged twice,
+and both judgements are shown.`,
 		Example: `  sgfw explain --ingress --proto tcp --from 198.51.100.10 --to :22
   sgfw explain -c web.yaml --egress --proto udp --from :0 --to 192.0.2.53:53
   sgfw explain --ingress -i eth0 --proto icmp --from 203.0.113.9 --icmp-type 8`,
@@ -108,26 +110,49 @@ func explainFile(path string, stdin io.Reader, stateDir string, in api.Query) (
 	pol = pol.WithIDs(machineIDs(stateDir))
 	// A file can be explained on a machine that it was not written for.
 	facts, ferr := liveFacts()
-	q, full, notices, err := explain.Parse(in, pol, facts)
+	servers, serr := resolvers.SystemFiles.Read()
+	doc, err := explain.Answer(in, filter.Compile(pol, member.Resolve(pol, facts)).WithResolvers(servers),
+		nil, 0, facts)
 	if err != nil {
 		return api.Explanation{}, err
 	}
 	if ferr != nil {
-		notices = append(notices, "the addresses of this machine are not known: "+ferr.Error())
+		doc.Notices = append(doc.Notices, "the addresses of this machine are not known: "+ferr.Error())
 	}
-	servers, serr := resolvers.SystemFiles.Read()
 	if serr != nil && pol.Settings.Exempt.Has(policy.ExemptResolvers) {
-		notices = append(notices, "the name servers of this machine are not known: "+serr.Error())
+		doc.Notices = append(doc.Notices, "the name servers of this machine are not known: "+serr.Error())
 	}
-	doc := explain.Run(filter.Compile(pol, member.Resolve(pol, facts)).WithResolvers(servers), nil, 0,
-		q, full)
-	doc.Source, doc.Notices = path, notices
+	for x := &doc; x != nil; x = x.Next {
+		x.Source = path
+	}
 	return doc, nil
 }
 
-// printExplanation prints every item of A4 in docs/aws.md, also those that say
-// "none".
+// printExplanation prints the judgement at each interface that the packet crosses.
 func (p *program) printExplanation(s screen.Screen, x api.Explanation) error {
+	if x.Next == nil {
+		return p.printJudgement(s, x)
+	}
+	refuses := ""
+	for next := &x; next != nil; next = next.Next {
+		if err := p.printJudgement(s, *next); err != nil {
+			return err
+		}
+		if refuses == "" && next.Verdict != api.VerdictAccept {
+			refuses = next.Query.Interface
+		}
+		fmt.Fprintln(p.out)
+	}
+	if refuses != "" {
+		p.print(s, screen.Bad, "together: drop, both interfaces have to permit it and "+refuses+" does not")
+	} else {
+		p.print(s, screen.Good, "together: accept, both interfaces permit it")
+	}
+	return nil
+}
+
+// printJudgement prints every item of A4 in docs/aws.md, also those that say "none".
+func (p *program) printJudgement(s screen.Screen, x api.Explanation) error {
 	q := x.Query
 	packet := fmt.Sprintf("%s %s -> %s", q.Protocol, q.From, q.To)
 	if q.Segment != "" {

@@ -40,6 +40,7 @@ var screens = []struct{ name, args string }{
 	{"log-empty", "log --address 192.0.2.9"},
 	{"explain", "explain -p tcp --from 2001:db8:d::10 --to [2001:db8:1:2::99]:22"},
 	{"explain-flow", "explain -p tcp --from 198.51.100.7:50000 --to :443"},
+	{"explain-guests", "explain -p tcp --from 10.0.3.14 --to 10.0.3.15:443"},
 	{"reload", "reload --force"},
 	{"reload-invalid", "reload"},
 	{"reload-dry-run", "reload --dry-run"},

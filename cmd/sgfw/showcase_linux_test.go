@@ -216,6 +216,13 @@ func (showcase) Explain(_ context.Context, q api.Query) (api.Explanation, error)
 			Detail: "tracked: settings.tracking is always"}
 		x.Reply.Verdict, x.Reply.Reason, x.Reply.Rule = api.VerdictAccept, "flow", &webRule
 	}
+	if q.From == "10.0.3.14" {
+		x.Query.Interface, x.Query.Direction, x.Notices = "tap-customer-17", "egress", nil
+		next := x
+		next.Query.Interface, next.Query.Direction = "tap-customer-18", "ingress"
+		x.Verdict, x.Reason, x.Rule, x.Code, x.Misses = api.VerdictAccept, "rule", &outRule, "", nil
+		x.Detail, x.Next = "a rule of group backup-and-monitoring permits it", &next
+	}
 	return x, nil
 }
 

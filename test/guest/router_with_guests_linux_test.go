@@ -87,6 +87,24 @@ func TestRouterWithGuests(t *testing.T) {
 			t.Errorf("explain %s to %s at %s: %+v", c.from, c.to, c.device, x)
 		}
 	}
+	// Without a device the addresses tell; guest to guest is judged twice, as the packets
+	// above were.
+	for port, verdict := range map[string]string{"5432": "accept", "22": "drop"} {
+		type judgement struct {
+			Verdict string
+			Query   struct{ Interface, Direction string }
+		}
+		var x struct {
+			judgement
+			Next judgement
+		}
+		d.Document(&x, "explain", "--proto", "tcp", "--from", "10.0.1.10", "--to", "10.0.2.10:"+port)
+		if x.Query.Interface != "veth-app" || x.Query.Direction != "egress" || x.Verdict != verdict ||
+			x.Next.Query.Interface != "veth-db" || x.Next.Query.Direction != "ingress" ||
+			x.Next.Verdict != verdict {
+			t.Errorf("explain guest to guest, port %s: %+v", port, x)
+		}
+	}
 	var spoofed struct{ Verdict, Code string }
 	d.Document(&spoofed, "explain", "--interface", "veth-db", "--egress", "--proto", "tcp", "--from",
 		"10.0.1.10", "--to", "203.0.113.10:443")

@@ -70,6 +70,9 @@ type Explanation struct {
 	Reply *Reply `json:"reply,omitempty"`
 	// Notices say what was assumed.
 	Notices []string `json:"notices,omitempty"`
+	// Next is the judgement at the interface that the packet crosses behind this one,
+	// as from one guest to another: it passes only if both accept it.
+	Next *Explanation `json:"next,omitempty"`
 }
 
 // GroupTried is one group of the interface.

@@ -30,11 +30,12 @@ func (d *daemon) Explain(_ context.Context, in api.Query) (api.Explanation, erro
 	facts, engine := d.enforcer.Facts(), d.enforcer.Engine()
 	// What is in force, and not what is about to be.
 	rs := engine.Ruleset()
-	q, full, notices, err := explain.Parse(in, rs.Policy(), facts.Facts)
+	doc, err := explain.Answer(in, rs, engine.Flows(), engine.Now(), facts.Facts)
 	if err != nil {
 		return api.Explanation{}, failure(err)
 	}
-	doc := explain.Run(rs, engine.Flows(), engine.Now(), q, full)
-	doc.Source, doc.Notices = d.cfg.PolicyFile, notices
+	for x := &doc; x != nil; x = x.Next {
+		x.Source = d.cfg.PolicyFile
+	}
 	return doc, nil
 }
