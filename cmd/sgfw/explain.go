@@ -111,8 +111,8 @@ func explainFile(path string, stdin io.Reader, stateDir string, in api.Query) (
 	// A file can be explained on a machine that it was not written for.
 	facts, ferr := liveFacts()
 	servers, serr := resolvers.SystemFiles.Read()
-	doc, err := explain.Answer(in, filter.Compile(pol, member.Resolve(pol, facts)).WithResolvers(servers),
-		nil, 0, facts)
+	rs := filter.Compile(pol, member.Resolve(pol, facts)).WithResolvers(servers)
+	doc, err := explain.Answer(in, rs, nil, 0, facts)
 	if err != nil {
 		return api.Explanation{}, err
 	}
@@ -144,7 +144,8 @@ func (p *program) printExplanation(s screen.Screen, x api.Explanation) error {
 		fmt.Fprintln(p.out)
 	}
 	if refuses != "" {
-		p.print(s, screen.Bad, "together: drop, both interfaces have to permit it and "+refuses+" does not")
+		p.print(s, screen.Bad, "together: drop, both interfaces have to permit it and "+refuses+
+			" does not")
 	} else {
 		p.print(s, screen.Good, "together: accept, both interfaces permit it")
 	}

@@ -49,8 +49,8 @@ interfaces:
 		{"10.0.2.1", "10.0.2.10:53", "", "veth8 ingress drop"},
 		{"10.0.1.10", "192.0.2.1:53", "", "veth7 egress accept"},
 	} {
-		x, err := Answer(api.Query{Protocol: "udp", From: tc.from, To: tc.to, Direction: tc.direction}, rs,
-			nil, 0, facts)
+		x, err := Answer(api.Query{Protocol: "udp", From: tc.from, To: tc.to,
+			Direction: tc.direction}, rs, nil, 0, facts)
 		var got []string
 		for next := &x; next != nil; next = next.Next {
 			got = append(got, next.Query.Interface+" "+next.Query.Direction+" "+next.Verdict)
