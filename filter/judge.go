@@ -65,7 +65,8 @@ func (dec *Decision) judge(a *Attachment, hook Hook, p *packet.Packet, s *conntr
 	if a.exemptions != nil && a.addressed(p, d) {
 		if x, request := a.exempt(hook, p, d); x != policy.NoExemption {
 			dec.Reason, dec.request = ExemptReason(x), request
-			if d == conntrack.Egress && p.Trackable() { // a fragment asks nothing (T25)
+			// A fragment asks nothing (T25), nor does what nobody will accept.
+			if d == conntrack.Egress && p.Trackable() && p.Intact() {
 				dec.commit = commitRequest
 			}
 			return
@@ -128,6 +129,10 @@ func (dec *Decision) judge(a *Attachment, hook Hook, p *packet.Packet, s *conntr
 		dec.Reason, dec.commit = ReasonRule, commitUpdate
 	default:
 		dec.Reason = ReasonRule
+	}
+	if (dec.commit == commitInsert || dec.commit == commitUntracked) && conntrack.Opens(s) &&
+		!p.Intact() {
+		dec.Reason, dec.commit = ReasonChecksum, commitNothing
 	}
 }
 

@@ -51,6 +51,9 @@ const (
 	ReasonUnknownLink
 	// ReasonRevoked drops: the packet would go on with a flow that was revoked.
 	ReasonRevoked
+	// ReasonChecksum drops: a rule permits the packet, which would begin a flow, and its
+	// checksum is wrong (T27).
+	ReasonChecksum
 	// ReasonUnmanaged drops: the packet was queued but crosses no managed device.
 	ReasonUnmanaged
 
@@ -111,6 +114,7 @@ var reasonNames = [reasonFault]string{
 	ReasonTableFull:       "table-full",
 	ReasonUnknownLink:     "unknown-link",
 	ReasonRevoked:         "revoked",
+	ReasonChecksum:        "checksum",
 	ReasonUnmanaged:       "unmanaged",
 }
 

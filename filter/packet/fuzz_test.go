@@ -205,7 +205,7 @@ func laws(t *testing.T, o *oracle, b []byte, more uint32, info uint32, cut int) 
 			got.QuoteFault, want.Quote, want.Quoted, want.QuoteFault = packet.NoFault, packet.Quote{}, false,
 				packet.NoFault
 		}
-		if fault != packet.NoFault || got != want {
+		if fault != packet.NoFault || !same(got, want) {
 			t.Fatalf("%d bytes of %x:\ngot  %+v\nwant %+v fault %v", cut, b, got, want, fault)
 		}
 	}

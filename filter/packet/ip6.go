@@ -104,6 +104,9 @@ func (p *Packet) extensions(h []byte, left int, next uint8) ([]byte, int, Fault)
 			if h[2] == 0 && h[3] != 0 { // type 0, segments left
 				return nil, 0, FaultSourceRoute
 			}
+			p.rerouted = p.rerouted || h[3] != 0 // the destination is the last segment
+		case extDestination:
+			p.rerouted = true // the source may be a home address in it (RFC 6275 §11.3.1)
 		case extAuth:
 			if size = (int(h[1]) + 2) * 4; size < fixedAuth {
 				return nil, 0, FaultExtensionLength

@@ -47,12 +47,17 @@ type Frame struct {
 
 // Bits of Frame.Info (include/uapi/linux/netfilter/nfnetlink_queue.h).
 const (
-	InfoCsumNotReady    = 1 << 0
-	InfoGSO             = 1 << 1
+	// InfoCsumNotReady: the checksum is filled in later.
+	InfoCsumNotReady = 1 << 0
+	// InfoGSO: an aggregate, which is cut into segments later.
+	InfoGSO = 1 << 1
+	// InfoCsumNotVerified: neither the kernel nor the device has verified the checksum. It
+	// is not set for what this machine sends.
 	InfoCsumNotVerified = 1 << 2
 )
 
-// Packet is what Parse fills in. The caller owns and reuses it. Fields that do
+// Packet is what Parse fills in. The caller owns and reuses it. Only Intact reads the
+// parsed bytes again. Fields that do
 // not belong to the packet's Kind hold what an earlier packet left there.
 type Packet struct {
 	Src, Dst conntrack.Addr
@@ -89,6 +94,11 @@ type Packet struct {
 	// others: rules about its type and code decide. NoFault if Quoted, and for
 	// all that is no error.
 	QuoteFault Fault
+
+	// unverified are the bytes behind the IP headers if Intact has to look at them.
+	unverified []byte
+	// rerouted is true if a checksum is not that of the addresses in the IP header.
+	rerouted bool
 }
 
 // Quote is the packet inside an ICMP error, as far as the error carries it.

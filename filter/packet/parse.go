@@ -13,12 +13,15 @@ const maxLength = 65535
 // nothing in p may be used. Parse does not allocate. Distinct Packets may be
 // parsed at the same time.
 //
-// Checksums are not verified: the kernel did, or left them to the device.
+// Checksums are not verified here, see Intact.
 func (p *Packet) Parse(f Frame) Fault {
-	p.First, p.Quoted, p.QuoteFault = false, false, NoFault
+	p.First, p.Quoted, p.QuoteFault, p.rerouted = false, false, NoFault, false
 	h, left, fault := p.network(f.Bytes, max(int(f.Length), len(f.Bytes)), f.Info)
 	if fault != NoFault {
 		return fault
+	}
+	if f.Info&InfoCsumNotVerified != 0 || p.unverified != nil {
+		p.unverified = p.verifiable(h, left, f.Info)
 	}
 	switch p.Kind {
 	case KindTCP:

@@ -19,6 +19,9 @@ func Bytes(p *naive.Packet, content []byte, more ...wire.Option) []byte {
 		content = append(content[:len(content):len(content)], make([]byte, 2*partSize)...)
 	}
 	options := append([]wire.Option{wire.HopLimit(uint8(p.HopLimit))}, more...)
+	if p.Corrupt {
+		options = append(options, wire.BadChecksum())
+	}
 	src, dst := netip.AddrPortFrom(p.Src, uint16(p.SrcPort)),
 		netip.AddrPortFrom(p.Dst, uint16(p.DstPort))
 	icmp := p.Protocol == naive.ICMP && p.Src.Is4() || p.Protocol == naive.ICMPv6 && p.Src.Is6()

@@ -103,7 +103,7 @@ func (e *engine) decide(way Way, p *naive.Packet) (v filter.Verdict, passes bool
 	e.worker.Begin()
 	defer e.worker.End()
 	ev := filter.Event{In: e.index[way.In], Out: e.index[way.Out],
-		Frame: packet.Frame{Bytes: Bytes(p, nil)}}
+		Frame: packet.Frame{Bytes: Bytes(p, nil), Info: packet.InfoCsumNotVerified}}
 	for _, ev.Hook = range e.hooks(way) {
 		if passes = e.worker.Decide(&ev); !passes {
 			break

@@ -79,6 +79,9 @@ func describe(p *naive.Packet) string {
 	if p.Missing > 0 {
 		text += fmt.Sprintf(", %d bytes missing", p.Missing)
 	}
+	if p.Corrupt {
+		text += ", corrupt"
+	}
 	if p.Quote != nil {
 		text += " about " + describe(p.Quote)
 	}

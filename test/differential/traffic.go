@@ -66,7 +66,18 @@ func (t *Traffic) Next() Step {
 	for s.Packet == nil || !t.world.exists(s.Packet, s.Way) {
 		s.Packet, s.Way = t.packet()
 	}
+	t.corrupt(s.Packet)
 	return s
+}
+
+// corrupt spoils the checksum of a packet now and then. Later packets are judged all the
+// same, so it is the first ones of flows that matter.
+func (t *Traffic) corrupt(p *naive.Packet) {
+	switch p.Protocol {
+	case naive.TCP, naive.UDP, naive.ICMP, naive.ICMPv6:
+		p.Corrupt = t.world.Behind == nil && chance(t.random, 4) &&
+			(p.Protocol != naive.ICMP || p.Src.Is4()) && (p.Protocol != naive.ICMPv6 || p.Src.Is6())
+	}
 }
 
 // packet makes the next one and says how it goes.

@@ -214,7 +214,41 @@ var decisions = []mutant{
 	{
 		name: "fragment-asks", what: "a fragment opens an exempt service's answer (T25)",
 		file: "filter/judge.go", packages: engine,
-		old: "			if d == conntrack.Egress && p.Trackable() {", new: "			if d == conntrack.Egress {",
+		old: "d == conntrack.Egress && p.Trackable() && ", new: "d == conntrack.Egress && ",
+	},
+	{
+		name: "corrupt-begins", what: "a packet with a wrong checksum begins a flow (T27)",
+		file: "filter/judge.go", packages: engine,
+		old: "		!p.Intact() {\n", new: "		false {\n",
+	},
+	{
+		name: "corrupt-untracked",
+		what: "a packet with a wrong checksum begins an untracked flow (T27)",
+		file: "filter/judge.go", packages: engine,
+		old: "	if (dec.commit == commitInsert || dec.commit == commitUntracked) &&",
+		new: "	if dec.commit == commitInsert &&",
+	},
+	{
+		name: "corrupt-asks",
+		what: "a question with a wrong checksum opens an exempt service's answer (T27)",
+		file: "filter/judge.go", packages: engine,
+		old: " && p.Trackable() && p.Intact() {", new: " && p.Trackable() {",
+	},
+	{
+		name: "partial-is-wrong",
+		what: "a checksum that a device is yet to fill in counts as wrong",
+		file: "filter/packet/checksum.go", packages: parser,
+		old: " || info&(InfoCsumNotReady|InfoGSO) != 0 ||", new: " ||",
+	},
+	{
+		name: "uncomputed-is-wrong", what: "a datagram without a checksum has a wrong one",
+		file: "filter/packet/checksum.go", packages: parser,
+		old: "		if b[6]|b[7] == 0 {", new: "		if b[6]|b[7] == 0 && len(b) == 0 {",
+	},
+	{
+		name: "copy-is-all", what: "the sum of what was copied counts as that of the packet",
+		file: "filter/packet/checksum.go", packages: parser,
+		old: "		p.rerouted || len(h) != left {\n", new: "		p.rerouted {\n",
 	},
 	{
 		name: "exempt-anywhere", what: "an exempt service is exempt at every address",

@@ -121,8 +121,11 @@ func (m *Machine) find(n *Interface, device string, d Direction, p *Packet) *flo
 // begins reports whether a packet that the rules permit opens a flow: a SYN or,
 // met in the middle of a connection, a plain ACK (T22); of queries the asking one.
 // Everything else with odd flags passes and leaves no trace (T27).
-func begins(p *Packet) bool {
-	if !p.hasFlow() || p.answersItself() {
+func begins(p *Packet) bool { return p.asksForFlow() && !p.answersItself() }
+
+// asksForFlow is begins, for a packet that may be its own answer, too.
+func (p *Packet) asksForFlow() bool {
+	if !p.hasFlow() {
 		return false
 	}
 	if p.isTCP() {

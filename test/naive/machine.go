@@ -34,6 +34,8 @@ const (
 	Misplaced Reason = "source-dest-check"
 	Unmanaged Reason = "unmanaged"
 	Revoked   Reason = "revoked"
+	// Checksum: a flow would begin with the packet, and its checksum is wrong (T27).
+	Checksum Reason = "checksum"
 	// Malformed are packets that nobody can read: unknown is drop.
 	Malformed Reason = "malformed"
 )
@@ -59,6 +61,8 @@ type Machine struct {
 	resolvers []netip.Addr
 	policy    *Policy
 	past      []*Policy // all that were in force, this one included
+	// spoilt: the packet that rules permit would have begun a flow but for its checksum.
+	spoilt    bool
 	flows     []*flow
 	questions []question
 }
@@ -158,12 +162,18 @@ func (m *Machine) cross(n *Interface, device string, h Hook, d Direction, p *Pac
 		return Verdict{Reason: OfFlow}
 	}
 	by := m.permitting(n, d, p)
+	m.spoilt = false
 	switch {
-	case len(by) > 0 && m.untracked(n, device, f, d, p):
-		return Verdict{Untracked, by}
 	case len(by) > 0:
-		m.permitted(n, device, f, d, p)
-		return Verdict{OfRule, by}
+		reason := Untracked
+		if !m.untracked(n, device, f, d, p) {
+			reason = OfRule
+			m.permitted(n, device, f, d, p)
+		}
+		if m.spoilt {
+			return Verdict{Reason: Checksum}
+		}
+		return Verdict{reason, by}
 	case m.failsafe(d, h, p):
 		return Verdict{Reason: Failsafe}
 	case m.tellsOfLost(n, device, h, d, p):
@@ -213,6 +223,8 @@ func (m *Machine) permitted(n *Interface, device string, f *flow, d Direction, p
 	switch {
 	case f != nil && !f.untracked && !f.over():
 		f.passedByRules(d, p)
+	case p.asksForFlow() && p.Corrupt:
+		m.spoilt = true
 	case begins(p):
 		m.forget(f)
 		m.flows = append(m.flows, begin(n, device, m.Now, d, p))

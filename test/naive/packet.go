@@ -36,6 +36,9 @@ type Packet struct {
 	// Missing is how many bytes the packet lacks at its end of those that it says it
 	// has.
 	Missing int
+	// Corrupt: the checksum is wrong, and nobody but a reader can tell. Not for protocols
+	// without one.
+	Corrupt bool
 
 	// SrcPort and DstPort are those of TCP and UDP.
 	SrcPort, DstPort int

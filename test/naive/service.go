@@ -68,7 +68,8 @@ func (m *Machine) exempt(n *Interface, device string, h Hook, d Direction, p *Pa
 	if r == "" || r == Metadata && h == Forward {
 		return ""
 	}
-	if d == Out && p.Part != Whole { // a part of a question asks nothing (T25)
+	// A part of a question asks nothing (T25), nor does one that nobody accepts (T27).
+	if d == Out && (p.Part != Whole || p.Corrupt) {
 		return r
 	}
 	now := int(m.Now / time.Second) // whole seconds are enough for this

@@ -106,6 +106,8 @@ func (m *Machine) untracked(n *Interface, device string, f *flow, d Direction, p
 	switch {
 	case remembered && opener == f.opener && !f.leavesToRules(d, p):
 		f.goesOn(n, m.Now, d, p)
+	case opener == d && p.asksForFlow() && (anew || !remembered) && p.Corrupt:
+		m.spoilt = true
 	case opener == d && begins(p) && (anew || !remembered):
 		m.forget(f)
 		begun := begin(n, device, m.Now, d, p)

@@ -137,6 +137,8 @@ func detail(x filter.Explanation) string {
 		return "its destination is no address of the interface, which checks that (source_dest_check)"
 	case filter.ReasonTableFull:
 		return "a rule permits it, but the flow table has no room"
+	case filter.ReasonChecksum:
+		return "a rule permits it, but its checksum is wrong, and it would begin a flow"
 	}
 	return x.Verdict.Reason.String()
 }

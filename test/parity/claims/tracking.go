@@ -56,9 +56,9 @@ var tracking = []Claim{
 		"as a port."),
 	ours("T26", "Flows belong to one interface. Those of several can be shared by giving them one "+
 		"`scope`."),
-	partly("T27", "A packet with impossible flags or a bad checksum begins no flow: rules decide "+
-		"about it.",
-		"Checksums are not verified: the kernel did, or whoever gets the packet will."),
+	ours("T27", "A packet with impossible flags begins no flow: rules decide about it. One with a "+
+		"bad checksum that would begin a flow is dropped, unless the kernel or the device vouches for "+
+		"its checksum or has yet to fill it in."),
 	ours("T28", "Simultaneous open works. A RST or a segment outside the window changes no state, "+
 		"because anybody can send those."),
 	same("T29", "There are no helpers (ALGs) for protocols that open further connections."),
