@@ -10,7 +10,8 @@ const (
 	NoPreset Preset = iota
 	// PresetAWS is what security groups do in AWS: flows that rules for everybody permit
 	// are untracked (T2), rules alone decide about ICMP errors (T24), and what AWS never
-	// filters is exempt (§4). The idle timeouts are AWS's anyway.
+	// filters is exempt (§4), and packets are judged as the wire has them (X8). The idle
+	// timeouts are AWS's anyway.
 	PresetAWS
 	// PresetAWSNitroV6 is PresetAWS on the machines of Nitro v6, which forget an idle TCP
 	// connection after 350 s (§3.3).
@@ -50,6 +51,15 @@ func (p Preset) Timeouts() Timeouts {
 	return t
 }
 
+// View returns the view of an interface that says none: in AWS an interface sees the wire
+// (X8).
+func (p Preset) View() View {
+	if p == NoPreset {
+		return ViewLocal
+	}
+	return ViewWire
+}
+
 // Departures names the keys with which the policy departs from its preset, in the order
 // of the file; those of an interface with its device. There are none without a preset.
 func (p *Policy) Departures() []string {
@@ -59,6 +69,9 @@ func (p *Policy) Departures() []string {
 	var keys []string
 	for i := range p.Interfaces {
 		n := &p.Interfaces[i]
+		if n.View != p.Settings.Preset.View() {
+			keys = append(keys, "view of "+n.Device)
+		}
 		for _, t := range timeoutRanges {
 			if t.get(n.Timeouts) != t.get(p.Settings.Preset.Timeouts()) {
 				keys = append(keys, t.key+" of "+n.Device)

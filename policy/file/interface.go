@@ -19,7 +19,11 @@ func (d *decoder) iface(n *node, preset policy.Preset) (i policy.Interface, ok b
 	if mode == policy.ModeGuest.String() {
 		i.Mode = policy.ModeGuest
 	}
-	if d.word(f["view"], "view", "interfaces[]") == policy.ViewWire.String() {
+	i.View = preset.View()
+	switch d.word(f["view"], "view", "interfaces[]") {
+	case policy.ViewLocal.String():
+		i.View = policy.ViewLocal
+	case policy.ViewWire.String():
 		i.View = policy.ViewWire
 	}
 	groups, ok := d.texts(f["security_groups"], "security_groups")

@@ -95,11 +95,12 @@ var settingsTable = []Part{
 // presetText says what the presets set.
 func presetText() string {
 	s := policy.PresetAWS.Settings()
-	return fmt.Sprintf(`One word for exactly what AWS does. aws: tracking: %s, icmp_errors: %s, and
-		exempt: [%s], with the idle timeouts of AWS, which are the defaults anyway. aws-nitro-v6: the
-		same, with tcp_established_timeout: %d. Keys that are written beside it, and connection_tracking
-		of an interface, win; sgfw check and sgfw status name those that depart from the preset.`,
-		s.Tracking, s.ICMPErrors, s.Exempt,
+	return fmt.Sprintf(`One word for exactly what AWS does. aws: tracking: %s, icmp_errors: %s,
+		exempt: [%s] and view: %s on each interface, with the idle timeouts of AWS, which are
+		the defaults anyway. aws-nitro-v6: the same, with tcp_established_timeout: %d. Keys that
+		are written beside it, and view and connection_tracking of an interface, win; sgfw check
+		and sgfw status name those that depart from the preset.`,
+		s.Tracking, s.ICMPErrors, s.Exempt, policy.PresetAWS.View(),
 		int(policy.PresetAWSNitroV6.Timeouts().TCPEstablished/time.Second))
 }
 
