@@ -74,7 +74,7 @@ func TestUntrackedIsShown(t *testing.T) {
 		t.Errorf("flows says\n%s", out)
 	}
 	if out := d.Must(t, 0, "status"); !strings.Contains(out,
-		"untracked: 1 remembered, at most 65536") || !strings.Contains(out, "aws: ") {
+		"untracked: 1 remembered, at most 65,536") || !strings.Contains(out, "aws: ") {
 		t.Errorf("status says\n%s", out)
 	}
 	if out := d.Must(t, 0, "flows", "revoke", "--proto", "tcp"); !strings.Contains(out,
