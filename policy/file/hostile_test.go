@@ -166,7 +166,7 @@ func (m maker) hostile() map[string]string {
 // TestHostile: none of them takes more memory than its size allows, which bounds the
 // time as well, and all are refused, in a text that fits on a screen or two.
 func TestHostile(t *testing.T) {
-	heaviest := []string{"empty groups", "flow lists", "keys", "short rules", "bad peers"}
+	heaviest := []string{"flow lists", "bad peers"}
 	for _, m := range []maker{full, fine} {
 		for name, text := range m.hostile() {
 			if m == full && !slices.Contains(heaviest, name) {
