@@ -39,6 +39,7 @@ var otherWords = map[string][]string{
 	"doctor":  {"diagnose", "debug"},
 	"explain": {"trace", "why", "simulate", "analyze"},
 	"flows":   {"connections", "conntrack", "sessions", "states"},
+	"init":    {"setup", "new", "generate", "create"},
 	"log":     {"logs", "drops", "monitor", "tail", "watch"},
 	"reload":  {"apply", "restart", "update"},
 	"revoke":  {"kill", "cut", "drop"},

@@ -104,6 +104,7 @@ Exit codes: 0 fine, 1 failed, 2 usage, 3 policy invalid, 4 no daemon,
 	c.AddCommand(
 		p.runCommand(),
 		p.checkCommand(),
+		p.initCommand(),
 		p.explainCommand(),
 		p.statusCommand(),
 		p.flowsCommand(),

@@ -35,6 +35,9 @@ func liveLinks() ([]member.Link, map[string]doctor.Master, error) {
 	return s.Facts.Links, masters, err
 }
 
+// outwardDevices are those through which this machine reaches the world.
+func outwardDevices() ([]string, error) { return links.Outward() }
+
 // daemonHolds says whether a daemon lives behind the control socket.
 func daemonHolds(socket string) (pid int, held bool) { return control.Locked(socket) }
 

@@ -18,3 +18,6 @@ func liveLinks() ([]member.Link, map[string]doctor.Master, error) {
 func daemonHolds(string) (pid int, held bool) { return 0, false }
 
 func removeLeftovers(string) error { return nil }
+
+// outwardDevices knows none here.
+func outwardDevices() ([]string, error) { return nil, nil }

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"fmt"
+	"io"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,7 +15,9 @@ import (
 
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/draft"
 	"sgfw/cmd/internal/screen"
+	"sgfw/policy/member"
 )
 
 // screens are the command lines whose output people read, by the name of their file.
@@ -55,6 +60,21 @@ var drawn = []struct {
 	name string
 	draw func(*program) error
 }{
+	{"init", func(p *program) error {
+		typed := &typist{to: p.err, lines: []string{"y", "", "", "no", "perhaps",
+			"192.0.2.0/24 2001:db8::/32", "y", "n"}}
+		path := filepath.Join(os.TempDir(), fmt.Sprintf("sgfw-%d.yaml", os.Getpid()))
+		defer os.Remove(path)
+		err := p.writeFirst(path, firstMachine(), member.Facts{}, nil,
+			&questioner{p: p, from: bufio.NewReader(typed)})
+		text := strings.ReplaceAll(p.out.(*bytes.Buffer).String(), path, "/etc/sgfw/sgfw.yaml")
+		p.out.(*bytes.Buffer).Reset()
+		fmt.Fprint(p.out, text)
+		return err
+	}},
+	{"init-yes", func(p *program) error {
+		return p.writeFirst("-", firstMachine(), member.Facts{}, nil, draft.Usual{})
+	}},
 	{"flows-watch", func(p *program) error {
 		frame, err := p.flowFrame(context.Background(), api.FlowQuery{}, p.screen, 2*time.Second)
 		fmt.Fprintln(p.out, frame)
@@ -72,6 +92,42 @@ var diagnosis = api.Diagnosis{Findings: []api.Finding{
 	{Check: "daemon", Level: api.LevelProblem, Message: "no daemon answers, but its table is there: " +
 		"everything managed is closed", Hint: "start sgfw, or sgfw cleanup"},
 }}
+
+// typist types a line at a time, which a terminal shows.
+type typist struct {
+	to    io.Writer
+	lines []string
+}
+
+func (t *typist) Read(b []byte) (int, error) {
+	if len(t.lines) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(b, t.lines[0]+"\n")
+	t.lines = t.lines[1:]
+	_, err := t.to.Write(b[:n])
+	return n, err
+}
+
+// firstMachine is a machine without a policy.
+func firstMachine() draft.Machine {
+	addr := netip.MustParseAddr
+	m := draft.Machine{Devices: []draft.Device{
+		{Name: "enp1s0", Addresses: []netip.Addr{addr("192.0.2.1"), addr("2001:db8:1:2::1")},
+			Outward: true},
+		{Name: "docker0", Addresses: []netip.Addr{addr("172.17.0.1")}},
+		{Name: "wlan0"},
+	}, Sessions: []draft.Session{{Client: addr("198.51.100.7"), Port: 22}}}
+	for _, l := range []struct{ protocol, at, process string }{
+		{"tcp", "0.0.0.0:22", "sshd"}, {"tcp", "[::]:22", "sshd"}, {"tcp", "[::]:443", "nginx"},
+		{"tcp", "127.0.0.1:5432", "postgres"}, {"tcp", "172.17.0.1:5355", "systemd-resolve"},
+		{"udp", "0.0.0.0:68", "dhclient"}, {"udp", "0.0.0.0:40123", "avahi-daemon"},
+		{"udp", "[::]:51820", ""}, {"udp", "192.0.2.1:123", "chronyd"}, {"tcp", "[::]:80", "nginx"},
+	} {
+		m.Listens(l.protocol, netip.MustParseAddrPort(l.at), l.process, 32768)
+	}
+	return m
+}
 
 // TestScreens compares every screen at 80 and 120 columns with the files in
 // testdata/screens, which `go test ./cmd/sgfw -run Screens -update` writes: look at

@@ -33,7 +33,7 @@ func Examine(known Known) *Machine {
 	m.Survey, m.SurveyErr = nft.Look()
 	m.Legacy = legacyTables()
 	m.examineQueues()
-	m.Listeners = listeners()
+	m.Listeners = Listeners()
 	m.Toward = make(map[netip.Addr]string)
 	for _, p := range m.Survey.Published {
 		if a := p.To.Addr(); a.IsValid() {
@@ -192,8 +192,9 @@ const (
 	stateClose  = "07"
 )
 
-// listeners lists the sockets that take packets of anybody.
-func listeners() []Listener {
+// Listeners lists the sockets of the calling thread's network namespace that take
+// packets of anybody.
+func Listeners() []Listener {
 	var out []Listener
 	var inodes []string
 	for _, t := range []struct{ file, protocol, state string }{

@@ -56,7 +56,7 @@ func TestListeners(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := listeners()
+	all := Listeners()
 	for _, want := range []Listener{
 		{"tcp", netip.MustParseAddrPort(tcp.Addr().String()), strings.TrimSpace(string(comm))},
 		{"udp", netip.MustParseAddrPort(udp.LocalAddr().String()), strings.TrimSpace(string(comm))},

@@ -4,6 +4,9 @@ package doctor
 
 import "errors"
 
+// Listeners finds none.
+func Listeners() []Listener { return nil }
+
 // Examine finds nothing that sgfw could work with.
 func Examine(known Known) *Machine {
 	return &Machine{Known: known, Kernel: "(not Linux)", FeaturesErr: errors.ErrUnsupported,
