@@ -8,23 +8,60 @@ import (
 	"sgfw/filter/match"
 	"sgfw/filter/packet"
 	"sgfw/policy"
+	"sgfw/policy/member"
 )
 
 // addressSet is a set of addresses, sorted. Guests have few.
 type addressSet []conntrack.Addr
 
-// ownAddresses returns the addresses that packets of an interface are checked
-// against, nil when they are not.
-func ownAddresses(n *policy.Interface) addressSet {
+// ownAddresses are the addresses that packets of an interface are checked against.
+type ownAddresses struct {
+	addrs    addressSet
+	prefixes []maskedAddr
+	// linkLocal: any link-local address of IPv6 is the guest's own on its link, because
+	// the policy lists none.
+	linkLocal bool
+}
+
+// maskedAddr is a prefix that is delegated to a guest. Guests have few.
+type maskedAddr struct{ addr, mask conntrack.Addr }
+
+// newOwnAddresses returns nil for an interface without the check.
+func newOwnAddresses(n *policy.Interface) *ownAddresses {
 	if !n.SourceDestCheck {
 		return nil
 	}
-	set := make(addressSet, len(n.Addresses))
-	for i, a := range n.Addresses {
-		set[i] = conntrack.AddrFrom(a)
+	own := &ownAddresses{linkLocal: true}
+	for _, p := range n.Own() {
+		a := conntrack.AddrFrom(p.Addr())
+		own.linkLocal = own.linkLocal && !linkLocal(a)
+		if p.IsSingleIP() {
+			own.addrs = append(own.addrs, a)
+			continue
+		}
+		bits := p.Bits()
+		if a.Is4() {
+			bits += 96
+		}
+		m := conntrack.Addr{Hi: ^uint64(0) << max(64-bits, 0), Lo: ^uint64(0) << min(128-bits, 64)}
+		a.Hi, a.Lo = a.Hi&m.Hi, a.Lo&m.Lo
+		own.prefixes = append(own.prefixes, maskedAddr{a, m})
 	}
-	slices.SortFunc(set, compareAddr)
-	return set
+	slices.SortFunc(own.addrs, compareAddr)
+	return own
+}
+
+// has reports whether an address is listed, or lies in a listed prefix.
+func (o *ownAddresses) has(a conntrack.Addr) bool {
+	if o.addrs.has(a) {
+		return true
+	}
+	for _, p := range o.prefixes {
+		if a.Hi&p.mask.Hi == p.addr.Hi && a.Lo&p.mask.Lo == p.addr.Lo {
+			return true
+		}
+	}
+	return false
 }
 
 func compareAddr(a, b conntrack.Addr) int {
@@ -40,23 +77,41 @@ func (s addressSet) has(a conntrack.Addr) bool {
 // interface (D9): what leaves the protected machine comes from
 // one of its addresses, and what enters it goes to one.
 //
-// Exempt are the failsafes of a machine that has no address yet, or uses its
-// link-local one (DHCP from 0.0.0.0, neighbour discovery, MLD and DHCPv6 from ::
-// or fe80::, and the answers to them), and what goes to a group of machines: a
-// multicast or broadcast destination is the address of no single machine. That holds for failsafes
-// that are switched off, too: rules may permit them.
-func (t *attachmentTemplate) addressed(p *packet.Packet, d conntrack.Direction) bool {
-	return t.own == nil || t.isOwn(p, d)
+// A guest's link-local addresses of IPv6 count between it and this machine, and never for
+// what is routed. Which they are nobody can know beforehand: hosts no longer make them of
+// their link-layer address (RFC 7217, RFC 8064). So any does on the guest's own link,
+// unless the policy lists some.
+//
+// Exempt are the failsafes of a machine that has no address yet (DHCP from 0.0.0.0,
+// neighbour discovery and MLD from ::), also those that are switched off, because rules may
+// permit them; and what goes to a group of machines: a multicast or broadcast destination,
+// that of the guest's own network included, is the address of no single machine.
+func (a *Attachment) addressed(h Hook, p *packet.Packet, d conntrack.Direction) bool {
+	return a.own == nil || a.isOwn(h, p, d)
 }
 
 // isOwn is addressed of an interface with the check.
-func (t *attachmentTemplate) isOwn(p *packet.Packet, d conntrack.Direction) bool {
+func (a *Attachment) isOwn(h Hook, p *packet.Packet, d conntrack.Direction) bool {
+	addr := p.Dst
 	if d == conntrack.Egress {
-		return t.own.has(p.Src) || (unspecified(p.Src) || linkLocal(p.Src)) &&
-			FailsafeOf(p, d) != policy.NoFailsafe
+		addr = p.Src
 	}
-	return t.own.has(p.Dst) || toGroup(p.Dst) || linkLocal(p.Dst) &&
-		FailsafeOf(p, d) != policy.NoFailsafe
+	switch {
+	case linkLocal(addr):
+		return h != HookForward && (a.own.linkLocal || a.own.has(addr)) ||
+			FailsafeOf(p, d) != policy.NoFailsafe
+	case a.own.has(addr):
+		return true
+	case d == conntrack.Egress:
+		return unspecified(addr) && FailsafeOf(p, d) != policy.NoFailsafe
+	}
+	return toGroup(addr) || a.broadcasts.has(addr)
+}
+
+// mayBeOwn reports whether a flow's own end may be of the guest, whatever its packets are.
+func (a *Attachment) mayBeOwn(local conntrack.Addr) bool {
+	return a.own == nil || a.own.has(local) || toGroup(local) || a.broadcasts.has(local) ||
+		a.own.linkLocal && linkLocal(local)
 }
 
 // unspecified reports whether a is 0.0.0.0 or ::.
@@ -78,4 +133,14 @@ func keyOf(a conntrack.Addr) match.Key {
 		return match.Key{Hi: a.Lo << 32}
 	}
 	return match.Key{Hi: a.Hi, Lo: a.Lo}
+}
+
+// broadcasts are the addresses of a link's networks as a whole.
+func broadcasts(l member.Link) addressSet {
+	var set addressSet
+	for _, a := range l.Broadcasts {
+		set = append(set, conntrack.AddrFrom(a))
+	}
+	slices.SortFunc(set, compareAddr)
+	return set
 }

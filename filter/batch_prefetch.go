@@ -53,5 +53,5 @@ func (w *Worker) firstTuple(ev *Event) bool {
 			d = a.inward.Reverse()
 		}
 	}
-	return a != nil && flowTuple(&w.tuple, a, d, &w.pkt)
+	return a != nil && flowTuple(&w.tuple, a, ev.Hook, d, &w.pkt)
 }

@@ -102,7 +102,7 @@ func (c *Compiler) Compile(p *policy.Policy, m *member.Membership) *Ruleset {
 			},
 			inward:   inward,
 			wire:     in.View == policy.ViewWire,
-			own:      ownAddresses(in),
+			own:      newOwnAddresses(in),
 			related:  p.Settings.ICMPErrors == policy.ICMPErrorsRelated,
 			cut:      p.Settings.CutFailsafes,
 			matchers: *job.pooled(in.Groups),
@@ -313,12 +313,7 @@ func peerPrefixes(p *policy.Policy, m *member.Membership, peer *policy.Peer) []n
 			}
 		}
 	case policy.PeerGroup:
-		addrs := m.Addresses(peer.Name)
-		out := make([]netip.Prefix, len(addrs))
-		for i, a := range addrs {
-			out[i] = netip.PrefixFrom(a, a.BitLen())
-		}
-		return out
+		return m.Addresses(peer.Name)
 	}
 	return nil
 }

@@ -69,7 +69,8 @@ func naivePeer(p *policy.Policy, m *member.Membership, peer policy.Peer, a netip
 		}
 		return false
 	default:
-		return slices.Contains(m.Addresses(peer.Name), a)
+		return slices.ContainsFunc(m.Addresses(peer.Name),
+			func(p netip.Prefix) bool { return p.Contains(a) })
 	}
 }
 

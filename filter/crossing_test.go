@@ -60,21 +60,34 @@ func naiveLocal(h Hook, in string, q Query) bool {
 	return h != HookForward
 }
 
-// naiveAddressed is the source/destination check by the letter of D9.
-func naiveAddressed(c naiveCrossing, q Query) bool {
+// naiveRouted is whether a packet is surely routed.
+func naiveRouted(h Hook, in string) bool {
+	return h == HookForward || h == HookPostrouting && in != ""
+}
+
+// naiveAddressed is the source/destination check by the letter of D9. A link-local
+// address of a guest counts on its link: any, or those that the policy lists.
+func naiveAddressed(c naiveCrossing, routed bool, q Query) bool {
 	if !c.iface.SourceDestCheck {
 		return true
 	}
 	dhcp := q.SrcPort == 68 && q.DstPort == 67 && q.Src.Is4()
 	dhcp6 := q.Src.IsLinkLocalUnicast() && q.Src.Is6()
+	listed := slices.ContainsFunc(c.iface.Addresses, netip.Addr.IsLinkLocalUnicast)
+	link := func(a netip.Addr) bool {
+		return !routed && (!listed || slices.Contains(c.iface.Addresses, a))
+	}
 	if c.direction == conntrack.Egress {
-		return slices.Contains(c.iface.Addresses, q.Src) ||
-			q.Src == netip.IPv4Unspecified() && dhcp ||
-			dhcp6 && q.SrcPort == 546 && q.DstPort == 547
+		if q.Src.Is6() && q.Src.IsLinkLocalUnicast() {
+			return link(q.Src) || dhcp6 && q.SrcPort == 546 && q.DstPort == 547
+		}
+		return slices.Contains(c.iface.Addresses, q.Src) || q.Src == netip.IPv4Unspecified() && dhcp
+	}
+	if q.Dst.Is6() && q.Dst.IsLinkLocalUnicast() {
+		return link(q.Dst) || dhcp6 && q.SrcPort == 547 && q.DstPort == 546
 	}
 	return slices.Contains(c.iface.Addresses, q.Dst) || q.Dst.IsMulticast() ||
-		q.Dst == netip.MustParseAddr("255.255.255.255") ||
-		dhcp6 && q.Dst.IsLinkLocalUnicast() && q.SrcPort == 547 && q.DstPort == 546
+		q.Dst == netip.MustParseAddr("255.255.255.255")
 }
 
 // naiveFailsafe is DHCP of the protected machine, of both families.
@@ -156,7 +169,7 @@ func TestCrossingsAgainstNaive(t *testing.T) {
 			want := ReasonUnmanaged
 			for _, c := range naiveCrossings(p, h, devices[in], devices[out]) {
 				switch {
-				case !naiveAddressed(c, q):
+				case !naiveAddressed(c, naiveRouted(h, devices[in]), q):
 					want = ReasonSourceDestCheck
 				case naivePermits(p, m, c.iface.Groups, c.direction, q):
 					want = ReasonRule

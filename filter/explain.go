@@ -185,7 +185,7 @@ func judgeOnly(a *Attachment, h Hook, d conntrack.Direction, p *packet.Packet,
 		s conntrack.PacketMeta
 	)
 	fillMeta(&s, p, d)
-	if flows == nil || !flowTuple(&t, a, d, p) {
+	if flows == nil || !flowTuple(&t, a, h, d, p) {
 		return Judge(a, h, p, &s, nil), nil
 	}
 	c := flows.Lock(&t, now)

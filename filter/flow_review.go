@@ -65,7 +65,7 @@ func (r *Review) Standing(f *conntrack.FlowInfo) Standing {
 func (r *Review) judge(at []*Attachment, f *conntrack.FlowInfo) (held, permitted bool) {
 	local, key := f.Tuple.Local, r.rs.scopes.key(f.Tuple.Scope())
 	for _, a := range at {
-		if a.key() != key || a.own != nil && !a.own.has(local) && !toGroup(local) {
+		if a.key() != key || !a.mayBeOwn(local) {
 			continue
 		}
 		held = true

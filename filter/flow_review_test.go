@@ -123,7 +123,7 @@ func TestStandingIsWhatJudgeSays(t *testing.T) {
 		fillMeta(&s, &pkt, q.Direction)
 		a := b.Ruleset().Device("eth0")
 		var k conntrack.Tuple
-		if !flowTuple(&k, a, q.Direction, &pkt) {
+		if !flowTuple(&k, a, HookInput, q.Direction, &pkt) {
 			t.Fatalf("no flow of %+v", q)
 		}
 		cell := b.Flows().Lock(&k, b.now)

@@ -3,6 +3,7 @@ package filter
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
 	"testing"
 
 	"sgfw/conntrack"
@@ -334,6 +335,82 @@ func unchecked(p *policy.Policy) *policy.Policy {
 	return &q
 }
 
+// TestOwnAddresses: a guest's link-local addresses count between it and the router, any
+// where none is listed; a prefix that is delegated to it and its network's broadcast are
+// no foreign addresses.
+func TestOwnAddresses(t *testing.T) {
+	listed := guestPolicy()
+	listed.Groups = []policy.Group{{Name: "app", Egress: policy.DefaultEgress(),
+		Ingress: policy.DefaultEgress()}, {Name: "db"}}
+	listed.Interfaces = listed.Interfaces[:1]
+	listed.Interfaces[0].Prefixes = []netip.Prefix{netip.MustParsePrefix("10.0.1.16/28"),
+		netip.MustParsePrefix("2001:db8:1:2:3::/80")}
+	p := *listed
+	p.Interfaces = slices.Clone(p.Interfaces)
+	listed.Interfaces[0].Addresses = append(listed.Interfaces[0].Addresses,
+		netip.MustParseAddr("fe80::a"))
+	links := slices.Clone(guestLinks)
+	links[1].Broadcasts = []netip.Addr{netip.MustParseAddr("10.0.1.255")}
+	bind := func(p *policy.Policy) *bench {
+		b := newBench(t, p)
+		b.Publish(b.compiler.Compile(p, nil).WithLinks(links))
+		return b
+	}
+	for _, c := range []struct {
+		what         string
+		hook         Hook
+		raw          []byte
+		want, listed Reason
+	}{
+		{"from a link-local address", HookInput, udp6("fe80::a", "fe80::1", 1, 2), ReasonRule,
+			ReasonRule},
+		{"from another one", HookInput, udp6("fe80::b", "fe80::1", 1, 2), ReasonRule,
+			ReasonSourceDestCheck},
+		{"to a link-local address", HookOutput, udp6("fe80::1", "fe80::a", 1, 2), ReasonRule, ReasonRule},
+		{"to another one", HookOutput, udp6("fe80::1", "fe80::b", 1, 2), ReasonRule,
+			ReasonSourceDestCheck},
+		{"IPv4's", HookInput, udp4([4]byte{169, 254, 1, 1}, gateway, 1, 2), ReasonSourceDestCheck,
+			ReasonSourceDestCheck},
+		{"into the prefix", HookOutput, udp4(gateway, [4]byte{10, 0, 1, 16}, 1, 2), ReasonRule,
+			ReasonRule},
+		{"to its last address", HookOutput, udp4(gateway, [4]byte{10, 0, 1, 31}, 1, 2), ReasonRule,
+			ReasonRule},
+		{"beside it", HookOutput, udp4(gateway, [4]byte{10, 0, 1, 32}, 1, 2), ReasonSourceDestCheck,
+			ReasonSourceDestCheck},
+		{"below it", HookOutput, udp4(gateway, [4]byte{10, 0, 1, 15}, 1, 2), ReasonSourceDestCheck,
+			ReasonSourceDestCheck},
+		{"from the prefix", HookForward, udp4([4]byte{10, 0, 1, 20}, client, 1, 2), ReasonRule,
+			ReasonRule},
+		{"from the IPv6 prefix", HookForward, udp6("2001:db8:1:2:3:4::1", "2001:db8:9::9", 1, 2),
+			ReasonRule, ReasonRule},
+		{"from beside it", HookForward, udp6("2001:db8:1:2:4::", "2001:db8:9::9", 1, 2),
+			ReasonSourceDestCheck, ReasonSourceDestCheck},
+		{"to the network's broadcast", HookOutput, udp4(gateway, [4]byte{10, 0, 1, 255}, 1, 2),
+			ReasonRule, ReasonRule},
+		{"from it", HookInput, udp4([4]byte{10, 0, 1, 255}, gateway, 1, 2), ReasonSourceDestCheck,
+			ReasonSourceDestCheck},
+		{"to another network's", HookOutput, udp4(gateway, [4]byte{10, 0, 2, 255}, 1, 2),
+			ReasonSourceDestCheck, ReasonSourceDestCheck},
+	} {
+		in, out := uint32(5), uint32(0)
+		switch c.hook {
+		case HookOutput:
+			in, out = 0, 5
+		case HookForward:
+			out = 2
+		}
+		b := bind(&p)
+		expect(t, c.what, b.cross(c.hook, in, out, c.raw), c.want)
+		b.Flows().Range(b.now, func(f conntrack.FlowInfo) bool {
+			if s := b.Ruleset().Review().Standing(&f); s != StandingPermitted {
+				t.Errorf("%s: its flow is %v", c.what, s)
+			}
+			return true
+		})
+		expect(t, c.what+", with one listed", bind(listed).cross(c.hook, in, out, c.raw), c.listed)
+	}
+}
+
 // TestSourceDestCheckBeforeFlows: a packet that fails the check passes not even
 // as part of a flow that was there before the check.
 func TestSourceDestCheckBeforeFlows(t *testing.T) {
@@ -394,7 +471,7 @@ func TestGuestMembers(t *testing.T) {
 	p := guestPolicy()
 	m := member.Resolve(p, member.Facts{Links: guestLinks})
 	for group, want := range map[string]string{
-		"app": "[10.0.1.10 2001:db8::a]", "db": "[10.0.2.10 2001:db8::b]"} {
+		"app": "[10.0.1.10/32 2001:db8::a/128]", "db": "[10.0.2.10/32 2001:db8::b/128]"} {
 		if got := m.Addresses(group); len(got) != 2 ||
 			"["+got[0].String()+" "+got[1].String()+"]" != want {
 			t.Errorf("members of %s: %v, want %s", group, got, want)

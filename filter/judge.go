@@ -62,7 +62,7 @@ func (dec *Decision) judge(a *Attachment, hook Hook, p *packet.Packet, s *conntr
 	dec.Verdict = Verdict{Direction: d, Scope: a.Scope}
 	dec.outcome, dec.commit, dec.request = conntrack.OutcomeRules, commitNothing, 0
 	opens := false
-	if a.exemptions != nil && a.addressed(p, d) {
+	if a.exemptions != nil && a.addressed(hook, p, d) {
 		if x, request := a.exempt(hook, p, d); x != policy.NoExemption {
 			dec.Reason, dec.request = ExemptReason(x), request
 			// A fragment asks nothing (T25), nor does what nobody will accept.
@@ -73,7 +73,7 @@ func (dec *Decision) judge(a *Attachment, hook Hook, p *packet.Packet, s *conntr
 		}
 	}
 	switch {
-	case flow == nil && !a.addressed(p, d):
+	case flow == nil && !a.addressed(hook, p, d):
 		dec.Reason = ReasonSourceDestCheck
 		return
 	case flow == nil, p.Quoted && !a.relates(flow):
@@ -164,8 +164,9 @@ func (dec *Decision) Commit(c *conntrack.Entry, a *Attachment, s *conntrack.Pack
 // The quoted packet crossed the device in the other direction, and the error
 // comes back to its sender: an error that is addressed to anyone else quotes a
 // packet that did not cause it (T24; the "reachable ICMP" hole, CVE-2019-5598).
-func flowTuple(t *conntrack.Tuple, a *Attachment, d conntrack.Direction, p *packet.Packet) bool {
-	if !a.addressed(p, d) {
+func flowTuple(t *conntrack.Tuple, a *Attachment, hook Hook, d conntrack.Direction,
+	p *packet.Packet) bool {
+	if !a.addressed(hook, p, d) {
 		return false
 	}
 	switch {

@@ -23,7 +23,8 @@ type Ruleset struct {
 	rules       []RuleInfo // by match.RuleNumber
 	scopes      *scopes
 	links       links
-	exemptions  *exemptions // nil: none
+	broadcasts  map[string]addressSet // of the guests' devices
+	exemptions  *exemptions           // nil: none
 }
 
 // RuleInfo describes a rule in the policy's own terms.
@@ -45,6 +46,8 @@ type Attachment struct {
 	Scope conntrack.Scope
 	// exceeded is the device's counter, see Exceeded.
 	exceeded *atomic.Uint64
+	// broadcasts are the addresses of the device's networks as a whole, where they matter.
+	broadcasts addressSet
 	*attachmentTemplate
 	exemptions *exemptions
 }
@@ -61,7 +64,7 @@ type attachmentTemplate struct {
 	// wire is true where packets are judged as they are on the wire (X8).
 	wire bool
 	// own holds the addresses of the source/destination check, nil without one.
-	own addressSet
+	own *ownAddresses
 	// open is what leaves flows untracked, nil if all are tracked.
 	open *openRules
 	// related is true when ICMP errors about live flows pass.
@@ -115,11 +118,15 @@ func (rs *Ruleset) WithLinks(list []member.Link) *Ruleset {
 // nil for those that are not managed, and these their scopes.
 func (rs *Ruleset) bind(list []member.Link, find func(member.Link) *Attachment) *Ruleset {
 	bound := *rs
-	bound.links = links{}
+	bound.links, bound.broadcasts = links{}, make(map[string]addressSet)
 	attachments := make([]*Attachment, len(list))
 	var managed []*Attachment
 	for i, l := range list {
 		if a := find(l); a != nil {
+			if a.own != nil {
+				a.broadcasts = broadcasts(l)
+				bound.broadcasts[l.Name] = a.broadcasts
+			}
 			attachments[i] = a
 			managed = append(managed, a)
 		}
@@ -156,7 +163,7 @@ func (rs *Ruleset) attach(device string) *Attachment {
 		return nil
 	}
 	return &Attachment{Device: device, attachmentTemplate: &rs.attachments[i],
-		exemptions: rs.exemptions}
+		broadcasts: rs.broadcasts[device], exemptions: rs.exemptions}
 }
 
 func (a *Attachment) key() scopeKey {

@@ -177,7 +177,7 @@ func (w *Worker) cross(a *Attachment, h Hook, d conntrack.Direction) Reason {
 	p, dec := &w.pkt, &w.decision
 	w.at = a
 	fillMeta(&w.sample, p, d)
-	if !flowTuple(&w.tuple, a, d, p) {
+	if !flowTuple(&w.tuple, a, h, d, p) {
 		dec.judge(a, h, p, &w.sample, nil)
 	} else {
 		w.commit(a, h)

@@ -72,7 +72,7 @@ func Diff(from, to *Policy) []Change {
 			d.value("mode", a.Mode, b.Mode)
 			d.value("view", a.View, b.View)
 			d.sets(each("group", a.Groups), each("group", b.Groups))
-			d.sets(each("address", a.Addresses), each("address", b.Addresses))
+			d.sets(each("address", ownTexts(a.Own())), each("address", ownTexts(b.Own())))
 			d.value("source_dest_check", a.SourceDestCheck, b.SourceDestCheck)
 			d.value("scope", scopeName(a.Scope), scopeName(b.Scope))
 			for _, t := range timeoutRanges {
@@ -82,7 +82,7 @@ func Diff(from, to *Policy) []Change {
 	diffNamed(d, "peer", from.Remotes, to.Remotes, func(r Remote) string { return r.Name },
 		func(a, b *Remote) {
 			d.sets(each("group", a.Groups), each("group", b.Groups))
-			d.sets(each("address", a.Addresses), each("address", b.Addresses))
+			d.sets(each("address", ownTexts(a.Own())), each("address", ownTexts(b.Own())))
 		})
 	d.part, d.id, d.whole = "quotas", "", false
 	for _, k := range quotaKeys {
@@ -302,4 +302,13 @@ func each[T string | netip.Addr](what string, list []T) map[string]string {
 		m[strings.TrimSpace(fmt.Sprint(what, " ", v))] = ""
 	}
 	return m
+}
+
+// ownTexts are listed addresses and prefixes as the file writes them.
+func ownTexts(list []netip.Prefix) []string {
+	out := make([]string, len(list))
+	for i, p := range list {
+		out[i] = OwnText(p)
+	}
+	return out
 }

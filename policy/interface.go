@@ -59,6 +59,9 @@ type Interface struct {
 	// addresses are followed live. With a pattern they belong to each of its
 	// devices.
 	Addresses []netip.Addr
+	// Prefixes are delegated to the interface: all their addresses are its own. Host bits
+	// are zero, and there is more than one address in each.
+	Prefixes []netip.Prefix
 	// SourceDestCheck drops what leaves a guest from an address that is not its
 	// own, and what enters it for another one (D9).
 	SourceDestCheck bool
@@ -72,7 +75,30 @@ type Interface struct {
 // DefaultSourceDestCheck is SourceDestCheck where the policy does not say: on, as
 // in AWS, for a guest whose addresses are known.
 func (n *Interface) DefaultSourceDestCheck() bool {
-	return n.Mode == ModeGuest && len(n.Addresses) > 0
+	return n.Mode == ModeGuest && n.Listed()
+}
+
+// Listed reports whether the policy says which addresses the interface has.
+func (n *Interface) Listed() bool { return len(n.Addresses)+len(n.Prefixes) > 0 }
+
+// Own yields the addresses and prefixes of the interface that the policy lists, an
+// address as a prefix of its whole length.
+func (n *Interface) Own() []netip.Prefix { return own(n.Addresses, n.Prefixes) }
+
+func own(addresses []netip.Addr, prefixes []netip.Prefix) []netip.Prefix {
+	out := make([]netip.Prefix, 0, len(addresses)+len(prefixes))
+	for _, a := range addresses {
+		out = append(out, netip.PrefixFrom(a, a.BitLen()))
+	}
+	return append(out, prefixes...)
+}
+
+// OwnText is a listed address or prefix as the policy file writes it.
+func OwnText(p netip.Prefix) string {
+	if p.IsSingleIP() {
+		return p.Addr().String()
+	}
+	return p.String()
 }
 
 // Timeouts are the idle timers of an interface, within [TimeoutRange]. AWS lets users
@@ -130,6 +156,14 @@ func TimeoutRange(key string) (low, high time.Duration) {
 type Remote struct {
 	Name      string
 	Addresses []netip.Addr
-	Groups    []string
-	Pos       Pos
+	// Prefixes are delegated to it, see [Interface.Prefixes].
+	Prefixes []netip.Prefix
+	Groups   []string
+	Pos      Pos
 }
+
+// Listed reports whether it has any address.
+func (r *Remote) Listed() bool { return len(r.Addresses)+len(r.Prefixes) > 0 }
+
+// Own yields its addresses and prefixes, see [Interface.Own].
+func (r *Remote) Own() []netip.Prefix { return own(r.Addresses, r.Prefixes) }

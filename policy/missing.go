@@ -46,7 +46,7 @@ func held(p *Policy) (members map[string]holder, judging map[string]bool) {
 	for i := range p.Interfaces {
 		n := &p.Interfaces[i]
 		by := heldAddressed
-		if n.Mode == ModeGuest && len(n.Addresses) == 0 {
+		if n.Mode == ModeGuest && !n.Listed() {
 			by = heldUnaddressed
 		}
 		for _, g := range n.Groups {

@@ -204,25 +204,25 @@ func leadingZero(s string) bool {
 	return padded && err == nil
 }
 
-// ParseAddress reads the address of an interface: unicast, without zone or
-// prefix length. Link-local addresses are refused since they are no members of
-// a group (R27). The Problem has no Pos.
-func ParseAddress(s string) (netip.Addr, *Problem) {
-	invalid := func(hint, format string, a ...any) (netip.Addr, *Problem) {
-		return netip.Addr{}, &Problem{
-			Code: InvalidParameterValue, Message: fmt.Sprintf(format, a...), Hint: hint}
-	}
+// ParseAddress reads an address of an interface, or a prefix that is delegated to it:
+// unicast and without zone. An address is a prefix of its whole length. The Problem has no
+// Pos.
+func ParseAddress(s string) (netip.Prefix, *Problem) {
 	a, err := netip.ParseAddr(s)
-	if err != nil {
-		if p, err := netip.ParsePrefix(s); err == nil {
-			return invalid("write "+p.Addr().String(), "%s is a CIDR, not an address", quote(s))
+	p := netip.Prefix{}
+	if err == nil {
+		if p = netip.PrefixFrom(a, a.BitLen()); a.Zone() != "" { // a prefix has none
+			return netip.Prefix{}, CheckAddress(a)
 		}
-		return invalid("such as 10.0.1.7 or 2001:db8::7", "%s is not an address", quote(s))
+	} else if p, err = netip.ParsePrefix(s); err != nil {
+		return netip.Prefix{}, &Problem{Code: InvalidParameterValue,
+			Message: fmt.Sprintf("%s is not an address", quote(s)),
+			Hint:    "such as 10.0.1.7 or 2001:db8::7, or a prefix such as 10.0.1.16/28"}
 	}
-	if why := CheckAddress(a); why != nil {
-		return netip.Addr{}, why
+	if why := CheckOwn(p); why != nil {
+		return netip.Prefix{}, why
 	}
-	return a, nil
+	return p, nil
 }
 
 // CheckAddress says why an address cannot be that of an interface in a policy,
@@ -242,8 +242,28 @@ func CheckAddress(a netip.Addr) *Problem {
 		return invalid("no address of an interface", "")
 	case a.IsMulticast(), a == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
 		return invalid("no unicast address", "")
-	case a.IsLinkLocalUnicast():
-		return invalid("a link-local address", "group references stand for routable addresses only")
 	}
 	return nil
+}
+
+// CheckOwn says why an address or a prefix cannot be an interface's own, nil when it can.
+func CheckOwn(p netip.Prefix) *Problem {
+	if p.IsValid() && p != p.Masked() {
+		return &Problem{Code: InvalidParameterValue, Message: fmt.Sprintf("%s has host bits", p),
+			Hint: fmt.Sprintf("write %s for all addresses of the prefix, or %s for the one", p.Masked(),
+				p.Addr())}
+	}
+	return CheckAddress(p.Addr())
+}
+
+// CheckOwnOf is CheckOwn in a mode: only a guest says which link-local addresses it has.
+// Those count on its link alone; a peer's, or this machine's, would mean nothing.
+func CheckOwnOf(mode Mode, p netip.Prefix) *Problem {
+	bad := CheckOwn(p)
+	if bad == nil && p.Addr().IsLinkLocalUnicast() && mode != ModeGuest {
+		bad = &Problem{Code: InvalidParameterValue,
+			Message: fmt.Sprintf("%s is a link-local address", OwnText(p)),
+			Hint:    "group references stand for routable addresses only"}
+	}
+	return bad
 }

@@ -70,20 +70,32 @@ func TestParseCIDRMasks(t *testing.T) {
 }
 
 func TestParseAddress(t *testing.T) {
-	for _, s := range []string{"10.0.1.7", "2001:db8::7", "fd00::1", "100.64.0.1", "192.0.2.255"} {
-		if a, bad := ParseAddress(s); bad != nil || a.String() != s {
+	for _, s := range []string{"10.0.1.7", "2001:db8::7", "fd00::1", "100.64.0.1", "192.0.2.255",
+		"fe80::1", "169.254.1.1", "10.0.1.16/28", "2001:db8:1:2:3::/80"} {
+		if a, bad := ParseAddress(s); bad != nil || OwnText(a) != s {
 			t.Errorf("ParseAddress(%q) = %v, %v", s, a, bad)
 		}
 	}
 	for s, why := range map[string]string{
-		"10.0.1.7/32": "CIDR", "": "not an address", "db-1": "not an address", "10.1": "not an address",
-		"fe80::1": "link-local", "169.254.1.1": "link-local", "fe80::1%eth0": "zone",
+		"10.0.1.17/28": "host bits", "10.0.1.7/33": "not an address", "0.0.0.0/0": "no address",
+		"224.0.0.0/4": "unicast",
+		"":            "not an address", "db-1": "not an address", "10.1": "not an address",
+		"fe80::1%eth0":    "zone",
 		"fd00::1%eth0":    "zone",
 		"::ffff:10.0.0.1": "mapped", "0.0.0.0": "no address", "::": "no address",
 		"224.0.0.1": "unicast", "ff02::1": "unicast", "255.255.255.255": "unicast",
 	} {
 		if a, bad := ParseAddress(s); bad == nil || !strings.Contains(bad.Message, why) {
 			t.Errorf("ParseAddress(%q) = %v, %v; want it refused for %q", s, a, bad, why)
+		}
+	}
+	if a, bad := ParseAddress("10.0.1.7/32"); bad != nil || OwnText(a) != "10.0.1.7" {
+		t.Errorf("the prefix of one address is %v, %v", a, bad)
+	}
+	for s, guest := range map[string]bool{"fe80::1": true, "169.254.1.1": true, "10.0.0.1": false} {
+		p, _ := ParseAddress(s)
+		if CheckOwnOf(ModeGuest, p) != nil || (CheckOwnOf(ModeHost, p) == nil) == guest {
+			t.Errorf("%s: guest %v, host %v", s, CheckOwnOf(ModeGuest, p), CheckOwnOf(ModeHost, p))
 		}
 	}
 	if CheckAddress(netip.Addr{}) == nil {

@@ -303,18 +303,21 @@ func (v *validator) attached(pos Pos, what string, groups []string) {
 	}
 }
 
-func (v *validator) addresses(pos Pos, addresses []netip.Addr) {
-	seen := make(map[netip.Addr]bool, len(addresses))
-	for i, a := range addresses {
+// addresses checks the addresses and prefixes of an interface or a peer. Only a guest
+// says which link-local addresses it has: they count on its link alone.
+func (v *validator) addresses(pos Pos, list []netip.Prefix, mode Mode) {
+	seen := make(map[netip.Prefix]bool, len(list))
+	for i, p := range list {
 		field := fmt.Sprintf("addresses[%d]", i)
-		if bad := CheckAddress(a); bad != nil {
+		if bad := CheckOwnOf(mode, p); bad != nil {
 			bad.Field = field
 			v.report(pos, bad)
 		}
-		if seen[a] {
-			v.errorf(pos, field, InvalidParameterValue, "remove one", "address %s stands twice", a)
+		if seen[p] {
+			v.errorf(pos, field, InvalidParameterValue, "remove one", "address %s stands twice",
+				OwnText(p))
 		}
-		seen[a] = true
+		seen[p] = true
 	}
 }
 
@@ -342,7 +345,7 @@ func (v *validator) interfaces() {
 			v.errorf(n.Pos, "view", InvalidParameterValue, "", "unknown view %d", n.View)
 		}
 		v.attached(n.Pos, what, n.Groups)
-		v.addresses(n.Pos, n.Addresses)
+		v.addresses(n.Pos, n.Own(), n.Mode)
 		v.sourceDestCheck(n, what)
 		v.scope(n, what)
 		for _, t := range timeoutRanges {
@@ -365,7 +368,7 @@ func (v *validator) sourceDestCheck(n *Interface, what string) {
 			"leave it out; the kernel checks the sources of a host's own device, see "+
 				"net.ipv4.conf.*.rp_filter",
 			"%s has mode host: source_dest_check is for guests", what)
-	case len(n.Addresses) == 0:
+	case !n.Listed():
 		v.errorf(n.Pos, "source_dest_check", InvalidParameterCombination,
 			"list the guest's addresses under addresses",
 			"%s has source_dest_check and no addresses", what)
@@ -417,10 +420,10 @@ func (v *validator) remotes() {
 		v.report(r.Pos, checkName("peer", r.Name))
 		v.unique(seen, "peer", r.Name, "", r.Pos)
 		v.attached(r.Pos, "peer "+quote(r.Name), r.Groups)
-		if len(r.Addresses) == 0 {
+		if !r.Listed() {
 			v.errorf(r.Pos, "addresses", MissingParameter, "a peer is its addresses",
 				"peer %s has no addresses", quote(r.Name))
 		}
-		v.addresses(r.Pos, r.Addresses)
+		v.addresses(r.Pos, r.Own(), ModeHost)
 	}
 }

@@ -30,9 +30,9 @@ func (d *decoder) iface(n *node, preset policy.Preset) (i policy.Interface, ok b
 	if f["security_groups"] == nil {
 		groups = []string{policy.DefaultName} // D2
 	}
-	addresses, known := d.addresses(f["addresses"])
+	addresses, prefixes, known := d.addresses(f["addresses"], i.Mode)
 	device, named := d.name(f["device"], "device")
-	i.Groups, i.Addresses, i.Device = groups, addresses, device
+	i.Groups, i.Addresses, i.Prefixes, i.Device = groups, addresses, prefixes, device
 	if scope := f["scope"]; scope != nil {
 		var good bool
 		if i.Scope, good = d.text(scope, "scope"); good && i.Scope == "" {
@@ -55,35 +55,42 @@ func (d *decoder) remote(n *node) (r policy.Remote, ok bool) {
 	}
 	r.Pos = d.part(n)
 	groups, ok := d.texts(f["security_groups"], "security_groups")
-	addresses, good := d.addresses(f["addresses"])
+	addresses, prefixes, good := d.addresses(f["addresses"], policy.ModeHost)
 	name, fine := d.name(f["name"], "name")
-	r.Groups, r.Addresses, r.Name = groups, addresses, name
+	r.Groups, r.Addresses, r.Prefixes, r.Name = groups, addresses, prefixes, name
 	return r, ok && good && fine
 }
 
-// addresses reads a list of addresses, all or none.
-func (d *decoder) addresses(n *node) ([]netip.Addr, bool) {
+// addresses reads a list of addresses and prefixes, all or none.
+func (d *decoder) addresses(n *node, mode policy.Mode) (addresses []netip.Addr,
+	prefixes []netip.Prefix, ok bool) {
 	items, ok := d.list(n, "addresses")
-	var addresses []netip.Addr
 	for _, item := range items {
 		s, good := d.plainText(item, "each of addresses")
 		if !good {
 			ok = false
 			continue
 		}
-		a, bad := policy.ParseAddress(s)
+		p, bad := policy.ParseAddress(s)
+		if bad == nil {
+			bad = policy.CheckOwnOf(mode, p)
+		}
 		if bad != nil {
 			bad.Pos = d.at(item)
 			d.found.Add(*bad)
 			ok = false
 			continue
 		}
-		addresses = append(addresses, a)
+		if p.IsSingleIP() {
+			addresses = append(addresses, p.Addr())
+		} else {
+			prefixes = append(prefixes, p)
+		}
 	}
 	if !ok {
-		return nil, false
+		return nil, nil, false
 	}
-	return addresses, true
+	return addresses, prefixes, true
 }
 
 // timeouts reads seconds over the defaults in t.

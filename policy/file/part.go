@@ -111,7 +111,7 @@ func (k Key) Takes() string {
 	case KindCIDR6s:
 		return "list of IPv6 CIDRs"
 	case KindAddrs:
-		return "list of addresses"
+		return "list of addresses and prefixes"
 	case KindProtocol:
 		return "name or number"
 	case KindPorts:

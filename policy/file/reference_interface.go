@@ -31,9 +31,11 @@ var interfaceTable = []Part{
 		{Name: "security_groups", Kind: KindNames, Default: policy.DefaultName,
 			Text: "The attached groups, at least one. Left out: the default group."},
 		{Name: "addresses", Kind: KindAddrs, Default: "followed live",
-			Text: `The addresses that stand for this interface where rules refer to its groups. Those
-				of a host are followed live when left out. Those of a guest, the machine behind the
-				device, are only known when they are listed.`},
+			Text: `The addresses that stand for this interface where rules refer to its groups, and
+				prefixes such as 10.0.1.16/28 or an IPv6 /80, all of whose addresses do. Those of a
+				host are followed live when left out. Those of a guest, the machine behind the
+				device, are only known when they are listed. A guest has whatever link-local address
+				of IPv6 it uses on its link; one that lists any has those.`},
 		{Name: "source_dest_check", Kind: KindTruth, Default: "see text",
 			Text: `For guests: drop what the guest sends from addresses that are not its own, and
 				what is for other addresses than its own. Without it a guest can send in the name of
@@ -74,7 +76,8 @@ var interfaceTable = []Part{
 	},
 	{"peers[]", "A peer is an interface on another machine. Nothing is filtered there.", []Key{
 		{Name: "name", Required: true, Text: "A name that no other peer has."},
-		{Name: "addresses", Kind: KindAddrs, Required: true, Text: "Its addresses, at least one."},
+		{Name: "addresses", Kind: KindAddrs, Required: true,
+			Text: "Its addresses, or prefixes such as 10.0.1.16/28, at least one."},
 		{Name: "security_groups", Kind: KindNames, Required: true,
 			Text: "The groups that it has there, at least one."},
 	}},

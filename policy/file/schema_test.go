@@ -129,7 +129,7 @@ func value(p Part, k Key, part func(string) object) object {
 	case KindCIDR4s, KindCIDR6s:
 		return list(cidr)
 	case KindAddrs:
-		return list(object{"type": "string", "pattern": `^[0-9A-Fa-f:.]+$`})
+		return list(object{"type": "string", "pattern": `^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$`})
 	case KindProtocol:
 		return object{"anyOf": []object{
 			{"enum": []any{"tcp", "udp", "icmp", "icmpv6", "all", -1}},

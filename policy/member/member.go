@@ -23,23 +23,27 @@ type Link struct {
 	Name      string
 	Index     uint32
 	Addresses []netip.Addr
+	// Broadcasts are the IPv4 addresses that stand for all machines of one of its
+	// networks (directed broadcast).
+	Broadcasts []netip.Addr
 }
 
 // Membership says which addresses each group stands for. It is immutable.
 type Membership struct {
-	byGroup map[string][]netip.Addr
+	byGroup map[string][]netip.Prefix
 }
 
 // Resolve works out the members of every group: the addresses of the interfaces
 // that have it, here and on other machines, of both families, primary and
-// secondary alike (R31). An interface that names its addresses has those; a host
-// interface that does not has the live ones of the links that it governs.
+// secondary alike (R31), and the prefixes that are delegated to them. An interface that
+// names its addresses has those; a host interface that does not has the live ones of the
+// links that it governs.
 // Link-local and other addresses that mean nothing elsewhere are no members.
 // Membership is not transitive and copies no rules (R27).
 func Resolve(p *policy.Policy, f Facts) *Membership {
-	m := &Membership{byGroup: make(map[string][]netip.Addr)}
+	m := &Membership{byGroup: make(map[string][]netip.Prefix)}
 	for i := range p.Interfaces {
-		m.add(p.Interfaces[i].Groups, p.Interfaces[i].Addresses)
+		m.add(p.Interfaces[i].Groups, p.Interfaces[i].Own()...)
 	}
 	devices := p.Devices()
 	for _, link := range f.Links {
@@ -48,36 +52,41 @@ func Resolve(p *policy.Policy, f Facts) *Membership {
 			continue
 		}
 		// Live addresses of a guest's device are the host's, not the guest's.
-		if n := &p.Interfaces[i]; n.Mode == policy.ModeHost && len(n.Addresses) == 0 {
-			m.add(n.Groups, link.Addresses)
+		if n := &p.Interfaces[i]; n.Mode == policy.ModeHost && !n.Listed() {
+			for _, a := range link.Addresses {
+				m.add(n.Groups, netip.PrefixFrom(a, a.BitLen()))
+			}
 		}
 	}
 	for i := range p.Remotes {
-		m.add(p.Remotes[i].Groups, p.Remotes[i].Addresses)
+		m.add(p.Remotes[i].Groups, p.Remotes[i].Own()...)
 	}
 	for group, members := range m.byGroup {
-		slices.SortFunc(members, netip.Addr.Compare)
+		slices.SortFunc(members, netip.Prefix.Compare)
 		m.byGroup[group] = slices.Compact(members)
 	}
 	return m
 }
 
-func (m *Membership) add(groups []string, addresses []netip.Addr) {
-	for _, a := range addresses {
-		a = a.Unmap()
-		if !a.IsGlobalUnicast() || a.Zone() != "" {
+func (m *Membership) add(groups []string, own ...netip.Prefix) {
+	for _, p := range own {
+		a := p.Addr().Unmap()
+		if !a.IsGlobalUnicast() || p.Addr().Zone() != "" {
 			continue
 		}
+		if p.IsSingleIP() {
+			p = netip.PrefixFrom(a, a.BitLen())
+		}
 		for _, g := range groups {
-			m.byGroup[g] = append(m.byGroup[g], a)
+			m.byGroup[g] = append(m.byGroup[g], p)
 		}
 	}
 }
 
-// Addresses returns the member addresses of a group, sorted, without
-// duplicates; the caller must not change them. An unknown group has none: it
-// matches nothing (R33). A nil Membership has no members.
-func (m *Membership) Addresses(group string) []netip.Addr {
+// Addresses returns the members of a group, sorted, without duplicates; an address
+// is a prefix of its whole length. The caller must not change them. An unknown group
+// has none: it matches nothing (R33). A nil Membership has no members.
+func (m *Membership) Addresses(group string) []netip.Prefix {
 	if m == nil {
 		return nil
 	}
@@ -86,8 +95,8 @@ func (m *Membership) Addresses(group string) []netip.Addr {
 
 // All yields the groups that have members, in order of name, with the members.
 // A nil Membership yields nothing.
-func (m *Membership) All() iter.Seq2[string, []netip.Addr] {
-	return func(yield func(string, []netip.Addr) bool) {
+func (m *Membership) All() iter.Seq2[string, []netip.Prefix] {
+	return func(yield func(string, []netip.Prefix) bool) {
 		if m == nil {
 			return
 		}

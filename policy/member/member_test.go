@@ -19,6 +19,18 @@ func addrs(texts ...string) []netip.Addr {
 	return as
 }
 
+// members are prefixes, or addresses as prefixes of their whole length.
+func members(texts ...string) (out []netip.Prefix) {
+	for _, s := range texts {
+		p, bad := policy.ParseAddress(s)
+		if bad != nil {
+			panic(bad)
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
 func TestResolve(t *testing.T) {
 	p := &policy.Policy{
 		Interfaces: []policy.Interface{
@@ -27,10 +39,13 @@ func TestResolve(t *testing.T) {
 			{Device: "eth-long*", Groups: []string{"long"}},
 			{Device: "fixed0", Groups: []string{"fixed"}, Addresses: addrs("192.0.2.50", "2001:db8::50")},
 			{Device: "tap0", Mode: policy.ModeGuest, Groups: []string{"guest"}},
+			{Device: "tap1", Mode: policy.ModeGuest, Groups: []string{"delegated"},
+				Addresses: addrs("10.5.0.1", "fe80::5"), Prefixes: members("10.5.0.16/28", "2001:db8:5::/80")},
 			{Device: "l*", Groups: []string{"loop"}},
 		},
 		Remotes: []policy.Remote{{Name: "db-1", Addresses: addrs("10.0.1.7", "10.0.0.1"),
-			Groups: []string{"db", "web"}}},
+			Groups: []string{"db", "web"}},
+			{Name: "far", Prefixes: members("10.6.0.0/24"), Groups: []string{"delegated"}}},
 	}
 	m := Resolve(p, Facts{Links: []Link{
 		{Name: "eth0", Addresses: addrs("2001:db8::1", "10.0.0.2", "10.0.0.1", "fe80::1", "169.254.1.1",
@@ -45,15 +60,16 @@ func TestResolve(t *testing.T) {
 	}})
 	for _, tt := range []struct {
 		group string
-		want  []netip.Addr
+		want  []netip.Prefix
 	}{
 		// R31: both families, here and remote
-		{"web", addrs("10.0.0.1", "10.0.0.2", "10.0.1.7", "2001:db8::1")},
-		{"ssh", addrs("10.0.0.1", "10.0.0.2", "2001:db8::1")},
-		{"other", addrs("10.1.0.1", "10.1.0.2")}, // not eth0: exact beats glob
-		{"long", addrs("10.2.0.1")},              // longer glob beats shorter
-		{"fixed", addrs("192.0.2.50", "2001:db8::50")},
-		{"db", addrs("10.0.0.1", "10.0.1.7")},
+		{"web", members("10.0.0.1", "10.0.0.2", "10.0.1.7", "2001:db8::1")},
+		{"ssh", members("10.0.0.1", "10.0.0.2", "2001:db8::1")},
+		{"other", members("10.1.0.1", "10.1.0.2")}, // not eth0: exact beats glob
+		{"long", members("10.2.0.1")},              // longer glob beats shorter
+		{"fixed", members("192.0.2.50", "2001:db8::50")},
+		{"db", members("10.0.0.1", "10.0.1.7")},
+		{"delegated", members("10.5.0.1", "10.5.0.16/28", "10.6.0.0/24", "2001:db8:5::/80")},
 		{"guest", nil},
 		{"loop", nil},
 		{"unknown", nil}, // R33
@@ -66,7 +82,8 @@ func TestResolve(t *testing.T) {
 	for g := range m.All() {
 		all = append(all, g)
 	}
-	if want := []string{"db", "fixed", "long", "other", "ssh", "web"}; !slices.Equal(all, want) {
+	if want := []string{"db", "delegated", "fixed", "long", "other", "ssh",
+		"web"}; !slices.Equal(all, want) {
 		t.Errorf("All yields %v, want %v", all, want)
 	}
 }
@@ -168,13 +185,13 @@ func TestResolveAgreesWithNaive(t *testing.T) {
 		m := Resolve(p, f)
 		for _, g := range groups {
 			got := m.Addresses(g)
-			if !slices.IsSortedFunc(got, netip.Addr.Compare) ||
+			if !slices.IsSortedFunc(got, netip.Prefix.Compare) ||
 				len(slices.Compact(slices.Clone(got))) != len(got) {
 				t.Fatalf("seed %d: members of %s not sorted and unique: %v", seed, g, got)
 			}
 			for _, a := range pool {
 				want := isMember(p, f, g, a)
-				if slices.Contains(got, a) != want {
+				if slices.Contains(got, netip.PrefixFrom(a, a.BitLen())) != want {
 					t.Fatalf("seed %d: %s in %s: %v, naive says %v", seed, a, g, !want, want)
 				}
 				if want {

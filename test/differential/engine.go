@@ -40,7 +40,8 @@ func newEngine(w *World, parsed map[*naive.Policy]*policy.Policy) *engine {
 		index: make(map[string]uint32),
 	}
 	for i, d := range w.Devices {
-		e.links = append(e.links, member.Link{Name: d.Name, Index: uint32(i + 1), Addresses: d.Addresses})
+		e.links = append(e.links, member.Link{Name: d.Name, Index: uint32(i + 1), Addresses: d.Addresses,
+			Broadcasts: d.Broadcasts})
 		e.index[d.Name] = uint32(i + 1)
 	}
 	return e

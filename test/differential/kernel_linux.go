@@ -143,9 +143,7 @@ func (k *Kernel) expand(p *naive.Policy, n naive.Interface, d naive.Direction) (
 					}
 				}
 			default:
-				for _, a := range p.Members(r.Group, k.devices) {
-					peers = append(peers, netip.PrefixFrom(a, a.BitLen()))
-				}
+				peers = p.Members(r.Group, k.devices)
 			}
 			for _, c := range peers {
 				v4 := c.Addr().Is4()

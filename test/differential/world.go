@@ -36,14 +36,17 @@ func Laboratory() *World {
 		Devices: []naive.Device{
 			{Name: "eth0", Addresses: addresses("10.0.0.4", "2001:db8::4")},
 			{Name: "eth1", Addresses: addresses("10.0.1.4", "10.0.1.5", "2001:db8:1::4")},
-			{Name: "veth-a"}, {Name: "veth-b"}, {Name: "free"},
+			{Name: "veth-a", Broadcasts: addresses("10.0.0.5")}, {Name: "veth-b"}, {Name: "free"},
 		},
 		Resolvers: addresses("10.0.0.7", "2001:db8:1::7"),
 		Ports:     []int{0, 1, 22, 23, 53, 79, 80, 81, 443, 8000, 8001, 8002, 65534, 65535},
 		Interfaces: []naive.Interface{
 			{Device: "eth0"}, {Device: "eth1"},
-			{Device: "veth-a", Guest: true, Addresses: addresses("10.0.0.2", "2001:db8::2")},
-			{Device: "veth-*", Guest: true, Addresses: addresses("10.0.1.6", "10.0.1.7", "2001:db8:1::6")},
+			{Device: "veth-a", Guest: true, Addresses: addresses("10.0.0.2", "2001:db8::2"),
+				Prefixes: []netip.Prefix{netip.MustParsePrefix("10.0.0.6/31"),
+					netip.MustParsePrefix("2001:db8::6/127")}},
+			{Device: "veth-*", Guest: true,
+				Addresses: addresses("10.0.1.6", "10.0.1.7", "2001:db8:1::6", "fe80::2")},
 		},
 	}
 	for i := range 8 {
@@ -183,6 +186,9 @@ func (w *World) attach(r *rand.Rand, p *naive.Policy, n naive.Interface) naive.I
 	n.Groups = w.someGroups(r, p)
 	if w.Behind == nil && chance(r, 8) {
 		n.Guest = !n.Guest
+	}
+	if !n.Guest { // only guests say which link-local addresses they have
+		n.Addresses = slices.DeleteFunc(slices.Clone(n.Addresses), netip.Addr.IsLinkLocalUnicast)
 	}
 	if w.Behind == nil && !n.Guest && chance(r, 30) {
 		n.Scope = "shared"

@@ -42,7 +42,7 @@ func Text(p *naive.Policy, settings string) string {
 		fmt.Fprintf(&b, "  - device: %q\n    mode: %s\n    security_groups: [%s]\n", n.Device, mode,
 			strings.Join(n.Groups, ", "))
 		if len(n.Addresses) > 0 {
-			fmt.Fprintf(&b, "    addresses: %s\n", addressList(n.Addresses))
+			fmt.Fprintf(&b, "    addresses: %s\n", addressList(n.Addresses, n.Prefixes...))
 		}
 		if n.Wire {
 			b.WriteString("    view: wire\n")
@@ -120,10 +120,13 @@ func ruleText(own string, r naive.Rule) string {
 	return text
 }
 
-func addressList(list []netip.Addr) string {
-	quoted := make([]string, len(list))
-	for i, a := range list {
-		quoted[i] = fmt.Sprintf("%q", a)
+func addressList(list []netip.Addr, prefixes ...netip.Prefix) string {
+	var quoted []string
+	for _, a := range list {
+		quoted = append(quoted, fmt.Sprintf("%q", a))
+	}
+	for _, p := range prefixes {
+		quoted = append(quoted, fmt.Sprintf("%q", p))
 	}
 	return "[" + strings.Join(quoted, ", ") + "]"
 }

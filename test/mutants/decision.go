@@ -29,6 +29,26 @@ var decisions = []mutant{
 		old: "p.Quote.Src != p.Dst || ", new: "",
 	},
 	{
+		name: "link-local-routed", what: "a guest's link-local addresses count beyond its link (D9)",
+		file: "filter/address.go", packages: engine,
+		old: "return h != HookForward && (a.own.linkLocal", new: "return (a.own.linkLocal",
+	},
+	{
+		name: "link-local-unlisted", what: "a guest has other link-local addresses than those listed",
+		file: "filter/address.go", packages: engine,
+		old: "own.linkLocal = own.linkLocal && !linkLocal(a)\n", new: "_ = own.linkLocal\n",
+	},
+	{
+		name: "prefix-too-wide", what: "a prefix of a guest is twice as large (D9)",
+		file: "filter/address.go", packages: engine,
+		old: "			bits += 96\n", new: "			bits += 95\n",
+	},
+	{
+		name: "prefix-no-member", what: "a delegated prefix is no member of its groups (R31)",
+		file: "policy/interface.go", packages: []string{"./policy/...", "./test/guest"},
+		old: "	return append(out, prefixes...)\n", new: "	return out\n",
+	},
+	{
 		name: "bridged-is-judged", what: "frames that stay on a bridge are judged like routed packets",
 		file: "filter/worker.go", packages: engine,
 		old: "	case ev.Bridged:\n		return w.unasked(ReasonBridged)\n", new: "",

@@ -56,8 +56,9 @@ var rulesets = []mutant{
 	{
 		name: "group-peer-is-anyone", what: "a group reference admits every address (R27)",
 		file: "filter/compile.go", packages: engine,
-		old: "			out[i] = netip.PrefixFrom(a, a.BitLen())\n",
-		new: "			out[i] = netip.PrefixFrom(a, 0).Masked()\n",
+		old: "		return m.Addresses(peer.Name)\n",
+		new: "		if len(m.Addresses(peer.Name)) > 0 {\n			return " +
+			"[]netip.Prefix{policy.AnyIPv4, policy.AnyIPv6}\n		}\n		return nil\n",
 	},
 	{
 		name: "guest-is-host", what: "a guest's device is judged as the machine's own (X6)",
@@ -67,12 +68,13 @@ var rulesets = []mutant{
 	{
 		name: "sources-unchecked", what: "a guest sends from any address (D9)",
 		file: "filter/address.go", packages: engine,
-		old: "		return t.own.has(p.Src) || ", new: "		return true || ",
+		old: "		return unspecified(addr) && ", new: "		return true || unspecified(addr) && ",
 	},
 	{
 		name: "destinations-unchecked", what: "a guest gets what is for others (D9)",
 		file: "filter/address.go", packages: engine,
-		old: "	return t.own.has(p.Dst) || ", new: "	return true || ",
+		old: "	return toGroup(addr) || a.broadcasts",
+		new: "	return true || toGroup(addr) || a.broadcasts",
 	},
 	{
 		name: "scope-of-one", what: "devices of one scope do not share their flows (T26)",
@@ -82,7 +84,7 @@ var rulesets = []mutant{
 	{
 		name: "spoofed-dhcp", what: "DHCP exempts any source from the check (D9)",
 		file: "filter/address.go", packages: engine,
-		old: "(unspecified(p.Src) || linkLocal(p.Src)) &&\n			", new: "",
+		old: "		return unspecified(addr) && ", new: "		return ",
 	},
 	{
 		name: "icmp-of-both-families", what: "an icmp rule with an IPv6 CIDR is one for ICMPv6 (R12)",
@@ -107,9 +109,9 @@ var rulesets = []mutant{
 	{
 		name: "empty-group-is-anyone", what: "a group without members stands for everybody (R33)",
 		file: "filter/compile.go", packages: engine,
-		old: "		addrs := m.Addresses(peer.Name)\n",
-		new: "		addrs := m.Addresses(peer.Name)\n		if len(addrs) == 0 {\n			return " +
-			"[]netip.Prefix{policy.AnyIPv4, policy.AnyIPv6}\n		}\n",
+		old: "		return m.Addresses(peer.Name)\n",
+		new: "		if len(m.Addresses(peer.Name)) == 0 {\n			return " +
+			"[]netip.Prefix{policy.AnyIPv4, policy.AnyIPv6}\n		}\n		return m.Addresses(peer.Name)\n",
 	},
 	{
 		name: "all-is-up-to-udp", what: "all protocols are those up to UDP (R15)",

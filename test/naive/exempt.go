@@ -41,17 +41,33 @@ func linkTalk(d Direction, p *Packet) string {
 
 // addressed is the source/destination check (D9): what leaves the machine comes
 // from one of its addresses, and what enters goes to one. A machine that has no
-// address yet, or uses its link-local one, may have its failsafes; multicast and
-// broadcast are nobody's addresses.
-func addressed(n *Interface, d Direction, p *Packet) bool {
+// address yet may have its failsafes; a link-local address of IPv6 counts on the link, where
+// none is listed any one does; multicast and broadcast are nobody's addresses.
+func (m *Machine) addressed(n *Interface, device string, h Hook, d Direction, p *Packet) bool {
 	if !n.Check {
 		return true
 	}
+	a := p.Dst
 	if d == Out {
-		noneYet := p.Src.IsUnspecified() || p.Src.IsLinkLocalUnicast() && !p.isV4()
-		return has(n.Addresses, p.Src) || noneYet && linkTalk(d, p) != ""
+		a = p.Src
 	}
-	everybody := p.Dst.IsMulticast() || p.Dst == netip.AddrFrom4([4]byte{255, 255, 255, 255})
-	return has(n.Addresses, p.Dst) || everybody ||
-		p.Dst.IsLinkLocalUnicast() && !p.isV4() && linkTalk(d, p) != ""
+	if a.Is6() && a.IsLinkLocalUnicast() {
+		listed := false
+		for _, own := range n.Addresses {
+			listed = listed || own.Is6() && own.IsLinkLocalUnicast()
+		}
+		return linkTalk(d, p) != "" || h != Forward && (!listed || n.lists(a))
+	}
+	if n.lists(a) {
+		return true
+	}
+	if d == Out {
+		return a.IsUnspecified() && linkTalk(d, p) != ""
+	}
+	for _, dev := range m.devices {
+		if dev.Name == device && has(dev.Broadcasts, a) {
+			return true
+		}
+	}
+	return a.IsMulticast() || a == netip.AddrFrom4([4]byte{255, 255, 255, 255})
 }

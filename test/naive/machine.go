@@ -137,7 +137,7 @@ func (m *Machine) Revoke(device string) {
 
 // cross judges a packet at one device.
 func (m *Machine) cross(n *Interface, device string, h Hook, d Direction, p *Packet) Verdict {
-	if !addressed(n, d, p) {
+	if !m.addressed(n, device, h, d, p) {
 		return Verdict{Reason: Misplaced}
 	}
 	if r := m.exempt(n, device, h, d, p); r != "" {

@@ -57,6 +57,7 @@ type Interface struct {
 	Guest     bool
 	Groups    []string
 	Addresses []netip.Addr
+	Prefixes  []netip.Prefix
 	// Check is the source/destination check (D9).
 	Check bool
 	// Wire: packets are judged with their addresses of the wire (X8). Nothing rewrites
@@ -72,6 +73,7 @@ type Interface struct {
 type Remote struct {
 	Name      string
 	Addresses []netip.Addr
+	Prefixes  []netip.Prefix
 	Groups    []string
 }
 
@@ -79,6 +81,8 @@ type Remote struct {
 type Device struct {
 	Name      string
 	Addresses []netip.Addr
+	// Broadcasts stand for everybody in one of its networks.
+	Broadcasts []netip.Addr
 }
 
 // Manages returns the entry that a device comes under: the exact name, else the
@@ -99,35 +103,53 @@ func (p *Policy) Manages(device string) *Interface {
 	return best
 }
 
-// Members returns the addresses that a group peer stands for: those of the
-// interfaces that have the group, on this machine and on others, of both families
-// (R27, R31). An interface that does not list its own has the live ones of its
-// device, unless these are not its own, as behind a guest's device. Link-local
-// addresses mean nothing to other machines.
-func (p *Policy) Members(group string, devices []Device) []netip.Addr {
-	var all []netip.Addr
+// Members returns what a group peer stands for: the addresses of the interfaces that have
+// the group, on this machine and on others, of both families (R27, R31), and the prefixes
+// that are delegated to them. An interface that lists none has the live ones of its
+// device, unless these are not its own, as behind a guest's device. Link-local addresses
+// mean nothing to other machines.
+func (p *Policy) Members(group string, devices []Device) []netip.Prefix {
+	var all []netip.Prefix
+	single := func(list []netip.Addr) {
+		for _, a := range list {
+			if !a.IsLinkLocalUnicast() {
+				all = append(all, netip.PrefixFrom(a, a.BitLen()))
+			}
+		}
+	}
 	for i := range p.Interfaces {
 		if n := &p.Interfaces[i]; has(n.Groups, group) {
-			all = append(all, n.Addresses...)
+			single(n.Addresses)
+			all = append(all, n.Prefixes...)
 		}
 	}
 	for _, d := range devices {
-		if n := p.Manages(d.Name); n != nil && !n.Guest && len(n.Addresses) == 0 && has(n.Groups, group) {
-			all = append(all, d.Addresses...)
+		if n := p.Manages(d.Name); n != nil && !n.Guest && len(n.Addresses)+len(n.Prefixes) == 0 &&
+			has(n.Groups, group) {
+			single(d.Addresses)
 		}
 	}
 	for _, r := range p.Remotes {
 		if has(r.Groups, group) {
-			all = append(all, r.Addresses...)
+			single(r.Addresses)
+			all = append(all, r.Prefixes...)
 		}
 	}
-	var known []netip.Addr
-	for _, a := range all {
-		if !a.IsLinkLocalUnicast() {
-			known = append(known, a)
+	return all
+}
+
+// lists reports whether the policy says that the interface has the address.
+func (n *Interface) lists(a netip.Addr) bool {
+	return has(n.Addresses, a) || delegated(n.Prefixes, a)
+}
+
+func delegated(prefixes []netip.Prefix, a netip.Addr) bool {
+	for _, p := range prefixes {
+		if inside(p, a) {
+			return true
 		}
 	}
-	return known
+	return false
 }
 
 func has[T comparable](list []T, wanted T) bool {

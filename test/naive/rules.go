@@ -67,7 +67,7 @@ func (m *Machine) stands(r Rule, a netip.Addr) bool {
 		}
 		return false
 	}
-	return has(m.policy.Members(r.Group, m.devices), a)
+	return delegated(m.policy.Members(r.Group, m.devices), a)
 }
 
 // inside compares bit by bit. The families are apart: 0.0.0.0/0 has no IPv6

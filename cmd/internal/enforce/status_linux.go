@@ -93,12 +93,14 @@ func (e *Enforcer) interfaces() []api.InterfaceStatus {
 			Name: l.Name, ID: p.IDs.Interface(l.Name), Index: l.Index, Addresses: []string{},
 			AllowanceExceeded: exceeded[l.Name], AllowanceAvailable: st.MaxFlows - st.Flows,
 		}
-		addresses := l.Addresses
 		if in := &p.Interfaces[i]; in.Mode == policy.ModeGuest {
-			addresses = in.Addresses // the device's own are this machine's
-		}
-		for _, a := range addresses {
-			dev.Addresses = append(dev.Addresses, a.String())
+			for _, own := range in.Own() { // the device's own are this machine's
+				dev.Addresses = append(dev.Addresses, policy.OwnText(own))
+			}
+		} else {
+			for _, a := range l.Addresses {
+				dev.Addresses = append(dev.Addresses, a.String())
+			}
 		}
 		out[i].Covered = append(out[i].Covered, dev)
 	}

@@ -2,6 +2,8 @@ package enforce
 
 import (
 	"fmt"
+	"net/netip"
+	"slices"
 	"strings"
 
 	"sgfw/cmd/internal/host/links"
@@ -76,14 +78,18 @@ func mistaken(p *policy.Policy, facts links.Snapshot) policy.Problems {
 		if in.Mode != policy.ModeGuest {
 			continue
 		}
-		for _, a := range in.Addresses {
-			if device, ours := facts.Device(a); ours {
-				out = append(out, policy.Problem{
-					Pos: in.Pos, Field: "addresses", Severity: policy.SeverityWarning,
-					Message: fmt.Sprintf("%s is this machine's own address on %s, not one of the guest behind %s",
-						a, device, in.Device),
-					Hint: "list the addresses of the guest",
-				})
+		own := in.Own()
+		for _, l := range facts.Facts.Links {
+			for _, a := range l.Addresses {
+				if slices.ContainsFunc(own, func(p netip.Prefix) bool { return p.Contains(a) }) {
+					out = append(out, policy.Problem{
+						Pos: in.Pos, Field: "addresses", Severity: policy.SeverityWarning,
+						Message: fmt.Sprintf(
+							"%s is this machine's own address on %s, not one of the guest behind %s", a, l.Name,
+							in.Device),
+						Hint: "list the addresses of the guest",
+					})
+				}
 			}
 		}
 	}

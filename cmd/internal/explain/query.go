@@ -56,8 +56,8 @@ type job struct {
 	in       api.Query
 	policy   *policy.Policy
 	facts    member.Facts
-	own      []netip.Addr // of the interface
-	checked  bool         // no other addresses pass (source_dest_check)
+	own      []netip.Prefix // of the interface
+	checked  bool           // no other addresses pass (source_dest_check)
 	from, to endpoint
 	q        filter.Query
 	notices  []string
@@ -97,14 +97,16 @@ func (j *job) device() error {
 	j.q.Device = name
 	if i, ok := j.policy.Match(name); ok {
 		n := &j.policy.Interfaces[i]
-		j.own, j.checked = slices.Clone(n.Addresses), n.SourceDestCheck
+		j.own, j.checked = n.Own(), n.SourceDestCheck
 		if n.Mode == policy.ModeGuest {
 			return nil // the device's own addresses are this machine's
 		}
 	}
 	for _, l := range j.facts.Links {
 		if l.Name == name && len(j.own) == 0 {
-			j.own = l.Addresses
+			for _, a := range l.Addresses {
+				j.own = append(j.own, netip.PrefixFrom(a, a.BitLen()))
+			}
 		}
 	}
 	return nil
@@ -195,8 +197,8 @@ func (j *job) direction() error {
 		j.q.Direction = conntrack.Egress
 	case "":
 		// The side without an address is the machine's own, too.
-		out := slices.Contains(j.own, j.from.addr) || !j.from.addr.IsValid()
-		in := slices.Contains(j.own, j.to.addr) || !j.to.addr.IsValid()
+		out := j.owns(j.from.addr) || !j.from.addr.IsValid()
+		in := j.owns(j.to.addr) || !j.to.addr.IsValid()
 		if out == in {
 			return errors.New("which direction? ingress or egress")
 		}
@@ -209,6 +211,11 @@ func (j *job) direction() error {
 	return nil
 }
 
+// owns reports whether the address is one of the interface's.
+func (j *job) owns(a netip.Addr) bool {
+	return slices.ContainsFunc(j.own, func(p netip.Prefix) bool { return p.Contains(a) })
+}
+
 // ownSide fills in the address of the interface where the question has none.
 func (j *job) ownSide() error {
 	own, peer, word := &j.to.addr, j.from.addr, "from"
@@ -219,15 +226,17 @@ func (j *job) ownSide() error {
 		return fmt.Errorf("%s: an address is needed, %s rules look at it", word, j.q.Direction)
 	}
 	if own.IsValid() {
-		if len(j.own) > 0 && !slices.Contains(j.own, *own) && !j.checked && routable(*own) {
+		if len(j.own) > 0 && !j.owns(*own) && !j.checked && routable(*own) {
 			j.q.Hook = filter.HookForward
 			j.notices = append(j.notices, fmt.Sprintf(
 				"%s is not an address of %s: explained as a forwarded packet would be", *own, j.q.Device))
 		}
 		return nil
 	}
-	if i := slices.IndexFunc(j.own, func(a netip.Addr) bool { return a.Is4() == peer.Is4() }); i >= 0 {
-		*own = j.own[i]
+	if i := slices.IndexFunc(j.own, func(p netip.Prefix) bool {
+		return p.Addr().Is4() == peer.Is4()
+	}); i >= 0 {
+		*own = j.own[i].Addr()
 		return nil
 	}
 	*own = netip.IPv6Unspecified()

@@ -2,7 +2,6 @@ package links
 
 import (
 	"maps"
-	"net/netip"
 	"slices"
 
 	"sgfw/policy/member"
@@ -33,17 +32,7 @@ type Master struct {
 func (s Snapshot) equal(t Snapshot) bool {
 	return maps.Equal(s.Masters, t.Masters) &&
 		slices.EqualFunc(s.Facts.Links, t.Facts.Links, func(a, b member.Link) bool {
-			return a.Name == b.Name && a.Index == b.Index && slices.Equal(a.Addresses, b.Addresses)
+			return a.Name == b.Name && a.Index == b.Index && slices.Equal(a.Addresses, b.Addresses) &&
+				slices.Equal(a.Broadcasts, b.Broadcasts)
 		})
-}
-
-// Device returns the device of the snapshot that carries the address, and
-// whether there is one.
-func (s Snapshot) Device(a netip.Addr) (string, bool) {
-	for _, l := range s.Facts.Links {
-		if slices.Contains(l.Addresses, a) {
-			return l.Name, true
-		}
-	}
-	return "", false
 }

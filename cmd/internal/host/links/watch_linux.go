@@ -186,8 +186,9 @@ func (w *Watcher) dump() (Snapshot, error) {
 	if err != nil {
 		return Snapshot{}, fmt.Errorf("list addresses: %w", err)
 	}
-	byIndex := make(map[int][]netip.Addr)
+	byIndex, broadcasts := make(map[int][]netip.Addr), make(map[int][]netip.Addr)
 	for _, a := range addrs {
+		broadcasts[a.LinkIndex] = append(broadcasts[a.LinkIndex], directed(a)...)
 		if ip, ok := usable(a); ok {
 			byIndex[a.LinkIndex] = append(byIndex[a.LinkIndex], ip)
 		}
@@ -202,10 +203,12 @@ func (w *Watcher) dump() (Snapshot, error) {
 		if a.Flags&net.FlagLoopback != 0 {
 			continue
 		}
-		ips := byIndex[a.Index]
+		ips, all := byIndex[a.Index], broadcasts[a.Index]
 		slices.SortFunc(ips, netip.Addr.Compare)
+		slices.SortFunc(all, netip.Addr.Compare)
 		s.Facts.Links = append(s.Facts.Links, member.Link{
 			Name: a.Name, Index: uint32(a.Index), Addresses: slices.Compact(ips),
+			Broadcasts: slices.Compact(all),
 		})
 		if m, ok := names[a.MasterIndex]; ok && a.MasterIndex != 0 {
 			s.Masters[a.Name] = Master{Name: m.Attrs().Name, Kind: m.Type()}
@@ -231,4 +234,23 @@ func usable(a netlink.Addr) (netip.Addr, bool) {
 		return ip, false
 	}
 	return ip, true
+}
+
+// directed are the broadcast addresses of an address's network, as the kernel routes them
+// (fib_add_ifaddr, net/ipv4/fib_frontend.c): the one that is set, and the last one of a
+// network that has room for one.
+func directed(a netlink.Addr) (out []netip.Addr) {
+	set, _ := netip.AddrFromSlice(a.Broadcast)
+	if set = set.Unmap(); set.Is4() && !set.IsUnspecified() {
+		out = append(out, set)
+	}
+	ones, bits := a.Mask.Size()
+	if ip := a.IP.To4(); ip != nil && bits == 32 && ones < 31 {
+		last := [4]byte{}
+		for i := range last {
+			last[i] = ip[i] | ^a.Mask[i]
+		}
+		out = append(out, netip.AddrFrom4(last))
+	}
+	return out
 }

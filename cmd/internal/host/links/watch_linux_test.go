@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"reflect"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -111,11 +112,32 @@ func TestReadKeepsOnlyUsableAddresses(t *testing.T) {
 			t.Errorf("index of veth0 = %d, want %d", l.Index, d.Attrs().Index)
 		}
 	}
-	if dev, ok := s.Device(netip.MustParseAddr("192.0.2.7")); !ok || dev != "veth0" {
-		t.Errorf("Device(192.0.2.7) = %q, %v", dev, ok)
-	}
-	if dev, ok := s.Device(netip.MustParseAddr("192.0.2.8")); ok {
-		t.Errorf("Device(192.0.2.8) = %q, want none", dev)
+}
+
+// TestDirectedBroadcast: the last address of a network, and the one that is set.
+func TestDirectedBroadcast(t *testing.T) {
+	for _, c := range []struct {
+		prefix, set string
+		want        []string
+	}{
+		{"192.0.2.7/24", "", []string{"192.0.2.255"}},
+		{"192.0.2.7/28", "", []string{"192.0.2.15"}},
+		{"192.0.2.7/24", "192.0.2.200", []string{"192.0.2.200", "192.0.2.255"}},
+		{"192.0.2.7/31", "", nil},
+		{"192.0.2.7/32", "", nil},
+		{"192.0.2.7/32", "0.0.0.0", nil},
+		{"2001:db8::7/64", "", nil},
+	} {
+		n, err := netlink.ParseIPNet(c.prefix)
+		must(t, err)
+		a := netlink.Addr{IPNet: n, Broadcast: net.ParseIP(c.set)}
+		var got []string
+		for _, b := range directed(a) {
+			got = append(got, b.String())
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s, broadcast %q: %v, want %v", c.prefix, c.set, got, c.want)
+		}
 	}
 }
 
