@@ -23,12 +23,11 @@ const (
 // wire are the chains of devices with the view of the wire, those that a goto leads to
 // first.
 //
-// Failsafes are a machine's own traffic with its link. Neighbour discovery and MLD have
-// hop limits with which nothing is forwarded. For DHCP: in prerouting nobody knows yet
-// what will be routed, but an address that is neither ours nor a group's is not for us;
-// in postrouting what is forwarded has the device that it came through. So have some
-// messages of neighbour discovery that this machine sends (ndisc_alloc_skb), which
-// therefore go first.
+// Failsafes are a machine's own traffic with its link. In prerouting nobody knows yet
+// what will be routed, but an address that is neither ours nor a group's is not for us. In
+// postrouting what is forwarded has the device that it came through. So have messages of
+// neighbour discovery that this machine sends (ndisc_alloc_skb), which therefore go first:
+// by then nothing that is forwarded has their hop limit any more.
 func (d *dispatch) wire(f features) []chain {
 	lo := Device{Name: "lo"}
 	in := chain{name: chainPrerouting, hook: nftables.ChainHookPrerouting,
@@ -45,15 +44,18 @@ func (d *dispatch) wire(f features) []chain {
 		&expr.Cmp{Op: expr.CmpOpNeq, Register: reg, Data: binaryutil.NativeEndian.PutUint32(0)},
 		goTo(chainVerdict)}
 	p := d.plan
-	both := failsafesBoth(p)
-	own := func(routed []expr.Any, failsafes ...[][]expr.Any) [][]expr.Any {
-		return judged(slices.Concat(both, [][]expr.Any{routed}, slices.Concat(failsafes...)))
+	both, loops := failsafesBoth(p), ourMulticast(p, f)
+	into := func(dhcp [][]expr.Any) [][]expr.Any {
+		return judged(slices.Concat([][]expr.Any{routed}, both, dhcp, loops))
+	}
+	outOf := func(dhcp [][]expr.Any) [][]expr.Any {
+		return judged(slices.Concat(both, [][]expr.Any{forwarded}, dhcp))
 	}
 	return []chain{
-		{name: chainHostWireIn, rules: own(routed, dhcpInto(p), ourMulticast(p, f))},
-		{name: chainHostWireOut, rules: own(forwarded, dhcpOutOf(p))},
-		{name: chainGuestWireIn, rules: own(routed, dhcpOutOf(p), ourMulticast(p, f))},
-		{name: chainGuestWireOut, rules: own(forwarded, dhcpInto(p))},
+		{name: chainHostWireIn, rules: into(dhcpInto(p))},
+		{name: chainHostWireOut, rules: outOf(dhcpOutOf(p))},
+		{name: chainGuestWireIn, rules: into(dhcpOutOf(p))},
+		{name: chainGuestWireOut, rules: outOf(dhcpInto(p))},
 		in, out,
 	}
 }
