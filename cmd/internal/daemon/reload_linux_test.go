@@ -145,6 +145,20 @@ func TestTheGuardRefuses(t *testing.T) {
 	if !strings.Contains(log.String(), "although the SSH guard objects") {
 		t.Errorf("the log does not tell of the override: %s", log)
 	}
+	// What the policy in force does not let pass is over: no other one locks it out.
+	if _, err := r.Reload(t.Context(), api.ReloadRequest{Caller: caller}); err != nil {
+		t.Errorf("the session had ended: %v", err)
+	}
+	permitting := strings.Replace(text, "443", "22", 1)
+	permit := func() {
+		t.Helper()
+		write(t, r.file, permitting)
+		if _, err := r.Reload(t.Context(), api.ReloadRequest{Caller: caller}); err != nil {
+			t.Errorf("a policy that permits the session: %v", err)
+		}
+		write(t, r.file, text)
+	}
+	permit()
 	_, err := r.Reload(t.Context(), api.ReloadRequest{Caller: caller})
 	if f := failureOf(t, err); f.Kind != api.KindRefused ||
 		!strings.Contains(f.Message, "198.51.100.9") {
@@ -154,11 +168,8 @@ func TestTheGuardRefuses(t *testing.T) {
 	if _, err := r.Reload(t.Context(), api.ReloadRequest{}); err != nil {
 		t.Errorf("reload of somebody else: %v", err)
 	}
+	permit()
 	if _, err := r.Reload(t.Context(), api.ReloadRequest{Caller: caller, Force: true}); err != nil {
 		t.Errorf("forced reload: %v", err)
-	}
-	write(t, r.file, strings.Replace(text, "443", "22", 1))
-	if _, err := r.Reload(t.Context(), api.ReloadRequest{Caller: caller}); err != nil {
-		t.Errorf("a policy that permits the session: %v", err)
 	}
 }
