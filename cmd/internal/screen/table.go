@@ -228,6 +228,9 @@ func (t *Table) write(b *strings.Builder, row []Cell, width []int) {
 			cells[k] = []string{cut(text, width[i])}
 		default:
 			indent := text[:len(text)-len(strings.TrimLeft(text, " "))]
+			if len(indent) > width[i]/2 { // it would leave no room for the text
+				text, indent = text[len(indent):], ""
+			}
 			cells[k] = Wrap(text, width[i], indent)
 		}
 		lines = max(lines, len(cells[k]))
