@@ -3,9 +3,12 @@ package packages
 import (
 	"bytes"
 	"encoding/json"
+	"io/fs"
+	"net/mail"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +23,8 @@ const (
 	policyFile = "/etc/sgfw/sgfw.yaml"
 	unitFile   = "/usr/lib/systemd/system/sgfw.service"
 	stateFile  = "/var/lib/sgfw/something"
+	// wants are the links of the enabled service.
+	wants = "/etc/systemd/system/*/sgfw.service"
 )
 
 // installed are files of both packages.
@@ -98,6 +103,13 @@ func (l life) live(t *testing.T) {
 	if err := os.WriteFile(stateFile, []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	// Enabled where no systemd runs, as in an image that is made.
+	if _, err := exec.LookPath("systemctl"); err == nil {
+		sh(t, "systemctl", "enable", "sgfw")
+		if links, _ := filepath.Glob(wants); len(links) == 0 {
+			t.Error("the service is not enabled")
+		}
+	}
 	device(t)
 	d := start(t)
 	if got := tables(t); len(got) != 1 {
@@ -168,6 +180,7 @@ func checkInstalled(t *testing.T) {
 	if _, schema, ok := strings.Cut(line, "$schema="); !ok || !exists(schema) {
 		t.Errorf("the policy begins with %q, not with a schema that is installed", line)
 	}
+	checkLinks(t, "/usr/share/doc/sgfw")
 	sh(t, "bash", "-n", "/usr/share/bash-completion/completions/sgfw")
 	for _, page := range []string{
 		"/usr/share/man/man8/sgfw.8.gz", "/usr/share/man/man5/sgfw.yaml.5.gz"} {
@@ -178,7 +191,7 @@ func checkInstalled(t *testing.T) {
 	if fi, err := os.Stat("/var/lib/sgfw"); err != nil || fi.Mode().Perm() != 0o700 {
 		t.Errorf("/var/lib/sgfw: %v, %v, want mode 700", fi, err)
 	}
-	if enabled, _ := filepath.Glob("/etc/systemd/system/*/sgfw.service"); len(enabled) > 0 {
+	if enabled, _ := filepath.Glob(wants); len(enabled) > 0 {
 		t.Errorf("the service is enabled: %v", enabled)
 	}
 	if got := tables(t); len(got) > 0 {
@@ -198,6 +211,47 @@ func checkInstalled(t *testing.T) {
 	}
 	if err := d.Wait(); err != nil {
 		t.Errorf("ordered stop: %v", err)
+	}
+}
+
+// mdLink is a link to another file in a document.
+var mdLink = regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
+
+// checkLinks follows the links of the documents: what they name is installed with them.
+func checkLinks(t *testing.T, root string) {
+	t.Helper()
+	seen := 0
+	err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".md" {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for _, m := range mdLink.FindAllStringSubmatch(string(text), -1) {
+			seen++
+			if to := filepath.Join(filepath.Dir(path), m[1]); !exists(to) {
+				t.Errorf("%s links %s, which is not installed", path, m[1])
+			}
+		}
+		return err
+	})
+	if err != nil || seen == 0 {
+		t.Errorf("%d links, %v", seen, err)
+	}
+}
+
+// TestMaintainer: who answers for the packages has an address in the form that Debian's
+// policy (5.6.2) and RFC 5322 know.
+func TestMaintainer(t *testing.T) {
+	needMachine(t, "dpkg-deb", "rpm")
+	for _, who := range []string{
+		sh(t, "dpkg-deb", "--field", pack(t, "new", "deb"), "Maintainer"),
+		sh(t, "rpm", "-qp", "--queryformat", "%{PACKAGER}", pack(t, "new", "rpm")),
+	} {
+		who = strings.TrimSpace(who)
+		if a, err := mail.ParseAddress(who); err != nil || a.Name == "" || a.Address == "" ||
+			a.String() != `"`+a.Name+`" <`+a.Address+`>` {
+			t.Errorf("maintainer %q: %v", who, err)
+		}
 	}
 }
 
