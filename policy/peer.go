@@ -209,7 +209,7 @@ func leadingZero(s string) bool {
 // Pos.
 func ParseAddress(s string) (netip.Prefix, *Problem) {
 	a, err := netip.ParseAddr(s)
-	p := netip.Prefix{}
+	var p netip.Prefix
 	if err == nil {
 		if p = netip.PrefixFrom(a, a.BitLen()); a.Zone() != "" { // a prefix has none
 			return netip.Prefix{}, CheckAddress(a)

@@ -23,6 +23,8 @@ type decoder struct {
 	parts map[place]*node
 	// noticed are the keys about which a notice was given once for the whole file.
 	noticed map[string]bool
+	// ruleCount is of those that the blocks so far stand for.
+	ruleCount int
 }
 
 // place is a line and column of the file, as a map key.

@@ -59,6 +59,15 @@ func (d *decoder) block(rules []policy.Rule, n *node, group string, index int) [
 	if !ok {
 		return rules
 	}
+	// Each node is one of maxStructure, but a block stands for the product of two lists.
+	if n := len(peers) * len(spans); n > maxStructure-d.ruleCount {
+		d.errorAt(shared.Pos, policy.InvalidParameterValue,
+			"wider ranges of ports, or prefixes, need fewer rules",
+			"%d ports for %d peers: the file would have more than %d rules", len(spans), len(peers),
+			maxStructure)
+		return rules
+	}
+	d.ruleCount += len(peers) * len(spans)
 	rules = slices.Grow(rules, len(peers)*len(spans))
 	for _, s := range spans {
 		for _, peer := range peers {
@@ -169,10 +178,11 @@ func (d *decoder) ports(n *node, p policy.Protocol) (spans []span, ok bool) {
 		return nil, false
 	}
 	ok = true
+	seen := make(map[span]bool, len(n.Content))
 	for _, item := range n.Content {
 		s, good := d.portRange(item, p)
 		if good && p.HasPorts() {
-			if slices.Contains(spans, s) {
+			if seen[s] {
 				d.invalid(item, "write it once", "ports has %s twice", short(item.Value))
 				good = false
 			} else if bad := policy.CheckRange(p, s.from, s.to); bad != nil {
@@ -180,7 +190,7 @@ func (d *decoder) ports(n *node, p policy.Protocol) (spans []span, ok bool) {
 				d.found.Add(*bad)
 			}
 		}
-		ok = ok && good
+		ok, seen[s] = ok && good, true
 		spans = append(spans, s)
 	}
 	return spans, ok

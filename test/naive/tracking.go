@@ -10,36 +10,36 @@ func (m *Machine) unfollowed(n *Interface, opener Direction, p *Packet, asked in
 	return m.policy.unfollowed(n, opener, p, asked)
 }
 
-func (policy *Policy) unfollowed(n *Interface, opener Direction, p *Packet, asked int) bool {
+func (p *Policy) unfollowed(n *Interface, opener Direction, q *Packet, asked int) bool {
 	if n.Scope != "" { // who shares flows has them tracked
 		return false
 	}
-	if !policy.AsAWS || p.Protocol != TCP && p.Protocol != UDP { // T4, T8
+	if !p.AsAWS || q.Protocol != TCP && q.Protocol != UDP { // T4, T8
 		return false
 	}
 	opening := false
-	for _, g := range policy.Groups {
+	for _, g := range p.Groups {
 		if !has(n.Groups, g.Name) {
 			continue
 		}
 		for _, r := range g.Rules[opener] {
-			if r.everybody(p.isV4()) && (r.Protocol == All || r.Protocol == p.Protocol && r.From <= asked &&
+			if r.everybody(q.isV4()) && (r.Protocol == All || r.Protocol == q.Protocol && r.From <= asked &&
 				asked <= r.To) {
 				opening = true
 			}
 		}
 	}
-	return opening && policy.returns(n, opener.reverse(), p)
+	return opening && p.returns(n, opener.reverse(), q)
 }
 
 // returns reports whether one rule of a direction permits everybody all ports.
-func (policy *Policy) returns(n *Interface, d Direction, p *Packet) bool {
-	for _, g := range policy.Groups {
+func (p *Policy) returns(n *Interface, d Direction, q *Packet) bool {
+	for _, g := range p.Groups {
 		if !has(n.Groups, g.Name) {
 			continue
 		}
 		for _, r := range g.Rules[d] {
-			if r.everybody(p.isV4()) && (r.Protocol == All || r.Protocol == p.Protocol && r.From == 0 &&
+			if r.everybody(q.isV4()) && (r.Protocol == All || r.Protocol == q.Protocol && r.From == 0 &&
 				r.To == 65535) {
 				return true
 			}

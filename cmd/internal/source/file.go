@@ -90,7 +90,7 @@ func (f *File) Read(ctx context.Context) (Revision, error) {
 	}
 	select {
 	case f.reads <- struct{}{}:
-	default:
+	case <-ctx.Done():
 		return gaveUp()
 	}
 	type result struct {

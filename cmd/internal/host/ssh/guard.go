@@ -13,6 +13,7 @@ import (
 
 	"sgfw/conntrack"
 	"sgfw/filter"
+	"sgfw/policy"
 )
 
 // ErrLockout is matched by every error of [Check].
@@ -146,7 +147,9 @@ func Living(rs *filter.Ruleset, flows *conntrack.Table, now conntrack.Time,
 	return slices.DeleteFunc(slices.Clone(sessions), func(s Session) bool {
 		return !slices.ContainsFunc(s.Devices, func(dev string) bool {
 			a := rs.Device(dev)
-			return a == nil || s.crosses(a, dev) &&
+			// With the view of the wire the rules see other addresses than the socket has,
+			// where the session was redirected: it counts.
+			return a == nil || a.Interface().View == policy.ViewWire || s.crosses(a, dev) &&
 				filter.Explain(rs, flows, now, s.packet(a, dev, conntrack.ACK)).Verdict.Accept()
 		})
 	})
