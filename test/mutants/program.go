@@ -85,6 +85,12 @@ var programs = []mutant{
 		new: "",
 	},
 	{
+		name: "renamed-later", what: "a device's new name waits for a burst of changes to end",
+		file:     "cmd/internal/host/links/watch_linux.go",
+		packages: []string{"./cmd/internal/host/links"},
+		old:      "				tell = renamed\n", new: "				_ = renamed\n",
+	},
+	{
 		name: "log-hides-losses", what: "verdicts beyond the rate of the log are not counted",
 		file: "cmd/internal/daemon/log_linux.go", packages: daemon,
 		old: "			lost.Rate += uint64(len(records) - n)\n", new: "",

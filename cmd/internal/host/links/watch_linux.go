@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/vishvananda/netlink"
@@ -23,7 +25,9 @@ const (
 	// settle is the pause between two dumps: bringing up a link makes a burst of
 	// notifications. The first of a burst is followed at once, because packets
 	// of a device that nobody knows yet are dropped; those during the pause do
-	// not prolong it, or a flapping link would hide every change.
+	// not prolong it, or a flapping link would hide every change. A device that has
+	// another name is not waited for: until it is known, the groups of the old name
+	// judge its packets.
 	settle = 50 * time.Millisecond
 	// retry is the pause after a dump that failed.
 	retry = time.Second
@@ -44,6 +48,10 @@ const unusable = unix.IFA_F_TENTATIVE | unix.IFA_F_DADFAILED
 // calling thread was in at [Open]. Read may be called at any time, Follow once.
 type Watcher struct {
 	events *nl.NetlinkSocket
+	// pause is settle.
+	pause time.Duration
+	// names are those of the devices by index, as Follow knows them.
+	names atomic.Pointer[map[int32]string]
 
 	mu sync.Mutex
 	// handle is nil once closed: a closed netlink.Handle would quietly open
@@ -71,7 +79,7 @@ func Open() (*Watcher, error) {
 		h.Close()
 		return nil, fmt.Errorf("links: %w", err)
 	}
-	return &Watcher{handle: h, events: events}, nil
+	return &Watcher{handle: h, events: events, pause: settle}, nil
 }
 
 // Close ends a running Follow and frees the sockets.
@@ -111,10 +119,11 @@ func (w *Watcher) Read() (Snapshot, error) {
 // again; failed hears of it and may be nil. Both are called by this goroutine.
 func (w *Watcher) Follow(ctx context.Context, from Snapshot, changed func(Snapshot),
 	failed func(error)) error {
-	hints := make(chan struct{}, 1)
+	hints, renamed := make(chan struct{}, 1), make(chan struct{}, 1)
 	lost := make(chan error, 1)
-	go w.listen(hints, lost)
 	last := from
+	w.know(last)
+	go w.listen(hints, renamed, lost)
 	// Something may have changed between from and the first notification.
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -128,9 +137,12 @@ func (w *Watcher) Follow(ctx context.Context, from Snapshot, changed func(Snapsh
 			return fmt.Errorf("links: notifications ended: %w", err)
 		case <-hints:
 			if !armed {
-				timer.Reset(settle - time.Since(dumped)) // at once if that is past
+				timer.Reset(w.pause - time.Since(dumped)) // at once if that is past
 				armed = true
 			}
+		case <-renamed:
+			timer.Reset(0)
+			armed = true
 		case <-timer.C:
 			armed = false
 			s, err := w.Read()
@@ -148,16 +160,48 @@ func (w *Watcher) Follow(ctx context.Context, from Snapshot, changed func(Snapsh
 				armed = true
 			case !s.equal(last):
 				last = s
+				w.know(s)
 				changed(s)
 			}
 		}
 	}
 }
 
+// know takes note of the names of a state.
+func (w *Watcher) know(s Snapshot) {
+	names := make(map[int32]string, len(s.Facts.Links))
+	for _, l := range s.Facts.Links {
+		names[int32(l.Index)] = l.Name
+	}
+	w.names.Store(&names)
+}
+
+// renames reports whether a notification tells of a device that has another name than
+// the one by which it is known.
+func (w *Watcher) renames(m *syscall.NetlinkMessage) bool {
+	if m.Header.Type != unix.RTM_NEWLINK || len(m.Data) < unix.SizeofIfInfomsg {
+		return false
+	}
+	known, ok := (*w.names.Load())[nl.DeserializeIfInfomsg(m.Data).Index]
+	if !ok {
+		return false
+	}
+	attributes, err := nl.ParseRouteAttr(m.Data[unix.SizeofIfInfomsg:])
+	if err != nil {
+		return false // a hint like any other
+	}
+	for _, a := range attributes {
+		if a.Attr.Type == unix.IFLA_IFNAME {
+			return unix.ByteSliceToString(a.Value) != known
+		}
+	}
+	return false
+}
+
 // listen turns notifications into hints until the socket fails for good.
-func (w *Watcher) listen(hints chan<- struct{}, lost chan<- error) {
+func (w *Watcher) listen(hints, renamed chan<- struct{}, lost chan<- error) {
 	for {
-		_, from, err := w.events.Receive()
+		messages, from, err := w.events.Receive()
 		switch {
 		case err == nil && from.Pid != nl.PidKernel:
 			continue
@@ -169,8 +213,14 @@ func (w *Watcher) listen(hints chan<- struct{}, lost chan<- error) {
 			// Anything else is as good as a lost notification, but must not spin.
 			time.Sleep(settle)
 		}
+		tell := hints
+		for i := range messages {
+			if w.renames(&messages[i]) {
+				tell = renamed
+			}
+		}
 		select {
-		case hints <- struct{}{}:
+		case tell <- struct{}{}:
 		default:
 		}
 	}

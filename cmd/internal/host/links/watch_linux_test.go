@@ -279,3 +279,38 @@ func TestFollowEndsWhenClosed(t *testing.T) {
 		t.Fatal("Follow did not end")
 	}
 }
+
+// TestRenamesAreNotWaitedFor: the groups of a name judge the device that has it, at once,
+// also in a burst of changes. Anything else waits for the burst to be over.
+func TestRenamesAreNotWaitedFor(t *testing.T) {
+	h := namespace(t)
+	must(t, h.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "one"}, PeerName: "two"}))
+	one, err := h.LinkByName("one")
+	must(t, err)
+	two, err := h.LinkByName("two")
+	must(t, err)
+	w := open(t)
+	w.pause = time.Hour
+	states := follow(t, w)
+	index := func(s Snapshot, name string) int {
+		for _, l := range s.Facts.Links {
+			if l.Name == name {
+				return int(l.Index)
+			}
+		}
+		return 0
+	}
+	veth(t, h, "first")
+	await(t, states, "what begins a burst", func(s Snapshot) bool { return index(s, "first") != 0 })
+	for range 3 {
+		later := veth(t, h, "later")
+		must(t, h.LinkSetName(one, "other"))
+		must(t, h.LinkSetName(two, "one"))
+		must(t, h.LinkSetName(one, "two"))
+		await(t, states, "the names exchanged", func(s Snapshot) bool {
+			return index(s, "one") == two.Attrs().Index && index(s, "two") == one.Attrs().Index
+		})
+		one, two = two, one
+		must(t, h.LinkDel(later))
+	}
+}
