@@ -127,7 +127,7 @@ func (p *program) printVerdict(r api.LogRecord, f format) error {
 			screen.Number(r.Lost.Rate+r.Lost.Buffer), screen.Number(r.Lost.Rate),
 			screen.Number(r.Lost.Buffer)))
 	default:
-		p.printLine(p.shown(&f), r)
+		return p.printLine(p.shown(&f), r)
 	}
 	return nil
 }

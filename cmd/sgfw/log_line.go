@@ -11,15 +11,16 @@ import (
 
 // printLine prints a verdict for people: on a screen in lines that fit it, without
 // what takes room and is seldom asked for (length, IDs, a date of today).
-func (p *program) printLine(s screen.Screen, r api.LogRecord) {
+func (p *program) printLine(s screen.Screen, r api.LogRecord) error {
 	brief := s.Width > 0
 	moment := p.moment(brief, r.Time)
 	// The rest is laid out behind the time and the verdict, which has a colour.
 	front := fmt.Sprintf("%s %-6s ", moment, r.Verdict)
 	rest := s.Paragraph(strings.Repeat(" ", len(front))+
 		screen.Clean(strings.Join(p.lineParts(r, brief), " ")), "  ")
-	fmt.Fprintf(p.out, "%s %s%s\n", moment,
+	_, err := fmt.Fprintf(p.out, "%s %s%s\n", moment,
 		s.Paint(verdictStyles[r.Verdict], fmt.Sprintf("%-6s ", r.Verdict)), rest[len(front):])
+	return err
 }
 
 // moment is a time, in brief without today's date.

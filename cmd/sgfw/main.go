@@ -50,18 +50,21 @@ func run(args []string, stdout, stderr io.Writer) exitCode {
 
 // run executes one command line.
 func (p *program) run(args []string) exitCode {
+	printed := &countingWriter{to: p.out}
+	p.out = printed
 	root := p.rootCommand()
 	root.SetArgs(args)
 	root.SetOut(p.out)
 	root.SetErr(p.err)
-	printed := &countingWriter{to: p.out}
-	p.out = printed
 	command, err := root.ExecuteC()
-	if err != nil && !p.started {
+	switch {
+	case printed.err != nil && (err == nil || !p.started):
+		err = printed.err // --help and --version run no subcommand
+	case err != nil && !p.started:
 		err = &usageError{err}
 	}
 	p.report(err)
-	if err != nil && p.started && printed.bytes == 0 && wantsJSON(command) {
+	if err != nil && p.started && printed.bytes == 0 && printed.err == nil && wantsJSON(command) {
 		// Nobody is left to tell if this fails.
 		_ = p.printJSON(refusal(err))
 	}

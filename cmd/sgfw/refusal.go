@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -11,16 +12,21 @@ import (
 	"sgfw/policy"
 )
 
-// countingWriter counts what is written through it.
+// countingWriter counts what is written through it, and keeps the first error: what
+// prints need not look for itself.
 type countingWriter struct {
 	to    io.Writer
 	bytes int
+	err   error
 }
 
 // Write implements io.Writer.
 func (w *countingWriter) Write(b []byte) (int, error) {
 	n, err := w.to.Write(b)
 	w.bytes += n
+	if err != nil && w.err == nil {
+		w.err = fmt.Errorf("the output cannot be written: %w", err)
+	}
 	return n, err
 }
 

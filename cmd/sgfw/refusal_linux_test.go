@@ -33,6 +33,14 @@ func TestRefusalIsADocument(t *testing.T) {
 			t.Errorf("%s: exit %d, %v\n%s%s", name, code, err, &out, &diagnostics)
 		}
 	}
+	// What is no command line is told to people: nobody knows what its flags mean.
+	for _, args := range [][]string{{"-o", "json", "--bogus"}, {"-o", "json", "surplus"}} {
+		var out bytes.Buffer
+		if code := run(append([]string{"reload"}, args...), &out, io.Discard); code != exitUsage ||
+			out.Len() != 0 {
+			t.Errorf("%q: exit %d, %s", args, code, &out)
+		}
+	}
 	var out bytes.Buffer
 	if run([]string{"--socket", nobody, "reload"}, &out, io.Discard); out.Len() != 0 {
 		t.Errorf("for people: %s", &out)
