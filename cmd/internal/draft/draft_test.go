@@ -167,3 +167,22 @@ func TestMachines(t *testing.T) {
 		t.Errorf("%d groups, %d rules", len(p.Groups), len(rules(p)))
 	}
 }
+
+// TestSSHStays: a machine with more ports than the quotas take stays open to SSH, also
+// where that has the highest port.
+func TestSSHStays(t *testing.T) {
+	m := Machine{Devices: []Device{{Name: "eth0", Addresses: addrs("192.0.2.1")}},
+		Sessions: []Session{{Client: addrs("198.51.100.7")[0], Port: 60022}}}
+	for port := range uint16(1000) {
+		m.Listens("tcp", netip.AddrPortFrom(netip.IPv6Unspecified(), port+1000), "p", 32768)
+	}
+	d, err := Draft(m, Usual{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := load(t, d)
+	if got := rules(p); !slices.Contains(got, "ssh: tcp 60022 198.51.100.7/32") ||
+		len(p.Groups) != 4 || len(got) != 2*3*rulesPerGroup+1 {
+		t.Errorf("%d groups, %d rules, the first is %s", len(p.Groups), len(got), got[0])
+	}
+}

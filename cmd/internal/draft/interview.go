@@ -80,15 +80,16 @@ func Draft(m Machine, ask Asker) (*Policy, error) {
 	return p, nil
 }
 
-// bound closes the services that are more than the quotas take.
+// bound closes the services that are more than the quotas take, the last ones first. SSH
+// stays open: it has a group of its own, and whoever wrote the draft may have come by it.
 func (p *Policy) bound() {
-	for {
-		groups := p.groups()
-		if len(groups) <= groupsPerDevice {
-			return
-		}
+	for len(p.groups()) > groupsPerDevice {
 		last := len(p.open) - 1
-		p.closed, p.open = append([]Service{p.open[last].Service}, p.closed...), p.open[:last]
+		for p.open[last].ssh {
+			last-- // SSH alone is one group, so there are others
+		}
+		p.closed = append([]Service{p.open[last].Service}, p.closed...)
+		p.open = slices.Delete(p.open, last, last+1)
 	}
 }
 
