@@ -95,7 +95,7 @@ func (f *File) Read(ctx context.Context) (Revision, error) {
 	}
 	type result struct {
 		text    []byte
-		writers string
+		writers Writer
 		err     error
 	}
 	const waiting, answered, left = 0, 1, 2
@@ -103,7 +103,7 @@ func (f *File) Read(ctx context.Context) (Revision, error) {
 	done := make(chan result, 1)
 	go func() {
 		text, err := read()
-		writers := ""
+		writers := Writer{}
 		if f.path != Stdin && err == nil {
 			writers = Writers(f.path)
 		}

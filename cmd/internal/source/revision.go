@@ -10,8 +10,8 @@ type Revision struct {
 	Text []byte `json:"text"`
 	// Sum is the SHA-256 of Text in hexadecimal.
 	Sum string `json:"sha256"`
-	// Writers are who could change the file that it was read from, see [Writers].
-	Writers string `json:"-"`
+	// Writers is who could change the file that it was read from, see [Writers].
+	Writers Writer `json:"-"`
 }
 
 // NewRevision returns the text with its sum.

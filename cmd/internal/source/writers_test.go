@@ -3,6 +3,7 @@ package source
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -13,23 +14,30 @@ func TestWriters(t *testing.T) {
 	for name, tc := range map[string]struct {
 		file, dir, above os.FileMode
 		owner            int // of the file, -1 for us
+		parents          int // the owner of the directory above, -1 for us
 		link             bool
 		want             string
+		by               string // whose right it is
 	}{
-		"ours":                  {0o644, 0o755, 0o755, -1, false, ""},
-		"a group's":             {0o664, 0o775, 0o755, -1, false, ""},
-		"0666":                  {0o666, 0o755, 0o755, -1, false, Everybody},
-		"an open directory":     {0o644, 0o777, 0o755, -1, false, Everybody},
-		"a sticky one":          {0o644, 0o777 | os.ModeSticky, 0o755, -1, false, ""},
-		"0666 in a sticky one":  {0o666, 0o777 | os.ModeSticky, 0o755, -1, false, Everybody},
-		"a directory above":     {0o644, 0o755, 0o777, -1, false, Everybody},
-		"a link to it":          {0o644, 0o755, 0o777, -1, true, Everybody},
-		"somebody else's":       {0o644, 0o755, 0o755, 54321, false, "user 54321"},
-		"a link to somebody's":  {0o600, 0o755, 0o755, 54321, true, "user 54321"},
-		"somebody's, and 0666 ": {0o666, 0o755, 0o755, 54321, false, Everybody},
+		"ours":              {0o644, 0o755, 0o755, -1, -1, false, "", ""},
+		"a group's":         {0o664, 0o775, 0o755, -1, -1, false, "", ""},
+		"0666":              {0o666, 0o755, 0o755, -1, -1, false, Everybody, "policy.yaml"},
+		"an open directory": {0o644, 0o777, 0o755, -1, -1, false, Everybody, "dir"},
+		"a sticky one":      {0o644, 0o777 | os.ModeSticky, 0o755, -1, -1, false, "", ""},
+		"0666 in a sticky one": {0o666, 0o777 | os.ModeSticky, 0o755, -1, -1, false,
+			Everybody, "policy.yaml"},
+		"a directory above":     {0o644, 0o755, 0o777, -1, -1, false, Everybody, "above"},
+		"a link to it":          {0o644, 0o755, 0o777, -1, -1, true, Everybody, "above"},
+		"somebody else's":       {0o644, 0o755, 0o755, 54321, -1, false, "user 54321", "policy.yaml"},
+		"a link to somebody's":  {0o600, 0o755, 0o755, 54321, -1, true, "user 54321", "policy.yaml"},
+		"somebody's, and 0666 ": {0o666, 0o755, 0o755, 54321, -1, false, Everybody, "policy.yaml"},
+		"in somebody's":         {0o644, 0o755, 0o755, -1, 54321, false, "user 54321", "above"},
+		"in somebody's sticky": {0o644, 0o755, 0o755 | os.ModeSticky, -1, 54321, false,
+			"user 54321", "above"},
+		"a link into somebody's": {0o644, 0o755, 0o755, -1, 54321, true, "user 54321", "above"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if tc.owner >= 0 && !root {
+			if max(tc.owner, tc.parents) >= 0 && !root {
 				t.Skip("needs root")
 			}
 			above := filepath.Join(t.TempDir(), "above")
@@ -46,6 +54,9 @@ func TestWriters(t *testing.T) {
 			if tc.owner >= 0 {
 				must(os.Chown(path, tc.owner, -1))
 			}
+			if tc.parents >= 0 {
+				must(os.Chown(above, tc.parents, -1))
+			}
 			must(os.Chmod(path, tc.file))
 			must(os.Chmod(dir, tc.dir))
 			must(os.Chmod(above, tc.above))
@@ -58,16 +69,17 @@ func TestWriters(t *testing.T) {
 			if want == "" && !root {
 				want = user(os.Geteuid())
 			}
-			if got := Writers(path); got != want {
-				t.Errorf("%q can write, want %q", got, want)
+			got := Writers(path)
+			if got.Who != want || tc.by != "" && filepath.Base(got.Path) != tc.by {
+				t.Errorf("%+v can write, want %q by %s", got, tc.want, tc.by)
 			}
-			if ps := Untrusted(path, Writers(path)); (len(ps) > 0) != (tc.want != "") ||
-				ps.Err() != nil {
+			if ps := Untrusted(path, got); (len(ps) > 0) != (tc.want != "") || ps.Err() != nil ||
+				len(ps) > 0 && !strings.Contains(ps[0].Hint, " "+got.Path) {
 				t.Errorf("%v", ps)
 			}
 		})
 	}
-	if got := Writers(filepath.Join(t.TempDir(), "nothing")); got != "" {
-		t.Errorf("of a file that is not there: %q", got)
+	if got := Writers(filepath.Join(t.TempDir(), "nothing")); got.Who != "" {
+		t.Errorf("of a file that is not there: %+v", got)
 	}
 }

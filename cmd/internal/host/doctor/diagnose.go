@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"sgfw/cmd/internal/api"
+	"sgfw/cmd/internal/source"
 	"sgfw/filter/nft"
 	"sgfw/policy"
 )
@@ -314,14 +315,13 @@ func (j *judge) policy() bool {
 		j.add("policy", level, hint, "the policy cannot be used: %s", message)
 		return false
 	}
-	switch j.Writable {
-	case "":
-	case "everybody":
-		j.add("policy", api.LevelWarning, "chmod o-w",
-			"everybody can change %s, and so what is enforced after the next reload", j.PolicyFile)
-	default:
-		j.add("policy", api.LevelNote, "",
-			"%s can change %s, and so what is enforced after the next reload", j.Writable, j.PolicyFile)
+	if w := j.Writable; w.Who != "" {
+		level := api.LevelNote
+		if w.Who == source.Everybody {
+			level = api.LevelWarning
+		}
+		j.add("policy", level, w.Hint(),
+			"%s can change %s, and so what is enforced after the next reload", w.Who, j.PolicyFile)
 	}
 	if j.LinksErr != nil {
 		j.add("devices", api.LevelWarning, "", "the network devices cannot be listed: %v", j.LinksErr)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"sgfw/cmd/internal/api"
+	"sgfw/cmd/internal/source"
 	"sgfw/filter/nft"
 	"sgfw/policy"
 	"sgfw/policy/file"
@@ -80,9 +81,9 @@ func TestDiagnose(t *testing.T) {
 		"a failsafe": {func(m *Machine) {
 			m.Features.Missing = []policy.Failsafe{policy.OwnMulticast}
 		}, "warning", "failsafes", policy.OwnMulticast.String()},
-		"a policy for all": {func(m *Machine) { m.Writable = "everybody" }, "warning", "policy",
+		"a policy for all": {func(m *Machine) { m.Writable.Who = source.Everybody }, "warning", "policy",
 			"everybody can change p.yaml"},
-		"a user's policy": {func(m *Machine) { m.Writable = "user 1000" }, "note", "policy",
+		"a user's policy": {func(m *Machine) { m.Writable.Who = "user 1000" }, "note", "policy",
 			"user 1000 can change p.yaml"},
 		"a leftover": {func(m *Machine) { m.Survey.Ours = true }, "problem", "daemon",
 			"its table is there"},

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"sgfw/cmd/internal/api"
+	"sgfw/cmd/internal/source"
 	"sgfw/filter/nft"
 	"sgfw/policy"
 	"sgfw/policy/member"
@@ -49,9 +50,8 @@ type Machine struct {
 	// Policy is the one in PolicyFile, nil if there is none or it cannot be read.
 	Policy    *policy.Policy
 	PolicyErr error
-	// Writable says who besides root can change PolicyFile: "everybody", a user such
-	// as "user 1000", or "".
-	Writable string
+	// Writable says who besides root can change PolicyFile, and by what right.
+	Writable source.Writer
 }
 
 // Known is what Examine does not find out itself.
