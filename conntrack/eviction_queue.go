@@ -10,10 +10,11 @@ type queueID uint8
 const (
 	queueQuery     queueID              = iota // ICMP queries, answered or not
 	queueDatagram                              // UDP that is no stream
-	queueClosed                                // TCP that has ended, and what was revoked
+	queueClosed                                // TCP that has ended
 	queueHalfOpen                              // TCP that is not established
 	queueOther                                 // other protocols
 	queueStream                                // UDP streams
+	queueRevoked                               // what was revoked: last, and without a share
 	queueKinds                                 // how many kinds there are
 	queueUntracked = queueKinds                // untracked flows, except those of the next two:
 	queueAnswered  = queueUntracked + 1        // answered ones that are not TCP

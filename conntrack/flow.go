@@ -98,6 +98,8 @@ func (f *Flow) queueIn(s State) queueID {
 		return queueAnswered
 	case f.Untracked():
 		return queueProven
+	case s == StateRevoked:
+		return queueRevoked
 	case ended:
 		return queueClosed
 	case f.class == ClassUDP && s == StateStream:

@@ -65,7 +65,12 @@ func (t *Table) release(id queueID) {
 func (s *shard) evict(now Time) bool {
 	t := s.table
 	for left := t.evictable(); left != 0; {
-		id := t.largest(left)
+		// What was revoked would go on without its entry.
+		set := left &^ (1 << queueRevoked)
+		if set == 0 {
+			set = left
+		}
+		id := t.largest(set)
 		if s.evictKind(id, now) {
 			return true
 		}

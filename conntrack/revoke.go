@@ -9,7 +9,7 @@ package conntrack
 // often permit its next segment or datagram, and the flow would be picked up
 // mid-stream (T22). So packets that continue a revoked flow do not pass. Packets that
 // begin a new one go to the rules: a SYN, or in other protocols a packet from the side
-// that opened the flow. A full table evicts the entry like a closed connection.
+// that opened the flow. A full table evicts the entry when nothing else can make room.
 func (t *Table) Revoke(f *FlowInfo, now Time) bool {
 	e := t.Lock(&f.Tuple, now)
 	defer e.Unlock()

@@ -79,7 +79,7 @@ func TestRevokeMeansOneFlow(t *testing.T) {
 }
 
 // TestRevokedEntriesAreBounded: a revoked flow keeps its entry for as long as it would
-// have lived, and is evicted like one that has ended.
+// have lived, and is evicted when nothing else can make room.
 func TestRevokedEntriesAreBounded(t *testing.T) {
 	fx := newFixture(t, Config{MaxFlows: 4, MaxHalfOpen: 4}, 0)
 	first, second, third := fx.established(), fx.syn(), fx.replied()
@@ -93,7 +93,12 @@ func TestRevokedEntriesAreBounded(t *testing.T) {
 		t.Errorf("%d flows, %d half-open, want 4 and 0", st.Flows, st.HalfOpen)
 	}
 	fourth := fx.syn()
-	fx.gone(first, second, third, open, fourth)
+	fx.gone(third, first, second, open, fourth)
+	if !fx.revoke(fourth) || !fx.revoke(open) {
+		t.Fatal("not revoked")
+	}
+	fifth := fx.syn()
+	fx.gone(first, second, open, fourth, fifth)
 	fx.now = fx.now.Add(TimeoutSynSent + time.Minute)
 	if fx.has(second) {
 		t.Error("the entry outlived the flow")

@@ -42,7 +42,6 @@ type shard struct {
 	queues [queueCount]queue
 	sweep  uint32 // where the next slice of expiry begins
 	stats  counters
-	_      [16]byte
 }
 
 func (s *shard) init(t *Table, n int) {

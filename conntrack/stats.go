@@ -79,7 +79,7 @@ func (t *Table) Stats() Stats {
 			st.EvictedAnswered += c.evicted[id]
 		}
 		st.EvictedAnswered -= c.unanswered
-		st.EvictedClosed += c.evicted[queueClosed]
+		st.EvictedClosed += c.evicted[queueClosed] + c.evicted[queueRevoked]
 		st.RefusedFull += c.refused
 		st.ClosedFIN += c.closedFIN
 		st.ClosedRST += c.closedRST

@@ -83,6 +83,7 @@ func newTable(cfg Config, logShards int) *Table {
 	for id := range t.share {
 		t.share[id] = int64(max(1, cfg.MaxFlows/2))
 	}
+	t.share[queueRevoked] = int64(cfg.MaxFlows)
 	t.share[queueHalfOpen] = int64(cfg.MaxHalfOpen)
 	for i := range t.shards {
 		t.shards[i].init(t, i)

@@ -39,11 +39,13 @@ func naiveCrossings(p *policy.Policy, h Hook, in, out string) (list []naiveCross
 	}
 	// Of two that a forwarded packet crosses, one with the view of the wire is asked in
 	// prerouting or postrouting (X8).
-	if h == HookForward && len(list) == 2 && list[0].iface.View != list[1].iface.View {
-		if list[0].iface.View == policy.ViewWire {
+	if h == HookForward && len(list) == 2 {
+		switch wire := policy.ViewWire; {
+		case list[1].iface.View == wire:
+			return list[:1]
+		case list[0].iface.View == wire:
 			return list[1:]
 		}
-		return list[:1]
 	}
 	return list
 }
@@ -52,7 +54,7 @@ func naiveCrossings(p *policy.Policy, h Hook, in, out string) (list []naiveCross
 func naiveLocal(h Hook, in string, q Query) bool {
 	switch h {
 	case HookPrerouting:
-		return q.Dst.IsMulticast() || q.Dst.IsLinkLocalUnicast() ||
+		return q.Dst.IsMulticast() || q.Dst.Is6() && q.Dst.IsLinkLocalUnicast() ||
 			q.Dst == netip.MustParseAddr("255.255.255.255")
 	case HookPostrouting:
 		return in == ""
@@ -221,4 +223,32 @@ func TestHairpin(t *testing.T) {
 	b.Publish(b.compiler.Compile(p, member.Resolve(p, member.Facts{})).WithLinks(guestLinks))
 	expect(t, "both ways", turn(appAddr, second, 40001, 443, conntrack.SYN), ReasonRule)
 	expect(t, "the answer", turn(second, appAddr, 443, 40001, conntrack.SYN|conntrack.ACK), ReasonFlow)
+}
+
+// TestViewComesToBeOfTheWire: while a reload gives a device the view of the wire, its packets
+// still come from the hook between, and its rules hold there.
+func TestViewComesToBeOfTheWire(t *testing.T) {
+	web := []policy.Rule{tcpRule(443, "0.0.0.0/0")}
+	p := &policy.Policy{
+		Groups:   []policy.Group{{Name: "none"}, {Name: "all", Ingress: web, Egress: web}},
+		Settings: policy.DefaultSettings, Interfaces: []policy.Interface{
+			{Device: "a", Groups: []string{"none"}, Timeouts: policy.DefaultTimeouts},
+			{Device: "b", Groups: []string{"all"}, Timeouts: policy.DefaultTimeouts}}}
+	links := []member.Link{{Name: "a", Index: 1}, {Name: "b", Index: 2}}
+	c := NewCompiler()
+	old := c.Compile(p, member.Resolve(p, member.Facts{})).WithLinks(links)
+	clock := func() conntrack.Time { return 1 }
+	b := &bench{Engine: NewEngine(Config{MaxFlows: 10, Clock: clock}, old)}
+	b.Worker = b.NewWorker()
+	syn := tcp4([4]byte{10, 0, 0, 1}, [4]byte{10, 0, 1, 1}, 4000, 443, 1, 0, conntrack.SYN)
+	expect(t, "before", b.cross(HookForward, 1, 2, syn), ReasonNoRule)
+	q := *p
+	q.Interfaces = slices.Clone(p.Interfaces)
+	q.Interfaces[0].View = policy.ViewWire
+	next := c.Compile(&q, member.Resolve(&q, member.Facts{})).WithLinks(links)
+	b.Publish(next.Keeping(old, links))
+	expect(t, "while the table changes", b.cross(HookForward, 1, 2, syn), ReasonNoRule)
+	b.Publish(next)
+	expect(t, "on the wire", b.cross(HookPrerouting, 1, 0, syn), ReasonNoRule)
+	expect(t, "between, for the other's sake", b.cross(HookForward, 1, 2, syn), ReasonRule)
 }

@@ -25,15 +25,15 @@ func (t *attachmentTemplate) failsafeAt(h Hook, p *packet.Packet,
 	return policy.NoFailsafe
 }
 
-// grouped reports whether a is an address that nobody routes to: link-local, multicast or
-// broadcast. In prerouting others may yet be forwarded; those of this machine pass in the
-// kernel, which knows them.
+// grouped reports whether a is an address that nobody routes to: link-local of IPv6,
+// multicast or broadcast. In prerouting others may yet be forwarded, those of
+// 169.254.0.0/16 among them; those of this machine pass in the kernel, which knows them.
 func grouped(a conntrack.Addr) bool {
 	if !a.Is4() {
 		return linkLocal(a) || a.Hi>>56 == 0xff
 	}
 	v4 := uint32(a.Lo)
-	return v4>>28 == 0xe || v4>>16 == 0xa9fe || v4 == 0xffffffff
+	return v4>>28 == 0xe || v4 == 0xffffffff
 }
 
 // FailsafeOf says which failsafe a packet belongs to that is not forwarded, as seen from

@@ -141,14 +141,21 @@ func (rs *Ruleset) bind(list []member.Link, find func(member.Link) *Attachment) 
 // Keeping is WithLinks for the moment of a reload in which packets of devices
 // that rs no longer manages may still wait in the queues: those that old
 // manages stay under old's rules, since a queued packet of an unmanaged device
-// is dropped.
+// is dropped. Nor is a device that comes to have the view of the wire left to hooks in which the
+// table does not queue it yet.
 func (rs *Ruleset) Keeping(old *Ruleset, list []member.Link) *Ruleset {
 	return rs.bind(list, func(l member.Link) *Attachment {
+		was := old.links.find(l.Index).attachment
 		if a := rs.attach(l.Name); a != nil {
+			if a.wire && was != nil && !was.wire {
+				// Its packets still come from the hooks of the local view, and nowhere else.
+				local := *a.attachmentTemplate
+				local.wire, a.attachmentTemplate = false, &local
+			}
 			return a
 		}
-		if a := old.links.find(l.Index).attachment; a != nil {
-			kept := *a
+		if was != nil {
+			kept := *was
 			return &kept
 		}
 		return nil

@@ -110,6 +110,9 @@ func (w *Worker) decide(ev *Event) Reason {
 	f := p.Parse(ev.Frame)
 	switch {
 	case ev.Bridged:
+		if f != packet.NoFault {
+			*p = packet.Packet{} // not that of an earlier one
+		}
 		return w.unasked(ReasonBridged)
 	case f != packet.NoFault:
 		return w.unasked(FaultReason(f))
@@ -120,7 +123,7 @@ func (w *Worker) decide(ev *Event) Reason {
 		if !in.known {
 			return w.unasked(ReasonUnknownLink)
 		}
-		if a := in.attachment; a != nil && !(a.wire && w.onWire(ev, a, ev.Out)) {
+		if a := in.attachment; a != nil && !(a.wire && w.cameOnWire(ev, a)) {
 			if r = w.cross(a, ev.Hook, a.inward); !r.Accepts() {
 				return r
 			}
@@ -131,7 +134,7 @@ func (w *Worker) decide(ev *Event) Reason {
 		if !out.known {
 			return w.unasked(ReasonUnknownLink)
 		}
-		if a := out.attachment; a != nil && !(a.wire && w.onWire(ev, a, ev.In)) {
+		if a := out.attachment; a != nil && !(a.wire && w.leavesOnWire(ev)) {
 			return w.cross(a, ev.sending(), a.inward.Reverse())
 		}
 	}
@@ -141,16 +144,22 @@ func (w *Worker) decide(ev *Event) Reason {
 	return r
 }
 
-// onWire reports whether a forwarded packet is judged at a, an interface with the view of
-// the wire, in other hooks alone: it is here for the sake of the device at its other end.
-// One that is here for a's sake alone is either on its way while a's view changes, or a
-// guest's question to a metadata service that is not this machine's.
-func (w *Worker) onWire(ev *Event, a *Attachment, other uint32) bool {
+// cameOnWire reports whether a forwarded packet was judged in prerouting at a, through
+// which it comes in, and is here for the sake of the device that it goes out through. One
+// that is here for a's sake alone is either on its way while a's view changes, or a guest's
+// question to a metadata service that is not this machine's.
+func (w *Worker) cameOnWire(ev *Event, a *Attachment) bool {
 	if ev.Hook != HookForward {
 		return false
 	}
-	b := w.rs.links.find(other).attachment
-	return b != nil && !b.wire && !(other == ev.Out && a.asksMetadata(&w.pkt))
+	b := w.rs.links.find(ev.Out).attachment
+	return b != nil && !b.wire && !a.asksMetadata(&w.pkt)
+}
+
+// leavesOnWire reports whether a forwarded packet will be judged in postrouting where it
+// goes out, and is here for the sake of the device that it came through.
+func (w *Worker) leavesOnWire(ev *Event) bool {
+	return ev.Hook == HookForward && w.rs.links.find(ev.In).attachment != nil
 }
 
 // sending is the hook of a packet that goes out. Of one in postrouting it tells whether

@@ -249,6 +249,7 @@ func (q *libraryQueue) event(a library.Attribute) bool {
 	if a.OutDev != nil {
 		q.ev.Out = *a.OutDev
 	}
+	q.ev.Bridged = a.PhysOutDev != nil && *a.PhysOutDev != 0 && q.ev.Hook == filter.HookForward
 	if a.SkbInfo != nil {
 		if len(*a.SkbInfo) < 4 {
 			return false

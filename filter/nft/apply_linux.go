@@ -107,6 +107,9 @@ func (t *Table) shut(p Plan) error {
 
 // apply is Apply of a valid plan that is the table's own; the caller holds the lock.
 func (t *Table) apply(p Plan) error {
+	if p.wire() && !t.features.wire {
+		return ErrNoWire
+	}
 	chains := t.layout(p)
 	st, err := t.state()
 	if err != nil {

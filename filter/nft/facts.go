@@ -80,6 +80,11 @@ var ErrMissing = errors.New("table inet " + TableName + " is missing")
 // ErrAltered: the table is there, but not as it was installed.
 var ErrAltered = errors.New("table inet " + TableName + " was altered")
 
+// ErrNoWire: the kernel cannot tell what it forwards in the hooks of the wire. It needs the
+// fib expression (CONFIG_NFT_FIB_INET) and Linux 5.7 (K28).
+var ErrNoWire = errors.New("view: wire needs Linux 5.7 and the fib expression of nftables " +
+	"(CONFIG_NFT_FIB_INET)")
+
 // ErrNoQueue: the kernel can send packets to no queue, neither by the native
 // expression (CONFIG_NFT_QUEUE) nor by the xtables target
 // (CONFIG_NETFILTER_XT_TARGET_NFQUEUE and CONFIG_NFT_COMPAT).

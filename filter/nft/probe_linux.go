@@ -59,6 +59,7 @@ func probe(ns int) (features, error) {
 	if f.port, err = understands(deviceAmong([]uint32{1})); err != nil {
 		return f, fmt.Errorf("probe bpf match: %w", err)
 	}
+	f.wire = f.fib && kernelFrom(5, 7)
 	if f.owner, err = keeps(tableOwner); err != nil {
 		return f, fmt.Errorf("probe owned tables: %w", err)
 	}

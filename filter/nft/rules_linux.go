@@ -51,6 +51,7 @@ type features struct {
 	queue      QueueKind
 	reassembly Reassembly
 	fib        bool
+	wire       bool // what wire.go needs: fib, and devices in postrouting
 	owner      bool
 	persist    bool
 	port       bool // the port that a frame leaves by can be told

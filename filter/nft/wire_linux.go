@@ -2,6 +2,7 @@ package nft
 
 import (
 	"encoding/binary"
+	"fmt"
 	"slices"
 
 	"github.com/google/nftables"
@@ -79,4 +80,17 @@ func (d *dispatch) notOurMetadata(forward *chain) {
 			transport(offDestPort, 2), equal(port...))
 		d.matching(forward, match, expr.MetaKeyIIFNAME, policy.ViewWire, guests)
 	}
+}
+
+// kernelFrom reports whether the running kernel has this version or a later one.
+func kernelFrom(major, minor int) bool {
+	var u unix.Utsname
+	var a, b int
+	if unix.Uname(&u) != nil {
+		return false
+	}
+	if n, _ := fmt.Sscanf(unix.ByteSliceToString(u.Release[:]), "%d.%d", &a, &b); n != 2 {
+		return false
+	}
+	return a > major || a == major && b >= minor
 }

@@ -17,7 +17,9 @@ func TestProductOfLists(t *testing.T) {
 		return "[" + strings.Join(items, ", ") + "]"
 	}
 	text := func(ports, peers int) []byte {
-		return []byte("version: 1\nquotas: { rules_per_security_group: 1000 }\nsecurity_groups:\n" +
+		return []byte("version: 1\n" +
+			"quotas: { rules_per_security_group: 1000, security_groups_per_interface: 1 }\n" +
+			"security_groups:\n" +
 			"  - name: g\n    ingress:\n      - protocol: tcp\n        ports: " +
 			list(ports, func(i int) string { return fmt.Sprint(i + 1) }) + "\n        cidr_blocks: " +
 			list(peers, func(i int) string { return fmt.Sprintf("10.%d.%d.0/24", i>>8, i&255) }) +

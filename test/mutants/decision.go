@@ -51,7 +51,7 @@ var decisions = []mutant{
 	{
 		name: "bridged-is-judged", what: "frames that stay on a bridge are judged like routed packets",
 		file: "filter/worker.go", packages: engine,
-		old: "	case ev.Bridged:\n		return w.unasked(ReasonBridged)\n", new: "",
+		old: "	case ev.Bridged:\n		if f", new: "	case ev.Bridged && p == nil:\n		if f",
 	},
 	{
 		name: "routed-is-bridged", what: "what goes out through a bridge passes as bridged",
