@@ -233,6 +233,9 @@ func TestLimitsConcurrent(t *testing.T) {
 					establishSome(table, k, &tmo, now)
 				default:
 					s := tcpPacket(Direction(i&1), SYN, uint32(i), 0)
+					if i%5 == 0 {
+						s = PacketMeta{Dir: s.Dir, Class: []Class{ClassUDP, ClassQuery, ClassOther}[i/5%3]}
+					}
 					e := table.Lock(k, now)
 					if f := e.Flow(); f == nil {
 						e.Insert(&s, 0, &tmo, now)
@@ -249,14 +252,21 @@ func TestLimitsConcurrent(t *testing.T) {
 	}
 	wg.Wait()
 
+	var kinds [queueNone + 1]int64
 	flows, half := 0, 0
 	table.Range(0, func(fi FlowInfo) bool {
+		kinds[(&Flow{class: fi.Class, state: fi.State}).queue()]++
 		flows++
 		if fi.State.HalfOpen() {
 			half++
 		}
 		return true
 	})
+	for id := range queueKinds {
+		if n := table.kinds[id].Load(); n != kinds[id] {
+			t.Errorf("kind %d: %d flows, counted %d", id, kinds[id], n)
+		}
+	}
 	st := table.Stats()
 	ended := st.Expired + st.Deleted + st.EvictedHalfOpen + st.EvictedUnreplied +
 		st.EvictedAnswered + st.EvictedClosed

@@ -64,6 +64,22 @@ func (d *Daemon) InState(t *testing.T, state, protocol, local, remote string) Li
 	}
 }
 
+// Lives waits until an established connection has at least so many seconds before it:
+// while one side's data waits for its acknowledgement, which TCP may delay, it is 300.
+func (d *Daemon) Lives(t *testing.T, least int64, local, remote string) ListedFlow {
+	t.Helper()
+	for deadline := time.Now().Add(ArrivalTimeout); ; time.Sleep(10 * time.Millisecond) {
+		f := d.InState(t, "established", "tcp", local, remote)
+		if f.Expires >= least || t.Failed() {
+			return f
+		}
+		if time.Now().After(deadline) {
+			t.Errorf("connection %s - %s ends in %d s, want at least %d", local, remote, f.Expires, least)
+			return f
+		}
+	}
+}
+
 // FlowsBetween counts the live flows of a protocol between two endpoints.
 func (d *Daemon) FlowsBetween(t *testing.T, protocol, local, remote string) (n int) {
 	t.Helper()

@@ -81,7 +81,7 @@ func TestFlowListing(t *testing.T) {
 			deadline := time.Now().Add(harness.ArrivalTimeout)
 			for { // a last acknowledgement may be under way, or its verdict
 				want = crossed(capture, local, remote)
-				f = d.InState(t, "established", "tcp", local, remote)
+				f = d.Lives(t, 431_900, local, remote)
 				if got := (total{[2]uint64{f.Packets.Ingress, f.Packets.Egress},
 					[2]uint64{f.Bytes.Ingress, f.Bytes.Egress}}); got == want {
 					break

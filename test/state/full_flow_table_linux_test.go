@@ -96,6 +96,9 @@ func TestFullTable(t *testing.T) {
 		c.(*net.TCPConn).SetLinger(0) // a RST, so its place is free at once
 		c.Close()
 	}
+	for _, c := range sessions[:2] { // the datagram must not overtake it
+		d.InState(t, "close", "tcp", c.RemoteAddr().String(), c.LocalAddr().String())
+	}
 	harness.Run(t, []harness.Attempt{
 		harness.Passes(harness.Attempt{
 			What: "out, room again", Try: asks(server, "udp", harness.AddrPort(far, harness.Outward))})})
