@@ -2,7 +2,13 @@
 
 package ssh
 
-import "os"
+import (
+	"errors"
+	"os"
+)
 
 // Caller returns SSH_CONNECTION of this process.
 func Caller() string { return os.Getenv("SSH_CONNECTION") }
+
+// Find needs Linux.
+func Find(string) ([]Session, error) { return nil, errors.ErrUnsupported }
