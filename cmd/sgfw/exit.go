@@ -55,13 +55,13 @@ func codeOf(err error) exitCode {
 	switch {
 	case usage, errors.Is(err, explain.ErrQuestion):
 		return exitUsage
+	case errors.Is(err, ssh.ErrLockout), errors.Is(err, errRefused):
+		return exitRefused
 	case policy.AsProblems(err) != nil, errors.Is(err, errInvalid),
 		errors.Is(err, enforce.ErrEnslaved):
 		return exitInvalid
 	case errors.Is(err, control.ErrNoDaemon):
 		return exitNoDaemon
-	case errors.Is(err, ssh.ErrLockout), errors.Is(err, errRefused):
-		return exitRefused
 	}
 	return exitFailed
 }

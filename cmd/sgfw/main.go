@@ -13,6 +13,7 @@ import (
 
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/enforce"
 	"sgfw/cmd/internal/explain"
 	"sgfw/cmd/internal/logging"
 	"sgfw/cmd/internal/screen"
@@ -146,6 +147,9 @@ func (p *program) report(err error) {
 		p.printProblems(explain.Problems(ps))
 		p.complain(fmt.Sprintf("the policy is invalid: %s", count(len(ps.Of(policy.SeverityError)),
 			"error")))
+		if u, ok := errors.AsType[*enforce.UnusableError](err); ok {
+			p.complain(u.What)
+		}
 		return
 	}
 	if f, ok := errors.AsType[*api.Failure](err); ok && len(f.Problems) > 0 {

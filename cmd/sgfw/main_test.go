@@ -59,12 +59,14 @@ func itoa(n int) string {
 func TestRunNeedsNoPrivilegeToRefuse(t *testing.T) {
 	dir := t.TempDir()
 	bad := filepath.Join(dir, "bad.yaml")
-	if err := os.WriteFile(bad, []byte("version: 2\n"), 0o600); err != nil {
+	// Otherwise the machine of the test would be closed.
+	const open = "version: 2\nsettings: { on_failure: { gone: accept } }\n"
+	if err := os.WriteFile(bad, []byte(open), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var out, errOut discard
-	if got := run([]string{"run", "-c", bad, "--socket", filepath.Join(dir, "run", "s.sock")}, &out,
-		&errOut); got != exitInvalid {
+	if got := run([]string{"run", "-c", bad, "--socket", filepath.Join(dir, "run", "s.sock"),
+		"--state-dir", ""}, &out, &errOut); got != exitInvalid {
 		t.Errorf("exit code %d, want %d", got, exitInvalid)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "run")); err == nil {

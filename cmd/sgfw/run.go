@@ -35,8 +35,15 @@ SIGTERM or SIGINT stops in order: no packet is queued any more, those that wait
 get their verdict, the nftables table goes away (on_stop: remove) or stays
 closed (on_stop: keep). A second signal quits at once. SIGHUP reloads.
 
+A policy that cannot be used is no reason to enforce none: the last good one of
+this file is enforced, which the state directory keeps. Where there is none, nothing
+passes, unless the file says on_failure: {gone: accept} or does not exist: then run
+fails. Whatever stands in for the policy shows in status, in the log, and in the exit
+code, which is 3 then also after an ordered stop.
+
 Before anything is enforced, the live SSH sessions of the machine are looked
-up. If the policy would lock one out, run refuses with exit code 5.`,
+up. If the policy would lock one out, the last good one is enforced, or run refuses with
+exit code 5.`,
 		Example: `  sudo sgfw run -c /etc/sgfw/sgfw.yaml
   sudo sgfw run -c examples/host.yaml --log-format json`,
 		Args: cobra.NoArgs,

@@ -93,6 +93,8 @@ func policyFacts(t *screen.Table, s api.Status, all bool) {
 	switch {
 	case s.Policy.FileUnread != "":
 		warn("", "the file cannot be read: "+s.Policy.FileUnread)
+	case s.Policy.StandIn != "":
+		warn("", "the file was refused at the start: mend it, then sgfw reload")
 	case s.Policy.FileDiffers:
 		warn("", "the file says something else than what is in force: see sgfw reload --dry-run")
 	}

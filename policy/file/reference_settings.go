@@ -67,7 +67,9 @@ var settingsTable = []Part{
 		{Name: "gone", Kind: KindWord, Default: standard.OnGone.String(),
 			Words: []string{policy.FailDrop.String(), policy.FailAccept.String()},
 			Text: `The daemon died. drop: nothing but failsafes passes until it runs again or sgfw
-				cleanup. accept: nothing is filtered.`},
+				cleanup. accept: nothing is filtered. It is also about a start with a policy file that
+				cannot be used where no earlier policy is kept. drop: nothing passes through the devices
+				that the file names, or through any, until it is mended. accept: the start fails.`},
 	}},
 	{"settings.queues", "", []Key{
 		{Name: "base", Kind: KindNumber, Low: 1, High: policy.MaxQueueNumber,

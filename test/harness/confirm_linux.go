@@ -11,6 +11,7 @@ type confirmStatus struct {
 		Generation  uint64
 		FileDiffers bool `json:"file_differs"`
 		Watch       bool
+		StandIn     string `json:"stand_in"`
 		Trial       *struct {
 			Deadline time.Time
 			Left     int64 `json:"left_seconds"`

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -180,6 +181,15 @@ func (d *Daemon) Stop() {
 	d.T.Helper()
 	if err := d.End(syscall.SIGTERM); err != nil {
 		d.T.Errorf("ordered stop: %v\n%s", err, d.Log)
+	}
+}
+
+// StopsWith ends a daemon in order whose exit code has something to say.
+func (d *Daemon) StopsWith(code int) {
+	d.T.Helper()
+	err := d.End(syscall.SIGTERM)
+	if exit, ok := err.(*exec.ExitError); !ok || exit.ExitCode() != code {
+		d.T.Errorf("ordered stop: %v, want exit %d\n%s", err, code, d.Log)
 	}
 }
 

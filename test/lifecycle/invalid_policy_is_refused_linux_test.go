@@ -11,8 +11,9 @@ import (
 	"sgfw/test/parity"
 )
 
-// TestInvalidPolicyIsRefused starts with a policy that does not validate, and
-// reloads one: everything stays as it was.
+// TestInvalidPolicyIsRefused reloads a policy that does not validate: everything stays as
+// it was. So it does at a start, where no policy was good before, if a failure is to
+// leave the machine open.
 func TestInvalidPolicyIsRefused(t *testing.T) {
 	t.Parallel()
 	parity.Proves(t, "R40")
@@ -37,7 +38,7 @@ interfaces:
 		}
 	}
 	before := snapshot(t, server.Host())
-	d := harness.Prepare(t, server.Host(), invalid)
+	d := harness.Prepare(t, server.Host(), invalid+"settings: { on_failure: { gone: accept } }\n")
 	names(d.Refuses(3))
 	if diff := cmp.Diff(before, snapshot(t, server.Host())); diff != "" {
 		t.Errorf("the machine before (-) and after the refusal (+):\n%s", diff)

@@ -155,9 +155,9 @@ func TestLogThatNobodyReadsAtTheStop(t *testing.T) {
 		t.Errorf("the stop took %v", took)
 	}
 	g.Expect(t, "stopped", harness.Open)
-	d.Write("version: 1\nnonsense: true\n")
+	d.Write("version: 1\nnonsense: true\nsettings: { on_failure: { gone: accept } }\n")
 	began = time.Now()
-	d.Refuses(3)
+	d.Refuses(3, "--state-dir", "")
 	if took := time.Since(began); took > promptly {
 		t.Errorf("the refusal took %v", took)
 	}

@@ -82,18 +82,23 @@ func TestPolicyThatHangs(t *testing.T) {
 	}
 }
 
-// TestPolicyThatHangsAtTheStart: the start does not wait for ever, and says why it ends.
+// TestPolicyThatHangsAtTheStart: the start does not wait for ever, says what is wrong, and
+// closes the machine: what the policy says is not known.
 func TestPolicyThatHangsAtTheStart(t *testing.T) {
 	t.Parallel()
-	_, server, _ := harness.NewPair(t)
+	_, server, g := harness.NewPair(t)
 	for says, path := range map[string]string{
 		"is a pipe":       harness.Pipe(t),
 		"does not answer": filepath.Join(harness.DeadMount(t), "policy.yaml"),
 	} {
 		d := harness.Prepare(t, server.Host(), "")
 		d.Link(path)
-		if said := d.Refuses(1); !strings.Contains(said, says) {
-			t.Errorf("it does not say that it %s:\n%s", says, said)
+		d.Start()
+		g.Expect(t, says, harness.Shut)
+		if said := d.Must(t, 0, "status"); !strings.Contains(said, says) {
+			t.Errorf("status does not say that it %s:\n%s", says, said)
 		}
+		d.StopsWith(1)
+		g.Expect(t, "stopped", harness.Open)
 	}
 }

@@ -37,6 +37,18 @@ var programs = []mutant{
 		new: "left >= 0 {\n		return deadlineTick, true",
 	},
 	{
+		name: "broken-start-is-open", what: "a start with a broken policy file filters nothing",
+		file: "cmd/internal/enforce/standin_linux.go", packages: []string{"./test/lifecycle"},
+		old: "return e.lastGood(why) || e.closed(why, says)",
+		new: "return e.lastGood(why) && e.closed(why, says) && false",
+	},
+	{
+		name: "trial-is-good", what: "a policy that was never confirmed is the last good one",
+		file: "cmd/internal/enforce/change_linux.go", packages: daemon,
+		old: "	if record.Pending == nil {\n		e.keepGood(record.Confirmed)",
+		new: "	if true {\n		e.keepGood(next.revision)",
+	},
+	{
 		name: "deadline-without-sense", what: "a deadline in the year 9999 is waited for",
 		file: "cmd/internal/state/deadline.go", packages: []string{"./cmd/internal/state"},
 		old: "left > asked {",

@@ -197,6 +197,16 @@ func (s *system) restarted(times int, why string) {
 	}
 }
 
+// glob lists files.
+func glob(t *testing.T, pattern string) []string {
+	t.Helper()
+	files, err := filepath.Glob(pattern)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
 // TestSystemd has the real systemd run the real unit of the installed package.
 func TestSystemd(t *testing.T) {
 	needMachine(t, "dpkg", "systemctl", "nsenter", "setpriv")
@@ -252,11 +262,7 @@ func TestSystemd(t *testing.T) {
 
 	// A policy on trial is kept where the sandbox lets the daemon write.
 	kept := func() int {
-		files, err := filepath.Glob("/" + state + "/*")
-		if err != nil {
-			t.Fatal(err)
-		}
-		return len(files) - 1 // what IDs are made of is there from the start
+		return len(glob(t, "/"+state+"/trial-*"))
 	}
 	if n := kept(); n != 0 {
 		t.Errorf("%d files of state before any trial", n)
@@ -300,17 +306,37 @@ func TestSystemd(t *testing.T) {
 		t.Errorf("the journal does not tell of the watchdog:\n%s", log)
 	}
 
-	// Nor does it start anew where that is no use.
+	// With a policy that cannot be used, the last good one is enforced.
 	s.must("systemctl", "stop", "sgfw")
 	if got := tables(t); len(got) > 0 {
 		t.Errorf("tables %v after a stop, want none", got)
 	}
 	enforce("version: 9\n")
+	s.must("systemctl", "start", "sgfw")
+	if line := s.property("StatusText"); !strings.Contains(line, "degraded") ||
+		!strings.Contains(line, "the last good policy") || len(tables(t)) != 1 {
+		t.Errorf("with an invalid policy systemctl status says %q, tables %v", line, tables(t))
+	}
+	s.must("systemctl", "stop", "sgfw")
+	if state := s.property("ActiveState") + " " + s.property("ExecMainStatus"); state != "failed 3" {
+		t.Errorf("after an invalid policy the service is %s, want failed with 3", state)
+	}
+	// Where there is none, and the file wants that, nothing is until the file is mended.
+	for _, f := range glob(t, "/"+state+"/good-*") {
+		if err := os.Remove(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	enforce("version: 9\nsettings: { on_failure: { gone: accept } }\n")
 	if out, err := s.command("systemctl", "start", "sgfw"); err == nil {
 		t.Errorf("an invalid policy starts: %s", out)
 	}
-	if state := s.property("ActiveState") + " " + s.property("ExecMainStatus"); state != "failed 3" {
-		t.Errorf("with an invalid policy the service is %s, want failed with 3", state)
+	enforce(mine)
+	for end := time.Now().Add(20 * time.Second); len(tables(t)) == 0; time.Sleep(
+		50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("a mended policy is not enforced: %s", s.property("ActiveState"))
+		}
 	}
 	enforce(mine)
 

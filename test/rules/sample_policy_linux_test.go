@@ -63,7 +63,9 @@ func TestSample(t *testing.T) {
 		"lists of CIDRs are empty": strings.ReplaceAll(sample, "[0.0.0.0/0]", "[]"),
 	}
 	d := harness.Prepare(t, server.Host(), damaged["a brace is missing"])
-	if said := d.Refuses(3); !strings.Contains(said, "policy.yaml:8: not YAML") {
+	d.Start()
+	d.StopsWith(3)
+	if said := d.Log.String(); !strings.Contains(said, "policy.yaml:8: not YAML") {
 		t.Errorf("it does not say where the brace is missing:\n%s", said)
 	}
 	d.Write(sample)

@@ -39,6 +39,14 @@ const (
 	StateDegraded = "degraded"
 )
 
+// What is enforced in place of a policy file that cannot be used.
+const (
+	// StandInLastGood is the last policy of the file that was in force for good.
+	StandInLastGood = "last-good"
+	// StandInClosed lets nothing pass.
+	StandInClosed = "closed"
+)
+
 // PolicyStatus names the policy in force.
 type PolicyStatus struct {
 	File string `json:"file"`
@@ -54,6 +62,9 @@ type PolicyStatus struct {
 	// FileDiffers is true when the file says something else than what is in
 	// force, or cannot be read.
 	FileDiffers bool `json:"file_differs"`
+	// StandIn is what is enforced because the file could not be used at the start:
+	// StandInLastGood or StandInClosed, empty for nothing. Failure says why.
+	StandIn string `json:"stand_in,omitempty"`
 	// FileUnread says why the file cannot be read; empty when it can.
 	FileUnread string `json:"file_unread,omitempty"`
 	// Watch is true when the daemon reloads by itself once the file has settled.

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -41,7 +42,9 @@ type daemon struct {
 }
 
 // Run enforces the policy in the network namespace of the calling thread until
-// ctx ends (an ordered stop, nil) or something fails. Problems of the policy
+// ctx ends (an ordered stop) or something fails. It returns nil after an ordered stop,
+// unless what the policy file said at the start could not be used, and another policy
+// was in force until then. Problems of the policy
 // are in the error (see [policy.AsProblems]); it wraps [control.ErrRunning],
 // [nfqueue.ErrOwned] or [nft.ErrOwned] while another daemon lives,
 // [enforce.ErrEnslaved], and [ssh.ErrLockout].
@@ -68,6 +71,9 @@ func wake(c chan struct{}) {
 func (d *daemon) run(ctx context.Context) error {
 	if err := d.start(ctx); err != nil {
 		d.release()
+		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+			return nil
+		}
 		return err
 	}
 	return d.serve(ctx)
@@ -92,7 +98,9 @@ func (d *daemon) start(ctx context.Context) error {
 		},
 	})
 	var begin enforce.Change
-	begin.Revision, begin.ReadError = d.file.now(ctx)
+	if begin.Revision, begin.ReadError = d.file.now(ctx); ctx.Err() != nil {
+		return ctx.Err() // told to stop while it waited
+	}
 	servers, unread := d.nameServers()
 	if err := d.enforcer.Load(begin, servers, unread); err != nil {
 		return err
@@ -174,7 +182,8 @@ func (d *daemon) stop() error {
 		return fmt.Errorf("stop: %w", err)
 	}
 	d.log.Info("stopped")
-	return nil
+	// Whoever looks at the exit code alone learns it, too.
+	return d.enforcer.Unused()
 }
 
 // release closes everything that is open and leaves the table to what its

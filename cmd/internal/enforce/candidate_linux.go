@@ -60,17 +60,28 @@ func (e *Enforcer) look() (machine, error) {
 	return m, err
 }
 
-// compile makes a candidate of a revision; name is what its positions call it.
-// Nothing is changed but the compiler's memory of rule ids. The caller holds mu.
+// compile makes a candidate of a revision, unless it manages a device whose packets it
+// would not see. The caller holds mu.
 func (e *Enforcer) compile(name string, r source.Revision, m machine) (*candidate, error) {
+	c, err := e.build(name, r, m)
+	if err != nil {
+		return nil, err
+	}
+	if err := enslaved(c.policy, m.Snapshot); err != nil {
+		e.mu.force.compiler.Discard(c.base)
+		return nil, err
+	}
+	return c, nil
+}
+
+// build makes a candidate of a revision; name is what its positions call it. Nothing is
+// changed but the compiler's memory of rule ids. The caller holds mu.
+func (e *Enforcer) build(name string, r source.Revision, m machine) (*candidate, error) {
 	p, problems, err := file.Parse(name, r.Text)
 	if err != nil {
 		return nil, err
 	}
 	p = p.WithIDs(e.disk.ids)
-	if err := enslaved(p, m.Snapshot); err != nil {
-		return nil, err
-	}
 	c := &candidate{
 		revision: r, machine: m, policy: p,
 		problems: slices.Concat(problems, source.Untrusted(name, r.Writers), absent(p, m.Snapshot),

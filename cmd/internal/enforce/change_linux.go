@@ -19,6 +19,7 @@ type Cause string
 
 // The causes.
 const (
+	ByStart    Cause = "start"
 	ByCommand  Cause = "reload"
 	BySignal   Cause = "SIGHUP"
 	ByWatch    Cause = "watch"
@@ -198,6 +199,9 @@ func (e *Enforcer) apply(c Change) (api.ReloadReply, error) {
 		return reply, err
 	}
 	e.mu.force.machine, e.mu.force.loaded = next.machine, time.Now()
+	if record.Pending == nil {
+		e.keepGood(record.Confirmed)
+	}
 	e.logProblems(append(slices.Clone(next.problems), e.fixed(next.policy)...))
 	reply.Generation = next.rs.Generation()
 	reply.Orphans, reply.Cut = e.orphans(next.rs), e.cut(old, next.rs)

@@ -266,6 +266,7 @@ func (e *Enforcer) Confirm(req api.EndConfirmRequest) (api.ConfirmReply, error) 
 		e.keep(before)
 		return reply, err
 	}
+	e.keepGood(e.mu.confirm.record.Confirmed)
 	e.engine.Retime()
 	rs := e.mu.force.current.rs
 	e.log.Info("the policy is confirmed", "policy", e.cfg.File.Name(), "generation", rs.Generation())

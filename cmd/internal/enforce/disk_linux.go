@@ -14,6 +14,12 @@ import (
 type disk struct {
 	// store keeps what to roll back to; nil where nothing is kept.
 	store *state.Store
+	// id is the policy file's, see [source.File.ID].
+	id string
+	// good is the last policy that was in force for good, as far as it was kept; nil for
+	// none. closed is the sum of one that stood in for it, which never is.
+	good   *state.Good
+	closed string
 	// restored is true for a policy that was in force before the daemon ended.
 	restored bool
 	// ids are this machine's; unseeded says why what they are made of is new, and
@@ -24,29 +30,42 @@ type disk struct {
 }
 
 // begin chooses the policy to start with: the file's, unless the record says that
-// it waits to be confirmed or was rolled back. The caller holds mu.
+// it waits to be confirmed or was rolled back, or another one in place of a file that
+// cannot be used. The caller holds mu.
 func (e *Enforcer) begin(c Change) error {
 	path, err := e.cfg.File.ID()
 	if err != nil {
 		return err
 	}
+	e.disk.id = path
 	if e.cfg.StateDir != "" {
 		e.disk.store = state.NewStore(e.cfg.StateDir, path)
+		if e.disk.good, err = e.disk.store.LoadGood(path); err != nil {
+			e.log.Error("the last good policy of an earlier daemon cannot be used", "error", err)
+		}
 	}
 	seed, why := state.FindSeed(e.cfg.StateDir)
 	e.disk.ids, e.disk.unseeded = policy.IDs(seed), why
-	revision, readErr := c.Revision, c.ReadError
-	e.mu.attempt.sum = revision.Sum
-	if last := e.recall(path); last != nil {
-		if e.disk.restored, err = e.resume(*last, revision); e.disk.restored || err != nil {
+	e.mu.attempt.sum = c.Revision.Sum
+	if err := e.choose(c); err != nil && !e.instead(err, c.Revision) {
+		return err
+	}
+	return nil
+}
+
+// choose is begin without what stands in for a file that cannot be used.
+func (e *Enforcer) choose(c Change) (err error) {
+	if last := e.recall(e.disk.id); last != nil {
+		e.disk.restored, err = e.resume(*last, c.Revision)
+		if e.disk.restored || err != nil {
 			return err
 		}
 	}
-	if readErr != nil {
-		return readErr
+	if c.ReadError != nil {
+		return c.ReadError
 	}
-	e.mu.confirm.record = state.Record{File: path, Confirmed: revision}
-	e.mu.force.current, err = e.compile(e.cfg.File.Name(), revision, e.mu.force.machine)
+	e.mu.confirm.record = state.Record{File: e.disk.id, Confirmed: c.Revision}
+	e.mu.force.current, err = e.compile(e.cfg.File.Name(), c.Revision, e.mu.force.machine)
 	return err
 }
 

@@ -82,6 +82,7 @@ type guarded struct {
 	rules    tableState
 	confirm  confirmation
 	attempt  attempt
+	standIn  standIn
 	stopping bool
 }
 
@@ -112,8 +113,10 @@ func New(cfg Config) *Enforcer {
 }
 
 // Load chooses the policy to start with and compiles it: the file's, which c brings, or
-// what was waiting to be confirmed when an earlier daemon ended. Nothing is enforced yet.
-// Problems of the policy are in the error, see [policy.AsProblems].
+// what was waiting to be confirmed when an earlier daemon ended. In place of a file that
+// cannot be used it is the last good policy, or one that closes the devices: see
+// [Enforcer.Unused]. Nothing is enforced yet. Problems of the policy are in the error, see
+// [policy.AsProblems].
 func (e *Enforcer) Load(c Change, resolvers []netip.Addr, unread error) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -139,17 +142,12 @@ func (e *Enforcer) Start(caller string) (err error) {
 	if e.table, err = nft.Open(); err != nil {
 		return fmt.Errorf("nftables: %w", err)
 	}
+	if err := e.admit(caller); err != nil {
+		return err
+	}
 	e.mu.Lock()
 	c := e.mu.force.current
 	e.mu.Unlock()
-	if _, err := e.guard(c.rs, caller); err != nil {
-		// What a roll-back restores was in force before: staying closed would be
-		// the worse lockout.
-		if !e.cfg.Force && !e.disk.restored {
-			return err
-		}
-		e.log.Warn("enforcing although the SSH guard objects", "reason", err.Error())
-	}
 	s := c.policy.Settings
 	e.maxFlows = s.MaxFlows
 	e.engine = filter.NewEngine(filter.Config{MaxFlows: s.MaxFlows, Clock: e.cfg.Clock}, c.rs)
@@ -169,7 +167,35 @@ func (e *Enforcer) Start(caller string) (err error) {
 		return fmt.Errorf("install table inet %s: %w", nft.TableName, err)
 	}
 	e.keep(e.mu.confirm.record)
+	e.keepGood(e.mu.confirm.record.Confirmed)
 	e.keepIDs()
+	return nil
+}
+
+// admit asks the SSH guard about what Load has chosen. A policy of the file that would
+// lock out a live session is left for the last good one.
+func (e *Enforcer) admit(caller string) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	_, err := e.guard(e.mu.force.current.rs, caller)
+	switch {
+	case err == nil:
+		return nil
+	case e.mu.standIn.closed && !e.cfg.Force:
+		return &UnusableError{What: "nothing is enforced, for a live SSH session would be locked out " +
+			"if the devices were closed", Err: errors.Join(e.mu.standIn.why, err)}
+	// What a roll-back restores was in force before: staying closed would be
+	// the worse lockout.
+	case !e.cfg.Force && !e.disk.restored:
+		good := e.disk.good
+		if good == nil || good.Policy.Same(e.mu.force.current.revision) || !e.lastGood(err) {
+			return err
+		}
+		if _, err = e.guard(e.mu.force.current.rs, caller); err == nil {
+			return nil
+		}
+	}
+	e.log.Warn("enforcing although the SSH guard objects", "reason", err.Error())
 	return nil
 }
 

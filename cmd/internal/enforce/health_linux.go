@@ -16,7 +16,11 @@ func (e *Enforcer) Degraded() []string {
 // degraded is Degraded for a caller that holds mu.
 func (e *Enforcer) degraded() []string {
 	p, m := e.mu.force.current.policy, e.mu.force.machine
-	out := append(slaves(p, m.Snapshot), e.queues.unbindable()...)
+	out := e.mu.standIn.degraded()
+	if !e.mu.standIn.closed { // it is not about devices that somebody meant
+		out = append(out, slaves(p, m.Snapshot)...)
+	}
+	out = append(out, e.queues.unbindable()...)
 	if e.mu.rules.breaker.tripped {
 		out = append(out, "another program damages the table again and again:"+
 			" the devices are closed until it stops")

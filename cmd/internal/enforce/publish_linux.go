@@ -49,6 +49,7 @@ func (e *Enforcer) publish(next *candidate) error {
 		e.engine.Retime()
 	}
 	e.mu.force.current, e.mu.rules.plan, e.mu.rules.broken = next, newPlan, ""
+	e.mu.standIn = standIn{}
 	if old.policy.Settings.Watch != next.policy.Settings.Watch {
 		e.cfg.Events.Settings()
 	}

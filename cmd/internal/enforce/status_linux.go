@@ -34,6 +34,7 @@ func (e *Enforcer) Status(file source.Revision, unread error) api.Status {
 			File:        e.cfg.File.Name(),
 			FileDiffers: !says.Same(e.mu.force.current.revision),
 			FileUnread:  why,
+			StandIn:     e.mu.standIn.document(),
 			Generation:  e.engine.Ruleset().Generation(),
 			Loaded:      e.mu.force.loaded.UTC(),
 			Groups:      len(p.Groups),

@@ -252,3 +252,45 @@ func TestDeadlineWithoutSense(t *testing.T) {
 		}
 	}
 }
+
+// TestGood: the last good policy of a file is kept beside the record, for that file alone.
+func TestGood(t *testing.T) {
+	const id = "/etc/sgfw/sgfw.yaml"
+	s := NewStore(filepath.Join(t.TempDir(), "state"), id)
+	if g, err := s.LoadGood(id); g != nil || err != nil {
+		t.Errorf("nothing kept: %+v, %v", g, err)
+	}
+	for _, text := range []string{"one", "two"} {
+		want := Good{File: id, Policy: source.NewRevision([]byte(text)),
+			At: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)}
+		if err := s.SaveGood(want); err != nil {
+			t.Fatal(err)
+		}
+		if g, err := s.LoadGood(id); err != nil || g == nil || g.File != id || !g.At.Equal(want.At) ||
+			!g.Policy.Same(want.Policy) || !g.Policy.Intact() {
+			t.Errorf("%+v, %v, want %+v", g, err, want)
+		}
+	}
+	if r, err := s.Load(); r != nil || err != nil {
+		t.Errorf("it is no record: %+v, %v", r, err)
+	}
+	if g, err := s.LoadGood("/another"); g != nil || err != nil {
+		t.Errorf("that of another file: %+v, %v", g, err)
+	}
+	path := filepath.Join(s.dir, s.goodName())
+	for _, text := range []string{"", "{", `{"version":1}`, `{"version":2,"last_good":{}}`,
+		`{"version":1,"last_good":{"file":"` + id + `","policy":{"text":"AA==","sha256":"00"}}}`} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if g, err := s.LoadGood(id); g != nil || !errors.Is(err, ErrCorrupt) {
+			t.Errorf("%q: %+v, %v", text, g, err)
+		}
+	}
+	if err := os.Chmod(path, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if g, err := s.LoadGood(id); g != nil || !errors.Is(err, ErrUntrusted) {
+		t.Errorf("others can write it: %+v, %v", g, err)
+	}
+}
