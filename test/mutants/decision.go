@@ -60,7 +60,7 @@ var decisions = []mutant{
 	},
 	{
 		name: "hairpin-is-bridged", what: "what is routed back to its bridge passes in the table",
-		file: "filter/nft/bridge_linux.go", packages: []string{"./test/rules"},
+		file: "filter/nft/bridge_linux.go", packages: []string{"./filter/nft"},
 		old: "unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: 0}",
 		new: "unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: 1}",
 	},
