@@ -3,9 +3,12 @@ package rules
 import (
 	"fmt"
 	"net/netip"
-	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
+	"github.com/google/nftables/xt"
 
 	"sgfw/test/harness"
 	"sgfw/test/netlab"
@@ -30,12 +33,19 @@ func TestBridgedFrames(t *testing.T) {
 	}
 }
 
-// portRules are the rules about ports of bridges.
+// portRules are the rules about ports of bridges, "" while the table is being changed.
 func portRules(t *testing.T, h *netlab.Host) (out string) {
 	t.Helper()
-	for _, line := range harness.Ruleset(t, h) {
-		if strings.Contains(line, "forward") && strings.Contains(line, `"Name":"bpf"`) {
-			out += line + "\n"
+	rules, err := harness.Nft(t, h).GetRules(
+		&nftables.Table{Name: "sgfw", Family: nftables.TableFamilyINet}, &nftables.Chain{Name: "forward"})
+	if err != nil {
+		return ""
+	}
+	for _, r := range rules {
+		for _, e := range r.Exprs {
+			if m, ok := e.(*expr.Match); ok && m.Name == "bpf" {
+				out += fmt.Sprintf("%x\n", *m.Info.(*xt.Unknown))
+			}
 		}
 	}
 	return out
@@ -52,7 +62,8 @@ func bridgedFrames(t *testing.T, s harness.Switch, mode string) {
 	before := portRules(t, s.Fw)
 	s.Plug(t, "port2")
 	deadline := time.Now().Add(harness.ArrivalTimeout)
-	for ; portRules(t, s.Fw) == before; time.Sleep(5 * time.Millisecond) {
+	for now := before; now == before || len(now) != len(before); now = portRules(t, s.Fw) {
+		time.Sleep(5 * time.Millisecond)
 		if time.Now().After(deadline) {
 			t.Fatal("the table does not get to know the new port of the bridge")
 		}
