@@ -149,6 +149,9 @@ func (e *engine) hooks(way Way) (list []filter.Hook) {
 
 // special reports whether exemptions or failsafes may be about a packet.
 func special(p *naive.Packet) bool {
+	if p.Src.IsLinkLocalUnicast() || p.Dst.IsLinkLocalUnicast() { // nobody forwards these
+		return true
+	}
 	switch p.Protocol {
 	case naive.TCP, naive.UDP:
 		for _, port := range []int{53, 67, 68, 80, 123, 546, 547} {
