@@ -3,6 +3,7 @@ package nfqueue
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -47,7 +48,21 @@ func openBatch(cfg Config, h Handler) (Queue, error) {
 //
 // The queue is bound in copy mode none, in which the kernel refuses packets. So no packet can
 // come between a request and its answer.
-func bindDescriptor(cfg Config) (int, error) {
+//
+// Where a socket with the same port id was closed just now, a packet for it may come before
+// the answer: then it begins anew with another socket.
+func bindDescriptor(cfg Config) (fd int, err error) {
+	for range bindTries {
+		var foreign *netlink.OpError
+		if fd, err = tryBind(cfg); !errors.As(err, &foreign) || foreign.Op != "validate" {
+			break
+		}
+	}
+	return fd, err
+}
+
+// tryBind is bindDescriptor with one socket.
+func tryBind(cfg Config) (int, error) {
 	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, nil)
 	if err != nil {
 		return -1, err
@@ -86,6 +101,9 @@ func bindDescriptor(cfg Config) (int, error) {
 	}
 	return fd, os.NewSyscallError("dup", err)
 }
+
+// bindTries bounds how many sockets are tried.
+const bindTries = 8
 
 // start sets the copy mode, so that the kernel sends packets.
 func (q *batchQueue) start() error {
