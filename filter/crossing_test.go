@@ -19,7 +19,7 @@ type naiveCrossing struct {
 
 // naiveCrossings lists them, the sender's side first: host mode protects this
 // machine, guest mode the one behind the device (X6).
-func naiveCrossings(p *policy.Policy, h Hook, in, out string) (list []naiveCrossing) {
+func naiveCrossings(p *policy.Policy, h Hook, in, out string, q Query) (list []naiveCrossing) {
 	side := func(device string, hostDirection conntrack.Direction) {
 		for i := range p.Interfaces {
 			if n := &p.Interfaces[i]; n.Device == device {
@@ -43,7 +43,7 @@ func naiveCrossings(p *policy.Policy, h Hook, in, out string) (list []naiveCross
 		switch wire := policy.ViewWire; {
 		case list[1].iface.View == wire:
 			return list[:1]
-		case list[0].iface.View == wire:
+		case list[0].iface.View == wire && !naiveFailsafe(list[0].direction, q):
 			return list[1:]
 		}
 	}
@@ -169,7 +169,7 @@ func TestCrossingsAgainstNaive(t *testing.T) {
 			}
 
 			want := ReasonUnmanaged
-			for _, c := range naiveCrossings(p, h, devices[in], devices[out]) {
+			for _, c := range naiveCrossings(p, h, devices[in], devices[out], q) {
 				switch {
 				case !naiveAddressed(c, naiveRouted(h, devices[in]), q):
 					want = ReasonSourceDestCheck

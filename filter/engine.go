@@ -76,6 +76,7 @@ func (e *Engine) NewWorker() *Worker {
 	w := &Worker{engine: e}
 	w.sample.Lane = uint8(len(e.workers)) // keeps the entries of two cores off one cache line
 	w.makeRoom(e.ruleset.Load())
+	w.recent.drops = make([]remembered, 0, RecentDrops) // the packet path allocates nothing
 	e.workers = append(e.workers, w)
 	return w
 }

@@ -22,9 +22,11 @@ type exemptions struct {
 	resolvers []netip.Addr
 }
 
+// linkAddress is an address with its zone: the name of a device or its number, which is how
+// systemd-resolved writes it.
 type linkAddress struct {
-	addr   conntrack.Addr
-	device string
+	addr conntrack.Addr
+	zone string
 }
 
 // newExemptions returns nil when nothing is exempt. Addresses that no packet of a
@@ -62,8 +64,8 @@ func newExemptions(on policy.Set[policy.Exemption], resolvers []netip.Addr,
 	return e
 }
 
-// of says which exemption's service has the address and port on a device.
-func (e *exemptions) of(device string, k packet.Kind, a conntrack.Addr,
+// of says which exemption's service has the address and port on the device of at.
+func (e *exemptions) of(at *Attachment, k packet.Kind, a conntrack.Addr,
 	port uint16) policy.Exemption {
 	var x policy.Exemption
 	switch {
@@ -79,7 +81,8 @@ func (e *exemptions) of(device string, k packet.Kind, a conntrack.Addr,
 	switch {
 	case e.at[x].has(a):
 		return x
-	case x == policy.ExemptResolvers && slices.Contains(e.onLink, linkAddress{a, device}):
+	case x == policy.ExemptResolvers && (slices.Contains(e.onLink, linkAddress{a, at.Device}) ||
+		slices.Contains(e.onLink, linkAddress{a, at.number})):
 		return x
 	}
 	return policy.NoExemption
@@ -108,13 +111,13 @@ func (a *Attachment) exempt(h Hook, p *packet.Packet, d conntrack.Direction) (po
 		if !a.related || q.Src != p.Dst || d != conntrack.Ingress {
 			return policy.NoExemption, 0
 		}
-		if x = e.of(a.Device, q.Kind, q.Dst, q.DstPort); x != policy.NoExemption {
+		if x = e.of(a, q.Kind, q.Dst, q.DstPort); x != policy.NoExemption {
 			t = q.Tuple(a.Scope, conntrack.Egress)
 		}
 	case d == conntrack.Egress:
-		x = e.of(a.Device, p.Kind, p.Dst, p.DstPort)
+		x = e.of(a, p.Kind, p.Dst, p.DstPort)
 	case p.Kind != packet.KindTCP || p.TCP.Flags&(conntrack.SYN|conntrack.ACK) != conntrack.SYN:
-		x = e.of(a.Device, p.Kind, p.Src, p.SrcPort)
+		x = e.of(a, p.Kind, p.Src, p.SrcPort)
 	}
 	if x == policy.NoExemption || x == policy.ExemptMetadata && h == HookForward &&
 		!(a.wire && d == conntrack.Ingress) { // what was redirected elsewhere is answered from there
@@ -138,7 +141,7 @@ func (a *Attachment) exempt(h Hook, p *packet.Packet, d conntrack.Direction) (po
 // asksMetadata reports whether a guest sends something to the metadata service.
 func (a *Attachment) asksMetadata(p *packet.Packet) bool {
 	return a.exemptions != nil && a.inward == conntrack.Egress &&
-		a.exemptions.of(a.Device, p.Kind, p.Dst, p.DstPort) == policy.ExemptMetadata
+		a.exemptions.of(a, p.Kind, p.Dst, p.DstPort) == policy.ExemptMetadata
 }
 
 // Exempt describes an exemption of a ruleset.

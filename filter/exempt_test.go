@@ -11,6 +11,7 @@ import (
 	"sgfw/conntrack"
 	"sgfw/filter/packet"
 	"sgfw/policy"
+	"sgfw/policy/member"
 	"sgfw/test/parity"
 )
 
@@ -271,13 +272,19 @@ func TestExemptResolvers(t *testing.T) {
 	two.Interfaces = append(two.Interfaces,
 		policy.Interface{Device: "eth1", Groups: []string{two.Groups[0].Name},
 			Timeouts: policy.DefaultTimeouts})
-	b.name(two, "fe80::53%eth1")
-	for device, want := range map[string]Reason{"eth1": ReasonExemptResolvers, "eth0": ReasonNoRule} {
-		q.Device = device
-		x := Explain(b.Ruleset(), b.Flows(), b.now, q)
-		expect(t, device, x.Verdict, want)
-		expect(t, device+": the answer", x.Reply, want)
-		expect(t, device+": the answer alone", x.ReplyAlone, ReasonNoRule)
+	// A zone is a device's name, or its number.
+	links := []member.Link{{Name: "eth0", Index: 1}, {Name: "eth1", Index: 2}}
+	for _, zone := range []string{"eth1", "2"} {
+		b.name(two, "fe80::53%"+zone)
+		rs := b.Ruleset().WithLinks(links)
+		for device, want := range map[string]Reason{
+			"eth1": ReasonExemptResolvers, "eth0": ReasonNoRule} {
+			q.Device = device
+			x := Explain(rs, b.Flows(), b.now, q)
+			expect(t, zone+", "+device, x.Verdict, want)
+			expect(t, zone+", "+device+": the answer", x.Reply, want)
+			expect(t, zone+", "+device+": the answer alone", x.ReplyAlone, ReasonNoRule)
+		}
 	}
 }
 

@@ -118,7 +118,7 @@ func Explain(rs *Ruleset, flows *conntrack.Table, now conntrack.Time, q Query) E
 	x.Failsafe = a.failsafeAt(q.Hook, &p, q.Direction)
 	if e := a.exemptions; e != nil && q.Direction == conntrack.Ingress &&
 		d.Reason.Exemption() == policy.NoExemption {
-		x.Unasked = e.of(a.Device, p.Kind, p.Src, p.SrcPort)
+		x.Unasked = e.of(a, p.Kind, p.Src, p.SrcPort)
 	}
 	if rule, ok := rs.Rule(d.Verdict.Rule); ok {
 		x.Rule = &rule

@@ -186,10 +186,14 @@ func (e *Engine) Recent(n int, sel Selection) []Drop {
 	rs := e.Ruleset()
 	var out []Drop
 	at := make(map[dropKey]int)
+	var drops []remembered
 	for _, w := range workers {
+		// A worker waits for the copy, and for nothing else.
 		w.recent.mu.Lock()
-		for i := range w.recent.drops {
-			d := &w.recent.drops[i].Drop
+		drops = append(drops[:0], w.recent.drops...)
+		w.recent.mu.Unlock()
+		for i := range drops {
+			d := &drops[i].Drop
 			if !sel.Matches(rs, &d.Record) {
 				continue
 			}
@@ -206,7 +210,6 @@ func (e *Engine) Recent(n int, sel Selection) []Drop {
 			}
 			o.First, o.Count = min(o.First, d.First), o.Count+d.Count
 		}
-		w.recent.mu.Unlock()
 	}
 	slices.SortStableFunc(out, func(a, b Drop) int { return cmp.Compare(a.Time, b.Time) })
 	return out[max(0, len(out)-n):]

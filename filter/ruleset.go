@@ -3,6 +3,7 @@ package filter
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"sync/atomic"
 
 	"sgfw/conntrack"
@@ -24,6 +25,7 @@ type Ruleset struct {
 	scopes      *scopes
 	links       links
 	broadcasts  map[string]addressSet // of the guests' devices
+	numbers     map[string]string     // the indexes of the managed devices
 	exemptions  *exemptions           // nil: none
 }
 
@@ -44,6 +46,8 @@ type Attachment struct {
 	// Scope keeps the flows of this device apart from those of others that do not
 	// share it (T26).
 	Scope conntrack.Scope
+	// number is the device's index in words, "" while the device does not exist.
+	number string
 	// exceeded is the device's counter, see Exceeded.
 	exceeded *atomic.Uint64
 	// broadcasts are the addresses of the device's networks as a whole, where they matter.
@@ -119,10 +123,13 @@ func (rs *Ruleset) WithLinks(list []member.Link) *Ruleset {
 func (rs *Ruleset) bind(list []member.Link, find func(member.Link) *Attachment) *Ruleset {
 	bound := *rs
 	bound.links, bound.broadcasts = links{}, make(map[string]addressSet)
+	bound.numbers = make(map[string]string)
 	attachments := make([]*Attachment, len(list))
 	var managed []*Attachment
 	for i, l := range list {
 		if a := find(l); a != nil {
+			a.number = strconv.FormatUint(uint64(l.Index), 10)
+			bound.numbers[l.Name] = a.number
 			if a.own != nil {
 				a.broadcasts = broadcasts(l)
 				bound.broadcasts[l.Name] = a.broadcasts
@@ -170,7 +177,7 @@ func (rs *Ruleset) attach(device string) *Attachment {
 		return nil
 	}
 	return &Attachment{Device: device, attachmentTemplate: &rs.attachments[i],
-		broadcasts: rs.broadcasts[device], exemptions: rs.exemptions}
+		broadcasts: rs.broadcasts[device], number: rs.numbers[device], exemptions: rs.exemptions}
 }
 
 func (a *Attachment) key() scopeKey {

@@ -40,7 +40,7 @@ func TestExemptPorts(t *testing.T) {
 				if port == int(x.Port()) && slices.Contains(x.Protocols(), protocol) {
 					want = x
 				}
-				if got := e.of("eth0", kind, a, uint16(port)); got != want {
+				if got := e.of(&Attachment{Device: "eth0"}, kind, a, uint16(port)); got != want {
 					t.Errorf("%s %d of %s: %q", protocol, port, x, got)
 				}
 			}

@@ -7,6 +7,7 @@ import (
 
 	"sgfw/conntrack"
 	"sgfw/filter/packet"
+	"sgfw/policy"
 )
 
 // Worker decides the packets of one queue loop. Begin, Decide and End are
@@ -146,14 +147,15 @@ func (w *Worker) decide(ev *Event) Reason {
 
 // cameOnWire reports whether a forwarded packet was judged in prerouting at a, through
 // which it comes in, and is here for the sake of the device that it goes out through. One
-// that is here for a's sake alone is either on its way while a's view changes, or a guest's
-// question to a metadata service that is not this machine's.
+// that is here for a's sake is on its way while a's view changes, or passed in prerouting as
+// this machine's own: a question to the metadata service, or DHCP.
 func (w *Worker) cameOnWire(ev *Event, a *Attachment) bool {
 	if ev.Hook != HookForward {
 		return false
 	}
 	b := w.rs.links.find(ev.Out).attachment
-	return b != nil && !b.wire && !a.asksMetadata(&w.pkt)
+	return b != nil && !b.wire && !a.asksMetadata(&w.pkt) &&
+		FailsafeOf(&w.pkt, a.inward) == policy.NoFailsafe
 }
 
 // leavesOnWire reports whether a forwarded packet will be judged in postrouting where it

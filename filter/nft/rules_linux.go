@@ -72,7 +72,7 @@ func layout(p Plan, f features) []chain {
 	d := dispatch{plan: p}
 	d.to(&input, expr.MetaKeyIIFNAME, policy.ViewLocal, chainHostIn, chainGuestIn)
 	d.to(&output, expr.MetaKeyOIFNAME, policy.ViewLocal, chainHostOut, chainGuestOut)
-	d.notOurMetadata(&forward)
+	d.notOurs(&forward)
 	// The first match queues the packet and ends the chain, so one that crosses two
 	// managed devices is queued once.
 	for _, key := range []expr.MetaKey{expr.MetaKeyIIFNAME, expr.MetaKeyOIFNAME} {

@@ -61,14 +61,24 @@ func (d *dispatch) wire(f features) []chain {
 	}
 }
 
-// notOurMetadata queues a guest's question to the metadata service that nobody has
-// redirected to this machine on the way: in prerouting it was exempt, and what is beyond
-// would hand out this machine's own credentials. Here the rules decide about it.
-func (d *dispatch) notOurMetadata(forward *chain) {
+// notOurs queues what passed in prerouting as this machine's own and is forwarded all the
+// same. Here the rules decide about it.
+//
+// A guest's question to the metadata service was exempt; where nobody has redirected it to
+// this machine, what is beyond would hand out this machine's own credentials. A DHCP
+// message was for an address of this machine, and was redirected to another one.
+func (d *dispatch) notOurs(forward *chain) {
 	if !d.plan.wire() {
 		return
 	}
+	hosts := func(m policy.Mode) string { return [...]string{chainVerdict, ""}[m] }
 	guests := func(m policy.Mode) string { return [...]string{"", chainVerdict}[m] }
+	dhcp := func(source, dest uint16) []expr.Any {
+		return slices.Concat(ipv4(), []expr.Any{meta(expr.MetaKeyL4PROTO), equal(unix.IPPROTO_UDP)},
+			ports(source, dest))
+	}
+	d.matching(forward, dhcp(67, 68), expr.MetaKeyIIFNAME, policy.ViewWire, hosts)
+	d.matching(forward, dhcp(68, 67), expr.MetaKeyIIFNAME, policy.ViewWire, guests)
 	port := binary.BigEndian.AppendUint16(nil, policy.PortMetadata)
 	for _, a := range policy.ExemptMetadata.Addresses() {
 		family, offset := ipv4(), uint32(offIPv4Daddr)

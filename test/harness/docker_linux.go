@@ -16,6 +16,17 @@ import (
 // a container engine does for `-p PORT:INNER`.
 func Publish(t testing.TB, h *netlab.Host, outer, inner uint16, to netip.Addr) {
 	t.Helper()
+	publish(t, h, unix.IPPROTO_TCP, outer, inner, to)
+}
+
+// PublishUDP is Publish for a UDP port.
+func PublishUDP(t testing.TB, h *netlab.Host, outer, inner uint16, to netip.Addr) {
+	t.Helper()
+	publish(t, h, unix.IPPROTO_UDP, outer, inner, to)
+}
+
+func publish(t testing.TB, h *netlab.Host, protocol byte, outer, inner uint16, to netip.Addr) {
+	t.Helper()
 	c := Nft(t, h)
 	family, proto := nftables.TableFamilyIPv4, uint32(unix.NFPROTO_IPV4)
 	if to.Is6() {
@@ -28,7 +39,7 @@ func Publish(t testing.TB, h *netlab.Host, outer, inner uint16, to netip.Addr) {
 	})
 	c.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: []expr.Any{
 		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1},
-		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{unix.IPPROTO_TCP}},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{protocol}},
 		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2},
 		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: binaryutil.BigEndian.PutUint16(outer)},
 		&expr.Immediate{Register: 1, Data: to.AsSlice()},

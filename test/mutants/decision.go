@@ -276,6 +276,11 @@ var decisions = []mutant{
 		old: "	case e.at[x].has(a):\n", new: "	case e.on.Has(x):\n",
 	},
 	{
+		name: "zone-has-no-number", what: "a name server's zone is a device's name alone",
+		file: "filter/exempt.go", packages: []string{"./filter", "./test/rules"},
+		old: "linkAddress{a, at.number})", new: "linkAddress{a, at.Device})",
+	},
+	{
 		name: "wire-forwards-failsafes", what: "what is routed counts as DHCP in prerouting (X6)",
 		file: "filter/failsafe.go", packages: engine,
 		old: "h == HookPrerouting && !grouped(p.Dst)", new: "h == HookPrerouting && p == nil",

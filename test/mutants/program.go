@@ -20,6 +20,11 @@ var programs = []mutant{
 		old: "View: in.View})", new: "View: policy.ViewLocal})",
 	},
 	{
+		name: "redirected-dhcp", what: "DHCP that is redirected elsewhere passes as the machine's own",
+		file: "filter/nft/wire_linux.go", packages: []string{"./test/rules"},
+		old: "	d.matching(forward, dhcp(67, 68), expr", new: "	d.matching(&chain{}, dhcp(67, 68), expr",
+	},
+	{
 		name: "metadata-beyond", what: "a guest on the wire asks whoever's metadata service is beyond",
 		file: "filter/nft/wire_linux.go", packages: []string{"./test/guest"},
 		old: "	if !d.plan.wire() {\n", new: "	if d.plan.wire() {\n",

@@ -161,3 +161,27 @@ func TestFailsafesOnTheWire(t *testing.T) {
 			port(server, far, harness.GateOut), harness.AddrPort(far, harness.GateOut))),
 	})
 }
+
+// TestRedirectedDHCPOnTheWire: a DHCP message for an address of this machine that is
+// redirected to another one is for the rules.
+func TestRedirectedDHCPOnTheWire(t *testing.T) {
+	t.Parallel()
+	lab := labtest.New(t, netlab.Router())
+	fw, client, server := lab.Host("fw"), lab.Host("client"), lab.Host("server")
+	near, far := client.Device("eth0").IPv4(), server.Device("eth0").IPv4()
+	uplink := fw.Device("eth1").IPv4()
+	for _, p := range []uint16{68, harness.GateIn} {
+		harness.PublishUDP(t, fw, p, p, near)
+	}
+	harness.Enforce(t, fw, seen("wire",
+		harness.PolicyOn("eth1", []string{harness.Allow("udp", harness.GateIn)}, nil)))
+	port := func(h *netlab.Host, a netip.Addr, p int) *harness.Inbox {
+		return harness.NewInbox(t, h, harness.AddrPort(a, p))
+	}
+	harness.Volley(t, []harness.Shot{
+		harness.Drops(harness.Datagram(t, "a DHCP answer", port(server, far, 67),
+			port(client, near, 68), harness.AddrPort(uplink, 68))),
+		harness.Passes(harness.Datagram(t, "by a rule", port(server, far, 0),
+			port(client, near, harness.GateIn), harness.AddrPort(uplink, harness.GateIn))),
+	})
+}

@@ -2,7 +2,9 @@ package screen
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"testing"
 
@@ -13,8 +15,10 @@ import (
 func terminal(t *testing.T, columns, rows uint16) *os.File {
 	t.Helper()
 	ptmx, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Skip(err)
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Skip("no pseudo terminals here: ", err)
+	} else if err != nil {
+		t.Fatal(err)
 	}
 	t.Cleanup(func() { ptmx.Close() })
 	fd := int(ptmx.Fd())
@@ -26,8 +30,10 @@ func terminal(t *testing.T, columns, rows uint16) *os.File {
 		t.Fatal(err)
 	}
 	pts, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Skip(err)
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Skip("no pseudo terminals here: ", err)
+	} else if err != nil {
+		t.Fatal(err)
 	}
 	t.Cleanup(func() { pts.Close() })
 	w := &unix.Winsize{Col: columns, Row: rows}
