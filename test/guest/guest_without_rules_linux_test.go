@@ -21,7 +21,7 @@ func TestGuestWithoutRules(t *testing.T) {
 	t.Parallel()
 	h := harness.NewHome(t)
 	d := harness.Enforce(t, h.Fw, harness.AsGuest(
-		harness.PolicyOn("veth-app", nil, nil, "queues: { count: 1 }"), h.AppIPs...))
+		harness.PolicyOn("veth-app", nil, nil, harness.InOrder), h.AppIPs...))
 	guest, device := h.App.Device("eth0"), h.Fw.Device("veth-app")
 
 	// Each finds the other's link-layer address, after both forgot it.

@@ -19,7 +19,7 @@ func TestSpoofedGuest(t *testing.T) {
 	h := harness.NewHome(t)
 	everything := []string{`{ protocol: "-1", cidr_blocks: [0.0.0.0/0], ipv6_cidr_blocks: ["::/0"] }`}
 	checked := harness.AsGuest(harness.PolicyOn("veth-app", everything, everything,
-		"queues: { count: 1 }"), h.AppIPs...)
+		harness.InOrder), h.AppIPs...)
 	free := strings.Replace(checked, "\n    mode: guest",
 		"\n    mode: guest\n    source_dest_check: false", 1)
 	d := harness.Enforce(t, h.Fw, checked)

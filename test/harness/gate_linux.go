@@ -35,7 +35,7 @@ func GateOn(devices []string, settings ...string) string {
 	text := PolicyOn(devices[0],
 		[]string{Allow("udp", GateIn), Allow("udp", GateEcho), Allow("tcp", GateEcho)},
 		[]string{Allow("udp", GateOut)},
-		append([]string{"queues: { count: 1 }"}, settings...)...)
+		append([]string{InOrder}, settings...)...)
 	for _, d := range devices[1:] {
 		text = strings.Replace(text, "settings:",
 			fmt.Sprintf("  - device: %q\n    security_groups: [state]\nsettings:", d), 1)

@@ -63,8 +63,12 @@ func AllowICMP(type4, code4, type6, code6 int) []string {
 // AllowPing are the rules that admit echo requests.
 func AllowPing() []string { return AllowICMP(8, -1, 128, -1) }
 
-// OneQueue is for policies of tests that send what must pass behind what must
-// not: one queue keeps the order even between flows.
+// InOrder is the setting of tests that send what must pass behind what must not, and take
+// its arrival for the end of what they sent. One queue keeps the order, even between flows;
+// of several, each is for the CPU that the sender happens to run on.
+const InOrder = "queues: { count: 1 }"
+
+// OneQueue is InOrder for policies without settings of their own.
 const OneQueue = `
-settings: { queues: { count: 1 } }
+settings: { ` + InOrder + ` }
 `

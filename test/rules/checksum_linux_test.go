@@ -25,7 +25,7 @@ func TestChecksum(t *testing.T) {
 		lab.Host("server").Device("eth0")
 	rules := append(harness.AllowPing(), harness.Allow("tcp", harness.Inward),
 		harness.Allow("udp", harness.Inward))
-	d := harness.Enforce(t, fw, harness.PolicyWith(rules, nil, "queues: { count: 1 }"))
+	d := harness.Enforce(t, fw, harness.PolicyWith(rules, nil, harness.InOrder))
 	for i, from := range harness.BothAddresses(client) {
 		for what, to := range map[string]*netlab.Device{
 			"to the machine": fw.Device("eth0"), "through it": server} {

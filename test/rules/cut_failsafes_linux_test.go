@@ -38,7 +38,7 @@ func TestCutFailsafes(t *testing.T) {
 			harness.AddrPort(server.IPv6(), harness.GateIn))))
 	policy := func(settings ...string) string {
 		return harness.PolicyWith([]string{harness.Allow("udp", harness.GateIn)}, nil,
-			append(settings, "queues: { count: 1 }")...)
+			append(settings, harness.InOrder)...)
 	}
 	d := harness.Enforce(t, server.Host(), policy())
 	harness.VolleyEach(t, "all on", shots)

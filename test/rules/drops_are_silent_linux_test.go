@@ -50,7 +50,7 @@ func TestSilence(t *testing.T) {
 	everything := []string{`{ protocol: "-1", cidr_blocks: [0.0.0.0/0], ipv6_cidr_blocks: ["::/0"] }`}
 	d := harness.Enforce(t, fw, harness.PolicyWith(
 		[]string{harness.Allow("tcp", unused), harness.Allow("udp", unused)}, everything,
-		"queues: { count: 1 }"))
+		harness.InOrder))
 	for i, from := range harness.BothAddresses(client) {
 		for what, to := range map[string]netip.Addr{
 			"to the machine": harness.BothAddresses(fw.Device("eth0"))[i],

@@ -118,7 +118,7 @@ func TestErrorsAboutFlows(t *testing.T) {
 	lab := labtest.New(t, topology)
 	client, server := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")
 	opened := harness.PolicyWith([]string{harness.Allow("tcp", harness.Inward)},
-		append(harness.AllowPing(), harness.Allow("udp", harness.Outward)))
+		append(harness.AllowPing(), harness.Allow("udp", harness.Outward)), harness.InOrder)
 	d := harness.Enforce(t, server.Host(), opened)
 
 	harness.BothFamilies(t, server, client, func(t *testing.T, host, peer netip.Addr) {

@@ -9,5 +9,5 @@ import (
 // exempting is a policy that allows one port in and exempts services.
 func exempting(names ...string) string {
 	return harness.PolicyWith([]string{harness.Allow("udp", harness.GateIn)}, nil,
-		"queues: { count: 1 }", "exempt: ["+strings.Join(names, ", ")+"]")
+		harness.InOrder, "exempt: ["+strings.Join(names, ", ")+"]")
 }

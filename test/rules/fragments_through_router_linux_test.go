@@ -18,10 +18,10 @@ func TestFragmentsThroughRouter(t *testing.T) {
 	t.Parallel()
 	admitted := []string{harness.Allow("udp", harness.Inward)}
 	for what, policy := range map[string]string{
-		"router": harness.PolicyWith(admitted, nil),
-		"from its guest": harness.AsGuest(harness.PolicyWith(nil, admitted), harness.IP("192.0.2.10"),
-			harness.IP("2001:db8:1::10")),
-		"to its guest": harness.AsGuest(harness.PolicyOn("eth1", admitted, nil),
+		"router": harness.PolicyWith(admitted, nil, harness.InOrder),
+		"from its guest": harness.AsGuest(harness.PolicyWith(nil, admitted, harness.InOrder),
+			harness.IP("192.0.2.10"), harness.IP("2001:db8:1::10")),
+		"to its guest": harness.AsGuest(harness.PolicyOn("eth1", admitted, nil, harness.InOrder),
 			harness.IP("198.51.100.10"), harness.IP("2001:db8:2::10")),
 	} {
 		t.Run(what, func(t *testing.T) { fragmentsThroughRouter(t, policy) })

@@ -17,7 +17,7 @@ func TestFragmentsToHost(t *testing.T) {
 	lab := labtest.New(t, harness.TwoHosts())
 	client, server := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")
 	harness.Enforce(t, server.Host(),
-		harness.PolicyWith([]string{harness.Allow("udp", harness.Inward)}, nil))
+		harness.PolicyWith([]string{harness.Allow("udp", harness.Inward)}, nil, harness.InOrder))
 	harness.BothFamilies(t, client, server, func(t *testing.T, from, to netip.Addr) {
 		sees := harness.NewTap(t, server.Host(), wire.ProtoUDP, to)
 		p := fragmentPath{

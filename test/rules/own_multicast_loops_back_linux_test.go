@@ -79,7 +79,7 @@ func TestOwnMulticastLoopsBack(t *testing.T) {
 	harness.VolleyEach(t, "not protected", harness.AllPass(shots))
 	with := func(settings ...string) string {
 		return harness.PolicyWith([]string{harness.Allow("udp", harness.GateIn)},
-			[]string{harness.Allow("udp", 5353)}, append(settings, "queues: { count: 1 }")...)
+			[]string{harness.Allow("udp", 5353)}, append(settings, harness.InOrder)...)
 	}
 	d := harness.Enforce(t, server.Host(), with())
 	harness.Volley(t, shots)

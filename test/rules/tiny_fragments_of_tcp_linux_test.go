@@ -19,7 +19,7 @@ func TestTinyFragmentsOfTCP(t *testing.T) {
 	lab := labtest.New(t, harness.TwoHosts())
 	client, server := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")
 	harness.Enforce(t, server.Host(),
-		harness.PolicyWith([]string{harness.Allow("tcp", harness.Inward)}, nil))
+		harness.PolicyWith([]string{harness.Allow("tcp", harness.Inward)}, nil, harness.InOrder))
 	harness.BothFamilies(t, client, server, func(t *testing.T, from, to netip.Addr) {
 		sees := harness.NewTap(t, server.Host(), wire.ProtoTCP, to)
 		var (

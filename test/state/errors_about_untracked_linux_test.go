@@ -17,7 +17,8 @@ func TestErrorsAboutUntracked(t *testing.T) {
 	lab := labtest.New(t, harness.TwoHosts())
 	client, server := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")
 	rules := []string{harness.Allow("tcp", harness.Inward)}
-	d := harness.Enforce(t, server.Host(), harness.PolicyWith(rules, []string{toEverybody}, asAWS))
+	d := harness.Enforce(t, server.Host(), harness.PolicyWith(rules, []string{toEverybody}, asAWS,
+		harness.InOrder))
 	s := newCord(t, d, client.Host(), server.Host(), harness.AddrPort(server.IPv4(), harness.Inward))
 	local, remote := harness.ParseAddrPort(s.Callee.LocalAddr().String()),
 		harness.ParseAddrPort(s.Callee.RemoteAddr().String())

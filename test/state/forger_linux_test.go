@@ -81,10 +81,10 @@ func newVictims(t *testing.T, opened bool) (victims []*victim, policy string) {
 	lab := labtest.New(t, harness.TwoHosts())
 	client, server := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")
 	protected := server
-	policy = harness.PolicyWith([]string{harness.Allow("tcp", harness.Inward)}, nil)
+	policy = harness.PolicyWith([]string{harness.Allow("tcp", harness.Inward)}, nil, harness.InOrder)
 	if opened {
 		protected = client
-		policy = harness.PolicyWith(nil, []string{harness.Allow("tcp", harness.Inward)})
+		policy = harness.PolicyWith(nil, []string{harness.Allow("tcp", harness.Inward)}, harness.InOrder)
 	}
 	d := harness.Enforce(t, protected.Host(), policy)
 	for i, a := range harness.BothAddresses(server) {

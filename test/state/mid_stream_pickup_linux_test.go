@@ -53,7 +53,7 @@ func TestMidstream(t *testing.T) {
 				sessions[i] = newMidstream(t, client, server, i)
 			}
 			d.Stop()
-			d.Write(c.policy)
+			d.Write(c.policy + harness.OneQueue)
 			d.Start()
 			for _, s := range sessions {
 				s.restarted(t, c.goesOn)

@@ -17,7 +17,7 @@ func TestHandMadeSegments(t *testing.T) {
 	lab := labtest.New(t, harness.TwoHosts())
 	far, server := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")
 	d := harness.Enforce(t, server.Host(), harness.PolicyWith([]string{harness.Allow("tcp",
-		harness.Inward)}, nil))
+		harness.Inward)}, nil, harness.InOrder))
 	for i, peer := range []netip.Addr{harness.IP("192.0.2.77"), harness.IP("2001:db8::77")} {
 		UnusedAddress(t, server, peer)
 		at := harness.AddrPort(harness.BothAddresses(server)[i], harness.Inward)

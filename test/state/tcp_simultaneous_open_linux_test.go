@@ -23,7 +23,7 @@ func TestSimultaneousOpen(t *testing.T) {
 	lab := labtest.New(t, harness.TwoHosts())
 	server, far := lab.Host("server").Device("eth0"), lab.Host("client").Device("eth0")
 	d := harness.Enforce(t, server.Host(),
-		harness.PolicyWith(nil, []string{harness.Allow("tcp", harness.Inward)}))
+		harness.PolicyWith(nil, []string{harness.Allow("tcp", harness.Inward)}, harness.InOrder))
 	for i, peer := range []netip.Addr{harness.IP("192.0.2.77"), harness.IP("2001:db8::77")} {
 		UnusedAddress(t, server, peer)
 		local := harness.AddrPort(harness.BothAddresses(server)[i], harness.Outward)
