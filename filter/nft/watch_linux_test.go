@@ -110,6 +110,19 @@ func TestWatch(t *testing.T) {
 	changes, ended := make(chan Change, 16), make(chan error, 1)
 	go func() { ended <- table.Watch(ctx, func(c Change) { changes <- c }) }()
 	other := host.foreign()
+	// What happens before the watch has begun is found by looking, and nobody is named.
+	other.DelTable(ourTable)
+	if err := other.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case got := <-changes:
+		if !errors.Is(got.Err, ErrMissing) {
+			t.Errorf("at the beginning: told of %+v", got)
+		}
+	case <-time.After(arrives):
+		t.Fatal("at the beginning: not told")
+	}
 	for _, c := range alterations {
 		// Neither our own changes nor somebody's other tables are told.
 		host.apply(table, plan(policy.FailDrop, "eth0"))

@@ -27,7 +27,7 @@ var interfaceTable = []Part{
 				Without rewriting both are the same. With wire, what is forwarded between two
 				managed devices is asked about twice, which costs time. It is not for a
 				bridge whose frames br_netfilter sends through the firewall: frames between its
-				ports cannot be told from others on the wire.`},
+				ports cannot be told from others on the wire. It needs Linux 5.7.`},
 		{Name: "security_groups", Kind: KindNames, Default: policy.DefaultName,
 			Text: "The attached groups, at least one. Left out: the default group."},
 		{Name: "addresses", Kind: KindAddrs, Default: "followed live",
