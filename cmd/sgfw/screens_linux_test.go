@@ -146,9 +146,6 @@ func TestScreens(t *testing.T) {
 		<-ended
 		s.Close()
 	})
-	zone := time.Local
-	time.Local = time.UTC
-	t.Cleanup(func() { time.Local = zone })
 	golden, err := filepath.Abs(filepath.Join("testdata", "screens"))
 	if err != nil {
 		t.Fatal(err)
