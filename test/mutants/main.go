@@ -28,6 +28,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -219,17 +220,37 @@ func (m *mutant) try(dir string, last killer) (by killer, err error) {
 	if err != nil {
 		return killer{}, err
 	}
+	others := slices.Clone(rooms)
 	for _, pkg := range m.packages {
-		if by := testWith(overlay, pkg); by.test != "" {
+		i := slices.IndexFunc(others, func(r room) bool {
+			return pkg == "./test/"+r.name && r.only == ""
+		})
+		if i < 0 {
+			if by := testWith(overlay, pkg); by.test != "" {
+				return by, nil
+			}
+			continue
+		}
+		if by := others[i].testWith(dir, program); by.test != "" {
+			return by, nil
+		}
+		others = slices.Delete(others, i, i+1)
+	}
+	for _, r := range others {
+		if by := r.testWith(dir, program); by.test != "" {
 			return by, nil
 		}
 	}
-	for _, r := range rooms {
-		if out, err := r.test(dir, program, r.only, "-test.failfast"); err != nil {
-			return firstFailure(out, "test/"+r.name), nil
-		}
-	}
 	return killer{}, nil
+}
+
+// testWith says which test of the room fails with a program, if one does.
+func (r room) testWith(dir, program string) killer {
+	out, err := r.test(dir, program, r.only, "-test.failfast")
+	if err == nil {
+		return killer{}
+	}
+	return firstFailure(out, "test/"+r.name)
 }
 
 // tryAll demands that every black-box test fails.

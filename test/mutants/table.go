@@ -7,7 +7,7 @@ type mutant struct {
 	name, what string
 	file       string
 	old, new   string
-	// packages are tested first, being quick; the black-box tests come after.
+	// packages are tested first; the black-box tests that are not among them come after.
 	packages []string
 	// total mutants are judged by every black-box test on its own.
 	total bool
