@@ -20,6 +20,9 @@ import (
 	"sgfw/policy"
 )
 
+// socketVariable is the variable of the environment that stands for --socket.
+const socketVariable = "SGFW_SOCKET"
+
 func main() { os.Exit(int(run(os.Args[1:], os.Stdout, os.Stderr))) }
 
 // program is what all subcommands share.
@@ -31,7 +34,7 @@ type program struct {
 	measure func() screen.Screen
 	// now is the wall clock.
 	now func() time.Time
-	// socket is the global flag --socket.
+	// socket is the global flag --socket, or what the environment says.
 	socket string
 	// quiet leaves out problems that refuse nothing.
 	quiet bool
@@ -104,7 +107,10 @@ Exit codes: 0 fine, 1 failed, 2 usage, 3 policy invalid, 4 no daemon,
 		Version: versionLine(buildVersion()),
 	}
 	c.PersistentFlags().StringVar(&p.socket, "socket", control.DefaultSocket,
-		"control socket of the daemon")
+		"control socket of the daemon; wins over "+socketVariable+" of the environment")
+	if named := os.Getenv(socketVariable); named != "" {
+		p.socket = named // until a flag says otherwise
+	}
 	c.AddCommand(
 		p.runCommand(),
 		p.checkCommand(),

@@ -30,11 +30,19 @@ func (p *program) manCommand() *cobra.Command {
 			if args[0] == policyPage {
 				return manual.Policy(p.out, file.Reference(), version, examples.WebServer)
 			}
-			return manual.Program(p.out, c.Root(), version, []manual.Place{
-				{Path: defaultPolicy, Text: "The policy that sgfw run enforces unless told otherwise: see " +
-					"sgfw.yaml(5)."},
-				{Path: control.DefaultSocket, Text: "The control socket of the daemon."},
-				{Path: state.DefaultDir, Text: "What the daemon keeps over restarts."},
+			return manual.Program(p.out, c.Root(), version, manual.Surroundings{
+				Files: []manual.Item{
+					{Name: defaultPolicy, Text: "The policy that sgfw run enforces unless told otherwise: see " +
+						"sgfw.yaml(5)."},
+					{Name: control.DefaultSocket, Text: "The control socket of the daemon."},
+					{Name: state.DefaultDir, Text: "What the daemon keeps over restarts."},
+				},
+				Variables: []manual.Item{
+					{Name: socketVariable, Text: "The control socket, for every command that --socket does not " +
+						"name one for. sudo does not hand it on unless it is told to."},
+					{Name: "COLUMNS", Text: "The width of tables, also in files and pipes."},
+					{Name: "NO_COLOR", Text: "No colours, whatever it says."},
+				},
 			})
 		},
 	}

@@ -60,7 +60,10 @@ func tree() *cobra.Command {
 
 func TestProgram(t *testing.T) {
 	var b strings.Builder
-	if err := Program(&b, tree(), "1.2", []Place{{"/etc/x.yaml", "The file."}}); err != nil {
+	if err := Program(&b, tree(), "1.2", Surroundings{
+		Files:     []Item{{"/etc/x.yaml", "The file."}},
+		Variables: []Item{{"X_SOCKET", "The socket."}},
+	}); err != nil {
 		t.Fatal(err)
 	}
 	text, complaints := formatted(t, b.String())
@@ -72,7 +75,7 @@ func TestProgram(t *testing.T) {
 		"--socket string", "control socket (default: /run/s.sock)",
 		"sgfw look [FLAG]", `It prints .hidden and 'quoted' and \n of "a".`, "kept   as\n",
 		"-a, --all", "--rate N", "N per second (default: 100)", "sgfw look --all | jq '.x'",
-		"sgfw look deep", "Look deeper.", "/etc/x.yaml", "sgfw 1.2",
+		"sgfw look deep", "Look deeper.", "/etc/x.yaml", "X_SOCKET", "The socket.", "sgfw 1.2",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page lacks %q", want)

@@ -69,6 +69,12 @@ func (p *page) item(term, text string) {
 	p.text(text)
 }
 
+func (p *page) items(list []Item) {
+	for _, i := range list {
+		p.item(i.Name, i.Text)
+	}
+}
+
 // lines writes text whose lines roff may fill.
 func (p *page) lines(s string) {
 	for line := range strings.Lines(s) {

@@ -8,11 +8,17 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// Place is a file that the program uses, for the section FILES.
-type Place struct{ Path, Text string }
+// Surroundings are what the program uses besides its arguments.
+type Surroundings struct {
+	// Files and Variables of the environment have sections of their own.
+	Files, Variables []Item
+}
+
+// Item is a file or a variable, and what it is for.
+type Item struct{ Name, Text string }
 
 // Program writes sgfw(8): the help of root and of every command that users see.
-func Program(w io.Writer, root *cobra.Command, version string, files []Place) error {
+func Program(w io.Writer, root *cobra.Command, version string, with Surroundings) error {
 	p := newPage(root.Name(), "8", "System Administration", version)
 	p.macro("SH", "NAME")
 	p.lines(root.Name() + " - " + root.Short)
@@ -28,10 +34,10 @@ func Program(w io.Writer, root *cobra.Command, version string, files []Place) er
 	for _, c := range visible(root) {
 		p.command(c)
 	}
+	p.macro("SH", "ENVIRONMENT")
+	p.items(with.Variables)
 	p.macro("SH", "FILES")
-	for _, f := range files {
-		p.item(f.Path, f.Text)
-	}
+	p.items(with.Files)
 	p.macro("SH", "SEE ALSO")
 	p.lines("sgfw.yaml(5), nft(8), systemd.service(5)")
 	return p.flush(w)
