@@ -69,7 +69,7 @@ func pingAttempt(p pair, pass bool) attempt {
 		proto = "icmpv6"
 	}
 	return attempt{
-		what: "ping", pass: pass, from: p.name, to: proto + " echo",
+		what: "ping", pass: pass, from: p.name, to: "echo",
 		query: api.Query{Interface: "eth0", Direction: "ingress", Protocol: proto,
 			From: p.client.String(), To: p.server.String()},
 		try: func(ctx context.Context, s *show) bool {

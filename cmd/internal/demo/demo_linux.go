@@ -2,6 +2,7 @@ package demo
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -104,7 +105,8 @@ func Run(ctx context.Context, out io.Writer, on screen.Screen, self string) erro
 		style = screen.Bad
 	}
 	counts := fmt.Sprintf("%d tried, %d as the policy says.", s.tried, s.tried-s.wrong)
-	text := on.Paragraph(counts+" The daemon has stopped, its rules and both namespaces are gone.", "")
+	text := on.Paragraph(counts+" The daemon has stopped, its rules and both namespaces are gone."+
+		" For a policy of your own: sgfw init", "")
 	fmt.Fprintf(out, "\n%s\n", strings.Replace(text, counts, on.Paint(style, counts), 1))
 	if s.wrong > 0 {
 		return fmt.Errorf("%w: %d of %d", ErrSurprise, s.wrong, s.tried)
@@ -152,24 +154,20 @@ func (s *show) enforce(ctx context.Context, self, socket string) (stop func() er
 func (s *show) perform(ctx context.Context) error {
 	fmt.Fprint(s.out, `Two namespaces on one link: client ── eth0 server. The server enforces
 examples/web-server.yaml; every packet of it goes through the kernel's NFQUEUE.
+The client has addresses inside the office of that policy and outside. Each line
+was tried over IPv4 and over IPv6:
 
 `)
 	if err := s.serve(ctx); err != nil {
 		return err
 	}
-	for i := range office {
-		if i > 0 {
-			fmt.Fprintln(s.out)
-		}
-		fmt.Fprintf(s.out, "The client is %s (office) and %s (world):\n\n", office[i].client,
-			world[i].client)
-		s.heading()
-		for _, a := range firstPackets(office[i], world[i]) {
-			s.attempt(ctx, a)
-		}
-		if err := s.table.Flush(); err != nil {
-			return err
-		}
+	s.heading()
+	families := [][]attempt{firstPackets(office[0], world[0]), firstPackets(office[1], world[1])}
+	for i := range families[0] {
+		s.attempt(ctx, families[0][i], families[1][i])
+	}
+	if err := s.table.Flush(); err != nil {
+		return err
 	}
 	return s.removeRule(ctx)
 }
@@ -183,37 +181,58 @@ func (s *show) heading() {
 		screen.Column{Head: "BECAUSE OF", Fit: screen.Folded, Least: 24})
 }
 
-// attempt tries one thing, asks the daemon what decided, and writes a line.
-func (s *show) attempt(ctx context.Context, a attempt) {
-	passed := a.try(ctx, s)
-	result := screen.Cell{Style: screen.Bad, Text: "dropped"}
-	if passed {
-		result = screen.Cell{Style: screen.Good, Text: "passed"}
+// attempt tries one thing, over each family that it is given for, asks the daemon what
+// decided, and writes a line.
+func (s *show) attempt(ctx context.Context, families ...attempt) {
+	words := map[bool]string{true: "passed", false: "dropped"}
+	result := screen.Cell{Style: screen.Good}
+	var why []reason
+	for i, a := range families {
+		passed := a.try(ctx, s)
+		s.tried++
+		text := words[passed]
+		if passed != a.pass {
+			s.wrong++
+			text += " (!)"
+		}
+		if !passed {
+			result.Style = screen.Bad
+		}
+		switch {
+		case i == 0:
+			result.Text = text
+		case text != result.Text:
+			result.Text += ", IPv6 " + text
+		}
+		why = append(why, s.because(ctx, a.query))
 	}
-	s.tried++
-	if passed != a.pass {
-		s.wrong++
-		result.Text += " (!)"
+	text := why[0].text
+	if last := why[len(why)-1]; last.rule != why[0].rule {
+		text += ", over IPv6 " + cmp.Or(last.rule, last.text)
 	}
-	s.table.Row(a.what, a.from, a.to, result, s.because(ctx, a.query))
+	a := families[0]
+	s.table.Row(a.what, a.from, a.to, result, text)
 }
 
+// reason is what decided, and the rule that permits, "" for none.
+type reason struct{ text, rule string }
+
 // because asks the daemon what decides about the packet that was just sent.
-func (s *show) because(ctx context.Context, q api.Query) string {
+func (s *show) because(ctx context.Context, q api.Query) reason {
 	x, err := s.daemon.Explain(ctx, q)
 	switch {
 	case err != nil:
-		return err.Error()
+		return reason{text: err.Error()}
 	case x.Exemption != "":
-		return x.Exemption
+		return reason{text: x.Exemption}
 	case x.Rule != nil && x.Flow != nil:
-		return "a live flow that began by " + ruleName(x.Rule)
+		return reason{"a live flow that began by " + ruleName(x.Rule), rulePath(x.Rule)}
 	case x.Rule != nil:
-		return ruleName(x.Rule)
+		return reason{ruleName(x.Rule), rulePath(x.Rule)}
 	case len(x.Misses) > 0:
-		return "no rule: " + nearest(&x.Misses[0])
+		return reason{text: "no rule: " + nearest(&x.Misses[0])}
 	}
-	return "no rule"
+	return reason{text: "no rule"}
 }
 
 // nearest names a rule that almost permits the packet, and what keeps it.
