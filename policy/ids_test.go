@@ -124,7 +124,7 @@ func TestIDCheck(t *testing.T) {
 
 // TestDiffNamesIDs: a change has the ID of the rule, or of the part.
 func TestDiffNamesIDs(t *testing.T) {
-	parity.Proves(t, "R3", "R7")
+	parity.Proves(t, "R3", "R7", "R40")
 	with := func(rules ...Rule) *Policy {
 		return &Policy{IDs: testIDs, Settings: DefaultSettings,
 			Groups: []Group{{Name: "web", Description: "x", Ingress: rules}}}

@@ -67,6 +67,11 @@ var policies = []mutant{
 		old: "	if p == PresetAWSNitroV6 {\n", new: "	if p > PresetAWSNitroV6 {\n",
 	},
 	{
+		name: "preset-sees-the-host", what: "preset: aws judges what this machine rewrote (X8)",
+		file: "policy/preset.go", packages: []string{"./policy/..."},
+		old: "	return ViewWire\n", new: "	return ViewLocal\n",
+	},
+	{
 		name: "preset-wins", what: "an exemption of a preset cannot be taken back",
 		file: "policy/file/settings.go", packages: []string{"./policy/..."},
 		old: "		s.Exempt = 0 // in place of those of a preset\n", new: "",

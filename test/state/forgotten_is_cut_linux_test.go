@@ -33,7 +33,7 @@ func TestForgottenIsCut(t *testing.T) {
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			t.Parallel()
-			parity.Proves(t, "T15", "T22")
+			parity.Proves(t, "T6", "T15", "T22")
 			lab := labtest.New(t, netlab.Pair())
 			client, server := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")
 			desk := fmt.Sprintf(`{ protocol: tcp, ports: 22, cidr_blocks: [%s/32] }`, client.IPv4())

@@ -34,5 +34,6 @@ var exemptions = []Claim{
 		"back."),
 	differs("X8", "An interface sees packets as they are on the wire, whatever the instance "+
 		"rewrites behind it.",
-		"The same with `view: wire`. By default rules see what is behind DNAT and before SNAT."),
+		"The same with `view: wire`, which `preset: aws` sets. By default rules see what is "+
+			"behind DNAT and before SNAT."),
 }

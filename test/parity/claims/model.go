@@ -92,7 +92,9 @@ var model = []Claim{
 		"What cannot be printed is refused, line ends included. The rest is taken. "+ownWords),
 	ours("R38", "Lengths are counted in characters."),
 	same("R39", "An empty description of a rule is none."),
-	ours("R40", "A request with one mistake changes nothing; all its mistakes are named."),
+	ours("R40", "The call that adds rules answers with them and their IDs, and so does a reload. "+
+		"Whether one mistake among many refuses the rest is not documented: here nothing changes, "+
+		"and all mistakes are named."),
 	absent("R41", "A rule is taken back by its ID or by its properties; one that is not there is "+
 		"InvalidPermission.NotFound.", noCalls),
 	absent("R42", "A rule can be rewritten in place and keeps its ID, but not with another kind of "+
