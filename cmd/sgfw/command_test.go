@@ -53,13 +53,19 @@ func TestHelp(t *testing.T) {
 			}
 		}
 		for line := range strings.Lines(c.Example) {
-			line, _, _ = strings.Cut(line, "|")
-			args := strings.Fields(strings.TrimPrefix(strings.TrimSpace(line), "sudo "))
-			if len(args) == 0 || args[0] != "sgfw" {
+			var own []string
+			for _, part := range strings.Split(line, "|") {
+				part, _, _ = strings.Cut(strings.TrimPrefix(strings.TrimSpace(part), "sudo "), ">")
+				if args := strings.Fields(part); len(args) > 0 && args[0] == "sgfw" {
+					own = append([]string{}, args[1:]...)
+					break
+				}
+			}
+			if own == nil {
 				t.Errorf("%s: example %q is no command line of sgfw", c.CommandPath(), line)
 				continue
 			}
-			sub, rest, err := (&program{}).rootCommand().Find(args[1:])
+			sub, rest, err := (&program{}).rootCommand().Find(own)
 			if err == nil {
 				err = sub.ParseFlags(rest)
 			}

@@ -5,33 +5,55 @@ import (
 	"regexp"
 )
 
-// foreign are files of other tools that people have at hand, by what no policy has.
-var foreign = []struct {
-	what string
-	has  *regexp.Regexp
-}{
-	{"the answer of aws ec2 describe-security-groups",
+// Foreign is a kind of file of another tool, as people have them at hand.
+type Foreign struct {
+	// Format is the name that importers give to the format; empty if there is none.
+	Format string
+	// What says what such a file is, as in "this is …".
+	What string
+	has  *regexp.Regexp // what no policy has
+}
+
+var foreign = []Foreign{
+	{"aws", "the answer of aws ec2 describe-security-groups",
 		regexp.MustCompile(`"SecurityGroups"\s*:\s*\[|(?m)^(SecurityGroups:|SECURITYGROUPS\t)`)},
-	{"the answer of aws ec2 describe-security-group-rules",
+	{"aws", "the answer of aws ec2 describe-security-group-rules",
 		regexp.MustCompile(`"SecurityGroupRules"\s*:\s*\[|` +
 			`(?m)^(SecurityGroupRules:|SECURITYGROUPRULES\t)`)},
-	{"the answer of aws ec2 about prefix lists",
+	{"aws", "the answer of aws ec2 about prefix lists",
 		regexp.MustCompile(`"PrefixLists"\s*:\s*\[|(?m)^(PrefixLists:|PREFIXLISTS\t)`)},
-	{"a list of permissions for the AWS CLI",
+	{"aws", "the answer of aws ec2 describe-network-interfaces or describe-instances",
+		regexp.MustCompile(`"(NetworkInterfaces|Reservations)"\s*:\s*\[|` +
+			`(?m)^(NetworkInterfaces|Reservations):`)},
+	{"aws", "a list of permissions for the AWS CLI",
 		regexp.MustCompile(`"IpPermissions(Egress)?"\s*:\s*\[|"IpProtocol"\s*:\s*"|` +
 			`(?m)^(- )?IpProtocol:`)},
-	{"a template of CloudFormation",
+	{"cloudformation", "a template of CloudFormation",
 		regexp.MustCompile(`(?m)^AWSTemplateFormatVersion:|"AWSTemplateFormatVersion"\s*:|` +
 			`\bType"?: *["']?AWS::EC2::`)},
-	{"a state or plan of Terraform", regexp.MustCompile(`"terraform_version"\s*:`)},
-	{"a configuration of Terraform",
+	{"terraform", "a state or plan of Terraform", regexp.MustCompile(`"terraform_version"\s*:`)},
+	{"terraform", "a configuration of Terraform",
 		regexp.MustCompile(`(?m)^(resource|data)\s+"[\w-]+"\s+"[\w-]+"\s*\{|^(terraform|locals)\s*\{|` +
 			`^(provider|module|variable|output)\s+"[\w-]+"\s*\{|"resource"\s*:\s*\{`)},
-	{"a ruleset of nftables",
+	{"nftables", "a ruleset of nftables",
 		regexp.MustCompile(`(?m)^table\s+(ip6?|inet|arp|bridge|netdev)\s+\S+\s*\{|"nftables"\s*:\s*\[`)},
-	{"the output of iptables-save",
+	{"ufw", "the rules of ufw", regexp.MustCompile(`(?m)^(### tuple ###|:ufw6?-user-input )`)},
+	{"iptables", "the output of iptables-save",
 		regexp.MustCompile(`(?m)^\*(filter|nat|mangle|raw|security)\s*$`)},
-	{"a manifest of Kubernetes", regexp.MustCompile(`(?m)^apiVersion:\s|"apiVersion"\s*:`)},
+	{"firewalld", "a zone of firewalld", regexp.MustCompile(`<zone[\s>]`)},
+	{"", "a manifest of Kubernetes", regexp.MustCompile(`(?m)^apiVersion:\s|"apiVersion"\s*:`)},
+}
+
+// Recognise says which tool's file a text is, and on which line that shows, from 1. It is
+// nil for a policy, and for what it does not know.
+func Recognise(data []byte) (f *Foreign, line int) {
+	begin := data[:min(len(data), maxForeign)]
+	for i := range foreign {
+		if m := foreign[i].has.FindIndex(begin); m != nil && !versioned.Match(data) {
+			return &foreign[i], 1 + bytes.Count(data[:m[0]], []byte("\n"))
+		}
+	}
+	return nil, 0
 }
 
 // maxForeign is how much of a file is searched for what other tools write.
@@ -43,15 +65,15 @@ var versioned = regexp.MustCompile(`(?m)^(version|["']version["']|[\{,]\s*"?vers
 // recognised reports a file of another tool. It says one thing about the whole file
 // instead of many about its keys.
 func (d *decoder) recognised(data []byte) bool {
-	begin := data[:min(len(data), maxForeign)]
-	for _, f := range foreign {
-		if m := f.has.FindIndex(begin); m != nil && !versioned.Match(data) {
-			d.errorAt(d.pos(1+bytes.Count(data[:m[0]], []byte("\n")), 0), "",
-				"sgfw reads YAML policies, see sgfw.yaml(5): a security group there has the keys of "+
-					"Terraform's aws_security_group; it cannot import other formats",
-				"this is %s, not a policy", f.what)
-			return true
-		}
+	f, line := Recognise(data)
+	if f == nil {
+		return false
 	}
-	return false
+	hint := "sgfw reads YAML policies, see sgfw.yaml(5): a security group there has the keys of " +
+		"Terraform's aws_security_group"
+	if f.Format != "" {
+		hint = "sgfw import FILE writes a policy of it"
+	}
+	d.errorAt(d.pos(line, 0), "", hint, "this is %s, not a policy", f.What)
+	return true
 }

@@ -44,6 +44,7 @@ func check(t *testing.T, data []byte) (taken bool) {
 	if err := policy.Validate(p).Err(); err != nil {
 		t.Fatalf("taken, but not valid: %v", err)
 	}
+	sameWritten(t, p)
 	return true
 }
 

@@ -1,0 +1,155 @@
+// Package inputs reads the files, folders and pipes that hold security groups in the formats
+// of other tools.
+package inputs
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"sgfw/policy"
+	"sgfw/policy/convert"
+	"sgfw/policy/file"
+)
+
+// ErrEmpty says that a folder has nothing to read.
+var ErrEmpty = errors.New("no file of a known kind")
+
+// MaxFiles and MaxTotal bound what is read at once, in files and bytes.
+const (
+	MaxFiles = 2000
+	MaxTotal = 128 << 20
+)
+
+// suffixes are those of the files that are read of a folder.
+var suffixes = []string{".tf", ".tf.json", ".tfvars", ".tfvars.json"}
+
+// Read reads what arguments name: files, folders with a configuration of Terraform, and
+// standard input for -. What is no regular file is refused. Text in UTF-16, as PowerShell
+// writes it, is turned into UTF-8.
+func Read(args []string, stdin io.Reader) ([]convert.Source, error) {
+	var sources []convert.Source
+	total := 0
+	add := func(name string, data []byte, err error) error {
+		if err != nil {
+			return err
+		}
+		total += len(data)
+		if len(sources) == MaxFiles || total > MaxTotal {
+			return fmt.Errorf("%s: more than %d files or %d MiB at once", name, MaxFiles, MaxTotal>>20)
+		}
+		sources = append(sources, convert.Source{Name: name, Data: decoded(data)})
+		return nil
+	}
+	for _, arg := range args {
+		if arg == "-" {
+			data, err := file.ReadFrom(stdin)
+			if err := add("stdin", data, err); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		paths, err := filesOf(arg)
+		if err != nil {
+			return nil, err
+		}
+		for _, path := range paths {
+			data, err := file.Read(path)
+			if err := add(path, data, err); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return sources, nil
+}
+
+// filesOf are a file itself, or the files of a folder that Terraform reads: those in it, not
+// those below.
+func filesOf(path string) ([]string, error) {
+	fi, err := os.Stat(path)
+	if err != nil || !fi.IsDir() {
+		return []string{path}, nil // reading it says what is wrong
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return nil, err
+	}
+	var paths []string
+	for _, e := range entries {
+		known := slices.ContainsFunc(suffixes,
+			func(s string) bool { return strings.HasSuffix(e.Name(), s) })
+		if known && e.Type()&fs.ModeDir == 0 && !strings.HasPrefix(e.Name(), ".") {
+			paths = append(paths, filepath.Join(path, e.Name()))
+		}
+	}
+	if len(paths) == 0 {
+		return nil, fmt.Errorf("%s: %w: a folder is read as a configuration of Terraform, %s", path,
+			ErrEmpty, strings.Join(suffixes, ", "))
+	}
+	return paths, nil
+}
+
+// Prefixes reads the entries of a prefix list: a CIDR or an address a line, with # or ; before
+// what is for people, which becomes the description; or the JSON of
+// aws ec2 get-managed-prefix-list-entries.
+func Prefixes(path string) ([]policy.PrefixEntry, error) {
+	data, err := file.Read(path)
+	if err != nil {
+		return nil, err
+	}
+	data = decoded(data)
+	if bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
+		return jsonPrefixes(path, data)
+	}
+	var entries []policy.PrefixEntry
+	var found policy.Collector
+	for i, line := range strings.Split(string(data), "\n") {
+		text, description := strings.TrimSpace(line), ""
+		if at := strings.IndexAny(text, "#;"); at >= 0 {
+			text, description = strings.TrimSpace(text[:at]), strings.TrimSpace(text[at+1:])
+		}
+		if text == "" {
+			continue
+		}
+		entries = append(entries, entry(&found, policy.Pos{File: path, Line: i + 1, Col: 1}, text,
+			description))
+	}
+	return entries, found.Problems().Err()
+}
+
+// entry reads one CIDR or address.
+func entry(found *policy.Collector, pos policy.Pos, text, description string) policy.PrefixEntry {
+	cidr, bad := policy.ParseCIDR(text)
+	if bad != nil {
+		if whole, worse := policy.ParseAddress(text); worse == nil {
+			cidr, bad = whole, nil
+		}
+	}
+	if bad != nil {
+		bad.Pos = pos
+		found.Add(*bad)
+	}
+	return policy.PrefixEntry{CIDR: cidr, Description: description, Pos: pos}
+}
+
+func jsonPrefixes(path string, data []byte) ([]policy.PrefixEntry, error) {
+	var answer struct {
+		Entries []struct{ Cidr, Description string }
+	}
+	if err := json.Unmarshal(data, &answer); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	var entries []policy.PrefixEntry
+	var found policy.Collector
+	for _, e := range answer.Entries {
+		entries = append(entries, entry(&found, policy.Pos{File: path}, e.Cidr, e.Description))
+	}
+	return entries, found.Problems().Err()
+}

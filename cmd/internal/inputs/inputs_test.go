@@ -1,0 +1,96 @@
+package inputs
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode/utf16"
+
+	"sgfw/policy"
+	"sgfw/policy/file"
+)
+
+func write(t *testing.T, dir, name, text string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestRead: files, a pipe, and of a folder what Terraform reads.
+func TestRead(t *testing.T) {
+	dir := t.TempDir()
+	main := write(t, dir, "main.tf", "a")
+	write(t, dir, "b.tf.json", "b")
+	write(t, dir, "c.tfvars", "c")
+	write(t, dir, ".hidden.tf", "no")
+	write(t, dir, "README.md", "no")
+	empty := filepath.Join(dir, "empty")
+	if err := os.Mkdir(empty, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, empty, "x.txt", "no")
+	sources, err := Read([]string{dir, "-", main}, strings.NewReader("piped"))
+	var got []string
+	for _, s := range sources {
+		got = append(got, filepath.Base(s.Name)+"="+string(s.Data))
+	}
+	if want := "b.tf.json=b c.tfvars=c main.tf=a stdin=piped main.tf=a"; err != nil ||
+		strings.Join(got, " ") != want {
+		t.Errorf("%q %v", got, err)
+	}
+	if _, err := Read([]string{empty}, nil); !errors.Is(err, ErrEmpty) {
+		t.Errorf("an empty folder: %v", err)
+	}
+	if _, err := Read([]string{filepath.Join(dir, "none")}, nil); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no file: %v", err)
+	}
+	if _, err := Read([]string{"/dev/zero"}, nil); !errors.Is(err, file.ErrNotRegular) {
+		t.Errorf("a device: %v", err)
+	}
+}
+
+// TestEncodings: what PowerShell's redirection writes is read, and so is a byte order mark.
+func TestEncodings(t *testing.T) {
+	wide := func(mark string, low, high int) string {
+		var b strings.Builder
+		b.WriteString(mark)
+		for _, u := range utf16.Encode([]rune("Büro \U0001F3E2")) {
+			pair := [2]byte{byte(u), byte(u >> 8)}
+			b.Write([]byte{pair[low], pair[high]})
+		}
+		return b.String()
+	}
+	for name, text := range map[string]string{
+		"plain": "Büro \U0001F3E2", "marked": "\uFEFFBüro \U0001F3E2",
+		"little": wide("\xFF\xFE", 0, 1), "big": wide("\xFE\xFF", 1, 0)} {
+		if got := string(decoded([]byte(text))); got != "Büro \U0001F3E2" {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
+
+// TestPrefixes: lines, with what is for people behind a mark, and the answer of the AWS CLI.
+func TestPrefixes(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"lines": "# netset\r\n192.0.2.0/24 ; SBL1\n\n2001:db8::7 # one\n",
+		"json": `{"Entries":[{"Cidr":"192.0.2.0/24","Description":"SBL1"},` +
+			`{"Cidr":"2001:db8::7/128","Description":"one"}]}`,
+	} {
+		entries, err := Prefixes(write(t, dir, name, text))
+		if err != nil || len(entries) != 2 || entries[0].CIDR.String() != "192.0.2.0/24" ||
+			entries[0].Description != "SBL1" || entries[1].CIDR.String() != "2001:db8::7/128" ||
+			entries[1].Description != "one" {
+			t.Errorf("%s: %v %v", name, entries, err)
+		}
+	}
+	_, err := Prefixes(write(t, dir, "bad", "10.0.0.0/8\n10.0.0.0/33\nmany\n"))
+	if ps := policy.AsProblems(err); len(ps) != 2 || ps[0].Pos.Line != 2 || ps[1].Pos.Line != 3 {
+		t.Errorf("bad lines: %v", err)
+	}
+}

@@ -1,0 +1,396 @@
+package convert
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"sgfw/policy"
+	"sgfw/policy/file"
+)
+
+// Draft gathers the parts of a policy. Groups and prefix lists are called by a key: what
+// the format refers to them by, such as an ID. Peers have the key in place of a name, until
+// [Draft.Finish] gives all parts their names. Make one with [NewDraft]; it is for one
+// goroutine.
+type Draft struct {
+	found    policy.Collector
+	comments file.Comments
+	given    map[string][]policy.PrefixEntry
+
+	groups  []group
+	lists   []list
+	members []member
+	byKey   map[string]int // of groups
+	listKey map[string]int
+}
+
+type group struct {
+	policy.Group
+	key, also string
+	ours      bool // the default group of a network
+	in, out   int  // how many blocks there are
+}
+
+type list struct {
+	policy.PrefixList
+	key string
+	// names are what the list became: of both families, it became two.
+	names []string
+}
+
+type member struct {
+	policy.Remote
+	groups []string // by key
+}
+
+// NewDraft returns an empty draft.
+func NewDraft(o Options) *Draft {
+	return &Draft{comments: file.Comments{}, given: o.PrefixLists, byKey: map[string]int{},
+		listKey: map[string]int{}}
+}
+
+// Errorf reports what makes the import fail.
+func (d *Draft) Errorf(pos policy.Pos, hint, format string, a ...any) {
+	d.found.Add(policy.Problem{Pos: pos, Code: policy.InvalidParameterValue, Hint: hint,
+		Message: fmt.Sprintf(format, a...)})
+}
+
+// Add reports a problem, unless it is nil.
+func (d *Draft) Add(pos policy.Pos, b *policy.Problem) {
+	if b != nil {
+		b.Pos = pos
+		d.found.Add(*b)
+	}
+}
+
+// Lost says what could not be kept: a notice, and a comment above the part at pos.
+func (d *Draft) Lost(pos policy.Pos, hint, format string, a ...any) {
+	text := fmt.Sprintf(format, a...)
+	d.found.Add(policy.Problem{Pos: pos, Severity: policy.SeverityNotice, Message: text,
+		Hint: hint})
+	d.comments.Add(pos, "%s", text)
+}
+
+// Comment writes a text above the part at pos and says nothing else.
+func (d *Draft) Comment(pos policy.Pos, format string, a ...any) {
+	d.comments.Add(pos, format, a...)
+}
+
+// Failed reports whether something makes the import fail.
+func (d *Draft) Failed() bool { return d.found.Failed() }
+
+// Group adds a group that the sources refer to by key, and by a second one unless that is
+// empty. Its rules are added by [Draft.Rules]; without, nothing passes. It reports whether
+// the key is new; a group that is there already stays as it is.
+//
+// A group called "default" is the default group of a network.
+func (d *Draft) Group(key, also string, g policy.Group) bool {
+	if _, there := d.byKey[key]; there {
+		return false
+	}
+	g.Ingress, g.Egress = nil, nil
+	if g.Description == "" {
+		g.Description = policy.DefaultDescription
+	}
+	d.byKey[key] = len(d.groups)
+	if also != "" {
+		d.byKey[also] = len(d.groups)
+	}
+	d.groups = append(d.groups, group{Group: g, key: key, also: also,
+		ours: strings.EqualFold(g.Name, policy.DefaultName)})
+	return true
+}
+
+// HasGroup reports whether there is a group of that key.
+func (d *Draft) HasGroup(key string) bool {
+	_, there := d.byKey[key]
+	return there
+}
+
+// Rules adds the rules of a block to a group, for which Index is set: one block after the
+// other. Peers that are groups or prefix lists have keys as names. Rules that the group has
+// already are left out.
+func (d *Draft) Rules(key string, dir policy.Direction, rules ...policy.Rule) {
+	i, there := d.byKey[key]
+	if !there || len(rules) == 0 {
+		return
+	}
+	g := &d.groups[i]
+	to, n := &g.Ingress, &g.in
+	if dir == policy.Egress {
+		to, n = &g.Egress, &g.out
+	}
+	for _, r := range rules {
+		r.Index = *n
+		*to = append(*to, r)
+	}
+	*n++
+}
+
+// List adds a prefix list that the sources refer to by key, and reports whether the key is
+// new. Entries may be of both families.
+func (d *Draft) List(key string, l policy.PrefixList) bool {
+	if _, there := d.listKey[key]; there {
+		return false
+	}
+	d.listKey[key] = len(d.lists)
+	d.lists = append(d.lists, list{PrefixList: l, key: key})
+	return true
+}
+
+// HasList reports whether there is a prefix list of that key.
+func (d *Draft) HasList(key string) bool {
+	_, there := d.listKey[key]
+	return there
+}
+
+// Entries adds entries to a prefix list.
+func (d *Draft) Entries(key string, entries ...policy.PrefixEntry) {
+	if i, there := d.listKey[key]; there {
+		d.lists[i].Entries = append(d.lists[i].Entries, entries...)
+	}
+}
+
+// Member adds an interface on another machine, with its groups by key.
+func (d *Draft) Member(r policy.Remote, groups ...string) {
+	d.members = append(d.members, member{Remote: r, groups: groups})
+}
+
+// Finish names what is there, and returns the policy with everything that is to be said
+// about it. Groups and lists that rules refer to and nobody has become prefix lists: of the
+// entries that the user gave, or empty with a notice. Quotas are raised to what the policy
+// needs, as they were where it comes from.
+func (d *Draft) Finish() Result {
+	d.missing()
+	p := &policy.Policy{Quotas: policy.DefaultQuotas, Settings: policy.DefaultSettings}
+	d.nameLists(p)
+	names := d.nameGroups(p)
+	d.attachMembers(p)
+	d.raise(p)
+	for _, problem := range policy.Validate(p) {
+		// What only AWS would refuse came from there, or is nothing new to its writer.
+		if problem.Severity == policy.SeverityError {
+			d.found.Add(problem)
+		}
+	}
+	problems := d.found.Problems()
+	problems.Sort()
+	r := Result{Comments: d.comments, Problems: problems, Names: names}
+	if problems.Err() == nil {
+		r.Policy = p
+	}
+	return r
+}
+
+// missing makes lists for peers that are not there.
+func (d *Draft) missing() {
+	for i := range d.groups {
+		for _, rules := range [][]policy.Rule{d.groups[i].Ingress, d.groups[i].Egress} {
+			for j := range rules {
+				peer := &rules[j].Peer
+				switch {
+				case peer.Kind == policy.PeerGroup && !d.HasGroup(peer.Name):
+					peer.Kind = policy.PeerPrefixList
+					d.Absent(peer.Name, rules[j].Pos, peer.Name, "the group is not here")
+				case peer.Kind == policy.PeerPrefixList && !d.HasList(peer.Name):
+					d.Absent(peer.Name, rules[j].Pos, peer.Name, "the prefix list is not here")
+				}
+			}
+		}
+	}
+}
+
+// Absent adds a prefix list in place of a group or a list that the rule at pos refers to and
+// that the sources do not have: with the entries that the user gave for the key, else empty
+// and with a notice of why. Without name it is called by its key. Peers that name it may be
+// of either kind.
+func (d *Draft) Absent(key string, pos policy.Pos, name, why string) {
+	if d.HasList(key) {
+		return
+	}
+	l := policy.PrefixList{Name: cmp.Or(name, key), Entries: d.given[key],
+		Pos: policy.Pos{File: "not in the sources: " + key}}
+	d.List(key, l)
+	if len(l.Entries) > 0 {
+		return
+	}
+	d.found.Add(policy.Problem{Pos: pos, Severity: policy.SeverityNotice,
+		Message: fmt.Sprintf("%s: %s, so rules that name it match nothing", l.Name, why),
+		Hint:    "give its CIDRs: --prefix-list " + key + "=FILE"})
+	d.comments.Add(l.Pos, "%s: %s. It matches nothing until it has entries.", key, why)
+}
+
+// nameLists makes the prefix lists, one for each family.
+func (d *Draft) nameLists(p *policy.Policy) {
+	taken := map[string]bool{}
+	for i := range d.lists {
+		l := &d.lists[i]
+		v4, v6 := split(l.Entries)
+		switch {
+		case len(v4) > 0 && len(v6) > 0:
+			for j, entries := range [][]policy.PrefixEntry{v4, v6} {
+				part := l.PrefixList
+				part.Name = unique(taken, part.Name+[]string{"", "-ipv6"}[j], "")
+				part.Entries, part.MaxEntries, part.Family = entries, len(entries), 0
+				if j > 0 {
+					part.Pos = policy.Pos{} // comments stand above the first
+				}
+				part.Family, _ = part.FamilyOf()
+				l.names = append(l.names, part.Name)
+				p.PrefixLists = append(p.PrefixLists, part)
+			}
+			continue
+		default:
+			part := l.PrefixList
+			part.Name = unique(taken, part.Name, "")
+			part.MaxEntries = max(part.MaxEntries, len(part.Entries))
+			part.Family, _ = part.FamilyOf()
+			l.names = []string{part.Name}
+			p.PrefixLists = append(p.PrefixLists, part)
+		}
+	}
+}
+
+// split parts entries by their family, each CIDR once.
+func split(entries []policy.PrefixEntry) (v4, v6 []policy.PrefixEntry) {
+	seen := make(map[netip.Prefix]bool, len(entries))
+	for _, e := range entries {
+		switch {
+		case seen[e.CIDR]:
+		case policy.FamilyOf(e.CIDR) == policy.IPv4:
+			v4 = append(v4, e)
+		default:
+			v6 = append(v6, e)
+		}
+		seen[e.CIDR] = true
+	}
+	return v4, v6
+}
+
+// unique returns the name, or one that begins like it and is not taken; apart tells it
+// from others of that name, unless it is empty.
+func unique(taken map[string]bool, name, apart string) string {
+	tried := name
+	if taken[strings.ToLower(tried)] && apart != "" {
+		tried = name + " (" + apart + ")"
+	}
+	for n := 2; taken[strings.ToLower(tried)]; n++ {
+		tried = fmt.Sprintf("%s-%d", name, n)
+	}
+	taken[strings.ToLower(tried)] = true
+	return tried
+}
+
+// nameGroups makes the groups, and returns their names by key. The default group of the only
+// network is the policy's; those of several are groups like others.
+func (d *Draft) nameGroups(p *policy.Policy) map[string]string {
+	defaults := 0
+	for i := range d.groups {
+		if d.groups[i].ours {
+			defaults++
+		}
+	}
+	taken := map[string]bool{policy.DefaultName: true}
+	names := make(map[string]string, len(d.byKey))
+	for i := range d.groups {
+		g := &d.groups[i]
+		was := g.Name
+		switch {
+		case g.ours && defaults == 1:
+			g.Default, g.Name = true, policy.DefaultName
+			g.Description, g.VPCID = policy.DefaultGroup().Description, ""
+		default:
+			g.Name = unique(taken, was, cmp.Or(g.VPCID, g.also))
+		}
+		if g.Name != was && !g.ours {
+			d.Lost(g.Pos, "names here differ by more than case",
+				"group %q is called %q: another one has its name", was, g.Name)
+		}
+		names[g.key] = g.Name
+		if g.also != "" {
+			names[g.also] = g.Name
+		}
+	}
+	for i := range d.groups {
+		g := &d.groups[i]
+		g.Ingress = d.named(g, g.Ingress, names)
+		g.Egress = d.named(g, g.Egress, names)
+		p.Groups = append(p.Groups, g.Group)
+	}
+	return names
+}
+
+// named are rules with the names of their peers, each rule once.
+func (d *Draft) named(g *group, rules []policy.Rule, names map[string]string) []policy.Rule {
+	out := make([]policy.Rule, 0, len(rules))
+	seen := make(map[policy.RuleID]bool, len(rules))
+	add := func(r policy.Rule) {
+		if id := r.ID(); !seen[id] {
+			seen[id] = true
+			out = append(out, r)
+		}
+	}
+	for _, r := range rules {
+		switch r.Peer.Kind {
+		case policy.PeerGroup:
+			r.Peer.Name = names[r.Peer.Name]
+			r.Peer.Self = r.Peer.Name == g.Name
+			add(r)
+		case policy.PeerPrefixList:
+			for _, name := range d.lists[d.listKey[r.Peer.Name]].names {
+				r.Peer.Name = name
+				add(r)
+			}
+		default:
+			add(r)
+		}
+	}
+	return out
+}
+
+// attachMembers makes the interfaces on other machines, without the groups that are not
+// here.
+func (d *Draft) attachMembers(p *policy.Policy) {
+	taken := map[string]bool{}
+	for _, m := range d.members {
+		for _, key := range m.groups {
+			i, there := d.byKey[key]
+			if there && !slices.Contains(m.Groups, d.groups[i].Name) {
+				m.Groups = append(m.Groups, d.groups[i].Name)
+			}
+		}
+		if len(m.Groups) > 0 && m.Listed() {
+			m.Name = unique(taken, m.Name, "")
+			p.Remotes = append(p.Remotes, m.Remote)
+		}
+	}
+}
+
+// raise raises quotas to what the policy needs, as far as AWS does.
+func (d *Draft) raise(p *policy.Policy) {
+	q := &p.Quotas
+	q.Groups = max(q.Groups, len(p.Groups))
+	q.PrefixLists = max(q.PrefixLists, len(p.PrefixLists))
+	for i := range p.PrefixLists {
+		q.PrefixListEntries = max(q.PrefixListEntries, p.PrefixLists[i].MaxEntries)
+	}
+	most := 0
+	for _, u := range p.Usages() {
+		most = max(most, u.IngressIPv4, u.IngressIPv6, u.EgressIPv4, u.EgressIPv6)
+	}
+	attached := 0
+	for i := range p.Remotes {
+		attached = max(attached, len(p.Remotes[i].Groups))
+	}
+	if most > q.RulesPerGroup {
+		q.RulesPerGroup = min(most, policy.MaxRulesPerInterface)
+		q.GroupsPerInterface = min(q.GroupsPerInterface, policy.MaxRulesPerInterface/q.RulesPerGroup)
+	}
+	if attached > q.GroupsPerInterface {
+		q.GroupsPerInterface = min(attached, policy.MaxGroupsPerInterface)
+		q.RulesPerGroup = min(q.RulesPerGroup, policy.MaxRulesPerInterface/q.GroupsPerInterface)
+	}
+}

@@ -1,0 +1,109 @@
+// Package formats reads a policy in whichever format people have it: it recognises the
+// format, and hands the sources to its importer.
+package formats
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"sgfw/policy"
+	"sgfw/policy/convert"
+	"sgfw/policy/file"
+)
+
+// Format is a way in which security groups are written down.
+type Format struct {
+	// Name is what --format takes.
+	Name string
+	// What says what such files are.
+	What string
+	// Import reads sources that are all of the format.
+	Import func([]convert.Source, convert.Options) convert.Result
+}
+
+// own is the format of this program.
+const own = "sgfw"
+
+var all = []Format{
+	{own, "a policy file of sgfw", importPolicy},
+}
+
+// All are the formats, in the order in which help shows them.
+func All() []Format { return slices.Clone(all) }
+
+// Names are the names of the formats.
+func Names() []string {
+	names := make([]string, len(all))
+	for i, f := range all {
+		names[i] = f.Name
+	}
+	return names
+}
+
+// Import reads sources, which make one policy together. An empty name means the format that
+// they are recognised to be.
+func Import(name string, sources []convert.Source, o convert.Options) convert.Result {
+	if name == "" {
+		var bad *policy.Problem
+		if name, bad = recognise(sources); bad != nil {
+			return convert.Failed(*bad)
+		}
+	}
+	i := slices.IndexFunc(all, func(f Format) bool { return f.Name == name })
+	if i < 0 {
+		return convert.Failed(policy.Problem{
+			Message: fmt.Sprintf("there is no format %q", name),
+			Hint:    "one of " + strings.Join(Names(), ", ")})
+	}
+	return all[i].Import(sources, o)
+}
+
+// recognise returns the format of sources, by their text and by how their names end.
+func recognise(sources []convert.Source) (string, *policy.Problem) {
+	var name, first string
+	for _, s := range sources {
+		this := recogniseOne(s)
+		switch {
+		case this == "":
+		case name == "":
+			name, first = this, s.Name
+		case this != name:
+			return "", &policy.Problem{Pos: policy.Pos{File: s.Name},
+				Message: fmt.Sprintf("this is of format %s, and %s of format %s", this, first, name),
+				Hint:    "import files of one format at a time, or say --format"}
+		}
+	}
+	if name == "" {
+		return own, nil // its reader says best what is wrong with a text
+	}
+	return name, nil
+}
+
+func recogniseOne(s convert.Source) string {
+	for _, suffix := range []string{".tf", ".tf.json", ".tfvars", ".tfvars.json"} {
+		if strings.HasSuffix(s.Name, suffix) {
+			return "terraform"
+		}
+	}
+	if f, _ := file.Recognise(s.Data); f != nil {
+		return f.Format
+	}
+	return ""
+}
+
+// importPolicy reads a policy file of this program.
+func importPolicy(sources []convert.Source, _ convert.Options) convert.Result {
+	if len(sources) != 1 {
+		return convert.Failed(policy.Problem{Message: fmt.Sprintf("%d policy files", len(sources)),
+			Hint: "a policy of sgfw is one file"})
+	}
+	p, problems, err := file.Parse(sources[0].Name, sources[0].Data)
+	if ps := policy.AsProblems(err); ps != nil {
+		return convert.Result{Problems: ps}
+	} else if err != nil {
+		return convert.Failed(policy.Problem{Pos: policy.Pos{File: sources[0].Name},
+			Message: err.Error()})
+	}
+	return convert.Result{Policy: p, Comments: file.Comments{}, Problems: problems}
+}
