@@ -97,6 +97,7 @@ func TestExitCodes(t *testing.T) {
 		{enforce.ErrEnslaved, 3},
 		{&api.Failure{Kind: api.KindInvalid}, 3},
 		{control.ErrNoDaemon, 4},
+		{&control.UnresponsiveError{}, 4},
 		{&ssh.LockoutError{}, 5},
 		{errRefused, 5},
 		{&api.Failure{Kind: api.KindRefused}, 5},

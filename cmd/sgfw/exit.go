@@ -15,10 +15,11 @@ import (
 type exitCode int
 
 const (
-	exitOK       exitCode = 0
-	exitFailed   exitCode = 1
-	exitUsage    exitCode = 2
-	exitInvalid  exitCode = 3
+	exitOK      exitCode = 0
+	exitFailed  exitCode = 1
+	exitUsage   exitCode = 2
+	exitInvalid exitCode = 3
+	// exitNoDaemon: there is none, or it is stopped or hangs.
 	exitNoDaemon exitCode = 4
 	exitRefused  exitCode = 5
 )
@@ -60,7 +61,7 @@ func codeOf(err error) exitCode {
 	case policy.AsProblems(err) != nil, errors.Is(err, errInvalid),
 		errors.Is(err, enforce.ErrEnslaved):
 		return exitInvalid
-	case errors.Is(err, control.ErrNoDaemon):
+	case errors.Is(err, control.ErrNoDaemon), errors.Is(err, control.ErrUnresponsive):
 		return exitNoDaemon
 	}
 	return exitFailed

@@ -84,7 +84,7 @@ and both judgements are shown.`,
 			doc, err = explainFile(config, c.InOrStdin(), *dir, q)
 		} else {
 			doc, err = control.NewClient(p.socket).Explain(c.Context(), q)
-			if errors.Is(err, control.ErrNoDaemon) {
+			if codeOf(err) == exitNoDaemon {
 				err = fmt.Errorf("%w (hint: -c FILE explains a policy file)", err)
 			}
 		}

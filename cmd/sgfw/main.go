@@ -90,7 +90,7 @@ Tables fit the terminal, or as many columns as COLUMNS says; what they leave out
 is in -o wide, and in what goes into a file or a pipe. NO_COLOR switches colours
 off.
 
-Exit codes: 0 fine, 1 failed, 2 usage, 3 policy invalid, 4 no daemon,
+Exit codes: 0 fine, 1 failed, 2 usage, 3 policy invalid, 4 no daemon answers,
 5 refused by a safety guard.`,
 		Example: `  sgfw check examples/web-server.yaml
   sudo sgfw run -c examples/host.yaml

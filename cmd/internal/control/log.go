@@ -32,7 +32,11 @@ const (
 // ctx, or with ErrNoDaemon when the daemon stops.
 func (c *Client) Log(ctx context.Context, q api.LogQuery, begin func() error,
 	each func(api.LogRecord) error) error {
-	body, err := c.do(ctx, http.MethodPost, "log", q)
+	p := askPatience
+	if q.Follow {
+		p = followPatience
+	}
+	body, err := c.do(ctx, http.MethodPost, "log", q, p)
 	if err != nil {
 		return err
 	}
@@ -40,7 +44,7 @@ func (c *Client) Log(ctx context.Context, q api.LogQuery, begin func() error,
 	d := json.NewDecoder(body)
 	var h logHeader
 	if err := d.Decode(&h); err != nil {
-		return fmt.Errorf("%w: log: %w", ErrProtocol, err)
+		return alien("log", err)
 	}
 	if err := sameSchema("log", h.Schema); err != nil {
 		return err

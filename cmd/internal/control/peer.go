@@ -7,10 +7,11 @@ import (
 	"os"
 )
 
-// peer is who is at the other end of a connection: a user's number, or nobody
-// whom the kernel can name.
+// peer is who is at the other end of a connection: the numbers of a user and of a
+// process, or nobody whom the kernel can name.
 type peer struct {
 	uid   uint32
+	pid   int // of who connected, or listens; 0 in another PID namespace
 	known bool
 }
 

@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lookUp asks the kernel who connected (SO_PEERCRED, unix(7)).
+// lookUp asks the kernel who connected, or who listens (SO_PEERCRED, unix(7)).
 func lookUp(c net.Conn) peer {
 	u, ok := c.(*net.UnixConn)
 	if !ok {
@@ -22,5 +22,5 @@ func lookUp(c net.Conn) peer {
 	}); cerr != nil || err != nil {
 		return peer{}
 	}
-	return peer{uid: cred.Uid, known: true}
+	return peer{uid: cred.Uid, pid: int(cred.Pid), known: true}
 }

@@ -107,7 +107,19 @@ func handler(ctx context.Context, b Backend) http.Handler {
 	post(mux, "revoke", b.Revoke, func(d *api.RevokeReply) *string { return &d.Schema })
 	post(mux, "rules", b.Rules, func(d *api.RulesReply) *string { return &d.Schema })
 	mux.HandleFunc("POST /v1/log", streamLog(ctx, b))
-	return bounded(mux, guarded(mux))
+	return heard(bounded(mux, guarded(mux)))
+}
+
+// heard tells at once that a request has come, whatever time its answer takes: a client
+// gives a daemon up that is silent. The request of a POST is asked for, which says the
+// same.
+func heard(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			w.WriteHeader(http.StatusProcessing)
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 // post serves a request of one document that is answered with another.
