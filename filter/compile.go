@@ -28,7 +28,7 @@ type Compiler struct {
 	// order has the ids of each group's rules as they stood in the latest
 	// policy, by direction: most rules are where they were.
 	order map[string]*[2][]match.RuleNumber
-	// past is what was open so far, nil until something was.
+	// past is what was open so far under the rulesets that were in force.
 	past *pastOpenings
 	// matchers of the latest ruleset by what they were built from, see
 	// compilation.matcher.
@@ -55,11 +55,17 @@ func NewCompiler() *Compiler {
 		ids:    make(map[ruleIdentity]match.RuleNumber),
 		rules:  make([]RuleInfo, 1), // NoRule
 		scopes: newScopes(),
+		past:   new(pastOpenings),
 	}
 }
 
-// Compile compiles one policy for its own sake, as `explain -c` does.
-func Compile(p *policy.Policy, m *member.Membership) *Ruleset { return NewCompiler().Compile(p, m) }
+// Compile compiles one policy for its own sake, as `explain -c` does: as if it were in
+// force.
+func Compile(p *policy.Policy, m *member.Membership) *Ruleset {
+	rs := NewCompiler().Compile(p, m)
+	rs.remember()
+	return rs
+}
 
 // Compile compiles a valid policy with the members that its groups have now.
 // A group or list that does not exist, or has no members, matches nothing (R33).
@@ -112,7 +118,8 @@ func (c *Compiler) Compile(p *policy.Policy, m *member.Membership) *Ruleset {
 			rs.attachments[i].open = job.openRules(in.Groups)
 		}
 	}
-	c.past = c.past.with(job.wides)
+	// What was compiled may never be in force: Publish adds it to the past.
+	rs.past, rs.openings = c.past, openingsOf(job.wides)
 	for _, w := range job.wides {
 		w.past = c.past
 	}

@@ -40,6 +40,7 @@ func NewEngine(cfg Config, rs *Ruleset) *Engine {
 		start := time.Now()
 		e.clock = func() conntrack.Time { return conntrack.Time(time.Since(start)) }
 	}
+	rs.remember()
 	e.ruleset.Store(rs)
 	return e
 }
@@ -63,6 +64,7 @@ func (e *Engine) Publish(rs *Ruleset) {
 	for _, w := range e.workers {
 		w.makeRoom(rs)
 	}
+	rs.remember()
 	e.ruleset.Store(rs)
 	for _, w := range e.workers {
 		w.waitForBoundary()

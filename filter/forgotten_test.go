@@ -104,6 +104,23 @@ func TestForgottenOpenerIsTracked(t *testing.T) {
 	}
 }
 
+// TestRefusedOpensNothing: a policy that was compiled and never in force, as that of a dry
+// run, opened nothing: who goes on mid-stream is its opener as before. One that was in
+// force did (T19, T22).
+func TestRefusedOpensNothing(t *testing.T) {
+	parity.Proves(t, "T19", "T22")
+	narrow := awsPolicy(rules(tcpRule(80, "0.0.0.0/0")), rules(tcpRule(443, "198.51.100.0/24")))
+	open := awsPolicy(rules(all4), rules(all4))
+	b := newBench(t, narrow)
+	b.compiler.Discard(b.compiler.Compile(open, nil).WithLinks(testLinks))
+	b.apply(narrow)
+	expect(t, "a client", b.in(tcp4(client, us, 40000, 80, 2, 10, conntrack.ACK)), ReasonRule)
+	b.apply(open)
+	b.apply(narrow)
+	expect(t, "another client", b.in(tcp4(client, us, 40001, 80, 2, 10, conntrack.ACK)),
+		ReasonUntracked)
+}
+
 // TestDatagramOpensItsOwnFlow: the first datagram that goes out is a question, also from
 // a port that everybody may send to: its answers pass after that rule is gone (T2, T15).
 func TestDatagramOpensItsOwnFlow(t *testing.T) {

@@ -23,7 +23,7 @@ type openRules struct {
 	// returning has by direction, family and protocol (0: TCP, 1: UDP) a rule for
 	// all ports, or NoRule.
 	returning [2][2][2]match.RuleNumber
-	// past is what was open so far, this included.
+	// past is what was open so far. Once they are in force that includes these.
 	past *pastOpenings
 }
 
@@ -79,7 +79,7 @@ func (w *openRules) add(d conntrack.Direction, r *policy.Rule, id match.RuleNumb
 // rule is gone. Without one only those count that could once be opened.
 func (w *openRules) mayAnswer(d conntrack.Direction, family int, from uint16) bool {
 	return w != nil && (w.returning[d][family][0] != match.NoRule ||
-		w.past.have(d.Reverse(), family, from))
+		w.past.Load().have(d.Reverse(), family, from))
 }
 
 // untracked returns the rule of the opening direction and that of the other one

@@ -1,56 +1,79 @@
 package filter
 
 import (
+	"sync/atomic"
+
 	"sgfw/conntrack"
 	"sgfw/filter/match"
 )
 
-// pastOpenings are by direction and family the ports of TCP to which untracked
-// connections could be opened under any policy so far, on whichever interface. It is
-// immutable. A nil one has none.
+// openings are by direction and family the ports of TCP to which untracked connections
+// can be opened, on whichever interface. They are immutable. Nil ones have none.
+type openings [2][2][]match.Span
+
+// pastOpenings are those under any ruleset that was in force so far. They are safe for
+// concurrent use; [Engine.Publish] adds to them.
 //
 // The memory of untracked flows is bounded and ends with the process. So a segment
 // from the middle of a connection that nobody remembers may be the answer of one that
 // was cut with its rule.
-type pastOpenings [2][2][]match.Span
+type pastOpenings struct{ atomic.Pointer[openings] }
 
-// have reports whether a connection to the port could be opened in direction o.
-func (past *pastOpenings) have(o conntrack.Direction, family int, port uint16) bool {
-	return past != nil && match.Find(past[o][family],
+// have reports whether a connection to the port can be opened in direction o.
+func (in *openings) have(o conntrack.Direction, family int, port uint16) bool {
+	return in != nil && match.Find(in[o][family],
 		match.Selector(conntrack.ProtoTCP)<<16|match.Selector(port)) != match.NoRule
 }
 
-// with adds what is open now.
-func (past *pastOpenings) with(wides map[string]*openRules) *pastOpenings {
+// openingsOf are those of the interfaces of one ruleset.
+func openingsOf(wides map[string]*openRules) *openings {
 	const first, last = match.Selector(conntrack.ProtoTCP) << 16,
 		match.Selector(conntrack.ProtoTCP)<<16 | match.MaxLow
-	next := new(pastOpenings)
-	if past != nil {
-		*next = *past
-	}
-	changed := false
-	for o := range next {
-		for f := range next[o] {
-			var more []match.Span
+	var all openings
+	for o := range all {
+		for f := range all[o] {
 			for _, w := range wides {
 				if w.returning[conntrack.Direction(o).Reverse()][f][0] == match.NoRule {
 					continue
 				}
 				for _, s := range w.opening[o][f] {
 					s = match.Span{Lo: max(s.Lo, first), Hi: min(s.Hi, last), Rule: 1}
-					if s.Lo <= s.Hi && !covered(next[o][f], s) {
-						more = append(more, s)
+					if s.Lo <= s.Hi {
+						all[o][f] = append(all[o][f], s)
 					}
 				}
 			}
-			if len(more) > 0 {
-				next[o][f] = match.Flatten(append(more, next[o][f]...))
+		}
+	}
+	return (*openings)(nil).with(&all)
+}
+
+// with are both, flattened.
+func (in *openings) with(more *openings) *openings {
+	if more == nil {
+		return in
+	}
+	next := new(openings)
+	if in != nil {
+		*next = *in
+	}
+	changed := false
+	for o := range next {
+		for f := range next[o] {
+			var added []match.Span
+			for _, s := range more[o][f] {
+				if !covered(next[o][f], s) {
+					added = append(added, s)
+				}
+			}
+			if len(added) > 0 {
+				next[o][f] = match.Flatten(append(added, next[o][f]...))
 				changed = true
 			}
 		}
 	}
 	if !changed {
-		return past
+		return in
 	}
 	return next
 }
@@ -65,3 +88,7 @@ func covered(spans []match.Span, s match.Span) bool {
 	}
 	return false
 }
+
+// remember adds what can be opened under a ruleset that comes into force. The caller
+// lets no two do so at once.
+func (rs *Ruleset) remember() { rs.past.Store(rs.past.Load().with(rs.openings)) }

@@ -27,6 +27,9 @@ type Ruleset struct {
 	broadcasts  map[string]addressSet // of the guests' devices
 	numbers     map[string]string     // the indexes of the managed devices
 	exemptions  *exemptions           // nil: none
+	// openings are what past comes to hold once the ruleset is in force.
+	openings *openings
+	past     *pastOpenings
 }
 
 // RuleInfo describes a rule in the policy's own terms.

@@ -189,7 +189,7 @@ var decisions = []mutant{
 		name: "past-forgotten",
 		what: "a forgotten connection begins again by a narrow rule for its answers (T15)",
 		file: "filter/past_openings.go", packages: engine,
-		old: "	return past != nil && ", new: "	return past != nil && port == 0 && ",
+		old: "	return in != nil && ", new: "	return in != nil && port == 0 && ",
 	},
 	{
 		name: "opener-guessed",
