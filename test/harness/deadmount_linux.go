@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -14,7 +15,15 @@ import (
 // into it waits until the test ends, or is killed.
 func DeadMount(t testing.TB) string {
 	t.Helper()
-	dir := filepath.Join(t.TempDir(), "dead")
+	dir, _ := MountThatDies(t)
+	return dir
+}
+
+// MountThatDies is DeadMount whose mount can go away before the test ends: whoever waits
+// fails, and an ordinary directory is left.
+func MountThatDies(t testing.TB) (dir string, gone func()) {
+	t.Helper()
+	dir = filepath.Join(t.TempDir(), "dead")
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -28,14 +37,18 @@ func DeadMount(t testing.TB) string {
 		unix.Close(fd)
 		t.Skipf("a dead mount cannot be made: %v", err)
 	}
-	t.Cleanup(func() {
-		// Without its server it fails whatever waits for it.
-		unix.Close(fd)
-		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
-			t.Errorf("unmount %s: %v", dir, err)
-		}
-	})
-	return dir
+	var once sync.Once
+	gone = func() {
+		once.Do(func() {
+			// Without its server it fails whatever waits for it.
+			unix.Close(fd)
+			if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+				t.Errorf("unmount %s: %v", dir, err)
+			}
+		})
+	}
+	t.Cleanup(gone)
+	return dir, gone
 }
 
 // Pipe returns the path of a pipe that nobody writes to.

@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"cmp"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -100,5 +101,63 @@ func TestPolicyThatHangsAtTheStart(t *testing.T) {
 		}
 		d.StopsWith(1)
 		g.Expect(t, "stopped", harness.Open)
+	}
+}
+
+// TestPolicyThatAnswersAgain: the policy file is on a mount that does not answer for a
+// while, and says the same as before once that is gone, or once the path leads elsewhere.
+// Then it is as if nothing had been: status shows no refused reload any more. A text that
+// was refused before is refused still.
+func TestPolicyThatAnswersAgain(t *testing.T) {
+	t.Parallel()
+	const broken = "version: 7\n"
+	for _, watch := range []string{"", "  watch: true\n"} {
+		t.Run(cmp.Or(strings.TrimSpace(watch), "not watched"), func(t *testing.T) {
+			t.Parallel()
+			_, server, g := harness.NewPair(t)
+			d := harness.Enforce(t, server.Host(), harness.GatePolicy())
+			said := func(what string, ok func(out string) bool) {
+				t.Helper()
+				deadline := time.Now().Add(15 * time.Second)
+				for ; ; time.Sleep(50 * time.Millisecond) {
+					out := d.Must(t, 0, "status")
+					if ok(out) {
+						return
+					}
+					if time.Now().After(deadline) {
+						t.Fatalf("%s:\n%s", what, out)
+					}
+				}
+			}
+			for _, c := range []struct {
+				text string
+				code int // of a reload
+				// elsewhere: the path leads to another file then, and not away from the mount.
+				elsewhere bool
+			}{{turned + watch, 0, false}, {turned + watch, 0, true}, {broken, 3, true}} {
+				d.Write(c.text)
+				d.Must(t, c.code, "reload")
+				dir, gone := harness.MountThatDies(t)
+				d.Link(filepath.Join(dir, "policy.yaml"))
+				d.Must(t, 1, "reload")
+				said("it does not answer", func(out string) bool {
+					return strings.Contains(out, "\nrefused ") &&
+						strings.Contains(out, "does not answer")
+				})
+				if c.elsewhere {
+					d.Link(dir + ".yaml")
+				} else {
+					gone()
+				}
+				d.Write(c.text) // behind the link
+				said("it answers as before", func(out string) bool {
+					return !strings.Contains(out, "does not answer") &&
+						!strings.Contains(out, "cannot be read") &&
+						strings.Contains(out, "\nrefused ") == (c.code != 0)
+				})
+			}
+			g.Turn()
+			g.Expect(t, "what is in force", harness.Filtered)
+		})
 	}
 }

@@ -62,14 +62,18 @@ func (f *policyFile) now(ctx context.Context) (source.Revision, error) {
 	return f.Read(ctx)
 }
 
+// again is what the file says now, for the task that asks until it answers.
+func (f *policyFile) again(ctx context.Context) (source.Revision, error) {
+	ctx, cancel := context.WithTimeout(ctx, f.patience)
+	defer cancel()
+	return f.Glance(ctx)
+}
+
 // glance is what the file says now, for those who cannot wait.
 func (f *policyFile) glance(ctx context.Context) (source.Revision, error) {
-	if f.Hangs() {
-		return source.Revision{}, fmt.Errorf("policy: %s %w", f.Name(), source.ErrHangs)
-	}
 	ctx, cancel := context.WithTimeout(ctx, statusPatience)
 	defer cancel()
-	return f.Read(ctx)
+	return f.Glance(ctx)
 }
 
 func (f *policyFile) setUnwatched(why string) {
@@ -85,8 +89,8 @@ func (f *policyFile) whyUnwatched() string {
 	return f.unwatched
 }
 
-// apply reads the policy file and puts what it says in force. The end of ctx ends the
-// wait for the file, and nothing else.
+// apply reads the policy file and puts what it says in force. If ctx ends while it waits
+// for the file nothing happens; after that its end is nothing.
 func (d *daemon) apply(ctx context.Context, c enforce.Change) (api.ReloadReply, error) {
 	end, ok := d.file.begin(ctx)
 	if !ok {
@@ -94,6 +98,9 @@ func (d *daemon) apply(ctx context.Context, c enforce.Change) (api.ReloadReply, 
 	}
 	defer end()
 	c.Revision, c.ReadError = d.file.now(ctx)
+	if err := ctx.Err(); err != nil {
+		return api.ReloadReply{}, err // whoever asked has gone: nothing was refused
+	}
 	return d.enforcer.Apply(c)
 }
 
@@ -169,7 +176,7 @@ func (d *daemon) fileSettled(ctx context.Context) {
 }
 
 // followed reads the file and applies what is new. The error wraps source.ErrHangs if the
-// file does not answer; any other was reported.
+// file does not answer; any other but that of ctx was reported.
 func (d *daemon) followed(ctx context.Context) error {
 	end, ok := d.file.begin(ctx)
 	if !ok {
@@ -179,16 +186,16 @@ func (d *daemon) followed(ctx context.Context) error {
 	if !d.enforcer.Settings().Watch {
 		return nil
 	}
-	revision, err := d.file.now(ctx)
+	revision, err := d.file.again(ctx)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
-	case errors.Is(err, source.ErrHangs):
+	case errors.Is(err, source.ErrHangs), ctx.Err() != nil:
 		return err
 	case err != nil:
 		d.enforcer.Unread(enforce.ByWatch, err)
 		return err
-	case d.enforcer.Tried(revision):
+	case d.enforcer.Heard(revision):
 		return nil
 	}
 	// The enforcer has logged whatever this returns.

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -96,6 +97,26 @@ func TestReloadBySignal(t *testing.T) {
 			t.Fatalf("the log does not tell of the refusal: %s", r.log)
 		}
 		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// TestReloadThatIsInterrupted: whoever asked has gone before the file was read. The policy
+// is neither reloaded nor refused.
+func TestReloadThatIsInterrupted(t *testing.T) {
+	link(t, "eth0")
+	r := start(t, text)
+	write(t, r.file, strings.Replace(text, "443", "80", 1))
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 20 { // the file may answer before anybody looks
+		if _, err := r.d.Reload(gone, api.ReloadRequest{}); err == nil {
+			t.Fatal("it is reloaded")
+		}
+	}
+	s, err := r.Status(t.Context())
+	must(t, err)
+	if s.Policy.Failure != nil || s.Policy.Generation != 1 || s.Policy.FileUnread != "" {
+		t.Errorf("status %+v, failure %+v", s.Policy, s.Policy.Failure)
 	}
 }
 

@@ -78,8 +78,14 @@ func (e *Enforcer) Apply(c Change) (api.ReloadReply, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	reply, err := e.apply(c)
-	e.report(c.By, err)
-	if err != nil {
+	switch {
+	case err == nil:
+		e.mu.attempt.succeeded()
+	case c.ReadError != nil:
+		e.mute(c.By, err)
+		return api.ReloadReply{}, err
+	default:
+		e.refused(c.By, err)
 		return api.ReloadReply{}, err
 	}
 	log := e.log.With("by", string(c.By), "policy", e.cfg.File.Name(), "generation", reply.Generation,
@@ -92,11 +98,12 @@ func (e *Enforcer) Apply(c Change) (api.ReloadReply, error) {
 	return reply, nil
 }
 
-// Tried reports whether a revision was the last that was put in force, or refused.
-func (e *Enforcer) Tried(r source.Revision) bool {
+// Heard takes note of what the source says, and reports whether that was the last that was
+// put in force, or refused.
+func (e *Enforcer) Heard(r source.Revision) (tried bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.mu.attempt.sum == r.Sum
+	return e.mu.attempt.says(r.Sum)
 }
 
 // watches reports whether changes of the policy file are still to be followed.
@@ -110,18 +117,22 @@ func (e *Enforcer) watches() bool {
 func (e *Enforcer) Unread(by Cause, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.report(by, err)
+	e.mute(by, err)
 }
 
-// report remembers how a change went; the caller holds mu.
-func (e *Enforcer) report(by Cause, err error) {
-	if err == nil {
-		e.mu.attempt.refused = nil
-		return
-	}
-	e.mu.attempt.refused = &api.ReloadFailure{
-		At: time.Now().UTC(), By: string(by), Message: err.Error(),
-	}
+// mute remembers, and tells, that there is no text to put in force; the caller holds mu.
+func (e *Enforcer) mute(by Cause, err error) {
+	e.mu.attempt.mute(by, err)
+	e.logRefusal(by, err)
+}
+
+// refused remembers, and tells, that a change altered nothing; the caller holds mu.
+func (e *Enforcer) refused(by Cause, err error) {
+	e.mu.attempt.failed(by, err)
+	e.logRefusal(by, err)
+}
+
+func (e *Enforcer) logRefusal(by Cause, err error) {
 	e.log.Error("reload refused, the old policy stays in force", "by", string(by), "error", err)
 }
 

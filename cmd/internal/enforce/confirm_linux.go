@@ -200,8 +200,10 @@ func (e *Enforcer) rollBack(
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	reply, err := e.restore(why)
-	e.report(ByRollback, err)
-	if err == nil {
+	if err != nil {
+		e.refused(ByRollback, err)
+	} else {
+		e.mu.attempt.succeeded()
 		e.log.Warn("rolled back to the confirmed policy", "why", why, "generation", reply.Generation,
 			"orphans", reply.Orphans.Count, "cut", reply.Cut.Count)
 		if req.Revoke {

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/host/links"
 	"sgfw/cmd/internal/source"
 	"sgfw/conntrack"
@@ -92,14 +91,6 @@ type inForce struct {
 	current  *candidate
 	machine  machine
 	loaded   time.Time
-}
-
-// attempt is the last change of the policy that was tried.
-type attempt struct {
-	// sum is that of the text that was last put in force, or refused.
-	sum string
-	// refused is the last change that altered nothing, nil if one has succeeded since.
-	refused *api.ReloadFailure
 }
 
 // errStopping refuses changes after the stop has begun.

@@ -127,9 +127,7 @@ func closedPolicy(devices []string) []byte {
 func (e *Enforcer) standFor(c *candidate, s standIn) {
 	e.mu.force.current, e.mu.standIn = c, s
 	e.mu.confirm.record = state.Record{File: e.disk.id, Confirmed: c.revision}
-	e.mu.attempt.refused = &api.ReloadFailure{
-		At: time.Now().UTC(), By: string(ByStart), Message: s.why.Error(),
-	}
+	e.mu.attempt.failed(ByStart, s.why)
 	e.log.Error("the policy file cannot be used: "+s.what, "policy", e.cfg.File.Name(), "error", s.why)
 }
 

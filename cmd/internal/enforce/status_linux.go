@@ -27,6 +27,8 @@ func (e *Enforcer) Status(file source.Revision, unread error) api.Status {
 		says = source.Revision{Sum: e.mu.attempt.sum}
 	case unread != nil:
 		says, why = source.Revision{}, unread.Error()
+	default:
+		e.mu.attempt.says(file.Sum)
 	}
 	return api.Status{
 		Degraded: e.degraded(),
@@ -45,7 +47,7 @@ func (e *Enforcer) Status(file source.Revision, unread error) api.Status {
 			Datapath:    string(p.Settings.Datapath),
 			Pending:     e.mu.confirm.document(),
 			RolledBack:  e.mu.confirm.rolledBack(),
-			Failure:     e.mu.attempt.refused,
+			Failure:     e.mu.attempt.failure(),
 			IDsNotKept:  e.disk.idsNotKept,
 		},
 		Interfaces:   e.interfaces(),

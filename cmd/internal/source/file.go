@@ -24,8 +24,12 @@ const StdinName = "stdin"
 const Patience = 5 * time.Second
 
 // maxReads bounds the reads of one file that are under way: of a mount that is dead
-// each costs a thread until it answers, or for ever.
-const maxReads = 4
+// each costs a thread until it answers, or for ever. maxGlances is how many of them those
+// who cannot wait may begin.
+const (
+	maxReads   = 8
+	maxGlances = maxReads / 2
+)
 
 // ErrHangs says that the file did not answer in time: it lies on a mount whose server
 // is gone, as a rule.
@@ -43,15 +47,26 @@ type File struct {
 	stdin io.Reader
 	// begun is true once Stdin was read.
 	begun atomic.Bool
-	// reads has an element for each read that is under way, and hanging counts those
+	// readers are those who read it now.
+	readers atomic.Pointer[readers]
+}
+
+// readers are the reads of one file since it last answered somebody after others had
+// waited in vain: those may wait for ever, where the path leads elsewhere by now.
+type readers struct {
+	// places has an element for each read that is under way, and hanging counts those
 	// that nobody waits for any more.
-	reads   chan struct{}
+	places  chan struct{}
 	hanging atomic.Int32
 }
 
+func newReaders() *readers { return &readers{places: make(chan struct{}, maxReads)} }
+
 // NewFile returns the policy file at path, or what standard input says if that is Stdin.
 func NewFile(path string) *File {
-	return &File{path: path, read: file.Read, stdin: os.Stdin, reads: make(chan struct{}, maxReads)}
+	f := &File{path: path, read: file.Read, stdin: os.Stdin}
+	f.readers.Store(newReaders())
+	return f
 }
 
 // Name is what positions in messages call the file.
@@ -73,10 +88,22 @@ func (f *File) ID() (string, error) {
 
 // Hangs reports whether somebody has waited in vain for the file, and it has not
 // answered since.
-func (f *File) Hangs() bool { return f.hanging.Load() > 0 }
+func (f *File) Hangs() bool { return f.readers.Load().hanging.Load() > 0 }
 
-// Read returns what the file says now. It gives up with ErrHangs when ctx ends, and
-// leaves a thread to wait on. Standard input is waited for as long as ctx lives.
+// Glance is Read for those who ask again and again: while several wait in vain it gives up
+// at once.
+func (f *File) Glance(ctx context.Context) (Revision, error) {
+	if r := f.readers.Load(); r.hanging.Load() > 0 && len(r.places) >= maxGlances {
+		return Revision{}, f.hangs()
+	}
+	return f.Read(ctx)
+}
+
+func (f *File) hangs() error { return fmt.Errorf("policy: %s %w", f.path, ErrHangs) }
+
+// Read returns what the file says now. It gives up when ctx ends, and leaves a thread to
+// wait on: with ErrHangs if its time is over, with the error of ctx if nobody wants to know
+// any more. Standard input is waited for as long as ctx lives.
 func (f *File) Read(ctx context.Context) (Revision, error) {
 	read := func() ([]byte, error) { return f.read(f.path) }
 	if f.path == Stdin {
@@ -86,10 +113,14 @@ func (f *File) Read(ctx context.Context) (Revision, error) {
 		read = func() ([]byte, error) { return file.ReadFrom(f.stdin) }
 	}
 	gaveUp := func() (Revision, error) {
-		return Revision{}, fmt.Errorf("policy: %s %w", f.path, ErrHangs)
+		if err := ctx.Err(); !errors.Is(err, context.DeadlineExceeded) {
+			return Revision{}, fmt.Errorf("policy: %s was not waited for: %w", f.path, err)
+		}
+		return Revision{}, f.hangs()
 	}
+	readers := f.readers.Load()
 	select {
-	case f.reads <- struct{}{}:
+	case readers.places <- struct{}{}:
 	case <-ctx.Done():
 		return gaveUp()
 	}
@@ -108,9 +139,11 @@ func (f *File) Read(ctx context.Context) (Revision, error) {
 			writers = Writers(f.path)
 		}
 		if !state.CompareAndSwap(waiting, answered) {
-			f.hanging.Add(-1)
+			readers.hanging.Add(-1)
+		} else if readers.hanging.Load() > 0 {
+			f.readers.CompareAndSwap(readers, newReaders())
 		}
-		<-f.reads
+		<-readers.places
 		done <- result{text, writers, err}
 	}()
 	select {
@@ -122,9 +155,12 @@ func (f *File) Read(ctx context.Context) (Revision, error) {
 		out.Writers = r.writers
 		return out, nil
 	case <-ctx.Done():
-		f.hanging.Add(1)
+		if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return gaveUp() // which says nothing of the file
+		}
+		readers.hanging.Add(1)
 		if !state.CompareAndSwap(waiting, left) {
-			f.hanging.Add(-1) // it answered just now
+			readers.hanging.Add(-1) // it answered just now
 		}
 		return gaveUp()
 	}

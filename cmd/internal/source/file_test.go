@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -69,14 +70,75 @@ func TestFileThatHangs(t *testing.T) {
 		t.Errorf("%d reads were begun, want %d", n, maxReads)
 	}
 	close(answer)
-	for deadline := time.Now().Add(5 * time.Second); f.Hangs() || len(f.reads) > 0; {
+	for deadline := time.Now().Add(5 * time.Second); f.Hangs() || f.underWay() > 0; {
 		if time.Now().After(deadline) {
-			t.Fatalf("%d hang, %d under way, after it has answered", f.hanging.Load(), len(f.reads))
+			t.Fatalf("it hangs %t, %d under way, after it has answered", f.Hangs(), f.underWay())
 		}
 		time.Sleep(time.Millisecond)
 	}
 	if r, err := f.Read(within(t, 5*time.Second)); err != nil || string(r.Text) != "text" {
 		t.Errorf("%q, %v", r.Text, err)
+	}
+}
+
+// TestReadThatIsInterrupted: who does not want to know any more has not waited in vain.
+func TestReadThatIsInterrupted(t *testing.T) {
+	f := NewFile("p.yaml")
+	answer, begun := make(chan struct{}), make(chan struct{}, 100)
+	f.read = func(string) ([]byte, error) {
+		begun <- struct{}{}
+		<-answer
+		return []byte("text"), nil
+	}
+	for range 3 * maxReads { // the last ones wait for a place
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(10*time.Millisecond, cancel)
+		_, err := f.Read(ctx)
+		if !errors.Is(err, context.Canceled) || errors.Is(err, ErrHangs) || f.Hangs() {
+			t.Errorf("%v, hangs %t", err, f.Hangs())
+		}
+	}
+	close(answer)
+	if r, err := f.Read(within(t, 5*time.Second)); err != nil || string(r.Text) != "text" {
+		t.Errorf("%q, %v", r.Text, err)
+	}
+	if f.Hangs() {
+		t.Error("it is said to hang")
+	}
+}
+
+func (f *File) underWay() int { return len(f.readers.Load().places) }
+
+// TestFileElsewhere: the path leads elsewhere than to a dead mount now. Those who only
+// glance have left a place for whoever asks, and what hangs is forgotten with the answer.
+func TestFileElsewhere(t *testing.T) {
+	f := NewFile("p.yaml")
+	dead := make(chan struct{})
+	defer close(dead)
+	var elsewhere atomic.Bool
+	f.read = func(string) ([]byte, error) {
+		if !elsewhere.Load() {
+			<-dead
+		}
+		return []byte("text"), nil
+	}
+	for range 2 * maxReads {
+		if _, err := f.Glance(within(t, 10*time.Millisecond)); !errors.Is(err, ErrHangs) {
+			t.Errorf("a glance: %v", err)
+		}
+	}
+	if n := f.underWay(); n != maxGlances {
+		t.Errorf("%d glances are under way, want %d", n, maxGlances)
+	}
+	elsewhere.Store(true)
+	if r, err := f.Read(within(t, 5*time.Second)); err != nil || string(r.Text) != "text" {
+		t.Errorf("it is read: %q, %v", r.Text, err)
+	}
+	if r, err := f.Glance(within(t, 5*time.Second)); err != nil || string(r.Text) != "text" {
+		t.Errorf("a glance after that: %q, %v", r.Text, err)
+	}
+	if f.Hangs() || f.underWay() > 0 {
+		t.Errorf("it hangs %t, %d under way", f.Hangs(), f.underWay())
 	}
 }
 

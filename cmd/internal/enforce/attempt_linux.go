@@ -1,0 +1,43 @@
+package enforce
+
+import (
+	"cmp"
+	"time"
+
+	"sgfw/cmd/internal/api"
+)
+
+// attempt is the last change of the policy that was tried.
+type attempt struct {
+	// sum is that of the text that was last put in force, or refused.
+	sum string
+	// refused is the last change that altered nothing, nil if one has succeeded since.
+	refused *api.ReloadFailure
+	// unread is the last one whose text could not be read, nil if it could since.
+	unread *api.ReloadFailure
+}
+
+// failure is the last change that altered nothing, nil for none that still counts.
+func (a *attempt) failure() *api.ReloadFailure { return cmp.Or(a.unread, a.refused) }
+
+// succeeded takes note of a change that altered something.
+func (a *attempt) succeeded() { a.refused, a.unread = nil, nil }
+
+// failed takes note of a change that was refused for what it is.
+func (a *attempt) failed(by Cause, err error) { a.refused, a.unread = failureOf(by, err), nil }
+
+// mute takes note of a change whose text could not be read.
+func (a *attempt) mute(by Cause, err error) { a.unread = failureOf(by, err) }
+
+// says takes note of what the source says, and reports whether that was tried last. Then
+// nothing is left of a failure to read it, and what was refused before is refused still.
+func (a *attempt) says(sum string) (tried bool) {
+	if sum == a.sum {
+		a.unread = nil
+	}
+	return sum == a.sum
+}
+
+func failureOf(by Cause, err error) *api.ReloadFailure {
+	return &api.ReloadFailure{At: time.Now().UTC(), By: string(by), Message: err.Error()}
+}
