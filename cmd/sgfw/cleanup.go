@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sgfw/cmd/internal/api"
+	"sgfw/cmd/internal/control"
 	"sgfw/filter/nft"
 )
 
@@ -27,16 +28,18 @@ func (p *program) cleanupCommand() *cobra.Command {
 managed interfaces are closed. Other tools' tables are not touched. The files of
 its control socket go with it.
 
-While a daemon lives, cleanup refuses with exit code 5.`,
+While a daemon of this network namespace lives, cleanup refuses with exit code 5.`,
 		Example: `  sudo sgfw cleanup`,
 		Args:    cobra.NoArgs,
 	}
 	out := outputFlag(c)
 	c.Flags().BoolVar(&force, "force", false, "do not ask whether a daemon holds the control socket")
 	c.RunE = func(*cobra.Command, []string) error {
-		if pid, held := daemonHolds(p.socket); held && !force {
+		holder, held := control.Holder(p.socket)
+		// A daemon of another network namespace has its table there.
+		if held && !force && !holder.Network.Other(p.network) {
 			return fmt.Errorf("%w: the daemon with PID %d is running (hint: stop it, and it cleans up "+
-				"itself)", errRefused, pid)
+				"itself)", errRefused, holder.PID)
 		}
 		removed, err := nft.Cleanup()
 		if errors.Is(err, nft.ErrOwned) {

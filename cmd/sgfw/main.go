@@ -15,6 +15,7 @@ import (
 	"sgfw/cmd/internal/control"
 	"sgfw/cmd/internal/enforce"
 	"sgfw/cmd/internal/explain"
+	"sgfw/cmd/internal/host/process"
 	"sgfw/cmd/internal/logging"
 	"sgfw/cmd/internal/screen"
 	"sgfw/policy"
@@ -36,6 +37,8 @@ type program struct {
 	now func() time.Time
 	// socket is the global flag --socket, or what the environment says.
 	socket string
+	// network is the network namespace of the program.
+	network process.Namespace
 	// quiet leaves out problems that refuse nothing.
 	quiet bool
 	// started is true once a subcommand runs: errors before that are misuse.
@@ -46,8 +49,9 @@ type program struct {
 
 // run executes one command line.
 func run(args []string, stdout, stderr io.Writer) exitCode {
-	p := &program{out: stdout, err: stderr, now: time.Now, errScreen: screen.Of(stderr, os.Getenv),
-		measure: func() screen.Screen { return screen.Of(stdout, os.Getenv) }}
+	p := &program{out: stdout, err: stderr, now: time.Now, network: process.Own(),
+		errScreen: screen.Of(stderr, os.Getenv),
+		measure:   func() screen.Screen { return screen.Of(stdout, os.Getenv) }}
 	p.screen = p.measure()
 	return p.run(args)
 }

@@ -38,9 +38,6 @@ func liveLinks() ([]member.Link, map[string]doctor.Master, error) {
 // outwardDevices are those through which this machine reaches the world.
 func outwardDevices() ([]string, error) { return links.Outward() }
 
-// daemonHolds says whether a daemon lives behind the control socket.
-func daemonHolds(socket string) (pid int, held bool) { return control.Locked(socket) }
-
 // removeLeftovers removes the files of a dead daemon's control socket.
 func removeLeftovers(socket string) error {
 	if err := control.RemoveLeftovers(socket); !errors.Is(err, control.ErrRunning) {

@@ -15,8 +15,6 @@ func liveLinks() ([]member.Link, map[string]doctor.Master, error) {
 	return nil, nil, errors.ErrUnsupported
 }
 
-func daemonHolds(string) (pid int, held bool) { return 0, false }
-
 func removeLeftovers(string) error { return nil }
 
 // outwardDevices knows none here.

@@ -80,6 +80,15 @@ var drawn = []struct {
 		fmt.Fprintln(p.out, frame)
 		return err
 	}},
+	{"status-elsewhere", func(p *program) error {
+		s, err := showcase{}.Status(context.Background())
+		if err != nil {
+			return err
+		}
+		p.network.Inode = s.Network.Inode
+		s.Network = &api.Namespace{Inode: 4026532281, Name: "router"}
+		return p.printStatus(p.screen, s)
+	}},
 	{"doctor", func(p *program) error { return p.printDiagnosis(diagnosis, formatTable) }},
 }
 

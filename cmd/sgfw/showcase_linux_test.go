@@ -64,6 +64,7 @@ func (showcase) Status(context.Context) (api.Status, error) {
 	passed := uint64(12)
 	return api.Status{
 		State: api.StateRunning, PID: 812, Version: "v1.4.0", Started: before(100 * time.Hour),
+		Network: &api.Namespace{Inode: 4026531840, Initial: true},
 		Policy: api.PolicyStatus{File: "/etc/sgfw/sgfw.yaml", Generation: 7, Groups: 3, Rules: 18,
 			Loaded: before(time.Hour), Tracking: "always", Datapath: "userspace",
 			Pending: &api.PendingConfirm{Deadline: noon.Add(42 * time.Second), Left: 42}},

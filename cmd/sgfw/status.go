@@ -10,6 +10,7 @@ import (
 
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/host/process"
 	"sgfw/cmd/internal/screen"
 	"sgfw/policy"
 )
@@ -46,6 +47,7 @@ func (p *program) printStatus(s screen.Screen, d api.Status) error {
 	all := s.Width == 0
 	t := facts(p.out, s)
 	stateFacts(t, d)
+	p.networkFacts(t, d, all)
 	policyFacts(t, d, all)
 	datapathFacts(t, d, all)
 	flowFacts(t, d, all)
@@ -83,6 +85,21 @@ func stateFacts(t *screen.Table, s api.Status) {
 	}
 	t.Row("daemon", fmt.Sprintf("PID %d, version %s, since %s", s.PID, s.Version,
 		s.Started.Local().Format(time.DateTime)))
+}
+
+// networkFacts say where the daemon filters, if that is not where it is looked for.
+func (p *program) networkFacts(t *screen.Table, s api.Status, all bool) {
+	if s.Network == nil {
+		return
+	}
+	there := process.Namespace(*s.Network)
+	switch {
+	case there.Other(p.network):
+		t.Row("network", screen.Cell{Style: screen.Warn, Text: fmt.Sprintf(
+			"the daemon is in another network namespace than this command: %s", there)})
+	case all || !there.Initial:
+		t.Row("network", "namespace "+there.String())
+	}
 }
 
 // policyFacts say what is in force, and what is not as it should be about that.

@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"fmt"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -28,6 +29,9 @@ func TestSecondDaemonIsRefused(t *testing.T) {
 		if !regexp.MustCompile(fmt.Sprintf(`\b%d\b`, first.Cmd.Process.Pid)).MatchString(said) {
 			t.Errorf("it does not name PID %d:\n%s", first.Cmd.Process.Pid, said)
 		}
+		if strings.Contains(said, "--socket PATH") {
+			t.Errorf("it is sent to another socket, which does not help:\n%s", said)
+		}
 	}
 	if diff := cmp.Diff(before.Ruleset, harness.Ruleset(t, server.Host())); diff != "" {
 		t.Errorf("the refused ones changed the table:\n%s", diff)
@@ -37,6 +41,31 @@ func TestSecondDaemonIsRefused(t *testing.T) {
 		t.Errorf("status of the first one: exit %d\n%s", code, out)
 	}
 	lift()
+
+	// With the socket of the first one, a daemon of another namespace is in the way of
+	// nobody but itself: it hears where the first one is, and what it needs.
+	stray := harness.Prepare(t, client.Host(), harness.Closed)
+	stray.Socket = first.Socket
+	where := harness.NamedNamespace(t, server.Host())
+	said := strings.Join(strings.Fields(stray.Refuses(1)), " ")
+	want := fmt.Sprintf("PID %d holds %s.lock, in another network namespace: %s (hint: a daemon of "+
+		"this namespace needs a socket and a state directory of its own: --socket PATH --state-dir DIR)",
+		first.Cmd.Process.Pid, first.Socket, where)
+	if !strings.Contains(said, want) {
+		t.Errorf("it does not say %q:\n%s", want, said)
+	}
+	said = strings.Join(strings.Fields(stray.Must(t, 0, "status")), " ")
+	if want := "another network namespace than this command: " + where; !strings.Contains(said, want) {
+		t.Errorf("status from elsewhere does not say %q:\n%s", want, said)
+	}
+	if said := first.Must(t, 0, "status"); strings.Contains(said, "than this command") {
+		t.Errorf("status says that the daemon is elsewhere:\n%s", said)
+	}
+	if said := stray.Must(t, 0, "cleanup"); !strings.Contains(said, "nothing to remove") {
+		t.Errorf("cleanup from elsewhere:\n%s", said)
+	}
+	first.Must(t, 5, "cleanup")
+	g.Expect(t, "after what was tried from elsewhere", harness.Filtered)
 
 	// The other host's rules close what the first one's allow.
 	other := harness.Enforce(t, client.Host(), harness.Closed)

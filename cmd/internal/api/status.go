@@ -9,10 +9,13 @@ type Status struct {
 	State string `json:"state"`
 	// Degraded says in words what is not as the policy wants it; empty when
 	// State is StateRunning.
-	Degraded   []string          `json:"degraded,omitempty"`
-	PID        int               `json:"pid"`
-	Version    string            `json:"version"`
-	Started    time.Time         `json:"started"`
+	Degraded []string  `json:"degraded,omitempty"`
+	PID      int       `json:"pid"`
+	Version  string    `json:"version"`
+	Started  time.Time `json:"started"`
+	// Network is the network namespace whose devices the daemon filters; left out where
+	// it is not known.
+	Network    *Namespace        `json:"network_namespace,omitempty"`
 	Policy     PolicyStatus      `json:"policy"`
 	Interfaces []InterfaceStatus `json:"interfaces"`
 	Groups     []GroupStatus     `json:"groups"`

@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"sgfw/cmd/internal/api"
+	"sgfw/cmd/internal/host/process"
 )
 
 // fake is a backend whose answers the test sets.
@@ -238,8 +239,8 @@ func TestListenReplacesAStaleSocketOnly(t *testing.T) {
 	if got := fi.Mode().Perm(); got != socketMode {
 		t.Errorf("mode %o, want %o", got, socketMode)
 	}
-	if pid, held := Locked(path); !held || pid != os.Getpid() {
-		t.Errorf("Locked = %d, %v, want our PID", pid, held)
+	if p, held := Holder(path); !held || p.PID != os.Getpid() || !p.Network.Same(process.Own()) {
+		t.Errorf("Holder = %+v, %v, want our PID and network namespace", p, held)
 	}
 	_, err = Listen(t.Context(), path, NoGroup)
 	if !errors.Is(err, ErrRunning) ||
@@ -252,8 +253,8 @@ func TestListenReplacesAStaleSocketOnly(t *testing.T) {
 		c.Close()
 	}
 	s.Close()
-	if pid, held := Locked(path); held {
-		t.Errorf("Locked after Close = %d", pid)
+	if p, held := Holder(path); held {
+		t.Errorf("Holder after Close = %+v", p)
 	}
 	s, err = Listen(t.Context(), path, NoGroup)
 	if err != nil {

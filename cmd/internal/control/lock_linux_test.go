@@ -5,8 +5,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"sync"
-	"sync/atomic"
 	"testing"
 )
 
@@ -31,7 +29,7 @@ func TestNothingIsLeft(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, held := Locked(path); !held || len(files(t, dir)) != 2 {
+	if _, held := Holder(path); !held || len(files(t, dir)) != 2 {
 		t.Errorf("held %t, %v", held, files(t, dir))
 	}
 	if err := RemoveLeftovers(path); !errors.Is(err, ErrRunning) || len(files(t, dir)) != 2 {
@@ -49,7 +47,8 @@ func TestNothingIsLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Listener.(*net.UnixListener).SetUnlinkOnClose(false)
-	if err := errors.Join(s.Listener.Close(), s.lock.Close()); err != nil {
+	if err := errors.Join(s.Listener.Close(), s.lock.Release(),
+		os.WriteFile(lockOf(path), []byte("1\n"), 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	if len(files(t, dir)) != 2 {
@@ -64,38 +63,5 @@ func TestNothingIsLeft(t *testing.T) {
 	}
 	if _, err := Listen(t.Context(), path, NoGroup); err == nil || len(files(t, dir)) != 1 {
 		t.Errorf("a file in the way: %v, %v", err, files(t, dir))
-	}
-}
-
-// TestOneAtATime: though the lock's file goes with its holder, never two hold it.
-func TestOneAtATime(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "s.sock.lock")
-	var holders, taken atomic.Int32
-	var wg sync.WaitGroup
-	for range 8 {
-		wg.Go(func() {
-			for range 500 {
-				f, err := acquire(path)
-				if errors.Is(err, ErrRunning) {
-					continue
-				}
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				if n := holders.Add(1); n != 1 {
-					t.Errorf("%d hold the lock", n)
-				}
-				taken.Add(1)
-				holders.Add(-1)
-				if err := (&Socket{lock: f}).unlock(); err != nil {
-					t.Error(err)
-				}
-			}
-		})
-	}
-	wg.Wait()
-	if taken.Load() < 8 {
-		t.Errorf("taken %d times", taken.Load())
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"net/http/httptrace"
 	"sync/atomic"
 	"time"
+
+	"sgfw/cmd/internal/host/process"
 )
 
 // firstSign is how long a daemon may take to say anything. It tells at once that it has
@@ -44,7 +46,7 @@ type UnresponsiveError struct {
 	// Path is the socket's.
 	Path string
 	// Holder is the process that listens on it.
-	Holder Process
+	Holder process.Process
 }
 
 // Error names the process, and what can be done.
@@ -101,9 +103,11 @@ func begin(ctx context.Context, path string, p patience) (context.Context, *wait
 func (w *wait) silent(path string) error {
 	pid := int(w.holder.Load())
 	if pid == 0 {
-		pid, _ = Locked(path) // so many wait that it takes no more connections
+		// So many wait that it takes no more connections.
+		holder, _ := Holder(path)
+		pid = holder.PID
 	}
-	return &UnresponsiveError{Path: path, Holder: ProcessOf(pid)}
+	return &UnresponsiveError{Path: path, Holder: process.Of(pid)}
 }
 
 // cause is why a request failed: that the patience was over, or the error itself.

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sgfw/cmd/internal/api"
+	"sgfw/cmd/internal/host/process"
 )
 
 // requests is every request that a client can make.
@@ -122,11 +123,11 @@ func TestSilentDaemonIsGivenUp(t *testing.T) {
 // the same; the lock says whose socket it is.
 func TestFullBacklogIsGivenUp(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s.sock")
-	lock, err := acquire(path + ".lock")
+	lock, err := process.Take(lockOf(path))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer lock.Close()
+	defer lock.Release()
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -240,20 +241,5 @@ func TestAnswersThatNeverCome(t *testing.T) {
 	err := requests(answers(head + record))["log -f"](ctx)
 	if err != nil || ctx.Err() == nil {
 		t.Errorf("log -f: %v", err)
-	}
-}
-
-func TestProcessOf(t *testing.T) {
-	if p := ProcessOf(os.Getpid()); p.PID != os.Getpid() || p.State == 0 || p.Described() == "" {
-		t.Errorf("%+v", p)
-	}
-	for _, pid := range []int{0, 1 << 30} {
-		if p := ProcessOf(pid); p.State != 0 || p.Described() != "" || p.Hint() != "" {
-			t.Errorf("PID %d: %+v", pid, p)
-		}
-	}
-	p := Process{PID: 7, State: 'T'}
-	if p.Described() != "it is stopped, state T" || p.Hint() != "sudo kill -CONT 7" {
-		t.Errorf("%q, %q", p.Described(), p.Hint())
 	}
 }

@@ -4,21 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"sgfw/cmd/internal/host/process"
 )
 
 const (
 	socketMode    = 0o660
 	directoryMode = 0o755
-	lockMode      = 0o600
 	// maxPath is what fits into sockaddr_un with its closing zero (unix(7)).
 	maxPath = 107
 )
@@ -29,7 +27,7 @@ const (
 type Socket struct {
 	Listener net.Listener
 	path     string
-	lock     *os.File
+	lock     *process.Lock
 }
 
 // Listen makes the socket at path for the group with the number gid, and its
@@ -43,118 +41,64 @@ func Listen(ctx context.Context, path string, gid int) (*Socket, error) {
 	if err := os.MkdirAll(filepath.Dir(path), directoryMode); err != nil {
 		return nil, fmt.Errorf("control: %w", err)
 	}
-	lock, err := acquire(path + ".lock")
+	lock, err := take(path)
 	if err != nil {
 		return nil, err
 	}
 	s := &Socket{path: path, lock: lock}
 	if err := s.bind(ctx, gid); err != nil {
-		return nil, errors.Join(err, s.unlock())
+		return nil, errors.Join(err, lock.Release())
 	}
 	return s, nil
 }
 
 // Close stops listening and removes the socket file and its lock.
 func (s *Socket) Close() error {
-	return errors.Join(s.Listener.Close(), s.unlock())
+	return errors.Join(s.Listener.Close(), s.lock.Release())
 }
 
-// unlock removes the lock file while this process holds it, so that it is nobody
-// else's. A directory that cannot be written to keeps the file.
-func (s *Socket) unlock() error {
-	_ = os.Remove(s.lock.Name())
-	return s.lock.Close()
-}
-
-// acquire takes the lock at path for this process and writes its PID into it. A lock
-// on a file that its last holder has removed meanwhile excludes nobody, and is taken
-// anew.
-func acquire(path string) (*os.File, error) {
-	for {
-		f, err := acquireOnce(path)
-		if err != nil {
-			return nil, err
-		}
-		mine, err := f.Stat()
-		if err != nil {
-			f.Close()
-			return nil, fmt.Errorf("control: lock: %w", err)
-		}
-		if there, err := os.Lstat(path); err == nil && os.SameFile(mine, there) {
-			return f, nil
-		}
-		f.Close()
+// take takes the lock of the socket at path.
+func take(path string) (*process.Lock, error) {
+	lock, err := process.Take(lockOf(path))
+	if held, ok := errors.AsType[*process.HeldError](err); ok {
+		return nil, running(held)
 	}
-}
-
-// acquireOnce is acquire for the file that is at path now.
-func acquireOnce(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, lockMode)
 	if err != nil {
-		return nil, fmt.Errorf("control: lock: %w", err)
+		return nil, fmt.Errorf("control: %w", err)
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		defer f.Close()
-		if !errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, fmt.Errorf("control: lock %s: %w", path, err)
-		}
-		return nil, fmt.Errorf("%w: %s holds %s", ErrRunning, holder(f), path)
+	return lock, nil
+}
+
+// running is ErrRunning with who holds the lock, and what can be done.
+func running(held *process.HeldError) error {
+	who := fmt.Sprintf("%s holds %s", held.Holder, held.Path)
+	if held.Holder.Stopped() {
+		who += " (" + held.Holder.Described() + ")"
 	}
-	if err := f.Truncate(0); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("control: lock: %w", err)
+	own := process.Own()
+	switch at := held.Holder.Network; {
+	case at.Other(own):
+		return fmt.Errorf("%w: %s, in another network namespace: %s (hint: a daemon of this namespace "+
+			"needs a socket and a state directory of its own: --socket PATH --state-dir DIR)", ErrRunning,
+			who, at)
+	case at.Same(own):
+		return fmt.Errorf("%w: %s (hint: a network namespace has one daemon: stop that one first)",
+			ErrRunning, who)
 	}
-	if _, err := f.WriteAt(fmt.Appendf(nil, "%d\n", os.Getpid()), 0); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("control: lock: %w", err)
-	}
-	return f, nil
+	return fmt.Errorf("%w: %s", ErrRunning, who)
 }
 
 // RemoveLeftovers removes the socket and the lock that a daemon left which did not stop
 // in order. While one lives it removes nothing and returns ErrRunning.
 func RemoveLeftovers(path string) error {
-	if _, err := os.Lstat(path + ".lock"); errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Lstat(lockOf(path)); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
-	lock, err := acquire(path + ".lock")
+	lock, err := take(path)
 	if err != nil {
 		return err
 	}
-	return errors.Join(removeSocket(path), (&Socket{lock: lock}).unlock())
-}
-
-// Locked returns the PID of the daemon that holds the socket at path, and
-// whether there is one. The PID is 0 where the lock file does not say.
-func Locked(path string) (pid int, held bool) {
-	f, err := os.Open(path + ".lock")
-	if err != nil {
-		return 0, false
-	}
-	defer f.Close()
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB); err == nil {
-		return 0, false
-	}
-	pid, _ = readPID(f)
-	return pid, true
-}
-
-// holder names the process that wrote the lock file.
-func holder(f *os.File) string {
-	pid, ok := readPID(f)
-	if !ok {
-		return "an unknown process"
-	}
-	return "PID " + strconv.Itoa(pid)
-}
-
-func readPID(f *os.File) (int, bool) {
-	b, err := io.ReadAll(io.NewSectionReader(f, 0, 32))
-	if err != nil {
-		return 0, false
-	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
-	return pid, err == nil && pid > 0
+	return errors.Join(removeSocket(path), lock.Release())
 }
 
 // bind makes the socket file. Its mode is set on the socket before the kernel

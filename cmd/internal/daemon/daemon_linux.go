@@ -10,6 +10,7 @@ import (
 	"sgfw/cmd/internal/control"
 	"sgfw/cmd/internal/enforce"
 	"sgfw/cmd/internal/host/links"
+	"sgfw/cmd/internal/host/process"
 	"sgfw/cmd/internal/host/ssh"
 	"sgfw/conntrack"
 )
@@ -27,6 +28,8 @@ type daemon struct {
 	cfg     Config
 	log     *slog.Logger
 	started time.Time
+	// network is where it filters.
+	network process.Namespace
 	// clock is what flows live by; nil for the process's own.
 	clock func() conntrack.Time
 
@@ -52,7 +55,7 @@ func Run(ctx context.Context, cfg Config) error { return newDaemon(cfg).run(ctx)
 
 func newDaemon(cfg Config) *daemon {
 	return &daemon{
-		cfg: cfg, log: cfg.Log, started: time.Now(),
+		cfg: cfg, log: cfg.Log, started: time.Now(), network: process.Own(),
 		file:     newPolicyFile(cfg.PolicyFile),
 		watchdog: watchdog{patience: watchdogPatience()},
 		manager:  serviceManager{notifier: newNotifier(), changed: make(chan struct{}, 1)},

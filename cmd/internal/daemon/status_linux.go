@@ -6,6 +6,7 @@ import (
 
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/explain"
+	"sgfw/cmd/internal/host/process"
 )
 
 // Status implements [control.Backend].
@@ -14,6 +15,10 @@ func (d *daemon) Status(ctx context.Context) (api.Status, error) {
 	// is read, and it is not waited for.
 	doc := d.enforcer.Status(d.file.glance(ctx))
 	doc.PID, doc.Version, doc.Started = os.Getpid(), d.cfg.Version, d.started.UTC()
+	if d.network.Known() {
+		n := api.Namespace(process.NamespaceWith(d.network.Inode)) // with the name that it has now
+		doc.Network = &n
+	}
 	if d.cfg.LogLost != nil {
 		doc.LogLost = d.cfg.LogLost()
 	}

@@ -1,4 +1,4 @@
-package control
+package process
 
 import (
 	"fmt"
@@ -12,14 +12,17 @@ type Process struct {
 	// State is the letter of proc_pid_stat(5), such as T for stopped; 0 if it cannot be
 	// known.
 	State byte
+	// Network is its network namespace, as far as this process may look.
+	Network Namespace
 }
 
-// ProcessOf looks at the process with the number pid.
-func ProcessOf(pid int) Process {
+// Of looks at the process with the number pid; 0 is none.
+func Of(pid int) Process {
 	p := Process{PID: pid}
 	if pid == 0 {
 		return p
 	}
+	p.Network = namespaceOf(fmt.Sprintf("/proc/%d/ns/net", pid))
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	// The name in parentheses may have any characters.
 	if _, rest, ok := strings.Cut(string(b[max(0, strings.LastIndexByte(string(b), ')')):]),
@@ -36,6 +39,17 @@ const (
 	stateDisk    = 'D'
 	stateZombie  = 'Z'
 )
+
+// String names the process.
+func (p Process) String() string {
+	if p.PID == 0 {
+		return "an unknown process"
+	}
+	return fmt.Sprintf("PID %d", p.PID)
+}
+
+// Stopped reports whether something keeps it from going on.
+func (p Process) Stopped() bool { return p.State == stateStopped || p.State == stateTraced }
 
 // Described is the state in words, "" if it is unknown.
 func (p Process) Described() string {
