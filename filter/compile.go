@@ -20,7 +20,7 @@ import (
 // one Engine. It is not safe for concurrent use; its rulesets are.
 type Compiler struct {
 	generation uint64
-	ids        map[ruleIdentity]match.RuleNumber
+	ids        map[ruleIdentity]match.RuleNumber // nil in a fork that compiled nothing yet
 	rules      []RuleInfo
 	free       []match.RuleNumber // of rules that were forgotten, see Engine.ForgetRules
 	scopes     *scopes
@@ -59,6 +59,32 @@ func NewCompiler() *Compiler {
 	}
 }
 
+// Fork returns a Compiler that goes on by itself from what c knows: it gives the rules and
+// devices that there are the same numbers as c, and c never hears of those that are new.
+// What it compiles is to be looked at and never published. It costs little, and needs c no
+// more.
+func (c *Compiler) Fork() *Compiler {
+	fork := *c
+	fork.ids = nil // see Compile: it takes a while
+	fork.free = slices.Clone(c.free)
+	fork.scopes = c.scopes.clone()
+	return &fork
+}
+
+// identities are the ids of the rules; those that are free have none.
+func (c *Compiler) identities() map[ruleIdentity]match.RuleNumber {
+	ids := make(map[ruleIdentity]match.RuleNumber, len(c.rules))
+	for id := 1; id < len(c.rules); id++ {
+		r := &c.rules[id]
+		ids[identityOf(r.Group, r.Direction, &r.Rule)] = match.RuleNumber(id)
+	}
+	for _, id := range c.free {
+		r := &c.rules[id]
+		delete(ids, identityOf(r.Group, r.Direction, &r.Rule))
+	}
+	return ids
+}
+
 // Compile compiles one policy for its own sake, as `explain -c` does: as if it were in
 // force.
 func Compile(p *policy.Policy, m *member.Membership) *Ruleset {
@@ -72,6 +98,9 @@ func Compile(p *policy.Policy, m *member.Membership) *Ruleset {
 // The result knows no devices until [Ruleset.WithLinks].
 func (c *Compiler) Compile(p *policy.Policy, m *member.Membership) *Ruleset {
 	c.generation++
+	if c.ids == nil {
+		c.ids = c.identities()
+	}
 	// Earlier rulesets keep their own copy: theirs never changes.
 	c.rules = slices.Clone(c.rules)
 	for i := range c.rules {

@@ -2,6 +2,7 @@ package filter
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -54,6 +55,16 @@ func newScopes() *scopes {
 	return &scopes{
 		byKey: make(map[scopeKey]conntrack.Scope), uses: make([]scopeUse, 1),
 		exceeded: make(map[string]*atomic.Uint64),
+	}
+}
+
+// clone returns the same as it is now; the counters go on.
+func (s *scopes) clone() *scopes {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return &scopes{
+		byKey: maps.Clone(s.byKey), uses: slices.Clone(s.uses), retired: slices.Clone(s.retired),
+		free: slices.Clone(s.free), bindings: s.bindings, exceeded: maps.Clone(s.exceeded),
 	}
 }
 

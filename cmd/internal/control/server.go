@@ -142,25 +142,6 @@ func post[Q, D any](mux *http.ServeMux, name string, do func(context.Context, Q)
 // not fit into a URL.
 var readingPosts = []string{"/v1/explain", "/v1/rules", "/v1/log", "/v1/preview"}
 
-// preview is a reload that changes nothing, which readers may ask for too. It compiles a
-// policy, and changes wait for that: of readers one at a time may have it done.
-func preview(b Backend) func(context.Context, api.ReloadRequest) (api.ReloadReply, error) {
-	reader := make(chan struct{}, 1)
-	return func(ctx context.Context, q api.ReloadRequest) (api.ReloadReply, error) {
-		q.DryRun = true
-		if !peerOf(ctx).mayChange() {
-			select {
-			case reader <- struct{}{}:
-				defer func() { <-reader }()
-			default:
-				return api.ReloadReply{}, &api.Failure{Kind: api.KindFailed,
-					Message: "somebody else previews the policy just now"}
-			}
-		}
-		return b.Reload(ctx, q)
-	}
-}
-
 // guarded lets those who may only look do no more. What is not known to look
 // counts as a change.
 func guarded(h http.Handler) http.Handler {

@@ -62,7 +62,8 @@ func (f *policyFile) now(ctx context.Context) (source.Revision, error) {
 	return f.Read(ctx)
 }
 
-// again is what the file says now, for the task that asks until it answers.
+// again is what the file says now, for those who may ask again and again. They leave room
+// for a reload.
 func (f *policyFile) again(ctx context.Context) (source.Revision, error) {
 	ctx, cancel := context.WithTimeout(ctx, f.patience)
 	defer cancel()

@@ -33,7 +33,7 @@ func (d *daemon) Reload(ctx context.Context, req api.ReloadRequest) (api.ReloadR
 	var reply api.ReloadReply
 	var err error
 	if req.DryRun {
-		c.Revision, c.ReadError = d.file.now(ctx)
+		c.Revision, c.ReadError = d.file.again(ctx)
 		reply, err = d.enforcer.Preview(c)
 	} else {
 		reply, err = d.apply(ctx, c)

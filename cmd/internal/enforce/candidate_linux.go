@@ -52,31 +52,34 @@ func (m machine) bind(rs *filter.Ruleset) *filter.Ruleset {
 }
 
 // look reads what is true of the machine now. No file is read: the name servers
-// are those that were last heard of. The caller holds mu.
-func (e *Enforcer) look() (machine, error) {
-	s, err := e.cfg.Links.Read()
-	m := e.mu.force.machine
+// are those that were last heard of.
+func (f *inForce) look(l *links.Watcher) (machine, error) {
+	s, err := l.Read()
+	m := f.machine
 	m.Snapshot = s
 	return m, err
 }
 
 // compile makes a candidate of a revision, unless it manages a device whose packets it
-// would not see. The caller holds mu.
-func (e *Enforcer) compile(name string, r source.Revision, m machine) (*candidate, error) {
-	c, err := e.build(name, r, m)
+// would not see. The caller holds mu, or has the compiler for itself.
+func (e *Enforcer) compile(with *filter.Compiler, name string, r source.Revision, m machine,
+) (*candidate, error) {
+	c, err := e.build(with, name, r, m)
 	if err != nil {
 		return nil, err
 	}
 	if err := enslaved(c.policy, m.Snapshot); err != nil {
-		e.mu.force.compiler.Discard(c.base)
+		with.Discard(c.base)
 		return nil, err
 	}
 	return c, nil
 }
 
 // build makes a candidate of a revision; name is what its positions call it. Nothing is
-// changed but the compiler's memory of rule ids. The caller holds mu.
-func (e *Enforcer) build(name string, r source.Revision, m machine) (*candidate, error) {
+// changed but the compiler's memory of rule ids. The caller holds mu, or has the compiler
+// for itself.
+func (e *Enforcer) build(with *filter.Compiler, name string, r source.Revision, m machine,
+) (*candidate, error) {
 	p, problems, err := file.Parse(name, r.Text)
 	if err != nil {
 		return nil, err
@@ -88,7 +91,7 @@ func (e *Enforcer) build(name string, r source.Revision, m machine) (*candidate,
 			mistaken(p, m.Snapshot), bridgesOnWire(p, managedBridges(p, m.Snapshot))),
 	}
 	c.members = member.Resolve(p, m.Facts)
-	c.base = e.mu.force.compiler.Compile(p, c.members)
+	c.base = with.Compile(p, c.members)
 	c.rs = m.bind(c.base)
 	return c, nil
 }

@@ -43,26 +43,45 @@ type Change struct {
 	Revoke bool
 }
 
-// Preview says what a change would mean and alters nothing.
+// Preview says what a change would mean and alters nothing. It takes as long as a change,
+// and nothing waits for it: it compiles beside what is in force when it begins.
 func (e *Enforcer) Preview(c Change) (api.ReloadReply, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	now := e.mu.force.current.rs
-	tried := e.mu.attempt.sum
-	next, reply, err := e.prepare(c)
-	e.mu.attempt.sum = tried // nothing was tried
+	on, err := e.beside()
+	if err != nil {
+		return api.ReloadReply{}, err
+	}
+	m, err := on.look(e.cfg.Links)
+	if err == nil {
+		err = c.ReadError
+	}
+	if err != nil {
+		return api.ReloadReply{}, err
+	}
+	next, reply, err := e.prepare(c, &on, m)
 	if err != nil {
 		return reply, err
 	}
-	defer e.mu.force.compiler.Discard(next.base)
 	reply.SSHGuard, err = e.guardDocument(next.rs, c.Caller)
 	if err != nil && !errors.Is(err, ssh.ErrLockout) {
 		return reply, err
 	}
 	reply.SSHGuard.Refuses = err != nil && !c.Force
+	now := on.current.rs
 	reply.DryRun, reply.Generation = true, now.Generation()
 	reply.Orphans, reply.Cut = e.orphans(next.rs), e.cut(now, next.rs)
 	return reply, nil
+}
+
+// beside is what is in force, with a compiler that nobody else has.
+func (e *Enforcer) beside() (inForce, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.mu.stopping {
+		return inForce{}, errStopping
+	}
+	on := e.mu.force
+	on.compiler = on.compiler.Fork()
+	return on, nil
 }
 
 // Apply puts a revision in force. It answers when no packet is judged by the old
@@ -136,30 +155,18 @@ func (e *Enforcer) logRefusal(by Cause, err error) {
 	e.log.Error("reload refused, the old policy stays in force", "by", string(by), "error", err)
 }
 
-// prepare compiles a revision and says how it differs from what is in force. The
-// caller holds mu. What is in force stays as it is.
-func (e *Enforcer) prepare(c Change) (*candidate, api.ReloadReply, error) {
+// prepare compiles a revision and says how it differs from what is in force, which stays as
+// it is. The caller holds mu, or has the compiler for itself.
+func (e *Enforcer) prepare(c Change, on *inForce, m machine) (*candidate, api.ReloadReply, error) {
 	var reply api.ReloadReply
-	if e.mu.stopping {
-		return nil, reply, errStopping
-	}
-	m, err := e.look()
-	if err != nil {
-		return nil, reply, err
-	}
-	if c.ReadError != nil {
-		return nil, reply, c.ReadError
-	}
-	e.mu.attempt.sum = c.Revision.Sum
-	e.engine.ForgetRules(e.mu.force.compiler)
-	next, err := e.compile(e.cfg.File.Name(), c.Revision, m)
+	next, err := e.compile(on.compiler, e.cfg.File.Name(), c.Revision, m)
 	if problems := policy.AsProblems(err); problems != nil {
-		err = problems.Since(e.mu.force.current.policy)
+		err = problems.Since(on.current.policy)
 	}
 	if err != nil {
 		return nil, reply, err
 	}
-	reply.Changes = changes(e.mu.force.current.policy, next.policy)
+	reply.Changes = changes(on.current.policy, next.policy)
 	reply.Notices = explain.Problems(append(slices.Clone(next.problems), e.fixed(next.policy)...))
 	return next, reply, nil
 }
@@ -178,7 +185,19 @@ func (e *Enforcer) guardDocument(rs *filter.Ruleset, caller string) (api.SSHGuar
 
 // apply is Apply without what is told of it; the caller holds mu.
 func (e *Enforcer) apply(c Change) (api.ReloadReply, error) {
-	next, reply, err := e.prepare(c)
+	if e.mu.stopping {
+		return api.ReloadReply{}, errStopping
+	}
+	m, err := e.mu.force.look(e.cfg.Links)
+	if err == nil {
+		err = c.ReadError
+	}
+	if err != nil {
+		return api.ReloadReply{}, err
+	}
+	e.mu.attempt.sum = c.Revision.Sum
+	e.engine.ForgetRules(e.mu.force.compiler)
+	next, reply, err := e.prepare(c, &e.mu.force, m)
 	if err != nil {
 		return reply, err
 	}

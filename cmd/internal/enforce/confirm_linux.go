@@ -227,7 +227,7 @@ func (e *Enforcer) toConfirm() error {
 // restore is rollBack without what is told of it; the caller holds mu.
 func (e *Enforcer) restore(why string) (api.RollbackReply, error) {
 	var reply api.RollbackReply
-	m, err := e.look()
+	m, err := e.mu.force.look(e.cfg.Links)
 	if err != nil {
 		return reply, err
 	}
@@ -235,7 +235,7 @@ func (e *Enforcer) restore(why string) (api.RollbackReply, error) {
 	// The file is not read: a roll-back may not wait for a disk. What was tried last
 	// is what it said then.
 	name := e.nameOf(before.Confirmed, source.Revision{Sum: e.mu.attempt.sum})
-	next, err := e.compile(name, before.Confirmed, m)
+	next, err := e.compile(e.mu.force.compiler, name, before.Confirmed, m)
 	if err != nil {
 		return reply, fmt.Errorf("the confirmed policy: %w", err)
 	}

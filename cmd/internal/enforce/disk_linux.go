@@ -65,7 +65,8 @@ func (e *Enforcer) choose(c Change) (err error) {
 		return c.ReadError
 	}
 	e.mu.confirm.record = state.Record{File: e.disk.id, Confirmed: c.Revision}
-	e.mu.force.current, err = e.compile(e.cfg.File.Name(), c.Revision, e.mu.force.machine)
+	force := &e.mu.force
+	force.current, err = e.compile(force.compiler, e.cfg.File.Name(), c.Revision, force.machine)
 	return err
 }
 
@@ -102,7 +103,7 @@ func (e *Enforcer) resume(last state.Record, file source.Revision) (restored boo
 		why := "it was not confirmed in time; no daemon ran when the time was over"
 		if left := last.Pending.Deadline.Left(now, maxWait); left > 0 {
 			name := e.nameOf(last.Pending.Policy, file)
-			force.current, err = e.compile(name, last.Pending.Policy, force.machine)
+			force.current, err = e.compile(force.compiler, name, last.Pending.Policy, force.machine)
 			if err == nil {
 				e.mu.confirm.record = last
 				e.log.Warn("the policy still waits to be confirmed", "left", left.Round(time.Second).String())
@@ -115,7 +116,8 @@ func (e *Enforcer) resume(last state.Record, file source.Revision) (restored boo
 	e.mu.confirm.record = last
 	e.log.Warn("starting with the confirmed policy: the one in the file was rolled back",
 		"policy", e.cfg.File.Name(), "why", last.Rejected.Why)
-	force.current, err = e.compile(e.nameOf(last.Confirmed, file), last.Confirmed, force.machine)
+	name := e.nameOf(last.Confirmed, file)
+	force.current, err = e.compile(force.compiler, name, last.Confirmed, force.machine)
 	if err != nil {
 		return false, fmt.Errorf("the confirmed policy: %w", err)
 	}

@@ -112,7 +112,7 @@ func (e *Enforcer) Load(c Change, resolvers []netip.Addr, unread error) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.mu.force.machine.setResolvers(resolvers, unread)
-	facts, err := e.look()
+	facts, err := e.mu.force.look(e.cfg.Links)
 	if err != nil {
 		return err
 	}

@@ -68,7 +68,8 @@ func (e *Enforcer) lastGood(why error) bool {
 	if good == nil {
 		return false
 	}
-	c, err := e.compile(e.cfg.File.Name()+" (last good)", good.Policy, e.mu.force.machine)
+	c, err := e.compile(e.mu.force.compiler, e.cfg.File.Name()+" (last good)", good.Policy,
+		e.mu.force.machine)
 	if err != nil {
 		e.log.Error("the last good policy cannot be used either", "error", err)
 		return false
@@ -96,7 +97,8 @@ func (e *Enforcer) closed(why error, says source.Revision) bool {
 		devices, names = []string{"*"}, "any device"
 	}
 	closed := source.NewRevision(closedPolicy(devices))
-	c, err := e.build(e.cfg.File.Name()+" (closed)", closed, e.mu.force.machine)
+	c, err := e.build(e.mu.force.compiler, e.cfg.File.Name()+" (closed)", closed,
+		e.mu.force.machine)
 	if err != nil {
 		e.log.Error("the devices cannot be closed", "error", err)
 		return false
