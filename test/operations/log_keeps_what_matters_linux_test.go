@@ -23,7 +23,9 @@ func TestLogKeepsWhatMatters(t *testing.T) {
 	client, server := lab.Host("client").Device("eth0"), lab.Host("server").Device("eth0")
 	d := harness.Enforce(t, server.Host(), harness.PolicyWith(
 		[]string{harness.Allow("tcp", harness.Inward)}, nil, "queues: { count: 1 }"))
-	harness.EchoOn(t, server.Host(), harness.AddrPort(server.IPv4(), harness.Inward))
+	for _, port := range []int{harness.Inward, 5432} {
+		harness.EchoOn(t, server.Host(), harness.AddrPort(server.IPv4(), port))
+	}
 	if harness.Connects(t, client.Host(), netip.AddrPort{},
 		harness.AddrPort(server.IPv4(), 5432), harness.SilenceTimeout/2) {
 		t.Fatal("connected without a rule")

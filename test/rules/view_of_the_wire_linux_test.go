@@ -170,7 +170,7 @@ func TestRedirectedDHCPOnTheWire(t *testing.T) {
 	fw, client, server := lab.Host("fw"), lab.Host("client"), lab.Host("server")
 	near, far := client.Device("eth0").IPv4(), server.Device("eth0").IPv4()
 	uplink := fw.Device("eth1").IPv4()
-	for _, p := range []uint16{68, harness.GateIn} {
+	for _, p := range []uint16{68, harness.GateIn, harness.GateOut} {
 		harness.PublishUDP(t, fw, p, p, near)
 	}
 	harness.Enforce(t, fw, seen("wire",
@@ -181,6 +181,8 @@ func TestRedirectedDHCPOnTheWire(t *testing.T) {
 	harness.Volley(t, []harness.Shot{
 		harness.Drops(harness.Datagram(t, "a DHCP answer", port(server, far, 67),
 			port(client, near, 68), harness.AddrPort(uplink, 68))),
+		harness.Drops(harness.Datagram(t, "by no rule", port(server, far, 67),
+			port(client, near, harness.GateOut), harness.AddrPort(uplink, harness.GateOut))),
 		harness.Passes(harness.Datagram(t, "by a rule", port(server, far, 0),
 			port(client, near, harness.GateIn), harness.AddrPort(uplink, harness.GateIn))),
 	})
