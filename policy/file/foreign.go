@@ -21,10 +21,14 @@ var foreign = []Foreign{
 		regexp.MustCompile(`"SecurityGroupRules"\s*:\s*\[|` +
 			`(?m)^(SecurityGroupRules:|SECURITYGROUPRULES\t)`)},
 	{"aws", "the answer of aws ec2 about prefix lists",
-		regexp.MustCompile(`"PrefixLists"\s*:\s*\[|(?m)^(PrefixLists:|PREFIXLISTS\t)`)},
+		regexp.MustCompile(`"PrefixLists"\s*:\s*\[|(?m)^(PrefixLists:|PREFIXLISTS\t)|` +
+			`"Entries"\s*:\s*\[\s*(\{\s*"Cidr"|\])|(?m)^(Entries:|ENTRIES\t)`)},
 	{"aws", "the answer of aws ec2 describe-network-interfaces or describe-instances",
 		regexp.MustCompile(`"(NetworkInterfaces|Reservations)"\s*:\s*\[|` +
-			`(?m)^(NetworkInterfaces|Reservations):`)},
+			`(?m)^((NetworkInterfaces|Reservations):|(NETWORKINTERFACES|RESERVATIONS)\t)`)},
+	{"aws", "a table of aws ec2", regexp.MustCompile(
+		`(?m)^\|\s+(DescribeSecurityGroup|GetManagedPrefixList|DescribeManagedPrefixList|` +
+			`DescribePrefixLists|DescribeNetworkInterfaces|DescribeInstances)`)},
 	{"aws", "a list of permissions for the AWS CLI",
 		regexp.MustCompile(`"IpPermissions(Egress)?"\s*:\s*\[|"IpProtocol"\s*:\s*"|` +
 			`(?m)^(- )?IpProtocol:`)},

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"sgfw/policy"
+	"sgfw/policy/awsjson"
 	"sgfw/policy/convert"
 	"sgfw/policy/file"
 )
@@ -27,6 +28,7 @@ const own = "sgfw"
 
 var all = []Format{
 	{own, "a policy file of sgfw", importPolicy},
+	{"aws", "what the AWS CLI prints about security groups, as JSON or YAML", awsjson.Import},
 }
 
 // All are the formats, in the order in which help shows them.

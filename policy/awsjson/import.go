@@ -1,0 +1,255 @@
+package awsjson
+
+import (
+	"slices"
+	"strings"
+
+	"sgfw/policy"
+	"sgfw/policy/convert"
+	"sgfw/policy/convert/tree"
+)
+
+// maxRules bounds the rules of all groups. An interface in AWS has at most 1,000.
+const maxRules = 150_000
+
+// The lists at the top of an answer.
+const (
+	keyGroups       = "SecurityGroups"
+	keyRules        = "SecurityGroupRules"
+	keyLists        = "PrefixLists"
+	keyEntries      = "Entries"
+	keyInterfaces   = "NetworkInterfaces"
+	keyReservations = "Reservations"
+	keyInstances    = "Instances"
+)
+
+var keys = []string{keyGroups, keyRules, keyLists, keyEntries, keyInterfaces, keyReservations,
+	keyInstances}
+
+const commands = "of aws ec2 describe-security-groups, describe-security-group-rules, " +
+	"describe-managed-prefix-lists, get-managed-prefix-list-entries, describe-network-interfaces " +
+	"or describe-instances"
+
+// Import reads answers of the AWS CLI. Its errors and notices have positions in them.
+func Import(sources []convert.Source, o convert.Options) convert.Result {
+	i := &importer{Draft: convert.NewDraft(o), given: o.PrefixLists,
+		groups: byID[group]{}, lists: byID[list]{}, interfaces: map[string]int{},
+		names: map[string]string{}, references: map[string]*reference{}, pages: map[string]*pages{}}
+	for _, s := range sources {
+		i.source(s)
+	}
+	return i.finish()
+}
+
+// importer is one run of Import.
+type importer struct {
+	*convert.Draft
+	given map[string][]policy.PrefixEntry
+	file  string // the source that is being read
+
+	groups     byID[group]
+	groupIDs   []string // in their order
+	lists      byID[list]
+	listIDs    []string
+	entries    []*entries
+	current    *entries // of the document that is being read
+	members    []member
+	interfaces map[string]int    // of members, by ID
+	names      map[string]string // of groups, as interfaces have them
+	references map[string]*reference
+	referred   []string // in their order
+	rules      int
+	pages      map[string]*pages
+	full       bool
+}
+
+// byID are parts by the ID that AWS gave them.
+type byID[T any] map[string]*T
+
+// pages counts the documents with a list of one kind.
+type pages struct {
+	cut, whole int
+	pos        policy.Pos // of the first that is cut off
+}
+
+func (i *importer) source(s convert.Source) {
+	i.file = s.Name
+	if what := unreadable(s.Data); what != "" {
+		i.Errorf(policy.Pos{File: s.Name, Line: 1, Col: 1}, "use --output json",
+			"this is what aws ec2 … --output %s prints, which does not say which value is which", what)
+		return
+	}
+	r := tree.Reader{File: s.Name, Visit: i.part,
+		Listed: func(key string) bool { return slices.Contains(keys, key) }}
+	if bad := r.Read(s.Data); bad != nil {
+		i.Add(bad.Pos, bad)
+	}
+	i.current = nil
+}
+
+// unreadable names the output format of the AWS CLI that a text is in, if it is one for
+// people.
+func unreadable(data []byte) string {
+	line, _, _ := strings.Cut(string(data[:min(len(data), 400)]), "\n")
+	word, _, tabbed := strings.Cut(strings.TrimRight(line, "\r"), "\t")
+	switch {
+	case strings.HasPrefix(line, "-----"):
+		return "table"
+	case tabbed && word != "" && strings.Trim(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ6") == "":
+		return "text"
+	}
+	return ""
+}
+
+// part reads a part of a document.
+func (i *importer) part(p tree.Part) {
+	if i.full {
+		return
+	}
+	switch p.Key {
+	case "":
+		i.document(&p.Node)
+	case keyGroups:
+		i.group(&p.Node)
+	case keyRules:
+		i.rule(&p.Node)
+	case keyLists:
+		i.list(&p.Node)
+	case keyEntries:
+		i.entry(&p.Node)
+	case keyInterfaces:
+		i.networkInterface(&p.Node, nil)
+	case keyReservations:
+		i.reservation(&p.Node)
+	case keyInstances:
+		i.instance(&p.Node)
+	}
+}
+
+// document reads an object at the top, or an item of a list at the top: an answer, or what
+// --query took out of one.
+func (i *importer) document(n *tree.Node) {
+	pos := n.Pos(i.file)
+	if n.Kind == tree.List { // of --query with two lists in it
+		for j := range n.Members {
+			i.document(&n.Members[j].Node)
+		}
+		return
+	}
+	if n.Kind != tree.Map {
+		i.Errorf(pos, "the answers "+commands, "%s is no security group", n.Kind)
+		return
+	}
+	known := i.answer(n)
+	i.endEntries(n)
+	if known {
+		return
+	}
+	key := looks(n)
+	switch key {
+	case "":
+		i.Errorf(pos, "the answers "+commands, "this is no answer about security groups")
+	case "permission":
+		i.Errorf(pos, "import the output of aws ec2 describe-security-groups, which has both",
+			"a permission does not say of which group and direction it is")
+	default:
+		i.part(tree.Part{Key: key, Node: *n})
+		i.endEntries(n)
+	}
+}
+
+// answer reads the lists that an answer still has, and reports whether it is one.
+func (i *importer) answer(n *tree.Node) (known bool) {
+	if looks(n) == keyInstances || looks(n) == keyReservations {
+		return false // they have lists of those names in them
+	}
+	for j := range n.Members {
+		m := &n.Members[j]
+		if !slices.Contains(keys, m.Key) {
+			continue
+		}
+		known = true
+		i.page(m.Key, n)
+		if m.Kind != tree.List && m.Kind != tree.Null {
+			i.Errorf(m.Pos(i.file), "", "%s is %s, not a list", m.Key, m.Kind)
+		}
+		for k := range m.Members {
+			if m.Kind == tree.List {
+				i.part(tree.Part{Key: m.Key, Node: m.Members[k].Node})
+			}
+		}
+	}
+	return known
+}
+
+// looks says in which list an object would be in an answer, by what it has.
+func looks(n *tree.Node) string {
+	has := func(key string) bool { return n.Get(key) != nil }
+	switch {
+	case has("SecurityGroupRuleId"):
+		return keyRules
+	case has("GroupId") && (has("IpPermissions") || has("IpPermissionsEgress") || has("GroupName")):
+		return keyGroups
+	case has("InstanceId") && has("InstanceType"), has("InstanceId") && has("ImageId"):
+		return keyInstances
+	case has("ReservationId"):
+		return keyReservations
+	case has("NetworkInterfaceId"):
+		return keyInterfaces
+	case has("PrefixListId") && has("PrefixListName"):
+		return keyLists
+	case has("Cidr"):
+		return keyEntries
+	case has("IpProtocol"), has("IpPermissions"), has("IpPermissionsEgress"):
+		return "permission"
+	}
+	return ""
+}
+
+// page notes whether an answer goes on in another one.
+func (i *importer) page(key string, n *tree.Node) {
+	p := i.pages[key]
+	if p == nil {
+		p = &pages{}
+		i.pages[key] = p
+	}
+	more := n.Get("NextToken")
+	switch {
+	case more == nil:
+		p.whole++
+	case p.cut == 0:
+		p.pos = more.Pos(i.file)
+		fallthrough
+	default:
+		p.cut++
+	}
+}
+
+// finish makes the policy.
+func (i *importer) finish() convert.Result {
+	for _, key := range keys {
+		if p := i.pages[key]; p != nil && p.cut > 0 && p.whole == 0 {
+			i.Errorf(p.pos, "leave out --max-items and --no-paginate, or add the answers that follow",
+				"there are more %s than this answer has", key)
+		}
+	}
+	if len(i.groups) == 0 && !i.Failed() {
+		if i.pages[keyGroups] != nil {
+			i.Errorf(policy.Pos{File: i.file}, "ask another region or account: --region, --profile",
+				"the answer has no security group")
+		} else {
+			i.Errorf(policy.Pos{File: i.file}, "add that of aws ec2 describe-security-groups",
+				"no answer has a security group")
+		}
+	}
+	if i.Failed() {
+		return i.Finish() // what is missing may be what could not be read
+	}
+	i.matchEntries()
+	i.placeLists()
+	i.placeGroups()
+	i.placeForeign()
+	i.placeMembers()
+	i.unusedLists()
+	return i.Finish()
+}

@@ -1,0 +1,39 @@
+package convert
+
+import (
+	"sgfw/policy"
+	"sgfw/policy/file"
+)
+
+// Source is a file as it was read.
+type Source struct {
+	// Name is what positions call it: a path, or "stdin".
+	Name string
+	Data []byte
+}
+
+// Options is what the user says beside the sources.
+type Options struct {
+	// Vars are values of variables or parameters, by name.
+	Vars map[string]string
+	// PrefixLists are the entries of lists that sources refer to and do not have, such as
+	// those of AWS's own services, by ID or name.
+	PrefixLists map[string][]policy.PrefixEntry
+}
+
+// Result is what an importer found. All positions are those of the sources.
+type Result struct {
+	// Policy is nil when there is an error among Problems.
+	Policy *policy.Policy
+	// Comments say by position what could not be kept and what a part was called.
+	Comments file.Comments
+	Problems policy.Problems
+	// Names are the groups' names by what else they are called: an ID, or an address in
+	// Terraform.
+	Names map[string]string
+}
+
+// Failed returns the result of a source in which something is wrong.
+func Failed(problems ...policy.Problem) Result {
+	return Result{Problems: problems}
+}
