@@ -15,6 +15,10 @@ type Foreign struct {
 }
 
 var foreign = []Foreign{
+	// Before the answers of the AWS CLI, of which it has the words.
+	{"cloudformation", "a template of CloudFormation",
+		regexp.MustCompile(`(?m)^AWSTemplateFormatVersion:|"AWSTemplateFormatVersion"\s*:|` +
+			`\bType["']?\s*:\s*["']?AWS::\w+::`)},
 	{"aws", "the answer of aws ec2 describe-security-groups",
 		regexp.MustCompile(`"SecurityGroups"\s*:\s*\[|(?m)^(SecurityGroups:|SECURITYGROUPS\t)`)},
 	{"aws", "the answer of aws ec2 describe-security-group-rules",
@@ -32,9 +36,6 @@ var foreign = []Foreign{
 	{"aws", "a list of permissions for the AWS CLI",
 		regexp.MustCompile(`"IpPermissions(Egress)?"\s*:\s*\[|"IpProtocol"\s*:\s*"|` +
 			`(?m)^(- )?IpProtocol:`)},
-	{"cloudformation", "a template of CloudFormation",
-		regexp.MustCompile(`(?m)^AWSTemplateFormatVersion:|"AWSTemplateFormatVersion"\s*:|` +
-			`\bType"?: *["']?AWS::EC2::`)},
 	{"terraform", "a state or plan of Terraform", regexp.MustCompile(`"terraform_version"\s*:`)},
 	{"terraform", "a configuration of Terraform",
 		regexp.MustCompile(`(?m)^(resource|data)\s+"[\w-]+"\s+"[\w-]+"\s*\{|^(terraform|locals)\s*\{|` +

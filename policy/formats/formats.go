@@ -9,6 +9,7 @@ import (
 
 	"sgfw/policy"
 	"sgfw/policy/awsjson"
+	"sgfw/policy/cloudformation"
 	"sgfw/policy/convert"
 	"sgfw/policy/file"
 )
@@ -29,6 +30,7 @@ const own = "sgfw"
 var all = []Format{
 	{own, "a policy file of sgfw", importPolicy},
 	{"aws", "what the AWS CLI prints about security groups, as JSON or YAML", awsjson.Import},
+	{"cloudformation", "templates of CloudFormation, in YAML or JSON", cloudformation.Import},
 }
 
 // All are the formats, in the order in which help shows them.

@@ -12,7 +12,8 @@ var packetPath = []string{"sgfw/filter", "sgfw/filter/packet", "sgfw/filter/matc
 	"sgfw/filter/nfqueue", "sgfw/conntrack"}
 
 // readYAML are the packages that read YAML: policies, and what other tools write.
-var readYAML = []string{"sgfw/policy/file", "sgfw/policy/convert/tree"}
+var readYAML = []string{"sgfw/policy/file", "sgfw/policy/convert/tree",
+	"sgfw/policy/cloudformation/tree"}
 
 // TestNevers keeps the rooms apart: what a package must never reach, directly
 // or through others.

@@ -22,7 +22,8 @@ type Importer func([]convert.Source, convert.Options) convert.Result
 //
 //   - NAME.yaml, the policy as it is written; there is none if the import fails;
 //   - NAME.notices, what is said about it, errors too; there is none if nothing is said;
-//   - NAME.probes, written by a person: which packets pass, see [Probe].
+//   - NAME.probes, written by a person: which packets pass, see [Probe];
+//   - NAME.vars, written by a person if need be: values of variables, NAME=VALUE in a line.
 //
 // The flag -update writes the first two. It returns how many shapes there are.
 func Golden(t *testing.T, dir string, run Importer, suffixes ...string) int {
@@ -38,7 +39,7 @@ func Golden(t *testing.T, dir string, run Importer, suffixes ...string) int {
 				}
 				sources = append(sources, convert.Source{Name: filepath.Base(path), Data: data})
 			}
-			r := run(sources, convert.Options{})
+			r := run(sources, convert.Options{Vars: vars(t, filepath.Join(dir, name+".vars"))})
 			Check(t, sources, r)
 			said := ""
 			for _, p := range r.Problems {
@@ -59,6 +60,26 @@ func Golden(t *testing.T, dir string, run Importer, suffixes ...string) int {
 		})
 	}
 	return len(shapes)
+}
+
+// vars are the values of variables in a file, if there is one.
+func vars(t *testing.T, path string) map[string]string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	out := map[string]string{}
+	for _, line := range strings.Split(string(data), "\n") {
+		name, value, ok := strings.Cut(line, "=")
+		if line != "" && !ok {
+			t.Fatalf("%s: %q is not NAME=VALUE", path, line)
+		}
+		if ok {
+			out[name] = value
+		}
+	}
+	return out
 }
 
 // shapesIn returns the files of every shape by its name.

@@ -1,0 +1,107 @@
+package cloudformation
+
+import (
+	"net/netip"
+	"slices"
+	"strconv"
+
+	"sgfw/policy"
+)
+
+// memberProperties are those of an interface, and those of an instance that say the same of
+// its first one.
+var memberProperties = []string{"GroupSet", "SecurityGroupIds", "SecurityGroups",
+	"NetworkInterfaces", "PrivateIpAddress", "PrivateIpAddresses", "Ipv6Addresses", "Ipv4Prefixes",
+	"Ipv6Prefixes", "Tags"}
+
+// addMembers adds the interfaces and instances that have groups and fixed addresses.
+func (s *stack) addMembers() {
+	s.of(typeInterface, func(r *resource) { s.addMember(r, r.id, s.memberOf(r), "GroupSet") })
+	s.of(typeInstance, func(r *resource) {
+		f := s.memberOf(r)
+		if _, there := f["SecurityGroupIds"]; there {
+			s.addMember(r, r.id, f, "SecurityGroupIds")
+		} else {
+			s.addMember(r, r.id, f, "SecurityGroups")
+		}
+		for i, item := range f["NetworkInterfaces"].items {
+			if item.kind != object {
+				continue
+			}
+			name := r.id
+			if i > 0 {
+				name += "-" + strconv.Itoa(i)
+			}
+			s.addMember(r, name, s.fields(item, memberProperties...), "GroupSet")
+		}
+	})
+}
+
+// memberOf are the properties of a resource that make it a member.
+func (s *stack) memberOf(r *resource) map[string]value {
+	if r.properties == nil {
+		return nil
+	}
+	v := s.eval(r.properties, r.scope)
+	if v.kind != object {
+		return nil
+	}
+	return s.fields(v, memberProperties...)
+}
+
+// addMember adds an interface with the groups of one of its properties, as far as they are
+// here.
+func (s *stack) addMember(r *resource, name string, f map[string]value, groups string) {
+	var keys []string
+	for _, v := range f[groups].items {
+		switch {
+		case v.kind == groupRef && !slices.Contains(keys, v.text):
+			keys = append(keys, v.text)
+		case v.kind == text && groups == "SecurityGroups":
+			if g := s.named1(v.text); g != nil && !slices.Contains(keys, g.key) {
+				keys = append(keys, g.key)
+			}
+		}
+	}
+	if len(keys) == 0 {
+		return
+	}
+	m := policy.Remote{Name: name, Pos: r.at}
+	if label := s.tags(f["Tags"])["Name"]; label != "" {
+		m.Name = label
+		s.Comment(r.at, "%s in the template", name)
+	}
+	s.address(&m, f["PrivateIpAddress"])
+	for _, inner := range []struct{ property, field string }{
+		{"PrivateIpAddresses", "PrivateIpAddress"}, {"Ipv6Addresses", "Ipv6Address"},
+		{"Ipv4Prefixes", "Ipv4Prefix"}, {"Ipv6Prefixes", "Ipv6Prefix"},
+	} {
+		for _, item := range f[inner.property].items {
+			if item.kind == object {
+				s.address(&m, s.fields(item)[inner.field])
+			}
+		}
+	}
+	if !m.Listed() {
+		s.notice(r.at, "list it under peers once it has one",
+			"%s has no address in the template: rules that name its groups do not know it", name)
+		return
+	}
+	s.Member(m, keys...)
+}
+
+// address adds an address or a prefix to an interface, as far as it is known.
+func (s *stack) address(m *policy.Remote, v value) {
+	if v.kind != text {
+		return
+	}
+	p, bad := policy.ParseAddress(v.text)
+	switch {
+	case bad != nil:
+		s.Add(v.at, bad)
+	case p.IsSingleIP() && !slices.Contains(m.Addresses, p.Addr()):
+		m.Addresses = append(m.Addresses, p.Addr())
+	case !p.IsSingleIP() && !slices.Contains(m.Prefixes, netip.Prefix(p)):
+		m.Prefixes = append(m.Prefixes, p)
+	}
+}

@@ -1,0 +1,78 @@
+package cloudformation
+
+import "sgfw/policy"
+
+// export is a value that a template exports.
+type export struct {
+	of    *stack
+	entry entry
+	busy  bool
+}
+
+// exported finds what a template exports, by name.
+func (s *stack) exported() map[string]*export {
+	if s.exports != nil {
+		return s.exports
+	}
+	s.exports = map[string]*export{}
+	for _, id := range sorted(outputNames(s.outputs)) {
+		e := s.outputs[id]
+		exports := e.value.Field("Export")
+		if exports == nil || exports.Field("Name") == nil {
+			continue
+		}
+		name := s.eval(exports.Field("Name"), e.scope)
+		if name.kind == text || name.kind == unknown {
+			s.exports[name.said()] = &export{of: s, entry: e}
+		}
+	}
+	return s.exports
+}
+
+func outputNames(outputs map[string]entry) []string {
+	var names []string
+	for name := range outputs {
+		names = append(names, name)
+	}
+	return names
+}
+
+// imported evaluates Fn::ImportValue: what another of the templates exports, or something
+// that the user gives.
+func (s *stack) imported(name value, at policy.Pos) value {
+	if name.kind != text && name.kind != unknown {
+		return value{kind: unknown, at: at, why: "Fn::ImportValue takes a name, not " + name.String()}
+	}
+	said := name.said()
+	if v, there := s.vars[said]; there {
+		return textOf(at, v)
+	}
+	for _, other := range s.stacks {
+		x := other.exported()[said]
+		if x == nil || other == s {
+			continue
+		}
+		if included := other.outputIncluded(x.entry); included.kind == unknown || included.text != "true" {
+			return value{kind: unknown, at: at, why: "the condition of export " + said +
+				" does not hold, or is not known"}
+		}
+		n := x.entry.value.Field("Value")
+		if n == nil || x.busy {
+			return value{kind: unknown, at: at, why: "export " + said + " depends on itself"}
+		}
+		x.busy = true
+		v := other.eval(n, x.entry.scope)
+		x.busy = false
+		return v
+	}
+	return value{kind: unknown, at: at, text: said, shown: said,
+		why: "it is the export " + short(said) + " of another stack"}
+}
+
+// outputIncluded is whether the condition of an output holds.
+func (s *stack) outputIncluded(e entry) value {
+	if c := e.value.Field("Condition"); c != nil && c.IsScalar() {
+		return s.named(substituted(e.scope, c.Text), s.at(c))
+	}
+	return truth(policy.Pos{}, true)
+}

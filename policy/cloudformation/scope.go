@@ -1,0 +1,115 @@
+package cloudformation
+
+import (
+	"strings"
+
+	"sgfw/policy"
+	"sgfw/policy/cloudformation/tree"
+)
+
+// scope is the identifier of an Fn::ForEach with its value in one turn, within others.
+type scope struct {
+	name, value string
+	outer       *scope
+}
+
+// find returns the value of an identifier.
+func (s *scope) find(name string) (string, bool) {
+	for ; s != nil; s = s.outer {
+		if s.name == name {
+			return s.value, true
+		}
+	}
+	return "", false
+}
+
+// substituted is a text in which the identifiers of loops have their values: ${X}, and &{X}
+// without what is no letter or digit.
+func substituted(s *scope, text string) string {
+	for ; s != nil; s = s.outer {
+		if strings.Contains(text, "${"+s.name+"}") {
+			text = strings.ReplaceAll(text, "${"+s.name+"}", s.value)
+		}
+		if strings.Contains(text, "&{"+s.name+"}") {
+			text = strings.ReplaceAll(text, "&{"+s.name+"}", strings.Map(alphanumeric, s.value))
+		}
+	}
+	return text
+}
+
+func alphanumeric(r rune) rune {
+	if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
+		return r
+	}
+	return -1
+}
+
+// entry is a key of a map with its value.
+type entry struct {
+	key   string
+	at    policy.Pos
+	value *tree.Node
+	scope *scope
+}
+
+// maxEntries bounds what loops make of one map.
+const maxEntries = 100_000
+
+// entries are the keys of a map, those that loops make among them.
+func (s *stack) entries(n *tree.Node, in *scope) []entry {
+	out := make([]entry, 0, len(n.Items)/2)
+	s.addEntries(&out, n, in)
+	return out
+}
+
+func (s *stack) addEntries(out *[]entry, n *tree.Node, in *scope) {
+	for k, v := range n.Fields() {
+		if !s.step(s.at(k)) {
+			return
+		}
+		if strings.HasPrefix(k.Text, "Fn::ForEach::") {
+			s.loop(out, k, v, in)
+			continue
+		}
+		if len(*out) == maxEntries {
+			s.Errorf(s.at(k), "", "loops make more than %d entries", maxEntries)
+		}
+		if len(*out) >= maxEntries {
+			*out = (*out)[:maxEntries]
+			return
+		}
+		*out = append(*out, entry{substituted(in, k.Text), s.at(k), v, in})
+	}
+}
+
+// loop expands Fn::ForEach, which takes an identifier, the values and a map to repeat.
+func (s *stack) loop(out *[]entry, k, n *tree.Node, in *scope) {
+	if n.Kind != tree.List || len(n.Items) != 3 || n.Items[0].Kind != tree.Text ||
+		n.Items[2].Kind != tree.Map {
+		s.Errorf(s.at(k), "it takes a list of an identifier, the values and a map",
+			"%s is no loop", short(k.Text))
+		return
+	}
+	values := s.eval(n.Items[1], in)
+	if values.kind == unknown {
+		s.unresolved(s.at(n.Items[1]), values, "A,B", "what %s repeats", short(k.Text))
+		return
+	}
+	if values.kind != list {
+		s.Errorf(s.at(n.Items[1]), "", "%s repeats %s, not a list", short(k.Text), values)
+		return
+	}
+	for _, v := range values.items {
+		switch {
+		case v.kind == unknown:
+			s.unresolved(s.at(n.Items[1]), v, "", "a value of %s", short(k.Text))
+			return
+		case v.kind != text:
+			s.Errorf(s.at(n.Items[1]), "", "a value of %s is %s, not a text", short(k.Text), v)
+			return
+		case len(*out) >= maxEntries || s.spent:
+			return
+		}
+		s.addEntries(out, n.Items[2], &scope{n.Items[0].Text, v.text, in})
+	}
+}

@@ -1,0 +1,245 @@
+package cloudformation
+
+import (
+	"slices"
+	"strings"
+
+	"sgfw/policy"
+	"sgfw/policy/cloudformation/tree"
+)
+
+// The types of resources that count.
+const (
+	typeGroup     = "AWS::EC2::SecurityGroup"
+	typeIngress   = "AWS::EC2::SecurityGroupIngress"
+	typeEgress    = "AWS::EC2::SecurityGroupEgress"
+	typeList      = "AWS::EC2::PrefixList"
+	typeInterface = "AWS::EC2::NetworkInterface"
+	typeInstance  = "AWS::EC2::Instance"
+	typeVPC       = "AWS::EC2::VPC"
+	typeSubnet    = "AWS::EC2::Subnet"
+	typeStack     = "AWS::CloudFormation::Stack"
+)
+
+// stack is a template with what is known of it.
+type stack struct {
+	*importer
+	file, name string
+	root       *tree.Node
+	parameters map[string]*parameter
+	mappings   map[string]*tree.Node
+	conditions map[string]*condition
+	resources  []*resource
+	byID       map[string]*resource
+	outputs    map[string]entry // by logical ID
+	// exports are the values by name, made when one is asked for.
+	exports map[string]*export
+	// busy are the resources' attributes that are being evaluated.
+	busy map[string]bool
+}
+
+type resource struct {
+	id, typ    string
+	at         policy.Pos // of the logical ID
+	condition  string
+	properties *tree.Node
+	scope      *scope
+	// asked says that there holds whether the condition does.
+	asked, there bool
+}
+
+// sections are the keys of a template.
+var sections = []string{"AWSTemplateFormatVersion", "Description", "Metadata", "Parameters",
+	"Rules", "Mappings", "Conditions", "Transform", "Resources", "Outputs", "Hooks", "Globals"}
+
+// at is where a node stands.
+func (s *stack) at(n *tree.Node) policy.Pos { return n.Pos(s.file) }
+
+// read finds the parts of the template.
+func (s *stack) read() {
+	s.parameters, s.byID = map[string]*parameter{}, map[string]*resource{}
+	s.mappings, s.conditions = map[string]*tree.Node{}, map[string]*condition{}
+	s.outputs, s.busy = map[string]entry{}, map[string]bool{}
+	if s.root.Kind != tree.Map {
+		s.Errorf(s.at(s.root), "", "this is no template of CloudFormation")
+		return
+	}
+	for k := range s.root.Fields() {
+		if !slices.Contains(sections, k.Text) {
+			hint := "the sections are " + strings.Join(sections, ", ")
+			if near := policy.Suggest(k.Text, sections); near != "" {
+				hint = "did you mean " + near + "?"
+			}
+			s.Errorf(s.at(k), hint, "a template has no section %s", short(k.Text))
+		}
+	}
+	for _, e := range s.section("Parameters") {
+		s.parameters[e.key] = &parameter{name: e.key, node: e.value, at: e.at}
+	}
+	for _, e := range s.section("Mappings") {
+		s.mappings[e.key] = e.value
+	}
+	for _, e := range s.section("Conditions") {
+		s.conditions[e.key] = &condition{node: e.value, scope: e.scope, at: e.at}
+	}
+	for _, e := range s.section("Outputs") {
+		s.outputs[e.key] = e
+	}
+	if n := s.root.Field("Resources"); n == nil || n.Kind != tree.Map {
+		s.Errorf(s.at(s.root), "", "the template has no Resources")
+		return
+	}
+	for _, e := range s.section("Resources") {
+		s.readResource(e)
+	}
+}
+
+// section are the entries of a section; there is nothing in one that is left out.
+func (s *stack) section(name string) []entry {
+	n := s.root.Field(name)
+	switch {
+	case n == nil || n.Kind == tree.Null:
+		return nil
+	case n.Kind != tree.Map:
+		s.Errorf(s.at(n), "", "%s is no map", name)
+		return nil
+	}
+	return s.entries(n, nil)
+}
+
+func (s *stack) readResource(e entry) {
+	if e.key == "Fn::Transform" {
+		s.notice(e.at, "import what it includes too", "Fn::Transform adds resources that are not here")
+		return
+	}
+	if e.value.Kind != tree.Map {
+		s.Errorf(e.at, "", "resource %s is no map", short(e.key))
+		return
+	}
+	r := resource{id: e.key, at: e.at, scope: e.scope}
+	for k, v := range e.value.Fields() {
+		switch k.Text {
+		case "Type":
+			if v.Kind != tree.Text {
+				s.Errorf(s.at(v), "such as "+typeGroup, "the type of resource %s is no text", short(e.key))
+				return
+			}
+			r.typ = substituted(e.scope, v.Text)
+		case "Condition":
+			if v.IsScalar() && v.Tag == "" {
+				r.condition = substituted(e.scope, v.Text)
+			} else {
+				s.Errorf(s.at(v), "name one of the Conditions", "the condition of resource %s is no name",
+					short(e.key))
+				return
+			}
+		case "Properties":
+			r.properties = v
+		}
+	}
+	if s.byID[r.id] != nil {
+		s.Errorf(e.at, "", "resource %s is there already", short(r.id))
+		return
+	}
+	s.resources = append(s.resources, &r)
+	s.byID[r.id] = &r
+}
+
+// of yields the resources of a type that the conditions leave in.
+func (s *stack) of(typ string, do func(*resource)) {
+	for _, r := range s.resources {
+		if r.typ == typ && !s.spent && s.included(r) {
+			do(r)
+		}
+	}
+}
+
+// included reports whether the condition of a resource holds. One that cannot be known is
+// an error.
+func (s *stack) included(r *resource) bool {
+	if r.asked {
+		return r.there
+	}
+	r.asked, r.there = true, true
+	if r.condition == "" {
+		return true
+	}
+	v := s.named(r.condition, r.at)
+	if v.kind == unknown {
+		s.unresolved(r.at, v, "", "whether resource %s is there, condition %s,", r.id, short(r.condition))
+	}
+	r.there = v.kind == text && v.text == "true"
+	return r.there
+}
+
+// key is what the draft calls a resource.
+func (s *stack) key(id string) string {
+	if len(s.stacks) == 1 {
+		return id
+	}
+	return s.name + "." + id
+}
+
+// notice says something that is not about a part of the policy.
+func (s *stack) notice(at policy.Pos, hint, format string, a ...any) {
+	s.Add(at, &policy.Problem{Severity: policy.SeverityNotice, Hint: hint,
+		Message: sprintf(format, a...)})
+}
+
+// classic are the resources that had groups of their own before there were networks.
+var classic = []string{"AWS::RDS::DBSecurityGroup", "AWS::RDS::DBSecurityGroupIngress",
+	"AWS::ElastiCache::SecurityGroup", "AWS::ElastiCache::SecurityGroupIngress",
+	"AWS::Redshift::ClusterSecurityGroup", "AWS::Redshift::ClusterSecurityGroupIngress"}
+
+// tell says what may be missing.
+func (s *stack) tell() {
+	for _, r := range s.resources {
+		switch {
+		case r.typ == typeStack:
+			s.notice(r.at, "import its template too", "the groups of nested stack %s are not here", r.id)
+		case strings.HasSuffix(r.typ, "::MODULE"):
+			s.notice(r.at, "", "the groups of module %s, resource %s, are not here", r.typ, r.id)
+		case slices.Contains(classic, r.typ):
+			s.notice(r.at, "", "%s of type %s is no group of EC2 and is left out", r.id, r.typ)
+		case strings.HasPrefix(r.typ, typeGroup) && !slices.Contains(known, r.typ):
+			hint := ""
+			if near := policy.Suggest(r.typ, known); near != "" {
+				hint = "did you mean " + near + "?"
+			}
+			s.notice(r.at, hint, "%s of type %s is left out", r.id, r.typ)
+		}
+	}
+	for _, n := range transforms(s.root.Field("Transform")) {
+		if !strings.HasPrefix(n.Text, "AWS::Serverless") && n.Text != "AWS::LanguageExtensions" &&
+			!strings.HasPrefix(n.Text, "AWS::SecretsManager") {
+			s.notice(s.at(n), "import the processed template: aws cloudformation get-template "+
+				"--template-stage Processed", "macro %s is not run: groups that it makes are not here",
+				short(n.Text))
+		}
+	}
+}
+
+var known = []string{typeGroup, typeIngress, typeEgress,
+	"AWS::EC2::SecurityGroupVpcAssociation"}
+
+// transforms are the names of macros: one, or several in a list.
+func transforms(n *tree.Node) []*tree.Node {
+	switch {
+	case n == nil:
+		return nil
+	case n.IsScalar():
+		return []*tree.Node{n}
+	case n.Kind == tree.Map:
+		if name := n.Field("Name"); name != nil && name.IsScalar() {
+			return []*tree.Node{name}
+		}
+		return nil
+	}
+	var out []*tree.Node
+	for _, item := range n.Items {
+		if item.Kind != tree.List {
+			out = append(out, transforms(item)...)
+		}
+	}
+	return out
+}
