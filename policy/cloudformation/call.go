@@ -189,7 +189,8 @@ func (s *stack) concatenated(delimiter string, parts []value, at policy.Pos) val
 		first.shown, first.at = shown.String(), at
 		return first
 	}
-	return value{kind: unknown, at: at, shown: shown.String(), why: "the ID of a group stands in a text"}
+	return value{kind: unknown, at: at, shown: shown.String(),
+		why: "the ID of a group stands in a text"}
 }
 
 func (s *stack) joined(delimiter, values value, at policy.Pos) value {

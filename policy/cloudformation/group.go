@@ -64,7 +64,7 @@ func (s *stack) addGroup(r *resource) {
 	s.byKey[known.key] = known
 	s.Group(known.key, "", g)
 	for _, v := range s.rulesOf(f["SecurityGroupIngress"], "SecurityGroupIngress") {
-		if rule, ok := s.rule(v, policy.Ingress, v.at, ruleProperties[policy.Ingress]); ok {
+		if rule, ok := s.rule(v, policy.Ingress); ok {
 			known.in = append(known.in, rule)
 		}
 	}
@@ -74,7 +74,7 @@ func (s *stack) addGroup(r *resource) {
 			"an empty SecurityGroupEgress is as none: everything may go out")
 	}
 	for _, v := range s.rulesOf(f["SecurityGroupEgress"], "SecurityGroupEgress") {
-		if rule, ok := s.rule(v, policy.Egress, v.at, ruleProperties[policy.Egress]); ok {
+		if rule, ok := s.rule(v, policy.Egress); ok {
 			known.out = append(known.out, rule)
 			if rule.Protocol == policy.AllProtocols && rule.Peer.Kind == policy.PeerCIDR &&
 				rule.Peer.CIDR == policy.AnyIPv4 {

@@ -52,7 +52,7 @@ func (s *stack) imported(name value, at policy.Pos) value {
 		if x == nil || other == s {
 			continue
 		}
-		if included := other.outputIncluded(x.entry); included.kind == unknown || included.text != "true" {
+		if c := other.outputIncluded(x.entry); c.kind == unknown || c.text != "true" {
 			return value{kind: unknown, at: at, why: "the condition of export " + said +
 				" does not hold, or is not known"}
 		}

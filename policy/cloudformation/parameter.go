@@ -43,7 +43,8 @@ func (s *stack) readParameter(p *parameter) value {
 		given, at = n.Text, s.at(n)
 	}
 	if strings.Contains(given, "{{resolve:") {
-		return value{kind: unknown, at: at, text: p.name, shown: given, why: given + " is resolved by AWS"}
+		return value{kind: unknown, at: at, text: p.name, shown: given,
+			why: given + " is resolved by AWS"}
 	}
 	isList := typ == "CommaDelimitedList" || strings.Contains(typ, "List<")
 	items := []string{given}

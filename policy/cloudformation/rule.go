@@ -54,16 +54,17 @@ func (s *stack) rulesOf(v value, property string) []value {
 }
 
 // rule reads a rule in a group.
-func (s *stack) rule(v value, dir policy.Direction, at policy.Pos, names []string) (policy.Rule, bool) {
-	f, ok := s.known(v, names)
+func (s *stack) rule(v value, dir policy.Direction) (policy.Rule, bool) {
+	f, ok := s.known(v, ruleProperties[dir])
 	if !ok {
 		return policy.Rule{}, false
 	}
-	return s.ruleOf(f, dir, at)
+	return s.ruleOf(f, dir, v.at)
 }
 
 // ruleOf makes a rule of its properties. What is wrong is reported, all of it.
-func (s *stack) ruleOf(f map[string]value, dir policy.Direction, at policy.Pos) (policy.Rule, bool) {
+func (s *stack) ruleOf(f map[string]value, dir policy.Direction,
+	at policy.Pos) (policy.Rule, bool) {
 	r := policy.Rule{Pos: at, Description: s.line(at, f["Description"], "a description")}
 	ok := s.ports(&r, f)
 	peer, found := s.peer(f, dir, at)
@@ -217,7 +218,8 @@ func (s *stack) listPeer(v value, property string) (policy.Peer, bool) {
 		s.unresolved(v.at, v, "pl-…", "%s", property)
 		return p, false
 	default:
-		s.Errorf(v.at, "its ID begins with pl-, or !Ref names it", "%s is %s, no prefix list", property, v)
+		s.Errorf(v.at, "its ID begins with pl-, or !Ref names it", "%s is %s, no prefix list", property,
+			v)
 		return p, false
 	}
 	return p, true

@@ -47,16 +47,20 @@ func TestParse(t *testing.T) {
 			`"d"@2:1={"c"@2:13=3@2:16 "b"@1:8=1@1:11}@2:4}@1:1`,
 		"a: ~\nb:\n1: 0010\nd: 2010-09-09": `{"a"@1:1=null@1:4 "b"@2:1=null@2:3 "1"@3:1=0010@3:4 ` +
 			`"d"@4:1="2010-09-09"@4:4}@1:1`,
-		"{a: 1}":               `{"a"@1:2=1@1:5}@1:1`,
-		"[\"a\", b]":           "1:7: not JSON: a value is expected here (hint: texts stand in double quotes)",
-		`{"a": 1,}`:            "1:9: not JSON: a key is expected here (hint: no comma stands before })",
-		`{"a": [1,]}`:          "1:10: not JSON: a value is expected here (hint: no comma stands before ])",
-		`{"a": 01}`:            `1:7: not JSON: "01" is no number`,
-		`{"a" 1}`:              `1:6: not JSON: a colon is expected behind key "a"`,
-		`{"a": 1 "b"}`:         "1:9: not JSON: a comma or } is expected here",
-		`{"a": "b}`:            "1:7: a text is not closed by double quotes",
-		`{"a": `:               "1:7: the document ends in the middle",
-		`{"a":1} {}`:           "1:9: something follows the end of the document (hint: one document a file)",
+		"{a: 1}": `{"a"@1:2=1@1:5}@1:1`,
+		"[\"a\", b]": "1:7: not JSON: a value is expected here (hint: texts " +
+			"stand in double quotes)",
+		`{"a": 1,}`: "1:9: not JSON: a key is expected here (hint: no " +
+			"comma stands before })",
+		`{"a": [1,]}`: "1:10: not JSON: a value is expected here (hint: no " +
+			"comma stands before ])",
+		`{"a": 01}`:    `1:7: not JSON: "01" is no number`,
+		`{"a" 1}`:      `1:6: not JSON: a colon is expected behind key "a"`,
+		`{"a": 1 "b"}`: "1:9: not JSON: a comma or } is expected here",
+		`{"a": "b}`:    "1:7: a text is not closed by double quotes",
+		`{"a": `:       "1:7: the document ends in the middle",
+		`{"a":1} {}`: "1:9: something follows the end of the document " +
+			"(hint: one document a file)",
 		"{\"a\":1,\n \"a\":2}": `2:2: key "a" is there already, see line 1 (hint: remove one)`,
 		"a: 1\nb: 2\na: 3\n":   `3:1: key "a" is there already, see line 1 (hint: remove one)`,
 		"a: &x [*x]\n":         "1:8: alias *x stands for something that has it",
@@ -64,7 +68,8 @@ func TestParse(t *testing.T) {
 		"":                     "1:1: the file is empty",
 		"[1, 2]: 3":            "1:1: a key must be text",
 		"a: b: c": "1: not YAML: mapping values are not allowed in this context (hint: check the " +
-			"indentation and quotes of this line and those around it; quote values that begin with * & % @ " +
+			"indentation and quotes of this line and those around it; quote values that " +
+			"begin with * & % @ " +
 			"or `)",
 		"a: \xff":           "1:4: this is not UTF-8 (hint: save the file as UTF-8)",
 		"{\"a\": \"\xff\"}": "1:7: this is not UTF-8 (hint: save the file as UTF-8)",
