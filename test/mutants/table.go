@@ -17,6 +17,7 @@ type mutant struct {
 var withoutPackets = map[string]bool{
 	"TestServiceExposure": true,
 	"TestServiceConfines": true,
+	"TestServiceOrder":    true,
 }
 
 var (
