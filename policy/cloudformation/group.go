@@ -1,6 +1,7 @@
 package cloudformation
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"unicode"
@@ -219,6 +220,11 @@ func (m *importer) addGroupRules() {
 		for _, r := range g.in {
 			m.Rules(g.key, policy.Ingress, r)
 		}
+		if g.kept && len(g.out) == 1 && isNone(&g.out[0]) {
+			m.Comment(g.at, "Its only outbound rule is to %s, which stands for none.",
+				g.out[0].Peer.CIDR)
+			continue
+		}
 		if g.kept && len(g.out) == 0 {
 			m.Rules(g.key, policy.Egress, policy.DefaultEgress()...)
 		}
@@ -231,6 +237,23 @@ func (m *importer) addGroupRules() {
 					"is a resource, at line %d; it is kept here", g.added.Pos.Line)
 		}
 	}
+}
+
+// loopback is where CloudFormation's documentation sends everything, and broadcast where the
+// CDK sends an ICMP type that does not exist, where nothing may go out.
+var (
+	loopback  = netip.MustParsePrefix("127.0.0.1/32")
+	broadcast = netip.MustParsePrefix("255.255.255.255/32")
+)
+
+// isNone reports a rule that stands for no outbound rule: no packet leaves a device for
+// there.
+func isNone(r *policy.Rule) bool {
+	if r.Peer.Kind != policy.PeerCIDR {
+		return false
+	}
+	return r.Peer.CIDR == loopback && r.Protocol == policy.AllProtocols ||
+		r.Peer.CIDR == broadcast && r.Protocol == policy.ICMP && r.From == 252 && r.To == 86
 }
 
 // properties are those of a resource whose names are known; others are errors, as they are

@@ -22,15 +22,20 @@ type Format struct {
 	What string
 	// Import reads sources that are all of the format.
 	Import func([]convert.Source, convert.Options) convert.Result
+	// Export writes a policy in the format, which is nil with an error among the problems. It
+	// is nil for a format that is only read.
+	Export func(*policy.Policy) ([]byte, policy.Problems)
 }
 
 // own is the format of this program.
 const own = "sgfw"
 
 var all = []Format{
-	{own, "a policy file of sgfw", importPolicy},
-	{"aws", "what the AWS CLI prints about security groups, as JSON or YAML", awsjson.Import},
-	{"cloudformation", "templates of CloudFormation, in YAML or JSON", cloudformation.Import},
+	{Name: own, What: "a policy file of sgfw", Import: importPolicy},
+	{Name: "aws", What: "what the AWS CLI prints about security groups, as JSON or YAML",
+		Import: awsjson.Import},
+	{Name: "cloudformation", What: "templates of CloudFormation, in YAML or JSON",
+		Import: cloudformation.Import, Export: cloudformation.Export},
 }
 
 // All are the formats, in the order in which help shows them.
@@ -43,6 +48,27 @@ func Names() []string {
 		names[i] = f.Name
 	}
 	return names
+}
+
+// ExportNames are the names of the formats that [Export] writes.
+func ExportNames() []string {
+	var names []string
+	for _, f := range all {
+		if f.Export != nil {
+			names = append(names, f.Name)
+		}
+	}
+	return names
+}
+
+// Export writes a policy in a format. The text is nil with an error among the problems.
+func Export(name string, p *policy.Policy) ([]byte, policy.Problems) {
+	i := slices.IndexFunc(all, func(f Format) bool { return f.Name == name && f.Export != nil })
+	if i < 0 {
+		return nil, policy.Problems{{Message: fmt.Sprintf("nothing is written in format %q", name),
+			Hint: "one of " + strings.Join(ExportNames(), ", ")}}
+	}
+	return all[i].Export(p)
 }
 
 // Import reads sources, which make one policy together. An empty name means the format that

@@ -1,0 +1,192 @@
+package cloudformation
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"sgfw/policy"
+	"sgfw/policy/cloudformation/tree"
+	"sgfw/policy/convert"
+	"sgfw/policy/file"
+)
+
+// said is what a template can say of a policy, in an order that does not matter.
+func said(p *policy.Policy) []string {
+	var out []string
+	for i := range p.Groups {
+		g := &p.Groups[i]
+		if g.Default {
+			continue
+		}
+		out = append(out, fmt.Sprintf("group %s %q vpc %q tags %v", g.Name, g.Description, g.VPCID,
+			g.Tags))
+		for _, dir := range []policy.Direction{policy.Ingress, policy.Egress} {
+			for _, r := range g.Rules(dir) {
+				out = append(out, fmt.Sprintf("%s %s: %s %q", g.Name, dir, &r, r.Description))
+			}
+		}
+	}
+	for _, l := range p.PrefixLists {
+		// A template wants a family, and room for an entry.
+		f, known := l.FamilyOf()
+		if !known {
+			f = policy.IPv4
+		}
+		out = append(out, fmt.Sprintf("list %s %v %d", l.Name, f, max(l.MaxEntries, 1)))
+		for _, e := range l.Entries {
+			out = append(out, fmt.Sprintf("list %s: %s %q", l.Name, e.CIDR, e.Description))
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// roundTrip exports a policy, and holds what comes back against it.
+func roundTrip(t *testing.T, p *policy.Policy) (string, policy.Problems) {
+	t.Helper()
+	data, problems := Export(p)
+	if (data == nil) != (problems.Err() != nil) {
+		t.Fatalf("a template: %v, errors: %v", data != nil, problems)
+	}
+	if data == nil {
+		return "", problems
+	}
+	r := Import([]convert.Source{{Name: "t.yaml", Data: data}}, convert.Options{})
+	if r.Policy == nil {
+		t.Fatalf("%v\n%s", r.Problems, data)
+	}
+	if diff := cmp.Diff(said(p), said(r.Policy)); diff != "" {
+		t.Errorf("what comes back differs:\n%s\n%s", diff, data)
+	}
+	shape(t, data)
+	return string(data), problems
+}
+
+// TestExportShapes: every shape that is imported comes back from its export.
+func TestExportShapes(t *testing.T) {
+	paths, err := filepath.Glob("testdata/shapes/*.yaml")
+	if err != nil || len(paths) == 0 {
+		t.Fatal(paths, err)
+	}
+	more, _ := filepath.Glob("../../examples/*.yaml")
+	tiers, _ := filepath.Glob("../../examples/*/*.yaml")
+	for _, path := range slices.Concat(paths, more, tiers) {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, _, err := file.Parse(path, data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, problems := roundTrip(t, p)
+			if problems.Err() != nil {
+				t.Error(problems)
+			}
+		})
+	}
+}
+
+// documented are the properties of the types that are written, as the template reference has
+// them: with a star those that are required.
+var documented = map[string][]string{
+	typeGroup: {"*GroupDescription", "GroupName", "SecurityGroupEgress", "SecurityGroupIngress",
+		"Tags", "VpcId"},
+	typeIngress: {"CidrIp", "CidrIpv6", "Description", "FromPort", "GroupId", "GroupName",
+		"*IpProtocol", "SourcePrefixListId", "SourceSecurityGroupId", "SourceSecurityGroupName",
+		"SourceSecurityGroupOwnerId", "ToPort"},
+	typeEgress: {"CidrIp", "CidrIpv6", "Description", "DestinationPrefixListId",
+		"DestinationSecurityGroupId", "FromPort", "*GroupId", "*IpProtocol", "ToPort"},
+	typeList: {"*AddressFamily", "Entries", "MaxEntries", "*PrefixListName", "Tags"},
+	"SecurityGroupIngress": {"CidrIp", "CidrIpv6", "Description", "FromPort", "*IpProtocol",
+		"SourcePrefixListId", "SourceSecurityGroupId", "SourceSecurityGroupName",
+		"SourceSecurityGroupOwnerId", "ToPort"},
+	"SecurityGroupEgress": {"CidrIp", "CidrIpv6", "Description", "DestinationPrefixListId",
+		"DestinationSecurityGroupId", "FromPort", "*IpProtocol", "ToPort"},
+	"Tags":    {"*Key", "*Value"},
+	"Entries": {"*Cidr", "Description"},
+}
+
+// texts are the properties that take texts: what looks like a number needs quotes.
+var texts = []string{"GroupDescription", "GroupName", "VpcId", "CidrIp", "CidrIpv6",
+	"Description", "IpProtocol", "SourcePrefixListId", "SourceSecurityGroupId",
+	"SourceSecurityGroupOwnerId", "PrefixListName", "Key", "Value", "Cidr"}
+
+// shape holds a template against the documentation: sections, types, properties, references
+// that exist and are no circle.
+func shape(t *testing.T, data []byte) {
+	t.Helper()
+	root, problems := tree.Parse("t.yaml", data)
+	if root == nil {
+		t.Fatal(problems)
+	}
+	names := map[string]bool{}
+	for _, section := range []string{"Parameters", "Resources"} {
+		for k := range root.Field(section).Fields() {
+			if strings.Map(alphanumeric, k.Text) != k.Text || names[k.Text] {
+				t.Errorf("the logical ID %q", k.Text)
+			}
+			names[k.Text] = true
+		}
+	}
+	needs := map[string][]string{}
+	for k, r := range root.Field("Resources").Fields() {
+		typ := r.Field("Type").Text
+		if documented[typ] == nil {
+			t.Fatalf("a resource of type %s", typ)
+		}
+		properties(t, typ, r.Field("Properties"))
+		needs[k.Text] = references(t, r, names)
+	}
+	for len(needs) > 0 {
+		before := len(needs)
+		maps.DeleteFunc(needs, func(_ string, of []string) bool {
+			return !slices.ContainsFunc(of, func(s string) bool { _, waits := needs[s]; return waits })
+		})
+		if len(needs) == before {
+			t.Fatalf("a circle among %v", needs)
+		}
+	}
+}
+
+func references(t *testing.T, n *tree.Node, names map[string]bool) (found []string) {
+	if n.Tag != "" {
+		if n.Tag != "!Ref" || !names[n.Text] {
+			t.Errorf("%s %s leads nowhere", n.Tag, n.Text)
+		}
+		return []string{n.Text}
+	}
+	for _, item := range n.Items {
+		found = append(found, references(t, item, names)...)
+	}
+	return found
+}
+
+func properties(t *testing.T, of string, n *tree.Node) {
+	for _, name := range documented[of] {
+		if strings.HasPrefix(name, "*") && n.Field(name[1:]) == nil {
+			t.Errorf("%s has no %s", of, name[1:])
+		}
+	}
+	for k, v := range n.Fields() {
+		if !slices.Contains(documented[of], k.Text) && !slices.Contains(documented[of], "*"+k.Text) {
+			t.Errorf("%s has no property %s", of, k.Text)
+		}
+		if slices.Contains(texts, k.Text) && v.Kind != tree.Text {
+			t.Errorf("%s %s is %v, no text", of, k.Text, v)
+		}
+		if v.Kind == tree.List {
+			for _, item := range v.Items {
+				properties(t, k.Text, item)
+			}
+		}
+	}
+}
