@@ -351,7 +351,8 @@ func (x *exporter) defaultGroup(g *policy.Group) {
 // leftOut says what a template has no place for.
 func (x *exporter) leftOut() {
 	if x.parameters["DefaultSecurityGroup"] != "" {
-		x.notice(policy.Pos{}, "", "the default group is the parameter DefaultSecurityGroup of the template")
+		x.notice(policy.Pos{}, "",
+			"the default group is the parameter DefaultSecurityGroup of the template")
 	}
 	if n := len(x.p.Remotes); n > 0 {
 		x.notice(x.p.Remotes[0].Pos, "in AWS, whatever runs there has the group",
