@@ -28,6 +28,9 @@ type Query struct {
 	// ICMPType, ICMPCode and ICMPID are for ICMP and ICMPv6.
 	ICMPType, ICMPCode uint8
 	ICMPID             uint16
+	// About is the packet that an ICMP error quotes, nil for none. Of it protocol,
+	// addresses, ports and ICMP fields count.
+	About *Query
 	// HopLimit matters for failsafes; 0 means 64.
 	HopLimit uint8
 	// Hook matters for failsafes: nothing that HookForward sees is one. 0 means
@@ -60,6 +63,9 @@ type Explanation struct {
 	// Unasked is the exempt service that the packet comes from without being an answer
 	// to anything: the rules decide about it.
 	Unasked policy.Exemption
+	// Wire is true where the packet is judged as it is on the wire (X8), and Inward where
+	// it comes in through the device.
+	Wire, Inward bool
 	// Flow is the live flow that the packet belongs to, or an ICMP error is about.
 	Flow *conntrack.FlowInfo
 	// Tracking says whether the packet's flow is tracked, or would be. Its Clause is
@@ -107,7 +113,7 @@ func Explain(rs *Ruleset, flows *conntrack.Table, now conntrack.Time, q Query) E
 	if a == nil {
 		return x
 	}
-	x.Managed = true
+	x.Managed, x.Wire, x.Inward = true, a.wire, q.Direction == a.inward
 	q.Hook = cmp.Or(q.Hook, HookInput)
 	if rs.exemptions != nil && flows != nil {
 		rs.exemptions.pending.tick(now) // on a quiet machine nobody else does
@@ -216,6 +222,12 @@ func (q *Query) packet() packet.Packet {
 	}
 	if p.Kind == packet.KindICMP || p.Kind == packet.KindICMPv6 {
 		p.ICMPType, p.ICMPCode, p.ICMPID = q.ICMPType, q.ICMPCode, q.ICMPID
+		if q.About != nil && packet.IsError(p.Kind, p.ICMPType) {
+			o := q.About.packet()
+			p.Quoted, p.Quote = true, packet.Quote{Src: o.Src, Dst: o.Dst, SrcPort: o.SrcPort,
+				DstPort: o.DstPort, ICMPID: o.ICMPID, Proto: o.Proto, Kind: o.Kind,
+				ICMPType: o.ICMPType, ICMPCode: o.ICMPCode}
+		}
 	}
 	return p
 }
@@ -223,6 +235,7 @@ func (q *Query) packet() packet.Packet {
 // reply returns the query for the answer to q.
 func (q *Query) reply() Query {
 	r := *q
+	r.About = nil
 	r.Direction = q.Direction.Reverse()
 	r.Src, r.Dst = q.Dst, q.Src
 	r.SrcPort, r.DstPort = q.DstPort, q.SrcPort

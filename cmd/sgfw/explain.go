@@ -38,10 +38,15 @@ The interface may be left out if the policy has only one, or if an address is
 that of an interface or of a guest; and the machine's own address always: ":443"
 is a port of its. The direction may be left out, too, if the machine's own address
 is, or is one of the interface. A packet from one guest to another is judged twice,
-and both judgements are shown.`,
+and both judgements are shown.
+
+An ICMP error also passes by the packet that it is about: one of a live flow, or
+one that this machine could not deliver for a guest. --about says which: protocol,
+source and destination. The source may be left out: it is where the error goes.`,
 		Example: `  sgfw explain --ingress --proto tcp --from 198.51.100.10 --to :22
   sgfw explain -c web.yaml --egress --proto udp --from :0 --to 192.0.2.53:53
-  sgfw explain --ingress -i eth0 --proto icmp --from 203.0.113.9 --icmp-type 8`,
+  sgfw explain --ingress -i eth0 --proto icmp --from 203.0.113.9 --icmp-type 8
+  sgfw explain --from 10.0.1.1 --to 10.0.1.10 --about tcp,192.0.2.5:443`,
 		Args: cobra.NoArgs,
 	}
 	out := outputFlag(c)
@@ -60,6 +65,8 @@ and both judgements are shown.`,
 	f.Uint8Var(&kind, "icmp-type", 0, "ICMP type (default: echo request)")
 	f.Uint8Var(&code, "icmp-code", 0, "ICMP code")
 	f.Uint16Var(&id, "id", 0, "ICMP identifier")
+	f.StringVar(&q.About, "about", "",
+		"of an ICMP error: PROTO,FROM,TO of the packet that could not be delivered")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		switch {
 		case ingress && egress, (ingress || egress) && f.Changed("direction"):
@@ -109,10 +116,10 @@ func explainFile(path string, stdin io.Reader, stateDir string, in api.Query) (
 	}
 	pol = pol.WithIDs(machineIDs(stateDir))
 	// A file can be explained on a machine that it was not written for.
-	facts, ferr := liveFacts()
+	machine, ferr := liveMachine()
 	servers, serr := resolvers.SystemFiles.Read()
-	rs := filter.Compile(pol, member.Resolve(pol, facts)).WithResolvers(servers)
-	doc, err := explain.Answer(in, rs, nil, 0, facts)
+	rs := filter.Compile(pol, member.Resolve(pol, machine.Facts)).WithResolvers(servers)
+	doc, err := explain.Answer(in, rs, nil, 0, machine)
 	if err != nil {
 		return api.Explanation{}, err
 	}
@@ -164,12 +171,20 @@ func (p *program) printJudgement(s screen.Screen, x api.Explanation) error {
 	}
 	t := facts(p.out, s)
 	t.Row("packet", packet)
+	if q.About != "" {
+		t.Row("about", q.About)
+	}
 	t.Row("interface", withID(q.Interface, x.InterfaceID))
-	t.Row("direction", q.Direction)
+	if q.Direction != "" {
+		t.Row("direction", q.Direction)
+	}
 	t.Row("policy", x.Source)
+	if x.View != "" {
+		t.Row("view", x.View+": "+x.Sees)
+	}
 	t.Row("verdict", screen.Cell{Style: verdictStyles[x.Verdict],
 		Text: fmt.Sprintf("%s (%s): %s", x.Verdict, x.Reason, x.Detail)})
-	if x.Reason != api.ReasonNotManaged {
+	if x.Reason != api.ReasonNotManaged && x.Reason != api.ReasonBridged {
 		t.Row("exemption", orNone(x.Exemption))
 		t.Row("live flow", flowText(x))
 		if tr := x.Tracking; tr != nil {

@@ -4,20 +4,21 @@ import (
 	"errors"
 
 	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/explain"
 	"sgfw/cmd/internal/host/doctor"
 	"sgfw/cmd/internal/host/links"
 	"sgfw/policy/member"
 )
 
 // liveFacts reads the links and addresses of this machine.
-func liveFacts() (member.Facts, error) {
+func liveMachine() (explain.Machine, error) {
 	w, err := links.Open()
 	if err != nil {
-		return member.Facts{}, err
+		return explain.Machine{}, err
 	}
 	defer w.Close()
 	s, err := w.Read()
-	return s.Facts, err
+	return explain.Machine{Facts: s.Facts, Bridges: s.Bridges()}, err
 }
 
 // liveLinks reads the links of this machine, and which of them belong to others.

@@ -5,11 +5,12 @@ package main
 import (
 	"errors"
 
+	"sgfw/cmd/internal/explain"
 	"sgfw/cmd/internal/host/doctor"
 	"sgfw/policy/member"
 )
 
-func liveFacts() (member.Facts, error) { return member.Facts{}, errors.ErrUnsupported }
+func liveMachine() (explain.Machine, error) { return explain.Machine{}, errors.ErrUnsupported }
 
 func liveLinks() ([]member.Link, map[string]doctor.Master, error) {
 	return nil, nil, errors.ErrUnsupported

@@ -46,6 +46,8 @@ var screens = []struct{ name, args string }{
 	{"explain", "explain -p tcp --from 2001:db8:d::10 --to [2001:db8:1:2::99]:22"},
 	{"explain-flow", "explain -p tcp --from 198.51.100.7:50000 --to :443"},
 	{"explain-guests", "explain -p tcp --from 10.0.3.14 --to 10.0.3.15:443"},
+	{"explain-bridged", "explain -p tcp --from 10.0.2.5 --to 10.0.2.6:443"},
+	{"explain-about", "explain --from 10.0.3.1 --to 10.0.3.14 --about udp,:50000,192.0.2.53:53"},
 	{"reload", "reload --force"},
 	{"reload-invalid", "reload"},
 	{"reload-dry-run", "reload --dry-run"},

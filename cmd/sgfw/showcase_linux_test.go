@@ -198,6 +198,7 @@ func (showcase) Explain(_ context.Context, q api.Query) (api.Explanation, error)
 	q.Interface, q.Direction, q.Segment = "enp1s0", "ingress", "syn"
 	x := api.Explanation{Source: "/etc/sgfw/sgfw.yaml", Query: q, FlowsKnown: true,
 		InterfaceID: "eni-090d8504a820eb77c", Verdict: api.VerdictDrop, Reason: "no-rule",
+		View: "wire", Sees: "before any redirect (DNAT), to " + q.To,
 		Detail: "no ingress rule of any attached group permits it", Code: "ENI_SG_RULES_MISMATCH",
 		Groups: []api.GroupTried{{Name: "web", ID: "sg-dbec42b9b38c5a6ae", Rules: 4},
 			{Name: "office-access", ID: "sg-b0fbd569f68dd0fa3", Rules: 4}},
@@ -216,6 +217,27 @@ func (showcase) Explain(_ context.Context, q api.Query) (api.Explanation, error)
 		x.Tracking = &api.Tracking{Tracked: true, Clause: "setting",
 			Detail: "tracked: settings.tracking is always"}
 		x.Reply.Verdict, x.Reply.Reason, x.Reply.Rule = api.VerdictAccept, "flow", &webRule
+	}
+	if q.From == "10.0.2.5" {
+		return api.Explanation{Source: x.Source, Query: api.Query{Interface: "br-customers",
+			Protocol: q.Protocol, From: q.From, To: q.To}, InterfaceID: x.InterfaceID,
+			Verdict: api.VerdictAccept, Reason: api.ReasonBridged,
+			Detail: "both ends are behind br-customers: what they say to each other crosses no device, " +
+				"and is not judged",
+			Notices: []string{"if this machine routes it, as between two networks, it is judged twice: " +
+				"ask with --egress and with --ingress"}}, nil
+	}
+	if q.About != "" {
+		kind, code, id := uint8(3), uint8(1), uint16(0)
+		x.Query.Interface, x.Query.Protocol, x.Query.Segment = "tap-customer-17", "icmp", ""
+		x.Query.ICMPType, x.Query.ICMPCode, x.Query.ICMPID = &kind, &code, &id
+		x.Query.About = "udp 10.0.3.14:50000 -> 192.0.2.53:53"
+		x.View, x.Sees = "local", "before any masquerading (SNAT), from 10.0.3.1"
+		x.Verdict, x.Reason, x.Rule, x.Code, x.Misses = api.VerdictAccept, "related", &outRule, "", nil
+		x.Detail = "it is an ICMP error of this machine's own, and a rule of group " +
+			"backup-and-monitoring permits what it is about"
+		x.Notices = nil
+		return x, nil
 	}
 	if q.From == "10.0.3.14" {
 		x.Query.Interface, x.Query.Direction, x.Notices = "tap-customer-17", "egress", nil

@@ -62,8 +62,9 @@ func query(k Kind, t uint8) (role, uint8) {
 	return roleNone, 0
 }
 
-// isError reports whether an ICMP message quotes the packet of a flow.
-func isError(k Kind, t uint8) bool {
+// IsError reports whether an ICMP message of the type is an error that quotes the packet of
+// a flow.
+func IsError(k Kind, t uint8) bool {
 	switch k {
 	case KindICMP:
 		switch t {
@@ -85,7 +86,7 @@ func (p *Packet) icmp(h []byte, left int) Fault {
 		return p.lack(sizeICMP, left)
 	}
 	p.icmpHeader(h)
-	if isError(p.Kind, p.ICMPType) && !p.First {
+	if IsError(p.Kind, p.ICMPType) && !p.First {
 		p.QuoteFault = p.quote(h[sizeICMP:], left-sizeICMP)
 		p.Quoted = p.QuoteFault == NoFault
 	}

@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"fmt"
 	"net/netip"
 	"testing"
 	"time"
@@ -45,6 +46,9 @@ func TestUndelivered(t *testing.T) {
 			h := newNarrowHome(t)
 			d := harness.Enforce(t, h.Fw, c.policy)
 			harness.VolleyEach(t, what, h.lost(t, c.want))
+			for port, want := range map[int]harness.Verdict{4000: c.want, 4001: harness.Drop} {
+				h.explained(t, d, port, want)
+			}
 			if flows := d.Flows(); len(flows) > 0 {
 				t.Errorf("flows of what was never delivered: %+v", flows)
 			}
@@ -136,4 +140,21 @@ func (h narrowHome) lost(t *testing.T, permitted harness.Verdict) (shots []harne
 		}
 	}
 	return shots
+}
+
+// explained asks the daemon about the router's own error to the guest.
+func (h narrowHome) explained(t *testing.T, d *harness.Daemon, port int, want harness.Verdict) {
+	t.Helper()
+	for i, own := range h.AppIPs {
+		var x struct{ Verdict, Reason string }
+		d.Document(&x, "explain", "--from", h.FwApp[i].String(), "--to", own.String(), "--about",
+			fmt.Sprintf("udp,:5000,%s", harness.AddrPort(harness.IP(nowhere[i]), port)))
+		verdict, reason := "accept", "related"
+		if want == harness.Drop {
+			verdict, reason = "drop", "no-rule"
+		}
+		if x.Verdict != verdict || x.Reason != reason {
+			t.Errorf("%s, port %d: explained as %+v, want %s", harness.FamilyName(own), port, x, verdict)
+		}
+	}
 }

@@ -18,6 +18,8 @@ type Query struct {
 	ICMPType *uint8  `json:"icmp_type,omitempty"`
 	ICMPCode *uint8  `json:"icmp_code,omitempty"`
 	ICMPID   *uint16 `json:"icmp_id,omitempty"`
+	// About is the packet that an ICMP error quotes: protocol, source and destination.
+	About string `json:"about,omitempty"`
 }
 
 // Verdicts as documents spell them.
@@ -31,6 +33,8 @@ const (
 	// ReasonNotManaged accepts: no interface of the policy names the device,
 	// so its packets are never queued.
 	ReasonNotManaged = "not-managed"
+	// ReasonBridged accepts: the packet stays behind the device, and nothing else was asked.
+	ReasonBridged = "bridged"
 )
 
 // Explanation is what would happen to a packet and why (docs/aws.md A4).
@@ -42,6 +46,10 @@ type Explanation struct {
 	Query Query `json:"query"`
 	// InterfaceID is that of the query's interface, if it is managed.
 	InterfaceID string `json:"interface_id,omitempty"`
+	// View is that of the interface, local or wire, and Sees what it shows the rules of a
+	// packet whose addresses this machine rewrites.
+	View string `json:"view,omitempty"`
+	Sees string `json:"sees,omitempty"`
 	// Verdict is VerdictAccept or VerdictDrop; Reason is the cause as a stable
 	// word and Detail the same as a sentence.
 	Verdict string `json:"verdict"`

@@ -35,7 +35,8 @@ func (d *daemon) Explain(_ context.Context, in api.Query) (api.Explanation, erro
 	facts, engine := d.enforcer.Facts(), d.enforcer.Engine()
 	// What is in force, and not what is about to be.
 	rs := engine.Ruleset()
-	doc, err := explain.Answer(in, rs, engine.Flows(), engine.Now(), facts.Facts)
+	doc, err := explain.Answer(in, rs, engine.Flows(), engine.Now(),
+		explain.Machine{Facts: facts.Facts, Bridges: facts.Bridges()})
 	if err != nil {
 		return api.Explanation{}, failure(err)
 	}

@@ -1,8 +1,10 @@
 package explain
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"sgfw/cmd/internal/api"
 	"sgfw/conntrack"
@@ -11,26 +13,82 @@ import (
 	"sgfw/policy/member"
 )
 
+// Machine is what is known of the machine that a question is about; the zero value for
+// nothing.
+type Machine struct {
+	member.Facts
+	// Bridges are the devices that have others as their ports.
+	Bridges []string
+}
+
 // Answer answers a question under a ruleset. A question that names no interface is about
 // those that its addresses belong to: a packet from one guest to another one is judged
 // twice, as AWS judges it at both network interfaces, and the answer has both
 // judgements. flows may be nil: then no flow is live. Errors match [ErrQuestion].
 func Answer(in api.Query, rs *filter.Ruleset, flows *conntrack.Table, now conntrack.Time,
-	facts member.Facts) (api.Explanation, error) {
+	m Machine) (api.Explanation, error) {
+	if device := m.within(in, rs.Policy()); device != "" {
+		return bridged(in, device, rs)
+	}
 	var judged []api.Explanation
-	for _, one := range crossings(in, rs.Policy(), facts) {
-		q, full, notices, err := Parse(one, rs.Policy(), facts)
+	for _, one := range crossings(in, rs.Policy(), m.Facts) {
+		q, full, notices, err := Parse(one, rs.Policy(), m.Facts)
 		if err != nil {
 			return api.Explanation{}, err
 		}
 		doc := Run(rs, flows, now, q, full)
 		doc.Notices = notices
+		if m.mayBridge(&q) && doc.Reason != api.ReasonNotManaged {
+			doc.Notices = append(doc.Notices, fmt.Sprintf("%s is a bridge: what it hands from one of "+
+				"its ports to another is not judged; this is about what this machine routes",
+				q.Device))
+		}
 		judged = append(judged, doc)
 	}
 	if len(judged) > 1 {
 		judged[0].Next = &judged[1]
 	}
 	return judged[0], nil
+}
+
+// mayBridge reports whether both ends of a packet may be behind the same bridge.
+func (m *Machine) mayBridge(q *filter.Query) bool {
+	return slices.Contains(m.Bridges, q.Device) &&
+		q.Src.IsGlobalUnicast() && q.Dst.IsGlobalUnicast() &&
+		deviceOf(m.Facts, q.Src) == "" && deviceOf(m.Facts, q.Dst) == ""
+}
+
+// within is the device that both ends of a packet are behind, as guests of it; "" for none
+// and for a question that says where the packet crosses it.
+func (m *Machine) within(in api.Query, p *policy.Policy) string {
+	from, ferr := parseEndpoint(in.From)
+	to, terr := parseEndpoint(in.To)
+	if in.Direction != "" || ferr != nil || terr != nil {
+		return ""
+	}
+	device := guestOf(p, m.Facts, from.addr)
+	asked := in.Interface == "" || in.Interface == device || in.Interface == p.IDs.Interface(device)
+	if device != guestOf(p, m.Facts, to.addr) || !asked || strings.HasSuffix(device, "*") {
+		return ""
+	}
+	return device
+}
+
+// bridged is the answer about a packet from one guest to another behind the same device,
+// which no rule decides about.
+func bridged(in api.Query, device string, rs *filter.Ruleset) (api.Explanation, error) {
+	if _, err := parseProtocol(in.Protocol); err != nil {
+		return api.Explanation{}, fmt.Errorf("%w: %w", ErrQuestion, err)
+	}
+	in.Interface = device
+	return api.Explanation{
+		Schema: api.Schema, Query: in, InterfaceID: rs.Policy().IDs.Interface(device),
+		Verdict: api.VerdictAccept, Reason: api.ReasonBridged, Groups: []api.GroupTried{},
+		Detail: fmt.Sprintf("both ends are behind %s: what they say to each other crosses no device, "+
+			"and is not judged", device),
+		Notices: []string{"if this machine routes it, as between two networks, it is judged twice: " +
+			"ask with --egress and with --ingress"},
+	}, nil
 }
 
 // crossings completes a question by the interfaces that its addresses tell: one question
@@ -46,7 +104,7 @@ func crossings(in api.Query, p *policy.Policy, facts member.Facts) []api.Query {
 		q.Interface, q.Direction = device, d.String()
 		return q
 	}
-	sender, receiver := guestOf(p, from.addr), guestOf(p, to.addr)
+	sender, receiver := guestOf(p, facts, from.addr), guestOf(p, facts, to.addr)
 	if in.Direction == "" && sender != "" && receiver != "" && sender != receiver {
 		return []api.Query{at(sender, conntrack.Egress), at(receiver, conntrack.Ingress)}
 	}
@@ -65,10 +123,17 @@ func crossings(in api.Query, p *policy.Policy, facts member.Facts) []api.Query {
 	return []api.Query{in}
 }
 
-// guestOf is the device of the guest that has an address, "" for none.
-func guestOf(p *policy.Policy, a netip.Addr) string {
+// guestOf is the device of the guest that has an address, "" for none, and for one of this
+// machine's among those of a network.
+func guestOf(p *policy.Policy, facts member.Facts, a netip.Addr) string {
+	if deviceOf(facts, a) != "" {
+		return ""
+	}
 	for i := range p.Interfaces {
-		if n := &p.Interfaces[i]; n.Mode == policy.ModeGuest && slices.Contains(n.Addresses, a) {
+		n := &p.Interfaces[i]
+		if n.Mode == policy.ModeGuest && slices.ContainsFunc(n.Own(), func(p netip.Prefix) bool {
+			return p.Contains(a)
+		}) {
 			return n.Device
 		}
 	}

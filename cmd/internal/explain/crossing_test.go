@@ -50,7 +50,7 @@ interfaces:
 		{"10.0.1.10", "192.0.2.1:53", "", "veth7 egress accept"},
 	} {
 		x, err := Answer(api.Query{Protocol: "udp", From: tc.from, To: tc.to,
-			Direction: tc.direction}, rs, nil, 0, facts)
+			Direction: tc.direction}, rs, nil, 0, Machine{Facts: facts})
 		var got []string
 		for next := &x; next != nil; next = next.Next {
 			got = append(got, next.Query.Interface+" "+next.Query.Direction+" "+next.Verdict)
@@ -64,7 +64,7 @@ interfaces:
 		{Protocol: "udp", From: "192.0.2.1", To: "10.0.1.1:53"}, // this machine with itself
 		{Protocol: "udp", From: "nobody", To: "10.0.1.10:53"},
 	} {
-		if x, err := Answer(q, rs, nil, 0, facts); err == nil {
+		if x, err := Answer(q, rs, nil, 0, Machine{Facts: facts}); err == nil {
 			t.Errorf("%s to %s: %+v", q.From, q.To, x.Query)
 		}
 	}

@@ -30,6 +30,7 @@ func Run(rs *filter.Ruleset, flows *conntrack.Table, now conntrack.Time, q filte
 	}
 	ids := rs.Policy().IDs
 	doc.InterfaceID = ids.Interface(q.Device)
+	doc.View, doc.Sees = sees(&x, &full)
 	doc.Verdict, doc.Reason = Word(x.Verdict), x.Verdict.Reason.String()
 	doc.Exemption = cmp.Or(x.Verdict.Reason.Exemption().String(), x.Failsafe.String())
 	if x.Flow != nil {
@@ -71,6 +72,21 @@ func Run(rs *filter.Ruleset, flows *conntrack.Table, now conntrack.Time, q filte
 	return doc
 }
 
+// sees says which view judges a packet, and what that means for one whose addresses this
+// machine rewrites: coming in its destination may become another one (DNAT), going out its
+// source (SNAT).
+func sees(x *filter.Explanation, full *api.Query) (view, detail string) {
+	view, before, after := policy.ViewLocal.String(), "before", "after"
+	if x.Wire {
+		view, before, after = policy.ViewWire.String(), after, before
+	}
+	if x.Inward {
+		return view, fmt.Sprintf("%s any redirect (DNAT), to %s", after, full.To)
+	}
+	return view, fmt.Sprintf("%s any masquerading (SNAT), from %s", before,
+		full.From)
+}
+
 // ask puts the question. A TCP question that names no segment is about the
 // live connection with these addresses and ports if there is one: its own
 // packets are no SYNs.
@@ -105,6 +121,10 @@ func detail(x filter.Explanation) string {
 	case filter.ReasonUntracked:
 		return "a rule permits it; its flow is not tracked, so each packet needs one"
 	case filter.ReasonRelated:
+		if x.Flow == nil {
+			return fmt.Sprintf("it is an ICMP error of this machine's own, and a rule of group %s permits "+
+				"what it is about", x.Rule.Group)
+		}
 		return "it is an ICMP error about a live flow"
 	case filter.ReasonFailsafe:
 		return fmt.Sprintf("it is a failsafe of the machine (%s), which passes whatever the rules say",

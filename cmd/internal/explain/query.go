@@ -19,10 +19,15 @@ import (
 // ErrQuestion is matched by the errors of [Parse]: the question makes no sense.
 var ErrQuestion = errors.New("not understood")
 
-// Types of an echo request, the default of ICMP questions (RFC 792, RFC 4443).
+// Types of an echo request, the default of ICMP questions, and type and code of an error
+// about a host that cannot be reached (RFC 792, RFC 4443).
 const (
-	echoRequest4 = 8
-	echoRequest6 = 128
+	echoRequest4        = 8
+	echoRequest6        = 128
+	unreachable4        = 3
+	hostUnreachable4    = 1
+	unreachable6        = 1
+	addressUnreachable6 = 3
 )
 
 // Parse completes a question and turns it into a filter query. What is left out:
@@ -37,14 +42,17 @@ const (
 //   - the source port: 0, which is no flow's;
 //   - the TCP segment: one of the live flow with these addresses and ports, or
 //     else the SYN of a new connection ([Run] knows the flows);
-//   - ICMP type and code: an echo request.
+//   - ICMP type and code: an echo request, or of an error that no host can be reached;
+//   - what an error is about: nothing that is known. The source of that is the error's
+//     destination, without which it relates to nothing.
 //
 // It returns the question with these filled in, and notices about them.
 func Parse(in api.Query, p *policy.Policy, facts member.Facts) (filter.Query, api.Query, []string,
 	error) {
 	j := job{in: in, policy: p, facts: facts}
 	for _, step := range []func() error{
-		j.device, j.protocol, j.endpoints, j.direction, j.ownSide, j.ports, j.segment, j.icmp} {
+		j.device, j.endpoints, j.protocol, j.direction, j.ownSide, j.ports, j.segment, j.icmp,
+		j.about} {
 		if err := step(); err != nil {
 			return filter.Query{}, in, nil, fmt.Errorf("%w: %w", ErrQuestion, err)
 		}
@@ -56,6 +64,7 @@ type job struct {
 	in       api.Query
 	policy   *policy.Policy
 	facts    member.Facts
+	mode     policy.Mode
 	own      []netip.Prefix // of the interface
 	checked  bool           // no other addresses pass (source_dest_check)
 	from, to endpoint
@@ -97,7 +106,7 @@ func (j *job) device() error {
 	j.q.Device = name
 	if i, ok := j.policy.Match(name); ok {
 		n := &j.policy.Interfaces[i]
-		j.own, j.checked = n.Own(), n.SourceDestCheck
+		j.own, j.checked, j.mode = n.Own(), n.SourceDestCheck, n.Mode
 		if n.Mode == policy.ModeGuest {
 			return nil // the device's own addresses are this machine's
 		}
@@ -126,18 +135,34 @@ func (j *job) noDevice(name string, devices []string) error {
 }
 
 func (j *job) protocol() error {
+	if j.in.Protocol == "" && j.in.About != "" {
+		j.q.Protocol = uint8(policy.ICMPv6)
+		if j.from.addr.Is4() || j.to.addr.Is4() {
+			j.q.Protocol = uint8(policy.ICMP)
+		}
+		return nil
+	}
 	if j.in.Protocol == "" {
 		return errors.New("which protocol? tcp, udp, icmp, icmpv6 or a number")
 	}
-	proto, problem := policy.ParseProtocol(j.in.Protocol)
+	var err error
+	j.q.Protocol, err = parseProtocol(j.in.Protocol)
+	if proto := policy.Protocol(j.q.Protocol); err == nil && j.in.About != "" && !proto.IsICMP() {
+		err = fmt.Errorf("protocol %s has no errors about other packets: icmp and icmpv6 have", proto)
+	}
+	return err
+}
+
+// parseProtocol reads the protocol of a packet.
+func parseProtocol(s string) (uint8, error) {
+	proto, problem := policy.ParseProtocol(s)
 	if problem != nil {
-		return *problem
+		return 0, *problem
 	}
 	if proto == policy.AllProtocols {
-		return errors.New("a packet has one protocol: tcp, udp, icmp, icmpv6 or a number")
+		return 0, errors.New("a packet has one protocol: tcp, udp, icmp, icmpv6 or a number")
 	}
-	j.q.Protocol = uint8(proto)
-	return nil
+	return uint8(proto), nil
 }
 
 func (j *job) endpoints() error {
@@ -322,8 +347,14 @@ func (j *job) icmp() error {
 	if proto == policy.ICMPv6 {
 		j.q.ICMPType = echoRequest6
 	}
+	if j.in.About != "" {
+		j.q.ICMPType, j.q.ICMPCode = unreachable4, hostUnreachable4
+		if proto == policy.ICMPv6 {
+			j.q.ICMPType, j.q.ICMPCode = unreachable6, addressUnreachable6
+		}
+	}
 	if j.in.ICMPType != nil {
-		j.q.ICMPType = *j.in.ICMPType
+		j.q.ICMPType, j.q.ICMPCode = *j.in.ICMPType, 0
 	}
 	if j.in.ICMPCode != nil {
 		j.q.ICMPCode = *j.in.ICMPCode
@@ -343,6 +374,7 @@ func (j *job) complete() api.Query {
 		From:      j.q.Src.String(),
 		To:        j.q.Dst.String(),
 		Segment:   segmentName(j.q.Flags),
+		About:     aboutText(j.q.About),
 	}
 	switch proto := policy.Protocol(j.q.Protocol); {
 	case proto.HasPorts():

@@ -28,6 +28,18 @@ type Master struct {
 	Kind string
 }
 
+// Bridges are the devices that have others as their ports, by name.
+func (s Snapshot) Bridges() []string {
+	var out []string
+	for _, m := range s.Masters {
+		if m.Kind == "bridge" && !slices.Contains(out, m.Name) {
+			out = append(out, m.Name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
 // equal reports whether two snapshots say the same.
 func (s Snapshot) equal(t Snapshot) bool {
 	return maps.Equal(s.Masters, t.Masters) &&
