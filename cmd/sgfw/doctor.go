@@ -37,7 +37,8 @@ It works without a daemon and says more with one, and as root. Nothing stays
 changed: features are tried in transactions that are undone.
 
 Levels are ok, note, warning and problem. Exit code 1 says that there is a
-problem: packets are not judged as the policy says, or cannot be.`,
+problem: packets are not judged as the policy says, or cannot be, or that cannot
+be seen. What is found is about the network namespace in which it runs.`,
 		Example: `  sudo sgfw doctor
   sudo sgfw doctor -c my.yaml
   sudo sgfw doctor -o json | jq '.findings[] | select(.level == "problem")'`,
@@ -68,14 +69,25 @@ problem: packets are not judged as the policy says, or cannot be.`,
 // known is what the doctor learns from the daemon and of the devices. The policy is
 // the one asked for, else the daemon's, else the default.
 func (p *program) known(ctx context.Context, policyFile string) doctor.Known {
-	k := doctor.Known{PolicyFile: policyFile}
+	k := doctor.Known{PolicyFile: policyFile, Socket: p.socket, Network: api.Namespace(p.network)}
 	ctx, cancel := context.WithTimeout(ctx, doctorPatience)
 	defer cancel()
-	if s, err := control.NewClient(p.socket).Status(ctx); err == nil {
+	s, err := control.NewClient(p.socket).Status(ctx)
+	switch {
+	case err == nil && p.network.Other(networkOf(s)):
+		k.Elsewhere = &s
+	case err == nil:
 		k.Daemon = &s
 		k.PolicyFile = cmp.Or(k.PolicyFile, s.Policy.File)
+	case !errors.Is(err, control.ErrNoDaemon):
+		k.DaemonErr = err
 	}
-	k.PolicyFile = cmp.Or(k.PolicyFile, defaultPolicy)
+	if k.Daemon == nil && p.remains != nil {
+		k.Remains = p.remains()
+	}
+	if k.Elsewhere == nil { // whose policy the default may be
+		k.PolicyFile = cmp.Or(k.PolicyFile, defaultPolicy)
+	}
 	k.Links, k.Masters, k.LinksErr = liveLinks()
 	return k
 }

@@ -16,6 +16,7 @@ import (
 	"sgfw/cmd/internal/enforce"
 	"sgfw/cmd/internal/explain"
 	"sgfw/cmd/internal/host/process"
+	"sgfw/cmd/internal/host/remains"
 	"sgfw/cmd/internal/logging"
 	"sgfw/cmd/internal/screen"
 	"sgfw/policy"
@@ -39,6 +40,8 @@ type program struct {
 	socket string
 	// network is the network namespace of the program.
 	network process.Namespace
+	// remains looks at what the machine is without a daemon; nil for not at all.
+	remains func() api.Remains
 	// quiet leaves out problems that refuse nothing.
 	quiet bool
 	// started is true once a subcommand runs: errors before that are misuse.
@@ -50,6 +53,7 @@ type program struct {
 // run executes one command line.
 func run(args []string, stdout, stderr io.Writer) exitCode {
 	p := &program{out: stdout, err: stderr, now: time.Now, network: process.Own(),
+		remains:   remains.Look,
 		errScreen: screen.Of(stderr, os.Getenv),
 		measure:   func() screen.Screen { return screen.Of(stdout, os.Getenv) }}
 	p.screen = p.measure()
@@ -71,6 +75,7 @@ func (p *program) run(args []string) exitCode {
 	case err != nil && !p.started:
 		err = &usageError{err}
 	}
+	err = p.absent(err)
 	p.report(err)
 	if err != nil && p.started && printed.bytes == 0 && printed.err == nil && wantsJSON(command) {
 		// Nobody is left to tell if this fails.
@@ -171,7 +176,8 @@ func (p *program) report(err error) {
 		return
 	}
 	p.complain(screen.CleanLines(err.Error()) + bracketed(awsCode(err)))
-	if errors.Is(err, os.ErrPermission) {
+	_, told := errors.AsType[*control.DeniedError](err)
+	if errors.Is(err, os.ErrPermission) && !told {
 		p.tell("(hint: this needs root, or the capability CAP_NET_ADMIN and access to the files named)")
 	}
 	if _, ok := errors.AsType[*usageError](err); ok {

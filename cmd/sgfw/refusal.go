@@ -60,5 +60,9 @@ func refusal(err error) api.Refusal {
 			f.Kind = api.KindFailed
 		}
 	}
-	return api.Refusal{Schema: api.Schema, Error: &f}
+	doc := api.Refusal{Schema: api.Schema, Error: &f}
+	if absent, ok := errors.AsType[*absentError](err); ok {
+		f.Message, doc.Remains = absent.err.Error(), &absent.remains
+	}
+	return doc
 }

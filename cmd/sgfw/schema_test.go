@@ -67,6 +67,8 @@ var fieldWords = map[string][]string{
 	"Change.Op":              {"+", "-", "~"},
 	"Failure.Kind": {string(api.KindFailed), string(api.KindUsage), string(api.KindInvalid),
 		string(api.KindRefused), string(api.KindDenied), string(api.KindNoDaemon)},
+	"Remains.State": {api.RemainsNothing, api.RemainsClosed, api.RemainsOpen, api.RemainsHeld,
+		api.RemainsUnknown},
 	"Problem.Severity": {"error", "warning", "notice"},
 }
 

@@ -16,6 +16,7 @@ import (
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
 	"sgfw/cmd/internal/draft"
+	"sgfw/cmd/internal/host/process"
 	"sgfw/cmd/internal/screen"
 	"sgfw/policy/member"
 )
@@ -82,6 +83,23 @@ var drawn = []struct {
 		fmt.Fprintln(p.out, frame)
 		return err
 	}},
+	{"no-daemon-closed", func(p *program) error {
+		p.report(&absentError{
+			err: fmt.Errorf("%w: nobody listens on /run/sgfw/sgfw.sock", control.ErrNoDaemon),
+			remains: api.Remains{State: api.RemainsClosed, Tables: []string{"table inet sgfw"},
+				Devices: []string{"enp1s0", "tap-*"}}})
+		return nil
+	}},
+	{"no-daemon-denied", func(p *program) error {
+		p.report(&control.DeniedError{Path: "/run/sgfw/sgfw.sock", Group: "sgfw",
+			Listening: process.ListeningSomebody})
+		return nil
+	}},
+	{"stopped", func(p *program) error {
+		p.report(&control.UnresponsiveError{Path: "/run/sgfw/sgfw.sock",
+			Holder: process.Process{PID: 812, State: 'T'}})
+		return nil
+	}},
 	{"status-elsewhere", func(p *program) error {
 		s, err := showcase{}.Status(context.Background())
 		if err != nil {
@@ -101,7 +119,8 @@ var diagnosis = api.Diagnosis{Findings: []api.Finding{
 	{Check: "listening-ports", Level: api.LevelWarning, Message: "tcp port 5355 (systemd-resolve) " +
 		"waits for strangers on wlan0, which the policy does not manage", Hint: "add it to interfaces"},
 	{Check: "daemon", Level: api.LevelProblem, Message: "no daemon answers, but its table is there: " +
-		"everything managed is closed", Hint: "start sgfw, or sgfw cleanup"},
+		"what goes in or out through enp1s0, tap-* is dropped, but failsafes",
+		Hint: "sgfw run enforces again, sgfw cleanup opens the machine"},
 }}
 
 // typist types a line at a time, which a terminal shows.

@@ -23,7 +23,10 @@ func (p *program) statusCommand() *cobra.Command {
 the devices that they cover now, what is exempt from rules, the nftables table,
 queues, flow table, and packets by verdict and reason. Every kind of loss has a
 counter of its own. On a terminal that is what is good to know; -o wide adds the
-rest.`,
+rest.
+
+Where no daemon answers it says, as root, what the machine is without one: open,
+or closed by the table of a daemon that died, and on which devices.`,
 		Example: `  sgfw status
   sgfw status -o json | jq .state`,
 		Args: cobra.NoArgs,
@@ -89,17 +92,23 @@ func stateFacts(t *screen.Table, s api.Status) {
 
 // networkFacts say where the daemon filters, if that is not where it is looked for.
 func (p *program) networkFacts(t *screen.Table, s api.Status, all bool) {
-	if s.Network == nil {
-		return
-	}
-	there := process.Namespace(*s.Network)
+	there := networkOf(s)
 	switch {
 	case there.Other(p.network):
 		t.Row("network", screen.Cell{Style: screen.Warn, Text: fmt.Sprintf(
 			"the daemon is in another network namespace than this command: %s", there)})
-	case all || !there.Initial:
+	case there.Known() && (all || !there.Initial):
 		t.Row("network", "namespace "+there.String())
 	}
+}
+
+// networkOf is the network namespace of a daemon, the zero value if that is not known. One
+// of an earlier version does not tell.
+func networkOf(s api.Status) process.Namespace {
+	if s.Network == nil {
+		return process.Of(s.PID).Network
+	}
+	return process.Namespace(*s.Network)
 }
 
 // policyFacts say what is in force, and what is not as it should be about that.

@@ -28,7 +28,7 @@ func Cleanup(opts ...Option) (removed []string, err error) {
 			return removed, err
 		}
 		if st.exists {
-			removed = append(removed, "table inet "+table)
+			removed = append(removed, tableTitle(table))
 		}
 	}
 	return removed, nil

@@ -96,10 +96,10 @@ func usedMap(exprs []byte) (string, error) {
 	return "", nil
 }
 
-// readMap reads a map of our table: chains by device.
-func (s *socket) readMap(set string) (map[string]string, error) {
+// readMap reads a map of a table: chains by device.
+func (s *socket) readMap(table, set string) (map[string]string, error) {
 	answers, err := s.raw.Execute(message(unix.NFT_MSG_GETSETELEM, netlink.Dump, []netlink.Attribute{
-		name(unix.NFTA_SET_ELEM_LIST_TABLE, TableName), name(unix.NFTA_SET_ELEM_LIST_SET, set)}))
+		name(unix.NFTA_SET_ELEM_LIST_TABLE, table), name(unix.NFTA_SET_ELEM_LIST_SET, set)}))
 	if errors.Is(err, unix.ENOENT) {
 		return nil, fmt.Errorf("%w: map %s", ErrMissing, set)
 	}

@@ -9,8 +9,6 @@ type Survey struct {
 	Chains     []ForeignChain
 	Flowtables []Flowtable
 	Published  []PublishedPort
-	// Ours is true if our own table is there, whoever owns it.
-	Ours bool
 	// Unread are chains whose rules could not be understood.
 	Unread []string
 }

@@ -68,7 +68,6 @@ func Look(opts ...Option) (Survey, error) {
 	}
 	for _, c := range chains {
 		if c.Table.Family == nftables.TableFamilyINet && c.Table.Name == TableName {
-			v.out.Ours = true
 			continue
 		}
 		if c.Hooknum != nil && hookNames[*c.Hooknum] != "" && familyNames[c.Table.Family] != "" {

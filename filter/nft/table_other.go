@@ -22,6 +22,9 @@ func Open(...Option) (*Table, error) { return nil, errors.ErrUnsupported }
 // Cleanup fails with errors.ErrUnsupported.
 func Cleanup(...Option) ([]string, error) { return nil, errors.ErrUnsupported }
 
+// Inspect fails with errors.ErrUnsupported.
+func Inspect(...Option) (Standing, error) { return Standing{}, errors.ErrUnsupported }
+
 // BridgesFilter is false.
 func BridgesFilter() bool { return false }
 

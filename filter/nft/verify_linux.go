@@ -130,7 +130,7 @@ func (s *socket) readOnce(names []string) (*snapshot, error) {
 			if r.uses == "" {
 				continue
 			}
-			if snap.maps[r.uses], err = s.readMap(r.uses); err != nil {
+			if snap.maps[r.uses], err = s.readMap(TableName, r.uses); err != nil {
 				return nil, err
 			}
 		}

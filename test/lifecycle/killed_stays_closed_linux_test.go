@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/vishvananda/netlink"
@@ -71,8 +72,24 @@ func TestKilledStaysClosed(t *testing.T) {
 	}
 	lift()
 	d.Kill()
-	if out, code := d.Sgfw("cleanup"); code != 0 {
-		t.Errorf("cleanup after a kill: exit %d\n%s", code, out)
+	says := func(code int, command string, words ...string) {
+		t.Helper()
+		out := strings.Join(strings.Fields(d.Must(t, code, strings.Fields(command)...)), " ")
+		for _, w := range words {
+			if !strings.Contains(out, w) {
+				t.Errorf("%s does not say %q:\n%s", command, w, out)
+			}
+		}
 	}
+	// Whatever is asked, a daemon that is dead is told with what it left.
+	for _, command := range []string{"status", "flows", "reload"} {
+		says(4, command, "no sgfw daemon is running",
+			"the machine is closed: table inet sgfw is still there, and drops what goes in or out through "+
+				"eth0, but failsafes", "sgfw run enforces again, sgfw cleanup opens it")
+	}
+	says(4, "status -o json", `"kind": "no-daemon"`, `"state": "closed"`, `"devices": [ "eth0" ]`)
+	says(0, "cleanup", "removed table inet sgfw", "the machine was closed: eth0; now it is open")
 	g.Expect(t, "cleaned up", harness.Open)
+	says(4, "status", "nothing is filtered: no table of sgfw is there")
+	says(0, "cleanup -o json", `"removed": []`, `"state": "nothing"`)
 }

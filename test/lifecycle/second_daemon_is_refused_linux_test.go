@@ -61,6 +61,33 @@ func TestSecondDaemonIsRefused(t *testing.T) {
 	if said := first.Must(t, 0, "status"); strings.Contains(said, "than this command") {
 		t.Errorf("status says that the daemon is elsewhere:\n%s", said)
 	}
+	doc := stray.Examined(t, "-c", stray.Config)
+	there := fmt.Sprintf("(PID %d) is in another network namespace, %s: it filters nothing here",
+		first.Cmd.Process.Pid, where)
+	if !doc.Says("daemon", "warning", there) || !doc.Says("daemon", "note", "nothing is filtered") ||
+		doc.Says("daemon", "ok") || !doc.Healthy {
+		t.Errorf("the doctor elsewhere: %+v", doc)
+	}
+	if doc := stray.Examined(t); doc.Policy != "" || !doc.Says("policy", "note", "no policy of this") {
+		t.Errorf("the doctor elsewhere compares with the first one's policy: %+v", doc)
+	}
+	doc = first.Examined(t)
+	if !doc.Says("daemon", "ok", "enforces") || doc.Says("daemon", "warning") {
+		t.Errorf("the doctor beside the first one: %+v", doc)
+	}
+	// Whoever asks at a wrong place hears of the right one.
+	lost := harness.Prepare(t, server.Host(), harness.Closed)
+	hint := fmt.Sprintf("table inet sgfw of this network namespace belongs to PID %d (sgfw), which "+
+		"listens on %s (hint: --socket %[2]s, or SGFW_SOCKET)", first.Cmd.Process.Pid, first.Socket)
+	said = strings.Join(strings.Fields(lost.Must(t, 4, "status")), " ")
+	if !strings.Contains(said, hint) {
+		t.Errorf("status at a wrong place does not say %q:\n%s", hint, said)
+	}
+	if doc := lost.Examined(t, "-c", first.Config); !doc.Says("daemon", "warning",
+		fmt.Sprintf("PID %d (sgfw) enforces here", first.Cmd.Process.Pid)) {
+		t.Errorf("the doctor at a wrong place: %+v", doc)
+	}
+	lost.Must(t, 5, "cleanup")
 	if said := stray.Must(t, 0, "cleanup"); !strings.Contains(said, "nothing to remove") {
 		t.Errorf("cleanup from elsewhere:\n%s", said)
 	}

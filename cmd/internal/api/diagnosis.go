@@ -28,6 +28,7 @@ const (
 	LevelNote = "note"
 	// LevelWarning: works, but perhaps not as wanted.
 	LevelWarning = "warning"
-	// LevelProblem: packets are not judged as the policy says, or cannot be.
+	// LevelProblem: packets are not judged as the policy says, or cannot be, or that
+	// cannot be seen.
 	LevelProblem = "problem"
 )

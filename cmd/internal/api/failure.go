@@ -34,4 +34,6 @@ func (f *Failure) Error() string { return f.Message }
 type Refusal struct {
 	Schema string   `json:"schema"`
 	Error  *Failure `json:"error"`
+	// Remains is what the machine is without a daemon, where that is why.
+	Remains *Remains `json:"remains,omitempty"`
 }

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"syscall"
 	"time"
 
@@ -181,6 +182,8 @@ func (c *Client) do(ctx context.Context, method, name string, in any, p patience
 	switch {
 	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ECONNREFUSED):
 		return nil, fmt.Errorf("%w: nobody listens on %s", ErrNoDaemon, c.path)
+	case errors.Is(err, os.ErrPermission):
+		return nil, denied(c.path)
 	case errors.Is(err, syscall.EAGAIN):
 		return nil, w.silent(c.path) // nobody has taken a connection for long
 	case err != nil:

@@ -2,6 +2,7 @@ package control
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 
 	"sgfw/cmd/internal/api"
@@ -14,6 +15,8 @@ var ErrRunning = errors.New("another sgfw daemon is running")
 var (
 	// ErrNoDaemon: nobody listens on the socket.
 	ErrNoDaemon = errors.New("no sgfw daemon is running")
+	// ErrEnded: the daemon ended while it answered. It is ErrNoDaemon, too.
+	ErrEnded = fmt.Errorf("%w any more: it ended", ErrNoDaemon)
 	// ErrProtocol: whoever listens does not speak this version of the API.
 	ErrProtocol = errors.New("the answer is not one of an sgfw daemon of this version")
 )

@@ -29,7 +29,7 @@ const (
 
 // Log calls begin once the daemon answers, and then each for every record. It
 // returns nil at the end of what was asked for; a log that is followed ends with
-// ctx, or with ErrNoDaemon when the daemon stops.
+// ctx, or with ErrEnded when the daemon stops.
 func (c *Client) Log(ctx context.Context, q api.LogQuery, begin func() error,
 	each func(api.LogRecord) error) error {
 	p := askPatience
@@ -60,7 +60,7 @@ func (c *Client) Log(ctx context.Context, q api.LogQuery, begin func() error,
 		case errors.Is(err, io.EOF) && !q.Follow:
 			return nil
 		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF) && q.Follow:
-			return fmt.Errorf("%w any more: it ended", ErrNoDaemon)
+			return ErrEnded
 		case err != nil:
 			return fmt.Errorf("log: the answer was cut short: %w", err)
 		}

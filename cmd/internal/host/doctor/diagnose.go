@@ -54,6 +54,10 @@ func (j *judge) privileges() {
 	case j.Daemon != nil:
 		j.add("privileges", api.LevelNote, "run it as root",
 			"without CAP_NET_ADMIN other programs' tables and queues cannot be looked at")
+	case errors.Is(j.DaemonErr, os.ErrPermission):
+		j.add("privileges", api.LevelProblem, "run it as root",
+			"CAP_NET_ADMIN is missing, and a daemon cannot be asked: whether anything is filtered cannot "+
+				"be seen")
 	default:
 		j.add("privileges", api.LevelProblem, "run it as root",
 			"CAP_NET_ADMIN is missing: neither can packets be judged nor the kernel be asked")
@@ -140,13 +144,8 @@ func (j *judge) kernel() {
 func (j *judge) daemon() {
 	s := j.Daemon
 	switch {
-	case s == nil && j.Survey.Ours:
-		j.add("daemon", api.LevelProblem, "start sgfw run, or remove the table with sgfw cleanup",
-			"no daemon answers, but its table is there: the managed devices are closed, or open if "+
-				"another one holds it")
-		return
 	case s == nil:
-		j.add("daemon", api.LevelNote, "", "no daemon is running: nothing is filtered")
+		j.absent()
 		return
 	case len(s.Degraded) > 0:
 		for _, why := range s.Degraded {
@@ -177,6 +176,75 @@ func (j *judge) daemon() {
 	}
 }
 
+// absent is about a machine whose daemon does not answer, or where there is none.
+func (j *judge) absent() {
+	switch err := j.DaemonErr; {
+	case j.Elsewhere != nil:
+		j.add("daemon", api.LevelWarning, j.lookThere(), "the daemon that listens on %s (PID %d) is in "+
+			"another network namespace%s: it filters nothing here, and what is found is about this one",
+			j.Socket, j.Elsewhere.PID, called(j.Elsewhere.Network))
+	case errors.Is(err, os.ErrPermission):
+		j.add("daemon", api.LevelNote, "", "the daemon cannot be asked: %v", err)
+		return
+	case err != nil:
+		j.add("daemon", api.LevelProblem, "", "%v", err)
+		return
+	}
+	r, none := j.Remains, "no daemon is running"
+	if j.Elsewhere != nil {
+		none = "no daemon is known here"
+	}
+	switch r.State {
+	case api.RemainsNothing:
+		j.add("daemon", api.LevelNote, "", "%s: nothing is filtered", none)
+	case api.RemainsClosed:
+		j.add("daemon", api.LevelProblem, "sgfw run enforces again, sgfw cleanup opens the machine",
+			"no daemon answers, but its table is there: what goes in or out through %s is dropped, but "+
+				"failsafes", strings.Join(r.Devices, ", "))
+	case api.RemainsOpen:
+		j.add("daemon", api.LevelProblem, "sgfw run enforces again, sgfw cleanup removes the table",
+			"no daemon answers, but its table is there, and lets everything pass")
+	case api.RemainsHeld:
+		hint := ""
+		if len(r.Sockets) > 0 {
+			hint = "--socket " + r.Sockets[0] + " asks it"
+		}
+		j.add("daemon", api.LevelWarning, hint, "PID %d (%s) enforces here, and does not listen on %s",
+			r.PID, r.Process, j.Socket)
+	default:
+		j.add("daemon", api.LevelNote, "run it as root",
+			"nobody listens on %s; whether a table of sgfw closes the machine cannot be seen: %s", j.Socket,
+			r.Why)
+	}
+}
+
+// lookThere says how to look at the daemon that is elsewhere.
+func (j *judge) lookThere() string {
+	const here = "--socket PATH asks a daemon of this one"
+	n := j.Elsewhere.Network
+	switch {
+	case n == nil:
+		return here
+	case n.Name != "":
+		return fmt.Sprintf("sudo ip netns exec %s sgfw doctor looks at that one; %s", n.Name, here)
+	}
+	return fmt.Sprintf("sudo nsenter --net --target %d sgfw doctor looks at that one; %s",
+		j.Elsewhere.PID, here)
+}
+
+// called is what a namespace is called, "" for one that is not known.
+func called(n *api.Namespace) string {
+	switch {
+	case n == nil:
+		return ""
+	case n.Initial:
+		return fmt.Sprintf(", the machine's own (%d)", n.Inode)
+	case n.Name != "":
+		return fmt.Sprintf(", %s (%d)", n.Name, n.Inode)
+	}
+	return fmt.Sprintf(" (%d)", n.Inode)
+}
+
 // queues is about other programs on NFQUEUE.
 func (j *judge) queues() {
 	if j.QueuesErr != nil {
@@ -187,8 +255,8 @@ func (j *judge) queues() {
 		settings = j.Policy.Settings
 	}
 	for _, q := range j.Queues {
-		if j.Daemon != nil && q.PID == j.Daemon.PID {
-			continue
+		if q.PID != 0 && (j.Daemon != nil && q.PID == j.Daemon.PID || q.PID == j.Remains.PID) {
+			continue // a daemon's own, also of one that does not answer
 		}
 		who := "another program"
 		if q.PID != 0 {
@@ -300,6 +368,10 @@ func (j *judge) forwarding() {
 // policy reports whether there is one to compare ports with.
 func (j *judge) policy() bool {
 	switch {
+	case j.PolicyFile == "":
+		j.add("policy", api.LevelNote, "-c FILE names one",
+			"no policy of this network namespace is known: ports are not compared with one")
+		return false
 	case j.PolicyErr == nil && j.Policy == nil:
 		return false
 	case errors.Is(j.PolicyErr, os.ErrNotExist):

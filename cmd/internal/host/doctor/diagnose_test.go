@@ -40,7 +40,7 @@ func healthy(t *testing.T) *Machine {
 		Kernel: "6.18", Privileged: true, QueueCT: "n", Policy: p, Forwarding: [2]bool{true, true},
 		Features: nft.Facts{Queue: nft.QueueNative, Reassembly: nft.ReassemblyTProxy, CanOwn: true,
 			CanPersist: true},
-		Known: Known{PolicyFile: "p.yaml", Links: []member.Link{
+		Known: Known{Socket: "/run/s.sock", PolicyFile: "p.yaml", Links: []member.Link{
 			{Name: "eth0", Index: 2, Addresses: []netip.Addr{
 				netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}},
 			{Name: "docker0", Index: 3, Addresses: []netip.Addr{netip.MustParseAddr("172.17.0.1")}},
@@ -85,8 +85,39 @@ func TestDiagnose(t *testing.T) {
 			"everybody can change p.yaml"},
 		"a user's policy": {func(m *Machine) { m.Writable.Who = "user 1000" }, "note", "policy",
 			"user 1000 can change p.yaml"},
-		"a leftover": {func(m *Machine) { m.Survey.Ours = true }, "problem", "daemon",
-			"its table is there"},
+		"nothing is left": {func(m *Machine) { m.Remains.State = api.RemainsNothing }, "note", "daemon",
+			"no daemon is running: nothing is filtered"},
+		"a leftover": {func(m *Machine) {
+			m.Remains = api.Remains{State: api.RemainsClosed, Devices: []string{"eth0", "vm*"}}
+		}, "problem", "daemon", "its table is there: what goes in or out through eth0, vm* is dropped"},
+		"an open leftover": {func(m *Machine) { m.Remains.State = api.RemainsOpen }, "problem", "daemon",
+			"lets everything pass"},
+		"another socket": {func(m *Machine) {
+			m.Remains = api.Remains{State: api.RemainsHeld, PID: 7, Process: "sgfw",
+				Sockets: []string{"/x.sock"}}
+		}, "warning", "daemon", "PID 7 (sgfw) enforces here, and does not listen on /run/s.sock"},
+		"nothing to be seen": {func(m *Machine) {
+			m.Remains = api.Remains{State: api.RemainsUnknown, Why: "only root may look"}
+		}, "note", "daemon", "nobody listens on /run/s.sock; whether a table of sgfw closes the " +
+			"machine cannot be seen: only root may look"},
+		"not to be asked": {func(m *Machine) {
+			m.Privileged, m.FeaturesErr, m.SurveyErr = false, os.ErrPermission, os.ErrPermission
+			m.DaemonErr = os.ErrPermission
+		}, "problem", "privileges",
+			"a daemon cannot be asked: whether anything is filtered cannot be seen"},
+		"silent": {func(m *Machine) { m.DaemonErr = errors.New("PID 7 does not answer") }, "problem",
+			"daemon", "PID 7 does not answer"},
+		"elsewhere": {func(m *Machine) {
+			m.Remains.State = api.RemainsNothing
+			m.Elsewhere = &api.Status{PID: 7, Network: &api.Namespace{Inode: 42, Name: "blue"}}
+		}, "warning", "daemon", "on /run/s.sock (PID 7) is in another network namespace, blue (42): it " +
+			"filters nothing here"},
+		"elsewhere, and left here": {func(m *Machine) {
+			m.Remains = api.Remains{State: api.RemainsClosed, Devices: []string{"eth0"}}
+			m.Elsewhere = &api.Status{PID: 7}
+		}, "problem", "daemon", "what goes in or out through eth0 is dropped"},
+		"no policy of this namespace": {func(m *Machine) { m.Policy, m.PolicyFile = nil, "" }, "note",
+			"policy", "no policy of this network namespace is known"},
 		"degraded": {func(m *Machine) {
 			m.Daemon = &api.Status{Degraded: []string{"eth0 belongs to br0"}}
 		}, "problem", "daemon", "br0"},

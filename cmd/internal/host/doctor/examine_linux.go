@@ -63,6 +63,9 @@ func bridgeCalls() (out []string) {
 
 // examinePolicy reads the policy file, unless that does not answer.
 func (m *Machine) examinePolicy() {
+	if m.PolicyFile == "" {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), source.Patience)
 	defer cancel()
 	f := source.NewFile(m.PolicyFile)

@@ -56,9 +56,20 @@ type Machine struct {
 
 // Known is what Examine does not find out itself.
 type Known struct {
-	// Daemon is the running one's status, nil for none.
+	// Socket is where a daemon was looked for.
+	Socket string
+	// Network is the network namespace that is looked at; its inode is 0 if it is not known.
+	Network api.Namespace
+	// Daemon is the status of the one that runs there, nil for none.
 	Daemon *api.Status
-	// PolicyFile is what the machine is compared with.
+	// Elsewhere is the status of one that answered from another network namespace.
+	Elsewhere *api.Status
+	// DaemonErr is why none answered; nil where nobody listens. It is os.ErrPermission
+	// where it may not be asked.
+	DaemonErr error
+	// Remains is what is there without a daemon.
+	Remains api.Remains
+	// PolicyFile is what the machine is compared with, "" for nothing.
 	PolicyFile string
 	// Links are the network devices, and Masters says by name which of them belong
 	// to another one.

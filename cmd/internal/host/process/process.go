@@ -22,8 +22,8 @@ func Of(pid int) Process {
 	if pid == 0 {
 		return p
 	}
-	p.Network = namespaceOf(fmt.Sprintf("/proc/%d/ns/net", pid))
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	p.Network = namespaceOf(Path(pid, "ns/net"))
+	b, err := os.ReadFile(Path(pid, "stat"))
 	// The name in parentheses may have any characters.
 	if _, rest, ok := strings.Cut(string(b[max(0, strings.LastIndexByte(string(b), ')')):]),
 		") "); err == nil && ok && rest != "" {
@@ -31,6 +31,9 @@ func Of(pid int) Process {
 	}
 	return p
 }
+
+// Path is a file of a process in /proc.
+func Path(pid int, name string) string { return fmt.Sprintf("/proc/%d/%s", pid, name) }
 
 // States of a process that does not go on by itself.
 const (

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package process
+
+// ListeningOn knows nothing.
+func ListeningOn(string) Listening { return ListeningUnknown }
