@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -24,41 +25,90 @@ type Writer struct {
 }
 
 // Writers says who besides root can change what a file says, or put another one in its
-// place: everybody sooner than a user, and this process's own user last.
-// A link is as safe as both ends of it. What cannot be looked at is passed over.
+// place: everybody sooner than a user, and this process's own user last. It looks at the
+// file, at every directory on the way to it and at every link, wherever in the path: what
+// gives the right is the one of them that is closest to the file. What cannot be looked at
+// is passed over.
 func Writers(path string) Writer {
 	var others, own Writer
-	path, err := filepath.Abs(path)
-	if err != nil {
-		return Writer{}
-	}
-	ends := []string{path}
-	if target, err := filepath.EvalSymlinks(path); err == nil && target != path {
-		ends = []string{target, path} // what is found at both is named by its own name
-	}
-	for _, end := range ends {
-		// Whoever can rename in a directory above puts another one in its place.
-		for p := end; p != filepath.Dir(p); p = filepath.Dir(p) {
-			fi, err := os.Stat(p)
-			if err != nil {
-				continue
-			}
-			if anybodys(fi) {
-				return Writer{Everybody, p}
-			}
-			st, ok := fi.Sys().(*syscall.Stat_t)
-			if !ok {
-				continue
-			}
-			switch uid := int(st.Uid); {
-			case foreign(uid):
-				others = cmp.Or(others, Writer{user(uid), p})
-			case uid != 0 && uid == os.Geteuid():
-				own = cmp.Or(own, Writer{user(uid), p})
-			}
+	for _, step := range slices.Backward(steps(path)) {
+		if step.anybodys() {
+			return Writer{Everybody, step.path}
+		}
+		st, ok := step.info.Sys().(*syscall.Stat_t)
+		if !ok {
+			continue
+		}
+		switch uid := int(st.Uid); {
+		case foreign(uid):
+			others = cmp.Or(others, Writer{user(uid), step.path})
+		case uid != 0 && uid == os.Geteuid():
+			own = cmp.Or(own, Writer{user(uid), step.path})
 		}
 	}
 	return cmp.Or(others, own)
+}
+
+// maxLinks bounds the links on the way to a file, as the kernel does (path_resolution(7)).
+const maxLinks = 40
+
+// step is a directory, a link or a file at the end on the way along a path. Whoever can
+// write to a directory, or owns what is in it, can lead the way elsewhere.
+type step struct {
+	path string // without links before its last part
+	info fs.FileInfo
+}
+
+// steps are those along a path, as the kernel goes it, as far as there is one.
+func steps(path string) (out []step) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil
+	}
+	root := filepath.VolumeName(path) + string(filepath.Separator)
+	at, links := root, 0
+	look := func(p string) (fs.FileInfo, bool) {
+		fi, err := os.Lstat(p)
+		if err != nil {
+			return nil, false
+		}
+		out = append(out, step{p, fi})
+		return fi, true
+	}
+	look(root)
+	ahead := parts(strings.TrimPrefix(path, root))
+	for len(ahead) > 0 {
+		part := ahead[0]
+		ahead = ahead[1:]
+		if part == ".." {
+			at = filepath.Dir(at) // at is no link
+			continue
+		}
+		next := filepath.Join(at, part)
+		fi, ok := look(next)
+		switch {
+		case !ok:
+			return out
+		case fi.Mode()&fs.ModeSymlink == 0:
+			at = next
+			continue
+		}
+		target, err := os.Readlink(next)
+		if links++; err != nil || links > maxLinks {
+			return out
+		}
+		if filepath.IsAbs(target) {
+			at = root
+		}
+		ahead = append(parts(target), ahead...)
+	}
+	return out
+}
+
+// parts are the names in a path.
+func parts(path string) []string {
+	return slices.DeleteFunc(strings.Split(path, string(filepath.Separator)),
+		func(s string) bool { return s == "" || s == "." })
 }
 
 func user(uid int) string { return fmt.Sprintf("user %d", uid) }
@@ -90,9 +140,10 @@ func mapped(uid int) bool {
 }
 
 // anybodys reports whether everybody can write to a file or directory. In a sticky
-// directory only the owner of a file can replace it.
-func anybodys(fi fs.FileInfo) bool {
-	return fi.Mode().Perm()&0o002 != 0 && fi.Mode()&fs.ModeSticky == 0
+// directory only the owner of a file can replace it. The mode of a link means nothing.
+func (s step) anybodys() bool {
+	mode := s.info.Mode()
+	return mode&fs.ModeSymlink == 0 && mode.Perm()&0o002 != 0 && mode&fs.ModeSticky == 0
 }
 
 // Hint is what takes the right away, "" for nobody.

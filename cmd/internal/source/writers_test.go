@@ -83,3 +83,67 @@ func TestWriters(t *testing.T) {
 		t.Errorf("of a file that is not there: %+v", got)
 	}
 }
+
+// TestWritersAlongTheWay: links in the middle of a path lead the way as those at its end
+// do, and directories behind them count.
+func TestWritersAlongTheWay(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, tc := range map[string]struct {
+		open  string // everybody can write to it
+		owned string // by user 54321
+		want  string
+		by    string
+	}{
+		"nobody": {},
+		// etc/policy.d -> ../hop/now, hop/now -> ../srv/v1; the file is srv/v1/policy.yaml.
+		"where the first link is":     {open: "etc", want: Everybody, by: "etc"},
+		"where the second link is":    {open: "hop", want: Everybody, by: "hop"},
+		"above where it ends":         {open: "srv", want: Everybody, by: "srv"},
+		"where it ends":               {open: "srv/v1", want: Everybody, by: "srv/v1"},
+		"another one beside it":       {open: "srv/v2"},
+		"where a link does not lead":  {open: "other"},
+		"the first link's owner":      {owned: "etc/policy.d", want: "user 54321", by: "etc/policy.d"},
+		"the second link's owner":     {owned: "hop/now", want: "user 54321", by: "hop/now"},
+		"the owner of a directory":    {owned: "srv", want: "user 54321", by: "srv"},
+		"everybody sooner than owner": {owned: "srv/v1", open: "etc", want: Everybody, by: "etc"},
+		"the closest":                 {open: "etc", owned: "etc", want: Everybody, by: "etc"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := t.TempDir()
+			at := func(p string) string { return filepath.Join(root, p) }
+			for _, dir := range []string{"etc", "srv/v1", "srv/v2", "hop", "other"} {
+				must(os.MkdirAll(at(dir), 0o755))
+			}
+			must(os.Symlink("../hop/now", at("etc/policy.d")))
+			must(os.Symlink("../srv/v1", at("hop/now")))
+			must(os.WriteFile(at("srv/v1/policy.yaml"), nil, 0o600))
+			if tc.open != "" {
+				must(os.Chmod(at(tc.open), 0o777))
+			}
+			if tc.owned != "" {
+				must(os.Lchown(at(tc.owned), 54321, -1))
+			}
+			got := Writers(at("etc/policy.d/policy.yaml"))
+			if want := (Writer{tc.want, at(tc.by)}); tc.want == "" && got.Who != "" ||
+				tc.want != "" && got != want {
+				t.Errorf("%+v, want %+v", got, want)
+			}
+		})
+	}
+	t.Run("links in a circle", func(t *testing.T) {
+		dir := t.TempDir()
+		must(os.Symlink("b", filepath.Join(dir, "a")))
+		must(os.Symlink("a", filepath.Join(dir, "b")))
+		if got := Writers(filepath.Join(dir, "a", "policy.yaml")); got.Who != "" {
+			t.Errorf("%+v", got)
+		}
+	})
+}
