@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -133,9 +134,16 @@ func (w *writer) text(indent int, key, value string) {
 // else, such as 80, true or a date, is asked of the library.
 var plainText = regexp.MustCompile(`^[\pL\pN_/(.][\pL\pN_/().+=@;$! -]*$`)
 
+// notText are the words that some YAML reads as something else than text.
+var notText = regexp.MustCompile(`(?i)^(y|n|yes|no|on|off|true|false|null)$`)
+
 // asText is a text as YAML writes it, in a line.
 func asText(s string) string {
 	if plainText.MatchString(s) && !strings.HasSuffix(s, " ") && !strings.Contains(s, " #") {
+		// Numbers and dates begin otherwise. Asking the library takes long for many texts.
+		if first := s[0] | 0x20; first >= 'a' && first <= 'z' && !notText.MatchString(s) {
+			return s
+		}
 		var n yaml.Node
 		if err := yaml.Unmarshal([]byte(s), &n); err == nil && len(n.Content) == 1 &&
 			n.Content[0].Tag == "!!str" && n.Content[0].Value == s {
@@ -169,6 +177,14 @@ func escaped(s string) string {
 		}
 	}
 	return b.String()
+}
+
+// cidrText is a CIDR as YAML writes it: the colons of IPv6 need quotes between brackets.
+func cidrText(p netip.Prefix) string {
+	if p.Addr().Is4() {
+		return p.String()
+	}
+	return `"` + p.String() + `"`
 }
 
 // odd reports characters that are not printed, which a reader of YAML may refuse.
@@ -238,7 +254,7 @@ func (w *writer) prefixList(l *policy.PrefixList) {
 	w.line(4, "entries:")
 	for _, e := range l.Entries {
 		w.comment(6, e.Pos)
-		entry := "cidr: " + asText(e.CIDR.String())
+		entry := "cidr: " + cidrText(e.CIDR)
 		if e.Description != "" {
 			entry += ", description: " + asText(e.Description)
 		}

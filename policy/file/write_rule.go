@@ -73,7 +73,7 @@ func (w *writer) block(indent int, rules []policy.Rule) {
 			}
 			item := asText(p.Name)
 			if p.Kind == policy.PeerCIDR {
-				item = asText(p.CIDR.String())
+				item = cidrText(p.CIDR)
 			}
 			if p.Described {
 				item = "{ " + k.inner + ": " + item + ", description: " +
