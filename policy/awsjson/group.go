@@ -29,9 +29,10 @@ type rule struct {
 }
 
 // groupOf returns the group of that ID, a new one if there is none.
-func (i *importer) groupOf(id string) *group {
+func (i *importer) groupOf(id string, pos policy.Pos) *group {
 	g := i.groups[id]
 	if g == nil {
+		i.room(pos, len(i.groups), maxGroups, "groups")
 		g = &group{}
 		g.known = [2]map[policy.RuleID]int{{}, {}}
 		i.groups[id] = g
@@ -57,7 +58,7 @@ func (i *importer) group(n *tree.Node) {
 	if !ok || !named {
 		return
 	}
-	g := i.groupOf(id)
+	g := i.groupOf(id, n.Pos(i.file))
 	if !g.described {
 		g.described, g.owner = true, i.text(n, "OwnerId")
 		g.Group = policy.Group{Name: strings.TrimRight(name, " "), VPCID: i.text(n, "VpcId"),
@@ -211,10 +212,7 @@ func (i *importer) add(g *group, dir policy.Direction, r rule) {
 		have.late = have.late && r.late
 		return
 	}
-	if i.rules++; i.rules > maxRules {
-		i.full = true
-		i.Errorf(r.Pos, "import the groups that the machine needs: --group-ids, --filters",
-			"more than %d rules", maxRules)
+	if !i.count(r.Pos) || !i.room(r.Pos, len(g.rules[dir]), maxGroupRules, "rules in a group") {
 		return
 	}
 	g.known[dir][r.ID()] = len(g.rules[dir])

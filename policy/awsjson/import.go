@@ -9,8 +9,14 @@ import (
 	"sgfw/policy/convert/tree"
 )
 
-// maxRules bounds the rules of all groups. An interface in AWS has at most 1,000.
-const maxRules = 150_000
+const (
+	// maxParts bounds rules, lists, entries and interfaces, in all.
+	maxParts = 100_000
+	// maxGroups bounds groups. A region has 2,500 unless AWS was asked for more.
+	maxGroups = 20_000
+	// maxGroupRules bounds the rules of one direction of a group, which AWS does by family.
+	maxGroupRules = 2 * policy.MaxRulesPerInterface
+)
 
 // The lists at the top of an answer.
 const (
@@ -58,7 +64,7 @@ type importer struct {
 	names      map[string]string // of groups, as interfaces have them
 	references map[string]*reference
 	referred   []string // in their order
-	rules      int
+	parts      int
 	pages      map[string]*pages
 	full       bool
 }
@@ -79,8 +85,11 @@ func (i *importer) source(s convert.Source) {
 			"this is what aws ec2 … --output %s prints, which does not say which value is which", what)
 		return
 	}
-	r := tree.Reader{File: s.Name, Visit: i.part,
-		Listed: func(key string) bool { return slices.Contains(keys, key) }}
+	r := tree.Reader{File: s.Name, Listed: func(key string) bool { return slices.Contains(keys, key) },
+		Visit: func(p tree.Part) bool {
+			i.part(p)
+			return !i.full && !i.Full()
+		}}
 	if bad := r.Read(s.Data); bad != nil {
 		i.Add(bad.Pos, bad)
 	}
@@ -103,9 +112,6 @@ func unreadable(data []byte) string {
 
 // part reads a part of a document.
 func (i *importer) part(p tree.Part) {
-	if i.full {
-		return
-	}
 	switch p.Key {
 	case "":
 		i.document(&p.Node)
@@ -124,6 +130,23 @@ func (i *importer) part(p tree.Part) {
 	case keyInstances:
 		i.instance(&p.Node)
 	}
+}
+
+// room reports whether there is room for one more part of the policy.
+func (i *importer) room(pos policy.Pos, have, most int, what string) bool {
+	if have < most {
+		return true
+	}
+	i.full = true
+	i.Errorf(pos, "import what the machine needs: --group-ids, --filters", "more than %d %s", most,
+		what)
+	return false
+}
+
+// count accounts for one more part that is no group.
+func (i *importer) count(pos policy.Pos) bool {
+	i.parts++
+	return i.room(pos, i.parts-1, maxParts, "rules, lists, entries and interfaces")
 }
 
 // document reads an object at the top, or an item of a list at the top: an answer, or what

@@ -33,9 +33,10 @@ type entries struct {
 	items    []policy.PrefixEntry
 }
 
-func (i *importer) listOf(id string) *list {
+func (i *importer) listOf(id string, pos policy.Pos) *list {
 	l := i.lists[id]
 	if l == nil {
+		i.count(pos)
 		l = &list{}
 		i.lists[id] = l
 		i.listIDs = append(i.listIDs, id)
@@ -55,7 +56,7 @@ func (i *importer) list(n *tree.Node) {
 	if !ok || !named || !good {
 		return
 	}
-	l := i.listOf(id)
+	l := i.listOf(id, n.Pos(i.file))
 	if !l.described {
 		l.described, l.owner, l.tags = true, i.text(n, "OwnerId"), i.tags(n, "Tags")
 		l.PrefixList = policy.PrefixList{Name: name, Pos: n.Pos(i.file)}
@@ -77,6 +78,7 @@ func (i *importer) list(n *tree.Node) {
 		items := i.items(n, "Cidrs")
 		for j := range items {
 			item := &items[j].Node
+			i.count(item.Pos(i.file))
 			cidr, bad := policy.ParseCIDR(item.Text)
 			i.Add(item.Pos(i.file), bad)
 			l.entries = append(l.entries, policy.PrefixEntry{CIDR: cidr, Pos: item.Pos(i.file)})
@@ -105,6 +107,7 @@ func (i *importer) prefix(n *tree.Node) (e policy.PrefixEntry, ok bool) {
 	if !i.object(n, "an entry") {
 		return e, false
 	}
+	i.count(n.Pos(i.file))
 	cidr, ok := i.cidr(n, "Cidr", 0)
 	return policy.PrefixEntry{CIDR: cidr, Description: i.text(n, "Description"),
 		Pos: n.Pos(i.file)}, ok
@@ -142,7 +145,7 @@ func (i *importer) matchEntries() {
 			left = append(left, e)
 			continue
 		}
-		i.fill(i.listOf(e.id), e)
+		i.fill(i.listOf(e.id, e.pos), e)
 	}
 	if len(left) == 0 {
 		return

@@ -44,7 +44,7 @@ func (i *importer) networkInterface(n, instance *tree.Node) {
 		return
 	}
 	id, ok := i.id(n, "NetworkInterfaceId", "the network interface")
-	if !ok {
+	if !ok || !i.count(n.Pos(i.file)) {
 		return
 	}
 	m := member{Remote: policy.Remote{Pos: n.Pos(i.file)}}

@@ -20,7 +20,7 @@ type reference struct {
 // refer notes that a rule names a part.
 func (i *importer) refer(id string, r reference) {
 	if r.list {
-		i.listOf(id)
+		i.listOf(id, r.pos)
 	}
 	if i.references[id] == nil {
 		i.references[id] = &r

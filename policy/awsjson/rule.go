@@ -56,7 +56,7 @@ func (i *importer) rule(n *tree.Node) {
 		i.Lost(r.Pos, "", "a rule of %s names no peer that sgfw knows: left out", r.Protocol)
 	default:
 		r.Description, r.Tags = i.text(n, "Description"), i.tags(n, "Tags")
-		g := i.groupOf(group)
+		g := i.groupOf(group, r.Pos)
 		if !g.described && g.Pos == (policy.Pos{}) {
 			g.Pos, g.owner = n.Get("GroupId").Pos(i.file), i.text(n, "GroupOwnerId")
 		}

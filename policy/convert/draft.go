@@ -54,6 +54,9 @@ func NewDraft(o Options) *Draft {
 
 // Errorf reports what makes the import fail.
 func (d *Draft) Errorf(pos policy.Pos, hint, format string, a ...any) {
+	if d.Full() {
+		return // a text may have millions of faults
+	}
 	d.found.Add(policy.Problem{Pos: pos, Code: policy.InvalidParameterValue, Hint: hint,
 		Message: fmt.Sprintf(format, a...)})
 }
@@ -81,6 +84,9 @@ func (d *Draft) Comment(pos policy.Pos, format string, a ...any) {
 
 // Failed reports whether something makes the import fail.
 func (d *Draft) Failed() bool { return d.found.Failed() }
+
+// Full reports whether so much is wrong that more of it would not be kept.
+func (d *Draft) Full() bool { return d.found.Full(policy.SeverityError) }
 
 // Group adds a group that the sources refer to by key, and by a second one unless that is
 // empty. Its rules are added by [Draft.Rules]; without, nothing passes. It reports whether

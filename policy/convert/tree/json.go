@@ -23,7 +23,7 @@ func (r *Reader) json(data []byte) *policy.Problem {
 	d := &decoder{Reader: r, tokens: json.NewDecoder(bytes.NewReader(data)),
 		cursor: cursor{data: data}, texts: make(map[string]string)}
 	d.tokens.UseNumber()
-	for {
+	for !d.stopped {
 		token, at, bad := d.next()
 		if bad != nil || token == nil && at.Line == 0 {
 			return bad
@@ -32,6 +32,7 @@ func (r *Reader) json(data []byte) *policy.Problem {
 			return bad
 		}
 	}
+	return nil
 }
 
 // next returns a token and its place, which is nowhere at the end of the text.
@@ -69,7 +70,9 @@ func (d *decoder) inside() (json.Token, Node, *policy.Problem) {
 
 // document reads a value at the top and visits its parts.
 func (d *decoder) document(token json.Token, at Node) *policy.Problem {
-	d.nodes = 0
+	if bad := d.begin(at); bad != nil {
+		return bad
+	}
 	switch token {
 	case json.Delim('['):
 		return d.items("", 1)
@@ -77,16 +80,16 @@ func (d *decoder) document(token json.Token, at Node) *policy.Problem {
 	default:
 		n, bad := d.value(token, at, 0)
 		if bad == nil {
-			d.Visit(Part{Node: n})
+			d.visit("", n)
 		}
 		return bad
 	}
 	at.Kind = Map
-	for {
+	for !d.stopped {
 		key, done, bad := d.key(&at)
 		if bad != nil || done {
 			if bad == nil {
-				d.Visit(Part{Node: at})
+				d.visit("", at)
 			}
 			return bad
 		}
@@ -110,11 +113,12 @@ func (d *decoder) document(token json.Token, at Node) *policy.Problem {
 		}
 		at.Members = append(at.Members, Member{Key: key, Node: n})
 	}
+	return nil
 }
 
 // items visits the items of a list.
 func (d *decoder) items(key string, depth int) *policy.Problem {
-	for {
+	for !d.stopped {
 		token, at, bad := d.inside()
 		if bad != nil || token == json.Delim(']') {
 			return bad
@@ -124,8 +128,9 @@ func (d *decoder) items(key string, depth int) *policy.Problem {
 		if bad != nil {
 			return bad
 		}
-		d.Visit(Part{Key: key, Node: n})
+		d.visit(key, n)
 	}
+	return nil
 }
 
 // key reads the next key of an object, or its end.

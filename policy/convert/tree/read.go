@@ -13,6 +13,8 @@ const (
 	MaxDepth = 64
 	// MaxNodes bounds the values of one part.
 	MaxNodes = 400_000
+	// MaxDocuments bounds the documents of a text.
+	MaxDocuments = 20_000
 )
 
 // Part is a piece of a text: an item of a list that stands at the top of a document, or in a
@@ -29,10 +31,12 @@ type Reader struct {
 	File string
 	// Listed reports whether the items of the list under a key are parts of their own.
 	Listed func(key string) bool
-	// Visit is given every part, in their order. Documents follow each other.
-	Visit func(Part)
+	// Visit is given every part, in their order, and reports whether to go on. Documents
+	// follow each other.
+	Visit func(Part) bool
 
-	nodes int
+	nodes, documents int
+	stopped          bool
 }
 
 // Read reads a text, JSON if it begins like that, else YAML. It returns what is wrong with
@@ -58,6 +62,20 @@ func IsJSON(data []byte) bool {
 func (r *Reader) problem(at Node, hint, format string, a ...any) *policy.Problem {
 	return &policy.Problem{Pos: at.Pos(r.File), Code: policy.InvalidParameterValue, Hint: hint,
 		Message: fmt.Sprintf(format, a...)}
+}
+
+// visit hands on a part, unless that was to stop.
+func (r *Reader) visit(key string, n Node) {
+	r.stopped = r.stopped || !r.Visit(Part{Key: key, Node: n})
+}
+
+// begin accounts for one more document.
+func (r *Reader) begin(at Node) *policy.Problem {
+	r.nodes = 0
+	if r.documents++; r.documents > MaxDocuments {
+		return r.problem(at, "", "more than %d documents in one text", MaxDocuments)
+	}
+	return nil
 }
 
 // count accounts for one more value of a part.

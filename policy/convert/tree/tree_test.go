@@ -9,7 +9,10 @@ import (
 // read returns the parts of a text in one line each, and what is wrong with it.
 func read(text string) (parts []string, problem string) {
 	r := Reader{File: "f", Listed: func(key string) bool { return key == "Items" },
-		Visit: func(p Part) { parts = append(parts, p.Key+" "+show(&p.Node)) }}
+		Visit: func(p Part) bool {
+			parts = append(parts, p.Key+" "+show(&p.Node))
+			return p.Node.Text != "stop"
+		}}
 	if bad := r.Read([]byte(text)); bad != nil {
 		problem = bad.Error()
 	}
@@ -55,8 +58,12 @@ func TestRead(t *testing.T) {
 		"several": {"{\"a\":1}\r\n[2]\n{\"Items\":null}",
 			[]string{`1:1{a=1:6=1}`, `2:2=2`, `3:1{Items=3:10~}`}},
 		"yaml several": {"a: '1'\n---\n- \"2\"\n---\n", []string{`1:1{a=1:4"1"}`, `3:3"2"`}},
-		"empty":        {"", nil},
-		"scalar":       {"hello", []string{`1:1"hello"`}},
+		"stop": {`{"Items":["a","stop","b"],"c":1} {}`,
+			[]string{`Items 1:11"a"`, `Items 1:15"stop"`}},
+		"stop yaml": {"Items:\n- a\n- stop\n- b\n---\na: 1",
+			[]string{`Items 2:3"a"`, `Items 3:3"stop"`}},
+		"empty":  {"", nil},
+		"scalar": {"hello", []string{`1:1"hello"`}},
 	} {
 		parts, problem := read(c.text)
 		for i := range parts {
@@ -71,18 +78,19 @@ func TestRead(t *testing.T) {
 // TestProblems: what is wrong with a text, and where.
 func TestProblems(t *testing.T) {
 	for text, want := range map[string]string{
-		"{\"a\": 1,\n \"b\" 2}":  "f:2:6: not JSON: ",
-		"{\"a\": 1,\n \"b\": [":  "f:2:8: the text ends in the middle of it (hint: is the file whole?)",
-		"{\"a\": \"x":            "f:1:7: the text ends in the middle of it",
-		"{\"a\": 1, \"a\": 2}":   `f:1:10: the key "a" is there twice`,
-		"{\"a\": 1} x":           "f:1:10: not JSON: ",
-		"[1 2]":                  "f:1:4: not JSON: ",
-		"\"\xff\"":               "f:1:2: this is not UTF-8",
-		"a: &x 1\nb: *x":         "f:2:4: aliases are not supported",
-		"a: 1\na: 2":             `f:2:1: the key "a" is there twice`,
-		"a: 1\n b: 2":            "f:2: not YAML: ",
-		"? [a]\n: 1":             "f:1:3: a key is no plain text",
-		strings.Repeat("[", 1e6): "f:1:66: nested deeper than 64 levels",
+		"{\"a\": 1,\n \"b\" 2}":              "f:2:6: not JSON: ",
+		"{\"a\": 1,\n \"b\": [":              "f:2:8: the text ends in the middle of it (hint: is the",
+		"{\"a\": \"x":                        "f:1:7: the text ends in the middle of it",
+		"{\"a\": 1, \"a\": 2}":               `f:1:10: the key "a" is there twice`,
+		"{\"a\": 1} x":                       "f:1:10: not JSON: ",
+		"[1 2]":                              "f:1:4: not JSON: ",
+		strings.Repeat("{}", MaxDocuments+1): "more than 20000 documents in one text",
+		"\"\xff\"":                           "f:1:2: this is not UTF-8",
+		"a: &x 1\nb: *x":                     "f:2:4: aliases are not supported",
+		"a: 1\na: 2":                         `f:2:1: the key "a" is there twice`,
+		"a: 1\n b: 2":                        "f:2: not YAML: ",
+		"? [a]\n: 1":                         "f:1:3: a key is no plain text",
+		strings.Repeat("[", 1e6):             "f:1:66: nested deeper than 64 levels",
 		"[[" + strings.Repeat("1,", MaxNodes) + "1]]":                "values in one part",
 		strings.Repeat("- 1\n", MaxYAML):                             "lines and items of YAML",
 		strings.Repeat(" ", 99) + "a: " + strings.Repeat("{a: ", 99): "f:",

@@ -22,7 +22,7 @@ func (r *Reader) yaml(data []byte) *policy.Problem {
 			"more than %d lines and items of YAML", MaxYAML)
 	}
 	dec := yaml.NewDecoder(bytes.NewReader(data))
-	for {
+	for !r.stopped {
 		var doc yaml.Node
 		err := decode(dec, &doc)
 		if err == io.EOF {
@@ -31,7 +31,9 @@ func (r *Reader) yaml(data []byte) *policy.Problem {
 		if err != nil {
 			return r.yamlError(err)
 		}
-		r.nodes = 0
+		if bad := r.begin(Node{Line: int32(doc.Line), Col: int32(doc.Column)}); bad != nil {
+			return bad
+		}
 		var root Node
 		for _, content := range doc.Content {
 			var bad *policy.Problem
@@ -41,6 +43,7 @@ func (r *Reader) yaml(data []byte) *policy.Problem {
 		}
 		r.parts(root)
 	}
+	return nil
 }
 
 // structure counts what can begin a value of YAML.
@@ -79,9 +82,9 @@ func (r *Reader) yamlError(err error) *policy.Problem {
 
 // parts visits a document as parts.
 func (r *Reader) parts(root Node) {
-	visit := func(key string, list *Node) {
+	items := func(key string, list *Node) {
 		for i := range list.Members {
-			r.Visit(Part{Key: key, Node: list.Members[i].Node})
+			r.visit(key, list.Members[i].Node)
 		}
 		list.Members = nil
 	}
@@ -89,16 +92,16 @@ func (r *Reader) parts(root Node) {
 	case Null:
 		return
 	case List:
-		visit("", &root)
+		items("", &root)
 		return
 	case Map:
 		for i := range root.Members {
 			if m := &root.Members[i]; m.Kind == List && r.Listed(m.Key) {
-				visit(m.Key, &m.Node)
+				items(m.Key, &m.Node)
 			}
 		}
 	}
-	r.Visit(Part{Node: root})
+	r.visit("", root)
 }
 
 // convert makes a node of yaml.v3's. What JSON cannot say is refused.
