@@ -79,10 +79,12 @@ func (i *imports) load(args []string, stdin io.Reader) (*convert.Result, error) 
 		}
 		attachments = append(attachments, a)
 	}
-	o := convert.Options{Vars: map[string]string{}, PrefixLists: map[string][]policy.PrefixEntry{}}
+	var folders inputs.Reader
+	o := convert.Options{Vars: map[string]string{}, Environ: map[string]string{},
+		PrefixLists: map[string][]policy.PrefixEntry{}, Folder: folders.Folder}
 	for _, v := range os.Environ() {
 		if name, value, ok := strings.Cut(v, "="); ok && strings.HasPrefix(name, "TF_VAR_") {
-			o.Vars[strings.TrimPrefix(name, "TF_VAR_")] = value
+			o.Environ[strings.TrimPrefix(name, "TF_VAR_")] = value
 		}
 	}
 	for _, v := range i.vars {

@@ -210,14 +210,18 @@ func (d *Draft) missing() {
 }
 
 // Absent adds a prefix list in place of a group or a list that the rule at pos refers to and
-// that the sources do not have: with the entries that the user gave for the key, else empty
+// that the sources do not have: with the entries that the user gave for key or name, else empty
 // and with a notice of why. Without name it is called by its key. Peers that name it may be
 // of either kind.
 func (d *Draft) Absent(key string, pos policy.Pos, name, why string) {
 	if d.HasList(key) {
 		return
 	}
-	l := policy.PrefixList{Name: cmp.Or(name, key), Entries: d.given[key],
+	entries := d.given[key]
+	if len(entries) == 0 {
+		entries = d.given[name]
+	}
+	l := policy.PrefixList{Name: cmp.Or(name, key), Entries: entries,
 		Pos: policy.Pos{File: "not in the sources: " + key}}
 	d.List(key, l)
 	if len(l.Entries) > 0 {

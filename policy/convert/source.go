@@ -16,6 +16,12 @@ type Source struct {
 type Options struct {
 	// Vars are values of variables or parameters, by name.
 	Vars map[string]string
+	// Environ are values of variables that give way to those of files, by name: TF_VAR_ of
+	// Terraform.
+	Environ map[string]string
+	// Folder reads the files of a folder that sources refer to, such as a module of
+	// Terraform. Nil reads none.
+	Folder func(path string) ([]Source, error)
 	// PrefixLists are the entries of lists that sources refer to and do not have, such as
 	// those of AWS's own services, by ID or name.
 	PrefixLists map[string][]policy.PrefixEntry

@@ -12,6 +12,7 @@ import (
 	"sgfw/policy/cloudformation"
 	"sgfw/policy/convert"
 	"sgfw/policy/file"
+	"sgfw/policy/terraform"
 )
 
 // Format is a way in which security groups are written down.
@@ -34,6 +35,8 @@ var all = []Format{
 	{Name: own, What: "a policy file of sgfw", Import: importPolicy},
 	{Name: "aws", What: "what the AWS CLI prints about security groups, as JSON or YAML",
 		Import: awsjson.Import},
+	{Name: "terraform", What: "configurations of Terraform, and what terraform show -json prints",
+		Import: terraform.Import},
 	{Name: "cloudformation", What: "templates of CloudFormation, in YAML or JSON",
 		Import: cloudformation.Import, Export: cloudformation.Export},
 }

@@ -29,45 +29,71 @@ const (
 )
 
 // suffixes are those of the files that are read of a folder.
-var suffixes = []string{".tf", ".tf.json", ".tfvars", ".tfvars.json"}
+var suffixes = []string{".tf", ".tf.json", ".tfvars"}
 
 // Read reads what arguments name: files, folders with a configuration of Terraform, and
 // standard input for -. What is no regular file is refused. Text in UTF-16, as PowerShell
 // writes it, is turned into UTF-8.
 func Read(args []string, stdin io.Reader) ([]convert.Source, error) {
+	var r Reader
 	var sources []convert.Source
-	total := 0
-	add := func(name string, data []byte, err error) error {
-		if err != nil {
-			return err
-		}
-		total += len(data)
-		if len(sources) == MaxFiles || total > MaxTotal {
-			return fmt.Errorf("%s: more than %d files or %d MiB at once", name, MaxFiles, MaxTotal>>20)
-		}
-		sources = append(sources, convert.Source{Name: name, Data: decoded(data)})
-		return nil
-	}
 	for _, arg := range args {
 		if arg == "-" {
 			data, err := file.ReadFrom(stdin)
-			if err := add("stdin", data, err); err != nil {
+			if err != nil {
 				return nil, err
 			}
+			s, err := r.source("stdin", data)
+			if err != nil {
+				return nil, err
+			}
+			sources = append(sources, s)
 			continue
 		}
-		paths, err := filesOf(arg)
+		more, err := r.Folder(arg)
 		if err != nil {
 			return nil, err
 		}
-		for _, path := range paths {
-			data, err := file.Read(path)
-			if err := add(path, data, err); err != nil {
-				return nil, err
-			}
-		}
+		sources = append(sources, more...)
 	}
 	return sources, nil
+}
+
+// Reader reads files and keeps what it has read within bounds. The zero value has read
+// nothing.
+type Reader struct {
+	files, total int
+}
+
+// Folder reads the files of a folder, see [Read], or the one file.
+func (r *Reader) Folder(path string) ([]convert.Source, error) {
+	paths, err := filesOf(path)
+	if err != nil {
+		return nil, err
+	}
+	var sources []convert.Source
+	for _, path := range paths {
+		data, err := file.Read(path)
+		if err != nil {
+			return nil, err
+		}
+		s, err := r.source(path, data)
+		if err != nil {
+			return nil, err
+		}
+		sources = append(sources, s)
+	}
+	return sources, nil
+}
+
+// source is what was read, counted.
+func (r *Reader) source(name string, data []byte) (convert.Source, error) {
+	r.files++
+	if r.total += len(data); r.files > MaxFiles || r.total > MaxTotal {
+		return convert.Source{}, fmt.Errorf("%s: more than %d files or %d MiB at once", name, MaxFiles,
+			MaxTotal>>20)
+	}
+	return convert.Source{Name: name, Data: decoded(data)}, nil
 }
 
 // filesOf are a file itself, or the files of a folder that Terraform reads: those in it, not
@@ -83,9 +109,7 @@ func filesOf(path string) ([]string, error) {
 	}
 	var paths []string
 	for _, e := range entries {
-		known := slices.ContainsFunc(suffixes,
-			func(s string) bool { return strings.HasSuffix(e.Name(), s) })
-		if known && e.Type()&fs.ModeDir == 0 && !strings.HasPrefix(e.Name(), ".") {
+		if taken(e.Name()) && e.Type()&fs.ModeDir == 0 && !strings.HasPrefix(e.Name(), ".") {
 			paths = append(paths, filepath.Join(path, e.Name()))
 		}
 	}
@@ -94,6 +118,15 @@ func filesOf(path string) ([]string, error) {
 			ErrEmpty, strings.Join(suffixes, ", "))
 	}
 	return paths, nil
+}
+
+// taken reports whether Terraform reads a file of a folder by itself: of the files with
+// values of variables those that are called so.
+func taken(name string) bool {
+	if base := strings.TrimSuffix(name, ".json"); strings.HasSuffix(base, ".tfvars") {
+		return base == "terraform.tfvars" || strings.HasSuffix(base, ".auto.tfvars")
+	}
+	return slices.ContainsFunc(suffixes, func(s string) bool { return strings.HasSuffix(name, s) })
 }
 
 // Prefixes reads the entries of a prefix list: a CIDR or an address a line, with # or ; before

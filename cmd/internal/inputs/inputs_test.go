@@ -26,7 +26,8 @@ func TestRead(t *testing.T) {
 	dir := t.TempDir()
 	main := write(t, dir, "main.tf", "a")
 	write(t, dir, "b.tf.json", "b")
-	write(t, dir, "c.tfvars", "c")
+	write(t, dir, "c.auto.tfvars", "c")
+	write(t, dir, "production.tfvars", "only when it is named")
 	write(t, dir, ".hidden.tf", "no")
 	write(t, dir, "README.md", "no")
 	empty := filepath.Join(dir, "empty")
@@ -39,9 +40,13 @@ func TestRead(t *testing.T) {
 	for _, s := range sources {
 		got = append(got, filepath.Base(s.Name)+"="+string(s.Data))
 	}
-	if want := "b.tf.json=b c.tfvars=c main.tf=a stdin=piped main.tf=a"; err != nil ||
+	if want := "b.tf.json=b c.auto.tfvars=c main.tf=a stdin=piped main.tf=a"; err != nil ||
 		strings.Join(got, " ") != want {
 		t.Errorf("%q %v", got, err)
+	}
+	values, err := Read([]string{filepath.Join(dir, "production.tfvars")}, nil)
+	if err != nil || len(values) != 1 {
+		t.Errorf("values that are named: %v %v", values, err)
 	}
 	if _, err := Read([]string{empty}, nil); !errors.Is(err, ErrEmpty) {
 		t.Errorf("an empty folder: %v", err)
