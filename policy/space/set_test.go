@@ -109,7 +109,7 @@ func certain(p points, a, b Set) points {
 		i += len(smallAddresses)
 		for _, atom := range smallAtoms {
 			if a.Peers(sel).every(atom.Family) && !b.Peers(sel).every(atom.Family) {
-				p[i] = false
+				p.set(i, false)
 			}
 			i++
 		}

@@ -1,6 +1,7 @@
 package space
 
 import (
+	"math/bits"
 	"net/netip"
 
 	"pgregory.net/rapid"
@@ -10,8 +11,8 @@ import (
 
 // points is a small universe in which every set can be written down: 8 addresses and some
 // beyond, two groups, 8 ports of TCP and UDP and one beyond, and a selector of every other kind.
-// The set has a bit for each pair.
-type points [maxPoints]bool
+// A set has a bit for each pair, 16 of a selector.
+type points [maxPoints / 64]uint64
 
 var (
 	smallAddresses = []netip.Addr{
@@ -35,7 +36,29 @@ var (
 	}
 )
 
-const maxPoints = 33 * 16
+// sixteen are the addresses and atoms, maxPoints these for each of 33 selectors, rounded up.
+const (
+	sixteen   = 16
+	maxPoints = (33*sixteen + 63) / 64 * 64
+)
+
+func (p *points) set(i int, to bool) {
+	if to {
+		p[i/64] |= 1 << (i % 64)
+	} else {
+		p[i/64] &^= 1 << (i % 64)
+	}
+}
+
+// first is the first point of the set, -1 if there is none.
+func (p *points) first() int {
+	for i, w := range p {
+		if w != 0 {
+			return 64*i + bits.TrailingZeros64(w)
+		}
+	}
+	return -1
+}
 
 // at writes down a set point by point.
 func at(s Set) (out points) {
@@ -43,11 +66,11 @@ func at(s Set) (out points) {
 	for _, sel := range smallSelectors {
 		p := s.Peers(sel)
 		for _, a := range smallAddresses {
-			out[i] = p.Contains(a)
+			out.set(i, p.Contains(a))
 			i++
 		}
 		for _, a := range smallAtoms {
-			out[i] = p.has(a)
+			out.set(i, p.has(a))
 			i++
 		}
 	}
@@ -71,31 +94,31 @@ func naive(r *policy.Rule) (out points) {
 				(r.Protocol == policy.ICMP) == (f == policy.IPv4)
 		}
 		for _, a := range smallAddresses {
-			out[i] = fits && r.Peer.Kind == policy.PeerCIDR && r.Peer.CIDR.Contains(a) &&
-				family(policy.FamilyOf(r.Peer.CIDR))
+			out.set(i, fits && r.Peer.Kind == policy.PeerCIDR && r.Peer.CIDR.Contains(a) &&
+				family(policy.FamilyOf(r.Peer.CIDR)))
 			i++
 		}
 		for _, a := range smallAtoms {
-			out[i] = fits && family(a.Family) && (r.Peer.Kind == policy.PeerGroup &&
+			out.set(i, fits && family(a.Family) && (r.Peer.Kind == policy.PeerGroup &&
 				r.Peer.Name == a.Name || r.Peer.Kind == policy.PeerCIDR && r.Peer.CIDR.Bits() == 0 &&
-				policy.FamilyOf(r.Peer.CIDR) == a.Family)
+				policy.FamilyOf(r.Peer.CIDR) == a.Family))
 			i++
 		}
 	}
 	return out
 }
 
-// with applies an operation to each point.
-func (p points) with(o points, op func(a, b bool) bool) (out points) {
+// with applies an operation to the words of both.
+func (p points) with(o points, op func(a, b uint64) uint64) (out points) {
 	for i := range p {
 		out[i] = op(p[i], o[i])
 	}
 	return out
 }
 
-func or(a, b bool) bool   { return a || b }
-func and(a, b bool) bool  { return a && b }
-func less(a, b bool) bool { return a && !b }
+func or(a, b uint64) uint64   { return a | b }
+func and(a, b uint64) uint64  { return a & b }
+func less(a, b uint64) uint64 { return a &^ b }
 
 // smallRule draws a rule of the universe.
 func smallRule(t *rapid.T) policy.Rule {
@@ -129,9 +152,9 @@ func smallPeer(t *rapid.T) policy.Peer {
 		return policy.Peer{CIDR: netip.MustParsePrefix(rapid.SampledFrom([]string{"0.0.0.0/1",
 			"128.0.0.0/1", "::/1", "8000::/1"}).Draw(t, "half"))}
 	}
-	bits := rapid.IntRange(29, 32).Draw(t, "bits")
+	length := rapid.IntRange(29, 32).Draw(t, "bits")
 	a := smallAddresses[rapid.IntRange(0, 7).Draw(t, "address")]
-	return policy.Peer{CIDR: netip.PrefixFrom(a, bits).Masked()}
+	return policy.Peer{CIDR: netip.PrefixFrom(a, length).Masked()}
 }
 
 func smallRules(t *rapid.T, most int) []policy.Rule {
