@@ -223,7 +223,7 @@ func (i *importer) add(g *group, dir policy.Direction, r rule) {
 func (i *importer) placeGroups() {
 	owners := map[string]bool{}
 	for _, id := range i.groupIDs {
-		if g := i.groups[id]; g.owner != "" {
+		if g := i.groups[id]; g.owner != "" && g.owner != noAccount {
 			owners[g.owner] = true
 		}
 	}

@@ -34,7 +34,7 @@ const own = "sgfw"
 var all = []Format{
 	{Name: own, What: "a policy file of sgfw", Import: importPolicy},
 	{Name: "aws", What: "what the AWS CLI prints about security groups, as JSON or YAML",
-		Import: awsjson.Import},
+		Import: awsjson.Import, Export: awsjson.Export},
 	{Name: "terraform", What: "configurations of Terraform, and what terraform show -json prints",
 		Import: terraform.Import},
 	{Name: "cloudformation", What: "templates of CloudFormation, in YAML or JSON",

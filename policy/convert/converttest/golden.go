@@ -50,8 +50,8 @@ func Golden(t *testing.T, dir string, run Importer, suffixes ...string) int {
 				written = string(file.Write(r.Policy, r.Comments))
 			}
 			base := filepath.Join(dir, name)
-			compare(t, base+".yaml", written)
-			compare(t, base+".notices", said)
+			Compare(t, base+".yaml", written)
+			Compare(t, base+".notices", said)
 			if probes, err := os.ReadFile(base + ".probes"); err == nil {
 				Probe(t, base+".probes", string(probes), r)
 			} else if r.Policy != nil {
@@ -110,8 +110,9 @@ func shapesIn(t *testing.T, dir string, suffixes []string) map[string][]string {
 	return shapes
 }
 
-// compare holds a text against a golden file, which there is not if it is empty.
-func compare(t *testing.T, path, got string) {
+// Compare holds a text against a golden file, which there is not if the text is empty. The
+// flag -update writes it.
+func Compare(t *testing.T, path, got string) {
 	t.Helper()
 	if *update {
 		err := os.Remove(path)
