@@ -366,12 +366,12 @@ func (g *groupModule) items(computed, name string) (out []field) {
 // with is a rule of a list of maps.
 func (g *groupModule) with(kind, dir string, i field, shared map[string]field,
 	rules map[string]preset) map[string]field {
-	parts := partsOf(g, field{result: result{cty.DynamicVal, i.gaps}, pos: i.pos}, nil)
-	if i.v.IsKnown() {
-		parts = partsOf(g, field{result: result{i.v, i.gaps}, pos: i.pos}, []string{"rule", "from_port",
-			"to_port", "protocol", "description", "cidr_blocks", "ipv6_cidr_blocks", "prefix_list_ids",
-			"source_security_group_id", "self"})
+	if !i.v.IsKnown() {
+		g.unresolved(i, dir+"_with_"+kind)
+		return nil
 	}
+	parts := partsOf(g, i, []string{"rule", "from_port", "to_port", "protocol", "description",
+		"cidr_blocks", "ipv6_cidr_blocks", "prefix_list_ids", "source_security_group_id", "self"})
 	if len(parts) != 1 {
 		return nil
 	}
