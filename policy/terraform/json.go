@@ -215,6 +215,19 @@ func (v *value) get(key string) *value {
 	return nil
 }
 
+// has reports whether an object has a member, though it may be null.
+func (v *value) has(key string) bool {
+	if v == nil {
+		return false
+	}
+	for i := range v.items {
+		if v.items[i].key == key {
+			return true
+		}
+	}
+	return false
+}
+
 // path is a member of members.
 func (v *value) path(keys ...string) *value {
 	for _, key := range keys {

@@ -147,7 +147,7 @@ func (s *document) record(r *value, typ, path string, shape shape) *record {
 	}
 	rec.fields = s.part(values, shape.attrs).fields
 	for _, name := range shape.attrs {
-		if rec.fields[name].set() {
+		if values.has(name) || name == "source_security_group_id" && elsewhere(rec.fields) {
 			continue
 		}
 		if f, ok := s.reference(name, config, path, rec); ok {
@@ -165,6 +165,13 @@ func (s *document) record(r *value, typ, path string, shape shape) *record {
 		}
 	}
 	return rec
+}
+
+// elsewhere reports whether a rule has peers that exclude a group.
+func elsewhere(fields map[string]field) bool {
+	self, _ := textOf(fields["self"].v)
+	return self == "true" || len(known(fields["cidr_blocks"])) > 0 ||
+		len(known(fields["ipv6_cidr_blocks"])) > 0
 }
 
 // part reads members of an object.
@@ -319,13 +326,13 @@ func (s *document) unknownPeers(p *part, v *value, kind string, config *value, p
 		return
 	}
 	for _, name := range []string{"security_groups", "prefix_list_ids"} {
-		if v.get(name) != nil {
+		if v.has(name) {
 			continue
 		}
 		expression := config.path("expressions", kind)
 		refs := refers(expression)
 		if len(refs) == 0 {
-			continue // null
+			continue
 		}
 		f := field{pos: p.pos}
 		found, bad := s.resolve(refs, path, rec)

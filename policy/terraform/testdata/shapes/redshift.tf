@@ -18,7 +18,7 @@ resource "aws_security_group" "redshift" {
 resource "aws_security_group_rule" "redshift" {
   type              = "ingress"
   security_group_id = aws_security_group.redshift.id
-  description       = "From the warehouse's networks"
+  description       = "From the networks of the warehouse"
   protocol          = "tcp"
   from_port         = 5439
   to_port           = 5439
