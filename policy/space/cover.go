@@ -56,6 +56,7 @@ func distinct(cells []cell) []cell {
 // reduce takes columns that there is no choice about, and leaves out cells and columns that
 // others make superfluous, until nothing changes.
 func reduce(cells []cell) (rest []cell, chosen []int32) {
+	cells = distinct(cells)
 	for {
 		n, width := len(cells), 0
 		for _, c := range cells {
@@ -63,7 +64,7 @@ func reduce(cells []cell) (rest []cell, chosen []int32) {
 		}
 		var forced []int32
 		for _, c := range cells {
-			if len(c) == 1 && !slices.Contains(forced, c[0]) {
+			if len(c) == 1 { // no other cell is the same
 				forced = append(forced, c[0])
 			}
 		}

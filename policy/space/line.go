@@ -47,13 +47,7 @@ func (s Set) Lines() []Line {
 	var flat []said
 	for _, f := range []policy.Family{policy.IPv4, policy.IPv6} {
 		boxes, _ := s.solve(f, puzzle{forms: lineForms})
-		for _, b := range boxes {
-			p := Peers{v4: addresses{b.addresses()}}
-			if f == policy.IPv6 {
-				p = Peers{v6: p.v4}
-			}
-			flat = append(flat, said{b.form, p})
-		}
+		flat = append(flat, sameForm(boxes, f)...)
 	}
 	flat = append(flat, s.atomsSaid()...)
 	flat = join(flat, func(a, b said) bool { return slices.Equal(a.form, b.form) },
@@ -73,6 +67,27 @@ func (s Set) Lines() []Line {
 type said struct {
 	form  spans
 	peers Peers
+}
+
+// sameForm puts boxes of the same form together.
+func sameForm(boxes []box, f policy.Family) (out []said) {
+	for len(boxes) > 0 {
+		form := boxes[0].form
+		var ranges []addressRange
+		boxes = slices.DeleteFunc(boxes, func(b box) bool {
+			same := slices.Equal(b.form, form)
+			if same {
+				ranges = append(ranges, b.addresses())
+			}
+			return same
+		})
+		p := Peers{v4: collect(ranges)}
+		if f == policy.IPv6 {
+			p = Peers{v6: p.v4}
+		}
+		out = append(out, said{form, p})
+	}
+	return out
 }
 
 // join makes one of those that are alike.

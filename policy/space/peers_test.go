@@ -68,7 +68,7 @@ func TestReading(t *testing.T) {
 	p := &policy.Policy{
 		PrefixLists: []policy.PrefixList{{Name: "office", Entries: []policy.PrefixEntry{
 			{CIDR: netip.MustParsePrefix("192.0.2.0/25")},
-			{CIDR: netip.MustParsePrefix("192.0.2.128/25")}}}},
+			{CIDR: netip.MustParsePrefix("192.0.2.128/25")}}}, {Name: "empty"}},
 		Remotes: []policy.Remote{{Name: "db-1", Groups: []string{"db"},
 			Addresses: []netip.Addr{netip.MustParseAddr("10.0.1.7")}}},
 	}
@@ -88,6 +88,10 @@ func TestReading(t *testing.T) {
 		{Read(p, nil).Renaming(map[string]string{"db": "data"}).Peers(ping), "[] [{2 data IPv4}]"},
 		{Read(p, nil).Peers(office), "[192.0.2.0/24] []"},
 		{ReadNames(p).Peers(office), "[] [{1 office IPv4}]"},
+		{Read(p, nil).Partial(map[string]bool{"office": true}).Peers(office),
+			"[192.0.2.0/24] [{1 office IPv4}]"},
+		{Read(p, nil).Peers(rule(-1, policy.PeerPrefixList, "empty")),
+			"[] [{1 empty IPv4} {1 empty IPv6}]"},
 		{Read(p, nil).Peers(rule(-1, policy.PeerPrefixList, "nowhere")), "[] []"},
 	} {
 		if got := fmt.Sprint(c.got.CIDRs(), c.got.Atoms()); got != c.want {

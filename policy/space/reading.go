@@ -16,6 +16,7 @@ type Reading struct {
 	byName  bool
 	members *member.Membership
 	names   map[string]string
+	partial map[string]bool
 	known   map[peerID]Peers
 }
 
@@ -27,7 +28,8 @@ type peerID struct {
 
 // Read returns how the rules of a policy are read: prefix lists are their entries, and
 // groups are their members as far as m knows them, and an [Atom] for those that it does not.
-// A nil m knows none.
+// A nil m knows none. A list without entries is an atom, too: nobody writes one down who
+// knows that it stays empty.
 func Read(p *policy.Policy, m *member.Membership) *Reading {
 	r := &Reading{members: m, known: map[peerID]Peers{}, lists: map[string]*policy.PrefixList{}}
 	for i := range p.PrefixLists {
@@ -49,6 +51,14 @@ func (r *Reading) Renaming(names map[string]string) *Reading {
 	renamed := *r
 	renamed.names, renamed.known = names, map[peerID]Peers{}
 	return &renamed
+}
+
+// Partial returns the same reading of lists of which not all entries are known, as if they
+// had none: an [Atom] stands for the others.
+func (r *Reading) Partial(lists map[string]bool) *Reading {
+	partial := *r
+	partial.partial, partial.known = lists, map[peerID]Peers{}
+	return &partial
 }
 
 // Peers returns the peers of a rule. ICMP has none of IPv6, and ICMPv6 none of IPv4: such
@@ -84,17 +94,20 @@ func (r *Reading) named(id peerID) Peers {
 	name, families := id.name, []policy.Family{policy.IPv4, policy.IPv6}
 	if id.kind == policy.PeerPrefixList {
 		l := r.lists[id.name]
-		switch {
-		case l == nil:
+		if l == nil {
 			return Peers{}
-		case !r.byName:
+		}
+		if !r.byName {
 			cidrs := make([]netip.Prefix, len(l.Entries))
 			for i, e := range l.Entries {
 				cidrs[i] = e.CIDR
 			}
-			return PeersOf(cidrs...)
+			known = PeersOf(cidrs...)
+			if len(cidrs) > 0 && !r.partial[id.name] {
+				return known
+			}
 		}
-		if f, known := l.FamilyOf(); known {
+		if f, told := l.FamilyOf(); told {
 			families = []policy.Family{f}
 		}
 	} else {
@@ -136,7 +149,27 @@ func (r *Reading) Groups(d policy.Direction, groups ...*policy.Group) Set {
 
 // unionOf returns what boxes permit together. It reorders them.
 func unionOf(boxes []layer) (out Set) {
-	eachPiece(boxes, func(s Span, open []layer) { out = out.with(s, together(open)) })
+	var always []layer // these need not be put together for each piece
+	boxes = slices.DeleteFunc(boxes, func(b layer) bool {
+		if b.Span == whole {
+			always = append(always, b)
+		}
+		return b.Span == whole
+	})
+	if len(always) == 0 {
+		eachPiece(boxes, func(s Span, open []layer) { out = out.with(s, together(open)) })
+		return out
+	}
+	base, next := together(always), Selector(0)
+	eachPiece(boxes, func(s Span, open []layer) {
+		if next < s.Lo {
+			out = out.with(Span{next, s.Lo - 1}, base)
+		}
+		out, next = out.with(s, base.Union(together(open))), s.Hi+1
+	})
+	if next <= Last {
+		out = out.with(Span{next, Last}, base)
+	}
 	return out
 }
 

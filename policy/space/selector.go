@@ -52,6 +52,9 @@ func RuleSpan(r *policy.Rule) Span {
 	return spanOf(r.Protocol)
 }
 
+// Overlaps reports whether some selector is in both.
+func (s Span) Overlaps(o Span) bool { return s.Lo <= o.Hi && o.Lo <= s.Hi }
+
 func (s Span) contains(o Span) bool { return s.Lo <= o.Lo && o.Hi <= s.Hi }
 
 // spans are disjoint ranges in ascending order that do not touch.

@@ -1,0 +1,76 @@
+package compare
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"sgfw/policy"
+)
+
+// interfaces compares what the groups of each device permit together. A device that one
+// policy has by its name may be one of a pattern of the other.
+func (c *comparison) interfaces() (out []Part) {
+	if len(c.before.Interfaces) == 0 || len(c.after.Interfaces) == 0 {
+		return nil
+	}
+	var devices []string
+	for _, s := range []*side{&c.before, &c.after} {
+		for i := range s.Interfaces {
+			devices = append(devices, s.Interfaces[i].Device)
+		}
+	}
+	slices.Sort(devices)
+	before, after := c.before.Devices(), c.after.Devices()
+	for _, device := range slices.Compact(devices) {
+		i, was := before.Match(witness(device))
+		j, is := after.Match(witness(device))
+		p := Part{Name: device, Op: policy.Changed}
+		switch {
+		case !was:
+			p.Op, p.Ungoverned = policy.Added, true
+		case !is:
+			p.Op, p.Ungoverned = policy.Removed, true
+		default:
+			a, b := &c.before.Interfaces[i], &c.after.Interfaces[j]
+			p.Opened, p.Closed = c.between(a.Groups, b.Groups)
+			p.value("mode", a.Mode, b.Mode)
+			p.value("view", a.View, b.View)
+			p.value("source_dest_check", a.SourceDestCheck, b.SourceDestCheck)
+		}
+		if p.Opens() || p.Closes() {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// witness is a device that a name or a pattern governs, and no longer pattern does.
+func witness(device string) string {
+	if stem, pattern := strings.CutSuffix(device, "*"); pattern {
+		return stem + "\x00"
+	}
+	return device
+}
+
+func (p *Part) value(key string, before, after any) {
+	if before != after {
+		p.Other = append(p.Other, fmt.Sprintf("%s %v → %v", key, before, after))
+	}
+}
+
+// settings compares what decides on packets of every device beside rules.
+func (c *comparison) settings() (out []string) {
+	if len(c.before.Interfaces) == 0 || len(c.after.Interfaces) == 0 {
+		return nil
+	}
+	for _, change := range policy.Diff(&policy.Policy{Settings: c.before.Settings},
+		&policy.Policy{Settings: c.after.Settings}) {
+		key, _, _ := strings.Cut(change.What, " ")
+		key, _, _ = strings.Cut(key, ".")
+		if slices.Contains([]string{"tracking", "icmp_errors", "exempt", "failsafe"}, key) {
+			out = append(out, change.What)
+		}
+	}
+	return out
+}
