@@ -22,6 +22,7 @@ output. The policy may be in any format that sgfw import reads.
 What the other format cannot say is told on standard error. If the meaning would be
 another, nothing is written.`,
 		Example: `  sgfw export cloudformation /etc/sgfw/sgfw.yaml > template.yaml
+  sgfw export terraform sgfw.yaml > security_groups.tf
   sgfw export cloudformation main.tf > template.yaml`,
 		Args:      cobra.MinimumNArgs(2),
 		ValidArgs: formats.ExportNames(),

@@ -36,7 +36,7 @@ var all = []Format{
 	{Name: "aws", What: "what the AWS CLI prints about security groups, as JSON or YAML",
 		Import: awsjson.Import, Export: awsjson.Export},
 	{Name: "terraform", What: "configurations of Terraform, and what terraform show -json prints",
-		Import: terraform.Import},
+		Import: terraform.Import, Export: terraform.Export},
 	{Name: "cloudformation", What: "templates of CloudFormation, in YAML or JSON",
 		Import: cloudformation.Import, Export: cloudformation.Export},
 }
