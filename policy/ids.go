@@ -9,16 +9,23 @@ import (
 	"strings"
 )
 
-// IDs gives the parts of a policy identifiers in the form of AWS's (R7). It is a key,
-// and each machine has its own. An ID is a keyed hash of what the part is: the same
-// definition always has the same ID, and only the key has to be stored. A part that was
-// removed and comes back has its ID again, where AWS gives a new one.
+// IDs gives the parts of a policy identifiers in the form of AWS's (R7). An ID is a keyed
+// hash of what the part is: the same definition always has the same ID, and only the key
+// has to be stored. A part that was removed and comes back has its ID again, where AWS
+// gives a new one.
 //
 // An ID has 68 bits. The probability that two rules of the largest policy file share one
 // is below 1e-12, and only listings would show it.
 //
 // The zero value knows no IDs: all are "".
-type IDs [32]byte
+type IDs struct {
+	// Seed is the key. Each machine has its own; machines that share one give groups,
+	// rules and prefix lists the same IDs.
+	Seed [32]byte
+	// Place tells the devices of machines, or of network namespaces, from each other that
+	// share a seed. It is "" where the seed is the machine's own.
+	Place string
+}
 
 // IDKind is what an ID begins with, before the dash.
 type IDKind string
@@ -43,7 +50,12 @@ func (k IDs) Group(name string) string { return k.id(GroupID, name) }
 func (k IDs) PrefixList(name string) string { return k.id(PrefixListID, name) }
 
 // Interface returns the ID of a device of this machine, by its exact name.
-func (k IDs) Interface(device string) string { return k.id(InterfaceID, "device", device) }
+func (k IDs) Interface(device string) string {
+	if k.Place == "" {
+		return k.id(InterfaceID, "device", device)
+	}
+	return k.id(InterfaceID, "device", device, k.Place)
+}
 
 // Remote returns the ID of an interface on another machine, by its name.
 func (k IDs) Remote(name string) string { return k.id(InterfaceID, "peer", name) }
@@ -72,10 +84,10 @@ func (k IDs) Peer(p Peer) string {
 
 // id hashes words, each with its length, so that no other words make the same text.
 func (k IDs) id(kind IDKind, words ...string) string {
-	if k == (IDs{}) {
+	if k.Seed == (IDs{}).Seed {
 		return ""
 	}
-	h := hmac.New(sha256.New, k[:])
+	h := hmac.New(sha256.New, k.Seed[:])
 	var text []byte
 	for _, w := range append([]string{string(kind)}, words...) {
 		text = binary.BigEndian.AppendUint32(text, uint32(len(w)))

@@ -9,14 +9,14 @@ import (
 )
 
 // testIDs is some key.
-var testIDs = IDs{1, 2, 3}
+var testIDs = IDs{Seed: [32]byte{1, 2, 3}}
 
 // TestIDShape: IDs look as AWS's do, and those of another machine are others.
 func TestIDShape(t *testing.T) {
 	parity.Proves(t, "R7")
 	web := rule(TCP, 443, 443, anyPeer4)
 	seen := make(map[string]bool)
-	for _, k := range []IDs{testIDs, {9}} {
+	for _, k := range []IDs{testIDs, {Seed: [32]byte{9}}} {
 		for id, kind := range map[string]IDKind{
 			k.Group("web"): GroupID, k.Rule("web", Ingress, web.ID()): RuleIDKind,
 			k.PrefixList("web"): PrefixListID,
@@ -37,6 +37,35 @@ func TestIDShape(t *testing.T) {
 	// What IDs were given is kept by users: the way they are made stays.
 	if got, want := testIDs.Group("web"), "sg-9cd949ed006ed06e0"; got != want {
 		t.Errorf("the group's ID is %s now, it was %s", got, want)
+	}
+	if got, want := testIDs.Interface("eth0"), "eni-bc57e4d94016d580d"; got != want {
+		t.Errorf("the device's ID is %s now, it was %s", got, want)
+	}
+}
+
+// TestIDsOfPlaces: machines and namespaces that share a seed give the same definitions the
+// same IDs, and never their devices.
+func TestIDsOfPlaces(t *testing.T) {
+	parity.Proves(t, "R7")
+	web := rule(TCP, 443, 443, anyPeer4)
+	seen := make(map[string]string)
+	for _, place := range []string{"", "a", "b", "device", "a/b"} {
+		k := IDs{Seed: testIDs.Seed, Place: place}
+		if k.Group("web") != testIDs.Group("web") || k.PrefixList("web") != testIDs.PrefixList("web") ||
+			k.Rule("web", Ingress, web.ID()) != testIDs.Rule("web", Ingress, web.ID()) ||
+			k.Remote("db-1") != testIDs.Remote("db-1") {
+			t.Errorf("%q: what is the same everywhere has another ID", place)
+		}
+		for _, device := range []string{"eth0", "a", "device"} {
+			id := k.Interface(device)
+			if other, dup := seen[id]; dup {
+				t.Errorf("%s at %q has the ID of %s", device, place, other)
+			}
+			seen[id] = device + " at " + place
+		}
+	}
+	if id := (IDs{Place: "a"}).Interface("eth0"); id != "" {
+		t.Errorf("an ID without a key: %s", id)
 	}
 }
 

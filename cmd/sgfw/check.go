@@ -10,6 +10,7 @@ import (
 
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/explain"
+	"sgfw/cmd/internal/host/process"
 	"sgfw/cmd/internal/screen"
 	"sgfw/cmd/internal/source"
 	"sgfw/cmd/internal/state"
@@ -179,7 +180,7 @@ func machineIDs(dir string) policy.IDs {
 	if err != nil {
 		return policy.IDs{}
 	}
-	return policy.IDs(seed)
+	return policy.IDs{Seed: seed, Place: seed.Place(process.Own().Lasting())}
 }
 
 // describe fills in what a valid policy has.

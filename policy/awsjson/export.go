@@ -25,7 +25,7 @@ const noAccount = "000000000000"
 func Export(p *policy.Policy) ([]byte, policy.Problems) {
 	x := &exporter{p: p, ids: p.IDs, elsewhere: map[string]bool{}}
 	if x.ids == (policy.IDs{}) {
-		x.ids = sha256.Sum256([]byte("sgfw export aws"))
+		x.ids.Seed = sha256.Sum256([]byte("sgfw export aws"))
 	}
 	x.check()
 	var doc document

@@ -69,6 +69,16 @@ func take(path string) (*process.Lock, error) {
 	return lock, nil
 }
 
+// Running is ErrRunning, with what is known of the daemon, while one holds the socket at
+// path; otherwise nil.
+func Running(path string) error {
+	holder, held := Holder(path)
+	if !held {
+		return nil
+	}
+	return running(&process.HeldError{Path: lockOf(path), Holder: holder})
+}
+
 // running is ErrRunning with who holds the lock, and what can be done.
 func running(held *process.HeldError) error {
 	who := fmt.Sprintf("%s holds %s", held.Holder, held.Path)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"time"
 
 	"sgfw/cmd/internal/control"
@@ -34,6 +35,7 @@ type daemon struct {
 	clock func() conntrack.Time
 
 	file     policyFile
+	stateDir stateDir
 	socket   *control.Socket
 	links    *links.Watcher
 	enforcer *enforce.Enforcer
@@ -49,14 +51,14 @@ type daemon struct {
 // unless what the policy file said at the start could not be used, and another policy
 // was in force until then. Problems of the policy
 // are in the error (see [policy.AsProblems]); it wraps [control.ErrRunning],
-// [nfqueue.ErrOwned] or [nft.ErrOwned] while another daemon lives,
+// [nfqueue.ErrOwned] or [nft.ErrOwned] while another daemon lives, [ErrStateInUse],
 // [enforce.ErrEnslaved], and [ssh.ErrLockout].
 func Run(ctx context.Context, cfg Config) error { return newDaemon(cfg).run(ctx) }
 
 func newDaemon(cfg Config) *daemon {
 	return &daemon{
 		cfg: cfg, log: cfg.Log, started: time.Now(), network: process.Own(),
-		file:     newPolicyFile(cfg.PolicyFile),
+		file: newPolicyFile(cfg.PolicyFile), stateDir: stateDir{path: cfg.StateDir},
 		watchdog: watchdog{patience: watchdogPatience()},
 		manager:  serviceManager{notifier: newNotifier(), changed: make(chan struct{}, 1)},
 		failed:   make(chan error, 1),
@@ -100,6 +102,13 @@ func (d *daemon) start(ctx context.Context) error {
 			Failed:   d.fail,
 		},
 	})
+	// What lies there is read next. Where nothing does, a policy that is refused leaves no
+	// trace.
+	if _, err := os.Lstat(d.cfg.StateDir); err == nil {
+		if err := d.hold(); err != nil {
+			return err
+		}
+	}
 	var begin enforce.Change
 	if begin.Revision, begin.ReadError = d.file.now(ctx); ctx.Err() != nil {
 		return ctx.Err() // told to stop while it waited
@@ -110,6 +119,9 @@ func (d *daemon) start(ctx context.Context) error {
 	}
 	// Before the guard: a second daemon should hear of the first one.
 	if d.socket, err = control.Listen(ctx, d.cfg.Socket, d.cfg.SocketGroup); err != nil {
+		return err
+	}
+	if err := d.hold(); err != nil {
 		return err
 	}
 	return d.enforcer.Start(ssh.Caller())
@@ -202,6 +214,7 @@ func (d *daemon) release() {
 		// The listener is closed already after an ordered end.
 		_ = d.socket.Close()
 	}
+	d.stateDir.release()
 }
 
 // followLinks puts changes of links and addresses in force.

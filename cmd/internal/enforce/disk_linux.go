@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"sgfw/cmd/internal/host/process"
 	"sgfw/cmd/internal/source"
 	"sgfw/cmd/internal/state"
 	"sgfw/policy"
@@ -45,7 +46,8 @@ func (e *Enforcer) begin(c Change) error {
 		}
 	}
 	seed, why := state.FindSeed(e.cfg.StateDir)
-	e.disk.ids, e.disk.unseeded = policy.IDs(seed), why
+	e.disk.ids = policy.IDs{Seed: seed, Place: seed.Place(process.Own().Lasting())}
+	e.disk.unseeded = why
 	e.mu.attempt.sum = c.Revision.Sum
 	if err := e.choose(c); err != nil && !e.instead(err, c.Revision) {
 		return err
@@ -147,7 +149,7 @@ func (e *Enforcer) keep(r state.Record) {
 
 // keepIDs writes down what the IDs are made of, once there is a daemon to give them.
 func (e *Enforcer) keepIDs() {
-	if err := state.KeepSeed(e.cfg.StateDir, state.Seed(e.disk.ids), e.disk.unseeded); err != nil {
+	if err := state.KeepSeed(e.cfg.StateDir, e.disk.ids.Seed, e.disk.unseeded); err != nil {
 		e.disk.idsNotKept = err.Error()
 		e.log.Warn("the IDs of groups and rules are others than before, or may be after the next start",
 			"error", err)

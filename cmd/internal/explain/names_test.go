@@ -13,7 +13,7 @@ import (
 )
 
 // crowdIDs are those of the machine that the crowd is on.
-var crowdIDs = policy.IDs{7}
+var crowdIDs = policy.IDs{Seed: [32]byte{7}}
 
 // ruleIDOf is the ID of the crowd's rule with some text.
 func ruleIDOf(t *testing.T, c crowd, text string) string {
@@ -77,7 +77,7 @@ func TestUnknownInterface(t *testing.T) {
 func TestUnknownIDs(t *testing.T) {
 	parity.Proves(t, "R7", "R32")
 	c := newCrowd(t)
-	other := policy.IDs{8}
+	other := policy.IDs{Seed: [32]byte{8}}
 	for _, tc := range []struct {
 		q    api.FlowQuery
 		code policy.Code

@@ -8,4 +8,6 @@
 //
 // What groups and rules are called by ID outlives the daemon too: the [Seed] that all
 // IDs are made of is a file of its own.
+//
+// A directory is for one daemon at a time, which holds the lock at [LockOf].
 package state

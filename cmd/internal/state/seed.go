@@ -18,8 +18,8 @@ import (
 type Seed [sha256.Size]byte
 
 // seedName is the file of the seed in the state directory: its digits and a newline.
-// One that is copied to another machine gives that one the same IDs. All daemons of
-// a state directory share it.
+// One that is copied to another machine gives that one the same IDs, but for its own
+// devices, see [Seed.Place].
 const seedName = "id-seed"
 
 // machineID is where systemd and others keep what tells this machine from others.
@@ -81,6 +81,23 @@ func KeepSeed(dir string, s Seed, why error) error {
 		return errors.Join(why, fmt.Errorf("state: %w", err))
 	}
 	return why
+}
+
+// Place tells the devices of this machine, in a network namespace with a name that lasts,
+// from those of others that have the same seed: of clones of one image, of machines to
+// which the seed was copied, of other namespaces. It is "" where the seed is the machine's
+// own, or where nothing tells machines apart, in a namespace without a name.
+func (s Seed) Place(network string) string {
+	place := ""
+	if own, ok := machineSeed(); ok && own != s {
+		h := hmac.New(sha256.New, own[:])
+		h.Write([]byte("sgfw: place of devices"))
+		place = hex.EncodeToString(h.Sum(nil))
+	}
+	if network != "" {
+		place += "/" + network
+	}
+	return place
 }
 
 func loadSeed(dir string) (s Seed, err error) {

@@ -163,3 +163,32 @@ func TestSeedAtOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestPlaces: whoever has somebody else's seed has a place of its own, which stays; whoever
+// has its own has none, so that its devices are called what they always were.
+func TestPlaces(t *testing.T) {
+	onMachine(t, oneMachine)
+	dir := t.TempDir()
+	s := keep(t, dir)
+	if p := s.Place(""); p != "" {
+		t.Errorf("the machine's own seed: place %q", p)
+	}
+	seen := make(map[string]string)
+	for _, id := range []string{oneMachine, anotherMachine, strings.Repeat("7", 32)} {
+		for _, network := range []string{"", "blue", "red"} {
+			onMachine(t, id) // a clone, with the seed of the first
+			p := keep(t, dir).Place(network)
+			if other, dup := seen[p]; dup {
+				t.Errorf("%s %q has the place of %s", id, network, other)
+			}
+			seen[p] = id + " " + network
+			if keep(t, dir).Place(network) != p || strings.Contains(p, id) {
+				t.Errorf("%s %q: place %q", id, network, p)
+			}
+		}
+	}
+	onMachine(t, "")
+	if p, q := s.Place(""), s.Place("blue"); p != "" || q != "/blue" {
+		t.Errorf("of no machine ID: places %q and %q", p, q)
+	}
+}

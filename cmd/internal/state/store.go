@@ -16,8 +16,7 @@ import (
 type Store struct{ dir, name string }
 
 // NewStore returns the store for a policy file, by its absolute path, in dir, which
-// [Store.Save] makes if need be. Daemons of other policy files may use the same
-// directory; those of the same file, in other network namespaces, must not.
+// [Store.Save] makes if need be.
 func NewStore(dir, policyFile string) *Store {
 	sum := sha256.Sum256([]byte(policyFile))
 	return &Store{dir: dir, name: fmt.Sprintf("trial-%x.json", sum[:6])}

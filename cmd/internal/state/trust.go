@@ -1,6 +1,7 @@
 package state
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -36,6 +37,23 @@ func readFile(dir, name string) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %w: %d bytes", path, ErrCorrupt, fi.Size())
 	}
 	return io.ReadAll(io.LimitReader(f, maxSize))
+}
+
+// LockOf is the lock that the daemon which uses a state directory holds.
+func LockOf(dir string) string { return filepath.Join(dir, "lock") }
+
+// Prepare makes a state directory if need be; made says whether it was. The error wraps
+// ErrUntrusted where others could replace its files, and nothing is read of it.
+func Prepare(dir string) (made bool, err error) {
+	_, err = os.Lstat(dir)
+	made = errors.Is(err, fs.ErrNotExist)
+	if err := os.MkdirAll(dir, dirMode); err != nil {
+		return false, fmt.Errorf("state: %w", err)
+	}
+	if err := trustDir(dir); err != nil {
+		return false, fmt.Errorf("state: %w", err)
+	}
+	return made, nil
 }
 
 // trustDir is an error if others can replace files in the directory: it is

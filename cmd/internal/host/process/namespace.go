@@ -21,6 +21,15 @@ func (n Namespace) Same(o Namespace) bool { return n.Known() && n.Inode == o.Ino
 // Other reports whether both are known, and are two.
 func (n Namespace) Other(o Namespace) bool { return n.Known() && o.Known() && n.Inode != o.Inode }
 
+// Lasting is the name by which it is known after the next boot, too, as far as it has one:
+// "" for the initial one and those without a name.
+func (n Namespace) Lasting() string {
+	if n.Initial {
+		return ""
+	}
+	return n.Name
+}
+
 // String names it for people, "" if it is not known.
 func (n Namespace) String() string {
 	switch {

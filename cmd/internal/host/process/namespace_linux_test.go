@@ -15,15 +15,30 @@ import (
 // elsewhere runs f on a thread in a network namespace of its own.
 func elsewhere(t *testing.T, f func()) {
 	t.Helper()
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
+	done := make(chan error, 1)
+	var enter func()
+	enter = func() {
+		runtime.LockOSThread()
+		if unix.Gettid() == unix.Getpid() {
+			// The first thread cannot be ended, and is what others see of the process: keep it
+			// busy while another one goes.
+			ended := make(chan struct{})
+			go func() {
+				defer close(ended)
+				enter()
+			}()
+			<-ended
+			runtime.UnlockOSThread()
+			return
+		}
+		// Never unlocked: the thread ends with the goroutine.
 		err := unix.Unshare(unix.CLONE_NEWNET)
 		if err == nil {
 			f()
 		}
 		done <- err
-	}()
+	}
+	go enter()
 	if err := <-done; errors.Is(err, unix.EPERM) {
 		t.Skip("needs root")
 	} else if err != nil {
