@@ -283,6 +283,17 @@ func (i *importer) placeRules(id string, g *group, dir policy.Direction) {
 	}
 }
 
+// peerName is a peer in words, before IDs have become names.
+func (i *importer) peerName(p *policy.Peer) string {
+	if g := i.groups[p.Name]; p.Kind == policy.PeerGroup && g != nil {
+		return cmp.Or(g.Name, p.Name)
+	}
+	if l := i.lists[p.Name]; p.Kind == policy.PeerPrefixList && l != nil {
+		return cmp.Or(l.Name, p.Name)
+	}
+	return cmp.Or(p.Name, p.CIDR.String())
+}
+
 func (i *importer) placeBlock(id string, g *group, dir policy.Direction, b []rule,
 	pos policy.Pos) {
 	same := true
@@ -298,8 +309,7 @@ func (i *importer) placeBlock(id string, g *group, dir policy.Direction, b []rul
 		case r.id != "" && len(b) == 1:
 			i.Comment(pos, "%s", r.id)
 		case r.id != "":
-			i.Comment(pos, "%s %s", r.id, strings.TrimPrefix(strings.TrimPrefix(r.Peer.String(),
-				"group "), "list "))
+			i.Comment(pos, "%s %s", r.id, i.peerName(&r.Peer))
 		}
 		if r.late && g.described {
 			i.Lost(pos, "the two answers are of different times, or one was edited: fetch both again",
