@@ -42,8 +42,8 @@ func DefaultTimeouts() Timeouts {
 
 // Untracked returns the timers of untracked flows, see [Entry.InsertUntracked]. A
 // connection is kept for longer than TCP waits between two retransmissions, which is up
-// to 120 s (TCP_RTO_MAX in Linux). Otherwise the entry of a connection that was cut
-// would expire in between, and its next segment would open a new flow.
+// to 120 s (TCP_RTO_MAX in Linux): so that a connection that was cut is known for what it
+// is while somebody still tries, and an error about one that waits passes.
 func (tmo Timeouts) Untracked() Timeouts {
 	tmo.Established = max(tmo.Established, TimeoutPickup)
 	tmo.HalfClosed = max(tmo.HalfClosed, TimeoutPickup)

@@ -327,6 +327,31 @@ func TestErrorsAboutUntrackedFlows(t *testing.T) {
 	expect(t, "about a flow that is cut", b.in(about(40000)), ReasonNoRule)
 }
 
+// TestErrorsAboutIdleUntrackedFlows: an untracked connection is remembered for as long
+// as a tracked one, and one whose timer is short from one retransmission to the next: an
+// ICMP error about it passes for that long (T24).
+func TestErrorsAboutIdleUntrackedFlows(t *testing.T) {
+	for _, tc := range []struct {
+		timer, idle time.Duration
+		want        Reason
+	}{
+		{432000 * time.Second, 431000 * time.Second, ReasonRelated},
+		{432000 * time.Second, 433000 * time.Second, ReasonNoRule},
+		{time.Minute, 2 * time.Minute, ReasonRelated},
+		{time.Minute, 6 * time.Minute, ReasonNoRule},
+	} {
+		p := awsPolicy(rules(web4), rules(all4))
+		p.Interfaces[0].Timeouts.TCPEstablished = tc.timer
+		b := newBench(t, p)
+		b.in(tcp4(client, us, 40000, 80, 1, 0, conntrack.SYN))
+		b.out(tcp4(us, client, 80, 40000, 9, 2, conntrack.SYN|conntrack.ACK))
+		b.in(tcp4(client, us, 40000, 80, 2, 10, conntrack.ACK))
+		b.wait(tc.idle)
+		about := icmp4(other, us, 3, 4, 1400, tcp4(us, client, 80, 40000, 10, 2, conntrack.ACK))
+		expect(t, fmt.Sprintf("timer %v, idle for %v", tc.timer, tc.idle), b.in(about), tc.want)
+	}
+}
+
 // TestUntrackedStanding: a review tells flows that were cut from orphans, and a
 // revocation does not concern what rules alone decide about.
 func TestUntrackedStanding(t *testing.T) {

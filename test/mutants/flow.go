@@ -137,8 +137,7 @@ var flows = []mutant{
 		old: "		if s == StateStream {\n", new: "		if s != StateUnreplied {\n",
 	},
 	{
-		name: "cut-and-forgotten", what: "a connection that is cut is forgotten between two " +
-			"retransmissions (T15)",
+		name: "idle-and-forgotten", what: "an untracked connection is forgotten in 300 s (T24)",
 		file: "conntrack/timers.go", packages: table,
 		old: "max(tmo.Established, TimeoutPickup)", new: "min(tmo.Established, TimeoutPickup)",
 	},
