@@ -105,12 +105,12 @@ func (a *Attachment) isOwn(h Hook, p *packet.Packet, d conntrack.Direction) bool
 	case d == conntrack.Egress:
 		return unspecified(addr) && FailsafeOf(p, d) != policy.NoFailsafe
 	}
-	return toGroup(addr) || a.broadcasts.has(addr)
+	return toGroup(addr) || a.at.broadcasts.has(addr)
 }
 
 // mayBeOwn reports whether a flow's own end may be of the guest, whatever its packets are.
 func (a *Attachment) mayBeOwn(local conntrack.Addr) bool {
-	return a.own == nil || a.own.has(local) || toGroup(local) || a.broadcasts.has(local) ||
+	return a.own == nil || a.own.has(local) || toGroup(local) || a.at.broadcasts.has(local) ||
 		a.own.linkLocal && linkLocal(local)
 }
 

@@ -22,7 +22,7 @@ type exemptions struct {
 	resolvers []netip.Addr
 }
 
-// linkAddress is an address with its zone: the name of a device or its number, which is how
+// linkAddress is an address with its zone: a name of a device or its number, which is how
 // systemd-resolved writes it.
 type linkAddress struct {
 	addr conntrack.Addr
@@ -81,8 +81,8 @@ func (e *exemptions) of(at *Attachment, k packet.Kind, a conntrack.Addr,
 	switch {
 	case e.at[x].has(a):
 		return x
-	case x == policy.ExemptResolvers && (slices.Contains(e.onLink, linkAddress{a, at.Device}) ||
-		slices.Contains(e.onLink, linkAddress{a, at.number})):
+	case x == policy.ExemptResolvers && slices.ContainsFunc(e.onLink,
+		func(l linkAddress) bool { return l.addr == a && at.zoned(l.zone) }):
 		return x
 	}
 	return policy.NoExemption

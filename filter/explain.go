@@ -113,6 +113,7 @@ func Explain(rs *Ruleset, flows *conntrack.Table, now conntrack.Time, q Query) E
 	if a == nil {
 		return x
 	}
+	x.Device = a.Device
 	x.Managed, x.Wire, x.Inward = true, a.wire, q.Direction == a.inward
 	q.Hook = cmp.Or(q.Hook, HookInput)
 	if rs.exemptions != nil && flows != nil {

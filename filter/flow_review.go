@@ -98,7 +98,8 @@ func (r *Review) attachments(f *conntrack.FlowInfo) []*Attachment {
 		key, device := r.rs.scopes.key(scope), r.rs.scopes.device(scope)
 		for i := range r.rs.attachments {
 			if t := &r.rs.attachments[i]; key.shared != "" && t.iface.Scope == key.shared {
-				at = append(at, &Attachment{Device: t.iface.Device, attachmentTemplate: t})
+				at = append(at, &Attachment{Device: t.iface.Device, at: new(presence),
+					attachmentTemplate: t})
 			}
 		}
 		if len(at) == 0 && device != "" {

@@ -24,9 +24,8 @@ type Ruleset struct {
 	rules       []RuleInfo // by match.RuleNumber
 	scopes      *scopes
 	links       links
-	broadcasts  map[string]addressSet // of the guests' devices
-	numbers     map[string]string     // the indexes of the managed devices
-	exemptions  *exemptions           // nil: none
+	present     map[string]*presence // by name and by altname
+	exemptions  *exemptions          // nil: none
 	// openings are what past comes to hold once the ruleset is in force.
 	openings *openings
 	past     *pastOpenings
@@ -42,19 +41,26 @@ type RuleInfo struct {
 	Gone bool
 }
 
+// presence is a device that exists.
+type presence struct {
+	member.Link
+	number     string     // its index in words
+	broadcasts addressSet // where they matter
+}
+
 // Attachment is one device with the groups attached to it: what AWS calls a
 // network interface. It belongs to one Ruleset and is immutable.
 type Attachment struct {
+	// Device is what the policy calls the device: its name, or an altname. Flows and
+	// records go by it.
 	Device string
 	// Scope keeps the flows of this device apart from those of others that do not
 	// share it (T26).
 	Scope conntrack.Scope
-	// number is the device's index in words, "" while the device does not exist.
-	number string
+	// at is the device as it is there; of one that does not exist it has the name.
+	at *presence
 	// exceeded is the device's counter, see Exceeded.
 	exceeded *atomic.Uint64
-	// broadcasts are the addresses of the device's networks as a whole, where they matter.
-	broadcasts addressSet
 	*attachmentTemplate
 	exemptions *exemptions
 }
@@ -118,24 +124,25 @@ func (rs *Ruleset) Rule(id match.RuleNumber) (RuleInfo, bool) {
 // of the machine's devices belong in list: a packet that crosses one that is
 // not there is dropped, because nobody knows yet whether it is managed.
 func (rs *Ruleset) WithLinks(list []member.Link) *Ruleset {
-	return rs.bind(list, func(l member.Link) *Attachment { return rs.attach(l.Name) })
+	return rs.bind(list, rs.attachAt)
 }
 
 // bind gives the devices of the list the attachments that find makes for them,
 // nil for those that are not managed, and these their scopes.
-func (rs *Ruleset) bind(list []member.Link, find func(member.Link) *Attachment) *Ruleset {
+func (rs *Ruleset) bind(list []member.Link, find func(*presence) *Attachment) *Ruleset {
 	bound := *rs
-	bound.links, bound.broadcasts = links{}, make(map[string]addressSet)
-	bound.numbers = make(map[string]string)
+	bound.links, bound.present = links{}, make(map[string]*presence, len(list))
 	attachments := make([]*Attachment, len(list))
 	var managed []*Attachment
 	for i, l := range list {
-		if a := find(l); a != nil {
-			a.number = strconv.FormatUint(uint64(l.Index), 10)
-			bound.numbers[l.Name] = a.number
+		at := &presence{Link: l, number: strconv.FormatUint(uint64(l.Index), 10)}
+		bound.present[l.Name] = at
+		for _, altname := range l.Altnames {
+			bound.present[altname] = at
+		}
+		if a := find(at); a != nil {
 			if a.own != nil {
-				a.broadcasts = broadcasts(l)
-				bound.broadcasts[l.Name] = a.broadcasts
+				at.broadcasts = broadcasts(l)
 			}
 			attachments[i] = a
 			managed = append(managed, a)
@@ -154,9 +161,9 @@ func (rs *Ruleset) bind(list []member.Link, find func(member.Link) *Attachment) 
 // is dropped. Nor is a device that comes to have the view of the wire left to hooks in which the
 // table does not queue it yet.
 func (rs *Ruleset) Keeping(old *Ruleset, list []member.Link) *Ruleset {
-	return rs.bind(list, func(l member.Link) *Attachment {
-		was := old.links.find(l.Index).attachment
-		if a := rs.attach(l.Name); a != nil {
+	return rs.bind(list, func(at *presence) *Attachment {
+		was := old.links.find(at.Index).attachment
+		if a := rs.attachAt(at); a != nil {
 			if a.wire && was != nil && !was.wire {
 				// Its packets still come from the hooks of the local view, and nowhere else.
 				local := *a.attachmentTemplate
@@ -172,15 +179,30 @@ func (rs *Ruleset) Keeping(old *Ruleset, list []member.Link) *Ruleset {
 	})
 }
 
-// attach returns the attachment of a device by name, without its scope and its
-// counter; nil if it is unmanaged.
+// attach returns the attachment of a device by any of its names, whether it exists or not,
+// without its scope and its counter; nil if it is unmanaged.
 func (rs *Ruleset) attach(device string) *Attachment {
-	i, ok := rs.devices.Match(device)
+	if at := rs.present[device]; at != nil {
+		return rs.attachAt(at)
+	}
+	return rs.attachAt(&presence{Link: member.Link{Name: device}})
+}
+
+// attachAt is attach for a device that exists.
+func (rs *Ruleset) attachAt(at *presence) *Attachment {
+	i, ok := rs.devices.Match(at.Name, at.Altnames...)
 	if !ok {
 		return nil
 	}
-	return &Attachment{Device: device, attachmentTemplate: &rs.attachments[i],
-		broadcasts: rs.broadcasts[device], number: rs.numbers[device], exemptions: rs.exemptions}
+	t := &rs.attachments[i]
+	return &Attachment{Device: t.iface.Calls(at.Name), at: at, attachmentTemplate: t,
+		exemptions: rs.exemptions}
+}
+
+// zoned reports whether the device is the one that a zone of an address means: by its
+// number or by any of its names.
+func (a *Attachment) zoned(zone string) bool {
+	return zone == a.at.number || zone == a.at.Name || slices.Contains(a.at.Altnames, zone)
 }
 
 func (a *Attachment) key() scopeKey {
@@ -191,14 +213,23 @@ func (a *Attachment) key() scopeKey {
 	return k
 }
 
-// Device returns the attachment of a device, whether it exists or not; nil if
-// no interface of the policy names it.
+// Device returns the attachment of a device by its name or an altname, whether it exists
+// or not; nil if no interface of the policy names it.
 func (rs *Ruleset) Device(name string) *Attachment {
 	a := rs.attach(name)
 	if a != nil {
 		rs.scopes.complete(a)
 	}
 	return a
+}
+
+// Called is what the policy calls the device that has the name or altname, the name itself
+// for one that is not managed.
+func (rs *Ruleset) Called(name string) string {
+	if a := rs.attach(name); a != nil {
+		return a.Device
+	}
+	return name
 }
 
 // Attachments returns the managed devices that exist, by name.

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -331,7 +332,7 @@ func (v *validator) interfaces() {
 	for i := range v.p.Interfaces {
 		n := &v.p.Interfaces[i]
 		what := "device " + quote(n.Device)
-		v.report(n.Pos, CheckDevice(n.Device))
+		v.report(n.Pos, cmp.Or(CheckDevice(n.Device), shownByIP(n.Device)))
 		if first, dup := seen[n.Device]; dup && n.Device != "" {
 			v.errorf(n.Pos, "device", InvalidParameterValue, "one entry for each device",
 				"%s is managed already%s", what, see(first))
@@ -372,7 +373,7 @@ func (v *validator) sourceDestCheck(n *Interface, what string) {
 		v.errorf(n.Pos, "source_dest_check", InvalidParameterCombination,
 			"list the guest's addresses under addresses",
 			"%s has source_dest_check and no addresses", what)
-	case strings.HasSuffix(n.Device, "*"):
+	case n.Pattern():
 		v.report(n.Pos, &Problem{Field: "device", Severity: SeverityNotice,
 			Message: fmt.Sprintf("%s shares its addresses between all guests that it names: they can take "+
 				"each other's", what),
@@ -399,7 +400,7 @@ func (v *validator) scope(n *Interface, what string) {
 			"%s has mode guest: a guest shares its flows with no one", what)
 		return
 	}
-	if strings.HasSuffix(n.Device, "*") {
+	if n.Pattern() {
 		return
 	}
 	for i := range v.p.Interfaces {

@@ -17,6 +17,7 @@ import (
 	"sgfw/conntrack"
 	"sgfw/filter"
 	"sgfw/policy"
+	"sgfw/policy/devices"
 	"sgfw/policy/file"
 )
 
@@ -59,12 +60,16 @@ func (p *program) checkCommand() *cobra.Command {
 		Short: "Validate a policy file",
 		Long: `Validate a policy file, or standard input for -, and report everything that is
 wrong with it at once, as file:line:col: message, with a hint and the code that
-AWS answers for the same mistake. Nothing on the machine is changed, or looked at
-but for what IDs are made of: -o json lists those that a daemon of this machine
-gives. Exit code 3 says that the policy is invalid; warnings, and notices such as
+AWS answers for the same mistake. Nothing on the machine is changed. Of the machine
+two things are looked at: what IDs are made of, since -o json lists those that a
+daemon of this machine gives, and its devices. One that the policy names and that is
+not there is a warning, for it may come later; --elsewhere leaves them alone.
+
+Exit code 3 says that the policy is invalid; warnings, and notices such as
 that a quota is nearly used up, do not change it. Descriptions, names and tags that
 AWS would refuse are such a notice, and errors with --as-aws.`,
 		Example: `  sgfw check sgfw.yaml
+  sgfw check --elsewhere server7.yaml
   sgfw check sgfw.yaml -o json | jq '.groups[] | {name, id, ingress, quota}'
   sgfw check sgfw.yaml -o json | jq '.problems[].message'
   sgfw check -`,
@@ -73,6 +78,8 @@ AWS would refuse are such a notice, and errors with --as-aws.`,
 	}
 	out := outputFlag(c)
 	asAWS := c.Flags().Bool("as-aws", false, "refuse what AWS would refuse")
+	elsewhere := c.Flags().Bool("elsewhere", false,
+		"the policy is for another machine: do not look for its devices here")
 	dir := stateFlag(c)
 	quiet := c.Flags().BoolP("quiet", "q", false,
 		"print what refuses the policy and nothing else: the exit code says the rest")
@@ -86,6 +93,15 @@ AWS would refuse are such a notice, and errors with --as-aws.`,
 			problems = ps
 		} else if err != nil {
 			return err
+		}
+		here := policy.Problems{}
+		if pol != nil && !*elsewhere {
+			here = p.here(pol)
+			problems = slices.Concat(problems, here)
+			problems.Sort()
+			if err = problems.Err(); err != nil {
+				pol = nil
+			}
 		}
 		doc := checkDocument{
 			Schema: api.Schema, File: name, Valid: err == nil,
@@ -111,6 +127,9 @@ AWS would refuse are such a notice, and errors with --as-aws.`,
 			return nil
 		}
 		p.printProblems(doc.Problems)
+		if len(here.Of(policy.SeverityWarning)) > 0 {
+			p.note("a policy for another machine: check --elsewhere")
+		}
 		s := doc.Summary
 		p.print(p.shown(out), screen.Good, fmt.Sprintf("%s is valid: %s, %s, %s, %s", name,
 			count(s.Groups, "group"), count(s.Rules, "rule"), count(s.PrefixLists, "prefix list"),
@@ -121,6 +140,20 @@ AWS would refuse are such a notice, and errors with --as-aws.`,
 		return nil
 	}
 	return c
+}
+
+// here is what is wrong with a policy on this machine; nothing where its devices cannot be
+// looked at.
+func (p *program) here(pol *policy.Policy) policy.Problems {
+	m, err := p.links()
+	if err != nil {
+		return nil
+	}
+	twins := devices.Twins(pol, m.Facts)
+	for i := range twins {
+		twins[i].Hint += "; if this is not the machine: check --elsewhere"
+	}
+	return slices.Concat(devices.Missing(pol, m.Facts), twins)
 }
 
 // policyParser turns the text of a policy file into a policy.

@@ -24,7 +24,7 @@ func (p *program) completions() map[string]cobra.CompletionFunc {
 		"config":       policyFiles,
 		"direction":    words("ingress", "egress"),
 		"group":        p.groups,
-		"interface":    devices,
+		"interface":    deviceNames,
 		"log-format":   words("text", "json"),
 		"output":       words("table", "wide", "json"),
 		"proto":        words("tcp", "udp", "icmp", "icmpv6"),
@@ -87,8 +87,8 @@ func directories(*cobra.Command, []string, string) ([]cobra.Completion, cobra.Sh
 	return nil, cobra.ShellCompDirectiveFilterDirs
 }
 
-// devices completes the network devices of this machine.
-func devices(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+// deviceNames completes the network devices of this machine.
+func deviceNames(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	list, err := net.Interfaces()
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError

@@ -68,8 +68,12 @@ func (canned) Status(context.Context) (api.Status, error) {
 			{Device: "eth*", Mode: "host", Groups: []string{"web"},
 				Covered: []api.Device{{Name: "eth\x1b[31m", Addresses: []string{"192.0.2.1"}}}},
 			{Device: "vm1", ID: "eni-0123456789abcdef0", Mode: "guest", Groups: []string{"web"},
-				Covered: []api.Device{}},
+				Covered: []api.Device{}, Missing: api.MissingLater},
+			{Device: "E0", ID: "eni-0123456789abcdef1", Mode: "host", Groups: []string{"web"},
+				Covered: []api.Device{}, Missing: api.MissingUnknown},
 		},
+		Warnings: []api.Problem{{Severity: "warning",
+			Message: "interface E0 filters nothing: no device E0", Hint: "did you mean e0?"}},
 		Policy: api.PolicyStatus{
 			File: "p.yaml", Generation: 7, Loaded: at, FileDiffers: true, Watch: true, Tracking: "aws",
 			Datapath:   "userspace",

@@ -88,7 +88,11 @@ func (p *program) known(ctx context.Context, policyFile string) doctor.Known {
 	if k.Elsewhere == nil { // whose policy the default may be
 		k.PolicyFile = cmp.Or(k.PolicyFile, defaultPolicy)
 	}
-	k.Links, k.Masters, k.LinksErr = liveLinks()
+	seen, err := p.links()
+	k.Links, k.LinksErr, k.Masters = seen.Facts.Links, err, make(map[string]doctor.Master)
+	for name, m := range seen.Masters {
+		k.Masters[name] = doctor.Master(m)
+	}
 	return k
 }
 

@@ -116,9 +116,11 @@ func explainFile(path string, stdin io.Reader, stateDir string, in api.Query) (
 	}
 	pol = pol.WithIDs(machineIDs(stateDir))
 	// A file can be explained on a machine that it was not written for.
-	machine, ferr := liveMachine()
+	live, ferr := liveLinks()
+	machine := explain.Machine{Facts: live.Facts, Bridges: live.Bridges()}
 	servers, serr := resolvers.SystemFiles.Read()
-	rs := filter.Compile(pol, member.Resolve(pol, machine.Facts)).WithResolvers(servers)
+	rs := filter.Compile(pol, member.Resolve(pol, machine.Facts)).WithResolvers(servers).
+		WithLinks(machine.Facts.Links)
 	doc, err := explain.Answer(in, rs, nil, 0, machine)
 	if err != nil {
 		return api.Explanation{}, err

@@ -114,7 +114,7 @@ func (p *program) writeFirst(path string, m draft.Machine, facts member.Facts,
 // thisMachine is what a policy is drafted from.
 func thisMachine() (draft.Machine, member.Facts, []ssh.Session, error) {
 	var m draft.Machine
-	links, masters, err := liveLinks()
+	links, err := liveLinks()
 	if err != nil {
 		return m, member.Facts{}, nil, fmt.Errorf("the devices of this machine: %w", err)
 	}
@@ -122,9 +122,9 @@ func thisMachine() (draft.Machine, member.Facts, []ssh.Session, error) {
 	if err != nil {
 		return m, member.Facts{}, nil, err
 	}
-	for _, l := range links {
+	for _, l := range links.Facts.Links {
 		// What belongs to a bridge or bond has its packets under that one's name.
-		if _, enslaved := masters[l.Name]; enslaved || policy.CheckDevice(l.Name) != nil {
+		if _, enslaved := links.Masters[l.Name]; enslaved || policy.CheckDevice(l.Name) != nil {
 			continue
 		}
 		m.Devices = append(m.Devices, draft.Device{Name: l.Name, Addresses: l.Addresses,
@@ -141,7 +141,7 @@ func thisMachine() (draft.Machine, member.Facts, []ssh.Session, error) {
 	for _, s := range sessions {
 		m.Sessions = append(m.Sessions, draft.Session{Client: s.Client.Addr(), Port: s.Server.Port()})
 	}
-	return m, member.Facts{Links: links}, sessions, nil
+	return m, links.Facts, sessions, nil
 }
 
 // ephemeralPorts is the first port that the kernel gives to those who ask for any.

@@ -15,6 +15,7 @@ import (
 	"sgfw/cmd/internal/control"
 	"sgfw/cmd/internal/enforce"
 	"sgfw/cmd/internal/explain"
+	"sgfw/cmd/internal/host/links"
 	"sgfw/cmd/internal/host/process"
 	"sgfw/cmd/internal/host/remains"
 	"sgfw/cmd/internal/logging"
@@ -36,6 +37,8 @@ type program struct {
 	measure func() screen.Screen
 	// now is the wall clock.
 	now func() time.Time
+	// links reads the devices of this machine.
+	links func() (links.Snapshot, error)
 	// socket is the global flag --socket, or what the environment says.
 	socket string
 	// network is the network namespace of the program.
@@ -52,7 +55,7 @@ type program struct {
 
 // run executes one command line.
 func run(args []string, stdout, stderr io.Writer) exitCode {
-	p := &program{out: stdout, err: stderr, now: time.Now, network: process.Own(),
+	p := &program{out: stdout, err: stderr, now: time.Now, links: liveLinks, network: process.Own(),
 		remains:   remains.Look,
 		errScreen: screen.Of(stderr, os.Getenv),
 		measure:   func() screen.Screen { return screen.Of(stdout, os.Getenv) }}

@@ -5,16 +5,10 @@ package main
 import (
 	"errors"
 
-	"sgfw/cmd/internal/explain"
-	"sgfw/cmd/internal/host/doctor"
-	"sgfw/policy/member"
+	"sgfw/cmd/internal/host/links"
 )
 
-func liveMachine() (explain.Machine, error) { return explain.Machine{}, errors.ErrUnsupported }
-
-func liveLinks() ([]member.Link, map[string]doctor.Master, error) {
-	return nil, nil, errors.ErrUnsupported
-}
+func liveLinks() (links.Snapshot, error) { return links.Snapshot{}, errors.ErrUnsupported }
 
 func removeLeftovers(string) error { return nil }
 

@@ -16,6 +16,7 @@ import (
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
 	"sgfw/cmd/internal/draft"
+	"sgfw/cmd/internal/host/links"
 	"sgfw/cmd/internal/host/process"
 	"sgfw/cmd/internal/screen"
 	"sgfw/policy/member"
@@ -32,6 +33,8 @@ var screens = []struct{ name, args string }{
 	{"check", "check good.yaml"},
 	{"check-notices", "check near.yaml"},
 	{"check-invalid", "check bad.yaml"},
+	{"check-no-device", "check slip.yaml"},
+	{"check-twins", "check twins.yaml"},
 	{"status", "status"},
 	{"status-wide", "status -o wide"},
 	{"flows", "flows"},
@@ -123,6 +126,15 @@ var diagnosis = api.Diagnosis{Findings: []api.Finding{
 		Hint: "sgfw run enforces again, sgfw cleanup opens the machine"},
 }}
 
+// showcaseLinks are the devices of the machine that the screens show.
+func showcaseLinks() (links.Snapshot, error) {
+	return links.Snapshot{Facts: member.Facts{Links: []member.Link{
+		{Name: "docker0", Index: 4},
+		{Name: "eth0", Index: 2, Altnames: []string{"enp1s0"}, Hardware: true},
+		{Name: "wlan0", Index: 3, Hardware: true},
+	}}}, nil
+}
+
 // typist types a line at a time, which a terminal shows.
 type typist struct {
 	to    io.Writer
@@ -189,7 +201,7 @@ func TestScreens(t *testing.T) {
 		begin := func(colour bool) (*program, *bytes.Buffer) {
 			b, sc := new(bytes.Buffer), screen.Screen{Width: width, Height: 24, Colour: colour}
 			return &program{out: b, err: b, screen: sc, errScreen: sc, socket: socket,
-				now: func() time.Time { return noon }}, b
+				now: func() time.Time { return noon }, links: showcaseLinks}, b
 		}
 		for _, x := range screens {
 			p, b := begin(false)

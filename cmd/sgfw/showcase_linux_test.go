@@ -68,6 +68,8 @@ func (showcase) Status(context.Context) (api.Status, error) {
 		Policy: api.PolicyStatus{File: "/etc/sgfw/sgfw.yaml", Generation: 7, Groups: 3, Rules: 18,
 			Loaded: before(time.Hour), Tracking: "always", Datapath: "userspace",
 			Pending: &api.PendingConfirm{Deadline: noon.Add(42 * time.Second), Left: 42}},
+		Warnings: []api.Problem{{Message: "interface Wlan0 filters nothing: no device Wlan0",
+			Hint: "did you mean wlan0?"}},
 		Interfaces: []api.InterfaceStatus{
 			{Device: "enp1s0", ID: "eni-090d8504a820eb77c", Mode: "host", Scope: "uplinks",
 				Groups: []string{"web", "office-access"},
@@ -77,8 +79,10 @@ func (showcase) Status(context.Context) (api.Status, error) {
 				Covered: []api.Device{
 					{Name: "tap-customer-17", ID: "eni-0b1c2d3e4f5061728", Addresses: []string{"10.0.3.14"}},
 					{Name: "tap-customer-18", ID: "eni-0b1c2d3e4f5061729", Addresses: []string{"10.0.3.15"}}}},
-			{Device: "wlan0", ID: "eni-0123456789abcdef0", Mode: "host", Groups: []string{"web"},
-				Covered: []api.Device{}},
+			{Device: "Wlan0", ID: "eni-0123456789abcdef0", Mode: "host", Groups: []string{"web"},
+				Covered: []api.Device{}, Missing: api.MissingUnknown},
+			{Device: "tun0", ID: "eni-0123456789abcdef1", Mode: "host", Groups: []string{"web"},
+				Covered: []api.Device{}, Missing: api.MissingLater},
 		},
 		Groups: []api.GroupStatus{
 			{Name: "web", ID: "sg-dbec42b9b38c5a6ae", Attached: true, Quota: 60,

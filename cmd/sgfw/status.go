@@ -86,6 +86,13 @@ func stateFacts(t *screen.Table, s api.Status) {
 	for _, d := range s.Degraded {
 		t.Row("", screen.Cell{Style: screen.Bad, Text: d})
 	}
+	for i, w := range s.Warnings {
+		text := w.Message
+		if w.Hint != "" {
+			text += " (hint: " + w.Hint + ")"
+		}
+		t.Row(label("warning", i), screen.Cell{Style: screen.Warn, Text: text})
+	}
 	t.Row("daemon", fmt.Sprintf("PID %d, version %s, since %s", s.PID, s.Version,
 		s.Started.Local().Format(time.DateTime)))
 }

@@ -31,14 +31,24 @@ func (p *program) interfaceTable(s screen.Screen, d api.Status) error {
 			mode += " " + api.ScopePrefix + in.Scope
 		}
 		if len(in.Covered) == 0 {
-			t.Row(in.Device, mode, groups, "-", cmp.Or(in.ID, "-"),
-				screen.Cell{Style: screen.Warn, Text: "no such device now"})
+			t.Row(in.Device, mode, groups, "-", cmp.Or(in.ID, "-"), nothingCovered(in))
 		}
 		for _, dev := range in.Covered {
 			t.Row(in.Device, mode, groups, dev.Name, cmp.Or(dev.ID, "-"), strings.Join(dev.Addresses, " "))
 		}
 	}
 	return t.Flush()
+}
+
+// nothingCovered says why an interface covers no device.
+func nothingCovered(in api.InterfaceStatus) screen.Cell {
+	switch in.Missing {
+	case api.MissingUnknown:
+		return screen.Cell{Style: screen.Warn, Text: "no such device: filters nothing"}
+	case api.MissingLater:
+		return screen.Cell{Text: "not there yet"}
+	}
+	return screen.Cell{Text: "others go first"}
 }
 
 // groupTable lists the groups that are attached somewhere with what they use of their

@@ -17,14 +17,16 @@ import (
 // one netlink attribute of at most 64 KiB.
 const mapLength = 512
 
-// deviceMap sends packets to a chain by the name of their device, in one look-up however
-// many devices there are; a rule for each would cost every packet of the machine some
+// deviceMap sends packets to a chain by their device's name or number, in one look-up
+// however many devices there are; a rule for each would cost every packet of the machine some
 // 50 ns. It is an anonymous constant map: it belongs to the rule that uses it, is
 // deleted with it, and cannot be changed.
 type deviceMap struct {
 	// id tells the maps of one transaction apart; the kernel gives the names.
-	id     uint32
-	chains map[string]string // by device
+	id uint32
+	// key says whether devices go by their names or by their numbers.
+	key    expr.MetaKey
+	chains map[string]string // by device, as text has it
 }
 
 // mapName asks the kernel for the first name that is free.
@@ -39,15 +41,19 @@ func (m deviceMap) lookup() expr.Any {
 // add creates the map in the transaction that is being filled.
 func (m deviceMap) add(s *socket, table *nftables.Table) error {
 	var elements []nftables.SetElement
+	kind := nftables.TypeIFName
+	if m.key == expr.MetaKeyIIF || m.key == expr.MetaKeyOIF {
+		kind = nftables.TypeIFIndex
+	}
 	for device, chain := range m.chains {
-		key := make([]byte, unix.IFNAMSIZ)
+		key := make([]byte, kind.Bytes)
 		copy(key, device)
 		elements = append(elements, nftables.SetElement{
 			Key: key, VerdictData: goTo(chain).(*expr.Verdict)})
 	}
 	return s.AddSet(&nftables.Set{
 		Table: table, ID: m.id, Name: mapName, Anonymous: true, Constant: true, IsMap: true,
-		KeyType: nftables.TypeIFName, DataType: nftables.TypeVerdict,
+		KeyType: kind, DataType: nftables.TypeVerdict,
 	}, elements)
 }
 
@@ -172,5 +178,5 @@ func nested(b []byte, kinds ...uint16) ([][]byte, error) {
 	return out, nil
 }
 
-// text is a name without its padding.
+// text is a name without its padding, or what tells a number from others of its length.
 func text(b []byte) string { return string(bytes.TrimRight(b, "\x00")) }

@@ -5,6 +5,7 @@
 // The table:
 //
 //	chain input    iifname vmap { DEVICE: goto host-in, … }   priority 0, policy accept
+//	               iif vmap { NUMBER: goto host-in, … }       devices with an altname
 //	               iifname PREFIX* goto host-in
 //	chain forward  iifname BRIDGE oifname BRIDGE, with one of its ports: accept
 //	               iifname, and then oifname, the same: goto verdict
@@ -20,7 +21,9 @@
 //
 // Three rules govern it:
 //
-//   - A device is matched by name, so devices that appear later are covered.
+//   - A device is matched by name, so devices that appear later are covered. The kernel's
+//     rules know no altnames: a device that has a name as an altname is matched by its
+//     number, from the [Table.Apply] on that says so.
 //   - The base chains live from the first [Table.Apply] to [Table.Remove], because
 //     unregistering any base chain of a network namespace drops every packet that waits
 //     in any queue (K3, nf_queue_nf_hook_drop, net/netfilter/nf_queue.c). Changes replace

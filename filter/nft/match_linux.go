@@ -90,13 +90,39 @@ func notDevice(d Device) expr.Any {
 
 // compared is what the name of a device is compared with, empty for any name.
 func (d Device) compared() []byte {
-	name, glob := d.prefix()
-	if glob {
+	if name, glob := d.prefix(); glob {
 		return []byte(name)
 	}
+	return d.nameKey()
+}
+
+// nameKey is the name of a device as the kernel has it, numberKey its number.
+func (d Device) nameKey() []byte {
 	data := make([]byte, unix.IFNAMSIZ)
-	copy(data, name)
+	copy(data, d.Name)
 	return data
+}
+
+func (d Device) numberKey() []byte { return binary.NativeEndian.AppendUint32(nil, d.Number) }
+
+// numberOf is the key of a device's number, where the other one is that of its name.
+func numberOf(name expr.MetaKey) expr.MetaKey {
+	if name == expr.MetaKeyIIFNAME {
+		return expr.MetaKeyIIF
+	}
+	return expr.MetaKeyOIF
+}
+
+// notNumbers keeps packets of devices with other numbers.
+func notNumbers(key expr.MetaKey, numbers []uint32) (out []expr.Any) {
+	for i, n := range numbers {
+		if i == 0 {
+			out = append(out, meta(key))
+		}
+		out = append(out, &expr.Cmp{Op: expr.CmpOpNeq, Register: reg,
+			Data: binary.NativeEndian.AppendUint32(nil, n)})
+	}
+	return out
 }
 
 // addressType compares what the routing table says about an address.

@@ -18,6 +18,10 @@ type Device struct {
 	// trailing *. No prefix covers lo. Where several match, the order is that of
 	// [policy.CompareDevices].
 	Name string
+	// Number is the interface index of the device that has an exact name as an altname, 0
+	// if none has: rules of the kernel know no altnames. It goes behind exact names and
+	// before prefixes. It is the same device, whatever becomes of its names.
+	Number uint32
 	// Mode decides which failsafes pass in which direction. Packets in through the
 	// device (input and forward) and out through it (output and forward) are queued in
 	// either mode.
@@ -29,6 +33,9 @@ type Device struct {
 
 // prefix returns what the name starts with, and whether anything may follow.
 func (d Device) prefix() (string, bool) { return strings.CutSuffix(d.Name, "*") }
+
+// altname reports whether no device can have the name but as an altname.
+func (d Device) altname() bool { return len(d.Name) > policy.MaxDeviceName }
 
 // Bridge is a managed device that is a bridge.
 type Bridge struct {
@@ -80,7 +87,7 @@ func (p Plan) Equal(q Plan) bool {
 // Validate tells everything that is wrong with the plan.
 func (p Plan) Validate() error {
 	var errs []error
-	seen := make(map[string]bool, len(p.Devices))
+	seen, taken := make(map[string]bool, len(p.Devices)), make(map[uint32]bool)
 	for _, d := range p.Devices {
 		if bad := policy.CheckDevice(d.Name); bad != nil {
 			errs = append(errs, bad)
@@ -91,10 +98,17 @@ func (p Plan) Validate() error {
 		if d.View > policy.ViewWire {
 			errs = append(errs, fmt.Errorf("device %q: unknown view %d", d.Name, d.View))
 		}
-		if n := len(p.otherwise(d)); n > maxOtherwise {
+		if names, numbers := p.otherwise(d); len(names)+len(numbers) > maxOtherwise {
 			errs = append(errs, fmt.Errorf("device %q: %d devices that it covers, too, have another view, "+
-				"more than %d: give them the same", d.Name, n, maxOtherwise))
+				"more than %d: give them the same", d.Name, len(names)+len(numbers), maxOtherwise))
 		}
+		if _, glob := d.prefix(); glob && d.Number != 0 {
+			errs = append(errs, fmt.Errorf("device %q: a prefix has no number", d.Name))
+		}
+		if d.Number != 0 && taken[d.Number] {
+			errs = append(errs, fmt.Errorf("device number %d is listed twice", d.Number))
+		}
+		taken[d.Number] = true
 		if seen[d.Name] {
 			errs = append(errs, fmt.Errorf("device %q is listed twice", d.Name))
 		}
@@ -130,19 +144,26 @@ func (p Plan) byPrecedence() []Device {
 // (NFT_RULE_MAXEXPRS).
 const maxOtherwise = 100
 
-// otherwise are the devices with another view that a prefix covers, too, and that have
-// precedence over it: rules for the prefix must leave their packets alone.
-func (p Plan) otherwise(d Device) (out []Device) {
+// otherwise are the devices with another view that a prefix covers, too, or may cover as
+// nobody knows their names, and that have precedence over it: rules for the prefix must
+// leave their packets alone.
+func (p Plan) otherwise(d Device) (named []Device, numbers []uint32) {
 	prefix, glob := d.prefix()
 	if !glob {
-		return nil
+		return nil, nil
 	}
 	for _, o := range p.Devices {
-		if o.View != d.View && o.Name != d.Name && strings.HasPrefix(o.Name, prefix) {
-			out = append(out, o)
+		if o.View == d.View || o.Name == d.Name {
+			continue
+		}
+		if strings.HasPrefix(o.Name, prefix) && !o.altname() {
+			named = append(named, o)
+		}
+		if o.Number != 0 {
+			numbers = append(numbers, o.Number)
 		}
 	}
-	return out
+	return named, numbers
 }
 
 // wire reports whether a device has the view of the wire.

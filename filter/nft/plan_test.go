@@ -1,6 +1,7 @@
 package nft
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -8,9 +9,12 @@ import (
 	"sgfw/policy"
 )
 
+// longName is an altname that is longer than a name can be.
+const longName = "enP65535p255s255f255n0np0"
+
 func TestPlanValidate(t *testing.T) {
 	good := Plan{Devices: []Device{
-		{Name: "eth0"}, {Name: "veth-*", Mode: policy.ModeGuest}, {Name: "*"}, {Name: "fifteen-letters"},
+		{Name: "eth0"}, {Name: "veth-*", Mode: policy.ModeGuest}, {Name: "*"}, {Name: "fifteen-letters"}, {Name: longName, Number: 3},
 		{Name: "fourteen-bytes*"}}, QueueBase: 4270, QueueCount: 8}
 	if err := good.Validate(); err != nil {
 		t.Errorf("%+v: %v", good, err)
@@ -23,13 +27,22 @@ func TestPlanValidate(t *testing.T) {
 		change func(*Plan)
 	}{
 		{"device is empty", func(p *Plan) { p.Devices[0].Name = "" }},
-		{"longer than a device name", func(p *Plan) { p.Devices[0].Name = "sixteen-letters-" }},
+		{"longer than a device name", func(p *Plan) { p.Devices[0].Name = "sixteen-letters-*" }},
+		{"longer than a device name", func(p *Plan) { p.Devices[0].Name = strings.Repeat("a", 128) }},
 		{"not its end", func(p *Plan) { p.Devices[0].Name = "e*h0" }},
 		{"not its end", func(p *Plan) { p.Devices[0].Name = "eth**" }},
 		{"cannot have", func(p *Plan) { p.Devices[0].Name = "eth 0" }},
 		{"cannot be managed", func(p *Plan) { p.Devices[0].Name = "lo" }},
 		{"unknown mode", func(p *Plan) { p.Devices[0].Mode = 2 }},
 		{"listed twice", func(p *Plan) { p.Devices[0].Name = "*" }},
+		{"number 7 is listed twice", func(p *Plan) { p.Devices[0].Number, p.Devices[3].Number = 7, 7 }},
+		{"has no number", func(p *Plan) { p.Devices[2].Number = 7 }},
+		{"more than 100", func(p *Plan) {
+			for i := range maxOtherwise + 1 {
+				p.Devices = append(p.Devices,
+					Device{Name: fmt.Sprint("lan", i), Number: uint32(i + 1), View: policy.ViewWire})
+			}
+		}},
 		{"queue base 0", func(p *Plan) { p.QueueBase = 0 }},
 		{"at least one queue", func(p *Plan) { p.QueueCount = 0 }},
 		{"last number is 65535", func(p *Plan) { p.QueueBase = 65530 }},

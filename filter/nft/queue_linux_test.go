@@ -15,6 +15,8 @@ const (
 	hookInput   = 1
 	hookForward = 2
 	hookOutput  = 3
+	hookPre     = 0
+	hookPost    = 4
 )
 
 // queuedPacket is what a queue was asked about.

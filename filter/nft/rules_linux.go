@@ -104,14 +104,14 @@ func layout(p Plan, f features) []chain {
 	return chains
 }
 
-// dispatch makes the rules that send packets on by the name of a device.
+// dispatch makes the rules that send packets on by the name or number of a device.
 type dispatch struct {
 	plan Plan
 	maps uint32
 }
 
 // to adds rules to a chain for the devices with a view: whole names by maps, which go
-// first as they have precedence, and a rule for each prefix.
+// first as they have precedence, then numbers, and a rule for each prefix.
 func (d *dispatch) to(c *chain, key expr.MetaKey, view policy.View, host, guest string) {
 	d.matching(c, nil, key, view, func(m policy.Mode) string { return [...]string{host, guest}[m] })
 }
@@ -126,24 +126,36 @@ func (d *dispatch) matching(c *chain, match []expr.Any, key expr.MetaKey, view p
 	if exact < 0 {
 		exact = len(devices)
 	}
-	for part := range slices.Chunk(devices[:exact], mapLength) {
+	names := slices.DeleteFunc(slices.Clone(devices[:exact]), Device.altname)
+	d.mapped(c, match, key, names, Device.nameKey, where)
+	numbered := slices.DeleteFunc(slices.Clone(devices[:exact]),
+		func(v Device) bool { return v.Number == 0 })
+	d.mapped(c, match, numberOf(key), numbered, Device.numberKey, where)
+	for _, v := range devices[exact:] {
+		named := deviceName(key, v)
+		others, numbers := d.plan.otherwise(v)
+		if len(others) > 0 && named == nil {
+			named = []expr.Any{meta(key)}
+		}
+		for _, o := range others {
+			named = append(named, notDevice(o))
+		}
+		c.rules = append(c.rules, rule(slices.Concat(match, notNumbers(numberOf(key), numbers), named),
+			goTo(where(v.Mode))))
+	}
+}
+
+// mapped adds the maps of devices, and the rules that use them, to a chain.
+func (d *dispatch) mapped(c *chain, match []expr.Any, key expr.MetaKey, devices []Device,
+	keyOf func(Device) []byte, where func(policy.Mode) string) {
+	for part := range slices.Chunk(devices, mapLength) {
 		d.maps++
-		m := deviceMap{id: d.maps, chains: make(map[string]string, len(part))}
+		m := deviceMap{id: d.maps, key: key, chains: make(map[string]string, len(part))}
 		for _, v := range part {
-			m.chains[v.Name] = where(v.Mode)
+			m.chains[text(keyOf(v))] = where(v.Mode)
 		}
 		c.maps = append(c.maps, m)
 		c.rules = append(c.rules, rule(match, meta(key), m.lookup()))
-	}
-	for _, v := range devices[exact:] {
-		named := deviceName(key, v)
-		for i, o := range d.plan.otherwise(v) {
-			if i == 0 && named == nil {
-				named = []expr.Any{meta(key)}
-			}
-			named = append(named, notDevice(o))
-		}
-		c.rules = append(c.rules, rule(slices.Concat(match, named), goTo(where(v.Mode))))
 	}
 }
 

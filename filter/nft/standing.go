@@ -11,6 +11,9 @@ type Standing struct {
 	// Devices are those whose packets the tables take, as a Plan names them, each once and
 	// in alphabetical order.
 	Devices []string
+	// Numbers are the interface indexes of those that go by an altname: what name they had
+	// when the rules were made the rules do not tell.
+	Numbers []uint32
 	// QueueBase and QueueCount are the queues that the packets are sent to; none if
 	// QueueCount is 0. Bypass: a queue that nobody reads lets them pass, and drops them
 	// otherwise.

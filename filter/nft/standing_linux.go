@@ -41,6 +41,8 @@ func Inspect(opts ...Option) (Standing, error) {
 			return Standing{}, fmt.Errorf("look at table inet %s: %w", table, err)
 		}
 	}
+	slices.Sort(out.Numbers)
+	out.Numbers = slices.Compact(out.Numbers)
 	slices.Sort(out.Devices)
 	out.Devices = slices.Compact(out.Devices)
 	return out, nil
@@ -82,9 +84,11 @@ func (s *socket) inspect(table string, out *Standing) error {
 // inspectDevices adds the devices that a rule sends on to another chain, see
 // [dispatch.matching].
 func (s *socket) inspectDevices(table string, r *nftables.Rule, out *Standing) error {
-	device := "*"
+	device, numbered := "*", false
 	for _, e := range r.Exprs {
 		switch e := e.(type) {
+		case *expr.Meta:
+			numbered = e.Key == expr.MetaKeyIIF
 		case *expr.Cmp:
 			if e.Op == expr.CmpOpEq {
 				device = comparedDevice(e.Data)
@@ -94,8 +98,12 @@ func (s *socket) inspectDevices(table string, r *nftables.Rule, out *Standing) e
 			if err != nil {
 				return err
 			}
-			for name := range chains {
-				out.Devices = append(out.Devices, name)
+			for key := range chains {
+				if numbered {
+					out.Numbers = append(out.Numbers, numberIn(key))
+				} else {
+					out.Devices = append(out.Devices, key)
+				}
 			}
 		case *expr.Verdict:
 			if e.Kind == expr.VerdictGoto {
@@ -104,6 +112,13 @@ func (s *socket) inspectDevices(table string, r *nftables.Rule, out *Standing) e
 		}
 	}
 	return nil
+}
+
+// numberIn is the number of a device as text has it, see [Device.numberKey].
+func numberIn(key string) uint32 {
+	data := make([]byte, 4)
+	copy(data, key)
+	return binary.NativeEndian.Uint32(data)
 }
 
 // comparedDevice is the device that a name is compared with, see [Device.compared].

@@ -27,6 +27,9 @@ func TestInspect(t *testing.T) {
 	guests.Devices[0].Mode, guests.QueueCount = policy.ModeGuest, 1
 	all := plan(policy.FailDrop, "*", "eth0")
 	all.Devices[1].View = policy.ViewWire
+	altnames := plan(policy.FailDrop, longName, "lan", "eth0", "vm*")
+	altnames.Devices[0].Number, altnames.Devices[1].Number = 256, 7
+	altnames.Devices[0].View = policy.ViewWire
 	shut := plan(policy.FailDrop, "eth0")
 	shut.Closed = true
 	for what, c := range map[string]struct {
@@ -38,6 +41,7 @@ func TestInspect(t *testing.T) {
 		"prefixes": {plan(policy.FailDrop, "vm*", "eth0", "web-1*"), []string{"eth0", "vm*", "web-1*"}},
 		"all":      {all, []string{"*", "eth0"}},
 		"views":    {views, []string{"a*", "eth0", "eth1", "vm*"}},
+		"altnames": {altnames, []string{"eth0", "lan", "vm*"}},
 		"guests":   {guests, []string{"tap7"}},
 		"many":     {plan(policy.FailDrop, many...), many},
 		"shut":     {shut, []string{"eth0"}},
@@ -65,7 +69,12 @@ func TestInspect(t *testing.T) {
 			expect := func(when string, tables ...string) {
 				t.Helper()
 				s := inspect()
-				if !slices.Equal(s.Tables, tables) || !slices.Equal(s.Devices, c.want) {
+				var numbers []uint32
+				if what == "altnames" {
+					numbers = []uint32{7, 256}
+				}
+				if !slices.Equal(s.Tables, tables) || !slices.Equal(s.Devices, c.want) ||
+					!slices.Equal(s.Numbers, numbers) {
 					t.Errorf("%s: %+v, want %v of %v", when, s, tables, c.want)
 				}
 				drops := c.plan.Closed || len(tables) > 1

@@ -10,8 +10,9 @@ import (
 var interfaceTable = []Part{
 	{"interfaces[]", "An interface attaches groups to a network device.", []Key{
 		{Name: "device", Required: true,
-			Text: `The device's name, or the beginning of several names with one trailing *. An exact
-				name goes before a pattern, a longer pattern before a shorter one.`},
+			Text: `The device's name or an altname of it, or the beginning of several names with one
+				trailing *. A name goes before an altname, that before a pattern, a longer pattern
+				before a shorter one.`},
 		{Name: "mode", Kind: KindWord, Default: policy.ModeHost.String(),
 			Words: []string{policy.ModeHost.String(), policy.ModeGuest.String()},
 			Text: `Which side is protected. host: this machine; ingress comes in through the device,

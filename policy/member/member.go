@@ -20,12 +20,30 @@ type Facts struct {
 
 // Link is one device of the machine.
 type Link struct {
-	Name      string
+	Name string
+	// Altnames are its other names, sorted: a policy may call it by any of them.
+	Altnames  []string
 	Index     uint32
 	Addresses []netip.Addr
 	// Broadcasts are the IPv4 addresses that stand for all machines of one of its
 	// networks (directed broadcast).
 	Broadcasts []netip.Addr
+	// Hardware is true for what is no program's making, such as a network card.
+	Hardware bool
+	// Enslaved is true for what belongs to another device, such as a port of a bridge: its
+	// packets appear there.
+	Enslaved bool
+}
+
+// Named returns the device that has the name or altname. It is false when none has.
+func (f Facts) Named(name string) (Link, bool) {
+	i := slices.IndexFunc(f.Links, func(l Link) bool {
+		return l.Name == name || slices.Contains(l.Altnames, name)
+	})
+	if i < 0 {
+		return Link{}, false
+	}
+	return f.Links[i], true
 }
 
 // Membership says which addresses each group stands for. It is immutable.
@@ -47,7 +65,7 @@ func Resolve(p *policy.Policy, f Facts) *Membership {
 	}
 	devices := p.Devices()
 	for _, link := range f.Links {
-		i, ok := devices.Match(link.Name)
+		i, ok := devices.Match(link.Name, link.Altnames...)
 		if !ok {
 			continue
 		}

@@ -42,6 +42,7 @@ func TestResolve(t *testing.T) {
 			{Device: "tap1", Mode: policy.ModeGuest, Groups: []string{"delegated"},
 				Addresses: addrs("10.5.0.1", "fe80::5"), Prefixes: members("10.5.0.16/28", "2001:db8:5::/80")},
 			{Device: "l*", Groups: []string{"loop"}},
+			{Device: "lan", Groups: []string{"altname"}},
 		},
 		Remotes: []policy.Remote{{Name: "db-1", Addresses: addrs("10.0.1.7", "10.0.0.1"),
 			Groups: []string{"db", "web"}},
@@ -57,6 +58,7 @@ func TestResolve(t *testing.T) {
 		{Name: "tap0", Addresses: addrs("10.3.0.1")},
 		{Name: "lo", Addresses: addrs("192.0.2.200")},
 		{Name: "wlan0", Addresses: addrs("10.4.0.1")},
+		{Name: "eth7", Altnames: []string{"enp1s7", "lan"}, Addresses: addrs("10.7.0.1")},
 	}})
 	for _, tt := range []struct {
 		group string
@@ -70,6 +72,7 @@ func TestResolve(t *testing.T) {
 		{"fixed", members("192.0.2.50", "2001:db8::50")},
 		{"db", members("10.0.0.1", "10.0.1.7")},
 		{"delegated", members("10.5.0.1", "10.5.0.16/28", "10.6.0.0/24", "2001:db8:5::/80")},
+		{"altname", members("10.7.0.1")}, // not eth*: exact beats glob
 		{"guest", nil},
 		{"loop", nil},
 		{"unknown", nil}, // R33
@@ -82,7 +85,7 @@ func TestResolve(t *testing.T) {
 	for g := range m.All() {
 		all = append(all, g)
 	}
-	if want := []string{"db", "delegated", "fixed", "long", "other", "ssh",
+	if want := []string{"altname", "db", "delegated", "fixed", "long", "other", "ssh",
 		"web"}; !slices.Equal(all, want) {
 		t.Errorf("All yields %v, want %v", all, want)
 	}

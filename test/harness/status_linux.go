@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -9,6 +10,7 @@ import (
 type StatusDocument struct {
 	Schema, State string
 	Degraded      []string
+	Warnings      []struct{ Message, Hint string }
 	PID           int
 	Policy        struct {
 		Generation uint64
@@ -57,6 +59,16 @@ func (s StatusDocument) Packets(verdict string) (n uint64) {
 		}
 	}
 	return n
+}
+
+// Warns tells whether a warning of the status begins like this.
+func (s StatusDocument) Warns(message string) bool {
+	for _, w := range s.Warnings {
+		if strings.HasPrefix(w.Message, message) {
+			return true
+		}
+	}
+	return false
 }
 
 // Covers tells whether an entry of the status has a device.

@@ -277,8 +277,8 @@ var decisions = []mutant{
 	},
 	{
 		name: "zone-has-no-number", what: "a name server's zone is a device's name alone",
-		file: "filter/exempt.go", packages: []string{"./filter", "./test/rules"},
-		old: "linkAddress{a, at.number})", new: "linkAddress{a, at.Device})",
+		file: "filter/ruleset.go", packages: []string{"./filter", "./test/rules"},
+		old: "zone == a.at.number || ", new: "",
 	},
 	{
 		name: "wire-forwards-failsafes", what: "what is routed counts as DHCP in prerouting (X6)",

@@ -108,6 +108,34 @@ var programs = []mutant{
 		old:      "				tell = renamed\n", new: "				_ = renamed\n",
 	},
 	{
+		name: "altname-later", what: "a device's new altname waits for a burst of changes to end",
+		file:     "cmd/internal/host/links/watch_linux.go",
+		packages: []string{"./cmd/internal/host/links"},
+		old:      "return p.Attr.Type == unix.IFLA_ALT_IFNAME &&",
+		new:      "return p.Attr.Type == 0 &&",
+	},
+	{
+		name: "altname-unqueued", what: "packets of a device that goes by an altname are not queued",
+		file: "cmd/internal/enforce/candidate_linux.go",
+		old:  "	number(&out, p, s)\n", new: "",
+	},
+	{
+		name: "altname-lost", what: "a device that loses its altname is open (I13)",
+		file: "cmd/internal/enforce/altname_linux.go", packages: daemon,
+		old: "if !there || taken[name] {", new: "if there || taken[name] {",
+	},
+	{
+		name: "altname-behind-patterns", what: "a pattern goes before an altname",
+		file: "policy/device.go", packages: rules,
+		old: "	for _, a := range altnames {\n", new: "	for _, a := range altnames[len(altnames):] {\n",
+	},
+	{
+		name: "number-of-another-view", what: "a prefix of another view queues a numbered device, too",
+		file: "filter/nft/rules_linux.go", packages: []string{"./filter/nft"},
+		old: "rule(slices.Concat(match, notNumbers(numberOf(key), numbers), named),",
+		new: "rule(slices.Concat(match, notNumbers(numberOf(key), numbers[:0]), named),",
+	},
+	{
 		name: "log-hides-losses", what: "verdicts beyond the rate of the log are not counted",
 		file: "cmd/internal/daemon/log_linux.go", packages: daemon,
 		old: "			lost.Rate += uint64(len(records) - n)\n", new: "",

@@ -73,8 +73,8 @@ var rulesets = []mutant{
 	{
 		name: "destinations-unchecked", what: "a guest gets what is for others (D9)",
 		file: "filter/address.go", packages: engine,
-		old: "	return toGroup(addr) || a.broadcasts",
-		new: "	return true || toGroup(addr) || a.broadcasts",
+		old: "	return toGroup(addr) || a.at.broadcasts",
+		new: "	return true || toGroup(addr) || a.at.broadcasts",
 	},
 	{
 		name: "scope-of-one", what: "devices of one scope do not share their flows (T26)",

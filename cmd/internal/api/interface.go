@@ -14,12 +14,22 @@ type InterfaceStatus struct {
 	// Scope is that of interfaces which share their flows.
 	Scope   string   `json:"scope,omitempty"`
 	Covered []Device `json:"covered"`
+	// Missing says that no device is there which Device names, and that this needs looking
+	// into ("unknown") or that it may well come ("later"); left out where one is.
+	Missing string `json:"missing,omitempty"`
 }
+
+// Values of InterfaceStatus.Missing.
+const (
+	MissingUnknown = "unknown"
+	MissingLater   = "later"
+)
 
 // Device is a network device of the machine. Addresses are those of the machine
 // that is protected: this one, or the guest behind the device as far as the policy
 // says.
 type Device struct {
+	// Name is the device's own, also where the policy calls it by an altname.
 	Name      string   `json:"name"`
 	ID        string   `json:"id,omitempty"`
 	Index     uint32   `json:"index"`

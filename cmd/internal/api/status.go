@@ -15,8 +15,11 @@ type Status struct {
 	Started  time.Time `json:"started"`
 	// Network is the network namespace whose devices the daemon filters; left out where
 	// it is not known.
-	Network    *Namespace        `json:"network_namespace,omitempty"`
-	Policy     PolicyStatus      `json:"policy"`
+	Network *Namespace   `json:"network_namespace,omitempty"`
+	Policy  PolicyStatus `json:"policy"`
+	// Warnings are about interfaces that filter nothing, or whose device has lost the name
+	// that the policy has.
+	Warnings   []Problem         `json:"warnings,omitempty"`
 	Interfaces []InterfaceStatus `json:"interfaces"`
 	Groups     []GroupStatus     `json:"groups"`
 	Quotas     Quotas            `json:"quotas"`

@@ -156,7 +156,9 @@ func (d *daemon) serve(ctx context.Context) error {
 	task("service manager", d.tellManager)
 
 	table := d.enforcer.TableStatus()
+	there, all := d.enforcer.Present()
 	d.log.Info("enforcing", "policy", d.cfg.PolicyFile, "socket", d.cfg.Socket,
+		"interfaces", fmt.Sprintf("%d of %d", there, all),
 		"queues", len(d.enforcer.Queues()), "queue_base", d.enforcer.QueueBase(),
 		"queue_expression", table.QueueExpression)
 	d.changed()

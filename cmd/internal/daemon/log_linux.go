@@ -48,6 +48,7 @@ func (d *daemon) Log(ctx context.Context, q api.LogQuery, begin func() error,
 		return question(err)
 	}
 	if sel.Device != "" && !strings.HasSuffix(sel.Device, "*") {
+		sel.Device = rs.Called(sel.Device)
 		if err := explain.Managed(rs, sel.Device); err != nil {
 			return question(err)
 		}

@@ -123,8 +123,11 @@ func TestReloadThatIsInterrupted(t *testing.T) {
 func TestFactsAreFollowed(t *testing.T) {
 	eth0 := link(t, "eth0")
 	r := start(t, text+"  - { device: late*, security_groups: [web] }\n")
-	if !strings.Contains(r.log.String(), "no device late* exists now") {
+	if !strings.Contains(r.log.String(), "interface late* filters nothing: no device late*") {
 		t.Errorf("the log does not tell that late* is missing: %s", r.log)
+	}
+	if line := r.d.line(); !strings.Contains(line, "on 1 of 2 interfaces, generation 1") {
+		t.Errorf("the line does not tell: %s", line)
 	}
 	address(t, eth0, "192.0.2.1/24")
 	r.await(t, "the new member", func(s api.Status) bool { return s.Policy.Generation > 1 })
@@ -192,5 +195,22 @@ func TestTheGuardRefuses(t *testing.T) {
 	permit()
 	if _, err := r.Reload(t.Context(), api.ReloadRequest{Caller: caller, Force: true}); err != nil {
 		t.Errorf("forced reload: %v", err)
+	}
+}
+
+// TestLineTellsOfNothing: what a service manager shows says it where nothing is filtered, and
+// no longer once the device is there.
+func TestLineTellsOfNothing(t *testing.T) {
+	link(t, "uplink")
+	r := start(t, strings.Replace(text, "eth0", "Uplink", 1))
+	const nothing = "nothing is filtered: no device Uplink (hint: did you mean uplink?); enforcing "
+	if line := r.d.line(); !strings.HasPrefix(line, nothing) ||
+		!strings.Contains(line, "on 0 of 1 interfaces") {
+		t.Errorf("the line does not tell: %s", line)
+	}
+	link(t, "Uplink")
+	r.await(t, "the device", func(s api.Status) bool { return len(s.Warnings) == 0 })
+	if line := r.d.line(); !strings.Contains(line, "on 1 interfaces") {
+		t.Errorf("the line says it still: %s", line)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"sgfw/filter"
 	"sgfw/filter/nft"
 	"sgfw/policy"
+	"sgfw/policy/devices"
 	"sgfw/policy/file"
 	"sgfw/policy/member"
 )
@@ -32,7 +33,10 @@ type candidate struct {
 
 // machine is what is true of this machine at one moment.
 type machine struct {
+	// Altnames in Snapshot include those that kept has.
 	links.Snapshot
+	// kept are altnames that their devices have lost, see [machine.keeping].
+	kept map[string]bool
 	// resolvers are the name servers that it uses; unread says why they are not
 	// known, "" if they are.
 	resolvers []netip.Addr
@@ -55,9 +59,17 @@ func (m machine) bind(rs *filter.Ruleset) *filter.Ruleset {
 // are those that were last heard of.
 func (f *inForce) look(l *links.Watcher) (machine, error) {
 	s, err := l.Read()
+	return f.at(s), err
+}
+
+// at is what is true of the machine once its links are these.
+func (f *inForce) at(s links.Snapshot) machine {
 	m := f.machine
+	if f.current != nil {
+		s, m.kept = keeping(m.Snapshot, s, f.current.policy)
+	}
 	m.Snapshot = s
-	return m, err
+	return m
 }
 
 // compile makes a candidate of a revision, unless it manages a device whose packets it
@@ -87,8 +99,9 @@ func (e *Enforcer) build(with *filter.Compiler, name string, r source.Revision, 
 	p = p.WithIDs(e.disk.ids)
 	c := &candidate{
 		revision: r, machine: m, policy: p,
-		problems: slices.Concat(problems, source.Untrusted(name, r.Writers), absent(p, m.Snapshot),
-			mistaken(p, m.Snapshot), bridgesOnWire(p, managedBridges(p, m.Snapshot))),
+		problems: slices.Concat(problems, source.Untrusted(name, r.Writers),
+			devices.Missing(p, m.Facts), twins(p, m.Snapshot), mistaken(p, m.Snapshot),
+			bridgesOnWire(p, m.Snapshot, managedBridges(p, m.Snapshot))),
 	}
 	c.members = member.Resolve(p, m.Facts)
 	c.base = with.Compile(p, c.members)
@@ -122,6 +135,7 @@ func (e *Enforcer) tablePlan(p *policy.Policy, s links.Snapshot) nft.Plan {
 		out.Devices = append(out.Devices, nft.Device{
 			Name: in.Device, Mode: in.Mode, View: in.View})
 	}
+	number(&out, p, s)
 	return out
 }
 

@@ -12,6 +12,7 @@ import (
 	"sgfw/cmd/internal/source"
 	"sgfw/filter"
 	"sgfw/policy"
+	"sgfw/policy/devices"
 )
 
 // Cause is what asks for a change, as status and log call it.
@@ -165,6 +166,11 @@ func (e *Enforcer) prepare(c Change, on *inForce, m machine) (*candidate, api.Re
 	}
 	if err != nil {
 		return nil, reply, err
+	}
+	// At the start, and for a roll-back, it is a warning: nobody is there to mend it.
+	if twins := devices.Twins(next.policy, next.machine.Facts); len(twins) > 0 {
+		on.compiler.Discard(next.base)
+		return nil, reply, twins
 	}
 	reply.Changes = changes(on.current.policy, next.policy)
 	reply.Notices = explain.Problems(append(slices.Clone(next.problems), e.fixed(next.policy)...))

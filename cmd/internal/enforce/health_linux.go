@@ -2,8 +2,11 @@ package enforce
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"sgfw/policy"
+	"sgfw/policy/devices"
 )
 
 // Degraded says what is not as the policy wants it.
@@ -19,6 +22,9 @@ func (e *Enforcer) degraded() []string {
 	out := e.mu.standIn.degraded()
 	if !e.mu.standIn.closed { // it is not about devices that somebody meant
 		out = append(out, slaves(p, m.Snapshot)...)
+	}
+	for _, t := range twins(p, m.Snapshot) {
+		out = append(out, t.Message)
 	}
 	out = append(out, e.queues.unbindable()...)
 	if e.mu.rules.breaker.tripped {
@@ -36,12 +42,78 @@ func (e *Enforcer) degraded() []string {
 	return out
 }
 
+// warnings are about devices that the policy names and that are not what it says.
+// The caller holds mu.
+func (e *Enforcer) warnings() policy.Problems {
+	p, m := e.mu.force.current.policy, e.mu.force.machine
+	return append(devices.Missing(p, m.Facts).Of(policy.SeverityWarning), m.lost(p)...)
+}
+
+// ailments is what does not fit of the policy and the devices.
+type ailments struct {
+	slaves   []string
+	warnings policy.Problems
+}
+
+// ailments are those of now. The caller holds mu.
+func (e *Enforcer) ailments() ailments {
+	p, m := e.mu.force.current.policy, e.mu.force.machine.Snapshot
+	return ailments{slaves(p, m), append(e.warnings(), twins(p, m)...)}
+}
+
+// tellAilments logs what has changed. The caller holds mu.
+func (e *Enforcer) tellAilments(before ailments) {
+	now := e.ailments()
+	if !slices.Equal(before.slaves, now.slaves) {
+		if len(now.slaves) > 0 {
+			e.log.Error("degraded: managed devices are not judged",
+				"devices", strings.Join(now.slaves, "; "))
+		} else {
+			e.log.Info("managed devices are judged again")
+		}
+	}
+	for _, w := range before.warnings {
+		if !told(now.warnings, w) {
+			e.log.Info("no longer so", "what", w.Message)
+		}
+	}
+	e.logProblems(slices.DeleteFunc(now.warnings,
+		func(w policy.Problem) bool { return told(before.warnings, w) }))
+}
+
+// told reports whether a warning is among others.
+func told(among policy.Problems, w policy.Problem) bool {
+	return slices.ContainsFunc(among, func(o policy.Problem) bool { return o.Message == w.Message })
+}
+
+// Present counts the interfaces of the policy, and those that name a device which is there.
+func (e *Enforcer) Present() (there, all int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.present()
+}
+
+// present is Present for a caller that holds mu.
+func (e *Enforcer) present() (there, all int) {
+	p := e.mu.force.current.policy
+	all = len(p.Interfaces)
+	return all - len(devices.Absent(p, e.mu.force.machine.Facts)), all
+}
+
 // Line is what is enforced, in one line, for `systemctl status`.
 func (e *Enforcer) Line() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	line := fmt.Sprintf("enforcing %s on %d interfaces, generation %d", e.cfg.File.Name(),
-		len(e.mu.force.current.policy.Interfaces), e.mu.force.current.rs.Generation())
+	there, all := e.present()
+	amount := fmt.Sprint(all)
+	if there < all {
+		amount = fmt.Sprintf("%d of %d", there, all)
+	}
+	line := fmt.Sprintf("enforcing %s on %s interfaces, generation %d", e.cfg.File.Name(), amount,
+		e.mu.force.current.rs.Generation())
+	if warnings := e.warnings(); there == 0 && len(warnings) > 0 {
+		line = fmt.Sprintf("%s (hint: %s); %s", warnings[0].Message, warnings[0].Hint, line)
+	}
 	switch {
 	case e.mu.confirm.record.Pending != nil:
 		line += ", to be confirmed"

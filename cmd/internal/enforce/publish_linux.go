@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"sgfw/cmd/internal/host/links"
 	"sgfw/filter/nft"
 	"sgfw/policy"
+	"sgfw/policy/devices"
 	"sgfw/policy/member"
 )
 
@@ -69,8 +69,32 @@ func (e *Enforcer) rebind(m machine) {
 	}
 	next.members = members
 	next.rs = m.bind(next.base)
+	e.follow(&next)
 	e.engine.Publish(next.rs)
 	e.mu.force.current = &next
+}
+
+// follow tells the table what a policy that stays in force means now: the ports of managed
+// bridges, and the devices with the altnames that it names. Frames of a port that the table
+// does not know yet pass by a verdict. A device that has an altname is known to the engine
+// before its packets are queued, and one that has it no longer until those that wait have
+// their verdict. The caller holds mu.
+func (e *Enforcer) follow(next *candidate) {
+	t, plan := &e.mu.rules, e.tablePlan(next.policy, next.machine.Snapshot)
+	plan.Closed, plan.Gone = t.plan.Closed, t.plan.Gone
+	if t.plan.Equal(plan) {
+		return
+	}
+	renumbered := !slices.Equal(t.plan.Devices, plan.Devices)
+	if renumbered {
+		e.engine.Publish(next.rs.Keeping(e.mu.force.current.rs, next.machine.Facts.Links))
+	}
+	if t.plan = plan; t.broken != "" { // RepairTable goes on trying
+		return
+	}
+	if e.adjust(); renumbered {
+		e.queues.settle()
+	}
 }
 
 // LinksChanged puts new devices and addresses in force.
@@ -80,33 +104,10 @@ func (e *Enforcer) LinksChanged(s links.Snapshot) {
 	if e.mu.stopping {
 		return
 	}
-	p := e.mu.force.current.policy
-	before := slaves(p, e.mu.force.machine.Snapshot)
-	m := e.mu.force.machine
-	m.Snapshot = s
-	e.rebind(m)
-	e.portsChanged(p, s)
-	if after := slaves(p, s); !slices.Equal(before, after) {
-		if len(after) > 0 {
-			e.log.Error("degraded: managed devices are not judged", "devices", strings.Join(after, "; "))
-		} else {
-			e.log.Info("managed devices are judged again")
-		}
-	}
+	before := e.ailments()
+	e.rebind(e.mu.force.at(s))
+	e.tellAilments(before)
 	e.cfg.Events.Health()
-}
-
-// portsChanged tells the table which ports managed bridges have now. Frames to and from a
-// port that it does not know yet pass by a verdict. The caller holds mu.
-func (e *Enforcer) portsChanged(p *policy.Policy, s links.Snapshot) {
-	t := &e.mu.rules
-	plan := t.plan
-	plan.Bridges = managedBridges(p, s)
-	if t.plan.Equal(plan) || t.broken != "" {
-		return
-	}
-	t.plan = plan
-	e.adjust()
 }
 
 // managedBridges are the managed devices that are bridges, where bridges hand their
@@ -115,10 +116,10 @@ func managedBridges(p *policy.Policy, s links.Snapshot) (out []nft.Bridge) {
 	if len(s.Masters) == 0 || !nft.BridgesFilter() {
 		return nil
 	}
-	devices := p.Devices()
+	all := devices.Governed(p, s.Facts)
 	for _, l := range s.Facts.Links {
 		m := s.Masters[l.Name]
-		if _, managed := devices.Match(m.Name); m.Kind != "bridge" || !managed {
+		if _, managed := all[m.Name]; m.Kind != "bridge" || !managed {
 			continue
 		}
 		i := slices.IndexFunc(out, func(b nft.Bridge) bool { return b.Name == m.Name })

@@ -12,6 +12,7 @@ import (
 	"sgfw/filter"
 	"sgfw/filter/nft"
 	"sgfw/policy"
+	"sgfw/policy/devices"
 )
 
 // Status describes the policy in force, the table, the queues and the flows. file is
@@ -50,6 +51,7 @@ func (e *Enforcer) Status(file source.Revision, unread error) api.Status {
 			Failure:     e.mu.attempt.failure(),
 			IDsNotKept:  e.disk.idsNotKept,
 		},
+		Warnings:     explain.Problems(e.warnings()),
 		Interfaces:   e.interfaces(),
 		Groups:       explain.Groups(p),
 		Quotas:       explain.QuotasOf(p),
@@ -81,22 +83,29 @@ func (e *Enforcer) interfaces() []api.InterfaceStatus {
 			Mode: in.Mode.String(), View: in.View.String(), Groups: in.Groups,
 			Scope: in.Scope, Covered: []api.Device{}}
 	}
-	devices := p.Devices()
+	for _, i := range devices.Absent(p, e.mu.force.machine.Facts) {
+		if out[i].Missing = api.MissingUnknown; devices.Later(&p.Interfaces[i]) {
+			out[i].Missing = api.MissingLater
+		}
+	}
+	managed := devices.Governed(p, e.mu.force.machine.Facts)
 	st := e.engine.Flows().Stats()
 	exceeded := make(map[string]uint64)
 	for _, a := range e.mu.force.current.rs.Attachments() {
 		exceeded[a.Device] = a.Exceeded()
 	}
 	for _, l := range e.mu.force.machine.Facts.Links {
-		i, ok := devices.Match(l.Name)
+		i, ok := managed[l.Name]
 		if !ok {
 			continue
 		}
+		in := &p.Interfaces[i]
+		called := in.Calls(l.Name)
 		dev := api.Device{
-			Name: l.Name, ID: p.IDs.Interface(l.Name), Index: l.Index, Addresses: []string{},
-			AllowanceExceeded: exceeded[l.Name], AllowanceAvailable: st.MaxFlows - st.Flows,
+			Name: l.Name, ID: p.IDs.Interface(called), Index: l.Index, Addresses: []string{},
+			AllowanceExceeded: exceeded[called], AllowanceAvailable: st.MaxFlows - st.Flows,
 		}
-		if in := &p.Interfaces[i]; in.Mode == policy.ModeGuest {
+		if in.Mode == policy.ModeGuest {
 			for _, own := range in.Own() { // the device's own are this machine's
 				dev.Addresses = append(dev.Addresses, policy.OwnText(own))
 			}

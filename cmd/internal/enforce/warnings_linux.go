@@ -9,18 +9,22 @@ import (
 	"sgfw/cmd/internal/host/links"
 	"sgfw/filter/nft"
 	"sgfw/policy"
+	"sgfw/policy/devices"
 )
 
 // slaves says of every managed device that it belongs to another one.
 func slaves(p *policy.Policy, facts links.Snapshot) []string {
 	var out []string
-	devices := p.Devices()
+	if len(facts.Masters) == 0 {
+		return nil
+	}
+	managed := devices.Governed(p, facts.Facts)
 	for _, l := range facts.Facts.Links {
 		m, ok := facts.Masters[l.Name]
 		if !ok {
 			continue
 		}
-		if _, managed := devices.Match(l.Name); managed {
+		if _, is := managed[l.Name]; is {
 			out = append(out, fmt.Sprintf(
 				"%s belongs to %s (%s): its packets appear on %s, manage that instead", l.Name, m.Name, m.Kind,
 				m.Name))
@@ -36,37 +40,32 @@ func enslaved(p *policy.Policy, facts links.Snapshot) error {
 	return nil
 }
 
-// maxAbsent bounds the devices that absent names.
-const maxAbsent = 5
+// twins warns of entries that judge nothing, because their device has another entry by
+// another name.
+func twins(p *policy.Policy, facts links.Snapshot) policy.Problems {
+	out := devices.Twins(p, facts.Facts)
+	for i := range out {
+		out[i].Severity = policy.SeverityWarning
+	}
+	return out
+}
 
-// absent notes the devices that do not exist yet: they are covered as soon as
-// they do.
-func absent(p *policy.Policy, facts links.Snapshot) policy.Problems {
-	var out policy.Problems
-	var names []string
-	for i := range p.Interfaces {
-		in := &p.Interfaces[i]
-		found := false
-		for _, l := range facts.Facts.Links {
-			found = found || in.Matches(l.Name)
+// lost warns of the altnames that devices have lost, which are managed all the same.
+func (m machine) lost(p *policy.Policy) (out policy.Problems) {
+	managed := devices.Governed(p, m.Facts)
+	for _, l := range m.Facts.Links {
+		i, ok := managed[l.Name]
+		if !ok || !m.kept[p.Interfaces[i].Device] {
+			continue
 		}
-		if !found {
-			names = append(names, in.Device)
-			out = append(out, policy.Problem{
-				Pos: in.Pos, Field: "device", Severity: policy.SeverityNotice,
-				Message: fmt.Sprintf("no device %s exists now; it is covered as soon as it appears", in.Device),
-			})
-		}
+		out = append(out, policy.Problem{
+			Pos: p.Interfaces[i].Pos, Field: "device", Severity: policy.SeverityWarning,
+			Message: fmt.Sprintf("%s is no altname of %s any more: the device is filtered until the "+
+				"daemon is started anew", p.Interfaces[i].Device, l.Name),
+			Hint: fmt.Sprintf("name %s in the policy, or give it the altname back", l.Name),
+		})
 	}
-	if len(out) <= maxAbsent {
-		return out
-	}
-	return policy.Problems{{
-		Pos: policy.Pos{File: out[0].Pos.File}, Field: "device", Severity: policy.SeverityNotice,
-		Message: fmt.Sprintf("no devices %s and %d others exist now; each is covered as soon as it "+
-			"appears",
-			strings.Join(names[:maxAbsent], ", "), len(names)-maxAbsent),
-	}}
+	return out
 }
 
 // mistaken warns of guests that are said to have this machine's own addresses,
@@ -98,10 +97,12 @@ func mistaken(p *policy.Policy, facts links.Snapshot) policy.Problems {
 
 // bridgesOnWire warns of bridges whose frames come to the IP hooks (K27) and which have
 // the view of the wire: in prerouting a frame from port to port looks like any other.
-func bridgesOnWire(p *policy.Policy, bridges []nft.Bridge) (out policy.Problems) {
+func bridgesOnWire(p *policy.Policy, facts links.Snapshot,
+	bridges []nft.Bridge) (out policy.Problems) {
+	managed := devices.Governed(p, facts.Facts)
 	for _, b := range bridges {
-		i, managed := p.Match(b.Name)
-		if !managed || p.Interfaces[i].View != policy.ViewWire {
+		i, ok := managed[b.Name]
+		if !ok || p.Interfaces[i].View != policy.ViewWire {
 			continue
 		}
 		out = append(out, policy.Problem{

@@ -12,29 +12,54 @@ import (
 	"sgfw/policy/member"
 )
 
-// TestAbsent: a few devices that do not exist are named where they stand, many in
-// one line.
-func TestAbsent(t *testing.T) {
-	facts := links.Snapshot{Facts: member.Facts{
-		Links: []member.Link{{Name: "tap0"}, {Name: "veth-7"}}}}
-	for n, want := range map[int]int{1: 0, 2: 1, 1 + maxAbsent: maxAbsent, 2 + maxAbsent: 1, 1000: 1} {
-		p := &policy.Policy{Interfaces: []policy.Interface{{Device: "veth-*"}}}
-		for i := range n {
-			p.Interfaces = append(p.Interfaces, policy.Interface{Device: fmt.Sprint("tap", i)})
+// TestKeeping: a device that the policy manages by an altname keeps it, until the device is
+// gone, another one has the name, or the policy does not name it.
+func TestKeeping(t *testing.T) {
+	p := &policy.Policy{Interfaces: []policy.Interface{{Device: "lan"}, {Device: "eth1"},
+		{Device: "e*"}}}
+	for _, c := range []struct {
+		what, before, now, want string
+		kept                    bool
+	}{
+		{"nothing changed", "2 eth0 lan", "2 eth0 lan", "2 eth0 lan", false},
+		{"lost", "2 eth0 lan", "2 eth0", "2 eth0 lan", true},
+		{"lost with others left", "2 eth0 a lan", "2 eth0 x a", "2 eth0 a lan x", true},
+		{"lost and renamed", "2 eth0 lan", "2 lan0", "2 lan0 lan", true},
+		{"renamed to a name that is managed", "2 eth0 lan", "2 eth1", "2 eth1", false},
+		{"given away", "2 eth0 lan; 3 x", "2 eth0; 3 x lan", "2 eth0; 3 x lan", false},
+		{"another device's name", "2 eth0 lan; 3 x", "2 eth0; 3 lan", "2 eth0; 3 lan", false},
+		{"the device is gone", "2 eth0 lan", "3 eth0", "3 eth0", false},
+		{"not named", "2 eth0 wan", "2 eth0", "2 eth0", false},
+		{"managed by its name", "2 eth1 lan", "2 eth1", "2 eth1", false},
+	} {
+		before, now := snapshotOf(c.before), snapshotOf(c.now)
+		got, kept := keeping(before, now, p)
+		if text := textOf(got); text != c.want || kept["lan"] != c.kept {
+			t.Errorf("%s: %s, kept %v; want %s", c.what, text, kept, c.want)
 		}
-		got := absent(p, facts)
-		if len(got) != want {
-			t.Errorf("%d devices: %d notices, want %d", n, len(got), want)
-		}
-		if text := fmt.Sprint(got); strings.Contains(text, "tap0 ") || strings.Contains(text, "tap0,") ||
-			strings.Contains(text, "veth") {
-			t.Errorf("a device that exists is said to be absent: %s", text)
-		}
-		if text := fmt.Sprint(got); n == 1000 &&
-			!strings.Contains(text, "tap1, tap2, tap3, tap4, tap5 and 994 others") {
-			t.Error(text)
+		if text := textOf(now); text != textOf(snapshotOf(c.now)) {
+			t.Errorf("%s: what was read is changed: %s", c.what, text)
 		}
 	}
+}
+
+// snapshotOf has devices as "2 eth0 lan; 3 eth1": number, name and altnames.
+func snapshotOf(text string) (s links.Snapshot) {
+	for _, d := range strings.Split(text, "; ") {
+		words := strings.Fields(d)
+		s.Facts.Links = append(s.Facts.Links, member.Link{Index: uint32(words[0][0] - '0'),
+			Name: words[1], Altnames: words[2:]})
+	}
+	return s
+}
+
+func textOf(s links.Snapshot) string {
+	var all []string
+	for _, l := range s.Facts.Links {
+		words := append([]string{fmt.Sprint(l.Index), l.Name}, l.Altnames...)
+		all = append(all, strings.Join(words, " "))
+	}
+	return strings.Join(all, "; ")
 }
 
 // TestMistaken: this machine's own addresses are no guest's.
@@ -66,7 +91,8 @@ func TestBridgesOnWire(t *testing.T) {
 		want    int
 	}{{policy.ViewWire, bridges, 1}, {policy.ViewWire, nil, 0}, {policy.ViewLocal, bridges, 0}} {
 		p := &policy.Policy{Interfaces: []policy.Interface{{Device: "br*", View: c.view}}}
-		if got := bridgesOnWire(p, c.bridges); len(got) != c.want || c.want == 1 &&
+		facts := snapshotOf("2 br0; 3 port0")
+		if got := bridgesOnWire(p, facts, c.bridges); len(got) != c.want || c.want == 1 &&
 			got[0].Severity != policy.SeverityWarning {
 			t.Errorf("view %s, %v: %v", c.view, c.bridges, got)
 		}

@@ -53,7 +53,8 @@ func Answer(in api.Query, rs *filter.Ruleset, flows *conntrack.Table, now conntr
 
 // mayBridge reports whether both ends of a packet may be behind the same bridge.
 func (m *Machine) mayBridge(q *filter.Query) bool {
-	return slices.Contains(m.Bridges, q.Device) &&
+	device, there := m.Facts.Named(q.Device)
+	return there && slices.Contains(m.Bridges, device.Name) &&
 		q.Src.IsGlobalUnicast() && q.Dst.IsGlobalUnicast() &&
 		deviceOf(m.Facts, q.Src) == "" && deviceOf(m.Facts, q.Dst) == ""
 }
@@ -67,7 +68,9 @@ func (m *Machine) within(in api.Query, p *policy.Policy) string {
 		return ""
 	}
 	device := guestOf(p, m.Facts, from.addr)
-	asked := in.Interface == "" || in.Interface == device || in.Interface == p.IDs.Interface(device)
+	named, there := m.Facts.Named(device)
+	asked := in.Interface == "" || in.Interface == device ||
+		in.Interface == p.IDs.Interface(device) || there && in.Interface == named.Name
 	if device != guestOf(p, m.Facts, to.addr) || !asked || strings.HasSuffix(device, "*") {
 		return ""
 	}

@@ -82,7 +82,7 @@ type endpoint struct {
 func (j *job) device() error {
 	name := j.in.Interface
 	if name == "" {
-		if len(j.policy.Interfaces) != 1 || strings.HasSuffix(j.policy.Interfaces[0].Device, "*") {
+		if len(j.policy.Interfaces) != 1 || j.policy.Interfaces[0].Pattern() {
 			var names []string
 			for i := range j.policy.Interfaces {
 				names = append(names, j.policy.Interfaces[i].Device)
@@ -93,29 +93,32 @@ func (j *job) device() error {
 	}
 	var devices []string
 	for _, l := range j.facts.Links {
-		devices = append(devices, l.Name)
+		devices = append(append(devices, l.Name), l.Altnames...)
 	}
 	name, err := DeviceNamed(j.policy, devices, name)
 	if err != nil {
 		return err
 	}
-	if _, ok := j.policy.Match(name); !ok && len(devices) > 0 && name != policy.Loopback &&
-		!slices.Contains(devices, name) {
+	link, there := j.facts.Named(name)
+	if !there {
+		link.Name = name
+	}
+	i, managed := j.policy.Match(link.Name, link.Altnames...)
+	if !managed && !there && len(devices) > 0 && name != policy.Loopback {
 		return j.noDevice(name, devices)
 	}
-	j.q.Device = name
-	if i, ok := j.policy.Match(name); ok {
+	j.q.Device = link.Name
+	if managed {
 		n := &j.policy.Interfaces[i]
+		j.q.Device = n.Calls(link.Name)
 		j.own, j.checked, j.mode = n.Own(), n.SourceDestCheck, n.Mode
 		if n.Mode == policy.ModeGuest {
 			return nil // the device's own addresses are this machine's
 		}
 	}
-	for _, l := range j.facts.Links {
-		if l.Name == name && len(j.own) == 0 {
-			for _, a := range l.Addresses {
-				j.own = append(j.own, netip.PrefixFrom(a, a.BitLen()))
-			}
+	if len(j.own) == 0 {
+		for _, a := range link.Addresses {
+			j.own = append(j.own, netip.PrefixFrom(a, a.BitLen()))
 		}
 	}
 	return nil

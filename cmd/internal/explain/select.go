@@ -87,6 +87,7 @@ func (s *Selection) byInterface(name string) error {
 	if err != nil {
 		return err
 	}
+	name = s.rs.Called(name)
 	if err := Managed(s.rs, name); err != nil {
 		return err
 	}

@@ -44,7 +44,7 @@ func (j *judge) managedBridges() (host, guest []string) {
 	}
 	for _, l := range j.Links {
 		m := j.Masters[l.Name]
-		i, managed := j.Policy.Match(m.Name)
+		i, managed := j.governed[m.Name]
 		if m.Kind != "bridge" || !managed || slices.Contains(host, m.Name) ||
 			slices.Contains(guest, m.Name) {
 			continue

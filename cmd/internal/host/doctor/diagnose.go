@@ -11,12 +11,19 @@ import (
 	"sgfw/cmd/internal/source"
 	"sgfw/filter/nft"
 	"sgfw/policy"
+	"sgfw/policy/devices"
+	"sgfw/policy/member"
 )
 
 // Diagnose judges a machine. The findings are in the order in which a packet, and
 // the reader, needs them: kernel, daemon, other programs, ports.
 func Diagnose(m *Machine) api.Diagnosis {
-	j := &judge{Machine: m}
+	seen := *m
+	j := &judge{Machine: &seen}
+	if m.Policy != nil {
+		j.Links = j.asManaged()
+		j.governed = devices.Governed(m.Policy, j.facts())
+	}
 	j.privileges()
 	j.kernel()
 	j.daemon()
@@ -39,7 +46,9 @@ func Diagnose(m *Machine) api.Diagnosis {
 
 type judge struct {
 	*Machine
-	out []api.Finding
+	// governed are the devices that the policy manages, with the places of their entries.
+	governed map[string]int
+	out      []api.Finding
 }
 
 func (j *judge) add(check, level, hint, format string, a ...any) {
@@ -154,6 +163,9 @@ func (j *judge) daemon() {
 	default:
 		j.add("daemon", api.LevelOK, "", "the daemon (PID %d) enforces generation %d", s.PID,
 			s.Policy.Generation)
+	}
+	for _, w := range s.Warnings {
+		j.add("devices", api.LevelWarning, w.Hint, "%s", w.Message)
 	}
 	if n := s.Table.Repaired; n > 0 {
 		j.add("table-repairs", api.LevelWarning, "sgfw status names the culprits",
@@ -339,12 +351,32 @@ func (j *judge) others() {
 	}
 }
 
+func (j *judge) facts() member.Facts { return member.Facts{Links: j.Links} }
+
+// asManaged are the devices with the altnames that they have lost, but by which the daemon
+// goes on managing them.
+func (j *judge) asManaged() []member.Link {
+	out := slices.Clone(j.Links)
+	if j.Daemon == nil {
+		return out
+	}
+	for _, in := range j.Daemon.Interfaces {
+		for _, c := range in.Covered {
+			i := slices.IndexFunc(out, func(l member.Link) bool {
+				return l.Index == c.Index && l.Name == c.Name
+			})
+			if _, there := j.facts().Named(in.Device); i < 0 || there || strings.HasSuffix(in.Device, "*") {
+				continue
+			}
+			out[i].Altnames = append(slices.Clone(out[i].Altnames), in.Device)
+		}
+	}
+	return out
+}
+
 // managed reports whether the policy names a device.
 func (j *judge) managed(device string) bool {
-	if j.Policy == nil {
-		return false
-	}
-	_, ok := j.Policy.Match(device)
+	_, ok := j.governed[device]
 	return ok
 }
 
@@ -399,15 +431,19 @@ func (j *judge) policy() bool {
 		j.add("devices", api.LevelWarning, "", "the network devices cannot be listed: %v", j.LinksErr)
 		return false
 	}
-	for i := range j.Policy.Interfaces {
-		n, found := &j.Policy.Interfaces[i], false
-		for _, l := range j.Links {
-			found = found || n.Matches(l.Name)
+	for _, p := range devices.Missing(j.Policy, j.facts()) {
+		if j.Daemon != nil && slices.ContainsFunc(j.Daemon.Warnings,
+			func(w api.Problem) bool { return w.Message == p.Message }) {
+			continue // the daemon has said so
 		}
-		if !found {
-			j.add("devices", api.LevelNote, "",
-				"no device %s exists now; it is covered as soon as it appears", n.Device)
+		level := api.LevelNote
+		if p.Severity == policy.SeverityWarning {
+			level = api.LevelWarning
 		}
+		j.add("devices", level, p.Hint, "%s", p.Message)
+	}
+	for _, p := range devices.Twins(j.Policy, j.facts()) {
+		j.add("devices", api.LevelProblem, p.Hint, "%s", p.Message)
 	}
 	for _, l := range j.Links {
 		if m, ok := j.Masters[l.Name]; ok && j.managed(l.Name) {

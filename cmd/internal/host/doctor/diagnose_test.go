@@ -165,8 +165,34 @@ func TestDiagnose(t *testing.T) {
 		"a bad policy": {func(m *Machine) {
 			m.Policy, m.PolicyErr = nil, errors.New("p.yaml:1:1: what")
 		}, "problem", "policy", "what"},
-		"a missing device": {func(m *Machine) { m.Policy.Interfaces[0].Device = "eth9" }, "note",
-			"devices", "eth9"},
+		"a missing device": {func(m *Machine) { m.Policy.Interfaces[0].Device = "Eth0" }, "warning",
+			"devices", "nothing is filtered: no device Eth0 (hint: did you mean eth0?)"},
+		"which the daemon has said": {func(m *Machine) {
+			m.Policy.Interfaces[0].Device = "Eth0"
+			m.Daemon = &api.Status{Warnings: []api.Problem{{
+				Message: "nothing is filtered: no device Eth0", Hint: "as it says"}}}
+		}, "warning", "devices", "nothing is filtered: no device Eth0 (hint: as it says)"},
+		"a guest that is not there": {func(m *Machine) {
+			m.Policy.Interfaces[0].Device, m.Policy.Interfaces[0].Mode = "guest9", policy.ModeGuest
+		}, "note", "devices", "no device guest9 yet: it is filtered as soon as it appears"},
+		"an altname": {func(m *Machine) {
+			m.Links[0].Altnames, m.Policy.Interfaces[0].Device = []string{"lan"}, "lan"
+		}, "", "", ""},
+		"an open port behind an altname": {func(m *Machine) {
+			m.Links[0].Altnames, m.Policy.Interfaces[0].Device = []string{"lan"}, "lan"
+			m.Listeners = []Listener{{"tcp", end("192.0.2.1:443"), "nginx"}}
+		}, "note", "listening-ports", "web/ingress/0 permits 0.0.0.0/0 on lan"},
+		"an altname that is gone": {func(m *Machine) {
+			m.Policy.Interfaces[0].Device = "lan"
+			m.Daemon = &api.Status{Interfaces: []api.InterfaceStatus{
+				{Device: "lan", Covered: []api.Device{{Name: "eth0", Index: 2}}}},
+				Warnings: []api.Problem{{Message: "lan is no altname of eth0 any more"}}}
+		}, "warning", "devices", "lan is no altname of eth0 any more"},
+		"two names of one device": {func(m *Machine) {
+			m.Links[0].Altnames = []string{"lan"}
+			m.Policy.Interfaces = append(m.Policy.Interfaces, m.Policy.Interfaces[0])
+			m.Policy.Interfaces[1].Device = "lan"
+		}, "problem", "devices", "lan and eth0 are one device"},
 		"an enslaved device": {func(m *Machine) {
 			m.Masters = map[string]Master{"eth0": {Name: "br0", Kind: "bridge"}}
 		}, "problem", "devices", "eth0 belongs to br0"},
@@ -236,7 +262,8 @@ func TestDiagnose(t *testing.T) {
 		}
 		if rank[worst] != c.level && c.level != "note" ||
 			!slices.ContainsFunc(d.Findings, func(f api.Finding) bool {
-				return f.Check == c.check && f.Level == c.level && strings.Contains(f.Message, c.says)
+				return f.Check == c.check && f.Level == c.level &&
+					strings.Contains(f.Message+" (hint: "+f.Hint+")", c.says)
 			}) {
 			t.Errorf("%s: no %s of %s that says %q in %+v", name, c.level, c.check, c.says, d.Findings)
 		}

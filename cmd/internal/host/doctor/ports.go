@@ -122,7 +122,7 @@ func (j *judge) toTheWorld(devices []string, protocol string, port uint16) []str
 	var out []string
 	seen := make(map[int]bool)
 	for _, d := range devices {
-		i, ok := j.Policy.Match(d)
+		i, ok := j.governed[d]
 		if !ok || seen[i] || j.Policy.Interfaces[i].Mode != policy.ModeHost {
 			continue
 		}

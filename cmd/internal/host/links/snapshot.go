@@ -44,7 +44,7 @@ func (s Snapshot) Bridges() []string {
 func (s Snapshot) equal(t Snapshot) bool {
 	return maps.Equal(s.Masters, t.Masters) &&
 		slices.EqualFunc(s.Facts.Links, t.Facts.Links, func(a, b member.Link) bool {
-			return a.Name == b.Name && a.Index == b.Index && slices.Equal(a.Addresses, b.Addresses) &&
-				slices.Equal(a.Broadcasts, b.Broadcasts)
+			return a.Name == b.Name && a.Index == b.Index && slices.Equal(a.Altnames, b.Altnames) &&
+				slices.Equal(a.Addresses, b.Addresses) && slices.Equal(a.Broadcasts, b.Broadcasts)
 		})
 }

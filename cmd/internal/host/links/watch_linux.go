@@ -27,7 +27,8 @@ const (
 	// of a device that nobody knows yet are dropped; those during the pause do
 	// not prolong it, or a flapping link would hide every change. A device that has
 	// another name is not waited for: until it is known, the groups of the old name
-	// judge its packets.
+	// judge its packets. Nor is one that has an altname more, by which the kernel's rules
+	// know no device.
 	settle = 50 * time.Millisecond
 	// retry is the pause after a dump that failed.
 	retry = time.Second
@@ -38,6 +39,9 @@ const (
 	// receiveBuffer is the size of the notification socket's buffer in bytes.
 	receiveBuffer = 1 << 20
 )
+
+// hardware is what netlink calls a device that is of no kind which programs make.
+const hardware = "device"
 
 // unusable are the states of an address that does not work (yet): duplicate
 // address detection is running or has failed (RFC 4862 §5.4). Deprecated
@@ -50,8 +54,9 @@ type Watcher struct {
 	events *nl.NetlinkSocket
 	// pause is settle.
 	pause time.Duration
-	// names are those of the devices by index, as Follow knows them.
-	names atomic.Pointer[map[int32]string]
+	// names are those of the devices by index, as Follow knows them, the name first and
+	// then the altnames.
+	names atomic.Pointer[map[int32][]string]
 
 	mu sync.Mutex
 	// handle is nil once closed: a closed netlink.Handle would quietly open
@@ -169,15 +174,16 @@ func (w *Watcher) Follow(ctx context.Context, from Snapshot, changed func(Snapsh
 
 // know takes note of the names of a state.
 func (w *Watcher) know(s Snapshot) {
-	names := make(map[int32]string, len(s.Facts.Links))
+	names := make(map[int32][]string, len(s.Facts.Links))
 	for _, l := range s.Facts.Links {
-		names[int32(l.Index)] = l.Name
+		names[int32(l.Index)] = append([]string{l.Name}, l.Altnames...)
 	}
 	w.names.Store(&names)
 }
 
 // renames reports whether a notification tells of a device that has another name than
-// the one by which it is known.
+// the one by which it is known, or an altname by which it is not. Not every notification
+// has the altnames.
 func (w *Watcher) renames(m *syscall.NetlinkMessage) bool {
 	if m.Header.Type != unix.RTM_NEWLINK || len(m.Data) < unix.SizeofIfInfomsg {
 		return false
@@ -191,8 +197,19 @@ func (w *Watcher) renames(m *syscall.NetlinkMessage) bool {
 		return false // a hint like any other
 	}
 	for _, a := range attributes {
-		if a.Attr.Type == unix.IFLA_IFNAME {
-			return unix.ByteSliceToString(a.Value) != known
+		switch a.Attr.Type &^ unix.NLA_F_NESTED {
+		case unix.IFLA_IFNAME:
+			if unix.ByteSliceToString(a.Value) != known[0] {
+				return true
+			}
+		case unix.IFLA_PROP_LIST:
+			properties, err := nl.ParseRouteAttr(a.Value)
+			if err == nil && slices.ContainsFunc(properties, func(p syscall.NetlinkRouteAttr) bool {
+				return p.Attr.Type == unix.IFLA_ALT_IFNAME &&
+					!slices.Contains(known[1:], unix.ByteSliceToString(p.Value))
+			}) {
+				return true
+			}
 		}
 	}
 	return false
@@ -257,8 +274,9 @@ func (w *Watcher) dump() (Snapshot, error) {
 		slices.SortFunc(ips, netip.Addr.Compare)
 		slices.SortFunc(all, netip.Addr.Compare)
 		s.Facts.Links = append(s.Facts.Links, member.Link{
-			Name: a.Name, Index: uint32(a.Index), Addresses: slices.Compact(ips),
-			Broadcasts: slices.Compact(all),
+			Name: a.Name, Altnames: slices.Sorted(slices.Values(a.AltNames)), Index: uint32(a.Index),
+			Addresses: slices.Compact(ips), Broadcasts: slices.Compact(all),
+			Hardware: l.Type() == hardware, Enslaved: a.MasterIndex != 0,
 		})
 		if m, ok := names[a.MasterIndex]; ok && a.MasterIndex != 0 {
 			s.Masters[a.Name] = Master{Name: m.Attrs().Name, Kind: m.Type()}

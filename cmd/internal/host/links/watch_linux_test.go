@@ -314,3 +314,43 @@ func TestRenamesAreNotWaitedFor(t *testing.T) {
 		must(t, h.LinkDel(later))
 	}
 }
+
+// TestAltnamesAreFollowed: what a device is also called is told, and one name more is not
+// waited for in a burst of changes.
+func TestAltnamesAreFollowed(t *testing.T) {
+	h := namespace(t)
+	d := veth(t, h, "veth0")
+	must(t, h.LinkAddAltName(d, "zulu"))
+	must(t, h.LinkAddAltName(d, "a-name-that-is-longer-than-a-name-can-be"))
+	altnames := func(s Snapshot) []string {
+		l, _ := s.Facts.Named("veth0")
+		return l.Altnames
+	}
+	w := open(t)
+	w.pause = time.Hour
+	states := follow(t, w)
+	veth(t, h, "first")
+	first := []string{"a-name-that-is-longer-than-a-name-can-be", "zulu"}
+	await(t, states, "what begins a burst", func(s Snapshot) bool {
+		_, there := s.Facts.Named("first")
+		return there && reflect.DeepEqual(altnames(s), first)
+	})
+	must(t, h.LinkAddAltName(d, "lan"))
+	await(t, states, "one more", func(s Snapshot) bool {
+		l, there := s.Facts.Named("lan")
+		return there && l.Name == "veth0"
+	})
+	must(t, h.LinkDelAltName(d, "lan"))
+	must(t, h.LinkAddAltName(d, "wan"))
+	await(t, states, "another one", func(s Snapshot) bool {
+		_, there := s.Facts.Named("lan")
+		return !there && len(altnames(s)) == 3
+	})
+	for _, l := range []string{"first", "veth0"} {
+		if s, err := w.Read(); err != nil {
+			t.Fatal(err)
+		} else if got, _ := s.Facts.Named(l); got.Hardware || got.Enslaved {
+			t.Errorf("%+v is a veth of its own", got)
+		}
+	}
+}

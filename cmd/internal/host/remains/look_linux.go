@@ -2,7 +2,9 @@ package remains
 
 import (
 	"errors"
+	"net"
 	"os"
+	"slices"
 	"strings"
 
 	"sgfw/cmd/internal/api"
@@ -23,6 +25,11 @@ func Look() api.Remains {
 		return api.Remains{State: api.RemainsNothing}
 	}
 	r := api.Remains{Tables: s.Tables, Devices: s.Devices}
+	for _, n := range s.Numbers {
+		if d, err := net.InterfaceByIndex(int(n)); err == nil && !slices.Contains(r.Devices, d.Name) {
+			r.Devices = append(r.Devices, d.Name)
+		}
+	}
 	reader, name := reader(s)
 	switch {
 	case s.Owner != nil:
@@ -30,7 +37,7 @@ func Look() api.Remains {
 	// A table without an owner, as kernels before 5.12 have them.
 	case reader != 0 && !s.Drops:
 		r.State, r.PID, r.Process = api.RemainsHeld, reader, name
-	case len(s.Devices) == 0, s.Bypass && !s.Drops:
+	case len(r.Devices) == 0, s.Bypass && !s.Drops:
 		r.State = api.RemainsOpen
 	default:
 		r.State = api.RemainsClosed
