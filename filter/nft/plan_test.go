@@ -14,7 +14,8 @@ const longName = "enP65535p255s255f255n0np0"
 
 func TestPlanValidate(t *testing.T) {
 	good := Plan{Devices: []Device{
-		{Name: "eth0"}, {Name: "veth-*", Mode: policy.ModeGuest}, {Name: "*"}, {Name: "fifteen-letters"}, {Name: longName, Number: 3},
+		{Name: "eth0"}, {Name: "veth-*", Mode: policy.ModeGuest}, {Name: "*"}, {Name: "fifteen-letters"},
+		{Name: longName, Number: 3},
 		{Name: "fourteen-bytes*"}}, QueueBase: 4270, QueueCount: 8}
 	if err := good.Validate(); err != nil {
 		t.Errorf("%+v: %v", good, err)

@@ -116,8 +116,8 @@ var programs = []mutant{
 	},
 	{
 		name: "altname-unqueued", what: "packets of a device that goes by an altname are not queued",
-		file: "cmd/internal/enforce/candidate_linux.go",
-		old:  "	number(&out, p, s)\n", new: "",
+		file: "cmd/internal/enforce/candidate_linux.go", packages: []string{"./test/lifecycle"},
+		old: "	number(&out, p, s)\n", new: "",
 	},
 	{
 		name: "altname-lost", what: "a device that loses its altname is open (I13)",

@@ -115,7 +115,8 @@ func TestTwoNamesOfOneDevice(t *testing.T) {
 	}
 	d.ReloadNow(harness.GateOn([]string{"lan"}))
 	g.Expect(t, "the altname alone", harness.Filtered)
-	out := d.Must(t, 0, "explain", "-i", "eth0", "-p", "udp", "--from", g.Far[0].String(), "--to", ":1001")
+	out := d.Must(t, 0, "explain", "-i", "eth0", "-p", "udp", "--from", g.Far[0].String(),
+		"--to", ":1001")
 	if !strings.Contains(out, "lan") {
 		t.Errorf("explain calls the device something else: %s", out)
 	}
