@@ -150,13 +150,15 @@ func TestCLITakesExport(t *testing.T) {
 		t.Fatal(problems)
 	}
 	var parsed struct {
-		SecurityGroups []struct{ IpPermissions json.RawMessage }
+		SecurityGroups []struct {
+			Ingress json.RawMessage `json:"IpPermissions"`
+		}
 	}
 	if err := json.Unmarshal(doc, &parsed); err != nil {
 		t.Fatal(err)
 	}
 	if _, said := c.ec2("authorize-security-group-ingress", "--group-id", "sg-1", "--ip-permissions",
-		string(parsed.SecurityGroups[0].IpPermissions)); said != "" {
+		string(parsed.SecurityGroups[0].Ingress)); said != "" {
 		t.Fatal(said)
 	}
 	for key, want := range map[string]string{"IpPermissions.1.FromPort": "443",

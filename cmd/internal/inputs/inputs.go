@@ -22,6 +22,9 @@ import (
 // ErrEmpty says that a folder has nothing to read.
 var ErrEmpty = errors.New("no file of a known kind")
 
+// ErrTooBig is the error of a file larger than the largest policy file.
+var ErrTooBig = errors.New("the file is too big")
+
 // MaxFiles and MaxTotal bound what is read at once, in files and bytes.
 const (
 	MaxFiles = 2000
@@ -88,6 +91,10 @@ func (r *Reader) Folder(path string) ([]convert.Source, error) {
 
 // source is what was read, counted.
 func (r *Reader) source(name string, data []byte) (convert.Source, error) {
+	if len(data) > file.MaxSize { // of more there is only the beginning
+		return convert.Source{}, fmt.Errorf("%s: %w: more than %d MiB", name, ErrTooBig,
+			file.MaxSize>>20)
+	}
 	r.files++
 	if r.total += len(data); r.files > MaxFiles || r.total > MaxTotal {
 		return convert.Source{}, fmt.Errorf("%s: more than %d files or %d MiB at once", name, MaxFiles,

@@ -54,9 +54,22 @@ func TestRead(t *testing.T) {
 	if _, err := Read([]string{filepath.Join(dir, "none")}, nil); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no file: %v", err)
 	}
+	if _, err := Read([]string{"-"}, endless{}); !errors.Is(err, ErrTooBig) {
+		t.Errorf("no end: %v", err)
+	}
 	if _, err := Read([]string{"/dev/zero"}, nil); !errors.Is(err, file.ErrNotRegular) {
 		t.Errorf("a device: %v", err)
 	}
+}
+
+// endless is a text without end.
+type endless struct{}
+
+func (endless) Read(b []byte) (int, error) {
+	for i := range b {
+		b[i] = '{'
+	}
+	return len(b), nil
 }
 
 // TestEncodings: what PowerShell's redirection writes is read, and so is a byte order mark.
