@@ -31,22 +31,27 @@ func (s *stack) call(name string, n *tree.Node, in *scope, at policy.Pos) value 
 		return bad("Fn::GetAZs asks AWS")
 	case "Transform":
 		return bad("Fn::Transform is not run")
+	case "Base64", "ToJsonString":
+		return bad("Fn::" + name + " gives no part of a rule")
 	}
+	if name == "Length" {
+		return s.length(s.eval(n, in), at)
+	}
+	return s.callList(name, n, in, at)
+}
+
+// callList evaluates a function that takes a list.
+func (s *stack) callList(name string, n *tree.Node, in *scope, at policy.Pos) value {
+	bad := func(why string) value { return value{kind: unknown, at: at, why: why} }
 	if n.Kind != tree.List || n.Tag != "" {
-		if name == "Length" {
-			return s.length(s.eval(n, in), at)
-		}
-		if name == "Base64" || name == "ToJsonString" {
-			return bad("Fn::" + name + " gives no part of a rule")
-		}
-		return bad("Fn::" + name + " takes a list here")
+		n = &tree.Node{}
 	}
 	switch name {
 	case "If":
 		if len(n.Items) != 3 || !n.Items[0].IsScalar() {
 			return bad("Fn::If takes a condition and two values")
 		}
-		c := s.named(substituted(in, n.Items[0].Text), at)
+		c := s.condition(substituted(in, n.Items[0].Text), at)
 		switch {
 		case c.kind == unknown:
 			return c
@@ -73,8 +78,6 @@ func (s *stack) call(name string, n *tree.Node, in *scope, at policy.Pos) value 
 		return s.selected(s.eval(n.Items[0], in), n.Items[1], in, at)
 	case "Cidr":
 		return s.cidr(n.Items, in, at)
-	case "Length":
-		return s.length(s.eval(n, in), at)
 	}
 	return bad("there is no function " + short(name) + " here")
 }
@@ -110,9 +113,10 @@ func (s *stack) sub(n *tree.Node, in *scope, at policy.Pos) value {
 		return value{kind: unknown, at: at, why: "Fn::Sub takes a text, and a map if need be"}
 	}
 	var parts []value
+	s.texted(at, len(n.Text))
 	rest := substituted(in, n.Text)
 	if strings.Contains(rest, "{{resolve:") {
-		return value{kind: unknown, at: at, text: rest, shown: rest, why: rest + " is resolved by AWS"}
+		return s.resolved(rest, at)
 	}
 	for {
 		i := strings.Index(rest, "${")
@@ -175,7 +179,7 @@ func (s *stack) concatenated(delimiter string, parts []value, at policy.Pos) val
 			b.WriteString(v.text)
 			shown.WriteString(v.text)
 		}
-		if b.Len()+shown.Len() > maxText {
+		if b.Len()+shown.Len() > maxText || !s.texted(at, len(v.text)) {
 			return value{kind: unknown, at: at, why: "a text of it is too long"}
 		}
 	}
@@ -218,6 +222,9 @@ func (s *stack) split(delimiter, v value, at policy.Pos) value {
 		return value{kind: unknown, at: at, why: "Fn::Split takes a delimiter and a text"}
 	}
 	out := value{kind: list, at: at}
+	if strings.Count(v.text, delimiter.text) > maxEntries {
+		return value{kind: unknown, at: at, why: "Fn::Split makes too many texts"}
+	}
 	for _, part := range strings.Split(v.text, delimiter.text) {
 		if !s.step(at) {
 			break

@@ -44,6 +44,7 @@ func (s *stack) cidr(n []*tree.Node, in *scope, at policy.Pos) value {
 			return bad("Fn::Cidr: the bits are " + short(arguments[2]))
 		}
 	}
+	s.spend(at, 2*count)
 	out := value{kind: list, at: at}
 	first := new(big.Int).SetBytes(block.Addr().AsSlice())
 	for i := range count {

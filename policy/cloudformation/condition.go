@@ -15,13 +15,13 @@ type condition struct {
 }
 
 // named returns whether the condition of a name holds: a truth, or unknown.
-func (s *stack) named(name string, at policy.Pos) value {
+func (s *stack) condition(name string, at policy.Pos) value {
 	c := s.conditions[name]
 	switch {
 	case c == nil:
 		why := "there is no condition " + short(name)
-		if near := policy.Suggest(name, conditionNames(s.conditions)); near != "" {
-			why += "; did you mean " + near + "?"
+		if near := s.meant(name, s.conditionNames); near != "" {
+			why += "; " + near
 		}
 		return value{kind: unknown, at: at, why: why}
 	case c.value != nil:
@@ -35,9 +35,9 @@ func (s *stack) named(name string, at policy.Pos) value {
 	return v
 }
 
-func conditionNames(conditions map[string]*condition) []string {
+func (s *stack) conditionNames() []string {
 	var names []string
-	for name := range conditions {
+	for name := range s.conditions {
 		names = append(names, name)
 	}
 	return sorted(names)
@@ -55,11 +55,11 @@ func (s *stack) holds(n *tree.Node, in *scope) value {
 	}
 	defer func() { s.deep-- }()
 	if n.Tag == "!Condition" && n.IsScalar() {
-		return s.named(substituted(in, n.Text), at)
+		return s.condition(substituted(in, n.Text), at)
 	}
 	if n.Kind == tree.Map && len(n.Items) == 2 && n.Items[0].Text == "Condition" && n.Tag == "" &&
 		n.Items[1].IsScalar() {
-		return s.named(substituted(in, n.Items[1].Text), at)
+		return s.condition(substituted(in, n.Items[1].Text), at)
 	}
 	name, argument := function(n)
 	arguments := []*tree.Node{}
@@ -110,6 +110,7 @@ func (s *stack) equal(a, b value, at policy.Pos) value {
 			return v
 		}
 	}
+	s.texted(at, len(a.text)+len(b.text))
 	return truth(at, same(a, b))
 }
 

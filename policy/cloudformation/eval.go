@@ -35,9 +35,10 @@ func (s *stack) eval(n *tree.Node, in *scope) value {
 	case tree.Null:
 		return value{at: at}
 	case tree.Text:
+		s.texted(at, len(n.Text))
 		t := substituted(in, n.Text)
 		if strings.Contains(t, "{{resolve:") {
-			return value{kind: unknown, at: at, text: t, shown: t, why: t + " is resolved by AWS"}
+			return s.resolved(t, at)
 		}
 		return textOf(at, t)
 	case tree.Plain:
@@ -118,6 +119,16 @@ func (s *stack) given(at policy.Pos, name, why string) value {
 	return value{kind: unknown, at: at, text: name, why: why}
 }
 
+// resolved is a text with a reference that AWS resolves when it deploys, unless the user
+// gives it.
+func (s *stack) resolved(t string, at policy.Pos) value {
+	v := s.given(at, t, t+" is resolved by AWS")
+	if v.kind == unknown {
+		v.shown = t
+	}
+	return v
+}
+
 // ref evaluates Ref.
 func (s *stack) ref(name string, in *scope, at policy.Pos) value {
 	if v, there := in.find(name); there {
@@ -132,8 +143,8 @@ func (s *stack) ref(name string, in *scope, at policy.Pos) value {
 	r := s.byID[name]
 	if r == nil {
 		why := "there is no parameter or resource " + name
-		if near := policy.Suggest(name, s.names()); near != "" {
-			why += "; did you mean " + near + "?"
+		if near := s.meant(name, s.names); near != "" {
+			why += "; " + near
 		}
 		return value{kind: unknown, at: at, why: why, shown: "${" + name + "}"}
 	}
@@ -197,16 +208,16 @@ func (s *stack) attribute(id, name string, at policy.Pos) value {
 	}
 	switch {
 	case r.typ == typeGroup && name == "VpcId":
-		return s.of1(r, name, "VpcId", at)
+		return s.fromProperty(r, name, "VpcId", at)
 	case r.typ == typeGroup, r.typ == typeList && name == "PrefixListId":
 		return s.ref(id, nil, at)
 	case (r.typ == typeVPC || r.typ == typeSubnet) && name == "CidrBlock",
 		r.typ == typeSubnet && (name == "VpcId" || name == "Ipv6CidrBlock"),
 		r.typ == typeInstance && name == "VpcId":
-		return s.of1(r, name, name, at)
+		return s.fromProperty(r, name, name, at)
 	case r.typ == typeInstance && name == "PrivateIp",
 		r.typ == typeInterface && name == "PrimaryPrivateIpAddress":
-		return s.of1(r, name, "PrivateIpAddress", at)
+		return s.fromProperty(r, name, "PrivateIpAddress", at)
 	case r.typ == typeVPC && name == "DefaultSecurityGroup":
 		if !s.included(r) {
 			return value{kind: unknown, at: at, why: "its condition leaves resource " + id + " out"}
@@ -216,8 +227,8 @@ func (s *stack) attribute(id, name string, at policy.Pos) value {
 	return s.given(at, full, "it is made when the stack is")
 }
 
-// of1 is an attribute that a property sets, unless the user gives it.
-func (s *stack) of1(r *resource, attribute, property string, at policy.Pos) value {
+// fromProperty is an attribute that a property sets, unless the user gives it.
+func (s *stack) fromProperty(r *resource, attribute, property string, at policy.Pos) value {
 	full := r.id + "." + attribute
 	if v, there := s.vars[full]; there {
 		return textOf(at, v)
@@ -225,11 +236,15 @@ func (s *stack) of1(r *resource, attribute, property string, at policy.Pos) valu
 	if s.busy[full] {
 		return value{kind: unknown, at: at, why: full + " depends on itself"}
 	}
+	if v, there := s.attributes[full]; there {
+		return v
+	}
 	s.busy[full] = true
 	v := s.property(r, property)
 	delete(s.busy, full)
 	if v.kind == nothing {
-		return s.given(at, full, "it is made when the stack is")
+		v = s.given(at, full, "it is made when the stack is")
 	}
+	s.attributes[full] = v
 	return v
 }

@@ -14,13 +14,51 @@ import (
 type group struct {
 	key string
 	at  policy.Pos
-	// in and out are rules of the group itself and then those of resources.
-	in, out []policy.Rule
+	// rules is how many rules there are, and out how many of them are outbound; first is the
+	// first of those, which waits for a second one.
+	rules, out int
+	first      policy.Rule
 	// kept says that AWS's outbound rules hold where there are no others.
 	kept bool
-	// everything is the group's own outbound rule of everything, and added an outbound rule
-	// that is a resource.
-	everything, added *policy.Rule
+	// everything is where the group's own outbound rule of everything is, and added where an
+	// outbound rule is that is a resource.
+	everything, added policy.Pos
+}
+
+// maxRules bounds the rules of a group: AWS takes 1,000 for a direction and family at most.
+// maxTotal bounds those of all.
+const (
+	maxRules = 4 * policy.MaxRulesPerInterface
+	maxTotal = 80_000
+)
+
+// full reports that there are more rules than may be, which is said once.
+func (s *stack) full(g *group) bool {
+	g.rules++
+	s.rules++
+	switch {
+	case g.rules == maxRules+1:
+		s.Errorf(g.at, "", "group %s has more than %d rules", short(g.key), maxRules)
+	case s.rules == maxTotal+1:
+		s.Errorf(g.at, "", "there are more than %d rules", maxTotal)
+	}
+	return g.rules > maxRules || s.rules > maxTotal
+}
+
+// add hands a rule of a group to the draft.
+func (s *stack) add(g *group, dir policy.Direction, r policy.Rule) {
+	if dir == policy.Ingress {
+		s.Rules(g.key, dir, r)
+		return
+	}
+	switch g.out++; g.out {
+	case 1:
+		g.first = r
+		return
+	case 2:
+		s.Rules(g.key, dir, g.first)
+	}
+	s.Rules(g.key, dir, r)
 }
 
 // groupProperties are those of a group.
@@ -64,9 +102,28 @@ func (s *stack) addGroup(r *resource) {
 	s.groups = append(s.groups, known)
 	s.byKey[known.key] = known
 	s.Group(known.key, "", g)
+}
+
+// addOwnRules adds the rules that stand in the groups.
+func (s *stack) addOwnRules() {
+	s.of(typeGroup, func(r *resource) {
+		if g := s.byKey[s.key(r.id)]; g != nil {
+			f := map[string]value{}
+			for _, name := range []string{"SecurityGroupIngress", "SecurityGroupEgress"} {
+				f[name] = s.property(r, name)
+			}
+			s.addOwn(g, f)
+		}
+	})
+}
+
+func (s *stack) addOwn(known *group, f map[string]value) {
 	for _, v := range s.rulesOf(f["SecurityGroupIngress"], "SecurityGroupIngress") {
+		if s.full(known) {
+			return
+		}
 		if rule, ok := s.rule(v, policy.Ingress); ok {
-			known.in = append(known.in, rule)
+			s.add(known, policy.Ingress, rule)
 		}
 	}
 	if f["SecurityGroupEgress"].kind == list && len(f["SecurityGroupEgress"].items) == 0 {
@@ -75,11 +132,13 @@ func (s *stack) addGroup(r *resource) {
 			"an empty SecurityGroupEgress is as none: everything may go out")
 	}
 	for _, v := range s.rulesOf(f["SecurityGroupEgress"], "SecurityGroupEgress") {
+		if s.full(known) {
+			return
+		}
 		if rule, ok := s.rule(v, policy.Egress); ok {
-			known.out = append(known.out, rule)
-			if rule.Protocol == policy.AllProtocols && rule.Peer.Kind == policy.PeerCIDR &&
-				rule.Peer.CIDR == policy.AnyIPv4 {
-				known.everything = &known.out[len(known.out)-1]
+			s.add(known, policy.Egress, rule)
+			if isEverything(&rule) {
+				known.everything = rule.Pos
 			}
 		}
 	}
@@ -90,11 +149,14 @@ func (s *stack) addGroup(r *resource) {
 func (s *stack) defaultOf(vpc *resource) string {
 	key := s.key(vpc.id) + ".DefaultSecurityGroup"
 	if s.byKey[key] == nil {
-		known := &group{key: key, at: vpc.at, kept: true, in: policy.DefaultIngress()}
-		known.in[0].Peer.Name = key
+		known := &group{key: key, at: vpc.at, kept: true}
 		s.groups = append(s.groups, known)
 		s.byKey[key] = known
 		s.Group(key, "", policy.Group{Name: policy.DefaultName, VPCID: vpc.id, Pos: vpc.at})
+		for _, r := range policy.DefaultIngress() {
+			r.Peer.Name = key
+			s.add(known, policy.Ingress, r)
+		}
 	}
 	return key
 }
@@ -143,16 +205,12 @@ func (s *stack) addRules() {
 		}
 		delete(f, "GroupId")
 		delete(f, "GroupName")
-		rule, ok := s.ruleOf(f, dir, r.at)
-		if !ok {
-			continue
+		if rule, ok := s.ruleOf(f, dir, r.at); ok && !s.full(target) {
+			s.add(target, dir, rule)
+			if dir == policy.Egress {
+				target.added = rule.Pos
+			}
 		}
-		if dir == policy.Ingress {
-			target.in = append(target.in, rule)
-			continue
-		}
-		target.out = append(target.out, rule)
-		target.added = &rule
 	}
 }
 
@@ -173,7 +231,7 @@ func (s *stack) target(r *resource, f map[string]value) (*group, bool) {
 		// What is wrong with the group is said there.
 		return nil, false
 	case v.kind == text && property == "GroupName":
-		if g := s.named1(v.text); g != nil {
+		if g := s.groupNamed(v.text); g != nil {
 			return g, true
 		}
 		return s.outside(r.at, v), true
@@ -199,42 +257,40 @@ func (s *stack) notGroup(v value, property string) {
 	s.Errorf(v.at, hint, "%s %s is no ID of a group", property, short(v.text))
 }
 
-// named1 is the group of the template that has a name.
-func (s *stack) named1(name string) *group {
-	for _, r := range s.resources {
-		if r.typ != typeGroup || s.byKey[s.key(r.id)] == nil {
-			continue
-		}
-		if v := s.property(r, "GroupName"); v.kind == text && v.text == name {
-			return s.byKey[s.key(r.id)]
+// groupNamed is the group of the template that has a name of its own.
+func (s *stack) groupNamed(name string) *group {
+	if s.named == nil {
+		s.named = map[string]*group{}
+		for _, r := range s.resources {
+			g := s.byKey[s.key(r.id)]
+			if r.typ != typeGroup || g == nil {
+				continue
+			}
+			if v := s.property(r, "GroupName"); v.kind == text && s.named[v.text] == nil {
+				s.named[v.text] = g
+			}
 		}
 	}
-	return nil
+	return s.named[name]
 }
 
-// addGroupRules hands the rules of all groups to the draft. CloudFormation keeps AWS's
-// outbound rules of a group until there is another one (D4), be it the group's own or a
-// resource.
-func (m *importer) addGroupRules() {
+// addLastRules hands the outbound rules that depend on all others to the draft.
+// CloudFormation keeps AWS's of a group until there is another one (D4), be it the group's
+// own or a resource.
+func (m *importer) addLastRules() {
 	for _, g := range m.groups {
-		for _, r := range g.in {
-			m.Rules(g.key, policy.Ingress, r)
-		}
-		if g.kept && len(g.out) == 1 && isNone(&g.out[0]) {
-			m.Comment(g.at, "Its only outbound rule is to %s, which stands for none.",
-				g.out[0].Peer.CIDR)
-			continue
-		}
-		if g.kept && len(g.out) == 0 {
+		switch {
+		case g.out == 0 && g.kept:
 			m.Rules(g.key, policy.Egress, policy.DefaultEgress()...)
+		case g.out == 1 && g.kept && isNone(&g.first):
+			m.Comment(g.at, "Its only outbound rule is to %s, which stands for none.", g.first.Peer.CIDR)
+		case g.out == 1:
+			m.Rules(g.key, policy.Egress, g.first)
 		}
-		for _, r := range g.out {
-			m.Rules(g.key, policy.Egress, r)
-		}
-		if g.everything != nil && g.added != nil {
-			m.Lost(g.everything.Pos, "say which is meant: the rule alone, or the others alone",
+		if g.everything.Line > 0 && g.added.Line > 0 {
+			m.Lost(g.everything, "say which is meant: the rule alone, or the others alone",
 				"CloudFormation is known to take this rule away again when it makes the outbound rule that "+
-					"is a resource, at line %d; it is kept here", g.added.Pos.Line)
+					"is a resource, at line %d; it is kept here", g.added.Line)
 		}
 	}
 }
@@ -281,10 +337,7 @@ func (s *stack) known(v value, names []string) (map[string]value, bool) {
 		if slices.Contains(names, e.key) || f[e.key].kind == nothing {
 			continue
 		}
-		hint := ""
-		if near := policy.Suggest(e.key, names); near != "" {
-			hint = "did you mean " + near + "?"
-		}
+		hint := s.meant(e.key, func() []string { return names })
 		s.Errorf(e.at, hint, "there is no property %s here", short(e.key))
 		ok = false
 	}

@@ -23,7 +23,10 @@ type importer struct {
 	deep   int  // how deep values lead to others now
 	spent  bool // the steps, which was said
 	// said are the names of what was guessed, which is told once.
-	said map[string]bool
+	said           map[string]bool
+	rules, missing int // how many rules, and groups and lists that are not here
+	// suggested is how many names were looked for that are like a misspelt one.
+	suggested int
 	// groups are those of the templates and those that rules are for, in order.
 	groups []*group
 	byKey  map[string]*group
@@ -53,16 +56,18 @@ func Import(sources []convert.Source, o convert.Options) convert.Result {
 		names[s.name] = true
 		s.read()
 	}
-	for _, step := range []func(*stack){(*stack).addLists, (*stack).addGroups, (*stack).addRules,
+	for _, step := range []func(*stack){(*stack).addLists, (*stack).addGroups,
+		(*stack).addOwnRules, (*stack).addRules,
 		(*stack).addMembers, (*stack).tell} {
 		for _, s := range m.stacks {
 			step(s)
 		}
 	}
-	m.addGroupRules()
+	m.addLastRules()
 	if len(m.groups) == 0 && !m.Failed() {
 		m.nothing()
 	}
+	m.stacks = nil // which is much to keep while the draft becomes a policy
 	return m.Finish()
 }
 
@@ -98,9 +103,30 @@ func (m *importer) once(what string) bool {
 	return first
 }
 
+// maxSuggestions bounds the work on misspelt names.
+const maxSuggestions = 100
+
+// meant says what a misspelt name may mean, if anything.
+func (m *importer) meant(name string, names func() []string) string {
+	if m.suggested++; m.suggested > maxSuggestions {
+		return ""
+	}
+	if near := policy.Suggest(name, names()); near != "" {
+		return "did you mean " + near + "?"
+	}
+	return ""
+}
+
 // step counts one step of evaluation, and is false when there were too many.
 func (m *importer) step(at policy.Pos) bool {
-	if m.steps++; m.steps <= maxSteps {
+	return m.spend(at, 1)
+}
+
+// texted counts the work on a text of some bytes.
+func (m *importer) texted(at policy.Pos, bytes int) bool { return m.spend(at, bytes/256) }
+
+func (m *importer) spend(at policy.Pos, n int) bool {
+	if m.steps += n; m.steps <= maxSteps {
 		return true
 	}
 	if !m.spent {

@@ -58,7 +58,7 @@ func (s *stack) addMember(r *resource, name string, f map[string]value, groups s
 		case v.kind == groupRef && !slices.Contains(keys, v.text):
 			keys = append(keys, v.text)
 		case v.kind == text && groups == "SecurityGroups":
-			if g := s.named1(v.text); g != nil && !slices.Contains(keys, g.key) {
+			if g := s.groupNamed(v.text); g != nil && !slices.Contains(keys, g.key) {
 				keys = append(keys, g.key)
 			}
 		}

@@ -7,6 +7,7 @@ type export struct {
 	of    *stack
 	entry entry
 	busy  bool
+	value *value // once it was asked for
 }
 
 // exported finds what a template exports, by name.
@@ -60,19 +61,21 @@ func (s *stack) imported(name value, at policy.Pos) value {
 		if n == nil || x.busy {
 			return value{kind: unknown, at: at, why: "export " + said + " depends on itself"}
 		}
-		x.busy = true
-		v := other.eval(n, x.entry.scope)
-		x.busy = false
-		return v
+		if x.value == nil {
+			x.busy = true
+			v := other.eval(n, x.entry.scope)
+			x.busy, x.value = false, &v
+		}
+		return *x.value
 	}
-	return value{kind: unknown, at: at, text: said, shown: said,
+	return value{kind: unknown, at: at, text: said,
 		why: "it is the export " + short(said) + " of another stack"}
 }
 
 // outputIncluded is whether the condition of an output holds.
 func (s *stack) outputIncluded(e entry) value {
 	if c := e.value.Field("Condition"); c != nil && c.IsScalar() {
-		return s.named(substituted(e.scope, c.Text), s.at(c))
+		return s.condition(substituted(e.scope, c.Text), s.at(c))
 	}
 	return truth(policy.Pos{}, true)
 }

@@ -164,7 +164,7 @@ func (s *stack) peer(f map[string]value, dir policy.Direction, at policy.Pos) (p
 	if len(named) != 1 {
 		hint := "one of " + strings.Join(peers[dir], ", ")
 		if len(named) == 0 {
-			s.Errorf(at, hint, "the rule says not whom it is about")
+			s.Errorf(at, hint, "the rule names no peer")
 		} else {
 			s.Errorf(f[named[1]].at, "write a rule for each", "the rule has %s and %s", named[0], named[1])
 		}
@@ -213,6 +213,9 @@ func (s *stack) listPeer(v value, property string) (policy.Peer, bool) {
 	case v.kind == listRef:
 	case v.kind == text && strings.HasPrefix(v.text, "pl-"):
 	case v.kind == unknown && v.text != "":
+		if !s.absent(v) {
+			return p, false
+		}
 		s.Absent(v.text, v.at, "", v.why)
 	case v.kind == unknown:
 		s.unresolved(v.at, v, "pl-…", "%s", property)
@@ -234,7 +237,7 @@ func (s *stack) groupPeer(v value, property string, owner value) (policy.Peer, b
 	switch {
 	case v.kind == groupRef:
 	case v.kind == text && property == "SourceSecurityGroupName":
-		g := s.named1(v.text)
+		g := s.groupNamed(v.text)
 		switch {
 		case foreign == "" && g != nil:
 			p.Name = g.key
@@ -242,19 +245,13 @@ func (s *stack) groupPeer(v value, property string, owner value) (policy.Peer, b
 			s.notGroup(v, property)
 			return p, false
 		default:
-			s.foreign(v, foreign)
+			return p, s.foreign(v, foreign)
 		}
 	case v.kind == text && !strings.HasPrefix(v.text, "sg-"):
 		s.notGroup(v, property)
 		return p, false
-	case v.kind == text:
-		if s.byKey[v.text] == nil {
-			s.foreign(v, foreign)
-		}
-	case v.kind == unknown && v.text != "":
-		if s.byKey[v.text] == nil {
-			s.foreign(v, foreign)
-		}
+	case v.kind == text, v.kind == unknown && v.text != "":
+		return p, s.byKey[v.text] != nil || s.foreign(v, foreign)
 	case v.kind == unknown:
 		s.unresolved(v.at, v, "sg-…", "%s", property)
 		return p, false
@@ -265,8 +262,11 @@ func (s *stack) groupPeer(v value, property string, owner value) (policy.Peer, b
 	return p, true
 }
 
-// foreign adds a list in place of a group that is not here.
-func (s *stack) foreign(v value, owner string) {
+// foreign adds a list in place of a group that is not here, unless there are too many.
+func (s *stack) foreign(v value, owner string) bool {
+	if !s.absent(v) {
+		return false
+	}
 	why, name := v.why, ""
 	if why == "" {
 		why = "the group is not here"
@@ -276,4 +276,20 @@ func (s *stack) foreign(v value, owner string) {
 		name = owner + "/" + v.text
 	}
 	s.Absent(v.text, v.at, name, why)
+	return true
+}
+
+// maxAbsent bounds the groups and lists that rules name and that are not here: AWS has fewer
+// in an account.
+const maxAbsent = 10_000
+
+// absent counts what is not here, each once, and reports whether it is not too many.
+func (s *stack) absent(v value) bool {
+	if s.once("absent " + v.text) {
+		s.missing++
+		if s.missing == maxAbsent+1 {
+			s.Errorf(v.at, "", "rules name more than %d groups and lists that are not here", maxAbsent)
+		}
+	}
+	return s.missing <= maxAbsent
 }

@@ -53,7 +53,7 @@ type entry struct {
 }
 
 // maxEntries bounds what loops make of one map.
-const maxEntries = 100_000
+const maxEntries = 10_000
 
 // entries are the keys of a map, those that loops make among them.
 func (s *stack) entries(n *tree.Node, in *scope) []entry {
@@ -71,15 +71,22 @@ func (s *stack) addEntries(out *[]entry, n *tree.Node, in *scope) {
 			s.loop(out, k, v, in)
 			continue
 		}
-		if len(*out) == maxEntries {
-			s.Errorf(s.at(k), "", "loops make more than %d entries", maxEntries)
-		}
-		if len(*out) >= maxEntries {
-			*out = (*out)[:maxEntries]
+		if in != nil && s.overfull(*out, k) {
 			return
 		}
 		*out = append(*out, entry{substituted(in, k.Text), s.at(k), v, in})
 	}
+}
+
+// overfull reports that loops made more than they may, which is said once.
+func (s *stack) overfull(out []entry, k *tree.Node) bool {
+	if len(out) < maxEntries {
+		return false
+	}
+	if s.once("overfull " + s.file) {
+		s.Errorf(s.at(k), "", "loops make more than %d entries", maxEntries)
+	}
+	return true
 }
 
 // loop expands Fn::ForEach, which takes an identifier, the values and a map to repeat.
@@ -107,7 +114,7 @@ func (s *stack) loop(out *[]entry, k, n *tree.Node, in *scope) {
 		case v.kind != text:
 			s.Errorf(s.at(n.Items[1]), "", "a value of %s is %s, not a text", short(k.Text), v)
 			return
-		case len(*out) >= maxEntries || s.spent:
+		case s.overfull(*out, k) || s.spent:
 			return
 		}
 		s.addEntries(out, n.Items[2], &scope{n.Items[0].Text, v.text, in})

@@ -21,6 +21,9 @@ const (
 	typeStack     = "AWS::CloudFormation::Stack"
 )
 
+// maxRead bounds the resources of a template.
+const maxRead = 20_000
+
 // stack is a template with what is known of it.
 type stack struct {
 	*importer
@@ -34,8 +37,12 @@ type stack struct {
 	outputs    map[string]entry // by logical ID
 	// exports are the values by name, made when one is asked for.
 	exports map[string]*export
-	// busy are the resources' attributes that are being evaluated.
-	busy map[string]bool
+	// attributes are those of resources that were asked for, and busy those that are being
+	// evaluated.
+	attributes map[string]value
+	busy       map[string]bool
+	// named are the groups by their own name, made when one is asked for.
+	named map[string]*group
 }
 
 type resource struct {
@@ -60,15 +67,16 @@ func (s *stack) read() {
 	s.parameters, s.byID = map[string]*parameter{}, map[string]*resource{}
 	s.mappings, s.conditions = map[string]*tree.Node{}, map[string]*condition{}
 	s.outputs, s.busy = map[string]entry{}, map[string]bool{}
+	s.attributes = map[string]value{}
 	if s.root.Kind != tree.Map {
 		s.Errorf(s.at(s.root), "", "this is no template of CloudFormation")
 		return
 	}
 	for k := range s.root.Fields() {
 		if !slices.Contains(sections, k.Text) {
-			hint := "the sections are " + strings.Join(sections, ", ")
-			if near := policy.Suggest(k.Text, sections); near != "" {
-				hint = "did you mean " + near + "?"
+			hint := s.meant(k.Text, func() []string { return sections })
+			if hint == "" {
+				hint = "the sections are " + strings.Join(sections, ", ")
 			}
 			s.Errorf(s.at(k), hint, "a template has no section %s", short(k.Text))
 		}
@@ -89,7 +97,12 @@ func (s *stack) read() {
 		s.Errorf(s.at(s.root), "", "the template has no Resources")
 		return
 	}
-	for _, e := range s.section("Resources") {
+	resources := s.section("Resources")
+	if len(resources) > maxRead {
+		s.Errorf(resources[maxRead].at, "CloudFormation takes 500", "more than %d resources", maxRead)
+		return
+	}
+	for _, e := range resources {
 		s.readResource(e)
 	}
 }
@@ -164,7 +177,7 @@ func (s *stack) included(r *resource) bool {
 	if r.condition == "" {
 		return true
 	}
-	v := s.named(r.condition, r.at)
+	v := s.condition(r.condition, r.at)
 	if v.kind == unknown {
 		s.unresolved(r.at, v, "", "whether resource %s is there, condition %s,", r.id, short(r.condition))
 	}
@@ -202,10 +215,7 @@ func (s *stack) tell() {
 		case slices.Contains(classic, r.typ):
 			s.notice(r.at, "", "%s of type %s is no group of EC2 and is left out", r.id, r.typ)
 		case strings.HasPrefix(r.typ, typeGroup) && !slices.Contains(known, r.typ):
-			hint := ""
-			if near := policy.Suggest(r.typ, known); near != "" {
-				hint = "did you mean " + near + "?"
-			}
+			hint := s.meant(r.typ, func() []string { return known })
 			s.notice(r.at, hint, "%s of type %s is left out", r.id, r.typ)
 		}
 	}

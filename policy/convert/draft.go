@@ -235,7 +235,7 @@ func (d *Draft) Absent(key string, pos policy.Pos, name, why string) {
 
 // nameLists makes the prefix lists, one for each family.
 func (d *Draft) nameLists(p *policy.Policy) {
-	taken := map[string]bool{}
+	taken := names{}
 	for i := range d.lists {
 		l := &d.lists[i]
 		v4, v6 := split(l.Entries)
@@ -243,7 +243,7 @@ func (d *Draft) nameLists(p *policy.Policy) {
 		case len(v4) > 0 && len(v6) > 0:
 			for j, entries := range [][]policy.PrefixEntry{v4, v6} {
 				part := l.PrefixList
-				part.Name = unique(taken, part.Name+[]string{"", "-ipv6"}[j], "")
+				part.Name = taken.unique(part.Name+[]string{"", "-ipv6"}[j], "")
 				part.Entries, part.MaxEntries, part.Family = entries, len(entries), 0
 				if j > 0 {
 					part.Pos = policy.Pos{} // comments stand above the first
@@ -255,7 +255,7 @@ func (d *Draft) nameLists(p *policy.Policy) {
 			continue
 		default:
 			part := l.PrefixList
-			part.Name = unique(taken, part.Name, "")
+			part.Name = taken.unique(part.Name, "")
 			part.MaxEntries = max(part.MaxEntries, len(part.Entries))
 			part.Family, _ = part.FamilyOf()
 			l.names = []string{part.Name}
@@ -280,18 +280,29 @@ func split(entries []policy.PrefixEntry) (v4, v6 []policy.PrefixEntry) {
 	return v4, v6
 }
 
+// names are those that are taken, in lower case, with the number that the next one of that
+// name is tried with.
+type names map[string]int
+
 // unique returns the name, or one that begins like it and is not taken; apart tells it
 // from others of that name, unless it is empty.
-func unique(taken map[string]bool, name, apart string) string {
+func (n names) unique(name, apart string) string {
 	tried := name
-	if taken[strings.ToLower(tried)] && apart != "" {
+	if n.taken(tried) && apart != "" {
 		tried = name + " (" + apart + ")"
 	}
-	for n := 2; taken[strings.ToLower(tried)]; n++ {
-		tried = fmt.Sprintf("%s-%d", name, n)
+	for n.taken(tried) {
+		key := strings.ToLower(name)
+		n[key] = max(n[key], 1) + 1
+		tried = fmt.Sprintf("%s-%d", name, n[key])
 	}
-	taken[strings.ToLower(tried)] = true
+	n[strings.ToLower(tried)] = 1
 	return tried
+}
+
+func (n names) taken(name string) bool {
+	_, there := n[strings.ToLower(name)]
+	return there
 }
 
 // nameGroups makes the groups, and returns their names by key. The default group of the only
@@ -303,7 +314,7 @@ func (d *Draft) nameGroups(p *policy.Policy) map[string]string {
 			defaults++
 		}
 	}
-	taken := map[string]bool{policy.DefaultName: true}
+	taken := names{policy.DefaultName: 1}
 	names := make(map[string]string, len(d.byKey))
 	for i := range d.groups {
 		g := &d.groups[i]
@@ -313,7 +324,7 @@ func (d *Draft) nameGroups(p *policy.Policy) map[string]string {
 			g.Default, g.Name = true, policy.DefaultName
 			g.Description, g.VPCID = policy.DefaultGroup().Description, ""
 		default:
-			g.Name = unique(taken, was, cmp.Or(g.VPCID, g.also))
+			g.Name = taken.unique(was, cmp.Or(g.VPCID, g.also))
 		}
 		if g.Name != was && !g.ours {
 			d.Lost(g.Pos, "names here differ by more than case",
@@ -364,7 +375,7 @@ func (d *Draft) named(g *group, rules []policy.Rule, names map[string]string) []
 // attachMembers makes the interfaces on other machines, without the groups that are not
 // here.
 func (d *Draft) attachMembers(p *policy.Policy) {
-	taken := map[string]bool{}
+	taken := names{}
 	for _, m := range d.members {
 		for _, key := range m.groups {
 			i, there := d.byKey[key]
@@ -373,7 +384,7 @@ func (d *Draft) attachMembers(p *policy.Policy) {
 			}
 		}
 		if len(m.Groups) > 0 && m.Listed() {
-			m.Name = unique(taken, m.Name, "")
+			m.Name = taken.unique(m.Name, "")
 			p.Remotes = append(p.Remotes, m.Remote)
 		}
 	}

@@ -1,10 +1,12 @@
 package convert
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sgfw/policy"
 	"sgfw/policy/file"
@@ -180,5 +182,24 @@ func TestAttach(t *testing.T) {
 		if a, err := ParseAttachment(bad); err == nil {
 			t.Errorf("%q: %+v", bad, a)
 		}
+	}
+}
+
+// TestOneName: many groups of one name get names of their own, and soon.
+func TestOneName(t *testing.T) {
+	d := NewDraft(Options{})
+	const n = 50000
+	for i := range n {
+		d.Group(fmt.Sprint(i), "", policy.Group{Name: "a"})
+	}
+	d.Group("x", "", policy.Group{Name: "A-3"})
+	begin := time.Now()
+	r := d.Finish()
+	if took := time.Since(begin); took > 10*time.Second {
+		t.Errorf("it takes %v", took)
+	}
+	if r.Policy == nil || r.Names["1"] != "a-2" || r.Names["49999"] != "a-50000" ||
+		r.Names["x"] != "A-3-2" {
+		t.Errorf("%v %v", r.Names["1"], r.Problems[0])
 	}
 }

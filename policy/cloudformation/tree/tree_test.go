@@ -191,7 +191,7 @@ func FuzzParse(f *testing.F) {
 		}
 		lines := strings.Split(string(data), "\n")
 		within := func(line, col int) {
-			if line > len(lines)+1 || line > 0 && line <= len(lines) && col > len(lines[line-1])+1 {
+			if line > len(lines) || line > 0 && line <= len(lines) && col > len(lines[line-1])+1 {
 				t.Fatalf("%d:%d is outside the text", line, col)
 			}
 		}

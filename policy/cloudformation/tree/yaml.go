@@ -55,15 +55,15 @@ func parseYAML(data []byte) (*Node, *policy.Problem) {
 	case err == io.EOF:
 		return nil, problem(1, 1, "", "the file is empty")
 	case err != nil:
-		return nil, syntax(err)
+		return nil, syntax(data, err)
 	}
 	if second, err := decode(d); err == nil {
 		return nil, problem(int32(second.Line), int32(second.Column), "one document a file",
 			"a second YAML document begins")
 	} else if err != io.EOF {
-		return nil, syntax(err)
+		return nil, syntax(data, err)
 	}
-	b := builder{built: map[*yaml.Node]*built{}}
+	b := builder{built: map[*yaml.Node]*built{}, lines: int32(1 + bytes.Count(data, []byte("\n")))}
 	root := b.build(doc.Content[0], 0)
 	if b.bad != nil {
 		return nil, b.bad
@@ -89,7 +89,7 @@ func decode(d *yaml.Decoder) (doc *yaml.Node, err error) {
 }
 
 // syntax is an error of yaml.v3, which tells a line at best.
-func syntax(err error) *policy.Problem {
+func syntax(data []byte, err error) *policy.Problem {
 	message := strings.TrimPrefix(err.Error(), "yaml: ")
 	line := 1
 	if rest, ok := strings.CutPrefix(message, "line "); ok {
@@ -103,6 +103,7 @@ func syntax(err error) *policy.Problem {
 		!strings.Contains(message, "character") && line > 1 {
 		line++
 	}
+	line = min(line, 1+bytes.Count(data, []byte("\n")))
 	if strings.Contains(message, "exceeded max depth") {
 		return tooDeep(int32(line), 0)
 	}
@@ -112,6 +113,7 @@ func syntax(err error) *policy.Problem {
 
 // builder makes nodes of those of yaml.v3.
 type builder struct {
+	lines int32                 // of the text
 	built map[*yaml.Node]*built // those with an anchor; nil while they are being built
 	nodes int
 	bad   *policy.Problem
@@ -132,7 +134,10 @@ func (b *builder) fail(bad *policy.Problem) *built {
 }
 
 func (b *builder) build(y *yaml.Node, depth int) *built {
-	line, col := int32(y.Line), int32(y.Column)
+	line, col := min(int32(y.Line), b.lines), int32(y.Column)
+	if line < int32(y.Line) { // a value left out at the end of the text
+		col = 1
+	}
 	if depth > MaxDepth {
 		return b.fail(tooDeep(line, col))
 	}
