@@ -155,20 +155,28 @@ func BenchmarkEstablished(b *testing.B) {
 	}
 }
 
-// BenchmarkDeny is the whole decision for a SYN to an open port from a source
-// that no rule names.
+// BenchmarkDeny is the whole decision for a SYN that no rule permits: to an open port from a
+// source that no rule names, another one each time; and of a scan, to another port each time.
 func BenchmarkDeny(b *testing.B) {
+	syn := tcp4([4]byte{192, 168, 0, 0}, benchServer, 40000, 1001, 1, 0, conntrack.SYN)
 	for _, rules := range []int{10, 100, 1000, 10_000} {
 		b.Run(fmt.Sprintf("rules=%d", rules), func(b *testing.B) {
 			e := benchEngine(rules, 1000)
 			w := e.NewWorker()
-			syn := tcp4([4]byte{192, 168, 0, 0}, benchServer, 40000, 1001, 1, 0, conntrack.SYN)
 			run(b, e, w, func(buf []byte, i int) {
 				copy(buf, syn)
 				binary.BigEndian.PutUint16(buf[14:], uint16(i))
 			}, false)
 		})
 	}
+	b.Run("scan", func(b *testing.B) {
+		e := benchEngine(1000, 1000)
+		w := e.NewWorker()
+		run(b, e, w, func(buf []byte, i int) {
+			copy(buf, syn)
+			binary.BigEndian.PutUint16(buf[22:], uint16(i))
+		}, false)
+	})
 }
 
 // BenchmarkNew is the whole decision for the first packet of a flow: parse,

@@ -78,7 +78,8 @@ func (e *Engine) NewWorker() *Worker {
 	w := &Worker{engine: e}
 	w.sample.Lane = uint8(len(e.workers)) // keeps the entries of two cores off one cache line
 	w.makeRoom(e.ruleset.Load())
-	w.recent.drops = make([]remembered, 0, RecentDrops) // the packet path allocates nothing
+	// The packet path allocates nothing.
+	w.recent.drops, w.recent.late = make([]Drop, 0, RecentDrops), make([]Record, 0, maxLate)
 	e.workers = append(e.workers, w)
 	return w
 }

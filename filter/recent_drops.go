@@ -2,12 +2,10 @@ package filter
 
 import (
 	"cmp"
-	"hash/maphash"
 	"slices"
 	"sync"
 
 	"sgfw/conntrack"
-	"sgfw/filter/packet"
 )
 
 // RecentDrops is how many kinds of dropped packets each worker remembers: three minutes of
@@ -15,17 +13,20 @@ import (
 const RecentDrops = 4096
 
 const (
-	// maxOfBatch is how many of one batch, while nobody watches: batches are that
-	// full in a flood only, whose packets are much alike, and a record costs a third
-	// of what refusing a packet does.
-	maxOfBatch = 8
 	// tasted is how many drops are compared to find one to forget.
 	tasted = 4
+	// small kinds have less than so many drops, and are as large as each other: of those the
+	// oldest makes room.
+	small = 8
 	// counters is how many there are for the sizes of kinds. Two kinds that share one count
 	// as a larger one.
 	counters = 4096
 	// chains is how many lists the drops are found in.
 	chains = 2 * RecentDrops
+	// maxLate is how many drops wait while somebody copies the memory.
+	maxLate = 64
+	// copied is how many drops are copied at once.
+	copied = 32
 )
 
 // Drop stands for equal drops: of the same packets but for the port of the side that
@@ -39,55 +40,12 @@ type Drop struct {
 	Count uint64
 }
 
-// dropKey is what equal drops have in common.
-type dropKey struct {
-	tuple              conntrack.Tuple
-	index              uint32
-	reason             Reason
-	direction          conntrack.Direction
-	icmpType, icmpCode uint8
-	flags              conntrack.TCPFlags
-}
-
-// dropKey is the key of a dropped packet. A client takes another port each time it
-// tries; whoever asks is the source of a first packet, and of one that belongs to no
-// flow it is the end with the higher port.
-func (r *Record) dropKey() dropKey {
-	k := dropKey{tuple: r.Tuple, index: r.Index, reason: r.Verdict.Reason,
-		direction: r.Verdict.Direction, icmpType: r.ICMPType, icmpCode: r.ICMPCode,
-		flags: r.Flags &^ conntrack.PSH}
-	t := &k.tuple
-	source, destination := &t.RemotePort, &t.LocalPort
-	if k.direction == conntrack.Egress {
-		source, destination = destination, source
-	}
-	switch {
-	case r.Kind == packet.KindTCP && k.flags&(conntrack.SYN|conntrack.ACK) != conntrack.SYN &&
-		*source < *destination:
-		*destination = 0
-	case r.Kind == packet.KindTCP, r.Kind == packet.KindUDP:
-		*source = 0
-	default:
-		*source, *destination = 0, 0
-	}
-	return k
-}
-
-// service is the key without its addresses: what everybody asks for.
-func (k dropKey) service() dropKey {
-	k.tuple.Local, k.tuple.Remote = conntrack.Addr{}, conntrack.Addr{}
-	return k
-}
-
-// seed keeps strangers from choosing packets that share chains or counters.
-var seed = maphash.MakeSeed()
-
-// remembered is a drop in the memory of a worker.
-type remembered struct {
-	Drop
-	hash          uint64
-	next          int32  // in its chain: 1 + the index of a drop, 0 for none
-	peer, service uint16 // its counters
+// mark is what is looked at to find a drop, or one to forget.
+type mark struct {
+	time          conntrack.Time // of the latest
+	hash          uint32         // of its key
+	next          uint16         // in its chain: 1 + the index of a drop, 0 for none
+	peer, service uint16         // its counters
 }
 
 // recent remembers the last drops of one worker, so that "why was this dropped?"
@@ -98,17 +56,34 @@ type remembered struct {
 // one of the largest kind makes room. The one that matters stays.
 type recent struct {
 	mu    sync.Mutex // taken by the worker once a batch that dropped something
-	drops []remembered
+	drops []Drop
+	marks [RecentDrops]mark // of drops
 	// heads begin the chains, as next does.
-	heads [chains]int32
+	heads [chains]uint16
 	// peers and services count drops of one peer, or of one service.
 	peers, services [counters]uint16
 	random          uint32
+
+	// late are drops that found the memory taken. They are the worker's, and not guarded.
+	late []Record
 }
 
+// add remembers the drops among the records. No packet waits for those who read: what comes
+// meanwhile is remembered with the next batch.
 func (r *recent) add(records []Record) {
-	r.mu.Lock()
+	if !r.mu.TryLock() {
+		for i := range records {
+			if Dropping.Has(records[i].Verdict.Reason) && len(r.late) < cap(r.late) {
+				r.late = append(r.late, records[i])
+			}
+		}
+		return
+	}
 	defer r.mu.Unlock()
+	for i := range r.late {
+		r.note(&r.late[i])
+	}
+	r.late = r.late[:0]
 	for i := range records {
 		if !Dropping.Has(records[i].Verdict.Reason) {
 			continue
@@ -120,36 +95,36 @@ func (r *recent) add(records []Record) {
 // note remembers one drop; the caller holds mu.
 func (r *recent) note(rec *Record) {
 	key := rec.dropKey()
-	hash := maphash.Comparable(seed, key)
+	hash := uint32(key.hash())
 	head := &r.heads[hash%chains]
-	for at := *head; at != 0; at = r.drops[at-1].next {
-		if d := &r.drops[at-1]; d.hash == hash && d.dropKey() == key {
-			d.Record = *rec
-			d.Count++
-			return
+	for next := *head; next != 0; next = r.marks[next-1].next {
+		if m := &r.marks[next-1]; m.hash == hash {
+			if d := &r.drops[next-1]; d.dropKey() == key {
+				d.Record, m.time = *rec, rec.Time
+				d.Count++
+				return
+			}
 		}
 	}
-	var d *remembered
-	at := int32(len(r.drops)) + 1
-	if at <= RecentDrops {
-		r.drops = append(r.drops, remembered{})
+	at := len(r.drops)
+	if at < RecentDrops {
+		r.drops = append(r.drops, Drop{})
 	} else {
-		at = r.forget() + 1
+		at = r.forget()
 	}
-	d = &r.drops[at-1]
-	d.Record, d.First, d.Count, d.hash = *rec, rec.Time, 1, hash
-	d.peer = uint16(maphash.Comparable(seed, key.tuple.Remote) % counters)
-	d.service = uint16(maphash.Comparable(seed, key.service()) % counters)
-	r.peers[d.peer]++
-	r.services[d.service]++
-	d.next, *head = *head, at
+	d, m := &r.drops[at], &r.marks[at]
+	d.Record, d.First, d.Count = *rec, rec.Time, 1
+	*m = mark{time: rec.Time, hash: hash, next: *head,
+		peer: uint16(key.peer() % counters), service: uint16(key.service() % counters)}
+	*head = uint16(at + 1)
+	r.peers[m.peer]++
+	r.services[m.service]++
 }
 
-// forget takes a drop of the largest kind among a few, the oldest of them, out of its
+// forget takes a drop of the largest kind among a few, the oldest of those, out of its
 // chain and returns its place; the caller holds mu.
-func (r *recent) forget() int32 {
-	var worst int32
-	largest := uint16(0)
+func (r *recent) forget() int {
+	worst, largest := 0, uint16(0)
 	for range tasted {
 		// xorshift32; any beginning but 0 will do.
 		if r.random == 0 {
@@ -158,22 +133,36 @@ func (r *recent) forget() int32 {
 		r.random ^= r.random << 13
 		r.random ^= r.random >> 17
 		r.random ^= r.random << 5
-		at := int32(r.random % RecentDrops)
-		d := &r.drops[at]
-		size := max(r.peers[d.peer], r.services[d.service])
-		if size > largest || size == largest && d.Time < r.drops[worst].Time {
+		at := int(r.random % RecentDrops)
+		m := &r.marks[at]
+		size := max(r.peers[m.peer], r.services[m.service]) / small
+		if size > largest || size == largest && m.time < r.marks[worst].time {
 			worst, largest = at, size
 		}
 	}
-	d := &r.drops[worst]
-	r.peers[d.peer]--
-	r.services[d.service]--
-	link := &r.heads[d.hash%chains]
-	for *link != worst+1 {
-		link = &r.drops[*link-1].next
+	m := &r.marks[worst]
+	r.peers[m.peer]--
+	r.services[m.service]--
+	link := &r.heads[m.hash%chains]
+	for int(*link) != worst+1 {
+		link = &r.marks[*link-1].next
 	}
-	*link = d.next
+	*link = m.next
 	return worst
+}
+
+// copyTo appends what is remembered to out, a few at a time: the worker goes on meanwhile,
+// and may forget a drop or take it up anew.
+func (r *recent) copyTo(out []Drop) []Drop {
+	for at := 0; ; at += copied {
+		r.mu.Lock()
+		n := len(r.drops)
+		out = append(out, r.drops[min(at, n):min(at+copied, n)]...)
+		r.mu.Unlock()
+		if at+copied >= n {
+			return out
+		}
+	}
 }
 
 // Recent returns the last drops that sel selects, at most n, the oldest first. Equal
@@ -186,14 +175,11 @@ func (e *Engine) Recent(n int, sel Selection) []Drop {
 	rs := e.Ruleset()
 	var out []Drop
 	at := make(map[dropKey]int)
-	var drops []remembered
+	var drops []Drop
 	for _, w := range workers {
-		// A worker waits for the copy, and for nothing else.
-		w.recent.mu.Lock()
-		drops = append(drops[:0], w.recent.drops...)
-		w.recent.mu.Unlock()
+		drops = w.recent.copyTo(drops[:0])
 		for i := range drops {
-			d := &drops[i].Drop
+			d := &drops[i]
 			if !sel.Matches(rs, &d.Record) {
 				continue
 			}

@@ -44,6 +44,7 @@ type Worker struct {
 	// what somebody watches. at is the attachment that decided last.
 	wanted   ReasonSet
 	room     int // for records in this batch
+	flood    flood
 	records  []Record
 	selected []Record // of one watcher
 	recent   recent
@@ -59,6 +60,7 @@ func (w *Worker) Begin() {
 		e.pending.tick(w.now)
 	}
 	w.wanted, w.room = Dropping, maxOfBatch
+	w.flood.tick(w.now)
 	if watched := ReasonSet(w.engine.watch.wanted.Load()); watched != 0 {
 		w.wanted, w.room = w.wanted|watched, math.MaxInt
 	}
@@ -70,7 +72,7 @@ func (w *Worker) Decide(ev *Event) bool {
 	bit := ReasonSet(1) << (r % reasonCount)
 	w.pending[r%reasonCount]++
 	w.touched |= bit
-	if w.wanted&bit != 0 && len(w.records) < w.room {
+	if w.wanted&bit != 0 && len(w.records) < w.room && w.worth(r) {
 		w.record(ev)
 	}
 	return r.Accepts()
@@ -91,7 +93,7 @@ func (w *Worker) End() {
 		w.countHits()
 	}
 	w.refused.count()
-	if len(w.records) > 0 {
+	if len(w.records)+len(w.recent.late) > 0 {
 		w.recent.add(w.records)
 		if w.engine.watch.wanted.Load() != 0 {
 			w.deliver()

@@ -164,9 +164,9 @@ var decisions = []mutant{
 	},
 	{
 		name: "drops-not-folded", what: "each try of a client is a drop of its own in the log",
-		file: "filter/recent_drops.go", packages: engine,
-		old: "	case r.Kind == packet.KindTCP, r.Kind == packet.KindUDP:\n		*source = 0",
-		new: "	case r.Kind == packet.KindTCP, r.Kind == packet.KindUDP:",
+		file: "filter/drop_key.go", packages: engine,
+		old: "		k.what |= uint64(flags)\n		*source = 0\n",
+		new: "		k.what |= uint64(flags)\n",
 	},
 	{
 		name: "noise-stays", what: "the drop that matters makes room for noise in the log",
