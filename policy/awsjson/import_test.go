@@ -316,6 +316,16 @@ func TestMembers(t *testing.T) {
 	}
 }
 
+// TestUnprintable: what people cannot read does not keep them from importing all the rest.
+func TestUnprintable(t *testing.T) {
+	r, said := importing(t, convert.Options{}, strings.Replace(web(tcp80), `"OwnerId"`,
+		`"Tags":[{"Key":"a\tb","Value":"x\ny\u0000"}],"OwnerId"`, 1))
+	if got := r.Policy.Groups[0].Tags["a b"]; got != "x y " || strings.Count(said, "notice") != 2 ||
+		!strings.Contains(said, "f1:1:86: notice: Value has characters that cannot be printed") {
+		t.Errorf("%q\n%s", got, said)
+	}
+}
+
 // TestYAML: what CLI 2 prints with --output yaml is the same, and so is its stream of
 // pages.
 func TestYAML(t *testing.T) {
