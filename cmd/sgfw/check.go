@@ -17,6 +17,7 @@ import (
 	"sgfw/conntrack"
 	"sgfw/filter"
 	"sgfw/policy"
+	"sgfw/policy/compare"
 	"sgfw/policy/devices"
 	"sgfw/policy/file"
 )
@@ -38,6 +39,8 @@ type checkDocument struct {
 	Quotas      *api.Quotas            `json:"quotas,omitempty"`
 	// Preset is left out for a policy without one, too.
 	Preset *api.Preset `json:"preset,omitempty"`
+	// Difference is from the policy that --same-as names, and left out without it.
+	Difference *policyDifference `json:"difference,omitempty"`
 }
 
 // checkInterface is an interface, or a pattern for several, which have an ID each.
@@ -67,11 +70,16 @@ not there is a warning, for it may come later; --elsewhere leaves them alone.
 
 Exit code 3 says that the policy is invalid; warnings, and notices such as
 that a quota is nearly used up, do not change it. Descriptions, names and tags that
-AWS would refuse are such a notice, and errors with --as-aws.`,
+AWS would refuse are such a notice, and errors with --as-aws.
+
+--same-as names another policy, in any format that sgfw import reads, which has to
+permit the same: else the exit code is 6, and what is different is printed, as sgfw diff
+does. --format, --attach, --var and --prefix-list are about that policy.`,
 		Example: `  sgfw check sgfw.yaml
   sgfw check --elsewhere server7.yaml
   sgfw check sgfw.yaml -o json | jq '.groups[] | {name, id, ingress, quota}'
   sgfw check sgfw.yaml -o json | jq '.problems[].message'
+  sgfw check sgfw.yaml --same-as main.tf --attach eth0=web,ssh
   sgfw check -`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: policyFiles,
@@ -83,9 +91,15 @@ AWS would refuse are such a notice, and errors with --as-aws.`,
 	dir := stateFlag(c)
 	quiet := c.Flags().BoolP("quiet", "q", false,
 		"print what refuses the policy and nothing else: the exit code says the rest")
+	sameAs := c.Flags().String("same-as", "", "FILE|FOLDER|-: a policy that has to permit the same")
+	var from imports
+	from.flags(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if p.quiet = *quiet; p.quiet && *out != formatTable {
 			return &usageError{errors.New("--quiet and --output exclude each other")}
+		}
+		if args[0] == "-" && *sameAs == "-" {
+			return &usageError{errors.New("standard input is one policy, not two")}
 		}
 		name := args[0]
 		pol, problems, err := loadPolicy(&name, c.InOrStdin(), parserFor(*asAWS))
@@ -111,6 +125,20 @@ AWS would refuse are such a notice, and errors with --as-aws.`,
 			pol = pol.WithIDs(machineIDs(*dir))
 			doc.describe(pol)
 		}
+		var differs error
+		var difference *compare.Difference
+		if *sameAs != "" && pol != nil {
+			other, err := from.loadOther(*sameAs, c.InOrStdin())
+			if err != nil {
+				return err
+			}
+			difference = compare.Policies(other.Policy, pol)
+			d := differenceOf(named(*sameAs), name, difference)
+			doc.Difference = &d
+			if d.Opened || d.Closed {
+				differs = errDifferent
+			}
+		}
 		if *out == formatJSON {
 			if err := p.printJSON(doc); err != nil {
 				return err
@@ -118,13 +146,13 @@ AWS would refuse are such a notice, and errors with --as-aws.`,
 			if !doc.Valid {
 				return errInvalid
 			}
-			return nil
+			return differs
 		}
 		if err != nil {
 			return err
 		}
 		if *quiet {
-			return nil
+			return differs
 		}
 		p.printProblems(doc.Problems)
 		if len(here.Of(policy.SeverityWarning)) > 0 {
@@ -137,7 +165,10 @@ AWS would refuse are such a notice, and errors with --as-aws.`,
 		if doc.Preset != nil {
 			p.print(p.shown(out), screen.Plain, "preset "+presetText(doc.Preset))
 		}
-		return nil
+		if difference != nil {
+			p.printDifference(p.shown(out), named(*sameAs), name, difference)
+		}
+		return differs
 	}
 	return c
 }

@@ -22,6 +22,8 @@ const (
 	// exitNoDaemon: there is none, or it is stopped or hangs.
 	exitNoDaemon exitCode = 4
 	exitRefused  exitCode = 5
+	// exitDifferent: policies were compared, and do not permit the same.
+	exitDifferent exitCode = 6
 )
 
 // usageError is misuse of the command line.
@@ -35,6 +37,9 @@ var errInvalid = errors.New("the policy is invalid")
 
 // errRefused says that a guard of a subcommand said no.
 var errRefused = errors.New("refused")
+
+// errDifferent says that two policies are different when that was printed already.
+var errDifferent = errors.New("the policies are different")
 
 // codeOf is the exit code that an error stands for.
 func codeOf(err error) exitCode {
@@ -56,6 +61,8 @@ func codeOf(err error) exitCode {
 	switch {
 	case usage, errors.Is(err, explain.ErrQuestion):
 		return exitUsage
+	case errors.Is(err, errDifferent):
+		return exitDifferent
 	case errors.Is(err, ssh.ErrLockout), errors.Is(err, errRefused):
 		return exitRefused
 	case policy.AsProblems(err) != nil, errors.Is(err, errInvalid),

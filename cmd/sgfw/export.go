@@ -20,14 +20,19 @@ func (p *program) exportCommand() *cobra.Command {
 output. The policy may be in any format that sgfw import reads.
 
 What the other format cannot say is told on standard error. If the meaning would be
-another, nothing is written.`,
+another, nothing is written.
+
+--minimal writes the same meaning in as few rules as possible: ` + minimalHelp + `
+Format sgfw is a policy file, as sgfw import writes it.`,
 		Example: `  sgfw export cloudformation /etc/sgfw/sgfw.yaml > template.yaml
   sgfw export terraform sgfw.yaml > security_groups.tf
+  sgfw export sgfw --minimal /etc/sgfw/sgfw.yaml > shorter.yaml
   sgfw export cloudformation main.tf > template.yaml`,
 		Args:      cobra.MinimumNArgs(2),
 		ValidArgs: formats.ExportNames(),
 	}
 	from.flags(c)
+	minimal := minimalFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if !slices.Contains(formats.ExportNames(), args[0]) {
 			return &usageError{fmt.Errorf("there is no format %q to write: one of %s", args[0],
@@ -37,7 +42,10 @@ another, nothing is written.`,
 		if err != nil {
 			return err
 		}
-		out, problems := formats.Export(args[0], r.Policy)
+		if *minimal {
+			p.shorten(r)
+		}
+		out, problems := formats.Export(args[0], r)
 		if problems.Err() != nil {
 			return problems
 		}

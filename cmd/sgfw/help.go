@@ -36,6 +36,7 @@ var otherWords = map[string][]string{
 	"check":   {"validate", "lint", "test", "verify", "plan"},
 	"cleanup": {"flush", "clear", "clean"},
 	"confirm": {"commit", "accept", "save"},
+	"diff":    {"compare", "changes"},
 	"doctor":  {"diagnose", "debug"},
 	"explain": {"trace", "why", "simulate", "analyze"},
 	"flows":   {"connections", "conntrack", "sessions", "states"},

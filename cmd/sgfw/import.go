@@ -35,10 +35,14 @@ is written. Nothing on the machine is changed, and no other machine is asked.`,
 		Args: cobra.MinimumNArgs(1),
 	}
 	from.flags(c)
+	minimal := minimalFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		r, err := from.load(args, c.InOrStdin())
 		if err != nil {
 			return err
+		}
+		if *minimal {
+			p.shorten(r)
 		}
 		p.printProblems(explain.Problems(r.Problems))
 		if len(r.Policy.Interfaces) == 0 {
@@ -71,13 +75,9 @@ func (i *imports) flags(c *cobra.Command) {
 
 // load reads the policy that arguments name. An error about what they say is its problems.
 func (i *imports) load(args []string, stdin io.Reader) (*convert.Result, error) {
-	var attachments []convert.Attachment
-	for _, s := range i.attach {
-		a, err := convert.ParseAttachment(s)
-		if err != nil {
-			return nil, &usageError{fmt.Errorf("--attach: %w", err)}
-		}
-		attachments = append(attachments, a)
+	attachments, err := i.attachments()
+	if err != nil {
+		return nil, err
 	}
 	var folders inputs.Reader
 	o := convert.Options{Vars: map[string]string{}, Environ: map[string]string{},
@@ -115,6 +115,17 @@ func (i *imports) load(args []string, stdin io.Reader) (*convert.Result, error) 
 		return nil, r.Problems
 	}
 	return &r, nil
+}
+
+func (i *imports) attachments() (out []convert.Attachment, err error) {
+	for _, s := range i.attach {
+		a, err := convert.ParseAttachment(s)
+		if err != nil {
+			return nil, &usageError{fmt.Errorf("--attach: %w", err)}
+		}
+		out = append(out, a)
+	}
+	return out, nil
 }
 
 // exampleGroups names a group or two for somebody who has to choose.

@@ -50,6 +50,20 @@ func (p *Part) Closes() bool {
 		p.Ungoverned && p.Op == policy.Added
 }
 
+// NamesGroups reports whether groups are among the peers of what is different.
+func (p *Part) NamesGroups() bool {
+	for _, set := range []space.Set{p.Opened[0], p.Opened[1], p.Closed[0], p.Closed[1]} {
+		for _, peers := range set.All() {
+			for _, a := range peers.Atoms() {
+				if a.Kind == policy.PeerGroup {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
 // Opens reports whether something may pass that could not before.
 func (d *Difference) Opens() bool {
 	return len(d.Settings) > 0 || anyPart(d, (*Part).Opens)

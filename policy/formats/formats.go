@@ -32,7 +32,7 @@ type Format struct {
 const own = "sgfw"
 
 var all = []Format{
-	{Name: own, What: "a policy file of sgfw", Import: importPolicy},
+	{Name: own, What: "a policy file of sgfw", Import: importPolicy, Export: exportPolicy},
 	{Name: "aws", What: "what the AWS CLI prints about security groups, as JSON or YAML",
 		Import: awsjson.Import, Export: awsjson.Export},
 	{Name: "terraform", What: "configurations of Terraform, and what terraform show -json prints",
@@ -64,15 +64,22 @@ func ExportNames() []string {
 	return names
 }
 
-// Export writes a policy in a format. The text is nil with an error among the problems.
-func Export(name string, p *policy.Policy) ([]byte, policy.Problems) {
+// Export writes the policy of a result in a format. The text is nil with an error among the
+// problems. Comments are for this program's own format alone.
+func Export(name string, r *convert.Result) ([]byte, policy.Problems) {
 	i := slices.IndexFunc(all, func(f Format) bool { return f.Name == name && f.Export != nil })
 	if i < 0 {
 		return nil, policy.Problems{{Message: fmt.Sprintf("nothing is written in format %q", name),
 			Hint: "one of " + strings.Join(ExportNames(), ", ")}}
 	}
-	return all[i].Export(p)
+	if name == own {
+		return file.Write(r.Policy, r.Comments), nil
+	}
+	return all[i].Export(r.Policy)
 }
+
+// exportPolicy writes a policy file of this program.
+func exportPolicy(p *policy.Policy) ([]byte, policy.Problems) { return file.Write(p, nil), nil }
 
 // Import reads sources, which make one policy together. An empty name means the format that
 // they are recognised to be.
