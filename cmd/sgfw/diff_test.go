@@ -2,11 +2,13 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"sgfw/cmd/internal/host/links"
 	"sgfw/cmd/internal/screen"
 )
 
@@ -23,7 +25,9 @@ func inFolder(t *testing.T, files map[string]string) func(args ...string) (exitC
 	return func(args ...string) (exitCode, string, string) {
 		var out, said strings.Builder
 		code := (&program{out: &out, err: &said, screen: screen.Screen{Width: 80},
-			errScreen: screen.Screen{Width: 80}}).run(args)
+			errScreen: screen.Screen{Width: 80}, links: func() (links.Snapshot, error) {
+				return links.Snapshot{}, errors.ErrUnsupported
+			}}).run(args)
 		return code, out.String(), said.String()
 	}
 }
