@@ -146,13 +146,15 @@ type Watcher struct {
 	mu   sync.Mutex // guards what follows
 	buf  []Record   // never grows beyond its capacity
 	lost uint64
+	// taken is the other buffer, as large: what Take returned last.
+	taken []Record
 }
 
 // Watch starts to deliver the verdicts that sel selects into a buffer of size
 // records.
 func (e *Engine) Watch(size int, sel Selection) *Watcher {
 	w := &Watcher{engine: e, selection: sel, ready: make(chan struct{}, 1),
-		buf: make([]Record, 0, size)}
+		buf: make([]Record, 0, size), taken: make([]Record, 0, size)}
 	h := &e.watch
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -163,15 +165,15 @@ func (e *Engine) Watch(size int, sel Selection) *Watcher {
 // Ready has a value when there is something to take, or was.
 func (w *Watcher) Ready() <-chan struct{} { return w.ready }
 
-// Take appends the records that have arrived to into, in the order of each
-// queue, and returns how many verdicts did not fit into the buffer since the
-// last call.
-func (w *Watcher) Take(into []Record) (records []Record, lost uint64) {
+// Take returns the records that have arrived, in the order of each queue, and how many
+// verdicts did not fit into the buffer since the last call. The records are the caller's
+// until the next call. No packet waits while they are copied, for they are not.
+func (w *Watcher) Take() (records []Record, lost uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	into, lost = append(into, w.buf...), w.lost
-	w.buf, w.lost = w.buf[:0], 0
-	return into, lost
+	lost, w.lost = w.lost, 0
+	w.buf, w.taken = w.taken[:0], w.buf
+	return w.taken, lost
 }
 
 // Close stops the delivery, but for a batch that is under way. What has arrived

@@ -34,7 +34,7 @@ func TestWatch(t *testing.T) {
 	default:
 		t.Error("nothing is said to be ready")
 	}
-	got, lost := w.Take(nil)
+	got, lost := w.Take()
 	if len(got) != 2 || lost != 1 {
 		t.Fatalf("%d records and %d lost, want 2 and 1", len(got), lost)
 	}
@@ -46,16 +46,53 @@ func TestWatch(t *testing.T) {
 	if r := got[1]; r.Verdict.Reason != ReasonNoRule || r.Tuple.LocalPort != 81 || len(r.Groups) != 1 {
 		t.Errorf("second record %+v", r)
 	}
-	if got, lost := w.Take(nil); len(got) != 0 || lost != 0 {
+	if got, lost := w.Take(); len(got) != 0 || lost != 0 {
 		t.Errorf("taken twice: %+v, %d", got, lost)
 	}
 	w.Close()
 	b.in(tcp4(client, us, 40000, 83, 1, 0, conntrack.SYN))
-	if got, _ := w.Take(nil); len(got) != 0 {
+	if got, _ := w.Take(); len(got) != 0 {
 		t.Errorf("after Close: %+v", got)
 	}
 	if b.watch.wanted.Load() != 0 {
 		t.Error("somebody is still said to watch")
+	}
+}
+
+// TestTakeCopiesNothing: whoever takes a full buffer keeps no worker waiting for as long as
+// the copy of it would take, and what is taken stays as it is until the next time.
+func TestTakeCopiesNothing(t *testing.T) {
+	b := newBench(t, onePolicy(tcpRule(80, "0.0.0.0/0")))
+	w := b.Watch(100, anything)
+	defer w.Close()
+	ask := func(ports ...uint16) {
+		for _, port := range ports {
+			b.in(udp4(client, us, 40000, port))
+		}
+	}
+	ports := func(records []Record) (out []uint16) {
+		for i := range records {
+			out = append(out, records[i].Tuple.LocalPort)
+		}
+		return out
+	}
+	ask(1, 2, 3)
+	first, _ := w.Take()
+	ask(4, 5)
+	if got := ports(first); !slices.Equal(got, []uint16{1, 2, 3}) {
+		t.Errorf("what was taken is %v now", got)
+	}
+	second, lost := w.Take()
+	if got := ports(second); !slices.Equal(got, []uint16{4, 5}) || lost != 0 {
+		t.Errorf("the second time: %v, %d lost", got, lost)
+	}
+	if n := testing.AllocsPerRun(100, func() {
+		ask(6)
+		if got, _ := w.Take(); len(got) != 1 {
+			t.Errorf("%d records", len(got))
+		}
+	}); n > 1 { // that of the packet
+		t.Errorf("%.0f allocations", n)
 	}
 }
 
@@ -72,7 +109,7 @@ func TestWatchNobody(t *testing.T) {
 		t.Errorf("a packet of a flow, %s, was recorded: %+v", b.Last().Reason, b.records)
 	}
 	b.End()
-	if got, _ := w.Take(nil); len(got) != 1 || got[0].Verdict.Reason != ReasonRule {
+	if got, _ := w.Take(); len(got) != 1 || got[0].Verdict.Reason != ReasonRule {
 		t.Errorf("records %+v, want the SYN alone", got)
 	}
 }
@@ -95,7 +132,7 @@ func TestSelection(t *testing.T) {
 	b.cross(HookInput, 9, 0, tcp4(client, us, 40002, 80, 1, 0, conntrack.SYN)) // 5: no known device
 	// 6: eth0 permits, eth1 does not
 	b.cross(HookForward, 2, 3, tcp4(client, us, 40003, 80, 1, 0, conntrack.SYN))
-	records, _ := w.Take(nil)
+	records, _ := w.Take()
 	if len(records) != 7 {
 		t.Fatalf("%d records, want 7", len(records))
 	}

@@ -126,9 +126,8 @@ func follow(ctx context.Context, l *logLines, sel filter.Selection, rate int, be
 	t := time.NewTicker(logLossEvery)
 	defer t.Stop()
 	var (
-		records []filter.Record
-		lines   []api.LogRecord
-		lost    api.LogLoss
+		lines []api.LogRecord
+		lost  api.LogLoss
 	)
 	limiter := newRateLimiter(rate, time.Now())
 	for {
@@ -145,8 +144,7 @@ func follow(ctx context.Context, l *logLines, sel filter.Selection, rate int, be
 			}
 		case <-w.Ready():
 			time.Sleep(logPause)
-			var overflow uint64
-			records, overflow = w.Take(records[:0])
+			records, overflow := w.Take()
 			lost.Buffer += overflow
 			slices.SortStableFunc(records,
 				func(a, b filter.Record) int { return cmp.Compare(a.Time, b.Time) })

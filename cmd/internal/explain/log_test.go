@@ -123,7 +123,7 @@ interfaces:
 		w.Decide(&ev)
 	}
 	w.End()
-	records, _ := watcher.Take(nil)
+	records, _ := watcher.Take()
 	if len(records) != 4 {
 		t.Fatalf("%d records", len(records))
 	}
