@@ -8,6 +8,7 @@ import (
 
 	"sgfw/filter"
 	"sgfw/policy/file"
+	"sgfw/policy/member"
 )
 
 const text = `version: 1
@@ -167,5 +168,17 @@ func TestParseConnection(t *testing.T) {
 		if c, s, err := ParseConnection(in); err == nil {
 			t.Errorf("ParseConnection(%q) = %v, %v, want an error", in, c, s)
 		}
+	}
+}
+
+// TestCheckByAltname: a session's device is the one that the policy calls by an altname.
+func TestCheckByAltname(t *testing.T) {
+	rs := ruleset(t).WithLinks([]member.Link{{Name: "enp1s0", Index: 2, Altnames: []string{"eth0"}}})
+	if err := Check(rs, []Session{session("198.51.100.9:50000", "192.0.2.1:22", "enp1s0")}); err != nil {
+		t.Errorf("permitted: %v", err)
+	}
+	err := Check(rs, []Session{session("203.0.113.9:50000", "192.0.2.1:22", "enp1s0")})
+	if !errors.Is(err, ErrLockout) || !strings.Contains(err.Error(), "on enp1s0") {
+		t.Errorf("a lockout: %v", err)
 	}
 }
