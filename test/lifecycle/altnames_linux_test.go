@@ -73,6 +73,12 @@ func altnamed(t *testing.T, policy string) {
 	d.Reload(policy)
 	judged("renamed and reloaded without it", began, s)
 
+	for _, end := range []func(){d.Kill, d.Stop} {
+		end()
+		d.Start()
+		g.Expect(t, "started anew without it", harness.Filtered)
+	}
+
 	// Another device has it: the entry is that one's.
 	if err := near.Netlink().LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "other0"},
 		PeerName: "other1", PeerNamespace: netlink.NsFd(far.NetNS())}); err != nil {

@@ -122,7 +122,7 @@ var programs = []mutant{
 	{
 		name: "altname-lost", what: "a device that loses its altname is open (I13)",
 		file: "cmd/internal/enforce/altname_linux.go", packages: daemon,
-		old: "if !there || taken[name] {", new: "if there || taken[name] {",
+		old: "if !there || taken[name] ||", new: "if there || taken[name] ||",
 	},
 	{
 		name: "altname-behind-patterns", what: "a pattern goes before an altname",

@@ -21,6 +21,8 @@ type disk struct {
 	// none. closed is the sum of one that stood in for it, which never is.
 	good   *state.Good
 	closed string
+	// altnames are the devices that were known by an altname when that was written last.
+	altnames map[string]uint32
 	// restored is true for a policy that was in force before the daemon ended.
 	restored bool
 	// ids are this machine's; unseeded says why what they are made of is new, and
@@ -44,6 +46,7 @@ func (e *Enforcer) begin(c Change) error {
 		if e.disk.good, err = e.disk.store.LoadGood(path); err != nil {
 			e.log.Error("the last good policy of an earlier daemon cannot be used", "error", err)
 		}
+		e.recallAltnames()
 	}
 	seed, why := state.FindSeed(e.cfg.StateDir)
 	e.disk.ids = policy.IDs{Seed: seed, Place: seed.Place(process.Own().Lasting())}

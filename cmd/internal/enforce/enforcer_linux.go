@@ -160,6 +160,7 @@ func (e *Enforcer) Start(caller string) (err error) {
 	e.keep(e.mu.confirm.record)
 	e.keepGood(e.mu.confirm.record.Confirmed)
 	e.keepIDs()
+	e.keepAltnames()
 	return nil
 }
 

@@ -49,6 +49,7 @@ func (e *Enforcer) publish(next *candidate) error {
 		e.engine.Retime()
 	}
 	e.mu.force.current, e.mu.rules.plan, e.mu.rules.broken = next, newPlan, ""
+	e.keepAltnames()
 	e.mu.standIn = standIn{}
 	if old.policy.Settings.Watch != next.policy.Settings.Watch {
 		e.cfg.Events.Settings()
@@ -85,6 +86,7 @@ func (e *Enforcer) follow(next *candidate) {
 	if t.plan.Equal(plan) {
 		return
 	}
+	defer e.keepAltnames()
 	renumbered := !slices.Equal(t.plan.Devices, plan.Devices)
 	if renumbered {
 		e.engine.Publish(next.rs.Keeping(e.mu.force.current.rs, next.machine.Facts.Links))

@@ -60,8 +60,8 @@ func (m machine) lost(p *policy.Policy) (out policy.Problems) {
 		}
 		out = append(out, policy.Problem{
 			Pos: p.Interfaces[i].Pos, Field: "device", Severity: policy.SeverityWarning,
-			Message: fmt.Sprintf("%s is no altname of %s any more: the device is filtered until the "+
-				"daemon is started anew", p.Interfaces[i].Device, l.Name),
+			Message: fmt.Sprintf("%s is no altname of %s any more: the device is filtered all the same",
+				p.Interfaces[i].Device, l.Name),
 			Hint: fmt.Sprintf("name %s in the policy, or give it the altname back", l.Name),
 		})
 	}

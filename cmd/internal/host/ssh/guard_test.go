@@ -174,7 +174,8 @@ func TestParseConnection(t *testing.T) {
 // TestCheckByAltname: a session's device is the one that the policy calls by an altname.
 func TestCheckByAltname(t *testing.T) {
 	rs := ruleset(t).WithLinks([]member.Link{{Name: "enp1s0", Index: 2, Altnames: []string{"eth0"}}})
-	if err := Check(rs, []Session{session("198.51.100.9:50000", "192.0.2.1:22", "enp1s0")}); err != nil {
+	office := session("198.51.100.9:50000", "192.0.2.1:22", "enp1s0")
+	if err := Check(rs, []Session{office}); err != nil {
 		t.Errorf("permitted: %v", err)
 	}
 	err := Check(rs, []Session{session("203.0.113.9:50000", "192.0.2.1:22", "enp1s0")})
