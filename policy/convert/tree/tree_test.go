@@ -89,6 +89,8 @@ func TestProblems(t *testing.T) {
 		"a: &x 1\nb: *x":                     "f:2:4: aliases are not supported",
 		"a: 1\na: 2":                         `f:2:1: the key "a" is there twice`,
 		"a: 1\n b: 2":                        "f:2: not YAML: ",
+		"a: 1\r\nb: 2\rc: 3":                 "f:2:5: an unusual line break",
+		"a: \u2028x":                         "f:1:4: an unusual line break",
 		"? [a]\n: 1":                         "f:1:3: a key is no plain text",
 		strings.Repeat("[", 1e6):             "f:1:66: nested deeper than 64 levels",
 		"[[" + strings.Repeat("1,", MaxNodes) + "1]]":                "values in one part",

@@ -21,6 +21,10 @@ func (r *Reader) yaml(data []byte) *policy.Problem {
 		return r.problem(Node{}, "JSON may be longer, and is read faster",
 			"more than %d lines and items of YAML", MaxYAML)
 	}
+	if at := unusualBreak(data); at >= 0 {
+		c := cursor{data: data}
+		return r.problem(c.at(at), "end lines with a line feed", "an unusual line break")
+	}
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	for !r.stopped {
 		var doc yaml.Node
@@ -44,6 +48,18 @@ func (r *Reader) yaml(data []byte) *policy.Problem {
 		r.parts(root)
 	}
 	return nil
+}
+
+// unusualBreak returns where a line ends for YAML and not for editors, -1 if nowhere.
+func unusualBreak(data []byte) int {
+	for i := range data {
+		switch b := data[i:]; {
+		case b[0] == '\r' && (len(b) == 1 || b[1] != '\n'), bytes.HasPrefix(b, []byte("\u0085")),
+			bytes.HasPrefix(b, []byte("\u2028")), bytes.HasPrefix(b, []byte("\u2029")):
+			return i
+		}
+	}
+	return -1
 }
 
 // structure counts what can begin a value of YAML.
