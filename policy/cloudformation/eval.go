@@ -194,7 +194,7 @@ func (s *stack) pseudo(name string, at policy.Pos) value {
 	return value{kind: unknown, at: at, why: "there is no parameter " + name}
 }
 
-// attribute evaluates Fn::GetAtt.
+// attribute evaluates Fn::GetAtt. Where a property has the attribute's name it has its value.
 func (s *stack) attribute(id, name string, at policy.Pos) value {
 	full := id + "." + name
 	r := s.byID[id]
@@ -207,14 +207,8 @@ func (s *stack) attribute(id, name string, at policy.Pos) value {
 		return v
 	}
 	switch {
-	case r.typ == typeGroup && name == "VpcId":
-		return s.fromProperty(r, name, "VpcId", at)
-	case r.typ == typeGroup, r.typ == typeList && name == "PrefixListId":
+	case r.typ == typeGroup && name != "VpcId", r.typ == typeList && name == "PrefixListId":
 		return s.ref(id, nil, at)
-	case (r.typ == typeVPC || r.typ == typeSubnet) && name == "CidrBlock",
-		r.typ == typeSubnet && (name == "VpcId" || name == "Ipv6CidrBlock"),
-		r.typ == typeInstance && name == "VpcId":
-		return s.fromProperty(r, name, name, at)
 	case r.typ == typeInstance && name == "PrivateIp",
 		r.typ == typeInterface && name == "PrimaryPrivateIpAddress":
 		return s.fromProperty(r, name, "PrivateIpAddress", at)
@@ -223,11 +217,16 @@ func (s *stack) attribute(id, name string, at policy.Pos) value {
 			return value{kind: unknown, at: at, why: "its condition leaves resource " + id + " out"}
 		}
 		return value{kind: groupRef, at: at, text: s.defaultOf(r), shown: "${" + full + "}"}
+	case strings.HasPrefix(r.typ, "Custom::") || r.typ == "AWS::CloudFormation::CustomResource":
+		// What they are given is not what they give.
+		return s.given(at, full, "it is made when the stack is")
+	case strings.HasSuffix(name, ".Port"): // of the endpoint of a database
+		return s.fromProperty(r, name, "Port", at)
 	}
-	return s.given(at, full, "it is made when the stack is")
+	return s.fromProperty(r, name, name, at)
 }
 
-// fromProperty is an attribute that a property sets, unless the user gives it.
+// fromProperty is an attribute that a property sets, if it is there, unless the user gives it.
 func (s *stack) fromProperty(r *resource, attribute, property string, at policy.Pos) value {
 	full := r.id + "." + attribute
 	if v, there := s.vars[full]; there {

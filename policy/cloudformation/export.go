@@ -17,7 +17,7 @@ const (
 // template cannot say is among the problems: an error where the meaning would be another, and
 // then there is no template; else a notice.
 func Export(p *policy.Policy) ([]byte, policy.Problems) {
-	x := &exporter{p: p, taken: map[string]bool{}, groupIDs: map[string]string{},
+	x := &exporter{p: p, taken: map[string]bool{defaultParameter: true}, groupIDs: map[string]string{},
 		listIDs: map[string]string{}, order: map[string]int{}, parameters: map[string]string{}}
 	for i := range p.PrefixLists {
 		if l := &p.PrefixLists[i]; !isForeign(l) {
@@ -60,6 +60,14 @@ func Export(p *policy.Policy) ([]byte, policy.Problems) {
 	}
 	return out, problems
 }
+
+// The parameter that stands for the default group of the network, and the description by which
+// an import knows it.
+const (
+	defaultParameter = "DefaultSecurityGroup"
+	defaultText      = "The default group of the network"
+	typeGroupID      = "AWS::EC2::SecurityGroup::Id"
+)
 
 // exporter writes a template.
 type exporter struct {
@@ -239,16 +247,16 @@ func (x *exporter) defaultGroup(g *policy.Group) {
 		return
 	}
 	if len(more[policy.Ingress]) > 0 {
-		parameter := x.parameter("DefaultSecurityGroup", "AWS::EC2::SecurityGroup::Id")
-		x.separate(g, parameter, "!Ref "+parameter, policy.Ingress, more[policy.Ingress])
+		x.parameter(defaultParameter, typeGroupID)
+		x.separate(g, defaultParameter, "!Ref "+defaultParameter, policy.Ingress, more[policy.Ingress])
 	}
 }
 
 // leftOut says what a template has no place for.
 func (x *exporter) leftOut() {
-	if x.parameters["DefaultSecurityGroup"] != "" {
-		x.notice(policy.Pos{}, "",
-			"the default group is the parameter DefaultSecurityGroup of the template")
+	if x.parameters[defaultParameter] != "" {
+		x.notice(policy.Pos{}, "", "the default group is the parameter %s of the template",
+			defaultParameter)
 	}
 	if n := len(x.p.Remotes); n > 0 {
 		x.notice(x.p.Remotes[0].Pos, "in AWS, whatever runs there has the group",
@@ -274,6 +282,9 @@ func (x *exporter) template() []byte {
 		for _, name := range sortedTags(x.parameters) {
 			w.line(2, name+":")
 			w.line(4, "Type: "+x.parameters[name])
+			if name == defaultParameter {
+				w.field(4, "Description", defaultText)
+			}
 		}
 	}
 	if x.resources == 0 {

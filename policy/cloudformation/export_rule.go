@@ -74,7 +74,7 @@ func (x *exporter) rule(indent int, g *policy.Group, dir policy.Direction, r *po
 	case policy.PeerGroup:
 		ref := x.groupIDs[r.Peer.Name]
 		if ref == "" {
-			ref = x.parameter("DefaultSecurityGroup", "AWS::EC2::SecurityGroup::Id")
+			ref = x.parameter(defaultParameter, typeGroupID)
 		}
 		x.body.line(indent, side+"SecurityGroupId: !Ref "+ref)
 	case policy.PeerPrefixList:

@@ -22,13 +22,17 @@ func said(p *policy.Policy) []string {
 	var out []string
 	for i := range p.Groups {
 		g := &p.Groups[i]
-		if g.Default {
-			continue
+		if !g.Default {
+			out = append(out, fmt.Sprintf("group %s %q vpc %q tags %v", g.Name, g.Description, g.VPCID,
+				g.Tags))
 		}
-		out = append(out, fmt.Sprintf("group %s %q vpc %q tags %v", g.Name, g.Description, g.VPCID,
-			g.Tags))
 		for _, dir := range []policy.Direction{policy.Ingress, policy.Egress} {
 			for _, r := range g.Rules(dir) {
+				if g.Default && r.Description == "" && slices.ContainsFunc(slices.Concat(
+					policy.DefaultIngress(), policy.DefaultEgress()),
+					func(d policy.Rule) bool { return d.ID() == r.ID() }) {
+					continue // it may not be mentioned, if nothing else names the group
+				}
 				out = append(out, fmt.Sprintf("%s %s: %s %q", g.Name, dir, &r, r.Description))
 			}
 		}

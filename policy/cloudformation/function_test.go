@@ -28,6 +28,8 @@ Conditions:
   Circle: !Not [!Condition Circle]
 Resources:
   V: {Type: "AWS::EC2::VPC", Properties: {CidrBlock: 10.9.0.0/16}}
+  DB: {Type: "AWS::RDS::DBInstance", Properties: {Port: 5432}}
+  Made: {Type: "Custom::Cidr", Properties: {Cidr: 10.0.0.0/8}}
   G:
     Type: AWS::EC2::SecurityGroup
     Properties:
@@ -45,6 +47,9 @@ func TestFunctions(t *testing.T) {
 		`!Sub "${!Text} ${Text}${Empty}"`: "${Text} abc",
 		`!Sub ["${a}-${Text}", {a: !Select [1, [x, y]]}]`:  "y-abc",
 		`!Sub "${V.CidrBlock}"`:                            "10.9.0.0/16",
+		`!GetAtt DB.Endpoint.Port`:                         "5432",
+		`!GetAtt DB.Groups`:                                "${DB.Groups}",
+		`!GetAtt Made.Cidr`:                                "${Made.Cidr}",
 		`!GetAtt V.CidrBlock`:                              "10.9.0.0/16",
 		`{"Fn::GetAtt": [V, CidrBlock]}`:                   "10.9.0.0/16",
 		`!Ref None`:                                        "${None}",
@@ -137,7 +142,7 @@ func TestUnknown(t *testing.T) {
 			t.Errorf("%s: %v", expression, r.Problems)
 			continue
 		}
-		lead := "t:26:57: CidrIp cannot be known here: "
+		lead := "t:28:57: CidrIp cannot be known here: "
 		if got := r.Problems[0].Error(); got != lead+want {
 			t.Errorf("%s:\n got %s\nwant %s", expression, got, lead+want)
 		}

@@ -78,14 +78,14 @@ func (s *stack) addGroup(r *resource) {
 	case name.kind == text && strings.TrimSpace(name.text) != "":
 		g.Name = strings.TrimRight(name.text, " ")
 		if g.Name != r.id {
-			s.Comment(r.at, "%s in the template", r.id)
+			s.note(r, "%s in the template", r.id)
 		}
 		if strings.EqualFold(g.Name, policy.DefaultName) {
 			s.Errorf(name.at, "give it another name", "group name %s is reserved", short(g.Name))
 			return
 		}
 	case name.kind == nothing:
-		s.Comment(r.at, "The template names no group %s: AWS makes a name that begins so.", r.id)
+		s.note(r, "its logical ID: the template gives no name")
 	case name.kind == unknown:
 		s.Lost(r.at, hintOf(name), "the name of group %s is not known: %s", r.id, name.why)
 	default:
@@ -147,12 +147,15 @@ func (s *stack) addOwn(known *group, f map[string]value) {
 // defaultOf returns the key of the default group of a network, which is added when it is
 // first asked for.
 func (s *stack) defaultOf(vpc *resource) string {
-	key := s.key(vpc.id) + ".DefaultSecurityGroup"
+	return s.defaultGroup(s.key(vpc.id)+".DefaultSecurityGroup", vpc.id, vpc.at)
+}
+
+func (s *stack) defaultGroup(key, vpc string, at policy.Pos) string {
 	if s.byKey[key] == nil {
-		known := &group{key: key, at: vpc.at, kept: true}
+		known := &group{key: key, at: at, kept: true}
 		s.groups = append(s.groups, known)
 		s.byKey[key] = known
-		s.Group(key, "", policy.Group{Name: policy.DefaultName, VPCID: vpc.id, Pos: vpc.at})
+		s.Group(key, "", policy.Group{Name: policy.DefaultName, VPCID: vpc, Pos: at})
 		for _, r := range policy.DefaultIngress() {
 			r.Peer.Name = key
 			s.add(known, policy.Ingress, r)
@@ -176,7 +179,7 @@ func (s *stack) outside(at policy.Pos, v value) *group {
 	s.byKey[key] = known
 	s.Group(key, "", policy.Group{Name: name, Pos: at})
 	s.Lost(at, "import the template or the answer of describe-security-groups that has it",
-		"group %s is not here: it has only the rules that are", short(key))
+		"group %s is not here: it has only the rules that the templates add", short(key))
 	return known
 }
 

@@ -20,7 +20,7 @@ func (s *stack) addList(r *resource) {
 	switch name := f["PrefixListName"]; {
 	case name.kind == text && name.text != "":
 		if l.Name = name.text; l.Name != r.id {
-			s.Comment(r.at, "%s in the template", r.id)
+			s.note(r, "%s in the template", r.id)
 		}
 	case name.kind == unknown:
 		s.Lost(r.at, hintOf(name), "the name of prefix list %s is not known: %s", r.id, name.why)

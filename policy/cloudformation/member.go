@@ -1,6 +1,7 @@
 package cloudformation
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -16,25 +17,34 @@ var memberProperties = []string{"GroupSet", "SecurityGroupIds", "SecurityGroups"
 
 // addMembers adds the interfaces and instances that have groups and fixed addresses.
 func (s *stack) addMembers() {
-	s.of(typeInterface, func(r *resource) { s.addMember(r, r.id, s.memberOf(r), "GroupSet") })
+	s.of(typeInterface, func(r *resource) {
+		f := s.memberOf(r)
+		s.addMember(r, s.label(r, f), f, "GroupSet")
+	})
 	s.of(typeInstance, func(r *resource) {
 		f := s.memberOf(r)
+		label := s.label(r, f)
 		if _, there := f["SecurityGroupIds"]; there {
-			s.addMember(r, r.id, f, "SecurityGroupIds")
+			s.addMember(r, label, f, "SecurityGroupIds")
 		} else {
-			s.addMember(r, r.id, f, "SecurityGroups")
+			s.addMember(r, label, f, "SecurityGroups")
 		}
 		for i, item := range f["NetworkInterfaces"].items {
 			if item.kind != object {
 				continue
 			}
-			name := r.id
+			name := label
 			if i > 0 {
 				name += "-" + strconv.Itoa(i)
 			}
 			s.addMember(r, name, s.fields(item, memberProperties...), "GroupSet")
 		}
 	})
+}
+
+// label is what an interface or instance is called: its tag Name, or its logical ID.
+func (s *stack) label(r *resource, f map[string]value) string {
+	return cmp.Or(s.tags(f["Tags"])["Name"], r.id)
 }
 
 // memberOf are the properties of a resource that make it a member.
@@ -67,10 +77,6 @@ func (s *stack) addMember(r *resource, name string, f map[string]value, groups s
 		return
 	}
 	m := policy.Remote{Name: name, Pos: r.at}
-	if label := s.tags(f["Tags"])["Name"]; label != "" {
-		m.Name = label
-		s.Comment(r.at, "%s in the template", name)
-	}
 	s.address(&m, f["PrivateIpAddress"])
 	for _, inner := range []struct{ property, field string }{
 		{"PrivateIpAddresses", "PrivateIpAddress"}, {"Ipv6Addresses", "Ipv6Address"},
@@ -86,6 +92,9 @@ func (s *stack) addMember(r *resource, name string, f map[string]value, groups s
 		s.notice(r.at, "list it under peers once it has one",
 			"%s has no address in the template: rules that name its groups do not know it", name)
 		return
+	}
+	if name != r.id {
+		s.note(r, "%s in the template", r.id)
 	}
 	s.Member(m, keys...)
 }

@@ -30,6 +30,10 @@ func (s *stack) readParameter(p *parameter) value {
 	typ := fieldText(p.node, "Type")
 	given, there := s.vars[p.name]
 	at := p.at
+	if !there && typ == typeGroupID && fieldText(p.node, "Description") == defaultText {
+		return value{kind: groupRef, at: at, text: s.defaultGroup(s.key(p.name), "", at),
+			shown: "${" + p.name + "}"}
+	}
 	if !there {
 		n := p.node.Field("Default")
 		switch {

@@ -17,7 +17,6 @@ const (
 	typeInterface = "AWS::EC2::NetworkInterface"
 	typeInstance  = "AWS::EC2::Instance"
 	typeVPC       = "AWS::EC2::VPC"
-	typeSubnet    = "AWS::EC2::Subnet"
 	typeStack     = "AWS::CloudFormation::Stack"
 )
 
@@ -183,6 +182,14 @@ func (s *stack) included(r *resource) bool {
 	}
 	r.there = v.kind == text && v.text == "true"
 	return r.there
+}
+
+// note writes a comment above the part that a resource becomes. Those that a loop makes stand at
+// one place, which would not tell them apart.
+func (s *stack) note(r *resource, format string, a ...any) {
+	if r.scope == nil {
+		s.Comment(r.at, format, a...)
+	}
 }
 
 // key is what the draft calls a resource.

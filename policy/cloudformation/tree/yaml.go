@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -13,13 +14,19 @@ import (
 	"sgfw/policy"
 )
 
-// maxStructure bounds the characters that can begin a node of YAML, so that reading takes
-// less than a second.
-const maxStructure = 400_000
+// maxStructure bounds the characters that can begin a node of YAML and maxYAML all of them, so
+// that reading takes less than a second.
+const (
+	maxStructure = 400_000
+	maxYAML      = 4 << 20
+)
 
 // clean refuses what must not reach yaml.v3: other encodings, line breaks that editors do not
 // count, and too much structure.
 func clean(data []byte) *policy.Problem {
+	if len(data) > maxYAML {
+		return problem(0, 0, "JSON may be longer", "more than %d bytes of YAML", maxYAML)
+	}
 	line, col, structure := int32(1), int32(1), 0
 	for i := 0; i < len(data); {
 		c, size := utf8.DecodeRune(data[i:])
@@ -104,11 +111,33 @@ func syntax(data []byte, err error) *policy.Problem {
 		line++
 	}
 	line = min(line, 1+bytes.Count(data, []byte("\n")))
+	if bad := bareColon(data, line); bad != nil {
+		return bad
+	}
 	if strings.Contains(message, "exceeded max depth") {
 		return tooDeep(int32(line), 0)
 	}
 	return problem(int32(line), 0, "check the indentation and quotes of this line and those around "+
 		"it; quote values that begin with * & % @ or `", "not YAML: %s", message)
+}
+
+// colon is an IPv6 CIDR without quotes between brackets or braces, which YAML does not take.
+var colon = regexp.MustCompile(`^[^#"']*(?:[\[,]\s*|[\{,][^#"']*:\s+)(::[^"']*)`)
+
+// bareColon finds such a CIDR in the line of an error, or beside it.
+func bareColon(data []byte, line int) *policy.Problem {
+	lines := bytes.Split(data, []byte("\n"))
+	for _, n := range []int{line, line - 1, line + 1} {
+		if n < 1 || n > len(lines) {
+			continue
+		}
+		if m := colon.FindSubmatchIndex(lines[n-1]); m != nil {
+			return problem(int32(n), int32(utf8.RuneCount(lines[n-1][:m[2]])+1),
+				`put it in quotes, such as "::/0"`,
+				"between brackets or braces a value cannot begin with a colon")
+		}
+	}
+	return nil
 }
 
 // builder makes nodes of those of yaml.v3.
