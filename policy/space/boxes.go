@@ -92,7 +92,7 @@ func (s Set) solve(f policy.Family, p puzzle) ([]box, bool) {
 		return nil, true
 	}
 	p.seen = make(map[string]bool)
-	p.visit(root, nil, nil)
+	p.visit(root, &above{})
 	chosen, proved := cover(p.cells)
 	slices.Sort(chosen)
 	out := make([]box, len(chosen))
@@ -102,37 +102,49 @@ func (s Set) solve(f policy.Family, p puzzle) ([]box, bool) {
 	return out, proved
 }
 
-// visit finds the widest boxes of a node and all below. wider are the forms of the node
-// above, and above are the numbers of the boxes there.
-func (p *puzzle) visit(n *node, wider []form, above []int32) {
-	var forms []form
+// above is what nodes with the same selectors below one another have in common.
+type above struct {
+	common spans
+	forms  []form
+	boxes  []int32 // numbers of their boxes, and of those above them
+	cut    bool    // into cells
+}
+
+// visit finds the widest boxes of a node and all below.
+func (p *puzzle) visit(n *node, up *above) {
 	bounded := p.anyone != nil && n.bits == 0
-	if bounded {
-		forms = p.anyone.forms(p.anyone.may(n.common), p.forms)
-	} else {
-		forms = p.forms(n.common)
-	}
-	here := slices.Clone(above)
-	for _, f := range forms {
-		if !inOne(wider, f) {
-			here = append(here, int32(len(p.boxes)))
-			p.boxes = append(p.boxes, box{f, n.at, n.bits})
+	here := up
+	if bounded || !slices.Equal(n.common, up.common) {
+		here = &above{common: n.common, boxes: slices.Clone(up.boxes)}
+		if bounded {
+			here.common = p.anyone.may(n.common)
+			here.forms = p.anyone.forms(here.common, p.forms)
+		} else {
+			here.forms = p.forms(n.common)
+		}
+		for _, f := range here.forms {
+			if !inOne(up.forms, f) {
+				here.boxes = append(here.boxes, int32(len(p.boxes)))
+				p.boxes = append(p.boxes, box{f, n.at, n.bits})
+			}
 		}
 	}
 	left, right := n.left, n.right
 	if bounded {
-		p.cut(p.anyone.opening, here)
-		if n.leaf() { // its halves may have more
+		p.cut(p.anyone.opening, here.boxes)
+		here.common = nil // all ports may be no form here, and one below
+		if n.leaf() {     // its halves may have more
 			left = &node{at: n.at, bits: 1, common: n.common}
 			right = &node{at: n.at.or(bit(0)), bits: 1, common: n.common}
 		}
 	}
-	if left == nil {
-		p.cut(n.common, here)
-		return
+	if left != nil {
+		p.visit(left, here)
+		p.visit(right, here)
+	} else if !here.cut {
+		here.cut = true
+		p.cut(n.common, here.boxes)
 	}
-	p.visit(left, forms, here)
-	p.visit(right, forms, here)
 }
 
 // inOne reports whether a form is in one of others, which are in the order of their

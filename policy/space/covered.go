@@ -36,20 +36,50 @@ func (r *Reading) Covered(rules []policy.Rule) (out []Cover) {
 
 // twice returns what at least two boxes permit.
 func twice(boxes []layer) (out Set) {
-	boxes = slices.Clone(boxes)
-	eachPiece(boxes, func(s Span, open []layer) {
-		var once, both Peers
-		// Addresses first: atoms are in them if they are all addresses.
-		for _, b := range open {
-			p := Peers{v4: b.peers.v4, v6: b.peers.v6}
-			both, once = both.Union(once.Intersect(p)), once.Union(p)
+	eachPiece(slices.Clone(boxes), func(s Span, open []layer) { out = out.with(s, shared(open)) })
+	return out
+}
+
+// shared are the peers of at least two boxes; atoms are in all addresses, too.
+func shared(boxes []layer) Peers {
+	if len(boxes) < 2 {
+		return Peers{}
+	}
+	every := together(boxes)
+	var v4, v6 []addressRange
+	count := make(map[Atom]int)
+	var atoms []Atom
+	for _, b := range boxes {
+		v4, v6 = append(v4, b.peers.v4...), append(v6, b.peers.v6...)
+		for _, a := range b.peers.atoms {
+			if count[a]++; count[a] == 2 || count[a] == 1 && every.every(a.Family) {
+				atoms = append(atoms, a)
+			}
 		}
-		for _, b := range open {
-			p := Peers{atoms: b.peers.atoms}
-			both, once = both.Union(once.Intersect(p)), once.Union(p)
+	}
+	out := Peers{v4: overlaps(v4), v6: overlaps(v6)}
+	out.atoms = out.without(atoms)
+	return out
+}
+
+// overlaps are the addresses of at least two ranges, which it reorders.
+func overlaps(ranges []addressRange) (out addresses) {
+	slices.SortFunc(ranges, func(a, b addressRange) int { return a.lo.compare(b.lo) })
+	for i, r := range ranges {
+		if i == 0 {
+			continue
 		}
-		out = out.with(s, both)
-	})
+		furthest := &ranges[i-1] // of those before; its end moves along
+		end := r.hi
+		if furthest.hi.less(end) {
+			end = furthest.hi
+		} else {
+			ranges[i].hi = furthest.hi
+		}
+		if !end.less(r.lo) {
+			out = out.add(addressRange{r.lo, end})
+		}
+	}
 	return out
 }
 

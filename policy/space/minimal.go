@@ -28,7 +28,7 @@ func (r *Reading) Minimal(rules []policy.Rule) (out []policy.Rule, proved bool) 
 		open := anyoneOf(rules, f)
 		boxes, best := set.solve(f, puzzle{forms: ruleForms, anyone: open})
 		proved = proved && best
-		k := keeper{set: set, family: f, open: open, boxes: boxes, rules: of(rules, f)}
+		k := keeper{family: f, open: open, boxes: boxes, rules: of(rules, f)}
 		out = append(out, k.keep()...)
 	}
 	out = append(out, r.atomRules(rules, set)...)
@@ -66,7 +66,6 @@ func place(rules []policy.Rule, r *policy.Rule) int {
 
 // keeper makes rules of boxes: those that there were, where they are enough.
 type keeper struct {
-	set    Set
 	family policy.Family
 	open   *anyone
 	boxes  []box
@@ -110,7 +109,7 @@ func (k *keeper) must(i int) Set {
 		}
 		return Box(b.form[0], p)
 	}
-	rest := k.set.Intersect(of(&b))
+	rest := of(&b)
 	for j := range k.boxes {
 		o := &k.boxes[j]
 		if j != i && o.form[0].Lo <= b.form[0].Hi && b.form[0].Lo <= o.form[0].Hi &&

@@ -86,6 +86,23 @@ func TestShorten(t *testing.T) {
       - protocol: tcp
         ports: 80-443
         cidr_blocks: [0.0.0.0/0]
+`}, "ports for the world stay for the world where halves of it cover them": {`
+      - protocol: tcp
+        ports: 80-90
+        cidr_blocks: [0.0.0.0/0]
+      - protocol: tcp
+        ports: 85-95
+        cidr_blocks: [0.0.0.0/0]
+      - protocol: tcp
+        ports: 70-90
+        cidr_blocks: [0.0.0.0/1, 128.0.0.0/1]
+`, `
+      - protocol: tcp
+        ports: 80-95
+        cidr_blocks: [0.0.0.0/0]
+      - protocol: tcp
+        ports: 70-90
+        cidr_blocks: [0.0.0.0/1, 128.0.0.0/1]
 `}, "lists and groups stay what they are called": {`
       - protocol: tcp
         ports: 80
