@@ -40,8 +40,8 @@ func Export(p *policy.Policy) ([]byte, policy.Problems) {
 			x.group(g)
 		}
 	}
-	x.leftOut()
 	out := x.template()
+	x.leftOut()
 	if len(out) > maxTemplate || x.resources > maxResources {
 		x.notice(policy.Pos{}, "part it into several stacks",
 			"the template has %d resources and %d bytes; CloudFormation takes %d and %d", x.resources,
@@ -49,7 +49,7 @@ func Export(p *policy.Policy) ([]byte, policy.Problems) {
 	}
 	var refused policy.Problems
 	for _, problem := range policy.Validate(p) {
-		if problem.AWS {
+		if problem.AWS && problem.Field != "entries" { // a list without gets a family
 			refused = append(refused, problem)
 		}
 	}
@@ -258,9 +258,13 @@ func (x *exporter) leftOut() {
 		x.notice(policy.Pos{}, "", "the default group is the parameter %s of the template",
 			defaultParameter)
 	}
-	if n := len(x.p.Remotes); n > 0 {
-		x.notice(x.p.Remotes[0].Pos, "in AWS, whatever runs there has the group",
-			"peers are left out, %d of them", n)
+	if len(x.p.Interfaces) > 0 || x.p.Settings != policy.DefaultSettings {
+		x.notice(policy.Pos{}, "--attach gives them back when it is imported",
+			"devices and settings are those of a machine, and left out")
+	}
+	if len(x.p.Remotes) > 0 {
+		x.notice(x.p.Remotes[0].Pos, "in AWS, what runs there is given its groups",
+			"peers stand in the Metadata of the template, which CloudFormation ignores")
 	}
 	for i := range x.p.Groups {
 		if g := &x.p.Groups[i]; g.VPCID == "" && !g.Default {
@@ -272,11 +276,38 @@ func (x *exporter) leftOut() {
 	}
 }
 
+// metadata writes the peers, for an import.
+func (x *exporter) metadata(w *yamlWriter) {
+	if len(x.p.Remotes) == 0 {
+		return
+	}
+	w.line(0, "Metadata:")
+	w.line(2, metadataKey+":")
+	w.line(4, "Peers:")
+	for i := range x.p.Remotes {
+		r := &x.p.Remotes[i]
+		w.line(6, "- Name: "+quoted(r.Name))
+		w.line(8, "Addresses:")
+		for _, a := range r.Own() {
+			w.line(10, "- "+quoted(policy.OwnText(a)))
+		}
+		w.line(8, "SecurityGroups:")
+		for _, g := range r.Groups {
+			id := x.groupIDs[g]
+			if id == "" {
+				id = x.parameter(defaultParameter, typeGroupID)
+			}
+			w.line(10, "- "+id)
+		}
+	}
+}
+
 // template is the whole text.
 func (x *exporter) template() []byte {
 	var w yamlWriter
 	w.line(0, `AWSTemplateFormatVersion: "2010-09-09"`)
 	w.line(0, "Description: Security groups, written by sgfw export")
+	x.metadata(&w)
 	if len(x.parameters) > 0 {
 		w.line(0, "Parameters:")
 		for _, name := range sortedTags(x.parameters) {

@@ -37,6 +37,9 @@ func said(p *policy.Policy) []string {
 			}
 		}
 	}
+	for _, r := range p.Remotes {
+		out = append(out, fmt.Sprintf("peer %s %v %v", r.Name, r.Own(), r.Groups))
+	}
 	for _, l := range p.PrefixLists {
 		// A template wants a family, and room for an entry.
 		f, known := l.FamilyOf()
@@ -192,5 +195,70 @@ func properties(t *testing.T, of string, n *tree.Node) {
 				properties(t, k.Text, item)
 			}
 		}
+	}
+}
+
+// TestExport: what a template looks like, and what it cannot say.
+func TestExport(t *testing.T) {
+	const text = `version: 1
+prefix_lists:
+  - {name: sg-0123456789abcdef0, entries: []}
+  - {name: 123456789012/sg-0123456789abcdef1, entries: []}
+  - {name: pl-63a5400a, entries: []}
+security_groups:
+  - name: a-b
+    description: "quotes: \"yes\""
+    tags: {Name: "yes", N: "1"}
+    ingress:
+      - {protocol: tcp, ports: 1, security_groups: [A B, default], prefix_lists: [pl-63a5400a]}
+      - {protocol: 50, self: true, tags: {x: y}}
+      - {protocol: icmpv6, prefix_lists: [sg-0123456789abcdef0]}
+    egress:
+      - {protocol: all, prefix_lists: [123456789012/sg-0123456789abcdef1]}
+  - name: A B
+    vpc_id: vpc-0a1b2c3d
+    ingress:
+      - {protocol: tcp, ports: 2, security_groups: [a-b],
+         prefix_lists: [123456789012/sg-0123456789abcdef1]}
+    egress: []
+interfaces: [{device: eth0, security_groups: [a-b]}]
+peers: [{name: m, addresses: [10.0.0.1, "2001:db8::/80"], security_groups: [A B, default]}]
+`
+	p, _, err := file.Parse("p", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, problems := Export(p)
+	want, err := os.ReadFile("testdata/export.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := string(data) + "---\n" + problems.Error() + "\n"; got != string(want) {
+		t.Errorf("it differs from testdata/export.yaml:\n%s", cmp.Diff(string(want), got))
+	}
+	shape(t, data)
+	for extra, message := range map[string]string{
+		"default_security_group: {ingress: []}": "a template cannot take the rule ingress \"-1 " +
+			"group default\" " +
+			"away from the default group",
+		"default_security_group: {egress: [{protocol: all, cidr_blocks: " +
+			"[0.0.0.0/0]}]}": "a template cannot " +
+			"take the rule egress \"-1 ::/0\" away from the default group",
+		"default_security_group: {egress: [{protocol: all, cidr_blocks: [0.0.0.0/0], " +
+			"ipv6_cidr_blocks: [\"::/0\"]}, {protocol: 50, self: true}]}": "an outbound rule that " +
+			"is a resource " +
+			"takes the others of the default group away",
+	} {
+		p, _, err := file.Parse("p", []byte(text+extra))
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, problems := Export(p)
+		if data != nil || !strings.Contains(problems.Error(), message) {
+			t.Errorf("%s: %v", extra, problems)
+		}
+	}
+	if data, problems := Export(&policy.Policy{Quotas: policy.DefaultQuotas}); data != nil {
+		t.Errorf("nothing is a template: %v", problems)
 	}
 }

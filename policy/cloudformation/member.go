@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"sgfw/policy"
+	"sgfw/policy/cloudformation/tree"
 )
 
 // memberProperties are those of an interface, and those of an instance that say the same of
@@ -17,6 +18,7 @@ var memberProperties = []string{"GroupSet", "SecurityGroupIds", "SecurityGroups"
 
 // addMembers adds the interfaces and instances that have groups and fixed addresses.
 func (s *stack) addMembers() {
+	s.addPeers()
 	s.of(typeInterface, func(r *resource) {
 		f := s.memberOf(r)
 		s.addMember(r, s.label(r, f), f, "GroupSet")
@@ -41,6 +43,44 @@ func (s *stack) addMembers() {
 		}
 	})
 }
+
+// addPeers adds what [Export] keeps in the template's metadata: interfaces on other machines,
+// for which CloudFormation has no place.
+func (s *stack) addPeers() {
+	peers := s.root.Field("Metadata").Field(metadataKey).Field("Peers")
+	if peers == nil || peers.Kind != tree.List {
+		return
+	}
+	for _, n := range peers.Items {
+		if !s.step(s.at(n)) {
+			return
+		}
+		m := policy.Remote{Name: fieldText(n, "Name"), Pos: s.at(n)}
+		for _, list := range []string{"Addresses", "SecurityGroups"} {
+			if f := n.Field(list); f == nil || f.Kind != tree.List {
+				s.Errorf(s.at(n), "a peer has Name, Addresses and SecurityGroups",
+					"the peer has no list of %s", list)
+				return
+			}
+		}
+		for _, a := range n.Field("Addresses").Items {
+			s.address(&m, textOf(s.at(a), a.Text))
+		}
+		var keys []string
+		for _, g := range n.Field("SecurityGroups").Items {
+			v := s.ref(g.Text, nil, s.at(g))
+			if v.kind != groupRef {
+				s.Errorf(s.at(g), "name the resource", "%s is no group of the template", short(g.Text))
+				return
+			}
+			keys = append(keys, v.text)
+		}
+		s.Member(m, keys...)
+	}
+}
+
+// metadataKey is the part of a template's metadata that is ours.
+const metadataKey = "sgfw"
 
 // label is what an interface or instance is called: its tag Name, or its logical ID.
 func (s *stack) label(r *resource, f map[string]value) string {
