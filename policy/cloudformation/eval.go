@@ -150,7 +150,7 @@ func (s *stack) ref(name string, in *scope, at policy.Pos) value {
 	}
 	switch {
 	case r.typ != typeGroup && r.typ != typeList:
-		return s.given(at, name, "it is made when the stack is")
+		return s.given(at, name, name+" is made when the stack is")
 	case !s.included(r):
 		return value{kind: unknown, at: at, why: "its condition leaves resource " + name + " out"}
 	case r.typ == typeGroup:
@@ -219,7 +219,7 @@ func (s *stack) attribute(id, name string, at policy.Pos) value {
 		return value{kind: groupRef, at: at, text: s.defaultOf(r), shown: "${" + full + "}"}
 	case strings.HasPrefix(r.typ, "Custom::") || r.typ == "AWS::CloudFormation::CustomResource":
 		// What they are given is not what they give.
-		return s.given(at, full, "it is made when the stack is")
+		return s.given(at, full, full+" is made when the stack is")
 	case strings.HasSuffix(name, ".Port"): // of the endpoint of a database
 		return s.fromProperty(r, name, "Port", at)
 	}
@@ -242,7 +242,7 @@ func (s *stack) fromProperty(r *resource, attribute, property string, at policy.
 	v := s.property(r, property)
 	delete(s.busy, full)
 	if v.kind == nothing {
-		v = s.given(at, full, "it is made when the stack is")
+		v = s.given(at, full, full+" is made when the stack is")
 	}
 	s.attributes[full] = v
 	return v

@@ -29,7 +29,7 @@ type group struct {
 // maxTotal bounds those of all.
 const (
 	maxRules = 4 * policy.MaxRulesPerInterface
-	maxTotal = 80_000
+	maxTotal = 70_000
 )
 
 // full reports that there are more rules than may be, which is said once.

@@ -40,6 +40,10 @@ func Import(sources []convert.Source, o convert.Options) convert.Result {
 	for _, s := range sources {
 		root, problems := tree.Parse(s.Name, s.Data)
 		broken = append(broken, problems...)
+		// The answer of aws cloudformation get-template.
+		if body := root.Field("TemplateBody"); body != nil && body.Kind == tree.Map {
+			root = body
+		}
 		if root != nil {
 			m.stacks = append(m.stacks, &stack{importer: m, file: s.Name, root: root})
 		}

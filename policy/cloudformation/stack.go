@@ -67,6 +67,11 @@ func (s *stack) read() {
 	s.mappings, s.conditions = map[string]*tree.Node{}, map[string]*condition{}
 	s.outputs, s.busy = map[string]entry{}, map[string]bool{}
 	s.attributes = map[string]value{}
+	if body := s.root.Field("TemplateBody"); s.root.Kind == tree.Text || body != nil {
+		s.Errorf(s.at(s.root), "aws cloudformation get-template --query TemplateBody --output text",
+			"the template is a text within JSON")
+		return
+	}
 	if s.root.Kind != tree.Map {
 		s.Errorf(s.at(s.root), "", "this is no template of CloudFormation")
 		return

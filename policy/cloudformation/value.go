@@ -101,7 +101,8 @@ func sprintf(format string, a ...any) string {
 func (s *stack) unresolved(at policy.Pos, v value, expect, format string, a ...any) {
 	hint := ""
 	if v.text != "" {
-		if expect == "" {
+		if expect == "" || v.shown != "" && v.shown != v.text &&
+			v.shown != "${"+v.text+"}" { // a part of a text
 			expect = "VALUE"
 		}
 		hint = "--var '" + v.text + "=" + expect + "'"

@@ -14,6 +14,9 @@ func TestRecognised(t *testing.T) {
 	for format, patterns := range map[string][]string{
 		"aws": {"../awsjson/testdata/shapes/*.json", "../awsjson/testdata/shapes/*.yml",
 			"../awsjson/testdata/shapes/*/*.json", "../awsjson/testdata/export.json"},
+		"cloudformation": {"../cloudformation/testdata/shapes/*.template",
+			"../cloudformation/testdata/shapes/*.json", "../cloudformation/testdata/shapes/*/*.yaml",
+			"../cloudformation/testdata/export.yaml"},
 	} {
 		for _, pattern := range patterns {
 			paths, err := filepath.Glob(pattern)
