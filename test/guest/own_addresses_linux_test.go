@@ -66,11 +66,15 @@ func TestOwnAddresses(t *testing.T) {
 		send(harness.Drop, "to a port that no rule names, "+second, outside, at(h.App, second+":4001"),
 			second+":4001")
 		raw := harness.NewRawInbox(t, h.Outside, wire.ProtoUDP, h.OutsideIPs[i])
-		beside := harness.IP([]string{"10.0.1.95", "2001:db8:1::a0"}[i])
-		shots = append(shots, harness.Drops(harness.Raw(t, "from beside the prefix", app, raw,
-			func(b []byte) []byte {
-				return wire.UDP(harness.AddrPort(beside, 4000), harness.AddrPort(h.OutsideIPs[i], 4001), b)
-			})))
+		for _, beside := range [][]string{{"10.0.1.95", "10.0.1.112"},
+			{"2001:db8:1::8f", "2001:db8:1::a0"}}[i] {
+			from := harness.AddrPort(harness.IP(beside), 4000)
+			forge := func(b []byte) []byte {
+				return wire.UDP(from, harness.AddrPort(h.OutsideIPs[i], 4001), b)
+			}
+			shots = append(shots, harness.Drops(harness.Raw(t, "from beside the prefix, "+beside,
+				app, raw, forge)))
+		}
 	}
 	all := at(h.App, "10.0.1.255:4000")
 	router := harness.NewInbox(t, h.Fw, harness.AddrPort(h.FwApp[0], 0))
