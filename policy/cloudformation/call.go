@@ -16,7 +16,7 @@ func (s *stack) call(name string, n *tree.Node, in *scope, at policy.Pos) value 
 		if !n.IsScalar() {
 			return bad("Ref takes a name")
 		}
-		return s.ref(substituted(in, n.Text), in, at)
+		return s.ref(s.substituted(in, n.Text, at), in, at)
 	case "GetAtt":
 		return s.getAtt(n, in, at)
 	case "Sub":
@@ -51,7 +51,7 @@ func (s *stack) callList(name string, n *tree.Node, in *scope, at policy.Pos) va
 		if len(n.Items) != 3 || !n.Items[0].IsScalar() {
 			return bad("Fn::If takes a condition and two values")
 		}
-		c := s.condition(substituted(in, n.Items[0].Text), at)
+		c := s.condition(s.substituted(in, n.Items[0].Text, at), at)
 		switch {
 		case c.kind == unknown:
 			return c
@@ -86,7 +86,7 @@ func (s *stack) getAtt(n *tree.Node, in *scope, at policy.Pos) value {
 	var id, name string
 	switch {
 	case n.IsScalar():
-		id, name, _ = strings.Cut(substituted(in, n.Text), ".")
+		id, name, _ = strings.Cut(s.substituted(in, n.Text, at), ".")
 	case n.Kind == tree.List && len(n.Items) == 2:
 		a, b := s.eval(n.Items[0], in), s.eval(n.Items[1], in)
 		if a.kind == unknown || b.kind == unknown {
@@ -105,7 +105,7 @@ func (s *stack) sub(n *tree.Node, in *scope, at policy.Pos) value {
 	own := map[string]*tree.Node{}
 	if n.Kind == tree.List && len(n.Items) == 2 && n.Items[1].Kind == tree.Map {
 		for k, v := range n.Items[1].Fields() {
-			own[substituted(in, k.Text)] = v
+			own[s.substituted(in, k.Text, at)] = v
 		}
 		n = n.Items[0]
 	}
@@ -114,7 +114,7 @@ func (s *stack) sub(n *tree.Node, in *scope, at policy.Pos) value {
 	}
 	var parts []value
 	s.texted(at, len(n.Text))
-	rest := substituted(in, n.Text)
+	rest := s.substituted(in, n.Text, at)
 	if strings.Contains(rest, "{{resolve:") {
 		return s.resolved(rest, at)
 	}

@@ -55,11 +55,11 @@ func (s *stack) holds(n *tree.Node, in *scope) value {
 	}
 	defer func() { s.deep-- }()
 	if n.Tag == "!Condition" && n.IsScalar() {
-		return s.condition(substituted(in, n.Text), at)
+		return s.condition(s.substituted(in, n.Text, at), at)
 	}
 	if n.Kind == tree.Map && len(n.Items) == 2 && n.Items[0].Text == "Condition" && n.Tag == "" &&
 		n.Items[1].IsScalar() {
-		return s.condition(substituted(in, n.Items[1].Text), at)
+		return s.condition(s.substituted(in, n.Items[1].Text, at), at)
 	}
 	name, argument := function(n)
 	arguments := []*tree.Node{}

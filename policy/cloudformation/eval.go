@@ -36,7 +36,7 @@ func (s *stack) eval(n *tree.Node, in *scope) value {
 		return value{at: at}
 	case tree.Text:
 		s.texted(at, len(n.Text))
-		t := substituted(in, n.Text)
+		t := s.substituted(in, n.Text, at)
 		if strings.Contains(t, "{{resolve:") {
 			return s.resolved(t, at)
 		}
@@ -78,14 +78,21 @@ func function(n *tree.Node) (name string, argument *tree.Node) {
 // fields are the values of an object by key, without those that are nothing: those of some
 // keys, or all.
 func (s *stack) fields(v value, only ...string) map[string]value {
+	return s.each(v, func(e entry) bool {
+		return len(only) == 0 || slices.Contains(only, e.key)
+	})
+}
+
+// each are the values of an object by key that are something and that want wants.
+func (s *stack) each(v value, want func(entry) bool) map[string]value {
 	entries := v.stack.entries(v.node, v.scope)
 	out := make(map[string]value, len(entries))
 	for _, e := range entries {
-		if len(only) > 0 && !slices.Contains(only, e.key) {
-			continue
-		}
 		if _, there := out[e.key]; there {
 			s.Errorf(e.at, "", "key %s is there already", short(e.key))
+			continue
+		}
+		if !want(e) {
 			continue
 		}
 		if f := v.stack.eval(e.value, e.scope); f.kind != nothing {

@@ -334,16 +334,16 @@ func (s *stack) properties(r *resource, names []string) (map[string]value, bool)
 
 // known are the fields of an object, none of which has another name.
 func (s *stack) known(v value, names []string) (map[string]value, bool) {
-	f := s.fields(v)
 	ok := true
-	for _, e := range v.stack.entries(v.node, v.scope) {
-		if slices.Contains(names, e.key) || f[e.key].kind == nothing {
-			continue
+	f := s.each(v, func(e entry) bool {
+		if slices.Contains(names, e.key) || v.stack.eval(e.value, e.scope).kind == nothing {
+			return true
 		}
 		hint := s.meant(e.key, func() []string { return names })
 		s.Errorf(e.at, hint, "there is no property %s here", short(e.key))
 		ok = false
-	}
+		return false
+	})
 	return f, ok
 }
 

@@ -75,7 +75,7 @@ func (s *stack) imported(name value, at policy.Pos) value {
 // outputIncluded is whether the condition of an output holds.
 func (s *stack) outputIncluded(e entry) value {
 	if c := e.value.Field("Condition"); c != nil && c.IsScalar() {
-		return s.condition(substituted(e.scope, c.Text), s.at(c))
+		return s.condition(s.substituted(e.scope, c.Text, s.at(c)), s.at(c))
 	}
 	return truth(policy.Pos{}, true)
 }

@@ -52,6 +52,10 @@ func (s *stack) readParameter(p *parameter) value {
 	}
 	isList := typ == "CommaDelimitedList" || strings.Contains(typ, "List<")
 	items := []string{given}
+	if isList && strings.Count(given, ",") > maxEntries {
+		s.Errorf(at, "", "parameter %s is a list of more than %d", p.name, maxEntries)
+		return value{kind: unknown, at: at, why: "parameter " + p.name + " is too long"}
+	}
 	if isList {
 		items = splitList(given)
 	}

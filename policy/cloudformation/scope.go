@@ -23,15 +23,28 @@ func (s *scope) find(name string) (string, bool) {
 	return "", false
 }
 
+// maxLoopText bounds texts within loops, before and after identifiers have their values.
+const maxLoopText = 1 << 16
+
 // substituted is a text in which the identifiers of loops have their values: ${X}, and &{X}
 // without what is no letter or digit.
-func substituted(s *scope, text string) string {
-	for ; s != nil; s = s.outer {
-		if strings.Contains(text, "${"+s.name+"}") {
-			text = strings.ReplaceAll(text, "${"+s.name+"}", s.value)
-		}
-		if strings.Contains(text, "&{"+s.name+"}") {
-			text = strings.ReplaceAll(text, "&{"+s.name+"}", strings.Map(alphanumeric, s.value))
+func (s *stack) substituted(in *scope, text string, at policy.Pos) string {
+	if in == nil || !strings.Contains(text, "{") {
+		return text
+	}
+	for ; in != nil; in = in.outer {
+		for _, pair := range [][2]string{{"${" + in.name + "}", in.value},
+			{"&{" + in.name + "}", strings.Map(alphanumeric, in.value)}} {
+			name, value := pair[0], pair[1]
+			n := strings.Count(text, name)
+			if n == 0 {
+				continue
+			}
+			if !s.texted(at, 8*len(text)) || len(text)+n*len(value) > maxLoopText {
+				s.Errorf(at, "", "a text within a loop has more than %d characters", maxLoopText)
+				return ""
+			}
+			text = strings.ReplaceAll(text, name, value)
 		}
 	}
 	return text
@@ -74,7 +87,7 @@ func (s *stack) addEntries(out *[]entry, n *tree.Node, in *scope) {
 		if in != nil && s.overfull(*out, k) {
 			return
 		}
-		*out = append(*out, entry{substituted(in, k.Text), s.at(k), v, in})
+		*out = append(*out, entry{s.substituted(in, k.Text, s.at(k)), s.at(k), v, in})
 	}
 }
 

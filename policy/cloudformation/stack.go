@@ -141,10 +141,10 @@ func (s *stack) readResource(e entry) {
 				s.Errorf(s.at(v), "such as "+typeGroup, "the type of resource %s is no text", short(e.key))
 				return
 			}
-			r.typ = substituted(e.scope, v.Text)
+			r.typ = s.substituted(e.scope, v.Text, s.at(v))
 		case "Condition":
 			if v.IsScalar() && v.Tag == "" {
-				r.condition = substituted(e.scope, v.Text)
+				r.condition = s.substituted(e.scope, v.Text, s.at(v))
 			} else {
 				s.Errorf(s.at(v), "name one of the Conditions", "the condition of resource %s is no name",
 					short(e.key))
