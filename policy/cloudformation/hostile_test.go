@@ -169,6 +169,36 @@ func TestHostile(t *testing.T) {
 	}
 }
 
+// TestScale: a thousand groups with sixty rules each are read at once.
+func TestScale(t *testing.T) {
+	var b strings.Builder
+	b.WriteString(`{"Resources":{`)
+	for g := range 1000 {
+		if g > 0 {
+			b.WriteString(",")
+		}
+		fmt.Fprintf(&b, `"G%d":{"Type":"AWS::EC2::SecurityGroup","Properties":{"GroupDescription":"g",`+
+			`"SecurityGroupIngress":[`, g)
+		for r := range 60 {
+			if r > 0 {
+				b.WriteString(",")
+			}
+			fmt.Fprintf(&b, `{"IpProtocol":"tcp","FromPort":%d,"ToPort":%d,"CidrIp":"10.%d.%d.0/24",`+
+				`"Description":"rule %d"}`, r, r, g%256, r, r)
+		}
+		b.WriteString("]}}")
+	}
+	b.WriteString("}}")
+	begin := cpu(t)
+	r := Import([]convert.Source{{Name: "t.json", Data: []byte(b.String())}}, convert.Options{})
+	if took := cpu(t) - begin; took > 2*time.Second {
+		t.Errorf("it takes %v", took)
+	}
+	if r.Policy == nil || len(r.Policy.Groups) != 1000 || len(r.Policy.Groups[999].Ingress) != 60 {
+		t.Errorf("%v", r.Problems)
+	}
+}
+
 // cpu is the time that this process had of the processors, in which a busy machine differs
 // little from an idle one.
 func cpu(t *testing.T) time.Duration {

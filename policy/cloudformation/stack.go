@@ -154,6 +154,10 @@ func (s *stack) readResource(e entry) {
 			r.properties = v
 		}
 	}
+	if r.typ == "" {
+		s.Errorf(e.at, "such as "+typeGroup, "resource %s has no Type", short(r.id))
+		return
+	}
 	if s.byID[r.id] != nil {
 		s.Errorf(e.at, "", "resource %s is there already", short(r.id))
 		return
