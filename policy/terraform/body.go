@@ -69,13 +69,14 @@ func (b *body) of(kind string) (out []*block) {
 // parse reads a statement. What the library finds wrong is reported, and what it could
 // read is there nevertheless.
 func (e *evaluator) parse(c *chunk) *block {
-	if e.tokens += c.tokens; c.tokens > maxTokens || e.tokens > maxAllTokens {
-		most := maxTokens
-		if c.tokens <= maxTokens {
-			most = maxAllTokens
+	e.tokens += c.tokens + perStatement
+	if c.tokens > maxTokens || c.end-c.begin > maxStatement || e.tokens > maxAllTokens {
+		if e.tokens > maxAllTokens {
+			e.where = c.pos(c.begin)
+			panic(overrun{})
 		}
 		e.errorf(c.pos(c.begin), "import what terraform show -json says instead",
-			"%s is too long: more than %d words", c.kind, most)
+			"%s is too long to be read: more than %d words or %d bytes", c.kind, maxTokens, maxStatement)
 		return &block{kind: c.kind, labels: c.labels, body: &body{pos: c.pos(c.begin)}}
 	}
 	file, diags := hclsyntax.ParseConfig([]byte(c.data[c.begin:c.end]), c.name, c.start(c.begin))
@@ -193,8 +194,11 @@ func (e *evaluator) jsonExpression(t *text, v *value) hclsyntax.Expression {
 		if !strings.Contains(v.text, "${") && !strings.Contains(v.text, "%{") {
 			break
 		}
-		e.tokens += 1 + len(v.text)/8
-		if err := checkTemplate(v.text); err != nil || e.tokens > maxAllTokens {
+		if e.tokens += perStatement + len(v.text)/8; e.tokens > maxAllTokens {
+			e.where = at(src)
+			panic(overrun{})
+		}
+		if err := checkTemplate(v.text); err != nil {
 			e.errorf(at(src), "", "the text is no template: %v", err)
 			break
 		}

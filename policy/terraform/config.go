@@ -2,7 +2,6 @@ package terraform
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -45,12 +44,31 @@ type config struct {
 	accessed []string
 }
 
-// behindDot finds the names of attributes in a text.
-var behindDot = regexp.MustCompile(`\.\s{0,20}([A-Za-z_][A-Za-z0-9_]{0,60})`)
+// behindDot adds the names behind a dot in a text, while there is room for more.
+func behindDot(s string, names map[string]bool) {
+	for len(names) < maxAccessed {
+		i := strings.IndexByte(s, '.')
+		if i < 0 {
+			return
+		}
+		s = s[i+1:]
+		end := 0
+		for end < len(s) && end <= policy.MaxName && letter(s[end]) {
+			end++
+		}
+		if name := s[:end]; name != "" && !(name[0] >= '0' && name[0] <= '9') {
+			names[name] = true
+		}
+		s = s[end:]
+	}
+}
 
 // maxAccessed bounds config.accessed, and with it what a reference to a whole resource
 // costs.
 const maxAccessed = 1000
+
+// maxLocals bounds the blocks of locals in a folder, which are all read if one is needed.
+const maxLocals = 2000
 
 // load reads the sources of one folder. Values of variables are not among them.
 func (e *evaluator) load(dir string, sources []convert.Source) *config {
@@ -59,15 +77,7 @@ func (e *evaluator) load(dir string, sources []convert.Source) *config {
 	names := map[string]bool{}
 	for _, s := range sources {
 		t := e.text(s)
-		rest := t.data
-		for len(names) < maxAccessed {
-			m := behindDot.FindStringSubmatchIndex(rest)
-			if m == nil {
-				break
-			}
-			names[rest[m[2]:m[3]]] = true
-			rest = rest[m[3]:]
-		}
+		behindDot(t.data, names)
 		if strings.HasSuffix(s.Name, ".json") {
 			e.loadJSON(c, t)
 			continue
@@ -136,6 +146,12 @@ func (e *evaluator) add(c *config, d *decl, kind string, labels []string) {
 	case "variable", "output":
 		d.name, d.label = labels[0], labels[0]
 	case "locals":
+		if len(c.localBlocks) == maxLocals {
+			e.errorf(d.pos, "", "more than %d blocks of locals", maxLocals)
+		}
+		if len(c.localBlocks) >= maxLocals {
+			return
+		}
 		c.localBlocks = append(c.localBlocks, d)
 		return
 	default:

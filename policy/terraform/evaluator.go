@@ -28,6 +28,7 @@ type evaluator struct {
 	depth     int
 	modules   int
 	where     policy.Pos // of the expression that asked for too much
+	current   policy.Pos // of what is read now
 	noticed   map[string]bool
 }
 

@@ -113,7 +113,7 @@ var guards = map[string]func(args []cty.Value) int{
 		return n
 	},
 	"indent": func(args []cty.Value) int {
-		return strings.Count(str(args[1]), "\n") * number(args[0]) / 16
+		return (1 + strings.Count(str(args[1]), "\n")) * (number(args[0]) / 16)
 	},
 	"replace": func(args []cty.Value) int { return (length(args[0]) + 1) * length(args[2]) / 16 },
 	"regex":   matched, "regexall": matched,
@@ -122,11 +122,12 @@ var guards = map[string]func(args []cty.Value) int{
 		for _, list := range args {
 			n = min(n*max(elements(list), 1), maxWork+1)
 		}
-		return n * len(args)
+		return n * (2 + len(args))
 	},
 	"merge":  quadratic,
 	"concat": quadratic,
 	"range":  func([]cty.Value) int { return 1024 },
+	"split":  func(args []cty.Value) int { return strings.Count(str(args[1]), str(args[0])) },
 	"distinct": func(args []cty.Value) int { // compares each with each
 		return elements(args[0]) * elements(args[0]) / 8
 	},
@@ -147,7 +148,7 @@ var guards = map[string]func(args []cty.Value) int{
 func quadratic(args []cty.Value) int {
 	n := 0
 	for _, a := range args {
-		n += elements(a)
+		n += 3 * elements(a)
 	}
 	return n
 }
@@ -166,7 +167,7 @@ func number(v cty.Value) int {
 		return 0
 	}
 	n, _ := v.AsBigFloat().Int64()
-	return int(min(max(n, 0), maxWork))
+	return int(min(max(n, 0), 1<<31))
 }
 
 func elements(v cty.Value) int {
@@ -196,7 +197,7 @@ func matched(args []cty.Value) int {
 	if length(args[0]) > 1000 {
 		return maxWork + 1
 	}
-	return length(args[0]) * length(args[1]) / 16
+	return length(args[1]) * (1 + length(args[0])/16)
 }
 
 // guarded is a function that asks for what it will need.

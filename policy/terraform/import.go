@@ -21,6 +21,9 @@ func Import(sources []convert.Source, o convert.Options) (r convert.Result) {
 		switch p := recover(); p.(type) {
 		case nil:
 		case overrun:
+			if e.where == (policy.Pos{}) {
+				e.where = e.current
+			}
 			e.errorf(e.where, "import what terraform show -json says instead",
 				"the configuration unfolds to more than is read")
 			r = d.Finish()
@@ -138,6 +141,7 @@ func (m *module) walk(first bool, each func(*record)) {
 			continue
 		}
 		for _, inst := range r.instances {
+			m.current = d.pos
 			m.spend(1)
 			each(m.record(d, inst, s))
 		}

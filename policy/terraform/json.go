@@ -38,6 +38,7 @@ type value struct {
 const (
 	maxJSONDepth  = 100
 	maxJSONValues = 1_500_000
+	maxJSONItems  = 300_000 // of one array or object
 )
 
 // unread are members of Terraform's output that say nothing about the policy, at any depth.
@@ -150,7 +151,9 @@ func (r *jsonReader) members(end byte, depth int, keyed bool) (items []value) {
 		}
 		switch c := r.next(); c {
 		case ',':
-			r.at++
+			if r.at++; len(items) >= maxJSONItems {
+				r.failf("more than %d values in one list", maxJSONItems)
+			}
 		case end:
 			r.at++
 			return items

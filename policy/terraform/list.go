@@ -59,9 +59,10 @@ func (t *translator) entry(key string, fields map[string]field, at policy.Pos,
 		return
 	}
 	cidr, ok := t.cidr(item{s, f.pos}, "cidr", 0)
-	if !ok || !t.room(at, 1) {
+	if !ok {
 		return
 	}
+	t.room(at, 1)
 	if family != 0 && policy.FamilyOf(cidr) != family {
 		t.errorf(f.pos, "", "%s is not of the family of its list, %s", cidr, family)
 		return

@@ -8,7 +8,7 @@ import (
 
 // maxWork bounds the evaluation of all expressions of an import, in values that are looked
 // at. Small expressions can ask for a lot: loops in loops, texts that double.
-const maxWork = 3_000_000
+const maxWork = 2_500_000
 
 // meter counts work and ends it by a panic, since the library evaluates what it began to
 // the end.
@@ -55,13 +55,29 @@ func (m *meter) charge(v cty.Value) { m.spend(weigh(v, m.left)) }
 type metered struct {
 	hclsyntax.Expression
 	*meter
+	// times is how often the value is counted.
+	times int
+	// argument says that a function may look for a type that all items of a list have.
+	argument bool
 }
 
 func (e *metered) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
 	e.spend(1)
 	v, diags := e.Expression.Value(ctx)
-	e.charge(v)
+	e.spend(e.times * weigh(v, e.left))
+	if e.argument {
+		e.unify(v)
+	}
 	return v, diags
+}
+
+// unify counts what it takes to find a type for all items of a list: the library compares
+// each with each.
+func (m *meter) unify(v cty.Value) {
+	if v.Type().IsTupleType() {
+		n := v.Type().Length()
+		m.spend(n * n / 256)
+	}
 }
 
 // plain is the expression itself.
@@ -78,12 +94,15 @@ func plain(e hclsyntax.Expression) hclsyntax.Expression {
 	}
 }
 
+// slow is what a comparison of values costs beside looking at them.
+const slow = 10
+
 // wide is how many items a literal list may have before it is counted.
 const wide = 8
 
 // install returns an expression that counts what it does.
 func (m *meter) install(e hclsyntax.Expression) hclsyntax.Expression {
-	count := func(e hclsyntax.Expression) hclsyntax.Expression { return &metered{e, m} }
+	count := func(e hclsyntax.Expression) hclsyntax.Expression { return &metered{e, m, 1, false} }
 	in := func(slot *hclsyntax.Expression) { *slot = m.install(*slot) }
 	// Of what stands here a part is taken: looking at all of it would cost too much.
 	part := func(slot *hclsyntax.Expression) {
@@ -100,6 +119,7 @@ func (m *meter) install(e hclsyntax.Expression) hclsyntax.Expression {
 	case *hclsyntax.FunctionCallExpr:
 		for i := range e.Args {
 			in(&e.Args[i])
+			e.Args[i] = &metered{e.Args[i], m, 0, true}
 		}
 		return count(e)
 	case *hclsyntax.ConditionalExpr:
@@ -153,6 +173,10 @@ func (m *meter) install(e hclsyntax.Expression) hclsyntax.Expression {
 	case *hclsyntax.BinaryOpExpr:
 		in(&e.LHS)
 		in(&e.RHS)
+		if e.Op == hclsyntax.OpEqual || e.Op == hclsyntax.OpNotEqual { // looks at all of it
+			e.LHS, e.RHS = &metered{e.LHS, m, slow, false},
+				&metered{e.RHS, m, slow, false}
+		}
 	case *hclsyntax.UnaryOpExpr:
 		in(&e.Val)
 	case *hclsyntax.ParenthesesExpr:

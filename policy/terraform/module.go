@@ -173,6 +173,7 @@ func (m *module) typed(b *block, v cty.Value, problem *string) cty.Value {
 		return v
 	}
 	m.charge(v)
+	m.unify(v)
 	if defaults != nil && !v.IsNull() && v.IsKnown() {
 		v = defaults.Apply(v)
 	}

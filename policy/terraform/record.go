@@ -167,7 +167,8 @@ func (m *module) dynamic(b *block, attrs []string, vars scope) (out []part) {
 		return nil
 	}
 	for _, p := range pairs {
-		m.spend(10)
+		m.current = b.pos
+		m.spend(20)
 		one := vars.with(name, cty.ObjectVal(map[string]cty.Value{"key": p.key, "value": p.value}))
 		out = append(out, part{m.fields(contents[0].body, attrs, one), contents[0].pos})
 	}

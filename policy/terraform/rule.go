@@ -173,9 +173,7 @@ func (t *translator) listed(fields map[string]field, key string, at policy.Pos) 
 // add adds a rule for each peer to a group.
 func (t *translator) addRules(key string, d policy.Direction, shared policy.Rule,
 	peers []policy.Peer) {
-	if !t.room(shared.Pos, len(peers)) {
-		return
-	}
+	t.room(shared.Pos, len(peers))
 	rules := make([]policy.Rule, len(peers))
 	for i, p := range peers {
 		rules[i] = shared

@@ -25,7 +25,9 @@ const (
 	maxOperators = 400
 	maxDigits    = 400
 	maxTokens    = 150_000   // of one statement
-	maxAllTokens = 2_500_000 // of all statements that are needed
+	maxAllTokens = 3_500_000 // of all statements that are needed
+	perStatement = 25        // tokens that a statement costs beside its own
+	maxStatement = 1 << 20   // bytes
 )
 
 // frame is an open bracket, quote or heredoc.
@@ -129,7 +131,9 @@ func (s *scanner) word() string {
 func (s *scanner) statement() chunk {
 	c := chunk{text: s.text, begin: s.at}
 	s.tokens = 0
-	c.kind = s.word()
+	if s.data[s.at] != '-' {
+		c.kind = s.word()
+	}
 	if c.kind == "" {
 		s.fail(s.at, "a configuration has blocks, such as resource \"aws_security_group\" \"web\" { }",
 			"here should be the name of a block or an argument")
@@ -253,7 +257,7 @@ func (s *scanner) code(top *frame) (over bool) {
 	s.tokens++
 	s.last = c
 	switch {
-	case letter(c):
+	case letter(c) && c != '-':
 		begin := s.at
 		word := s.word()
 		if c >= '0' && c <= '9' && (len(word) > maxDigits || hugeExponent(word)) {

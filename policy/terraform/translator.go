@@ -384,6 +384,7 @@ func (t *translator) list(f field, name string) (out []item, ok bool) {
 	i := 0
 	for it := f.v.ElementIterator(); it.Next(); i++ {
 		_, v := it.Element()
+		t.spend(1)
 		pos := f.pos
 		if i < len(f.items) {
 			pos = f.items[i]
@@ -414,13 +415,10 @@ func (t *translator) list(f field, name string) (out []item, ok bool) {
 	return out, ok
 }
 
-// room reports whether there may be more rules.
-func (t *translator) room(pos policy.Pos, n int) bool {
-	if t.rules += n; t.rules <= maxRules {
-		return true
+// room counts rules, of which there may not be too many.
+func (t *translator) room(pos policy.Pos, n int) {
+	if t.rules += n; t.rules > maxRules {
+		t.where = pos
+		panic(overrun{})
 	}
-	if t.rules-n <= maxRules {
-		t.errorf(pos, "", "more than %d rules", maxRules)
-	}
-	return false
 }
