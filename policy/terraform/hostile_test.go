@@ -29,9 +29,11 @@ var bombs = map[string]func() string{
 	"templates":     func() string { return used(strings.Repeat(`"${`, 1<<20)) },
 	"comments":      func() string { return strings.Repeat("/* */\n", 1<<20) },
 	"a long text":   func() string { return used(`"` + strings.Repeat("a", 10<<20) + `"`) },
-	"a heredoc":     func() string { return used("<<E\n" + strings.Repeat("a ${\"b\"}\n", 1<<20) + "E\n") },
-	"a long list":   func() string { return used("[" + strings.Repeat("1,", 4<<20) + "]") },
-	"names":         func() string { return used("[" + strings.Repeat("a.b.c,", 1<<20) + "]") },
+	"a heredoc": func() string {
+		return used("<<E\n" + strings.Repeat("a ${\"b\"}\n", 1<<20) + "E\n")
+	},
+	"a long list": func() string { return used("[" + strings.Repeat("1,", 4<<20) + "]") },
+	"names":       func() string { return used("[" + strings.Repeat("a.b.c,", 1<<20) + "]") },
 	"many locals": func() string {
 		var b strings.Builder
 		for i := range 300_000 {
@@ -63,7 +65,9 @@ var bombs = map[string]func() string{
 	"a big shift":     func() string { return used(`cidrsubnet("::/0", 1e9, 1)`) },
 	"an indent":       func() string { return used(`indent(2000000000, "a\nb\nc\n")`) },
 	"a pattern":       func() string { return used(`regexall("((a{1000}){1000}){1000}", "a")`) },
-	"another pattern": func() string { return used(`regexall("(a*)*b", join("", [for i in range(1000) : "a"]))`) },
+	"another pattern": func() string {
+		return used(`regexall("(a*)*b", join("", [for i in range(1000) : "a"]))`)
+	},
 	"loops in loops": func() string {
 		return used("[for a in range(1000) : [for b in range(1000) : [for c in range(1000) : c]]]")
 	},
@@ -89,8 +93,8 @@ var bombs = map[string]func() string{
 		return "resource \"aws_security_group\" \"g\" {\n  for_each = toset([for p in setproduct(" +
 			"range(1000), range(1000)) : \"${p[0]}-${p[1]}\"])\n}\n"
 	},
-	"count of a million":  func() string { return "resource \"aws_security_group\" \"g\" {\n count = 1e6\n}\n" },
-	"count of a trillion": func() string { return "resource \"aws_security_group\" \"g\" {\n count = 1e12\n}\n" },
+	"count of a million":  func() string { return counted("1e6") },
+	"count of a trillion": func() string { return counted("1e12") },
 	"many with many": func() string {
 		return "resource \"aws_security_group\" \"g\" {\n count = 20000\n dynamic \"ingress\" {\n" +
 			"for_each = range(1000)\ncontent {\nfrom_port = 1\nto_port = 1\nprotocol = \"tcp\"\n" +
@@ -119,10 +123,15 @@ var bombs = map[string]func() string{
 			`{"aws_security_group":{"g":{"ingress":"${local.a}"}}}}`
 	},
 	"registry": func() string {
-		return "module \"m\" {\n source = \"terraform-aws-modules/security-group/aws\"\n count = 20000\n" +
-			"ingress_cidr_blocks = [for i in range(1000) : \"10.0.0.0/8\"]\n" +
+		return "module \"m\" {\n source = \"terraform-aws-modules/security-group/aws\"\n" +
+			" count = 20000\ningress_cidr_blocks = [for i in range(1000) : \"10.0.0.0/8\"]\n" +
 			"ingress_rules = [for i in range(1000) : \"all-all\"]\n}\n"
 	},
+}
+
+// counted are as many groups.
+func counted(n string) string {
+	return "resource \"aws_security_group\" \"g\" {\n count = " + n + "\n}\n"
 }
 
 // harmless are those that cost little.

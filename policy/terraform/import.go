@@ -147,6 +147,9 @@ func (m *module) walk(first bool, each func(*record)) {
 		}
 		if len(r.instances) > 0 {
 			d.cached = nil // it is not needed again, or read again
+			if !declares[d.typ] {
+				delete(m.resources, d.name)
+			}
 		}
 	}
 	for _, d := range m.cfg.calls {

@@ -88,7 +88,8 @@ func TestRefused(t *testing.T) {
 			"  security_group_id = \"sg-1\"\n  ip_protocol = \"-1\"\n  cidr_ipv4 = \"10.0.0.0/8\"\n" +
 			"  cidr_ipv6 = \"::/0\"\n}\n", "the rule has 2 peers instead of one"},
 		"no group": {"resource \"aws_vpc_security_group_ingress_rule\" \"r\" {\n" +
-			"  ip_protocol = \"-1\"\n  cidr_ipv4 = \"10.0.0.0/8\"\n}\n", "the rule has no security_group_id"},
+			"  ip_protocol = \"-1\"\n  cidr_ipv4 = \"10.0.0.0/8\"\n}\n",
+			"the rule has no security_group_id"},
 		"twice": {group("") + group(""), "resource aws_security_group.g is there already, at a.tf:1:1"},
 		"sg- name": {"resource \"aws_security_group\" \"g\" {\n  name = \"sg-web\"\n}\n",
 			"looks like a group ID"},

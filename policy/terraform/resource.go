@@ -50,8 +50,7 @@ func (m *module) expand(b *body, address string, pos policy.Pos) *expansion {
 	x := &expansion{}
 	add := func(suffix string, key cty.Value, vars scope) {
 		m.spend(10)
-		x.instances = append(x.instances, &instance{address: address + suffix, key: key, vars: vars,
-			attrs: map[string]*lazy{}})
+		x.instances = append(x.instances, &instance{address: address + suffix, key: key, vars: vars})
 	}
 	count, each := b.attrs["count"], b.attrs["for_each"]
 	switch {
@@ -263,6 +262,9 @@ func (m *module) attribute(r *resource, inst *instance, name string) (result, bo
 	}
 	if a == nil {
 		return m.foreign(inst.address, name)
+	}
+	if inst.attrs == nil {
+		inst.attrs = map[string]*lazy{}
 	}
 	l := lazyOf(inst.attrs, name)
 	if l.state == 1 { // a resource that refers to itself as a whole

@@ -16,7 +16,7 @@ type text struct {
 	marks []policy.Pos
 }
 
-const markEvery = 4096
+const markEvery = 512
 
 // pos is the position of an offset.
 func (t *text) pos(offset int) policy.Pos {
