@@ -2,7 +2,6 @@ package main
 
 import (
 	"slices"
-	"strings"
 
 	"sgfw/cmd/internal/screen"
 	"sgfw/policy"
@@ -85,6 +84,6 @@ func (p *program) printLines(s screen.Screen, op, name string, d policy.Directio
 	}
 	for _, l := range set.Lines() {
 		p.print(s, changeStyles[op], "  "+op+" "+name+" "+d.String()+" "+l.What()+word+
-			strings.Join(l.Peers, ", "))
+			l.Whose())
 	}
 }

@@ -17,7 +17,7 @@ func big(named string) *policy.Policy {
 	p := &policy.Policy{Quotas: policy.DefaultQuotas, Settings: policy.DefaultSettings}
 	for i := range 50 {
 		l := policy.PrefixList{Name: fmt.Sprint("list", i)}
-		for range 20 {
+		for range 10 {
 			a := netip.AddrFrom4([4]byte{byte(1 + rng.IntN(200)), byte(rng.IntN(256)), byte(rng.IntN(256))})
 			l.Entries = append(l.Entries, policy.PrefixEntry{CIDR: netip.PrefixFrom(a, 24)})
 		}

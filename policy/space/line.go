@@ -17,6 +17,9 @@ type Line struct {
 	Peers []string
 	// Box is the same as a set.
 	Box Set
+
+	peers Peers
+	names []string // of its atoms
 }
 
 // Traffic is what a line says of packets, in the words of rules.
@@ -165,7 +168,7 @@ func (a asked) said(p Peers) (out []said) {
 }
 
 func (x said) line() Line {
-	l := Line{Box: Set{}}
+	l := Line{peers: x.peers, names: atomNames(x)}
 	for _, s := range x.form {
 		l.Box = l.Box.with(s, x.peers)
 	}
@@ -178,7 +181,7 @@ func (x said) line() Line {
 	for _, c := range x.peers.CIDRs() {
 		l.Peers = append(l.Peers, c.String())
 	}
-	l.Peers = append(l.Peers, atomNames(x)...)
+	l.Peers = append(l.Peers, l.names...)
 	return l
 }
 

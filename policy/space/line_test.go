@@ -14,7 +14,7 @@ import (
 
 func texted(lines []Line) (out []string) {
 	for _, l := range lines {
-		out = append(out, l.What()+" from "+strings.Join(l.Peers, ", "))
+		out = append(out, l.What()+" from "+l.Whose())
 	}
 	return out
 }
@@ -49,8 +49,15 @@ func TestLines(t *testing.T) {
 		"all but in a part": {add: []policy.Rule{cidr(-1, -1, -1, "10.0.0.0/8")},
 			less: []policy.Rule{tcp(22, 22, "10.1.0.0/16")},
 			want: []string{"all protocols but tcp 22 from 10.0.0.0/8",
-				"all protocols from 10.0.0.0/16, 10.2.0.0/15, 10.4.0.0/14, 10.8.0.0/13, 10.16.0.0/12, " +
-					"10.32.0.0/11, 10.64.0.0/10, 10.128.0.0/9"}},
+				"all protocols from 10.0.0.0/8 but 10.1.0.0/16"}},
+		"the world but some, and others": {
+			add:  []policy.Rule{tcp(80, 80, "0.0.0.0/0"), tcp(80, 80, "2001:db8::1/128"), group(6, 80, 80)},
+			less: []policy.Rule{tcp(80, 80, "10.0.0.0/8"), tcp(80, 80, "192.0.2.1/32")},
+			want: []string{"tcp 80 from 0.0.0.0/0 but 10.0.0.0/8 and 192.0.2.1/32, " +
+				"2001:db8::1/128, group app (IPv6)"}},
+		"some of a network, and others": {add: []policy.Rule{tcp(80, 80, "10.0.0.0/8"),
+			tcp(80, 80, "192.0.2.1/32")}, less: []policy.Rule{tcp(80, 80, "10.7.7.7/32")},
+			want: []string{"tcp 80 from 10.0.0.0/8 but 10.7.7.7/32, 192.0.2.1/32"}},
 		"fewer addresses": {add: []policy.Rule{tcp(80, 80, "10.0.0.0/30")},
 			less: []policy.Rule{tcp(80, 80, "10.0.0.0/32")},
 			want: []string{"tcp 80 from 10.0.0.1/32, 10.0.0.2/31"}},
@@ -96,6 +103,17 @@ func TestLinesAreTheSet(t *testing.T) {
 				t.Fatalf("an empty line: %+v", l)
 			}
 			all = all.Union(l.Box)
+			for _, f := range []policy.Family{policy.IPv4, policy.IPv6} {
+				phrases := l.peers.of(f).phrases(f)
+				var in, but []netip.Prefix
+				for _, p := range phrases {
+					in, but = append(in, p.cidr), append(but, p.but...)
+				}
+				if said := PeersOf(in...).Minus(PeersOf(but...)); !said.Equal(PeersOf(l.peers.of(f).prefixes(
+					f)...)) || size(phrases) > len(l.peers.of(f).prefixes(f)) {
+					t.Fatalf("%v is not %v", phrases, l.peers.of(f).prefixes(f))
+				}
+			}
 		}
 		if !all.Equal(d) {
 			t.Fatalf("the lines are another set:\n%s\n%s\n%s", texts(x), texts(y),
