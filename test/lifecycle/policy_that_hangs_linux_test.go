@@ -84,7 +84,7 @@ func TestPolicyThatHangs(t *testing.T) {
 }
 
 // TestPolicyThatHangsAtTheStart: the start does not wait for ever, says what is wrong, and
-// closes the machine: what the policy says is not known.
+// closes the machine: what the policy says is not known, until there is one that answers.
 func TestPolicyThatHangsAtTheStart(t *testing.T) {
 	t.Parallel()
 	_, server, g := harness.NewPair(t)
@@ -101,6 +101,11 @@ func TestPolicyThatHangsAtTheStart(t *testing.T) {
 		}
 		d.StopsWith(1)
 		g.Expect(t, "stopped", harness.Open)
+		d.Start()
+		d.Link(filepath.Join(t.TempDir(), "policy.yaml"))
+		d.Reload(harness.GatePolicy())
+		g.Expect(t, says+" no more", harness.Filtered)
+		d.Stop()
 	}
 }
 
