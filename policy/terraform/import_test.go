@@ -9,6 +9,7 @@ import (
 	"sgfw/policy"
 	"sgfw/policy/convert"
 	"sgfw/policy/convert/converttest"
+	"sgfw/test/parity"
 )
 
 // group is a group with a body.
@@ -110,6 +111,9 @@ func TestRefused(t *testing.T) {
 		"version":  {`{"format_version": "7.0"}`, `format "7.0" of Terraform's output is not known`},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if name == "all with ports" {
+				parity.Proves(t, "D5")
+			}
 			file := convert.Source{Name: "a.tf", Data: []byte(c.text)}
 			if strings.HasPrefix(c.text, "{") {
 				file.Name = "a.json"
@@ -185,6 +189,12 @@ func TestMeaning(t *testing.T) {
 			"g ingress tcp 22 10.0.0.0/8\ng egress udp 1 0.0.0.0/0\ng egress udp 2 0.0.0.0/0"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			switch name {
+			case "no egress":
+				parity.Proves(t, "D4")
+			case "one peer each":
+				parity.Proves(t, "D5")
+			}
 			file := convert.Source{Name: "a.tf", Data: []byte(c.text)}
 			switch {
 			case strings.HasPrefix(c.text, `{"format`):
@@ -206,6 +216,7 @@ func TestMeaning(t *testing.T) {
 
 // TestDefaultGroup: Terraform takes the rules of a default group away that are not written.
 func TestDefaultGroup(t *testing.T) {
+	parity.Proves(t, "D4")
 	r := run(t, convert.Options{}, "resource \"aws_default_security_group\" \"d\" {\n}\n")
 	g := r.Policy.Group(policy.DefaultName)
 	if g == nil || !g.Default || len(g.Ingress)+len(g.Egress) != 0 {

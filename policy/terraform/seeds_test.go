@@ -8,6 +8,7 @@ import (
 	"sgfw/policy"
 	"sgfw/policy/convert"
 	"sgfw/policy/convert/converttest"
+	"sgfw/test/parity"
 )
 
 func read(t *testing.T, path string) convert.Source {
@@ -37,6 +38,7 @@ func run(t *testing.T, o convert.Options, texts ...string) convert.Result {
 
 // TestSample: the sample of an article imports to four rules in and one out.
 func TestSample(t *testing.T) {
+	parity.Proves(t, "W2")
 	r := Import([]convert.Source{read(t, "testdata/seeds/sample.tf")}, convert.Options{})
 	if r.Policy == nil {
 		t.Fatal(r.Problems)
@@ -74,6 +76,7 @@ func TestSample(t *testing.T) {
 // TestDamaged: without closing braces every block that is open is said; with braces the
 // texts that were emptied are refused, and are never taken for anywhere.
 func TestDamaged(t *testing.T) {
+	parity.Proves(t, "W7", "W8", "W9")
 	r := Import([]convert.Source{read(t, "testdata/seeds/damaged.tf")}, convert.Options{})
 	if r.Policy != nil || len(r.Problems) != 7 {
 		t.Fatalf("%v %v", r.Policy, r.Problems)

@@ -8,14 +8,12 @@ var evaluation = []Claim{
 		"members, and everything out. An interface that names no group has it."),
 	same("D3", "No outbound rules: nothing new goes out. No inbound rules: nothing new comes in. "+
 		"Empty is deny."),
-	partly("D4", "A group keeps the default outbound rule unless another one is listed, also in "+
-		"CloudFormation. Terraform removes it.",
-		"The policy file is as AWS: egress left out is the default rule, `egress: []` none. "+
-			"Terraform's way is for an importer, which is not built."),
+	same("D4", "A group keeps the default outbound rule unless another one is listed, also in "+
+		"CloudFormation. Terraform removes it."),
 	partly("D5", "A block with many peers is one rule for each. Terraform's update removes rules "+
 		"before it adds others, which leaves a gap.",
-		"A reload of sgfw leaves no gap. That Terraform demands ports 0 to 0 beside -1 is for an "+
-			"importer, which is not built."),
+		"A reload of sgfw leaves no gap. That Terraform demands ports 0 to 0 beside -1 in a block "+
+			"holds for what is imported from it."),
 	same("D6", "The rules of all attached groups are pooled. The order of groups does not matter, "+
 		"and removing one removes only its rules."),
 	same("D7", "Groups belong to interfaces. What goes from one interface to another is judged "+

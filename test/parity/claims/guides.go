@@ -1,15 +1,11 @@
 package claims
 
-const (
-	importing = "Terraform's own syntax needs the importer, which is not built."
-	auditing  = "The audit that reports it is not built."
-)
+const auditing = "The audit that reports it is not built."
 
 // webServer is about the policy that guides give most often.
 var webServer = []Claim{
 	same("W1", "A web server needs 80 and 443 from everyone, and 22 from the office alone."),
-	partly("W2", "A published sample has one group with tags, four inbound rules and one outbound.",
-		"Written as YAML it loads and is enforced. "+importing),
+	same("W2", "A published sample has one group with tags, four inbound rules and one outbound."),
 	unbuilt("W3", "The sample opens tcp/22 to 0.0.0.0/0, which its own page and others warn of: a "+
 		"finding of high severity.", auditing),
 	partly("W4", "The sample opens ICMP -1/-1 to 0.0.0.0/0: all types and codes, of IPv4 alone.",
@@ -24,11 +20,10 @@ var webServer = []Claim{
 var malformed = []Claim{
 	partly("W7", "A missing closing brace is refused with file and line. Nothing of the policy "+
 		"comes into force, and the one that runs goes on.",
-		importing+" The YAML reader knows the line of an unclosed brace, not its column."),
-	partly("W8", "`cidr_blocks` with an empty string is an error. It never means everyone, and is "+
-		"never skipped.", importing),
-	unbuilt("W9", "An empty interpolation, ${}, is a syntax error.",
-		"YAML has no interpolation. "+importing),
+		"The YAML reader knows the line of an unclosed brace, not its column."),
+	same("W8", "`cidr_blocks` with an empty string is an error. It never means everyone, and is "+
+		"never skipped."),
+	same("W9", "An empty interpolation, ${}, is a syntax error."),
 }
 
 // practices is about how groups are laid out, shared and reviewed.
