@@ -34,7 +34,10 @@ type scopes struct {
 
 // scopeKey is what has flows of its own: a device, or the devices of a shared
 // scope together. A device that changes its mode changes who is protected, and
-// nothing of before holds; nor does it where a device joins a scope or leaves it.
+// nothing of before holds; nor does it where a device joins a scope or leaves it. One that
+// changes its view shows the same packets, and most have the same addresses in both: their
+// flows go on, as ever when rules change (T15). A flow whose addresses are rewritten has
+// those of the other view from then on: rules decide anew whether it begins.
 type scopeKey struct {
 	// device is "" for a shared scope.
 	device string

@@ -74,16 +74,22 @@ func (t *Table) Repair(p Plan) error {
 	return nil
 }
 
-// layout is the plan's, with base chains that an earlier plan needed and this one does
-// not: they stay, empty, because taking one away drops what waits in the queues (K3).
+// layout is the plan's, with the chains that an earlier plan needed and this one does not.
+// They stay, and nothing leads into them: taking a base chain away drops what waits in the
+// queues (K3), and a packet may still be among their rules.
 func (t *Table) layout(p Plan) []chain {
 	chains := layout(p, t.features)
 	if p.wire() || !t.wire {
 		return chains
 	}
-	return append(chains,
-		chain{name: chainPrerouting, hook: nftables.ChainHookPrerouting, priority: WireInPriority},
-		chain{name: chainPostrouting, hook: nftables.ChainHookPostrouting, priority: WireOutPriority})
+	d := dispatch{plan: p}
+	unused := d.wire(t.features)
+	for i := range unused {
+		if unused[i].hook != nil {
+			unused[i].rules = nil
+		}
+	}
+	return append(chains, unused...)
 }
 
 // shut closes the devices in the table, where its chains are as they should be.

@@ -51,6 +51,8 @@ var (
 	trackingSwitched = edited(func(_ liveWorld, p *livePolicy) { p.aws = !p.aws })
 	deviceOut        = edited(func(_ liveWorld, p *livePolicy) { p.device = "other0" })
 	deviceIn         = edited(func(_ liveWorld, p *livePolicy) { p.device = "eth0" })
+	wireView         = edited(func(_ liveWorld, p *livePolicy) { p.view = "wire" })
+	localView        = edited(func(_ liveWorld, p *livePolicy) { p.view = "local" })
 	asBefore         = edited(func(w liveWorld, p *livePolicy) { *p = w.policy() })
 )
 
@@ -180,6 +182,19 @@ var liveChanges = []liveChange{
 		steps: []liveStep{edited(func(_ liveWorld, p *livePolicy) {
 			p.timers = "tcp_established_timeout: 600, udp_timeout: 60, udp_stream_timeout: 60"
 		}), asBefore}},
+	// Nothing is rewritten here, so both views show the same.
+	{name: "the view", proves: []string{"T15", "T21"},
+		steps: []liveStep{wireView, rulesRemoved, localView, asBefore}},
+	{name: "the view without rules", proves: []string{"T15"}, steps: []liveStep{
+		edited(func(w liveWorld, p *livePolicy) {
+			wireView(w, p)
+			rulesRemoved(w, p)
+		}),
+		edited(func(w liveWorld, p *livePolicy) {
+			asBefore(w, p)
+			localView(w, p)
+		}),
+	}},
 
 	{name: "the device out of the policy and back", moves: true,
 		steps: []liveStep{deviceOut, deviceIn}},

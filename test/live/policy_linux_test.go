@@ -22,6 +22,7 @@ type livePolicy struct {
 	aws            bool
 	errorsByRules  bool
 	timers         string
+	view           string // "" for the default
 	// past are the policies that the daemon has had, this one included.
 	past []*livePolicy
 }
@@ -116,6 +117,9 @@ func (p *livePolicy) text() string {
 		strings.Join(p.attached, ", "))
 	if p.guest {
 		b.WriteString("    mode: guest\n")
+	}
+	if p.view != "" {
+		b.WriteString("    view: " + p.view + "\n")
 	}
 	if p.scope != "" {
 		b.WriteString("    scope: " + p.scope + "\n")

@@ -1,9 +1,11 @@
 package rules
 
 import (
+	"net"
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"sgfw/test/harness"
 	"sgfw/test/netlab"
@@ -99,8 +101,8 @@ func TestViewOfTheWire(t *testing.T) {
 	})
 }
 
-// TestViewChangesUnderTraffic: a flow goes on while the view of its device changes, and
-// nothing passes in between that must not.
+// TestViewChangesUnderTraffic: a flow goes on while the view of its device changes, without
+// a packet lost, and nothing passes in between that must not.
 func TestViewChangesUnderTraffic(t *testing.T) {
 	t.Parallel()
 	lab := labtest.New(t, netlab.Pair())
@@ -108,8 +110,10 @@ func TestViewChangesUnderTraffic(t *testing.T) {
 	at := harness.AddrPort(server.Device("eth0").IPv4(), harness.GateIn)
 	closed := harness.AddrPort(server.Device("eth0").IPv4(), harness.GateIn+1)
 	harness.EchoOn(t, server, at, closed)
-	policy := harness.PolicyWith([]string{harness.Allow("tcp", harness.GateIn)}, nil)
+	policy := harness.PolicyWith([]string{harness.Allow("tcp", harness.GateIn),
+		harness.Allow("udp", harness.GateIn)}, nil)
 	d := harness.Enforce(t, server, seen("local", policy))
+	beside := harness.StartEchoExchange(t, client, at, time.Millisecond)
 	c := harness.DialTCP(t, client, netip.AddrPort{}, at, harness.ArrivalTimeout)
 	if c == nil {
 		t.Fatal("no connection")
@@ -127,6 +131,75 @@ func TestViewChangesUnderTraffic(t *testing.T) {
 			harness.Passes(harness.Exchange(t, "by a rule", client, "tcp", netip.Addr{}, at)),
 			harness.Drops(harness.Exchange(t, "without a rule", client, "tcp", netip.Addr{}, closed)),
 		})
+	}
+	beside.Finish()
+}
+
+// TestViewChangesUnderRedirects: a flow whose addresses the host rewrites is another one to
+// the other view. It goes on where rules permit its packets there, and ends where they do
+// not, while one that nothing rewrites goes on without a rule (T15). The reload says so.
+func TestViewChangesUnderRedirects(t *testing.T) {
+	parity.Proves(t, "T15")
+	t.Parallel()
+	lab := labtest.New(t, harness.DockerHost())
+	fw, shop, client := lab.Host("fw"), lab.Host("shop"), lab.Host("client")
+	container, world, here := harness.IP("172.17.0.2"), harness.IP("203.0.113.10"),
+		harness.IP("203.0.113.1")
+	harness.Publish(t, fw, 80, 8080, container)
+	harness.Publish(t, fw, 443, 8443, here)
+	harness.Echoes(t, shop, container, 8080)
+	harness.Echoes(t, fw, here, 8443, 993)
+	policy := func(view string, ports ...int) string {
+		var rules []string
+		for _, p := range ports {
+			rules = append(rules, harness.Allow("tcp", p))
+		}
+		return seen(view, harness.PolicyWith(rules, nil))
+	}
+	d := harness.Enforce(t, fw, policy("local", 8080, 8443, 993))
+	live := func(what string, want bool, conns map[string]net.Conn) {
+		t.Helper()
+		for name, c := range conns {
+			if harness.Talks(c) != want {
+				t.Errorf("%s: %s goes on: %t", what, name, !want)
+			}
+		}
+	}
+	open := func(ports map[string]int) map[string]net.Conn {
+		t.Helper()
+		conns := make(map[string]net.Conn)
+		for name, port := range ports {
+			c := harness.DialTCP(t, client, harness.AddrPort(world, 0), harness.AddrPort(here, port),
+				harness.ArrivalTimeout)
+			if c == nil {
+				t.Fatalf("no connection to %s", name)
+			}
+			conns[name] = c
+		}
+		return conns
+	}
+	rewritten := map[string]int{"the container": 80, "the redirect": 443}
+	first, direct := open(rewritten), open(map[string]int{"the host": 993})
+	live("local", true, first)
+	for _, c := range []struct {
+		view  string
+		ports []int
+	}{{"wire", []int{80, 443}}, {"local", nil}, {"wire", nil}, {"local", []int{8080, 8443}}} {
+		d.Write(policy(c.view, c.ports...))
+		if out := d.Must(t, 0, "reload"); !strings.Contains(out, "eth0 is judged by its other view") {
+			t.Errorf("the reload says nothing of the view:\n%s", out)
+		}
+		// To each view they are flows of their own, which have begun by now.
+		live(c.view, true, first)
+		live(c.view, true, direct)
+	}
+	second := open(rewritten)
+	d.Reload(policy("wire"))
+	live("wire, no rules, flows of the local view", false, second)
+	live("wire, no rules, flows of both", true, first)
+	live("wire, no rules", true, direct)
+	if out := d.Must(t, 0, "reload"); strings.Contains(out, "view") {
+		t.Errorf("a reload of the same view speaks of it:\n%s", out)
 	}
 }
 

@@ -173,6 +173,8 @@ func (e *Enforcer) prepare(c Change, on *inForce, m machine) (*candidate, api.Re
 		return nil, reply, twins
 	}
 	reply.Changes = changes(on.current.policy, next.policy)
+	next.problems = slices.Concat(next.problems,
+		viewsChanged(on.current.policy, next.policy, m.Snapshot))
 	reply.Notices = explain.Problems(append(slices.Clone(next.problems), e.fixed(next.policy)...))
 	return next, reply, nil
 }

@@ -115,6 +115,28 @@ func bridgesOnWire(p *policy.Policy, facts links.Snapshot,
 	return out
 }
 
+// viewsChanged notes the devices that come to be judged by another view. A flow whose
+// addresses this machine rewrites is another one there, which nobody can tell beforehand:
+// it is among the orphans of the reload, or among nothing.
+func viewsChanged(from, to *policy.Policy, facts links.Snapshot) (out policy.Problems) {
+	told := make(map[int]bool)
+	for _, l := range facts.Facts.Links {
+		was, managed := from.Match(l.Name)
+		i, ok := to.Match(l.Name)
+		if !managed || !ok || told[i] || from.Interfaces[was].View == to.Interfaces[i].View {
+			continue
+		}
+		told[i] = true
+		out = append(out, policy.Problem{
+			Pos: to.Interfaces[i].Pos, Field: "view", Severity: policy.SeverityNotice,
+			Message: fmt.Sprintf("%s is judged by its other view now: live flows go on, but those "+
+				"whose addresses this machine rewrites go on only where rules permit their packets",
+				to.Interfaces[i].Device),
+		})
+	}
+	return out
+}
+
 // fixed warns of settings that the policy changes but a living daemon cannot.
 func (e *Enforcer) fixed(p *policy.Policy) policy.Problems {
 	var out policy.Problems
