@@ -24,7 +24,7 @@ func TestExport(t *testing.T) {
 	}
 	code, out, said := run("export", "cloudformation", own)
 	if code != exitOK || !strings.Contains(out, "Type: AWS::EC2::SecurityGroup\n") ||
-		!strings.Contains(said, "without vpc_id") {
+		!strings.Contains(said, "the parameter Network") {
 		t.Fatalf("%d\n%s\n%s", code, out, said)
 	}
 	template := filepath.Join(dir, "template.yaml")

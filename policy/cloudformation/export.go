@@ -17,7 +17,8 @@ const (
 // template cannot say is among the problems: an error where the meaning would be another, and
 // then there is no template; else a notice.
 func Export(p *policy.Policy) ([]byte, policy.Problems) {
-	x := &exporter{p: p, taken: map[string]bool{defaultParameter: true}, groupIDs: map[string]string{},
+	x := &exporter{p: p, taken: map[string]bool{defaultParameter: true,
+		networkParameter: true}, groupIDs: map[string]string{},
 		listIDs: map[string]string{}, order: map[string]int{}, parameters: map[string]string{}}
 	for i := range p.PrefixLists {
 		if l := &p.PrefixLists[i]; !isForeign(l) {
@@ -61,12 +62,15 @@ func Export(p *policy.Policy) ([]byte, policy.Problems) {
 	return out, problems
 }
 
-// The parameter that stands for the default group of the network, and the description by which
-// an import knows it.
+// The parameters that stand for the default group of the network, and for the network of groups
+// that name none, with the descriptions by which an import knows them.
 const (
 	defaultParameter = "DefaultSecurityGroup"
 	defaultText      = "The default group of the network"
 	typeGroupID      = "AWS::EC2::SecurityGroup::Id"
+	networkParameter = "Network"
+	networkText      = "The network that the groups are made in"
+	typeVPCID        = "AWS::EC2::VPC::Id"
 )
 
 // exporter writes a template.
@@ -168,11 +172,16 @@ func (x *exporter) group(g *policy.Group) {
 	x.body.field(6, "GroupDescription", g.Description)
 	switch {
 	case g.VPCID == "":
-	case strings.HasPrefix(g.VPCID, "vpc-") || strings.Map(alphanumeric, g.VPCID) != g.VPCID ||
+		x.body.line(6, "VpcId: !Ref "+x.parameter(networkParameter, typeVPCID))
+	case strings.HasPrefix(g.VPCID, "vpc-"):
+		x.body.field(6, "VpcId", g.VPCID)
+	case strings.Map(alphanumeric, g.VPCID) != g.VPCID || g.VPCID == networkParameter ||
 		x.taken[g.VPCID] && x.parameters[g.VPCID] == "":
+		x.notice(g.Pos, "write the ID of a network, or a name of letters and digits",
+			"vpc_id %s is written as it is, and no ID", short(g.VPCID))
 		x.body.field(6, "VpcId", g.VPCID)
 	default:
-		x.body.line(6, "VpcId: !Ref "+x.parameter(g.VPCID, "AWS::EC2::VPC::Id"))
+		x.body.line(6, "VpcId: !Ref "+x.parameter(g.VPCID, typeVPCID))
 	}
 	later := x.inline(g, policy.Ingress, g.Ingress)
 	after := []policy.Rule{}
@@ -190,8 +199,8 @@ func (x *exporter) group(g *policy.Group) {
 			x.body.line(10, "Value: "+quoted(g.Tags[key]))
 		}
 	}
-	x.separate(g, id, "!Ref "+id, policy.Ingress, later)
-	x.separate(g, id, "!Ref "+id, policy.Egress, after)
+	x.separate(g, id, x.groupRef(g.Name), policy.Ingress, later)
+	x.separate(g, id, x.groupRef(g.Name), policy.Egress, after)
 	everything := slices.IndexFunc(g.Egress, func(r policy.Rule) bool { return isEverything(&r) })
 	if everything >= 0 && len(after) > 0 {
 		x.notice(g.Egress[everything].Pos, "",
@@ -266,13 +275,9 @@ func (x *exporter) leftOut() {
 		x.notice(x.p.Remotes[0].Pos, "in AWS, what runs there is given its groups",
 			"peers stand in the Metadata of the template, which CloudFormation ignores")
 	}
-	for i := range x.p.Groups {
-		if g := &x.p.Groups[i]; g.VPCID == "" && !g.Default {
-			x.notice(g.Pos, "vpc_id names the network",
-				"groups without vpc_id are made in the default network of the account, such as %s",
-				short(g.Name))
-			break
-		}
+	if x.parameters[networkParameter] != "" {
+		x.notice(policy.Pos{}, "vpc_id names the network of a group",
+			"the network is the parameter %s of the template", networkParameter)
 	}
 }
 
@@ -313,8 +318,11 @@ func (x *exporter) template() []byte {
 		for _, name := range sortedTags(x.parameters) {
 			w.line(2, name+":")
 			w.line(4, "Type: "+x.parameters[name])
-			if name == defaultParameter {
+			switch name {
+			case defaultParameter:
 				w.field(4, "Description", defaultText)
+			case networkParameter:
+				w.field(4, "Description", networkText)
 			}
 		}
 	}

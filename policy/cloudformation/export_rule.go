@@ -56,7 +56,8 @@ func (x *exporter) rule(indent int, g *policy.Group, dir policy.Direction, r *po
 	}
 	x.body.line(indent, dash+"IpProtocol: "+quoted(r.Protocol.String()))
 	indent += len(dash)
-	if r.Protocol.HasPorts() || r.Protocol.IsICMP() {
+	if r.Protocol.HasPorts() || r.Protocol == policy.ICMP ||
+		r.Protocol == policy.ICMPv6 && r.From != -1 {
 		x.body.line(indent, sprintf("FromPort: %d", r.From))
 		x.body.line(indent, sprintf("ToPort: %d", r.To))
 	}
@@ -72,11 +73,7 @@ func (x *exporter) rule(indent int, g *policy.Group, dir policy.Direction, r *po
 		}
 		x.body.line(indent, key+quoted(r.Peer.CIDR.String()))
 	case policy.PeerGroup:
-		ref := x.groupIDs[r.Peer.Name]
-		if ref == "" {
-			ref = x.parameter(defaultParameter, typeGroupID)
-		}
-		x.body.line(indent, side+"SecurityGroupId: !Ref "+ref)
+		x.body.line(indent, side+"SecurityGroupId: "+x.groupRef(r.Peer.Name))
 	case policy.PeerPrefixList:
 		x.listPeer(indent, side, r)
 	}
@@ -84,6 +81,14 @@ func (x *exporter) rule(indent int, g *policy.Group, dir policy.Direction, r *po
 	if len(r.Tags) > 0 {
 		x.notice(r.Pos, "", "the tags of a rule of group %s are left out", short(g.Name))
 	}
+}
+
+// groupRef is the ID of a group. Ref would be its name, where the network is the default one.
+func (x *exporter) groupRef(name string) string {
+	if id := x.groupIDs[name]; id != "" {
+		return "!GetAtt " + id + ".GroupId"
+	}
+	return "!Ref " + x.parameter(defaultParameter, typeGroupID)
 }
 
 func (x *exporter) listPeer(indent int, side string, r *policy.Rule) {

@@ -34,6 +34,9 @@ func (s *stack) readParameter(p *parameter) value {
 		return value{kind: groupRef, at: at, text: s.defaultGroup(s.key(p.name), "", at),
 			shown: "${" + p.name + "}"}
 	}
+	if !there && typ == typeVPCID && fieldText(p.node, "Description") == networkText {
+		return value{at: at}
+	}
 	if !there {
 		n := p.node.Field("Default")
 		switch {
