@@ -101,6 +101,11 @@ does. --format, --attach, --var and --prefix-list are about that policy.`,
 		if args[0] == "-" && *sameAs == "-" {
 			return &usageError{errors.New("standard input is one policy, not two")}
 		}
+		for _, flag := range []string{"format", "attach", "var", "prefix-list"} {
+			if *sameAs == "" && c.Flags().Changed(flag) {
+				return &usageError{fmt.Errorf("--%s is about the policy that --same-as names", flag)}
+			}
+		}
 		name := args[0]
 		pol, problems, err := loadPolicy(&name, c.InOrStdin(), parserFor(*asAWS))
 		if ps := policy.AsProblems(err); ps != nil {
@@ -132,6 +137,7 @@ does. --format, --attach, --var and --prefix-list are about that policy.`,
 			if err != nil {
 				return err
 			}
+			p.printProblems(explain.Problems(other.Problems))
 			difference = compare.Policies(other.Policy, pol)
 			d := differenceOf(named(*sameAs), name, difference)
 			doc.Difference = &d

@@ -10,6 +10,7 @@ import (
 
 	"sgfw/cmd/internal/host/links"
 	"sgfw/cmd/internal/screen"
+	"sgfw/policy/formats"
 )
 
 // inFolder writes files and returns a function that runs a command line there, at 80 columns.
@@ -145,6 +146,8 @@ groups:
 			"0 prefix lists, 1 interface\nless.yaml permits less than main.tf\ngroups:\n" +
 			"  - web ingress tcp 22 from 10.128.0.0/9\n"},
 		{"check bad.yaml --same-as main.tf", exitInvalid, ""},
+		{"check old.yaml --attach eth0=web", exitUsage, ""},
+		{"check - --same-as -", exitUsage, ""},
 	} {
 		code, out, said := run(strings.Fields(c.args)...)
 		if code != c.code || out != c.out {
@@ -205,5 +208,45 @@ func TestMinimal(t *testing.T) {
 	_, out, _ := run("export", "sgfw", "main.tf")
 	if !strings.Contains(out, "10.128.0.0/9") {
 		t.Errorf("shortened unasked:\n%s", out)
+	}
+}
+
+// TestExportsPermitTheSame: what the examples become in every format that can be read again,
+// as they are and in as few rules as possible, permits the same.
+func TestExportsPermitTheSame(t *testing.T) {
+	examples, err := filepath.Glob("../../examples/*.yaml")
+	if err != nil || len(examples) < 5 {
+		t.Fatal(examples, err)
+	}
+	texts := make(map[string]string)
+	for _, path := range examples {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts[filepath.Base(path)] = string(b)
+	}
+	run := inFolder(t, texts)
+	ends := map[string]string{"terraform": ".tf"}
+	for name := range texts {
+		for _, f := range formats.All() {
+			if f.Import == nil || f.Export == nil {
+				continue
+			}
+			for _, args := range [][]string{{"export", f.Name, name},
+				{"export", f.Name, "--minimal", name}} {
+				code, out, said := run(args...)
+				if code != exitOK {
+					t.Fatalf("%v: %d\n%s", args, code, said)
+				}
+				other := "other" + ends[f.Name]
+				if err := os.WriteFile(other, []byte(out), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				if code, out, said = run("diff", name, other); code != exitOK {
+					t.Errorf("%v: %d\n%s%s", args, code, out, said)
+				}
+			}
+		}
 	}
 }
