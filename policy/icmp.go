@@ -27,9 +27,9 @@ func privateICMP(p Protocol, typ int) bool {
 	return typ == 100 || typ == 101 || typ == 127 || typ == 200 || typ == 201 || typ == 255
 }
 
-// deadICMP returns a warning when a rule's type and code exist in no real
+// DeadICMP returns a warning, without Pos, when a rule's type and code exist in no real
 // packet, nil otherwise.
-func deadICMP(r *Rule) *Problem {
+func DeadICMP(r *Rule) *Problem {
 	codes := icmpCodes
 	if r.Protocol == ICMPv6 {
 		codes = icmpv6Codes

@@ -230,7 +230,7 @@ func (v *validator) ports(r *Rule) bool {
 		v.report(r.Pos, bad)
 		return false
 	}
-	v.report(r.Pos, deadICMP(r))
+	v.report(r.Pos, DeadICMP(r))
 	v.report(r.Pos, zeroRange(r))
 	return true
 }

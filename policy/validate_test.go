@@ -204,7 +204,7 @@ func TestICMPTables(t *testing.T) {
 		{ICMPv6, 135, 0, false}, {ICMPv6, 200, 200, false}, {TCP, 8, 8, false},
 	} {
 		r := rule(tt.p, tt.typ, tt.code, cidr("::/0"))
-		if w := deadICMP(&r); (w != nil) != tt.dead || w != nil && w.Severity != SeverityWarning {
+		if w := DeadICMP(&r); (w != nil) != tt.dead || w != nil && w.Severity != SeverityWarning {
 			t.Errorf("%v %d/%d: %v, want dead %v", tt.p, tt.typ, tt.code, w, tt.dead)
 		}
 	}

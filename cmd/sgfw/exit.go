@@ -24,6 +24,8 @@ const (
 	exitRefused  exitCode = 5
 	// exitDifferent: policies were compared, and do not permit the same.
 	exitDifferent exitCode = 6
+	// exitFindings: an audit found something that it was told to fail on.
+	exitFindings exitCode = 10
 )
 
 // usageError is misuse of the command line.
@@ -41,6 +43,10 @@ var errRefused = errors.New("refused")
 // errDifferent says that two policies are different when that was printed already.
 var errDifferent = errors.New("the policies are different")
 
+// errFindings says that an audit found something that it was told to fail on. Everything was
+// printed already.
+var errFindings = errors.New("the audit found something")
+
 // codeOf is the exit code that an error stands for.
 func codeOf(err error) exitCode {
 	if err == nil {
@@ -56,6 +62,9 @@ func codeOf(err error) exitCode {
 			return exitRefused
 		}
 		return exitFailed
+	}
+	if errors.Is(err, errFindings) {
+		return exitFindings
 	}
 	_, usage := errors.AsType[*usageError](err)
 	switch {

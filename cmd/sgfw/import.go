@@ -61,6 +61,8 @@ type imports struct {
 	attach []string
 	vars   []string
 	lists  []string
+	// sources is what was read last.
+	sources []convert.Source
 }
 
 func (i *imports) flags(c *cobra.Command) {
@@ -109,6 +111,7 @@ func (i *imports) load(args []string, stdin io.Reader) (*convert.Result, error) 
 	if err != nil {
 		return nil, err
 	}
+	i.sources = sources
 	r := formats.Import(i.format, sources, o)
 	r.Attach(attachments...)
 	if r.Policy == nil {

@@ -103,7 +103,7 @@ is in -o wide, and in what goes into a file or a pipe. NO_COLOR switches colours
 off.
 
 Exit codes: 0 fine, 1 failed, 2 usage, 3 policy invalid, 4 no daemon answers,
-5 refused by a safety guard, 6 policies are different.`,
+5 refused by a safety guard, 6 policies are different, 10 an audit found something.`,
 		Example: `  sgfw check examples/web-server.yaml
   sudo sgfw run -c examples/host.yaml
   sgfw explain --ingress --proto tcp --from 198.51.100.10 --to :22`,
@@ -130,6 +130,7 @@ Exit codes: 0 fine, 1 failed, 2 usage, 3 policy invalid, 4 no daemon answers,
 		p.importCommand(),
 		p.diffCommand(),
 		p.exportCommand(),
+		p.auditCommand(),
 		p.explainCommand(),
 		p.statusCommand(),
 		p.flowsCommand(),
@@ -161,7 +162,7 @@ func awsCode(err error) string {
 // report tells the user about an error: problems of a policy one on a line, as
 // compilers do, then what failed.
 func (p *program) report(err error) {
-	if err == nil || errors.Is(err, errDifferent) {
+	if err == nil || errors.Is(err, errDifferent) || errors.Is(err, errFindings) {
 		return
 	}
 	if ps := policy.AsProblems(err); ps != nil {

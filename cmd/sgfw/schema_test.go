@@ -32,6 +32,7 @@ type flowsDocument struct {
 // documents are what the commands print with -o json; log prints one on each line, and
 // each command "error" in place of its own after a failure.
 var documents = map[string]any{
+	"audit":        api.Audit{},
 	"check":        checkDocument{},
 	"cleanup":      cleanupDocument{},
 	"confirm":      api.ConfirmReply{},
@@ -73,7 +74,9 @@ var fieldWords = map[string][]string{
 		string(api.KindRefused), string(api.KindDenied), string(api.KindNoDaemon)},
 	"Remains.State": {api.RemainsNothing, api.RemainsClosed, api.RemainsOpen, api.RemainsHeld,
 		api.RemainsUnknown},
-	"Problem.Severity": {"error", "warning", "notice"},
+	"Problem.Severity":      {"error", "warning", "notice"},
+	"AuditFinding.Severity": {"high", "medium", "low", "notice"},
+	"AuditCheck.Severity":   {"high", "medium", "low", "notice"},
 }
 
 // generator makes JSON Schemas of Go types and their comments.

@@ -193,3 +193,14 @@ func jsonPrefixes(path string, data []byte) ([]policy.PrefixEntry, error) {
 	}
 	return entries, found.Problems().Err()
 }
+
+// File reads one file of text, as [Read] does.
+func File(path string) ([]byte, error) {
+	data, err := file.Read(path)
+	if err != nil {
+		return nil, err
+	}
+	var r Reader
+	s, err := r.source(path, data)
+	return s.Data, err
+}

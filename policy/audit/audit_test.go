@@ -1,0 +1,351 @@
+package audit
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sgfw/policy"
+	"sgfw/policy/file"
+	"sgfw/policy/reputation"
+)
+
+// today is the day of all tests.
+var today = time.Date(2026, 6, 15, 12, 0, 0, 0, time.UTC)
+
+// run audits the text of a policy file.
+func run(t *testing.T, text string, o Options) *Report {
+	t.Helper()
+	p, _, err := file.Parse("p.yaml", []byte(text))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	o.Now = today
+	o.Texts = map[string][]byte{"p.yaml": []byte(text)}
+	return Run(p, o)
+}
+
+// group is a policy of one group with these rules, each a line of YAML, and whatever else.
+func group(ingress, egress []string, more string) string {
+	var b strings.Builder
+	b.WriteString("version: 1\nsecurity_groups:\n  - name: web\n    description: Pages\n")
+	for _, side := range []struct {
+		key   string
+		rules []string
+	}{{"ingress", ingress}, {"egress", egress}} {
+		if len(side.rules) == 0 {
+			fmt.Fprintf(&b, "    %s: []\n", side.key)
+			continue
+		}
+		fmt.Fprintf(&b, "    %s:\n", side.key)
+		for _, r := range side.rules {
+			fmt.Fprintf(&b, "      - { description: x, %s }\n", r)
+		}
+	}
+	return b.String() + more
+}
+
+func in(rules ...string) string  { return group(rules, nil, "") }
+func out(rules ...string) string { return group(nil, rules, "") }
+
+const (
+	v4, v6      = "cidr_blocks: [0.0.0.0/0]", `ipv6_cidr_blocks: ["::/0"]`
+	both        = v4 + ", " + v6
+	eth0        = "interfaces:\n  - { device: eth0, security_groups: [web] }\n"
+	rulesDecide = "settings: { icmp_errors: rules }\n"
+	// wideOpen is written without any /0.
+	wideOpen = "cidr_blocks: [0.0.0.0/1, 128.0.0.0/1]"
+)
+
+// cases has for each code policies in which it is found, and others in which it is not.
+var cases = map[string]struct{ fires, not []string }{
+	openSensitive: {
+		fires: []string{
+			in("protocol: tcp, ports: 22, " + v4),
+			in("protocol: tcp, ports: 3389, " + v6),
+			in("protocol: tcp, ports: 22, " + wideOpen),
+			in("protocol: tcp, ports: 20-30, " + v4),
+			in("protocol: all, " + v4),
+			in("protocol: tcp, ports: 3306, cidr_blocks: [0.0.0.0/2, 64.0.0.0/2, 128.0.0.0/2]"),
+			// A list, half of the world in each of two rules, and two groups of an interface.
+			group([]string{"protocol: tcp, ports: 22, prefix_lists: [all]"}, nil,
+				"prefix_lists:\n  - { name: all, entries: [{ cidr: 0.0.0.0/1 }, { cidr: 128.0.0.0/1 }] }\n"),
+			in("protocol: tcp, ports: 22, cidr_blocks: [0.0.0.0/2]",
+				"protocol: tcp, ports: 22-23, cidr_blocks: [64.0.0.0/2, 128.0.0.0/2]"),
+			group([]string{"protocol: tcp, ports: 22, cidr_blocks: [0.0.0.0/2]"}, nil,
+				"  - name: more\n    description: x\n    egress: []\n    ingress:\n      - { protocol: tcp, "+
+					"ports: 22, cidr_blocks: [64.0.0.0/2] }\ninterfaces:\n  - { device: eth0, "+
+					"security_groups: [web, more] }\n"),
+			out("protocol: tcp, ports: 445, " + v4),
+		},
+		not: []string{
+			in("protocol: tcp, ports: 22, cidr_blocks: [10.0.0.0/8, 198.51.100.0/24]"),
+			in("protocol: tcp, ports: 443, "+both, "protocol: tcp, ports: 80, "+both),
+			in("protocol: udp, ports: 22, " + v4),
+			in("protocol: tcp, ports: 22, cidr_blocks: [0.0.0.0/2]"),
+			in("protocol: tcp, ports: 22, self: true"),
+			out("protocol: tcp, ports: 22, "+v4, "protocol: tcp, ports: 445, cidr_blocks: [10.0.0.0/8]"),
+			group([]string{"protocol: tcp, ports: 22, cidr_blocks: [0.0.0.0/2]"}, nil,
+				"  - name: more\n    description: x\n    egress: []\n    ingress:\n      - { protocol: tcp, "+
+					"ports: 22, cidr_blocks: [64.0.0.0/2] }\ninterfaces:\n  - { device: eth0, "+
+					"security_groups: [web] }\n  - { device: eth1, security_groups: [more] }\n"),
+		},
+	},
+	openRisky: {
+		fires: []string{in("protocol: tcp, ports: 8080, " + v4), in("protocol: tcp, ports: 25, " + v6)},
+		not: []string{in("protocol: tcp, ports: 8081, " + v4),
+			in("protocol: tcp, ports: 8080, cidr_blocks: [10.0.0.0/8]")},
+	},
+	openAmplifier: {
+		fires: []string{in("protocol: udp, ports: 11211, " + v4), in("protocol: udp, ports: 53, " + both),
+			in("protocol: udp, ports: 100-200, " + wideOpen)},
+		not: []string{in("protocol: tcp, ports: 53, " + v4),
+			in("protocol: udp, ports: 53, cidr_blocks: [10.0.0.0/8]"),
+			out("protocol: udp, ports: 53, " + v4)},
+	},
+	telnet: {
+		fires: []string{in("protocol: tcp, ports: 23, cidr_blocks: [10.0.0.1/32]"),
+			in("protocol: tcp, ports: 20-25, self: true")},
+		not: []string{in("protocol: udp, ports: 23, " + v4), in("protocol: tcp, ports: 24, " + v4),
+			in("protocol: all, self: true"), out("protocol: tcp, ports: 23, cidr_blocks: [10.0.0.1/32]")},
+	},
+	allPortsIn: {
+		fires: []string{in("protocol: all, " + v4), in("protocol: tcp, ports: 0-65535, " + v6),
+			in("protocol: udp, ports: 0-65535, " + wideOpen),
+			in("protocol: tcp, ports: 0-9999, "+v4, "protocol: tcp, ports: 10000-65535, "+v4)},
+		not: []string{in("protocol: tcp, ports: 1-65535, " + v4), in("protocol: all, self: true"),
+			in("protocol: all, cidr_blocks: [10.0.0.0/8]"), out("protocol: all, " + v4)},
+	},
+	wideRange: {
+		fires: []string{in("protocol: tcp, ports: 8000-9000, " + v4),
+			in("protocol: udp, ports: 1-101, cidr_blocks: [8.8.8.8/32]"),
+			in("protocol: all, cidr_blocks: [8.8.8.8/32]")},
+		not: []string{in("protocol: udp, ports: 1-100, cidr_blocks: [8.8.8.8/32]"),
+			in("protocol: tcp, ports: 8000-9000, cidr_blocks: [10.0.0.0/8]"),
+			in("protocol: all, self: true"), out("protocol: tcp, ports: 8000-9000, " + v4)},
+	},
+	widePeer: {
+		fires: []string{in("protocol: tcp, ports: 443, cidr_blocks: [52.0.0.0/11]"),
+			out(`protocol: tcp, ports: 443, ipv6_cidr_blocks: ["2a00::/16"]`)},
+		not: []string{in("protocol: tcp, ports: 443, cidr_blocks: [52.0.0.0/24, 10.0.0.0/8]"),
+			in("protocol: tcp, ports: 443, "+both, "protocol: tcp, ports: 80, "+wideOpen)},
+	},
+	pingOpen: {
+		fires: []string{in("protocol: icmp, from_port: 8, to_port: -1, " + v4),
+			in("protocol: icmp, from_port: -1, to_port: -1, " + v4),
+			in("protocol: icmpv6, from_port: 128, to_port: 0, " + v6),
+			in("protocol: icmp, from_port: 8, to_port: 0, " + wideOpen)},
+		not: []string{in("protocol: icmp, from_port: 3, to_port: 4, " + v4),
+			in("protocol: icmpv6, from_port: 2, to_port: 0, " + v6),
+			in("protocol: icmp, from_port: 8, to_port: 0, cidr_blocks: [10.0.0.0/8]"),
+			in("protocol: all, " + v4)},
+	},
+	pmtudBlocked: {
+		fires: []string{in("protocol: tcp, ports: 443, "+v4) + eth0 + rulesDecide,
+			in("protocol: icmp, from_port: 3, to_port: 4, "+v4) + eth0 + rulesDecide},
+		not: []string{in("protocol: tcp, ports: 443, "+v4) + eth0,
+			in("protocol: icmp, from_port: 3, to_port: 4, "+v4,
+				"protocol: icmpv6, from_port: 2, to_port: 0, "+v6) + eth0 +
+				rulesDecide},
+	},
+	noDescription: {
+		fires: []string{
+			"version: 1\nsecurity_groups:\n  - { name: web, description: x, egress: [], " +
+				"ingress: [{ protocol: tcp, ports: 1, self: true }] }\n",
+			"version: 1\nsecurity_groups:\n  - { name: web, ingress: [], egress: [] }\n"},
+		not: []string{in("protocol: tcp, ports: 1, self: true"),
+			"version: 1\nsecurity_groups:\n  - { name: web, description: x, ingress: [] }\n"},
+	},
+	deadICMP: {
+		fires: []string{in("protocol: icmp, from_port: 99, to_port: 0, cidr_blocks: [10.0.0.0/8]"),
+			in("protocol: icmp, from_port: 8, to_port: 0, " + v6)},
+		not: []string{in("protocol: icmp, from_port: 3, to_port: 4, " + v4)},
+	},
+	httpClear: {
+		fires: []string{in("protocol: tcp, ports: 80, " + v4),
+			in("protocol: tcp, ports: 80, "+v4, "protocol: tcp, ports: 443, cidr_blocks: [10.0.0.0/8]")},
+		not: []string{in("protocol: tcp, ports: 80, "+v4, "protocol: tcp, ports: 443, "+v4),
+			in("protocol: tcp, ports: 80, cidr_blocks: [10.0.0.0/8]"),
+			in("protocol: tcp, ports: 80, "+v4) + "  - name: more\n    description: x\n    egress: []\n" +
+				"    ingress:\n      - { protocol: tcp, ports: 443, cidr_blocks: [0.0.0.0/0] }\n" +
+				"interfaces:\n  - { device: eth0, security_groups: [web, more] }\n"},
+	},
+	allPortsOut: {
+		fires: []string{out("protocol: all, " + v4),
+			"version: 1\nsecurity_groups:\n  - { name: web, description: x, ingress: [] }\n",
+			out("protocol: tcp, ports: 0-65535, " + wideOpen)},
+		not: []string{out("protocol: tcp, ports: 443, " + v4), in("protocol: all, " + v4)},
+	},
+	openOut: {
+		fires: []string{out("protocol: tcp, ports: 443, " + v4), out("protocol: udp, ports: 53, " + v6)},
+		not: []string{out("protocol: tcp, ports: 443, cidr_blocks: [52.0.0.0/24]"),
+			out("protocol: all, " + v4)},
+	},
+	shadowed: {
+		fires: []string{
+			in("protocol: tcp, ports: 22, cidr_blocks: [10.0.0.1/32]", "protocol: tcp, ports: 22, "+v4),
+			in("protocol: tcp, ports: 22, cidr_blocks: [10.0.0.0/31]",
+				"protocol: tcp, ports: 22, cidr_blocks: [10.0.0.0/32, 10.0.0.1/32]"),
+			in("protocol: tcp, ports: 22, self: true") +
+				"  - name: more\n    description: x\n    egress: []\n    ingress:\n      - { protocol: all, " +
+				"cidr_blocks: [0.0.0.0/0], ipv6_cidr_blocks: ['::/0'] }\ninterfaces:\n" +
+				"  - { device: eth0, security_groups: [web, more] }\n"},
+		not: []string{
+			in("protocol: tcp, ports: 22, cidr_blocks: [10.0.0.1/32]", "protocol: tcp, ports: 23, "+v4),
+			in("protocol: tcp, ports: 22, cidr_blocks: [10.0.0.1/32]", "protocol: tcp, ports: 22, "+v6),
+			in("protocol: tcp, ports: 22, self: true", "protocol: tcp, ports: 22, "+v4)},
+	},
+	duplicate: {
+		fires: []string{group([]string{"protocol: tcp, ports: 22, prefix_lists: [one]",
+			"protocol: tcp, ports: 22, cidr_blocks: [10.0.0.0/24]"}, nil,
+			"prefix_lists:\n  - { name: one, entries: [{ cidr: 10.0.0.0/24 }] }\n")},
+		not: []string{in("protocol: tcp, ports: 22, cidr_blocks: [10.0.0.0/24]",
+			"protocol: tcp, ports: 23, cidr_blocks: [10.0.0.0/24]")},
+	},
+	nearQuota: {
+		fires: []string{in(many(48, "protocol: tcp, ports: %d, cidr_blocks: [10.0.0.0/24]")...)},
+		not:   []string{in(many(47, "protocol: tcp, ports: %d, cidr_blocks: [10.0.0.0/24]")...)},
+	},
+	manyRules: {
+		fires: []string{in(many(51, "protocol: tcp, ports: %d, cidr_blocks: [10.0.0.0/24]")...)},
+		not:   []string{in(many(50, "protocol: tcp, ports: %d, cidr_blocks: [10.0.0.0/24]")...)},
+	},
+	unusedRule: {
+		fires: []string{in("protocol: tcp, ports: 1, self: true")},
+		not: []string{in("protocol: tcp, ports: 2, self: true"),
+			in("protocol: tcp, ports: 3, self: true")},
+	},
+	unusedGroup: {
+		fires: []string{in() + "  - { name: b, description: x, ingress: [] }\n" + eth0},
+		not: []string{in(), in() + eth0, in() + "  - { name: b, description: x, ingress: [] }\n" + eth0 +
+			"peers:\n  - { name: far, addresses: [10.0.0.1], security_groups: [b] }\n"},
+	},
+	stalePeer: {
+		fires: []string{group([]string{"protocol: tcp, ports: 22, prefix_lists: [none]"}, nil,
+			"prefix_lists:\n  - { name: none, max_entries: 5, entries: [] }\n"),
+			in("protocol: tcp, ports: 22, security_groups: [b]") +
+				"  - { name: b, description: x, ingress: [] }\n" + eth0},
+		not: []string{in("protocol: tcp, ports: 22, security_groups: [b]") +
+			"  - { name: b, description: x, ingress: [] }\n",
+			in("protocol: tcp, ports: 22, self: true") + eth0},
+	},
+	looseSharedGroup: {
+		fires: []string{in("protocol: tcp, ports: 443, "+v4) + eth0 +
+			"  - { device: eth1, security_groups: [web] }\n"},
+		not: []string{in("protocol: tcp, ports: 443, "+v4) + eth0,
+			in("protocol: tcp, ports: 443, cidr_blocks: [10.0.0.0/8]") + eth0 +
+				"  - { device: eth1, security_groups: [web] }\n"},
+	},
+	defaultInUse: {
+		fires: []string{in() + "interfaces:\n  - { device: eth0, security_groups: [default] }\n"},
+		not: []string{in() + eth0, in() +
+			"interfaces:\n  - { device: eth0, security_groups: [default] }\n" +
+			"default_security_group: { ingress: [], egress: [] }\n"},
+	},
+	familyGap: {
+		fires: []string{in("protocol: tcp, ports: 443, " + v4), in("protocol: tcp, ports: 443, " + v6)},
+		not: []string{in("protocol: tcp, ports: 443, " + both),
+			in("protocol: tcp, ports: 443, cidr_blocks: [10.0.0.0/8]"),
+			in("protocol: tcp, ports: 443, "+v4) + "  - name: more\n    description: x\n    egress: []\n" +
+				"    ingress:\n      - { protocol: tcp, ports: 443, ipv6_cidr_blocks: ['::/0'] }\n" +
+				"interfaces:\n  - { device: eth0, security_groups: [web, more] }\n"},
+	},
+	untrackedExposure: {
+		fires: []string{group([]string{"protocol: tcp, ports: 443, " + v4},
+			[]string{"protocol: all, " + v4},
+			"settings: { tracking: aws }\n")},
+		not: []string{group([]string{"protocol: tcp, ports: 443, " + v4},
+			[]string{"protocol: all, " + v4}, ""),
+			group([]string{"protocol: tcp, ports: 443, " + v4}, []string{"protocol: tcp, ports: 443, " + v4},
+				"settings: { tracking: aws }\n"),
+			group([]string{"protocol: tcp, ports: 443, " + wideOpen}, []string{"protocol: all, " + v4},
+				"settings: { tracking: aws }\n")},
+	},
+	launchWizard: {
+		fires: []string{strings.Replace(in(), "name: web", "name: launch-wizard-7", 1)},
+		not:   []string{in()},
+	},
+	badReputation: {
+		fires: []string{in("protocol: tcp, ports: 1, cidr_blocks: [5.6.7.8/32]"),
+			out("protocol: tcp, ports: 1, cidr_blocks: [5.6.0.0/16]"),
+			in(`protocol: tcp, ports: 1, ipv6_cidr_blocks: ["2a00:bad::1/128"]`),
+			group([]string{"protocol: tcp, ports: 22, prefix_lists: [one]"}, nil,
+				"prefix_lists:\n  - { name: one, entries: [{ cidr: 5.6.7.0/30 }] }\n")},
+		not: []string{in("protocol: tcp, ports: 1, cidr_blocks: [5.6.8.0/24, 10.0.0.0/8]",
+			"protocol: tcp, ports: 2, "+both, "protocol: tcp, ports: 3, self: true")},
+	},
+	badIgnore: {
+		fires: []string{
+			in("protocol: tcp, ports: 22, "+v4) + "# sgfw:ignore open-sensitive until 2026-06-14: expired\n",
+			"# sgfw:ignore open-sensitive\n" + in(),
+			"# sgfw:ignore no-such-check until 2027-01-31: x\n" + in(),
+			"# sgfw:ignore telnet until tomorrow: x\n" + in(),
+			"# sgfw:ignore telnet until 2027-01-31: nothing is here\n" + in()},
+		not: []string{"# plain\n" + in(),
+			strings.Replace(in("protocol: tcp, ports: 22, "+v4), "      - {",
+				"      # sgfw:ignore open-sensitive until 2026-06-15: today still\n      - {", 1)},
+	},
+	wideUse: {},
+}
+
+// many are rules with ports from 30001 on: none is listed anywhere.
+func many(n int, format string) (out []string) {
+	for i := range n {
+		out = append(out, fmt.Sprintf(format, 30001+2*i))
+	}
+	return out
+}
+
+// TestEveryCode: each code is found where it should be, and nowhere else.
+func TestEveryCode(t *testing.T) {
+	list, problems := reputation.Parse("bad.txt", []byte("5.6.7.0/24 ; SBL1\n2a00:bad::/32\n"))
+	if list == nil {
+		t.Fatal(problems)
+	}
+	o := Options{Lists: []*reputation.List{list}, Observed: &Observed{Since: today,
+		Hits: func(_ string, _ policy.Direction, r *policy.Rule) (uint64, bool) {
+			return uint64(r.From - 1), r.From != 3
+		}}}
+	for _, c := range Checks() {
+		tests, there := cases[c.Code]
+		if !there {
+			t.Errorf("%s has no test", c.Code)
+		}
+		for i, text := range tests.fires {
+			if r := run(t, text, o); !has(r, c.Code) {
+				t.Errorf("%s %d is not found: %v\n%s", c.Code, i, found(r), text)
+			} else {
+				sound(t, r, text)
+			}
+		}
+		for i, text := range tests.not {
+			if r := run(t, text, o); has(r, c.Code) {
+				t.Errorf("%s not %d is found: %v\n%s", c.Code, i, found(r), text)
+			}
+		}
+	}
+}
+
+// sound: a finding says what and where.
+func sound(t *testing.T, r *Report, text string) {
+	t.Helper()
+	lines := strings.Count(text, "\n")
+	for _, f := range r.Findings {
+		if f.Message == "" || f.Severity > f.Check.Severity || f.Pos.Line > lines {
+			t.Errorf("%s at %s: %q, %s", f.Check.Code, f.Pos, f.Message, f.Severity)
+		}
+	}
+}
+
+func has(r *Report, code string) bool {
+	return slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Check.Code == code })
+}
+
+func found(r *Report) (out []string) {
+	for _, f := range r.Findings {
+		out = append(out, fmt.Sprintf("%s %s %s: %s", f.Check.Code, f.Pos, f.Rule, f.Message))
+	}
+	return out
+}

@@ -1,0 +1,248 @@
+package audit
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"sgfw/policy"
+	"sgfw/policy/space"
+)
+
+// unit is what is judged as one: a group, or the groups of an interface.
+type unit struct {
+	// group is nil for several.
+	group  *examined
+	groups []*examined
+	device string
+	pos    policy.Pos
+	sides  [2]side // by direction
+}
+
+// side is one direction of a unit.
+type side struct {
+	direction policy.Direction
+	rules     []entry
+	set       space.Set
+	// world is what is open to everybody, by family.
+	world [2]spans
+}
+
+// entry is a rule with what it permits.
+type entry struct {
+	*policy.Rule
+	group *examined
+	span  space.Span
+	peers space.Peers
+}
+
+// spans are disjoint and in ascending order; no two touch.
+type spans []space.Span
+
+// add appends a span behind all others.
+func (l spans) add(s space.Span) spans {
+	if n := len(l); n > 0 && l[n-1].Hi+1 == s.Lo {
+		l[n-1].Hi = s.Hi
+		return l
+	}
+	return append(l, s)
+}
+
+// within returns the part of l that is in a span.
+func (l spans) within(s space.Span) (out spans) {
+	for _, x := range l {
+		if x.Overlaps(s) {
+			out = out.add(space.Span{Lo: max(x.Lo, s.Lo), Hi: min(x.Hi, s.Hi)})
+		}
+	}
+	return out
+}
+
+// cover reports whether all of a span is in l.
+func (l spans) cover(s space.Span) bool {
+	return slices.ContainsFunc(l, func(x space.Span) bool { return x.Lo <= s.Lo && s.Hi <= x.Hi })
+}
+
+func (l spans) overlap(s space.Span) bool {
+	return slices.ContainsFunc(l, s.Overlaps)
+}
+
+// minus returns what is not in o.
+func (l spans) minus(o spans) (out spans) {
+	for _, s := range l {
+		lo := s.Lo
+		for _, x := range o {
+			if x.Hi < lo || x.Lo > s.Hi {
+				continue
+			}
+			if x.Lo > lo {
+				out = append(out, space.Span{Lo: lo, Hi: x.Lo - 1})
+			}
+			lo = x.Hi + 1
+		}
+		if lo <= s.Hi {
+			out = append(out, space.Span{Lo: lo, Hi: s.Hi})
+		}
+	}
+	return out
+}
+
+// unit prepares groups that are judged as one.
+func (a *auditor) unit(device string, groups ...*examined) *unit {
+	u := &unit{groups: groups, device: device}
+	if len(groups) == 1 {
+		u.group, u.pos = groups[0], groups[0].Pos
+	}
+	for _, d := range directions {
+		s := &u.sides[d]
+		s.direction = d
+		var plain []*policy.Group
+		for _, g := range groups {
+			plain = append(plain, g.Group)
+			if len(groups) > 1 && g.alone != nil {
+				s.rules = append(s.rules, g.alone.sides[d].rules...)
+				continue
+			}
+			rules := g.Rules(d)
+			for i := range rules {
+				s.rules = append(s.rules, entry{&rules[i], g, space.RuleSpan(&rules[i]),
+					a.reading.Peers(&rules[i])})
+			}
+		}
+		s.set = a.reading.Groups(d, plain...)
+		for span, peers := range s.set.All() {
+			for i, f := range families {
+				if everybody(peers, f) {
+					s.world[i] = s.world[i].add(span)
+				}
+			}
+		}
+	}
+	return u
+}
+
+// everybody reports whether half of the public addresses of a family are among the peers, or
+// more: a rule with a hole is open to everybody, too.
+func everybody(p space.Peers, f policy.Family) bool {
+	// Less than this of all addresses cannot be half of the public ones.
+	least := 0.4
+	if f == policy.IPv6 {
+		least = 0.06
+	}
+	return p.Share(f) >= least && p.ShareOf(space.Internet(), f) >= 0.5
+}
+
+// public reports whether there is a public address among the peers.
+func public(p space.Peers) bool { return !p.Intersect(space.Internet()).Empty() }
+
+// opens finds the rules that open something of a span to everybody: each choice does by
+// itself, or there is one, of rules that do together.
+func (s *side) opens(span space.Span, f policy.Family) (choices [][]entry) {
+	var joint []entry
+	for _, e := range s.rules {
+		if !e.span.Overlaps(span) {
+			continue
+		}
+		if p := e.peers.Only(f); everybody(p, f) {
+			choices = append(choices, []entry{e})
+		} else if public(p) {
+			joint = append(joint, e)
+		}
+	}
+	if len(choices) == 0 && len(joint) > 0 {
+		choices = append(choices, joint)
+	}
+	return choices
+}
+
+// blocks merges choices that are of the same block of the file, such as for two families.
+func blocks(choices [][]entry) (out [][]entry) {
+	for _, c := range choices {
+		same := func(o []entry) bool {
+			return len(o) == len(c) && slices.EqualFunc(o, c, sameBlock) ||
+				sameBlock(o[0], c[0]) && oneBlock(o) && oneBlock(c)
+		}
+		if i := slices.IndexFunc(out, same); i >= 0 {
+			for _, e := range c {
+				if !slices.ContainsFunc(out[i], func(x entry) bool { return x.Rule == e.Rule }) {
+					out[i] = append(out[i], e)
+				}
+			}
+			continue
+		}
+		out = append(out, slices.Clone(c))
+	}
+	return out
+}
+
+func sameBlock(a, b entry) bool {
+	return a.group == b.group && a.Index == b.Index && a.Pos == b.Pos
+}
+
+func oneBlock(es []entry) bool {
+	return !slices.ContainsFunc(es, func(e entry) bool { return !sameBlock(e, es[0]) })
+}
+
+// about begins a finding about rules of one direction.
+func (u *unit) about(d policy.Direction, es ...entry) Finding {
+	f := Finding{Severity: unset, Device: u.device, Pos: u.pos}
+	if u.group != nil {
+		f.Group = u.group.Name
+		f.anchors = append(f.anchors, u.group.Pos)
+	}
+	if len(es) == 0 {
+		return f
+	}
+	first := es[0]
+	f.Rule = d.String() + " " + ruleText(es)
+	if f.Pos = first.Pos; f.Pos == (policy.Pos{}) {
+		f.Pos = first.group.Pos
+	}
+	if oneBlock(es) && len(es) == 1 && first.Peer.Pos != (policy.Pos{}) {
+		f.anchors = append(f.anchors, first.Peer.Pos)
+	}
+	for _, e := range es {
+		if e.group != u.group {
+			f.anchors = append(f.anchors, e.group.Pos)
+		}
+		if e.Pos != f.Pos && e.Pos != (policy.Pos{}) && !slices.Contains(f.Related, e.Pos) {
+			f.Related = append(f.Related, e.Pos)
+		}
+	}
+	return f
+}
+
+// listed is how many things of a kind a text names.
+const listed = 4
+
+// ruleText is rules of one direction in one line: "tcp 22 0.0.0.0/0, ::/0".
+func ruleText(es []entry) string {
+	var texts []string
+	for i := 0; i < len(es); {
+		what := es[i].String()
+		j := i + 1
+		for ; j < len(es) && sameTraffic(es[i].Rule, es[j].Rule); j++ {
+			if j-i < listed {
+				what += ", " + es[j].Peer.String()
+			}
+		}
+		if n := j - i - listed; n > 0 {
+			what += fmt.Sprintf(" and %d more", n)
+		}
+		texts = append(texts, what)
+		i = j
+	}
+	return abridged(texts, "; ")
+}
+
+// abridged joins the first few of a list, and counts the others.
+func abridged(texts []string, between string) string {
+	if n := len(texts) - listed; n > 1 {
+		return strings.Join(texts[:listed], between) + fmt.Sprintf(" and %d more", n)
+	}
+	return strings.Join(texts, between)
+}
+
+func sameTraffic(a, b *policy.Rule) bool {
+	return a.Protocol == b.Protocol && a.From == b.From && a.To == b.To
+}
