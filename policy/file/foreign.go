@@ -42,7 +42,11 @@ var foreign = []Foreign{
 			`^(provider|module|variable|output)\s+"[\w-]+"\s*\{|"resource"\s*:\s*\{`)},
 	{"nftables", "a ruleset of nftables",
 		regexp.MustCompile(`(?m)^table\s+(ip6?|inet|arp|bridge|netdev)\s+\S+\s*\{|"nftables"\s*:\s*\[`)},
-	{"ufw", "the rules of ufw", regexp.MustCompile(`(?m)^(### tuple ###|:ufw6?-user-input )`)},
+	// Where ufw runs, iptables-save prints its chains, too.
+	{"iptables", "the output of iptables-save",
+		regexp.MustCompile(`(?m)^(:INPUT [A-Z]|-P INPUT [A-Z]|create \S+ hash:)`)},
+	{"ufw", "the rules of ufw", regexp.MustCompile(
+		`(?m)^(### tuple ###|:ufw6?-(user|before|after)-input |DEFAULT_INPUT_POLICY=)`)},
 	{"iptables", "the output of iptables-save",
 		regexp.MustCompile(`(?m)^\*(filter|nat|mangle|raw|security)\s*$`)},
 	{"firewalld", "a zone of firewalld", regexp.MustCompile(`<zone[\s>]`)},

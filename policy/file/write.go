@@ -139,9 +139,10 @@ var notText = regexp.MustCompile(`(?i)^(y|n|yes|no|on|off|true|false|null)$`)
 
 // asText is a text as YAML writes it, in a line.
 func asText(s string) string {
-	if plainText.MatchString(s) && !strings.HasSuffix(s, " ") && !strings.Contains(s, " #") {
+	if plainText.MatchString(s) && !strings.HasSuffix(s, " ") && !strings.Contains(s, " #") &&
+		!notText.MatchString(s) {
 		// Numbers and dates begin otherwise. Asking the library takes long for many texts.
-		if first := s[0] | 0x20; first >= 'a' && first <= 'z' && !notText.MatchString(s) {
+		if first := s[0] | 0x20; first >= 'a' && first <= 'z' {
 			return s
 		}
 		var n yaml.Node

@@ -81,6 +81,18 @@ func TestWriteAll(t *testing.T) {
 	}
 }
 
+// TestWriteWords: names that some YAML reads as true or false stand in quotes.
+func TestWriteWords(t *testing.T) {
+	for _, word := range []string{"No", "off", "YES"} {
+		p, _, err := Parse("p.yaml", []byte("version: 1\nsecurity_groups: [{ name: a }]\n"+
+			"interfaces: [{ device: \""+word+"\", security_groups: [a] }]\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sameWritten(t, p)
+	}
+}
+
 // TestWriteComments: each stands once above its part, in short lines that cannot be
 // anything but comments.
 func TestWriteComments(t *testing.T) {

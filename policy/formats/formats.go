@@ -12,7 +12,9 @@ import (
 	"sgfw/policy/cloudformation"
 	"sgfw/policy/convert"
 	"sgfw/policy/file"
+	"sgfw/policy/iptables"
 	"sgfw/policy/terraform"
+	"sgfw/policy/ufw"
 )
 
 // Format is a way in which security groups are written down.
@@ -39,6 +41,9 @@ var all = []Format{
 		Import: terraform.Import, Export: terraform.Export},
 	{Name: "cloudformation", What: "templates of CloudFormation, in YAML or JSON",
 		Import: cloudformation.Import, Export: cloudformation.Export},
+	{Name: "ufw", What: "the rules of ufw, in /etc/ufw", Import: ufw.Import},
+	{Name: "iptables", What: "what iptables-save, ip6tables-save and ipset save print",
+		Import: iptables.Import},
 }
 
 // All are the formats, in the order in which help shows them.

@@ -1,0 +1,225 @@
+package chains
+
+import (
+	"slices"
+
+	"sgfw/policy"
+	"sgfw/policy/space"
+)
+
+// Bounds of what one rule may become when others before it drop a part of it.
+const (
+	maxCut     = 24  // rules
+	maxInline  = 8   // CIDRs that are written as such; more become a prefix list
+	maxEntries = 200 // of such a list
+)
+
+// block is rules for the same traffic.
+type block struct {
+	rule  policy.Rule // without its peer
+	peers []policy.Peer
+	notes []string
+}
+
+// blocks are the rules of one direction of a group, in the order of the source.
+type blocks []block
+
+// add appends a peer to the block of its traffic and text.
+func (l *blocks) add(r policy.Rule, note string) {
+	peer := r.Peer
+	r.Peer = policy.Peer{}
+	same := func(b block) bool {
+		return b.rule.ID() == r.ID() && b.rule.Description == r.Description
+	}
+	i := slices.IndexFunc(*l, same)
+	if i < 0 {
+		i = len(*l)
+		*l = append(*l, block{rule: r})
+	}
+	b := &(*l)[i]
+	if !slices.Contains(b.peers, peer) {
+		b.peers = append(b.peers, peer)
+	}
+	if note != "" && !slices.Contains(b.notes, note) {
+		b.notes = append(b.notes, note)
+	}
+}
+
+// emit turns what a walk accepts into rules.
+func (w *walk) emit(out *blocks) {
+	f := w.firewall.Family
+	universe := everything(f, w.dir)
+	everybody := space.Box(whole, anyone(f))
+	for _, a := range w.accepts {
+		// Rules that say less are in it.
+		if a.of.Covers(everybody) && w.passes.Covers(universe) {
+			w.emitSet(out, a.rule, everybody, "")
+			return
+		}
+	}
+	for _, a := range w.accepts {
+		switch {
+		case a.rule.Match.Unknown:
+			w.emitUnknown(out, a, universe)
+		case w.passes.Covers(a.of.Intersect(universe)):
+			w.emitSet(out, a.rule, a.of, "")
+		default:
+			w.emitCut(out, a, a.of.Minus(a.of.Intersect(universe).Minus(w.passes)))
+		}
+	}
+}
+
+// emitUnknown writes a rule for a list that is not here. What is dropped before it may be one
+// of its entries.
+func (w *walk) emitUnknown(out *blocks, a accepted, universe space.Set) {
+	m := a.rule.Match
+	m.Peers = nil
+	of := m.box(w.firewall.Family).Intersect(a.scope)
+	for _, d := range w.drops[:a.after] {
+		if !of.Intersect(universe).Intersect(d.set).Empty() {
+			w.d.Errorf(a.rule.Pos, "say what is in it: --prefix-list "+m.List+"=FILE",
+				"the rule on line %d drops some of this, and who is in %q is unknown",
+				d.rule.Pos.Line, m.List)
+			return
+		}
+	}
+	for _, peers := range of.All() {
+		if !peers.Equal(anyone(w.firewall.Family)) {
+			w.d.Errorf(a.rule.Pos, "say what is in it: --prefix-list "+m.List+"=FILE",
+				"a rule that leads here is for some addresses, and who is in %q is unknown", m.List)
+			return
+		}
+	}
+	w.emitSet(out, a.rule, of, "")
+}
+
+// emitCut writes what is left of a rule.
+func (w *walk) emitCut(out *blocks, a accepted, left space.Set) {
+	var cut *Rule
+	for _, d := range w.drops[:a.after] {
+		if !d.set.Intersect(a.of).Empty() {
+			cut = d.rule
+			break
+		}
+	}
+	if cut == nil { // decided by what the other direction drops
+		cut = a.rule
+	}
+	var some blocks
+	plain := Rule{Pos: a.rule.Pos, Text: a.rule.Text}
+	note := "all but what line " + number(cut.Pos.Line) + " drops"
+	if cut == a.rule {
+		note = "all but those whose answers are dropped"
+	}
+	if w.emitSet(&some, &plain, left, note); len(some) > maxCut {
+		w.once("cut", cut.Pos, func() {
+			w.d.Errorf(cut.Pos, "remove the rule, or make the one on line "+
+				number(a.rule.Pos.Line)+" name what it is for",
+				"this drops a part of what the rule on line %d accepts; groups only allow, and the rest "+
+					"of it would be %d rules", a.rule.Pos.Line, len(some))
+		})
+		return
+	}
+	for _, b := range some {
+		for _, p := range b.peers {
+			r := b.rule
+			r.Peer = p
+			out.add(r, b.notes[0])
+		}
+	}
+}
+
+// emitSet writes the rules of a set.
+func (w *walk) emitSet(out *blocks, from *Rule, set space.Set, note string) {
+	lost := false
+	for span, peers := range set.All() {
+		if note != "" && peers.Minus(strangers(w.firewall.Family, w.dir)).Empty() {
+			continue // there are none
+		}
+		traffic, rest := traffic(span, w.firewall.Family)
+		lost = lost || rest
+		for _, t := range traffic {
+			t.Pos, t.Description = from.Pos, from.Text
+			for _, p := range w.peers(from, peers) {
+				t.Peer = p
+				t.Peer.Pos = policy.Pos{}
+				out.add(t, note)
+			}
+		}
+	}
+	if lost {
+		w.once("protocols", from.Pos, func() {
+			w.d.Lost(from.Pos, "add rules for those that you need",
+				"other protocols than tcp, udp and icmp are left out: rules that allow all protocols "+
+					"cannot leave one out")
+		})
+	}
+}
+
+// peers says peers as rules do: a list of the source, CIDRs, or a list of what is left.
+func (w *walk) peers(from *Rule, peers space.Peers) (out []policy.Peer) {
+	if m := &from.Match; m.List != "" &&
+		(m.Unknown || peers.Equal(m.Peers.Only(w.firewall.Family))) {
+		w.lists(from.Match.List)
+		return []policy.Peer{{Kind: policy.PeerPrefixList, Name: from.Match.List}}
+	}
+	cidrs := peers.CIDRs()
+	switch {
+	case len(cidrs) <= maxInline || from.Match.Peers != nil && len(cidrs) <= maxEntries:
+	case len(cidrs) > maxEntries:
+		w.once("cidrs", from.Pos, func() {
+			w.d.Errorf(from.Pos, "drop fewer addresses, or say which are allowed",
+				"what is left of this rule are %d CIDRs", len(cidrs))
+		})
+		return nil
+	default:
+		return []policy.Peer{{Kind: policy.PeerPrefixList, Name: w.rest(cidrs, from)}}
+	}
+	for _, c := range cidrs {
+		out = append(out, policy.Peer{Kind: policy.PeerCIDR, CIDR: c})
+	}
+	return out
+}
+
+// traffic says a span in the words of rules; rest is true if some of it cannot be said.
+func traffic(s space.Span, f policy.Family) (out []policy.Rule, rest bool) {
+	add := func(p policy.Protocol, from, to int) {
+		out = append(out, policy.Rule{Protocol: p, From: from, To: to})
+	}
+	if s == whole {
+		add(policy.AllProtocols, -1, -1)
+		return out, false
+	}
+	one := s.Lo.Protocol() == s.Hi.Protocol()
+	for p := s.Lo.Protocol(); p <= s.Hi.Protocol(); p++ {
+		if p == space.Portless.Protocol() || !one && !p.HasPorts() && !p.IsICMP() {
+			rest = true
+			continue
+		}
+		all := space.Ports(p, -1, -1)
+		if p.HasPorts() {
+			all = space.Ports(p, 0, policy.MaxPort)
+		}
+		lo, hi := max(s.Lo, all.Lo), min(s.Hi, all.Hi)
+		switch {
+		case p == policy.ICMP && f == policy.IPv6, p == policy.ICMPv6 && f == policy.IPv4:
+		case p.HasPorts():
+			add(p, lo.Low(), hi.Low())
+		case lo == all.Lo && hi == all.Hi:
+			add(p, -1, -1)
+		case p.IsICMP():
+			for at := lo; at <= hi; {
+				if at.Low()&255 == 0 && at+255 <= hi {
+					add(p, at.Low()>>8, -1)
+					at += 256
+					continue
+				}
+				add(p, at.Low()>>8, at.Low()&255)
+				at++
+			}
+		default:
+			rest = true
+		}
+	}
+	return out, rest
+}
