@@ -222,7 +222,9 @@ func (x *exporter) group(g *policy.Group) {
 		return
 	}
 	b.SetAttributeValue("name", cty2(g.Name))
-	x.described(b, g.Description, g.Pos, false)
+	if g.Description != policy.DefaultDescription { // which is Terraform's too
+		x.described(b, g.Description, g.Pos, false)
+	}
 	switch {
 	case g.VPCID == "":
 	case x.networks[g.VPCID] != "":
