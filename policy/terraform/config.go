@@ -149,7 +149,7 @@ func (e *evaluator) add(c *config, d *decl, kind string, labels []string) {
 		if len(c.localBlocks) == maxLocals {
 			e.errorf(d.pos, "", "more than %d blocks of locals", maxLocals)
 		}
-		if len(c.localBlocks) >= maxLocals {
+		if len(c.localBlocks) > maxLocals {
 			return
 		}
 		c.localBlocks = append(c.localBlocks, d)

@@ -220,7 +220,7 @@ func (g *groupModule) group() *record {
 
 // rule is a rule of the module's group.
 func (g *groupModule) rule(d policy.Direction, fields map[string]field, pos policy.Pos) *record {
-	g.spend(10)
+	g.spend(30)
 	fields["type"] = field{result: result{v: cty2(d.String())}, pos: pos}
 	fields["security_group_id"] = field{result: result{v: sentinel(g.inst.address)}, pos: pos}
 	if id := g.arg("security_group_id"); !g.own && id.set() {
