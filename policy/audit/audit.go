@@ -198,7 +198,12 @@ func (a *auditor) attached() bool { return len(a.p.Interfaces)+len(a.p.Remotes) 
 // add keeps a finding.
 func (a *auditor) add(f Finding, code string) {
 	f.Check = Of(code)
-	f.Also = f.Check.Also.with(f.Also)
+	if f.Also == nil {
+		f.Also = &f.Check.Also
+	} else {
+		also := f.Check.Also.with(*f.Also)
+		f.Also = &also
+	}
 	if f.Severity == unset {
 		f.Severity = f.Check.Severity
 	}

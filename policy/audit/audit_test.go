@@ -255,7 +255,10 @@ var cases = map[string]struct{ fires, not []string }{
 	untrackedExposure: {
 		fires: []string{group([]string{"protocol: tcp, ports: 443, " + v4},
 			[]string{"protocol: all, " + v4},
-			"settings: { tracking: aws }\n")},
+			"settings: { tracking: aws }\n"),
+			in("protocol: tcp, ports: 443, "+v4) + "  - { name: out, description: x, ingress: [] }\n" +
+				"interfaces:\n  - { device: eth0, security_groups: [web, out] }\n" +
+				"settings: { tracking: aws }\n"},
 		not: []string{group([]string{"protocol: tcp, ports: 443, " + v4},
 			[]string{"protocol: all, " + v4}, ""),
 			group([]string{"protocol: tcp, ports: 443, " + v4}, []string{"protocol: tcp, ports: 443, " + v4},

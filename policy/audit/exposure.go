@@ -29,6 +29,7 @@ func (a *auditor) together(at *attachment) {
 	u := *at.union
 	u.pos = at.first.Pos
 	for d := range u.sides {
+		u.sides[d].rules = rulesOf(at.groups, policy.Direction(d))
 		for f := range families {
 			for _, g := range at.groups {
 				u.sides[d].world[f] = u.sides[d].world[f].minus(g.alone.sides[d].world[f])
@@ -37,7 +38,7 @@ func (a *auditor) together(at *attachment) {
 	}
 	a.allPorts(&u, &u.sides[policy.Ingress])
 	a.services(&u, &u.sides[policy.Ingress])
-	a.covered(at)
+	a.covered(at, &u)
 }
 
 // open are the families that a span is open in to everybody.
@@ -145,7 +146,7 @@ func (a *auditor) services(u *unit, s *side) {
 	}
 	for _, x := range found {
 		f := u.about(s.direction, x.rules...)
-		f.Severity, f.Also = x.severity, x.also
+		f.Severity, f.Also = x.severity, &x.also
 		verb := "is"
 		if len(x.names) > 1 {
 			verb = "are"

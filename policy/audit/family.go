@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"sgfw/policy"
-	"sgfw/policy/space"
 )
 
 // families looks for groups that open something to everybody in one family and nothing at
@@ -13,7 +12,7 @@ func (a *auditor) families(g *examined) {
 	in := &g.alone.sides[policy.Ingress]
 	for i, f := range families {
 		other := families[1-i]
-		if len(in.world[i]) == 0 || g.somewhere(other) {
+		if len(in.world[i]) == 0 || g.somewhere(1-i) {
 			continue
 		}
 		finding := g.alone.about(policy.Ingress)
@@ -23,21 +22,11 @@ func (a *auditor) families(g *examined) {
 	}
 }
 
-// somewhere reports whether the group, or all that are with it on some interface, let
+// somewhere reports whether the group, or what is with it on each of its interfaces, lets
 // anything in by a family.
-func (g *examined) somewhere(f policy.Family) bool {
-	any := func(u *unit) bool {
-		return !u.sides[policy.Ingress].set.Anyone(space.Span{Hi: space.Last}).Only(f).Empty()
-	}
-	if any(g.alone) {
-		return true
-	}
-	for _, at := range g.on {
-		if !any(at.union) {
-			return false
-		}
-	}
-	return len(g.on) > 0
+func (g *examined) somewhere(family int) bool {
+	some := func(s *side) bool { return s.some[family] }
+	return some(&g.alone.sides[policy.Ingress]) || g.everywhere(policy.Ingress, some)
 }
 
 // tracking looks for rules whose flows are not tracked (T2): the rule and one of the other
@@ -46,22 +35,11 @@ func (a *auditor) tracking(g *examined) {
 	if a.p.Settings.Tracking != policy.TrackingAWS {
 		return
 	}
-	back := func(f policy.Family) bool {
-		return g.everywhere(policy.Egress, func(s *side) bool {
-			for _, e := range s.rules {
-				if e.anybody(f) && (e.Protocol == policy.AllProtocols ||
-					e.Protocol.HasPorts() && e.From == 0 && e.To == policy.MaxPort) {
-					return true
-				}
-			}
-			return false
-		})
-	}
-	returns := map[policy.Family]bool{policy.IPv4: back(policy.IPv4), policy.IPv6: back(policy.IPv6)}
 	var choices [][]entry
 	for _, e := range g.alone.sides[policy.Ingress].rules {
-		for _, f := range families {
-			if returns[f] && e.anybody(f) && (e.Protocol.HasPorts() ||
+		for i, f := range families {
+			back := func(s *side) bool { return s.returns[i] }
+			if g.everywhere(policy.Egress, back) && e.anybody(f) && (e.Protocol.HasPorts() ||
 				e.Protocol == policy.AllProtocols) {
 				choices = append(choices, []entry{e})
 			}
@@ -78,4 +56,10 @@ func (a *auditor) tracking(g *examined) {
 func (e entry) anybody(f policy.Family) bool {
 	return e.Peer.Kind == policy.PeerCIDR && (f == policy.IPv4 && e.Peer.CIDR == policy.AnyIPv4 ||
 		f == policy.IPv6 && e.Peer.CIDR == policy.AnyIPv6)
+}
+
+// returns reports whether a rule is for all addresses of a family and all ports.
+func (e entry) returns(f policy.Family) bool {
+	return e.anybody(f) && (e.Protocol == policy.AllProtocols ||
+		e.Protocol.HasPorts() && e.From == 0 && e.To == policy.MaxPort)
 }

@@ -27,7 +27,7 @@ type Finding struct {
 	// Narrower is a rule that serves what was observed, "" where nothing was.
 	Narrower string
 	// Also are the codes of other tools for it.
-	Also Also
+	Also *Also
 
 	// anchors are where a comment to ignore it may stand, beside Pos.
 	anchors []policy.Pos

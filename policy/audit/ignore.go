@@ -111,6 +111,7 @@ func (a *auditor) ignore(found []Finding) (told []Finding, ignored []Ignored) {
 	for file, text := range a.o.Texts {
 		directives(file, text, a.o.Now, at)
 	}
+	told = found[:0]
 	for _, f := range found {
 		if slices.Contains(a.o.Ignore, f.Check.Code) {
 			ignored = append(ignored, Ignored{Finding: f})
@@ -122,6 +123,7 @@ func (a *auditor) ignore(found []Finding) (told []Finding, ignored []Ignored) {
 		}
 		told = append(told, f)
 	}
+	clear(found[len(told):])
 	if slices.Contains(a.o.Ignore, badIgnore) {
 		return told, ignored
 	}
@@ -132,7 +134,7 @@ func (a *auditor) ignore(found []Finding) (told []Finding, ignored []Ignored) {
 			}
 			if d.problem != "" {
 				told = append(told, Finding{Check: Of(badIgnore), Severity: Of(badIgnore).Severity,
-					Pos: d.pos, Message: "the comment ignores nothing: " + d.problem})
+					Also: &Also{}, Pos: d.pos, Message: "the comment ignores nothing: " + d.problem})
 			}
 		}
 	}

@@ -23,14 +23,10 @@ func (a *auditor) overlaps(g *examined) {
 
 // covered looks for rules of a group that other groups of the interface make superfluous, on
 // all interfaces that have it.
-func (a *auditor) covered(at *attachment) {
-	for d := range at.union.sides {
-		s := &at.union.sides[d]
-		rules := make([]policy.Rule, len(s.rules))
-		for i, e := range s.rules {
-			rules[i] = *e.Rule
-		}
-		for _, c := range a.reading.Covered(rules) {
+func (a *auditor) covered(at *attachment, u *unit) {
+	for d := range u.sides {
+		s := &u.sides[d]
+		for _, c := range a.coveredBy(s.rules) {
 			e := s.rules[c.Rule]
 			if len(c.By) == 0 || e.Index == policy.DefaultIndex || !e.group.included ||
 				len(e.group.on) != 1 || !slices.ContainsFunc(c.By, func(i int) bool {
@@ -46,7 +42,7 @@ func (a *auditor) covered(at *attachment) {
 // covers are the rules of a group that its other rules make superfluous.
 func (a *auditor) covers(g *examined, d policy.Direction) []space.Cover {
 	if !g.judged[d] {
-		g.judged[d], g.covers[d] = true, a.reading.Covered(g.Rules(d))
+		g.judged[d], g.covers[d] = true, a.coveredBy(g.alone.sides[d].rules)
 	}
 	return g.covers[d]
 }

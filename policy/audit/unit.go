@@ -22,10 +22,15 @@ type unit struct {
 // side is one direction of a unit.
 type side struct {
 	direction policy.Direction
-	rules     []entry
-	set       space.Set
-	// world is what is open to everybody, by family.
+	// rules are left out for the groups of an interface until they are asked for: they are
+	// many.
+	rules []entry
+	// world is what is open to everybody, by family, and some whether anything is to anybody.
 	world [2]spans
+	some  [2]bool
+	// returns says by family whether a rule is written for all addresses and all ports: then
+	// flows of the other direction need not be tracked (T2).
+	returns [2]bool
 }
 
 // entry is a rule with what it permits.
@@ -34,6 +39,7 @@ type entry struct {
 	group *examined
 	span  space.Span
 	peers space.Peers
+	sample
 }
 
 // spans are disjoint and in ascending order; no two touch.
@@ -99,19 +105,25 @@ func (a *auditor) unit(device string, groups ...*examined) *unit {
 		var plain []*policy.Group
 		for _, g := range groups {
 			plain = append(plain, g.Group)
-			if len(groups) > 1 && g.alone != nil {
-				s.rules = append(s.rules, g.alone.sides[d].rules...)
+			if len(groups) > 1 { // see rulesOf
+				for i, r := range g.alone.sides[d].returns {
+					s.returns[i] = s.returns[i] || r
+				}
 				continue
 			}
 			rules := g.Rules(d)
 			for i := range rules {
-				s.rules = append(s.rules, entry{&rules[i], g, space.RuleSpan(&rules[i]),
-					a.reading.Peers(&rules[i])})
+				peers := a.reading.Peers(&rules[i])
+				s.rules = append(s.rules, entry{&rules[i], g, space.RuleSpan(&rules[i]), peers,
+					sampleOf(peers, rules[i].Peer)})
+				for k, f := range families {
+					s.returns[k] = s.returns[k] || s.rules[i].returns(f)
+				}
 			}
 		}
-		s.set = a.reading.Groups(d, plain...)
-		for span, peers := range s.set.All() {
+		for span, peers := range a.reading.Groups(d, plain...).All() {
 			for i, f := range families {
+				s.some[i] = s.some[i] || !peers.Only(f).Empty()
 				if everybody(peers, f) {
 					s.world[i] = s.world[i].add(span)
 				}
@@ -119,6 +131,14 @@ func (a *auditor) unit(device string, groups ...*examined) *unit {
 		}
 	}
 	return u
+}
+
+// rulesOf are the rules of several groups in one direction.
+func rulesOf(groups []*examined, d policy.Direction) (out []entry) {
+	for _, g := range groups {
+		out = append(out, g.alone.sides[d].rules...)
+	}
+	return out
 }
 
 // everybody reports whether half of the public addresses of a family are among the peers, or
