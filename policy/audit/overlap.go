@@ -26,7 +26,7 @@ func (a *auditor) overlaps(g *examined) {
 func (a *auditor) covered(at *attachment, u *unit) {
 	for d := range u.sides {
 		s := &u.sides[d]
-		for _, c := range a.coveredBy(s.rules) {
+		for _, c := range coveredBy(s.rules) {
 			e := s.rules[c.Rule]
 			if len(c.By) == 0 || e.Index == policy.DefaultIndex || !e.group.included ||
 				len(e.group.on) != 1 || !slices.ContainsFunc(c.By, func(i int) bool {
@@ -42,7 +42,7 @@ func (a *auditor) covered(at *attachment, u *unit) {
 // covers are the rules of a group that its other rules make superfluous.
 func (a *auditor) covers(g *examined, d policy.Direction) []space.Cover {
 	if !g.judged[d] {
-		g.judged[d], g.covers[d] = true, a.coveredBy(g.alone.sides[d].rules)
+		g.judged[d], g.covers[d] = true, coveredBy(g.alone.sides[d].rules)
 	}
 	return g.covers[d]
 }
