@@ -27,8 +27,8 @@ const (
 	// of a device that nobody knows yet are dropped; those during the pause do
 	// not prolong it, or a flapping link would hide every change. A device that has
 	// another name is not waited for: until it is known, the groups of the old name
-	// judge its packets. Nor is one that has an altname more, by which the kernel's rules
-	// know no device.
+	// judge its packets. Nor is one that has an altname more, or comes with one, by which the
+	// kernel's rules know no device: its packets pass.
 	settle = 50 * time.Millisecond
 	// retry is the pause after a dump that failed.
 	retry = time.Second
@@ -183,15 +183,13 @@ func (w *Watcher) know(s Snapshot) {
 
 // renames reports whether a notification tells of a device that has another name than
 // the one by which it is known, or an altname by which it is not. Not every notification
-// has the altnames.
+// has the altnames: that of a new one is told only of a device that is up.
 func (w *Watcher) renames(m *syscall.NetlinkMessage) bool {
 	if m.Header.Type != unix.RTM_NEWLINK || len(m.Data) < unix.SizeofIfInfomsg {
 		return false
 	}
-	known, ok := (*w.names.Load())[nl.DeserializeIfInfomsg(m.Data).Index]
-	if !ok {
-		return false
-	}
+	// Of a device that nobody knows yet the name is no news: the kernel's rules know that.
+	known := (*w.names.Load())[nl.DeserializeIfInfomsg(m.Data).Index]
 	attributes, err := nl.ParseRouteAttr(m.Data[unix.SizeofIfInfomsg:])
 	if err != nil {
 		return false // a hint like any other
@@ -199,14 +197,14 @@ func (w *Watcher) renames(m *syscall.NetlinkMessage) bool {
 	for _, a := range attributes {
 		switch a.Attr.Type &^ unix.NLA_F_NESTED {
 		case unix.IFLA_IFNAME:
-			if unix.ByteSliceToString(a.Value) != known[0] {
+			if len(known) > 0 && unix.ByteSliceToString(a.Value) != known[0] {
 				return true
 			}
 		case unix.IFLA_PROP_LIST:
 			properties, err := nl.ParseRouteAttr(a.Value)
 			if err == nil && slices.ContainsFunc(properties, func(p syscall.NetlinkRouteAttr) bool {
 				return p.Attr.Type == unix.IFLA_ALT_IFNAME &&
-					!slices.Contains(known[1:], unix.ByteSliceToString(p.Value))
+					!slices.Contains(known, unix.ByteSliceToString(p.Value))
 			}) {
 				return true
 			}

@@ -346,6 +346,16 @@ func TestAltnamesAreFollowed(t *testing.T) {
 		_, there := s.Facts.Named("lan")
 		return !there && len(altnames(s)) == 3
 	})
+	// A device that comes with an altname is filtered once that is heard of, and passes until
+	// then: it is not waited for either.
+	late := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "late"}, PeerName: "late-peer"}
+	must(t, h.LinkAdd(late))
+	must(t, h.LinkAddAltName(late, "uplink"))
+	must(t, h.LinkSetUp(late))
+	await(t, states, "a new one", func(s Snapshot) bool {
+		l, there := s.Facts.Named("uplink")
+		return there && l.Name == "late"
+	})
 	for _, l := range []string{"first", "veth0"} {
 		if s, err := w.Read(); err != nil {
 			t.Fatal(err)
