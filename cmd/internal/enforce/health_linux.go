@@ -45,7 +45,10 @@ func (e *Enforcer) degraded() []string {
 // warnings are about devices that the policy names and that are not what it says.
 // The caller holds mu.
 func (e *Enforcer) warnings() policy.Problems {
-	p, m := e.mu.force.current.policy, e.mu.force.machine
+	return e.mu.force.machine.warnings(e.mu.force.current.policy)
+}
+
+func (m machine) warnings(p *policy.Policy) policy.Problems {
 	return append(devices.Missing(p, m.Facts).Of(policy.SeverityWarning), m.lost(p)...)
 }
 
@@ -55,15 +58,14 @@ type ailments struct {
 	warnings policy.Problems
 }
 
-// ailments are those of now. The caller holds mu.
-func (e *Enforcer) ailments() ailments {
-	p, m := e.mu.force.current.policy, e.mu.force.machine.Snapshot
-	return ailments{slaves(p, m), append(e.warnings(), twins(p, m)...)}
+// ailments are those of a policy on the machine.
+func (m machine) ailments(p *policy.Policy) ailments {
+	return ailments{slaves(p, m.Snapshot), append(m.warnings(p), twins(p, m.Snapshot)...)}
 }
 
-// tellAilments logs what has changed. The caller holds mu.
-func (e *Enforcer) tellAilments(before ailments) {
-	now := e.ailments()
+// tellAilments logs what has changed on the machine under a policy. The caller holds mu.
+func (e *Enforcer) tellAilments(p *policy.Policy, was machine) {
+	before, now := was.ailments(p), e.mu.force.machine.ailments(p)
 	if !slices.Equal(before.slaves, now.slaves) {
 		if len(now.slaves) > 0 {
 			e.log.Error("degraded: managed devices are not judged",

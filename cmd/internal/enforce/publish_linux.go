@@ -106,9 +106,9 @@ func (e *Enforcer) LinksChanged(s links.Snapshot) {
 	if e.mu.stopping {
 		return
 	}
-	before := e.ailments()
+	p, before := e.mu.force.current.policy, e.mu.force.machine
 	e.rebind(e.mu.force.at(s))
-	e.tellAilments(before)
+	e.tellAilments(p, before) // words are for afterwards: packets wait for the devices
 	e.cfg.Events.Health()
 }
 
