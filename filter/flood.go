@@ -34,7 +34,7 @@ type flood struct {
 func (f *flood) tick(now conntrack.Time) {
 	f.free = newOfBatch
 	if n := (now - f.since) / spareEvery; n > 0 {
-		f.spare, f.since = int(min(conntrack.Time(f.spare)+n, maxSpare)), now
+		f.spare, f.since = int(min(conntrack.Time(f.spare)+n, maxSpare)), f.since+n*spareEvery
 	}
 }
 

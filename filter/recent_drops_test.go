@@ -185,6 +185,9 @@ func TestRecentSample(t *testing.T) {
 	if n := count(10_000, 16, spareEvery/10, same); n < 900 || n > 1100 {
 		t.Errorf("%d of a flood, want a thousand", n)
 	}
+	if n := count(1000, 16, spareEvery*19/10, same); n < 1800 || n > 2000 {
+		t.Errorf("%d of a flood in slow batches, want 1900", n)
+	}
 	if n := count(1000, 1, spareEvery, same); n != 1000 {
 		t.Errorf("%d of 1000 at a slow rate", n)
 	}
