@@ -61,11 +61,15 @@ type step struct {
 
 // steps are those along a path, as the kernel goes it, as far as there is one.
 func steps(path string) (out []step) {
-	path, err := filepath.Abs(path)
-	if err != nil {
-		return nil
+	const root = string(filepath.Separator)
+	if !filepath.IsAbs(path) {
+		// Not filepath.Abs: behind a link .. is the directory above its end.
+		here, err := os.Getwd()
+		if err != nil {
+			return nil
+		}
+		path = here + root + path
 	}
-	root := filepath.VolumeName(path) + string(filepath.Separator)
 	at, links := root, 0
 	look := func(p string) (fs.FileInfo, bool) {
 		fi, err := os.Lstat(p)
@@ -76,7 +80,7 @@ func steps(path string) (out []step) {
 		return fi, true
 	}
 	look(root)
-	ahead := parts(strings.TrimPrefix(path, root))
+	ahead := parts(path)
 	for len(ahead) > 0 {
 		part := ahead[0]
 		ahead = ahead[1:]

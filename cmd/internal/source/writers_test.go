@@ -138,6 +138,24 @@ func TestWritersAlongTheWay(t *testing.T) {
 			}
 		})
 	}
+	t.Run("above the end of a link", func(t *testing.T) {
+		root := t.TempDir()
+		at := func(p string) string { return filepath.Join(root, p) }
+		for _, dir := range []string{"etc", "srv/v1"} {
+			must(os.MkdirAll(at(dir), 0o755))
+		}
+		must(os.Symlink("../srv/v1", at("etc/now")))
+		for _, file := range []string{"etc/policy.yaml", "srv/policy.yaml"} {
+			must(os.WriteFile(at(file), nil, 0o600))
+		}
+		must(os.Chmod(at("srv/policy.yaml"), 0o666))
+		t.Chdir(root)
+		for _, path := range []string{at("etc") + "/now/../policy.yaml", "etc/now/../policy.yaml"} {
+			if got, want := Writers(path), (Writer{Everybody, at("srv/policy.yaml")}); got != want {
+				t.Errorf("%s: %+v, want %+v", path, got, want)
+			}
+		}
+	})
 	t.Run("links in a circle", func(t *testing.T) {
 		dir := t.TempDir()
 		must(os.Symlink("b", filepath.Join(dir, "a")))
