@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -23,7 +24,7 @@ const maxText = 64
 type Lock struct{ file *os.File }
 
 // Take takes the lock at path for this process. Another process that holds it is a
-// [HeldError]. A lock on a file that its last holder has removed meanwhile excludes
+// [HeldError]; one that only looks, as [HolderOf] does, is in nobody's way. A lock on a file that its last holder has removed meanwhile excludes
 // nobody, and is taken anew.
 func Take(path string) (*Lock, error) {
 	for {
@@ -49,25 +50,40 @@ func takeOnce(path string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	for tries := 0; errors.Is(err, unix.EWOULDBLOCK) && tries < maxLooks && !held(f); tries++ {
+		time.Sleep(lookPause)
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	}
+	if err != nil {
 		defer f.Close()
 		if !errors.Is(err, unix.EWOULDBLOCK) {
 			return nil, fmt.Errorf("lock %s: %w", path, err)
 		}
 		return nil, &HeldError{Path: path, Holder: read(f)}
 	}
-	if err := f.Truncate(0); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("lock: %w", err)
-	}
 	// A process may be of a sandbox in which nobody else can ask the kernel for its
-	// namespace.
-	text := fmt.Appendf(nil, "%d\n%d\n", os.Getpid(), Own().Inode)
-	if _, err := f.WriteAt(text, 0); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("lock: %w", err)
-	}
+	// namespace. On a disk that is full nobody hears who it is, and the lock is as good.
+	_ = f.Truncate(0)
+	_, _ = f.WriteAt(fmt.Appendf(nil, "%d\n%d\n", os.Getpid(), Own().Inode), 0)
 	return f, nil
+}
+
+// Whoever looks whether a lock is held shares it for a moment, and holds nothing. For so
+// many pauses that is waited for.
+const (
+	maxLooks  = 1000
+	lookPause = time.Millisecond
+)
+
+// held reports whether a process has the lock of a file for itself.
+func held(f *os.File) bool {
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB); err != nil {
+		return true
+	}
+	// What closes the file does this as well.
+	_ = unix.Flock(int(f.Fd()), unix.LOCK_UN)
+	return false
 }
 
 // Release removes the file while this process holds it, so that it is nobody else's. A
@@ -85,7 +101,7 @@ func HolderOf(path string) (Process, bool) {
 		return Process{}, false
 	}
 	defer f.Close()
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB); err == nil {
+	if !held(f) {
 		return Process{}, false
 	}
 	return read(f), true
