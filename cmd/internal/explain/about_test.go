@@ -129,6 +129,21 @@ func TestAbout(t *testing.T) {
 func TestBridged(t *testing.T) {
 	p := load(t, routed)
 	rs := filter.Compile(p, member.Resolve(p, router.Facts)).WithLinks(router.Links)
+	// With the view of the wire that is not always so.
+	for view, want := range map[string]bool{"local": false, "wire": true} {
+		p := load(t, strings.Replace(routed, "device: br0,", "device: br0, view: "+view+",", 1))
+		rs := filter.Compile(p, member.Resolve(p, router.Facts)).WithLinks(router.Links)
+		for _, q := range []api.Query{
+			{Protocol: "tcp", From: "10.0.2.5", To: "10.0.2.6:80"},
+			{Protocol: "tcp", From: "10.0.2.5", To: "203.0.113.9:80"},
+		} {
+			x, err := Answer(q, rs, nil, 0, router)
+			said := strings.Join(append(x.Notices, x.Detail), " ")
+			if err != nil || strings.Contains(said, "unless br_netfilter") != want {
+				t.Errorf("view %s, %+v: %q, %v", view, q, said, err)
+			}
+		}
+	}
 	for _, tc := range []struct {
 		in     api.Query
 		reason string

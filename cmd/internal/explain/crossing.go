@@ -40,8 +40,8 @@ func Answer(in api.Query, rs *filter.Ruleset, flows *conntrack.Table, now conntr
 		doc.Notices = notices
 		if m.mayBridge(&q) && doc.Reason != api.ReasonNotManaged {
 			doc.Notices = append(doc.Notices, fmt.Sprintf("%s is a bridge: what it hands from one of "+
-				"its ports to another is not judged; this is about what this machine routes",
-				q.Device))
+				"its ports to another is not judged%s; this is about what this machine routes",
+				q.Device, unlessOnWire(rs, q.Device)))
 		}
 		judged = append(judged, doc)
 	}
@@ -84,14 +84,24 @@ func bridged(in api.Query, device string, rs *filter.Ruleset) (api.Explanation, 
 		return api.Explanation{}, fmt.Errorf("%w: %w", ErrQuestion, err)
 	}
 	in.Interface = device
+	detail := fmt.Sprintf("both ends are behind %s: what they say to each other crosses no device, "+
+		"and is not judged%s", device, unlessOnWire(rs, device))
 	return api.Explanation{
 		Schema: api.Schema, Query: in, InterfaceID: rs.Policy().IDs.Interface(device),
 		Verdict: api.VerdictAccept, Reason: api.ReasonBridged, Groups: []api.GroupTried{},
-		Detail: fmt.Sprintf("both ends are behind %s: what they say to each other crosses no device, "+
-			"and is not judged", device),
+		Detail: detail,
 		Notices: []string{"if this machine routes it, as between two networks, it is judged twice: " +
 			"ask with --egress and with --ingress"},
 	}, nil
+}
+
+// unlessOnWire is the exception to frames of a bridge being left alone, "" for a device
+// without it: in prerouting they look like what is for this machine (K27).
+func unlessOnWire(rs *filter.Ruleset, device string) string {
+	if a := rs.Device(device); a == nil || a.Interface().View != policy.ViewWire {
+		return ""
+	}
+	return ", unless br_netfilter hands it to IP rules: view: wire shows it to them then"
 }
 
 // crossings completes a question by the interfaces that its addresses tell: one question
