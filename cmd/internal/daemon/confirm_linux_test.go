@@ -159,6 +159,9 @@ func TestNoConfirmationWithoutAPlaceToKeepIt(t *testing.T) {
 	// A file where the directory should be.
 	must(t, os.WriteFile(cfg.StateDir, nil, 0o600))
 	r := begin(t, cfg, log)
+	if n := strings.Count(log.String(), "the state directory cannot be used"); n != 1 {
+		t.Errorf("the log says %d times that the state directory cannot be used: %s", n, log)
+	}
 	write(t, r.file, onPort("2"))
 	if _, err := r.Reload(t.Context(), api.ReloadRequest{Confirm: 60}); err == nil ||
 		!strings.Contains(err.Error(), "outlives the daemon: state: ") ||

@@ -19,6 +19,8 @@ type stateDir struct {
 	path string
 	lock *process.Lock
 	made bool // by this daemon
+	// without is true once it is gone on without, which was told.
+	without bool
 }
 
 // hold makes the state directory this daemon's alone, and makes it if need be. One that
@@ -26,11 +28,12 @@ type stateDir struct {
 // told where something is to be written.
 func (d *daemon) hold() error {
 	s := &d.stateDir
-	if s.path == "" || s.lock != nil {
+	if s.path == "" || s.lock != nil || s.without {
 		return nil
 	}
 	made, err := state.Prepare(s.path)
 	if err != nil {
+		s.without = true
 		d.log.Warn("the state directory cannot be used", "error", err)
 		return nil
 	}
@@ -43,6 +46,7 @@ func (d *daemon) hold() error {
 		return inUse(s.path, held.Holder)
 	}
 	if err != nil {
+		s.without = true
 		d.log.Warn("the state directory cannot be locked", "directory", s.path, "error", err)
 	}
 	return nil
