@@ -24,8 +24,8 @@ const maxText = 64
 type Lock struct{ file *os.File }
 
 // Take takes the lock at path for this process. Another process that holds it is a
-// [HeldError]; one that only looks, as [HolderOf] does, is in nobody's way. A lock on a file that its last holder has removed meanwhile excludes
-// nobody, and is taken anew.
+// [HeldError]; one that only looks, as [HolderOf] does, is in nobody's way. A lock on a file
+// that its last holder has removed meanwhile excludes nobody, and is taken anew.
 func Take(path string) (*Lock, error) {
 	for {
 		f, err := takeOnce(path)
