@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -55,7 +56,7 @@ type audits struct {
 func (p *program) auditCommand() *cobra.Command {
 	a := &audits{output: auditFormat(auditFormats[0])}
 	c := &cobra.Command{
-		Use:   "audit FILE|FOLDER|-...",
+		Use:   "audit [FILE|FOLDER|-...]",
 		Short: "Say what is wrong with security groups",
 		Long: `Say what is wrong with security groups, in any format that sgfw import reads: what
 they open to everybody, what serves nothing, what will surprise. Each finding has a
@@ -69,13 +70,17 @@ A comment above a rule or its group, or on its line, hides findings until a day:
 
   # sgfw:ignore open-sensitive until 2027-01-31: the old office moves in January
 
+Without a file the policy of the running daemon is audited, with what the daemon has
+seen: rules that were never hit, and rules wider than what live flows use.
+
 Exit code 10 says that a finding is at or above --fail-on. Nothing on the machine
 is changed, and no other machine is asked.`,
 		Example: `  sgfw audit main.tf
   aws ec2 describe-security-groups | sgfw audit -
   sgfw audit /etc/sgfw/sgfw.yaml --fail-on medium -o sarif > sgfw.sarif
   sgfw audit main.tf --reputation drop.txt,firehol_level1.netset
-  sgfw audit --list`,
+  sgfw audit --list
+  sgfw audit`,
 	}
 	a.flags(c)
 	f := c.Flags()
@@ -95,10 +100,7 @@ is changed, and no other machine is asked.`,
 		if a.list {
 			return p.printAudit(a, listOfChecks(a.failOn))
 		}
-		if len(args) == 0 {
-			return &usageError{errors.New("which file?")}
-		}
-		doc, err := p.audit(a, args, c.InOrStdin())
+		doc, err := p.audit(c.Context(), a, args, c.InOrStdin())
 		if err != nil {
 			return err
 		}
@@ -158,11 +160,19 @@ func (a *audits) options() (audit.Options, error) {
 	return o, nil
 }
 
-// audit looks at what the arguments name.
-func (p *program) audit(a *audits, args []string, stdin io.Reader) (*api.Audit, error) {
+// audit looks at what the arguments name, or at the running daemon.
+func (p *program) audit(ctx context.Context, a *audits, args []string, stdin io.Reader) (*api.Audit,
+	error) {
 	o, err := a.options()
 	if err != nil {
 		return nil, err
+	}
+	var seen *witness
+	if len(args) == 0 {
+		if seen, err = p.witness(ctx); err != nil {
+			return nil, err
+		}
+		args = []string{seen.file}
 	}
 	r, err := a.load(args, stdin)
 	if err != nil {
@@ -178,6 +188,9 @@ func (p *program) audit(a *audits, args []string, stdin io.Reader) (*api.Audit, 
 	var names []string
 	for _, s := range a.sources {
 		o.Texts[s.Name], names = s.Data, append(names, s.Name)
+	}
+	if seen != nil {
+		seen.tell(r.Policy, &o)
 	}
 	return auditDocument(names, a.failOn, audit.Run(r.Policy, o)), nil
 }

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -274,6 +275,7 @@ var cases = map[string]struct{ fires, not []string }{
 		fires: []string{in("protocol: tcp, ports: 1, cidr_blocks: [5.6.7.8/32]"),
 			out("protocol: tcp, ports: 1, cidr_blocks: [5.6.0.0/16]"),
 			in(`protocol: tcp, ports: 1, ipv6_cidr_blocks: ["2a00:bad::1/128"]`),
+			in("protocol: tcp, ports: 7, self: true"), // a live flow
 			group([]string{"protocol: tcp, ports: 22, prefix_lists: [one]"}, nil,
 				"prefix_lists:\n  - { name: one, entries: [{ cidr: 5.6.7.0/30 }] }\n")},
 		not: []string{in("protocol: tcp, ports: 1, cidr_blocks: [5.6.8.0/24, 10.0.0.0/8]",
@@ -290,7 +292,12 @@ var cases = map[string]struct{ fires, not []string }{
 			strings.Replace(in("protocol: tcp, ports: 22, "+v4), "      - {",
 				"      # sgfw:ignore open-sensitive until 2026-06-15: today still\n      - {", 1)},
 	},
-	wideUse: {},
+	wideUse: {
+		fires: []string{in("protocol: tcp, ports: 1000-1100, self: true")},
+		not: []string{in("protocol: tcp, ports: 1000-1008, self: true"),
+			in("protocol: tcp, ports: 2000-2100, self: true"),
+			in("protocol: tcp, ports: 3000-3100, self: true")},
+	},
 }
 
 // many are rules with ports from 30001 on: none is listed anywhere.
@@ -307,10 +314,20 @@ func TestEveryCode(t *testing.T) {
 	if list == nil {
 		t.Fatal(problems)
 	}
+	use := func(from, to int) Use {
+		return Use{"web", policy.Ingress, policy.RuleID{Protocol: policy.TCP, From: from, To: to,
+			Kind: policy.PeerGroup, Name: "web"}}
+	}
+	busy, idle := &Seen{}, &Seen{}
+	busy.Add(policy.TCP, 1010, netip.MustParseAddr("10.0.0.1"))
+	busy.Add(policy.TCP, 1013, netip.MustParseAddr("10.0.0.1"))
+	live := &Seen{}
+	live.Add(policy.TCP, 7, netip.MustParseAddr("5.6.7.8"))
 	o := Options{Lists: []*reputation.List{list}, Observed: &Observed{Since: today,
-		Hits: func(_ string, _ policy.Direction, r *policy.Rule) (uint64, bool) {
-			return uint64(r.From - 1), r.From != 3
-		}}}
+		Hits: map[Use]uint64{use(1, 1): 0, use(2, 2): 1, use(1000, 1100): 9, use(1000, 1008): 9,
+			use(2000, 2100): 9},
+		Seen: map[Use]*Seen{use(1000, 1100): busy, use(1000, 1008): busy, use(2000, 2100): idle,
+			use(7, 7): live}}}
 	for _, c := range Checks() {
 		tests, there := cases[c.Code]
 		if !there {
@@ -351,4 +368,35 @@ func found(r *Report) (out []string) {
 		out = append(out, fmt.Sprintf("%s %s %s: %s", f.Check.Code, f.Pos, f.Rule, f.Message))
 	}
 	return out
+}
+
+// TestNarrower: the narrower rule is one that a policy file takes.
+func TestNarrower(t *testing.T) {
+	text := group([]string{"protocol: all, " + both + ", self: true, security_groups: [b], " +
+		"prefix_lists: [l]"}, nil, "  - { name: b, description: x, ingress: [] }\n"+
+		"prefix_lists:\n  - { name: l, entries: [{ cidr: 10.0.0.0/24 }] }\n")
+	seen := &Seen{}
+	for p, port := range map[policy.Protocol]int{policy.TCP: 22, policy.UDP: 53, policy.ICMP: -1,
+		policy.ICMPv6: -1, 47: -1} {
+		seen.Add(p, port, netip.MustParseAddr("10.0.0.1"))
+	}
+	seen.Add(policy.TCP, 443, netip.MustParseAddr("10.0.0.1"))
+	u := Use{"web", policy.Ingress, policy.RuleID{Protocol: policy.AllProtocols, From: -1, To: -1,
+		CIDR: policy.AnyIPv4}}
+	r := run(t, text, Options{Observed: &Observed{Seen: map[Use]*Seen{u: seen}}})
+	i := slices.IndexFunc(r.Findings, func(f Finding) bool { return f.Narrower != "" })
+	if i < 0 || !strings.Contains(r.Findings[i].Narrower, "protocol: tcp, ports: [22, 443], ") {
+		t.Fatalf("nothing is narrower: %v", found(r))
+	}
+	rules := strings.Split(strings.TrimPrefix(r.Findings[i].Narrower, "- "), " - ")
+	if len(rules) != 5 {
+		t.Errorf("%d rules: %q", len(rules), rules)
+	}
+	for _, rule := range rules {
+		narrow := strings.Replace(text, "{ description: x, protocol: all, "+both+
+			", self: true, security_groups: [b], prefix_lists: [l] }", rule, 1)
+		if _, _, err := file.Parse("p.yaml", []byte(narrow)); err != nil || narrow == text {
+			t.Errorf("%s: %v", rule, err)
+		}
+	}
 }

@@ -2,7 +2,9 @@ package audit
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 
 	"sgfw/policy"
 	"sgfw/policy/reputation"
@@ -60,6 +62,7 @@ func (a *auditor) reputation() *Reputation {
 			s := &g.alone.sides[d]
 			for i := range s.rules {
 				e := s.rules[i]
+				a.livePeers(g, s, e, check)
 				switch e.Peer.Kind {
 				case policy.PeerGroup:
 					groups[e.Peer.Name] = true
@@ -86,6 +89,23 @@ func (a *auditor) reputation() *Reputation {
 		}
 	}
 	return out
+}
+
+// livePeers holds the other ends of live flows of a rule against the lists, but for those that
+// the rule names.
+func (a *auditor) livePeers(g *examined, s *side, e entry, check func(netip.Prefix) *hit) {
+	if a.o.Observed == nil || a.o.Observed.Seen[e.use(s.direction)] == nil {
+		return
+	}
+	remotes := a.o.Observed.Seen[e.use(s.direction)].Remotes
+	for _, r := range slices.SortedFunc(maps.Keys(remotes), netip.Addr.Compare) {
+		c := netip.PrefixFrom(r, r.BitLen())
+		if h := check(c); h != nil && e.Peer.CIDR != c {
+			f := g.alone.about(s.direction, e)
+			f.Message = fmt.Sprintf("a live flow with %s, which %s", r, h.text)
+			a.add(f, badReputation)
+		}
+	}
 }
 
 // listPeer holds the entries of a prefix list against the lists, once for all rules that
