@@ -150,8 +150,8 @@ func (w *walk) emitSet(out *blocks, from *Rule, set space.Set, note string) {
 	if lost {
 		w.once("protocols", from.Pos, func() {
 			w.d.Lost(from.Pos, "add rules for those that you need",
-				"other protocols than tcp, udp and icmp are left out: rules that allow all protocols "+
-					"cannot leave one out")
+				"of all protocols but some, those of tcp, udp and icmp are allowed and no others, and "+
+					"of icmp the types in use")
 		})
 	}
 }
@@ -179,6 +179,14 @@ func (w *walk) peers(from *Rule, peers space.Peers) (out []policy.Peer) {
 		out = append(out, policy.Peer{Kind: policy.PeerCIDR, CIDR: c})
 	}
 	return out
+}
+
+// used reports whether a type of ICMP is one that messages have, and no more than a number.
+func used(p policy.Protocol, kind int) bool {
+	if p == policy.ICMPv6 {
+		return kind >= 1 && kind <= 4 || kind >= 128 && kind <= 137 || kind == 143
+	}
+	return kind == 0 || kind >= 3 && kind <= 5 || kind >= 8 && kind <= 18
 }
 
 // traffic says a span in the words of rules; rest is true if some of it cannot be said.
@@ -210,7 +218,11 @@ func traffic(s space.Span, f policy.Family) (out []policy.Rule, rest bool) {
 		case p.IsICMP():
 			for at := lo; at <= hi; {
 				if at.Low()&255 == 0 && at+255 <= hi {
-					add(p, at.Low()>>8, -1)
+					if hi-lo < 2<<8 || used(p, at.Low()>>8) {
+						add(p, at.Low()>>8, -1)
+					} else {
+						rest = true
+					}
 					at += 256
 					continue
 				}

@@ -18,6 +18,7 @@ type Lists map[string]policy.PrefixList
 // translation is what the walks of one import have in common.
 type translation struct {
 	d     *convert.Draft
+	name  string // of the first group
 	known Lists
 	steps int
 	pos   policy.Pos // of the first group
@@ -30,7 +31,8 @@ type translation struct {
 // name devices, and what decides about ICMP errors.
 func Import(d *convert.Draft, name string, firewalls []Firewall, lists Lists) (
 	attach []convert.Attachment, errors policy.ICMPErrors) {
-	i := &translation{d: d, known: lists, said: map[saying]bool{}, rests: map[string]string{}}
+	i := &translation{d: d, name: name,
+		known: lists, said: map[saying]bool{}, rests: map[string]string{}}
 	devices := classes(firewalls)
 	if len(devices) > maxDevices {
 		d.Errorf(policy.Pos{}, "", "rules name more than %d devices", maxDevices)
@@ -76,6 +78,7 @@ func (i *translation) group(name, what string, of [2]blocks) {
 	i.pos = policy.Pos{}
 	for dir, l := range of {
 		for _, b := range l {
+			b.peers = widest(b.peers)
 			var rules []policy.Rule
 			for _, p := range b.peers {
 				r := b.rule
@@ -89,6 +92,16 @@ func (i *translation) group(name, what string, of [2]blocks) {
 			}
 		}
 	}
+}
+
+// widest are peers without CIDRs that are in others.
+func widest(peers []policy.Peer) []policy.Peer {
+	return slices.DeleteFunc(slices.Clone(peers), func(p policy.Peer) bool {
+		return p.Kind == policy.PeerCIDR && slices.ContainsFunc(peers, func(o policy.Peer) bool {
+			return o.Kind == policy.PeerCIDR && o.CIDR.Bits() < p.CIDR.Bits() &&
+				o.CIDR.Contains(p.CIDR.Addr())
+		})
+	})
 }
 
 // minus are the blocks without the peers that the other blocks have for the same traffic.
@@ -245,7 +258,7 @@ func (i *translation) rest(cidrs []netip.Prefix, from *Rule) string {
 	if key, there := i.rests[id]; there {
 		return key
 	}
-	key := "not-dropped-" + number(len(i.rests)+1)
+	key := i.name + "-not-dropped-" + number(len(i.rests)+1)
 	i.rests[id] = key
 	// The position is its own: the rule's comments are the rule's.
 	l := policy.PrefixList{Name: key, Pos: policy.Pos{File: from.Pos.File, Line: from.Pos.Line,

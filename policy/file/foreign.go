@@ -49,7 +49,8 @@ var foreign = []Foreign{
 		`(?m)^(### tuple ###|:ufw6?-(user|before|after)-input |DEFAULT_INPUT_POLICY=)`)},
 	{"iptables", "the output of iptables-save",
 		regexp.MustCompile(`(?m)^\*(filter|nat|mangle|raw|security)\s*$`)},
-	{"firewalld", "a zone of firewalld", regexp.MustCompile(`<zone[\s>]`)},
+	{"firewalld", "a zone of firewalld", regexp.MustCompile(
+		`<(zone|service|ipset)[\s>]|(?m)^DefaultZone=`)},
 	{"", "a manifest of Kubernetes", regexp.MustCompile(`(?m)^apiVersion:\s|"apiVersion"\s*:`)},
 }
 

@@ -12,6 +12,7 @@ import (
 	"sgfw/policy/cloudformation"
 	"sgfw/policy/convert"
 	"sgfw/policy/file"
+	"sgfw/policy/firewalld"
 	"sgfw/policy/iptables"
 	"sgfw/policy/terraform"
 	"sgfw/policy/ufw"
@@ -44,6 +45,8 @@ var all = []Format{
 	{Name: "ufw", What: "the rules of ufw, in /etc/ufw", Import: ufw.Import},
 	{Name: "iptables", What: "what iptables-save, ip6tables-save and ipset save print",
 		Import: iptables.Import},
+	{Name: "firewalld", What: "zones of firewalld, with services and ipsets",
+		Import: firewalld.Import},
 }
 
 // All are the formats, in the order in which help shows them.

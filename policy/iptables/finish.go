@@ -221,7 +221,7 @@ func (r *Reader) set(pos policy.Pos, words []string) {
 		if r.noted["set "+words[1]] {
 			return
 		}
-		p, ok := prefix(words[2])
+		p, ok := Prefix(words[2])
 		if !there || !ok || len(words) > 3 && words[3] == "nomatch" {
 			r.d.Errorf(pos, "addresses and networks are read", "%q is no entry of a set",
 				strings.Join(words[1:], " "))

@@ -18,6 +18,13 @@ var icmpNames = map[string][2]int{
 	"ttl-exceeded": {11, -1}, "ttl-zero-during-transit": {11, 0}, "parameter-problem": {12, -1},
 	"timestamp-request": {13, -1}, "timestamp-reply": {14, -1}, "address-mask-request": {17, -1},
 	"address-mask-reply": {18, -1},
+	"network-prohibited": {3, 9}, "host-prohibited": {3, 10},
+	"communication-prohibited": {3, 13}, "host-unknown": {3, 7}, "network-unknown": {3, 6},
+	"network-redirect": {5, 0}, "host-redirect": {5, 1}, "ip-header-bad": {12, 0},
+	"required-option-missing": {12, 1}, "ttl-zero-during-reassembly": {11, 1},
+	"host-precedence-violation": {3, 14}, "precedence-cutoff": {3, 15},
+	"tos-network-unreachable": {3, 11}, "tos-host-unreachable": {3, 12},
+	"tos-network-redirect": {5, 2}, "tos-host-redirect": {5, 3},
 }
 
 // icmpv6Names are those of ip6tables.
@@ -25,7 +32,12 @@ var icmpv6Names = map[string][2]int{
 	"destination-unreachable": {1, -1}, "no-route": {1, 0}, "address-unreachable": {1, 3},
 	"port-unreachable": {1, 4}, "packet-too-big": {2, -1}, "time-exceeded": {3, -1},
 	"ttl-exceeded": {3, -1}, "parameter-problem": {4, -1}, "bad-header": {4, 0},
-	"echo-request": {128, -1}, "ping": {128, -1}, "echo-reply": {129, -1}, "pong": {129, -1},
+	"unknown-header-type": {4, 1},
+	"unknown-option":      {4, 2}, "communication-prohibited": {1, 1}, "beyond-scope": {1, 2},
+	"failed-policy": {1, 5}, "reject-route": {1, 6}, "ttl-zero-during-transit": {3, 0},
+	"ttl-zero-during-reassembly": {3, 1},
+	"echo-request":               {128, -1}, "ping": {128, -1}, "echo-reply": {129, -1},
+	"pong":                {129, -1},
 	"router-solicitation": {133, -1}, "router-advertisement": {134, -1},
 	"neighbour-solicitation": {135, -1}, "neighbor-solicitation": {135, -1},
 	"neighbour-advertisement": {136, -1}, "neighbor-advertisement": {136, -1}, "redirect": {137, -1},
@@ -65,4 +77,14 @@ func (x *reading) icmpType(value string) {
 	}
 	x.ports = append(x.ports, space.RuleSpan(&policy.Rule{Protocol: x.protocol, From: pair[0],
 		To: pair[1]}))
+}
+
+// Type is the span of a type of ICMP by the name that iptables or firewalld has for it.
+func Type(p policy.Protocol, name string) (space.Span, bool) {
+	names := icmpNames
+	if p == policy.ICMPv6 {
+		names = icmpv6Names
+	}
+	pair, there := names[name]
+	return space.RuleSpan(&policy.Rule{Protocol: p, From: pair[0], To: pair[1]}), there
 }

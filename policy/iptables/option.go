@@ -282,8 +282,8 @@ func last(p netip.Prefix) netip.Addr {
 	return a
 }
 
-// prefix reads an address with a mask in either form.
-func prefix(s string) (netip.Prefix, bool) {
+// Prefix reads an address with a mask in either form; without one it is a single address.
+func Prefix(s string) (netip.Prefix, bool) {
 	address, mask, masked := strings.Cut(s, "/")
 	a, err := netip.ParseAddr(address)
 	if err != nil || a.Zone() != "" {

@@ -181,7 +181,7 @@ func (x *reading) target(name string) {
 func (x *reading) peersOf(text string, not bool) *addresses {
 	var cidrs []netip.Prefix
 	for part := range strings.SplitSeq(text, ",") {
-		p, ok := prefix(part)
+		p, ok := Prefix(part)
 		if !ok {
 			x.errorf("such as 192.0.2.0/24", "%q is no address", part)
 			return nil
