@@ -23,14 +23,6 @@ const StdinName = "stdin"
 // Patience is how long a daemon waits for a file that does not answer.
 const Patience = 5 * time.Second
 
-// maxReads bounds the reads of one file that are under way: of a mount that is dead
-// each costs a thread until it answers, or for ever. maxGlances is how many of them those
-// who cannot wait may begin.
-const (
-	maxReads   = 8
-	maxGlances = maxReads / 2
-)
-
 // ErrHangs says that the file did not answer in time: it lies on a mount whose server
 // is gone, as a rule.
 var ErrHangs = errors.New("does not answer")
@@ -50,17 +42,6 @@ type File struct {
 	// readers are those who read it now.
 	readers atomic.Pointer[readers]
 }
-
-// readers are the reads of one file since it last answered somebody after others had
-// waited in vain: those may wait for ever, where the path leads elsewhere by now.
-type readers struct {
-	// places has an element for each read that is under way, and hanging counts those
-	// that nobody waits for any more.
-	places  chan struct{}
-	hanging atomic.Int32
-}
-
-func newReaders() *readers { return &readers{places: make(chan struct{}, maxReads)} }
 
 // NewFile returns the policy file at path, or what standard input says if that is Stdin.
 func NewFile(path string) *File {
@@ -91,20 +72,21 @@ func (f *File) ID() (string, error) {
 func (f *File) Hangs() bool { return f.readers.Load().hanging.Load() > 0 }
 
 // Glance is Read for those who ask again and again: while several wait in vain it gives up
-// at once.
+// at once, but for a try now and then.
 func (f *File) Glance(ctx context.Context) (Revision, error) {
-	if r := f.readers.Load(); r.hanging.Load() > 0 && len(r.places) >= maxGlances {
-		return Revision{}, f.hangs()
-	}
-	return f.Read(ctx)
+	return f.readFrom(ctx, (*readers).glance)
 }
-
-func (f *File) hangs() error { return fmt.Errorf("policy: %s %w", f.path, ErrHangs) }
 
 // Read returns what the file says now. It gives up when ctx ends, and leaves a thread to
 // wait on: with ErrHangs if its time is over, with the error of ctx if nobody wants to know
 // any more. Standard input is waited for as long as ctx lives.
 func (f *File) Read(ctx context.Context) (Revision, error) {
+	return f.readFrom(ctx, (*readers).begin)
+}
+
+// readFrom is Read once begin has said that it may begin.
+func (f *File) readFrom(ctx context.Context,
+	begin func(*readers, context.Context) (leave func(), ok bool)) (Revision, error) {
 	read := func() ([]byte, error) { return f.read(f.path) }
 	if f.path == Stdin {
 		if f.begun.Swap(true) {
@@ -113,15 +95,14 @@ func (f *File) Read(ctx context.Context) (Revision, error) {
 		read = func() ([]byte, error) { return file.ReadFrom(f.stdin) }
 	}
 	gaveUp := func() (Revision, error) {
-		if err := ctx.Err(); !errors.Is(err, context.DeadlineExceeded) {
+		if err := ctx.Err(); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 			return Revision{}, fmt.Errorf("policy: %s was not waited for: %w", f.path, err)
 		}
-		return Revision{}, f.hangs()
+		return Revision{}, fmt.Errorf("policy: %s %w", f.path, ErrHangs)
 	}
 	readers := f.readers.Load()
-	select {
-	case readers.places <- struct{}{}:
-	case <-ctx.Done():
+	leave, ok := begin(readers, ctx)
+	if !ok {
 		return gaveUp()
 	}
 	type result struct {
@@ -143,7 +124,7 @@ func (f *File) Read(ctx context.Context) (Revision, error) {
 		} else if readers.hanging.Load() > 0 {
 			f.readers.CompareAndSwap(readers, newReaders())
 		}
-		<-readers.places
+		leave()
 		done <- result{text, writers, err}
 	}()
 	select {

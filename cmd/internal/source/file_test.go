@@ -66,8 +66,8 @@ func TestFileThatHangs(t *testing.T) {
 			t.Errorf("%v, hangs %t", err, f.Hangs())
 		}
 	}
-	if n := len(begun); n != maxReads {
-		t.Errorf("%d reads were begun, want %d", n, maxReads)
+	if n := len(begun); n != maxReads+1 { // and one that looks whether it is so still
+		t.Errorf("%d reads were begun, want %d", n, maxReads+1)
 	}
 	close(answer)
 	for deadline := time.Now().Add(5 * time.Second); f.Hangs() || f.underWay() > 0; {
@@ -136,6 +136,61 @@ func TestFileElsewhere(t *testing.T) {
 	}
 	if r, err := f.Glance(within(t, 5*time.Second)); err != nil || string(r.Text) != "text" {
 		t.Errorf("a glance after that: %q, %v", r.Text, err)
+	}
+	if f.Hangs() || f.underWay() > 0 {
+		t.Errorf("it hangs %t, %d under way", f.Hangs(), f.underWay())
+	}
+}
+
+// TestFileElsewhereAfterReloads: somebody has asked until no place was left. Once the path
+// leads elsewhere that is found out all the same, and a dead mount costs few threads.
+func TestFileElsewhereAfterReloads(t *testing.T) {
+	f := NewFile("p.yaml")
+	dead, begun := make(chan struct{}), make(chan struct{}, 100)
+	defer close(dead)
+	var elsewhere atomic.Bool
+	f.read = func(string) ([]byte, error) {
+		if begun <- struct{}{}; !elsewhere.Load() {
+			<-dead
+		}
+		return []byte("text"), nil
+	}
+	hangs := func(what string, ask func(context.Context) (Revision, error), begins int) {
+		t.Helper()
+		before := len(begun)
+		_, err := ask(within(t, 20*time.Millisecond))
+		if n := len(begun) - before; !errors.Is(err, ErrHangs) || n != begins {
+			t.Errorf("%s: %v, %d reads were begun, want %d", what, err, n, begins)
+		}
+	}
+	r := f.readers.Load()
+	later := func(pauses int) {
+		r.asked.last = time.Now().Add(-time.Duration(pauses) * tryAgain)
+		r.glanced.last = r.asked.last
+	}
+	for range maxGlances {
+		hangs("a place is left", f.Glance, 1)
+	}
+	hangs("no place is left for glances", f.Glance, 1)
+	hangs("just after that", f.Glance, 0)
+	later(2)
+	hangs("a while after that", f.Glance, 1)
+	later(3)
+	hangs("twice the while is not over", f.Glance, 0)
+	for range maxReads - maxGlances {
+		hangs("a place is left", f.Read, 1)
+	}
+	hangs("no place is left", f.Read, 1)
+	hangs("just after that", f.Read, 0)
+	later(1)
+	hangs("a while after that", f.Read, 1)
+	r.asked.n = maxTries
+	later(1)
+	hangs("after many a while", f.Read, 0)
+	later(1 << 10)
+	elsewhere.Store(true)
+	if r, err := f.Glance(within(t, 5*time.Second)); err != nil || string(r.Text) != "text" {
+		t.Errorf("a glance: %q, %v", r.Text, err)
 	}
 	if f.Hangs() || f.underWay() > 0 {
 		t.Errorf("it hangs %t, %d under way", f.Hangs(), f.underWay())
