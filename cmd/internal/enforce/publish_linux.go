@@ -70,33 +70,36 @@ func (e *Enforcer) rebind(m machine) {
 	}
 	next.members = members
 	next.rs = m.bind(next.base)
-	e.follow(&next)
+	followed := e.follow(&next)
 	e.engine.Publish(next.rs)
 	e.mu.force.current = &next
+	if followed {
+		e.keepAltnames() // on a disk, for which no packet waits
+	}
 }
 
 // follow tells the table what a policy that stays in force means now: the ports of managed
 // bridges, and the devices with the altnames that it names. Frames of a port that the table
 // does not know yet pass by a verdict. A device that has an altname is known to the engine
 // before its packets are queued, and one that has it no longer until those that wait have
-// their verdict. The caller holds mu.
-func (e *Enforcer) follow(next *candidate) {
+// their verdict. It reports whether there was something to tell. The caller holds mu.
+func (e *Enforcer) follow(next *candidate) (changed bool) {
 	t, plan := &e.mu.rules, e.tablePlan(next.policy, next.machine.Snapshot)
 	plan.Closed, plan.Gone = t.plan.Closed, t.plan.Gone
 	if t.plan.Equal(plan) {
-		return
+		return false
 	}
-	defer e.keepAltnames()
 	renumbered := !slices.Equal(t.plan.Devices, plan.Devices)
 	if renumbered {
 		e.engine.Publish(next.rs.Keeping(e.mu.force.current.rs, next.machine.Facts.Links))
 	}
 	if t.plan = plan; t.broken != "" { // RepairTable goes on trying
-		return
+		return true
 	}
 	if e.adjust(); renumbered {
 		e.queues.settle()
 	}
+	return true
 }
 
 // LinksChanged puts new devices and addresses in force.
