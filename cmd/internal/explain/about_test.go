@@ -170,6 +170,19 @@ func TestBridged(t *testing.T) {
 	}
 }
 
+// TestGuestWithinANetwork: of two guests an address is that of the one which has less beside
+// it.
+func TestGuestWithinANetwork(t *testing.T) {
+	p := load(t, routed+"  - { device: tap8, mode: guest, security_groups: [app], "+
+		"addresses: [10.0.2.7] }\n")
+	for a, want := range map[string]string{"10.0.2.7": "tap8", "10.0.2.6": "br0", "10.0.2.1": "",
+		"10.0.3.7": ""} {
+		if got := guestOf(p, router.Facts, netip.MustParseAddr(a)); got != want {
+			t.Errorf("%s is behind %q, want %q", a, got, want)
+		}
+	}
+}
+
 // TestSees: an answer says which view judges, and what it shows the rules.
 func TestSees(t *testing.T) {
 	p := load(t, routed)

@@ -136,21 +136,26 @@ func crossings(in api.Query, p *policy.Policy, facts member.Facts) []api.Query {
 	return []api.Query{in}
 }
 
-// guestOf is the device of the guest that has an address, "" for none, and for one of this
-// machine's among those of a network.
-func guestOf(p *policy.Policy, facts member.Facts, a netip.Addr) string {
+// guestOf is the device of the guest that has an address, of several the one with the
+// longest prefix of it. It is "" for none, and for an address of this machine's among those
+// of a network.
+func guestOf(p *policy.Policy, facts member.Facts, a netip.Addr) (device string) {
 	if deviceOf(facts, a) != "" {
 		return ""
 	}
+	longest := -1
 	for i := range p.Interfaces {
 		n := &p.Interfaces[i]
-		if n.Mode == policy.ModeGuest && slices.ContainsFunc(n.Own(), func(p netip.Prefix) bool {
-			return p.Contains(a)
-		}) {
-			return n.Device
+		if n.Mode != policy.ModeGuest {
+			continue
+		}
+		for _, own := range n.Own() {
+			if own.Contains(a) && own.Bits() > longest {
+				device, longest = n.Device, own.Bits()
+			}
 		}
 	}
-	return ""
+	return device
 }
 
 // deviceOf is the device of this machine that has an address, "" for none.
