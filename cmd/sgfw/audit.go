@@ -49,6 +49,7 @@ type audits struct {
 	include, ignore, reputation []string
 	list                        bool
 	failOn                      string
+	vendor                      vendor
 	ports                       int
 	output                      auditFormat
 }
@@ -74,7 +75,8 @@ Without a file the policy of the running daemon is audited, with what the daemon
 seen: rules that were never hit, and rules wider than what live flows use.
 
 Exit code 10 says that a finding is at or above --fail-on. Nothing on the machine
-is changed, and no other machine is asked.`,
+is changed, and no other machine is asked, but with --reputation metadefender: that
+sends public addresses of the groups to the vendor, and says first which.`,
 		Example: `  sgfw audit main.tf
   aws ec2 describe-security-groups | sgfw audit -
   sgfw audit /etc/sgfw/sgfw.yaml --fail-on medium -o sarif > sgfw.sarif
@@ -87,7 +89,9 @@ is changed, and no other machine is asked.`,
 	f.StringSliceVar(&a.include, "include", nil, "GROUP,…: look at these groups only")
 	f.StringSliceVar(&a.ignore, "ignore", nil, "CODE,…: findings that do not matter here")
 	f.StringSliceVar(&a.reputation, "reputation", nil,
-		"FILE,…: block lists of FireHOL or Spamhaus that public peers are held against")
+		"FILE,…: block lists of FireHOL or Spamhaus that public peers are held against; "+
+			askVendor+" asks that service")
+	a.vendor.flags(f)
 	f.BoolVar(&a.list, "list", false, "list the checks and audit nothing")
 	f.StringVar(&a.failOn, "fail-on", audit.High.String(),
 		"the severity from which on the exit code is 10: "+
@@ -147,6 +151,12 @@ func (a *audits) options() (audit.Options, error) {
 		}
 	}
 	for _, path := range a.reputation {
+		if path == askVendor {
+			if err := a.vendor.ready(); err != nil {
+				return o, err
+			}
+			continue
+		}
 		data, err := inputs.File(path)
 		if err != nil {
 			return o, err
@@ -192,7 +202,19 @@ func (p *program) audit(ctx context.Context, a *audits, args []string, stdin io.
 	if seen != nil {
 		seen.tell(r.Policy, &o)
 	}
-	return auditDocument(names, a.failOn, audit.Run(r.Policy, o)), nil
+	var verdicts []api.AddressVerdict
+	if slices.Contains(a.reputation, askVendor) {
+		l, said, err := p.askVendor(ctx, &a.vendor, r.Policy, o)
+		if err != nil {
+			return nil, err
+		}
+		o.Lists, verdicts = append(o.Lists, l), said
+	}
+	doc := auditDocument(names, a.failOn, audit.Run(r.Policy, o))
+	if doc.Reputation != nil {
+		doc.Reputation.Verdicts = verdicts
+	}
+	return doc, nil
 }
 
 // printAudit prints an audit as the flags say.

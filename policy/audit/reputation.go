@@ -159,10 +159,63 @@ func (a *auditor) listed(c netip.Prefix) *hit {
 		if first.Note != "" {
 			text += fmt.Sprintf(" (%s)", first.Note)
 		}
-		text += fmt.Sprintf(" of %s, line %d", l.Name, first.Line)
+		if text += " of " + l.Name; first.Line > 0 {
+			text += fmt.Sprintf(", line %d", first.Line)
+		}
 	}
 	if text == "" {
 		return nil
 	}
 	return &hit{text}
+}
+
+// Hosts returns the single public addresses that peers are, those of live flows included, in
+// order: what those who know addresses can be asked about. Ranges is how many public peers are
+// none.
+func Hosts(p *policy.Policy, o Options) (hosts []netip.Addr, ranges int) {
+	wanted := map[netip.Prefix]bool{}
+	peer := func(c netip.Prefix) { wanted[c] = true }
+	lists := map[string]bool{}
+	for i := range p.Groups {
+		g := &p.Groups[i]
+		if len(o.Include) > 0 && !slices.Contains(o.Include, g.Name) {
+			continue
+		}
+		for _, d := range directions {
+			for _, r := range g.Rules(d) {
+				switch r.Peer.Kind {
+				case policy.PeerCIDR:
+					peer(r.Peer.CIDR)
+				case policy.PeerPrefixList:
+					lists[r.Peer.Name] = true
+				}
+				if o.Observed == nil {
+					continue
+				}
+				if seen := o.Observed.Seen[Use{g.Name, d, r.ID()}]; seen != nil {
+					for a := range seen.Remotes {
+						peer(netip.PrefixFrom(a, a.BitLen()))
+					}
+				}
+			}
+		}
+	}
+	for i := range p.PrefixLists {
+		if l := &p.PrefixLists[i]; lists[l.Name] {
+			for _, e := range l.Entries {
+				peer(e.CIDR)
+			}
+		}
+	}
+	for c := range wanted {
+		switch peers := space.PeersOf(c); {
+		case everybody(peers, policy.FamilyOf(c)), !public(peers):
+		case c.IsSingleIP():
+			hosts = append(hosts, c.Addr())
+		default:
+			ranges++
+		}
+	}
+	slices.SortFunc(hosts, netip.Addr.Compare)
+	return hosts, ranges
 }

@@ -54,16 +54,6 @@ func (l spans) add(s space.Span) spans {
 	return append(l, s)
 }
 
-// within returns the part of l that is in a span.
-func (l spans) within(s space.Span) (out spans) {
-	for _, x := range l {
-		if x.Overlaps(s) {
-			out = out.add(space.Span{Lo: max(x.Lo, s.Lo), Hi: min(x.Hi, s.Hi)})
-		}
-	}
-	return out
-}
-
 // cover reports whether all of a span is in l.
 func (l spans) cover(s space.Span) bool {
 	return slices.ContainsFunc(l, func(x space.Span) bool { return x.Lo <= s.Lo && s.Hi <= x.Hi })
@@ -195,8 +185,10 @@ func blocks(choices [][]entry) (out [][]entry) {
 	return out
 }
 
+// sameBlock reports whether rules are written in one place: several blocks that a loop makes
+// have one, too.
 func sameBlock(a, b entry) bool {
-	return a.group == b.group && a.Index == b.Index && a.Pos == b.Pos
+	return a.group == b.group && a.Pos == b.Pos && (a.Index == b.Index || a.Pos != policy.Pos{})
 }
 
 func oneBlock(es []entry) bool {

@@ -31,6 +31,13 @@ type Entry struct {
 	Line int
 }
 
+// New returns a list of entries that come from no file.
+func New(name, title, date string, entries []Entry) *List {
+	l := &List{Name: name, Title: title, Date: date, entries: slices.Clone(entries)}
+	l.finish()
+	return l
+}
+
 // Len is the number of entries.
 func (l *List) Len() int { return len(l.entries) }
 

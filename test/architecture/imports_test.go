@@ -32,7 +32,8 @@ func TestNevers(t *testing.T) {
 		"sgfw/filter/nft": {"sgfw/policy/file", "sgfw/policy/member", "sgfw/conntrack",
 			"sgfw/filter/packet", "sgfw/cmd", "sgfw/test"},
 		// No fault is ever injected into what enforces.
-		"sgfw/cmd/internal/daemon": {"sgfw/test"},
+		// Nor does it ask other machines.
+		"sgfw/cmd/internal/daemon": {"sgfw/test", "sgfw/cmd/internal/metadefender"},
 		// Whom the engine is compared with has nothing of it.
 		"sgfw/test/naive": {"sgfw/policy", "sgfw/filter", "sgfw/conntrack", "sgfw/cmd", "sgfw/test/wire"},
 	}

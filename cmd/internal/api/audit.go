@@ -85,6 +85,23 @@ type AuditReputation struct {
 	// Checked is how many different addresses and ranges were held against them.
 	Checked int            `json:"checked"`
 	Skipped []SkippedPeers `json:"skipped"`
+	// Verdicts are what MetaDefender was asked for.
+	Verdicts []AddressVerdict `json:"verdicts,omitempty"`
+}
+
+// AddressVerdict is what MetaDefender says of an address.
+type AddressVerdict struct {
+	Address string `json:"address"`
+	// DetectedBy is how many sources have a bad opinion of it.
+	DetectedBy int             `json:"detected_by"`
+	Sources    []SourceVerdict `json:"sources"`
+}
+
+// SourceVerdict is the opinion of one source.
+type SourceVerdict struct {
+	Provider string `json:"provider"`
+	// Assessment is in the source's own words, and left out where it knows nothing.
+	Assessment string `json:"assessment,omitempty"`
 }
 
 // BlockList is a list of addresses with a bad name.

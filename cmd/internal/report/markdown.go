@@ -25,6 +25,9 @@ func Markdown(w io.Writer, doc *api.Audit) error {
 		for _, l := range r.Lists {
 			b.WriteString("- " + escaped(listLine(&l)) + "\n")
 		}
+		for i := range r.Verdicts {
+			b.WriteString("  - " + escaped(verdictLine(&r.Verdicts[i])) + "\n")
+		}
 		fmt.Fprintf(&b, "- %s checked\n", many(r.Checked, "public peer"))
 		for _, s := range r.Skipped {
 			fmt.Fprintf(&b, "- skipped %d %s: %s\n", s.Count, s.What, s.Why)

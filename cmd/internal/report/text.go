@@ -214,6 +214,9 @@ func (t *text) reputation(r *api.AuditReputation) {
 	for _, l := range r.Lists {
 		t.paragraph("", listLine(&l))
 	}
+	for i := range r.Verdicts {
+		t.paragraph("  ", verdictLine(&r.Verdicts[i]))
+	}
 	t.paragraph("", fmt.Sprintf("%s checked", many(r.Checked, "public peer")))
 	for _, s := range r.Skipped {
 		t.paragraph("", fmt.Sprintf("skipped %d %s: %s", s.Count, s.What, s.Why))
@@ -236,4 +239,16 @@ func listLine(l *api.BlockList) string {
 		return s + ", without a date"
 	}
 	return s + ", of " + l.Date
+}
+
+// verdictLine is what each source says of an address.
+func verdictLine(v *api.AddressVerdict) string {
+	s := fmt.Sprintf("%s: bad for %d of %s", v.Address, v.DetectedBy, many(len(v.Sources), "source"))
+	between := ": "
+	for _, o := range v.Sources {
+		if o.Assessment != "" {
+			s, between = s+between+o.Provider+" "+o.Assessment, ", "
+		}
+	}
+	return s
 }
