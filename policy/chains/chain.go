@@ -1,6 +1,7 @@
 package chains
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -155,6 +156,18 @@ func classes(firewalls []Firewall) []string {
 	}
 	slices.Sort(out)
 	return append(out, "*")
+}
+
+// MaxEntries bounds the entries of a list, as [policy.DefaultQuotas] do.
+const MaxEntries = 1000
+
+// PeersOf are the addresses of a list.
+func PeersOf(entries []policy.PrefixEntry) space.Peers {
+	cidrs := make([]netip.Prefix, len(entries))
+	for i, e := range entries {
+		cidrs[i] = e.CIDR
+	}
+	return space.PeersOf(cidrs...)
 }
 
 // Bounds of what is followed.

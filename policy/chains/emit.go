@@ -102,14 +102,17 @@ func (w *walk) emitCut(out *blocks, a accepted, left space.Set) {
 			break
 		}
 	}
-	if cut == nil { // decided by what the other direction drops
+	if cut == nil { // others go elsewhere before, or get no answers
 		cut = a.rule
 	}
 	var some blocks
 	plain := Rule{Pos: a.rule.Pos, Text: a.rule.Text}
 	note := "all but what line " + number(cut.Pos.Line) + " drops"
-	if cut == a.rule {
+	switch {
+	case cut == a.rule && w.unanswered:
 		note = "all but those whose answers are dropped"
+	case cut == a.rule:
+		note = "what comes to line " + number(a.rule.Pos.Line)
 	}
 	if w.emitSet(&some, &plain, left, note); len(some) > maxCut {
 		w.once("cut", cut.Pos, func() {
@@ -136,6 +139,9 @@ func (w *walk) emitSet(out *blocks, from *Rule, set space.Set, note string) {
 		if note != "" && peers.Minus(strangers(w.firewall.Family, w.dir)).Empty() {
 			continue // there are none
 		}
+		if note != "" {
+			peers = simpler(peers, peers.Minus(strangers(w.firewall.Family, w.dir)))
+		}
 		traffic, rest := traffic(span, w.firewall.Family)
 		lost = lost || rest
 		for _, t := range traffic {
@@ -154,6 +160,14 @@ func (w *walk) emitSet(out *blocks, from *Rule, set space.Set, note string) {
 					"of icmp the types in use")
 		})
 	}
+}
+
+// simpler is which of both has fewer CIDRs.
+func simpler(a, b space.Peers) space.Peers {
+	if len(b.CIDRs()) < len(a.CIDRs()) {
+		return b
+	}
+	return a
 }
 
 // peers says peers as rules do: a list of the source, CIDRs, or a list of what is left.

@@ -155,7 +155,8 @@ func (i *translation) translate(f *Firewall, device string, out *[2]blocks) (rel
 		w.settle()
 		// Without answers nothing works, so whoever gets none is not allowed to be asked.
 		if no := cut[1-dir].Minus(cut[dir]); !no.Empty() {
-			w = &walk{translation: i, firewall: f, dir: w.dir, device: device, state: New}
+			w = &walk{translation: i, firewall: f, dir: w.dir, device: device, state: New,
+				unanswered: true}
 			w.run(everything(f.Family, w.dir).Minus(space.Box(whole, no)))
 		}
 		w.emit(&out[dir])

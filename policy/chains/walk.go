@@ -35,6 +35,8 @@ type walk struct {
 	dir      policy.Direction
 	device   string
 	state    State
+	// unanswered is set if some are left out who would get no answers.
+	unanswered bool
 
 	accepts []accepted
 	drops   []dropped

@@ -106,6 +106,10 @@ func (f *files) set(name string, e *element) {
 		if c.name != "entry" {
 			continue
 		}
+		if len(l.Entries) == chains.MaxEntries {
+			f.d.Errorf(c.pos, "", "the ipset has more than %d entries", chains.MaxEntries)
+			break
+		}
 		p, ok := iptables.Prefix(c.text)
 		if !ok {
 			f.d.Errorf(c.pos, "such as 192.0.2.0/24", "%q is no address", c.text)

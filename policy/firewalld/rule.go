@@ -156,10 +156,9 @@ func (z *zone) peers(e *element, m *chains.Match) bool {
 			}
 			return true
 		}
-		var peers space.Peers
+		peers := chains.PeersOf(l.Entries)
 		of := policy.Family(0)
 		for _, entry := range l.Entries {
-			peers = peers.Union(space.PeersOf(entry.CIDR))
 			of = policy.FamilyOf(entry.CIDR)
 		}
 		if of != 0 && of != z.family {

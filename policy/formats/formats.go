@@ -14,6 +14,7 @@ import (
 	"sgfw/policy/file"
 	"sgfw/policy/firewalld"
 	"sgfw/policy/iptables"
+	"sgfw/policy/nftables"
 	"sgfw/policy/terraform"
 	"sgfw/policy/ufw"
 )
@@ -47,6 +48,7 @@ var all = []Format{
 		Import: iptables.Import},
 	{Name: "firewalld", What: "zones of firewalld, with services and ipsets",
 		Import: firewalld.Import},
+	{Name: "nftables", What: "what nft -j list ruleset prints", Import: nftables.Import},
 }
 
 // All are the formats, in the order in which help shows them.

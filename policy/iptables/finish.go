@@ -56,7 +56,9 @@ func (x *reading) finish() {
 	if x.hop != "" {
 		x.unsaid("", "it asks for the hop limit")
 	}
-	x.flags()
+	if x.syn != nil && !x.syn.Restrict(m) {
+		x.unsaid("", "it asks for flags of TCP")
+	}
 	x.limit()
 	if x.protocol == policy.AllProtocols {
 		return
@@ -123,37 +125,6 @@ func (x *reading) known() {
 	}
 }
 
-// flags turns a condition on flags of TCP into one on states.
-func (x *reading) flags() {
-	f := x.syn
-	m := &x.rule.Match
-	if f == nil {
-		return
-	}
-	only := func(s chains.State) {
-		if m.States == 0 {
-			m.States = chains.AnyState
-		}
-		if m.States &= s; m.States == 0 {
-			m.Never = true
-		}
-	}
-	isSyn := f.mask&(syn|ack) == syn|ack && f.set == syn
-	switch {
-	case f.strange():
-		m.Never = true
-	case isSyn && !f.not:
-		only(chains.New)
-	case isSyn:
-		only(chains.AnyState &^ chains.New)
-	case f.begins():
-		x.unsaid("", "it asks for flags of TCP")
-	default:
-		only(chains.AnyState &^ chains.New)
-		x.unsaid("", "it asks for flags of TCP")
-	}
-}
-
 // limit decides about rules that limit rates.
 func (x *reading) limit() {
 	m := &x.rule.Match
@@ -173,18 +144,13 @@ func (x *reading) limit() {
 // matchSet reads a condition on an ipset.
 func (x *reading) matchSet(name, of string, not bool) {
 	l, there := x.sets[name]
-	a := &addresses{text: "of set " + name, key: name, fresh: !there}
-	for _, e := range l.Entries {
-		a.peers = a.peers.Union(space.PeersOf(e.CIDR))
-	}
+	a := &addresses{peers: chains.PeersOf(l.Entries), text: "of set " + name, key: name,
+		fresh: !there}
 	if entries := x.given[name]; !there && len(entries) > 0 {
 		l = policy.PrefixList{Name: name, Entries: entries, Pos: policy.Pos{File: x.pos.File,
 			Line: x.pos.Line, Col: 2}}
 		x.sets[name] = l
-		a.fresh = false
-		for _, e := range entries {
-			a.peers = a.peers.Union(space.PeersOf(e.CIDR))
-		}
+		a.peers, a.fresh = chains.PeersOf(entries), false
 	}
 	switch {
 	case not && a.fresh:
@@ -225,6 +191,11 @@ func (r *Reader) set(pos policy.Pos, words []string) {
 		if !there || !ok || len(words) > 3 && words[3] == "nomatch" {
 			r.d.Errorf(pos, "addresses and networks are read", "%q is no entry of a set",
 				strings.Join(words[1:], " "))
+			return
+		}
+		if len(l.Entries) == chains.MaxEntries {
+			r.noted["set "+words[1]] = true
+			r.d.Errorf(pos, "", "set %q has more than %d entries", words[1], chains.MaxEntries)
 			return
 		}
 		l.Entries = append(l.Entries, policy.PrefixEntry{CIDR: p, Pos: pos})

@@ -1,7 +1,6 @@
 package iptables
 
 import (
-	"math/bits"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -9,22 +8,6 @@ import (
 	"sgfw/policy"
 	"sgfw/policy/chains"
 	"sgfw/policy/space"
-)
-
-// flags are a condition on those of TCP.
-type flags struct {
-	mask, set uint8
-	not       bool
-}
-
-const (
-	fin = 1 << iota
-	syn
-	rst
-	psh
-	ack
-	urg
-	allFlags = fin | syn | rst | psh | ack | urg
 )
 
 // option reads one option with its values.
@@ -83,9 +66,9 @@ func (x *reading) option(name string, values []string, not bool) {
 			x.unsaid("", "it asks for a translated address")
 		}
 	case "--syn":
-		x.syn = &flags{fin | syn | rst | ack, syn, not}
+		x.syn = &Flags{fin | syn | rst | ack, syn, not}
 	case "--tcp-flags":
-		x.syn = &flags{flagsOf(values[0]), flagsOf(values[1]), not}
+		x.syn = &Flags{FlagsOf(values[0]), FlagsOf(values[1]), not}
 	case "--comment":
 		x.rule.Text = value
 	case "--match-set":
@@ -202,53 +185,19 @@ func states(value string, not bool) (s chains.State) {
 	return s
 }
 
-func flagsOf(s string) (f uint8) {
-	for part := range strings.SplitSeq(s, ",") {
-		switch part {
-		case "FIN":
-			f |= fin
-		case "SYN":
-			f |= syn
-		case "RST":
-			f |= rst
-		case "PSH":
-			f |= psh
-		case "ACK":
-			f |= ack
-		case "URG":
-			f |= urg
-		case "ALL":
-			f |= allFlags
-		}
-	}
-	return f
-}
-
-// begins reports whether a packet that begins a connection satisfies the condition.
-func (f *flags) begins() bool { return (syn&f.mask == f.set) != f.not }
-
-// strange reports whether no packet of TCP has those flags.
-func (f *flags) strange() bool {
-	s := f.set
-	return !f.not && (bits.OnesCount8(s&(fin|syn|rst)) > 1 ||
-		s == 0 && f.mask&(syn|ack|rst) == syn|ack|rst ||
-		s&(fin|psh|urg) != 0 && s&(ack|rst|syn) == 0 && f.mask&ack != 0)
-}
-
 // between reads a range of addresses.
 func (x *reading) between(text string, not bool) *addresses {
 	from, to, ok := strings.Cut(text, "-")
 	if !ok {
 		to = from
 	}
-	a, err := netip.ParseAddr(from)
-	b, worse := netip.ParseAddr(to)
-	if err != nil || worse != nil || a.Is4() != b.Is4() || b.Less(a) {
+	cidrs, ok := Range(from, to)
+	if !ok {
 		x.errorf("such as 192.0.2.1-192.0.2.9", "%q is no range of addresses", text)
 		return nil
 	}
-	x.family = policy.FamilyOf(netip.PrefixFrom(a, a.BitLen()))
-	return &addresses{peers: x.but(space.PeersOf(span(a, b)...), not), text: text}
+	x.family = policy.FamilyOf(cidrs[0])
+	return &addresses{peers: x.but(space.PeersOf(cidrs...), not), text: text}
 }
 
 // span are the CIDRs of all addresses from a to b.
@@ -319,4 +268,15 @@ func leading(mask netip.Addr) (n int) {
 		}
 	}
 	return n
+}
+
+// Range are the CIDRs of all addresses from one to another.
+func Range(from, to string) ([]netip.Prefix, bool) {
+	a, err := netip.ParseAddr(from)
+	b, worse := netip.ParseAddr(to)
+	if err != nil || worse != nil || a.Is4() != b.Is4() || b.Less(a) || a.Zone()+b.Zone() != "" ||
+		a.Is4In6() || b.Is4In6() {
+		return nil, false
+	}
+	return span(a, b), true
 }

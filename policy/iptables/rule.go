@@ -22,7 +22,7 @@ type reading struct {
 	butIt    bool // all protocols but this one
 	family   policy.Family
 	src, dst *addresses
-	syn      *flags
+	syn      *Flags
 	source   string // ports of the source as they are written
 	hop      string
 	set      string // with conditions on a set, its direction

@@ -1,0 +1,121 @@
+package nftables
+
+import (
+	"net/netip"
+
+	"sgfw/policy"
+	"sgfw/policy/chains"
+	"sgfw/policy/convert/tree"
+	"sgfw/policy/iptables"
+)
+
+// set is a named set or map.
+type set struct {
+	kind    string // of its elements: ipv4_addr, inet_service, …
+	changes bool   // by itself, so that nobody knows what is in it
+	elems   *tree.Node
+	list    policy.PrefixList // of addresses
+}
+
+// set reads a named set or map.
+func (rs *ruleset) set(at place, o *tree.Node) {
+	s := &set{kind: text(o, "type"), elems: o.Get("elem")}
+	if f := o.Get("flags"); f != nil {
+		for i := range f.Members {
+			if t := f.Members[i].Text; t == "dynamic" || t == "timeout" {
+				s.changes = true
+			}
+		}
+	}
+	if rs.sets[at] != nil {
+		rs.d.Errorf(o.Pos(rs.file), "", "there are two sets %q", at.name)
+		return
+	}
+	rs.sets[at] = s
+	if s.kind != "ipv4_addr" && s.kind != "ipv6_addr" || s.changes {
+		return
+	}
+	name := at.name
+	for other := range rs.sets {
+		if other != at && other.name == name {
+			name = at.table + "-" + at.family + "-" + at.name // sets of two tables
+		}
+	}
+	s.list = policy.PrefixList{Name: name, Pos: o.Pos(rs.file)}
+	if s.elems == nil {
+		return
+	}
+	if len(s.elems.Members) > chains.MaxEntries {
+		rs.d.Errorf(o.Pos(rs.file), "", "set %q has more than %d elements", at.name,
+			chains.MaxEntries)
+		return
+	}
+	for i := range s.elems.Members {
+		e := &s.elems.Members[i].Node
+		cidrs, ok := addresses(e)
+		if !ok {
+			rs.d.Errorf(e.Pos(rs.file), "", "this is no address")
+			return
+		}
+		for _, c := range cidrs {
+			s.list.Entries = append(s.list.Entries,
+				policy.PrefixEntry{CIDR: c, Pos: e.Pos(rs.file)})
+		}
+	}
+}
+
+// addresses are the CIDRs of a value: an address, a prefix, a range or an element of a set.
+func addresses(n *tree.Node) ([]netip.Prefix, bool) {
+	switch {
+	case n.Kind == tree.Text:
+		p, ok := iptables.Prefix(n.Text)
+		return []netip.Prefix{p}, ok
+	case n.Get("prefix") != nil:
+		p := n.Get("prefix")
+		c, ok := iptables.Prefix(text(p, "addr") + "/" + text(p, "len"))
+		return []netip.Prefix{c}, ok
+	case n.Get("range") != nil:
+		r := n.Get("range")
+		if len(r.Members) != 2 {
+			return nil, false
+		}
+		return iptables.Range(r.Members[0].Text, r.Members[1].Text)
+	case n.Get("elem") != nil && n.Get("elem").Get("val") != nil:
+		return addresses(n.Get("elem").Get("val"))
+	case n.Get("set") != nil || n.Kind == tree.List:
+		var out []netip.Prefix
+		list := n
+		if s := n.Get("set"); s != nil {
+			list = s
+		}
+		for i := range list.Members {
+			c, ok := addresses(&list.Members[i].Node)
+			if !ok {
+				return nil, false
+			}
+			out = append(out, c...)
+		}
+		return out, true
+	}
+	return nil, false
+}
+
+// values are the members of a set, or the value itself.
+func values(n *tree.Node) (out []*tree.Node) {
+	list := n
+	switch {
+	case n.Get("set") != nil:
+		list = n.Get("set")
+	case n.Get("elem") != nil && n.Get("elem").Get("val") != nil:
+		return values(n.Get("elem").Get("val"))
+	case n.Kind != tree.List:
+		return []*tree.Node{n}
+	}
+	if list.Kind != tree.List {
+		return values(list)
+	}
+	for i := range list.Members {
+		out = append(out, values(&list.Members[i].Node)...)
+	}
+	return out
+}
