@@ -216,3 +216,6 @@ const unset = Severity(0xff)
 var directions = []policy.Direction{policy.Ingress, policy.Egress}
 
 var families = []policy.Family{policy.IPv4, policy.IPv6}
+
+// familyIndex is the place of a family in families.
+func familyIndex(f policy.Family) int { return slices.Index(families, f) }

@@ -57,7 +57,7 @@ func (s *side) wholly(span space.Span, in []policy.Family) [][]entry {
 	for _, f := range in {
 		some := s.opens(span, f)
 		whole := slices.DeleteFunc(slices.Clone(some), func(es []entry) bool {
-			return len(es) > 1 || es[0].span.Lo > span.Lo || es[0].span.Hi < span.Hi
+			return !oneBlock(es) || es[0].span.Lo > span.Lo || es[0].span.Hi < span.Hi
 		})
 		if len(whole) == 0 { // several do it together
 			whole = [][]entry{slices.Concat(some...)}

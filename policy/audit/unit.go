@@ -145,18 +145,26 @@ func everybody(p space.Peers, f policy.Family) bool {
 // public reports whether there is a public address among the peers.
 func public(p space.Peers) bool { return !p.Intersect(space.Internet()).Empty() }
 
-// opens finds the rules that open something of a span to everybody: each choice does by
-// itself, or there is one, of rules that do together.
+// opens finds the rules that open something of a span to everybody: the rules of each choice,
+// which are of one block, do by themselves, or there is one choice, of rules that do together.
 func (s *side) opens(span space.Span, f policy.Family) (choices [][]entry) {
 	var joint []entry
-	for _, e := range s.rules {
-		if !e.span.Overlaps(span) {
-			continue
+	for i := 0; i < len(s.rules); {
+		var same []entry
+		var peers space.Peers
+		j := i
+		for ; j < len(s.rules) && sameBlock(s.rules[i], s.rules[j]) &&
+			sameTraffic(s.rules[i].Rule, s.rules[j].Rule); j++ {
+			if e := s.rules[j]; e.span.Overlaps(span) && (e.sample.every[familyIndex(f)] ||
+				public(e.peers.Only(f))) {
+				same, peers = append(same, e), peers.Union(e.peers.Only(f))
+			}
 		}
-		if p := e.peers.Only(f); everybody(p, f) {
-			choices = append(choices, []entry{e})
-		} else if public(p) {
-			joint = append(joint, e)
+		i = j
+		if everybody(peers, f) {
+			choices = append(choices, same)
+		} else {
+			joint = append(joint, same...)
 		}
 	}
 	if len(choices) == 0 && len(joint) > 0 {
