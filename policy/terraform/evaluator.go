@@ -67,6 +67,22 @@ type gap struct {
 	pos  policy.Pos
 }
 
+// maxGaps is how many gaps of a value are kept: a few are told.
+const maxGaps = 8
+
+// join adds gaps to others, each once.
+func join(gaps, more []gap) []gap {
+	for _, g := range more {
+		if len(gaps) >= maxGaps {
+			break
+		}
+		if !slices.Contains(gaps, g) {
+			gaps = append(gaps[:len(gaps):len(gaps)], g)
+		}
+	}
+	return gaps
+}
+
 // result is a value with the gaps in it.
 type result struct {
 	v    cty.Value
@@ -168,7 +184,7 @@ func (m *module) eval(a *attr, vars scope) (r result) {
 				if d.Subject != nil {
 					note.pos = at(*d.Subject)
 				}
-				return unknown(append(gaps, note)...)
+				return unknown(append([]gap{note}, gaps...)...)
 			}
 		}
 	}
@@ -181,7 +197,7 @@ func (m *module) evalItems(a *attr, vars scope) (r result) {
 	for i, item := range a.items {
 		one := m.eval(item, vars)
 		values[i] = one.v
-		r.gaps = append(r.gaps, one.gaps...)
+		r.gaps = join(r.gaps, one.gaps)
 	}
 	m.spend(len(values) / wide)
 	r.v = cty.TupleVal(values)
@@ -205,7 +221,7 @@ func (m *module) context(a *attr, vars scope) (*hcl.EvalContext, []gap) {
 			objects[object] = map[string]cty.Value{}
 		}
 		objects[object][name] = r.v
-		gaps = append(gaps, r.gaps...)
+		gaps = join(gaps, r.gaps)
 	}
 	type target struct{ object, name string }
 	var order []target

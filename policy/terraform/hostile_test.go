@@ -54,6 +54,7 @@ var bombs = map[string]func() string{
 	"doubling lists":  func() string { return doubling("concat(~, ~)", `["a"]`) },
 	"doubling tuples": func() string { return doubling("[~, ~]", `["a"]`) },
 	"doubling maps":   func() string { return doubling("{ a = ~, b = ~ }", `["a"]`) },
+	"doubling gaps":   func() string { return doubling("[~, ~]", "data.x.y.z") },
 	"products":        func() string { return doubling("setproduct(~, ~)", `["a", "b"]`) },
 	"joins":           func() string { return doubling(`join(~, [~, ~])`, `"abcd"`) },
 	"replacements":    func() string { return doubling(`replace(~, "a", ~)`, `"aa"`) },

@@ -310,7 +310,7 @@ func members(names []string, text string, whole bool,
 		member, there := get(name)
 		attrs[name] = member.v
 		if there || !whole || strings.Contains(text, name) {
-			r.gaps = append(r.gaps, member.gaps...)
+			r.gaps = join(r.gaps, member.gaps)
 		}
 	}
 	r.v = cty.ObjectVal(attrs)

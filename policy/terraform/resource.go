@@ -191,7 +191,7 @@ func (x *expansion) value(of func(i int, inst *instance) result) result {
 	byKeys := map[string]cty.Value{}
 	for i, inst := range x.instances {
 		one := of(i, inst)
-		r.gaps = append(r.gaps, one.gaps...)
+		r.gaps = join(r.gaps, one.gaps)
 		switch x.by {
 		case byNothing:
 			r.v = one.v
