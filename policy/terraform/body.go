@@ -41,7 +41,7 @@ func (e *evaluator) prepare(a *attr) {
 	if list, ok := plain(a.Expression).(*hclsyntax.TupleConsExpr); ok {
 		a.items = make([]*attr, len(list.Exprs))
 		for i, x := range list.Exprs {
-			a.items[i] = &attr{Expression: x, pos: at(x.StartRange())}
+			a.items[i] = &attr{Expression: x, pos: e.at(x.StartRange())}
 		}
 		return
 	}
@@ -96,11 +96,11 @@ func (e *evaluator) parse(c *chunk) *block {
 func (e *evaluator) body(syntax *hclsyntax.Body, pos policy.Pos) *body {
 	b := &body{attrs: make(map[string]*attr, len(syntax.Attributes)), pos: pos}
 	for name, a := range syntax.Attributes {
-		b.attrs[name] = &attr{Expression: a.Expr, pos: at(a.NameRange)}
+		b.attrs[name] = &attr{Expression: a.Expr, pos: e.at(a.NameRange)}
 	}
 	for _, x := range syntax.Blocks {
 		b.blocks = append(b.blocks, &block{kind: x.Type, labels: x.Labels,
-			body: e.body(x.Body, at(x.TypeRange))})
+			body: e.body(x.Body, e.at(x.TypeRange))})
 	}
 	return b
 }
@@ -113,7 +113,7 @@ func (e *evaluator) diagnose(diags hcl.Diagnostics) {
 		}
 		pos := policy.Pos{}
 		if d.Subject != nil {
-			pos = at(*d.Subject)
+			pos = e.at(*d.Subject)
 		}
 		e.errorf(pos, "", "%s", said(d))
 	}
@@ -195,11 +195,11 @@ func (e *evaluator) jsonExpression(t *text, v *value) hclsyntax.Expression {
 			break
 		}
 		if e.tokens += perStatement + len(v.text)/8; e.tokens > maxAllTokens {
-			e.where = at(src)
+			e.where = e.at(src)
 			panic(overrun{})
 		}
 		if err := checkTemplate(v.text); err != nil {
-			e.errorf(at(src), "", "the text is no template: %v", err)
+			e.errorf(e.at(src), "", "the text is no template: %v", err)
 			break
 		}
 		start.Column++ // behind the quote

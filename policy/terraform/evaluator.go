@@ -155,17 +155,17 @@ func (m *module) eval(a *attr, vars scope) (r result) {
 		return result{v: v}
 	}
 	e := m.evaluator
-	pos := at(a.Expression.Range())
 	defer func() {
 		switch p := recover(); p.(type) {
 		case nil:
 		case overrun:
 			if e.where == (policy.Pos{}) {
-				e.where = pos
+				e.where = e.at(a.Expression.Range())
 			}
 			panic(p)
 		default: // of the library, about a value that it did not expect
-			r = unknown(gap{note: "the expression cannot be evaluated", pos: pos})
+			r = unknown(gap{note: "the expression cannot be evaluated",
+				pos: e.at(a.Expression.Range())})
 		}
 	}()
 	if a.bodies != nil { // blocks, which nobody refers to
@@ -180,9 +180,9 @@ func (m *module) eval(a *attr, vars scope) (r result) {
 	if diags.HasErrors() {
 		for _, d := range diags {
 			if d.Severity == hcl.DiagError {
-				note := gap{note: said(d), pos: pos}
+				note := gap{note: said(d), pos: a.pos}
 				if d.Subject != nil {
-					note.pos = at(*d.Subject)
+					note.pos = e.at(*d.Subject)
 				}
 				return unknown(append([]gap{note}, gaps...)...)
 			}

@@ -178,7 +178,7 @@ func (m *module) dynamic(b *block, attrs []string, vars scope) (out []part) {
 // objects reads blocks that are given as a list of objects, or as one.
 func (m *module) objects(a *attr, attrs []string, vars scope) (out []part) {
 	if a.bodies == nil && !a.ready {
-		a.bodies = bodies(a)
+		a.bodies = m.bodies(a)
 	}
 	if a.bodies == nil {
 		return partsOf(m, m.field(a, vars), attrs)
@@ -190,14 +190,14 @@ func (m *module) objects(a *attr, attrs []string, vars scope) (out []part) {
 }
 
 // bodies are the objects of a list, nil when they are not all written out.
-func bodies(a *attr) (out []*body) {
+func (e *evaluator) bodies(a *attr) (out []*body) {
 	x := plain(a.Expression)
 	list, ok := x.(*hclsyntax.TupleConsExpr)
 	if !ok {
 		list = &hclsyntax.TupleConsExpr{Exprs: []hclsyntax.Expression{x}}
 	}
 	for _, x := range list.Exprs {
-		b := objectBody(plain(x))
+		b := e.objectBody(plain(x))
 		if b == nil {
 			return nil
 		}
@@ -207,12 +207,12 @@ func bodies(a *attr) (out []*body) {
 }
 
 // objectBody is an object that is written out, nil when its keys are computed.
-func objectBody(x hclsyntax.Expression) *body {
+func (e *evaluator) objectBody(x hclsyntax.Expression) *body {
 	object, ok := x.(*hclsyntax.ObjectConsExpr)
 	if !ok {
 		return nil
 	}
-	b := &body{attrs: map[string]*attr{}, pos: at(object.StartRange())}
+	b := &body{attrs: map[string]*attr{}, pos: e.at(object.StartRange())}
 	for _, item := range object.Items {
 		name := ""
 		if key, ok := item.KeyExpr.(*hclsyntax.ObjectConsKeyExpr); ok && !key.ForceNonLiteral {
@@ -227,7 +227,7 @@ func objectBody(x hclsyntax.Expression) *body {
 		if name == "" {
 			return nil
 		}
-		b.attrs[name] = &attr{Expression: item.ValueExpr, pos: at(item.KeyExpr.StartRange())}
+		b.attrs[name] = &attr{Expression: item.ValueExpr, pos: e.at(item.KeyExpr.StartRange())}
 	}
 	return b
 }

@@ -52,7 +52,11 @@ func (t *text) start(offset int) hcl.Pos {
 	return hcl.Pos{Line: p.Line, Column: p.Col, Byte: offset}
 }
 
-// at is a position of the HCL library.
-func at(r hcl.Range) policy.Pos {
-	return policy.Pos{File: r.Filename, Line: r.Start.Line, Col: r.Start.Column}
+// at is where a range of the HCL library begins. Its lines and columns are not ours: it
+// counts what people see as one character, and in a text of JSON it counts decoded ones.
+func (e *evaluator) at(r hcl.Range) policy.Pos {
+	if t := e.texts[r.Filename]; t != nil {
+		return t.pos(r.Start.Byte)
+	}
+	return policy.Pos{File: r.Filename}
 }
