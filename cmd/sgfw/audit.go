@@ -47,7 +47,7 @@ const failNever = "none"
 type audits struct {
 	imports
 	include, ignore, reputation []string
-	list                        bool
+	list, fix                   bool
 	failOn                      string
 	vendor                      vendor
 	ports                       int
@@ -82,7 +82,8 @@ sends public addresses of the groups to the vendor, and says first which.`,
   sgfw audit /etc/sgfw/sgfw.yaml --fail-on medium -o sarif > sgfw.sarif
   sgfw audit main.tf --reputation drop.txt,firehol_level1.netset
   sgfw audit --list
-  sgfw audit`,
+  sgfw audit
+  sgfw audit --fix | sudo patch /etc/sgfw/sgfw.yaml`,
 	}
 	a.flags(c)
 	f := c.Flags()
@@ -93,6 +94,8 @@ sends public addresses of the groups to the vendor, and says first which.`,
 			askVendor+" asks that service")
 	a.vendor.flags(f)
 	f.BoolVar(&a.list, "list", false, "list the checks and audit nothing")
+	f.BoolVar(&a.fix, "fix", false,
+		"print a diff of the daemon's policy file in place of the findings: narrower rules")
 	f.StringVar(&a.failOn, "fail-on", audit.High.String(),
 		"the severity from which on the exit code is 10: "+
 			strings.Join(append(audit.Severities(), failNever), ", "))
@@ -104,8 +107,11 @@ sends public addresses of the groups to the vendor, and says first which.`,
 		if a.list {
 			return p.printAudit(a, listOfChecks(a.failOn))
 		}
+		if a.fix && (len(args) > 0 || c.Flags().Changed("output")) {
+			return &usageError{errors.New("--fix is for the running daemon, without a file and --output")}
+		}
 		doc, err := p.audit(c.Context(), a, args, c.InOrStdin())
-		if err != nil {
+		if err != nil || doc == nil {
 			return err
 		}
 		if err := p.printAudit(a, doc); err != nil {
@@ -210,7 +216,11 @@ func (p *program) audit(ctx context.Context, a *audits, args []string, stdin io.
 		}
 		o.Lists, verdicts = append(o.Lists, l), said
 	}
-	doc := auditDocument(names, a.failOn, audit.Run(r.Policy, o))
+	found := audit.Run(r.Policy, o)
+	if a.fix {
+		return nil, p.printFix(seen, found, o.Texts)
+	}
+	doc := auditDocument(names, a.failOn, found)
 	if doc.Reputation != nil {
 		doc.Reputation.Verdicts = verdicts
 	}

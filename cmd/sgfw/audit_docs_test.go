@@ -31,7 +31,7 @@ func TestAuditPage(t *testing.T) {
 	for line := range strings.Lines(string(page)) {
 		_, command, found := strings.Cut(strings.ReplaceAll(line, "sgfw-bin audit ", "sgfw audit "),
 			"sgfw audit ")
-		if !found || strings.Contains(line, "`sgfw") || strings.Contains(line, "audit -\n") {
+		if !found || strings.Contains(line, "`s") || strings.Contains(line, "audit -\n") {
 			continue
 		}
 		command, _, _ = strings.Cut(command, ">")

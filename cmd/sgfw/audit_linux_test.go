@@ -115,6 +115,18 @@ func TestAuditOfDaemon(t *testing.T) {
 			t.Errorf("%q is not in %s", want, out)
 		}
 	}
+	var b, e strings.Builder
+	p := &program{out: &b, err: &e, now: func() time.Time { return noon },
+		links: func() (links.Snapshot, error) { return links.Snapshot{}, nil }}
+	if code := p.run([]string{"audit", "--fix", "--socket", socket}); code != exitOK ||
+		!strings.Contains(b.String(), "\n+      - { description: 'Tools', protocol: tcp, ports: [8080], "+
+			"cidr_blocks: [10.0.0.0/8] }\n") || strings.Count(b.String(), "\n+ ") != 1 ||
+		!strings.Contains(e.String(), "1 rule can be narrower") {
+		t.Errorf("--fix: %d %s %s", code, b.String(), e.String())
+	}
+	if code, _, _ = run("--socket", socket, "--fix"); code != exitUsage {
+		t.Errorf("--fix -o json: %d", code)
+	}
 	if code, out, _ = run("--socket", filepath.Join(dir, "none.sock")); code != exitNoDaemon {
 		t.Errorf("without a daemon: %d %s", code, out)
 	}

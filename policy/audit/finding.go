@@ -31,6 +31,9 @@ type Finding struct {
 
 	// anchors are where a comment to ignore it may stand, beside Pos.
 	anchors []policy.Pos
+	// fix are the rules that Narrower has, each with its description; none if they cannot
+	// stand in place of the rule.
+	fix []string
 }
 
 // Ignored is a finding that a comment in the file, or the caller, does not want to hear of.

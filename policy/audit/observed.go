@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"sgfw/policy"
 )
@@ -131,7 +132,14 @@ func (a *auditor) wider(g *examined, s *side, block []entry, hits uint64) {
 		if f.Narrower != "" {
 			f.Narrower += " "
 		}
-		f.Narrower += "- " + narrower(p, all.Ports[p], block)
+		rule := narrower(p, all.Ports[p], block)
+		f.Narrower += "- " + rule
+		if replaceable(block) {
+			if d := first.Description; d != "" {
+				rule = fmt.Sprintf("{ description: %s, %s", quoted(d), strings.TrimPrefix(rule, "{ "))
+			}
+			f.fix = append(f.fix, rule)
+		}
 	}
 	f.Message = fmt.Sprintf("permits %s; live flows use %s (hits so far: %d)", traffic(first.Rule),
 		strings.Join(used, ", "), hits)
@@ -186,3 +194,14 @@ func narrower(p policy.Protocol, ports map[int]bool, block []entry) string {
 	}
 	return out + " }"
 }
+
+// replaceable reports whether rules in place of a block would say all that it does.
+func replaceable(block []entry) bool {
+	return !slices.ContainsFunc(block, func(e entry) bool {
+		return len(e.Tags) > 0 || e.Peer.Described || e.Description != block[0].Description ||
+			strings.ContainsFunc(e.Description, unicode.IsControl)
+	})
+}
+
+// quoted is a text without control characters in single quotes of YAML.
+func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
