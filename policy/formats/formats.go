@@ -48,7 +48,8 @@ var all = []Format{
 		Import: iptables.Import},
 	{Name: "firewalld", What: "zones of firewalld, with services and ipsets",
 		Import: firewalld.Import},
-	{Name: "nftables", What: "what nft -j list ruleset prints", Import: nftables.Import},
+	{Name: "nftables", What: "what nft -j list ruleset prints", Import: nftables.Import,
+		Export: nftables.Export},
 }
 
 // All are the formats, in the order in which help shows them.

@@ -2,7 +2,6 @@ package nftables
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 
 	"sgfw/policy"
@@ -214,6 +213,10 @@ func (r *reading) payload(protocol, field string, not bool, right *tree.Node) {
 		r.types(not, right, policy.ICMP)
 	case "icmpv6 type":
 		r.types(not, right, policy.ICMPv6)
+	case "icmp code":
+		r.codes(not, right, policy.ICMP)
+	case "icmpv6 code":
+		r.codes(not, right, policy.ICMPv6)
 	case "ip6 hoplimit":
 		if r.family != policy.IPv6 {
 			r.rule.Match.Never = true
@@ -380,45 +383,4 @@ func numbers(n *tree.Node) (from, to int, ok bool) {
 	}
 	from, ok = n.Int()
 	return from, from, ok
-}
-
-// typeNames are what nft calls types of ICMPv6 beside the names of ip6tables.
-var typeNames = map[string]int{"nd-router-solicit": 133, "nd-router-advert": 134,
-	"nd-neighbor-solicit": 135, "nd-neighbor-advert": 136, "nd-redirect": 137,
-	"mld-listener-query": 130, "mld-listener-report": 131, "mld-listener-done": 132,
-	"mld-listener-reduction": 132,
-	"mld2-listener-report":   143, "router-renumbering": 138, "ind-neighbor-solicit": 141,
-	"ind-neighbor-advert": 142, "info-request": 15, "info-reply": 16}
-
-// types reads a condition on the type of ICMP.
-func (r *reading) types(not bool, right *tree.Node, p policy.Protocol) {
-	if (p == policy.ICMPv6) != (r.family == policy.IPv6) {
-		r.rule.Match.Never = true
-		return
-	}
-	list, ok := r.elements(right)
-	if !ok {
-		r.only(false, nil, []space.Span{whole(p)})
-		return
-	}
-	var spans []space.Span
-	for _, n := range list {
-		span, known := iptables.Type(p, n.Text)
-		if !known {
-			from, to, ok := numbers(n)
-			if t, there := typeNames[n.Text]; there {
-				from, to, ok = t, t, true
-			} else if n.Kind == tree.Text {
-				_, err := strconv.Atoi(n.Text)
-				ok = ok && err == nil
-			}
-			if !ok || from < 0 || to > policy.MaxICMPType || from > to {
-				r.errorf(n.Pos(r.file), "a number is read", "this is no type of %s that is known here", p)
-				return
-			}
-			span = space.Span{Lo: space.Ports(p, from, -1).Lo, Hi: space.Ports(p, to, -1).Hi}
-		}
-		spans = append(spans, span)
-	}
-	r.only(not, []space.Span{whole(p)}, spans)
 }
