@@ -33,6 +33,7 @@ func (p *program) help(root *cobra.Command) {
 
 // otherWords are what people call the commands, from other tools.
 var otherWords = map[string][]string{
+	"audit":   {"scan", "findings", "security", "review"},
 	"check":   {"validate", "lint", "test", "verify", "plan"},
 	"cleanup": {"flush", "clear", "clean"},
 	"confirm": {"commit", "accept", "save"},
