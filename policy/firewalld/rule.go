@@ -24,7 +24,7 @@ const maxIncluded = 200
 // add appends a rule.
 func (z *zone) add(r chains.Rule) { z.chain.Rules = append(z.chain.Rules, r) }
 
-// services are the matches of a service and of those that it includes. A destination counts
+// service adds the matches of a service and of those that it includes. A destination counts
 // for the parts of its own service.
 func (z *zone) service(e *element, name string, add func(chains.Match)) {
 	z.visited++
@@ -135,7 +135,7 @@ func (z *zone) icmp(e *element, name string) (m chains.Match, ok bool) {
 	return m, true
 }
 
-// set adds the peers of an element to a match: an address, a set, or a hardware address.
+// peers adds the peers of an element to a match: an address, a set, or a hardware address.
 func (z *zone) peers(e *element, m *chains.Match) bool {
 	unsaid := func(why string) bool {
 		m.Unsaid = &chains.Unsaid{Why: why}

@@ -183,7 +183,8 @@ func randomRules(r *rand.Rand) string {
 		return "-A " + chain +
 			pick("", "", " -s 10.0.0.0/25", " -s 10.0.0.128/25", " ! -s 10.0.0.0/26", " -i v0", " ! -i lo",
 				" -s 10.0.0.192/26", " -m iprange --src-range 10.0.0.70-10.0.0.140") +
-			pick("", " -p udp", " -p udp -m udp --dport 1000:1004", " -p udp -m multiport --dports 2000,3000",
+			pick("", " -p udp", " -p udp -m udp --dport 1000:1004",
+				" -p udp -m multiport --dports 2000,3000",
 				" -p udp -m udp ! --dport 2001", " -p tcp -m tcp --dport 1000", " -p udp -m udp --dport 40000",
 				" -p udp -m conntrack --ctstate NEW", " ! -p tcp") +
 			" -j " + pick(targets...) + "\n"

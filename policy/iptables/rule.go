@@ -25,7 +25,6 @@ type reading struct {
 	syn      *Flags
 	source   string // ports of the source as they are written
 	hop      string
-	set      string // with conditions on a set, its direction
 	limits   bool
 	hitcount bool
 }

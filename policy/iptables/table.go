@@ -1,6 +1,7 @@
 package iptables
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -106,8 +107,8 @@ func (r *Reader) Read(s convert.Source) []*Table {
 			r.set(pos, strings.Fields(trimmed))
 		default:
 			if at.table == "" && at.found == nil && strings.HasPrefix(trimmed, "-") {
-				at = section{table: "filter", family: cmpFamily(at.family, named),
-					found: newTable(cmpFamily(at.family, named), pos)}
+				at = section{table: "filter", family: cmp.Or(at.family, named),
+					found: newTable(cmp.Or(at.family, named), pos)}
 			}
 			r.line(&at, pos, trimmed)
 		}
@@ -119,13 +120,6 @@ func (r *Reader) Read(s convert.Source) []*Table {
 func newTable(f policy.Family, pos policy.Pos) *Table {
 	return &Table{Family: f, Pos: pos,
 		Chains: [2]map[string]*chains.Chain{{}, {}}}
-}
-
-func cmpFamily(a, b policy.Family) policy.Family {
-	if a != 0 {
-		return a
-	}
-	return b
 }
 
 // familyOfHeader is what the comment of iptables-save says, 0 if it is another comment.
@@ -191,7 +185,7 @@ func (r *Reader) line(at *section, pos policy.Pos, text string) {
 				at.found.Chains[dir][words[1]] = c
 			}
 			rule, family := r.rule(pos, words[2:], dir)
-			at.hint = cmpFamily(at.hint, family)
+			at.hint = cmp.Or(at.hint, family)
 			c.Rules = append(c.Rules, rule)
 		}
 	default:
