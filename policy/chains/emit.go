@@ -84,9 +84,9 @@ func (w *walk) emitUnknown(out *blocks, a accepted, universe space.Set) {
 		}
 	}
 	for _, peers := range of.All() {
-		if !peers.Equal(anyone(w.firewall.Family)) {
+		if w.unanswered || !peers.Equal(anyone(w.firewall.Family)) {
 			w.d.Errorf(a.rule.Pos, "say what is in it: --prefix-list "+m.List+"=FILE",
-				"a rule that leads here is for some addresses, and who is in %q is unknown", m.List)
+				"other rules tell addresses apart before, and who is in %q is unknown", m.List)
 			return
 		}
 	}

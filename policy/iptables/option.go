@@ -61,10 +61,11 @@ func (x *reading) option(name string, values []string, not bool) {
 		x.notPorts = not
 		x.icmpType(value)
 	case "--ctstate", "--state":
-		m.States = states(value, not)
 		if s := strings.ToUpper(value); strings.Contains(s, "NAT") {
-			x.unsaid("", "it asks for a translated address")
+			x.unsaid("", "it asks for a translated address") // in whatever state
+			return
 		}
+		m.States = states(value, not)
 	case "--syn":
 		x.syn = &Flags{fin | syn | rst | ack, syn, not}
 	case "--tcp-flags":
