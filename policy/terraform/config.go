@@ -77,6 +77,12 @@ func (e *evaluator) load(dir string, sources []convert.Source) *config {
 	names := map[string]bool{}
 	for _, s := range sources {
 		t := e.text(s)
+		if base := strings.TrimSuffix(path.Base(s.Name), ".json"); base == "override.tf" ||
+			strings.HasSuffix(base, "_override.tf") {
+			e.errorf(t.pos(0), "import what terraform show -json says, or the folder without it",
+				"files that override others are not read")
+			continue
+		}
 		behindDot(t.data, names)
 		if strings.HasSuffix(s.Name, ".json") {
 			e.loadJSON(c, t)

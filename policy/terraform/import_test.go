@@ -261,6 +261,21 @@ func TestVariables(t *testing.T) {
 	}
 }
 
+// TestOverride: a file that would change the others is not passed over.
+func TestOverride(t *testing.T) {
+	for name, refused := range map[string]bool{"d/override.tf": true, "d/a_override.tf.json": true,
+		"d/overrides.tf": false} {
+		text := "locals {}\n"
+		if strings.HasSuffix(name, ".json") {
+			text = "{}"
+		}
+		r := Import([]convert.Source{{Name: name, Data: []byte(text)}}, convert.Options{})
+		if (r.Policy == nil) != refused {
+			t.Errorf("%s: %v", name, r.Problems)
+		}
+	}
+}
+
 // TestVarTypes: on the command line a list is written as in a file, a text as it is.
 func TestVarTypes(t *testing.T) {
 	text := ingress(`cidr_blocks = var.list`) + "variable \"list\" {\n  type = list(string)\n}\n"
