@@ -41,8 +41,15 @@ func (x *reading) option(name string, values []string, not bool) {
 	case "-f", "--fragment":
 		m.Never = m.Never || !not // the connection table puts them together first
 	case "-m", "--match":
-		if why := modules[value]; why != "" && value != "recent" {
+		why, strange := modules[value]
+		switch {
+		case value == "limit":
+			x.limits = true // also without options
+		case value == "recent", plain[value]:
+		case strange:
 			x.unsaid("", why)
+		default:
+			x.unsaid("", "module "+value+" is nothing that groups have")
 		}
 	case "-j", "--jump":
 		x.target(value)

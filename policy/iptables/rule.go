@@ -116,6 +116,12 @@ var modules = map[string]string{
 	"dccp": "it asks for ports of DCCP", "esp": "it asks for an SPI", "ah": "it asks for an SPI",
 }
 
+// plain are modules that ask nothing but what their options say.
+var plain = map[string]bool{"tcp": true, "udp": true, "icmp": true, "icmp6": true,
+	"icmpv6": true, "multiport": true, "conntrack": true, "state": true, "comment": true, "set": true,
+	"iprange": true, "hashlimit": true, "connlimit": true, "addrtype": true, "hl": true, "rt": true,
+	"udplite": true}
+
 // unknown reads an option that groups cannot say, and returns how many words belong to it.
 func (x *reading) unknown(option string, words []string) int {
 	n := 0
