@@ -14,6 +14,10 @@ func TestRecognised(t *testing.T) {
 	for format, patterns := range map[string][]string{
 		"aws": {"../awsjson/testdata/shapes/*.json", "../awsjson/testdata/shapes/*.yml",
 			"../awsjson/testdata/shapes/*/*.json", "../awsjson/testdata/export.json"},
+		"iptables":  {"../iptables/testdata/shapes/*.rules"},
+		"ufw":       {"../ufw/testdata/shapes/*/*.rules", "../ufw/testdata/shapes/*/ufw"},
+		"firewalld": {"../firewalld/testdata/shapes/*/*.xml", "../firewalld/testdata/shapes/*/*.conf"},
+		"nftables":  {"../nftables/testdata/shapes/*.json", "../nftables/testdata/export/*.nft"},
 		"cloudformation": {"../cloudformation/testdata/shapes/*.template",
 			"../cloudformation/testdata/shapes/*.json", "../cloudformation/testdata/shapes/*/*.yaml",
 			"../cloudformation/testdata/export.yaml"},
