@@ -138,7 +138,7 @@ does. --format, --attach, --var and --prefix-list are about that policy.`,
 				return err
 			}
 			p.printProblems(explain.Problems(other.Problems))
-			difference = compare.Policies(other.Policy, pol)
+			difference = compare.Policies(other.Policy, pol, other.Unsaid...)
 			d := differenceOf(named(*sameAs), name, difference)
 			doc.Difference = &d
 			if d.Opened || d.Closed {

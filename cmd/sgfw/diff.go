@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -37,6 +38,9 @@ type policyDifference struct {
 	Interfaces []diffPart `json:"interfaces"`
 	// Settings are those that decide on packets beside rules and are different.
 	Settings []string `json:"settings"`
+	// LeftOut are keys of interfaces and settings that are different, and do not count: the
+	// format of one of the policies has no words for them.
+	LeftOut []string `json:"left_out,omitempty"`
 }
 
 // diffPart is a group, or the device of an interface, that permits something else.
@@ -115,7 +119,8 @@ Groups of other names that permit the same are taken to have been renamed.
 A rule that names a group is for the addresses of the group's members that the
 policies say, and for a group of that name beside them, since more may become
 members. If a policy has neither interfaces nor peers it says of nobody to be a
-member: then groups are compared by name alone.
+member: then groups are compared by name alone. Settings that the format of one of
+them has no words for, such as the view of an interface in Terraform, do not count.
 
 Exit code 0 says that the same may pass, 6 that not; with --fail-on opened, 6 says that
 something may pass that could not before, and with closed the reverse.`,
@@ -156,10 +161,11 @@ something may pass that could not before, and with closed the reverse.`,
 		}
 		p.printProblems(explain.Problems(before.Problems))
 		p.printProblems(explain.Problems(after.Problems))
-		d := compare.Policies(before.Policy, after.Policy)
+		d := compare.Policies(before.Policy, after.Policy, slices.Concat(before.Unsaid,
+			after.Unsaid)...)
 		switch by.value {
 		case "group":
-			d.Interfaces, d.Settings = nil, nil
+			d.Interfaces, d.Settings, d.LeftOut = nil, nil, nil
 		case "interface":
 			d.Groups = nil
 		}
@@ -208,7 +214,7 @@ func (i *imports) loadOther(arg string, stdin io.Reader) (*convert.Result, error
 func differenceOf(before, after string, d *compare.Difference) policyDifference {
 	return policyDifference{Old: before, New: after, Opened: d.Opens(), Closed: d.Closes(),
 		ByName: d.ByName, Groups: diffParts(d.Groups), Interfaces: diffParts(d.Interfaces),
-		Settings: append([]string{}, d.Settings...)}
+		Settings: append([]string{}, d.Settings...), LeftOut: d.LeftOut}
 }
 
 func diffParts(parts []compare.Part) []diffPart {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"slices"
+	"strings"
 
 	"sgfw/cmd/internal/screen"
 	"sgfw/policy"
@@ -19,6 +20,10 @@ func (p *program) printDifference(s screen.Screen, before, after string, d *comp
 	}
 	for _, what := range d.Settings {
 		p.print(s, screen.Warn, "  ~ "+what)
+	}
+	if len(d.LeftOut) > 0 {
+		p.note("not compared, for a file of such a format cannot say it: %s",
+			strings.Join(d.LeftOut, ", "))
 	}
 	if d.ByName && slices.ContainsFunc(d.Groups,
 		func(q compare.Part) bool { return q.NamesGroups() }) {

@@ -156,6 +156,46 @@ groups:
 	}
 }
 
+// TestDiffLeavesOutWhatAFormatCannotSay: settings of a policy are no difference from a file
+// that cannot have any, and are one from a file that can. Rules count in both.
+func TestDiffLeavesOutWhatAFormatCannotSay(t *testing.T) {
+	settings := strings.Replace(diffOld, "version: 1\n",
+		"version: 1\nsettings: { preset: aws, failsafe: { dhcpv4-client: false } }\n", 1)
+	run := inFolder(t, map[string]string{"old.yaml": diffOld, "aws.yaml": settings,
+		"main.tf": diffTerraform, "less.yaml": strings.Replace(settings, "10.0.0.0/8",
+			"10.0.0.0/9", 1), "rules.v4": "*filter\n:INPUT DROP [0:0]\n:OUTPUT DROP [0:0]\n" +
+			"-A INPUT -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT\n" +
+			"-A OUTPUT -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT\n" +
+			"-A INPUT -i eth0 -p tcp --dport 443 -j ACCEPT\nCOMMIT\n"})
+	const left = "view, tracking, icmp_errors, exempt,"
+	for _, c := range []struct {
+		args      string
+		code      exitCode
+		out, note string
+	}{
+		{"check aws.yaml --same-as main.tf --attach eth0=web", exitOK, "permits the same", left},
+		{"diff main.tf aws.yaml --attach eth0=web", exitOK, "permits the same", left},
+		{"diff aws.yaml main.tf --attach eth0=web", exitOK, "permits the same", left},
+		{"diff main.tf old.yaml --attach eth0=web", exitOK, "permits the same", ""},
+		{"diff main.tf aws.yaml", exitOK, "permits the same", ""},
+		{"diff --by group main.tf aws.yaml --attach eth0=web", exitOK, "permits the same", ""},
+		{"diff main.tf less.yaml --attach eth0=web", exitDifferent, "permits less", left},
+		{"diff old.yaml aws.yaml", exitDifferent, "~ eth0 view local → wire", ""},
+		{"diff rules.v4 aws.yaml", exitDifferent, "~ icmp_errors ", "view, tracking, exempt"},
+	} {
+		code, out, said := run(strings.Fields(c.args)...)
+		said = strings.Join(strings.Fields(said), " ") // as if it were one line
+		if code != c.code || !strings.Contains(out, c.out) || !strings.Contains(said, c.note) ||
+			strings.Contains(said, "not compared") != (c.note != "") {
+			t.Errorf("%s: %d\n%s%s", c.args, code, out, said)
+		}
+	}
+	_, out, _ := run(strings.Fields("diff -o json main.tf aws.yaml --attach eth0=web")...)
+	if !strings.Contains(out, `"left_out": [`) {
+		t.Errorf("the document says nothing of it:\n%s", out)
+	}
+}
+
 // TestDiffDocument: the document of a difference, of both commands that print it.
 func TestDiffDocument(t *testing.T) {
 	run := inFolder(t, map[string]string{"old.yaml": diffOld,

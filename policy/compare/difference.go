@@ -1,6 +1,8 @@
 package compare
 
 import (
+	"slices"
+
 	"sgfw/policy"
 	"sgfw/policy/member"
 	"sgfw/policy/space"
@@ -19,6 +21,15 @@ type Difference struct {
 	// Settings are what decides on packets beside rules, such as "icmp_errors related →
 	// rules"; none unless both policies have interfaces.
 	Settings []string
+	// LeftOut are the keys that one of the policies does not say, and that would be
+	// different else, in the order of [BesideRules].
+	LeftOut []string
+}
+
+// BesideRules are the keys of interfaces, then of settings, that decide on packets.
+func BesideRules() []string {
+	return []string{"mode", "view", "source_dest_check", "tracking", "icmp_errors", "exempt",
+		"failsafe"}
 }
 
 // Part is a group, or a device, that permits something else than before.
@@ -92,10 +103,16 @@ func anyPart(d *Difference, is func(*Part) bool) bool {
 // list that one of them leaves empty has such a rest, too.
 // Groups of other names that mean the same, and are in one policy alone, are taken to have
 // been renamed.
-func Policies(before, after *policy.Policy) *Difference {
+//
+// Keys of [BesideRules] that are unsaid count for nothing: the format of one of the policies
+// has no words for them, and what it has there is nobody's decision.
+func Policies(before, after *policy.Policy, unsaid ...string) *Difference {
 	c := newComparison(before, after)
-	return &Difference{ByName: c.byName, Groups: c.groups(), Interfaces: c.interfaces(),
+	c.unsaid = unsaid
+	d := &Difference{ByName: c.byName, Groups: c.groups(), Interfaces: c.interfaces(),
 		Settings: c.settings()}
+	d.LeftOut = slices.DeleteFunc(BesideRules(), func(key string) bool { return !c.leftOut[key] })
+	return d
 }
 
 // side is one of the policies.
@@ -111,11 +128,13 @@ type comparison struct {
 	byName        bool
 	renamed       map[string]string // names of after by those of before
 	differs       map[policy.RuleID]bool
+	unsaid        []string        // keys that are not compared
+	leftOut       map[string]bool // those of them that are different
 }
 
 func newComparison(before, after *policy.Policy) *comparison {
 	c := &comparison{byName: !populated(before) || !populated(after),
-		differs: make(map[policy.RuleID]bool)}
+		differs: make(map[policy.RuleID]bool), leftOut: make(map[string]bool)}
 	partial := make(map[string]bool)
 	for _, p := range []*policy.Policy{before, after} {
 		for i := range p.PrefixLists {

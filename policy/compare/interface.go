@@ -34,9 +34,9 @@ func (c *comparison) interfaces() (out []Part) {
 		default:
 			a, b := &c.before.Interfaces[i], &c.after.Interfaces[j]
 			p.Opened, p.Closed = c.between(a.Groups, b.Groups)
-			p.value("mode", a.Mode, b.Mode)
-			p.value("view", a.View, b.View)
-			p.value("source_dest_check", a.SourceDestCheck, b.SourceDestCheck)
+			c.value(&p, "mode", a.Mode, b.Mode)
+			c.value(&p, "view", a.View, b.View)
+			c.value(&p, "source_dest_check", a.SourceDestCheck, b.SourceDestCheck)
 		}
 		if p.Opens() || p.Closes() {
 			out = append(out, p)
@@ -53,10 +53,19 @@ func witness(device string) string {
 	return device
 }
 
-func (p *Part) value(key string, before, after any) {
-	if before != after {
+func (c *comparison) value(p *Part, key string, before, after any) {
+	if before != after && c.counts(key) {
 		p.Other = append(p.Other, fmt.Sprintf("%s %v → %v", key, before, after))
 	}
+}
+
+// counts reports whether a key that is different is a difference, and remembers it if not.
+func (c *comparison) counts(key string) bool {
+	if slices.Contains(c.unsaid, key) {
+		c.leftOut[key] = true
+		return false
+	}
+	return true
 }
 
 // settings compares what decides on packets of every device beside rules.
@@ -68,7 +77,7 @@ func (c *comparison) settings() (out []string) {
 		&policy.Policy{Settings: c.after.Settings}) {
 		key, _, _ := strings.Cut(change.What, " ")
 		key, _, _ = strings.Cut(key, ".")
-		if slices.Contains([]string{"tracking", "icmp_errors", "exempt", "failsafe"}, key) {
+		if slices.Contains(BesideRules(), key) && c.counts(key) {
 			out = append(out, change.What)
 		}
 	}

@@ -37,6 +37,9 @@ type Result struct {
 	// Names are the groups' names by what else they are called: an ID, or an address in
 	// Terraform.
 	Names map[string]string
+	// Unsaid are the keys of interfaces and settings that decide on packets and that the
+	// format has no words for: the policy has their defaults, which nobody chose.
+	Unsaid []string
 }
 
 // Failed returns the result of a source in which something is wrong.

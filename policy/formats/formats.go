@@ -10,6 +10,7 @@ import (
 	"sgfw/policy"
 	"sgfw/policy/awsjson"
 	"sgfw/policy/cloudformation"
+	"sgfw/policy/compare"
 	"sgfw/policy/convert"
 	"sgfw/policy/file"
 	"sgfw/policy/firewalld"
@@ -30,13 +31,17 @@ type Format struct {
 	// Export writes a policy in the format, which is nil with an error among the problems. It
 	// is nil for a format that is only read.
 	Export func(*policy.Policy) ([]byte, policy.Problems)
+	// Says are the keys beside rules that the format has words for, see
+	// [compare.BesideRules].
+	Says []string
 }
 
 // own is the format of this program.
 const own = "sgfw"
 
 var all = []Format{
-	{Name: own, What: "a policy file of sgfw", Import: importPolicy, Export: exportPolicy},
+	{Name: own, What: "a policy file of sgfw", Import: importPolicy, Export: exportPolicy,
+		Says: compare.BesideRules()},
 	{Name: "aws", What: "what the AWS CLI prints about security groups, as JSON or YAML",
 		Import: awsjson.Import, Export: awsjson.Export},
 	{Name: "terraform", What: "configurations of Terraform, and what terraform show -json prints",
@@ -45,9 +50,9 @@ var all = []Format{
 		Import: cloudformation.Import, Export: cloudformation.Export},
 	{Name: "ufw", What: "the rules of ufw, in /etc/ufw", Import: ufw.Import},
 	{Name: "iptables", What: "what iptables-save, ip6tables-save and ipset save print",
-		Import: iptables.Import},
+		Import: iptables.Import, Says: []string{"icmp_errors"}},
 	{Name: "firewalld", What: "zones of firewalld, with services and ipsets",
-		Import: firewalld.Import},
+		Import: firewalld.Import, Says: []string{"icmp_errors"}},
 	{Name: "nftables", What: "what nft -j list ruleset prints", Import: nftables.Import,
 		Export: nftables.Export},
 }
@@ -107,7 +112,10 @@ func Import(name string, sources []convert.Source, o convert.Options) convert.Re
 			Message: fmt.Sprintf("there is no format %q", name),
 			Hint:    "one of " + strings.Join(Names(), ", ")})
 	}
-	return all[i].Import(sources, o)
+	r := all[i].Import(sources, o)
+	r.Unsaid = slices.DeleteFunc(compare.BesideRules(),
+		func(key string) bool { return slices.Contains(all[i].Says, key) })
+	return r
 }
 
 // recognise returns the format of sources, by their text and by how their names end.
