@@ -81,7 +81,7 @@ does. --format, --attach, --var and --prefix-list are about that policy.`,
   sgfw check sgfw.yaml -o json | jq '.problems[].message'
   sgfw check sgfw.yaml --same-as main.tf --attach eth0=web,ssh
   sgfw check -`,
-		Args:              cobra.ExactArgs(1),
+		Args:              exactly("FILE|-"),
 		ValidArgsFunction: policyFiles,
 	}
 	out := outputFlag(c)

@@ -13,6 +13,7 @@ import (
 	"sgfw/cmd/internal/explain"
 	"sgfw/policy"
 	"sgfw/policy/file"
+	"sgfw/policy/formats"
 )
 
 // completionPatience bounds how long a press of the tab key waits for a daemon.
@@ -22,6 +23,7 @@ const completionPatience = time.Second
 func (p *program) completions() map[string]cobra.CompletionFunc {
 	return map[string]cobra.CompletionFunc{
 		"config":       policyFiles,
+		"format":       words(formats.Names()...),
 		"direction":    words("ingress", "egress"),
 		"group":        p.groups,
 		"interface":    deviceNames,

@@ -128,7 +128,7 @@ something may pass that could not before, and with closed the reverse.`,
   sgfw diff --fail-on opened old.tf main.tf
   aws ec2 describe-security-groups | sgfw diff - main.tf
   sgfw diff -o json old.yaml new.yaml | jq '.groups[] | {name, opened}'`,
-		Args:              cobra.ExactArgs(2),
+		Args:              exactly("OLD", "NEW"),
 		ValidArgsFunction: policyFiles,
 	}
 	from.flags(c)

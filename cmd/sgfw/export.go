@@ -28,8 +28,10 @@ Format sgfw is a policy file, as sgfw import writes it.`,
   sgfw export terraform sgfw.yaml > security_groups.tf
   sgfw export sgfw --minimal /etc/sgfw/sgfw.yaml > shorter.yaml
   sgfw export cloudformation main.tf > template.yaml`,
-		Args:      cobra.MinimumNArgs(2),
-		ValidArgs: formats.ExportNames(),
+		DisableFlagsInUseLine: true, // the line is as long as a screen is wide
+
+		Args:              atLeast("format", "FILE|FOLDER|-"),
+		ValidArgsFunction: formatsFirst(formats.ExportNames()),
 	}
 	from.flags(c)
 	minimal := minimalFlag(c)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -92,7 +93,8 @@ devices share it, earlier that the flow was tracked before there were such rules
 	out := outputFlag(c)
 	selectors(c.Flags(), &q)
 	c.Flags().IntVar(&q.Limit, "limit", 0, "list at most so many (0: all)")
-	watch := c.Flags().Duration("watch", 0, "show them anew each time this passes, until you end it")
+	var watch duration
+	c.Flags().Var(&watch, "watch", "show them anew each time this passes, until you end it")
 	c.Flags().Lookup("watch").NoOptDefVal = "2s"
 	c.AddCommand(p.revokeCommand())
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -100,7 +102,7 @@ devices share it, earlier that the flow was tracked before there were such rules
 			return &usageError{fmt.Errorf("--limit %d is negative", q.Limit)}
 		}
 		if c.Flags().Changed("watch") {
-			return p.watchFlows(c.Context(), q, *watch, *out)
+			return p.watchFlows(c.Context(), q, time.Duration(watch), *out)
 		}
 		l := flowTable(p.out, p.shown(out))
 		if *out == formatJSON {

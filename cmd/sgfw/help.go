@@ -56,7 +56,9 @@ func noSuchCommand(c *cobra.Command, args []string) error {
 		return nil
 	}
 	text := fmt.Sprintf("unknown command %q for %q", args[0], c.CommandPath())
-	if near := meant(c, args[0]); near != "" {
+	if flag := meantFlag(c, args[0]); flag != "" {
+		text += fmt.Sprintf(" (hint: did you mean %s?)", flag)
+	} else if near := meant(c, args[0]); near != "" {
 		text += fmt.Sprintf(" (hint: did you mean %q?)", near)
 	}
 	return errors.New(text)

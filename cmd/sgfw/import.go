@@ -32,7 +32,7 @@ is written. Nothing on the machine is changed, and no other machine is asked.`,
   aws ec2 describe-security-groups | sgfw import - --attach eth0=web,ssh
   terraform show -json | sgfw import -
   sgfw import main.tf --attach eth0=web-sg | sudo sgfw run -c -`,
-		Args: cobra.MinimumNArgs(1),
+		Args: atLeast("FILE|FOLDER|-"),
 	}
 	from.flags(c)
 	minimal := minimalFlag(c)

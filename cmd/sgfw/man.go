@@ -24,7 +24,7 @@ func (p *program) manCommand() *cobra.Command {
 		Example:   `  sgfw man sgfw.8 | man -l -`,
 		Hidden:    true,
 		ValidArgs: []cobra.Completion{programPage, policyPage},
-		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
+		Args:      cobra.MatchAll(exactly("page"), cobra.OnlyValidArgs),
 		RunE: func(c *cobra.Command, args []string) error {
 			version := buildVersion().Version
 			if args[0] == policyPage {

@@ -45,7 +45,7 @@ another. The policy file is yours: it is never written.`,
 	f := c.Flags()
 	f.BoolVar(&req.Force, "force", false, "enforce even if a live SSH session would be locked out")
 	f.BoolVar(&req.DryRun, "dry-run", false, "say what would happen, change nothing")
-	f.DurationVar(&confirm, "confirm", 0, "roll back after this time unless \"sgfw confirm\" comes")
+	f.Var((*duration)(&confirm), "confirm", "roll back after this time unless \"sgfw confirm\" comes")
 	f.BoolVar(&req.Revoke, "revoke", false, "cut the flows that the new policy leaves without a rule")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		switch {

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -60,7 +62,7 @@ exit code 5.`,
 			}
 			ctx, reload := p.signals(c.Context(), log)
 			cfg.Reload = reload
-			return daemon.Run(ctx, cfg)
+			return noPolicy(daemon.Run(ctx, cfg), cfg.PolicyFile)
 		},
 	}
 	c.Flags().StringVarP(&cfg.PolicyFile, "config", "c", defaultPolicy,
@@ -76,6 +78,16 @@ exit code 5.`,
 	c.Flags().StringVar(&driver, "queue-driver", "",
 		"how packets are read: batch or go-nfqueue (default: settings.queue_driver)")
 	return c
+}
+
+// noPolicy says what to do where the policy file is not there.
+func noPolicy(err error, path string) error {
+	missing, ok := errors.AsType[*fs.PathError](err)
+	if !ok || missing.Path != path || !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return fmt.Errorf("%w\n(hint: \"sgfw init\" writes a first policy; -c FILE names another file)",
+		err)
 }
 
 // groupNumber is the number of a group, given by its name or number.
