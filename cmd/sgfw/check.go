@@ -190,7 +190,8 @@ func (p *program) here(pol *policy.Policy) policy.Problems {
 	for i := range twins {
 		twins[i].Hint += "; if this is not the machine: check --elsewhere"
 	}
-	return slices.Concat(devices.Missing(pol, m.Facts), twins)
+	return slices.Concat(devices.Missing(pol, m.Facts), twins,
+		devices.BridgesOnWire(pol, m.Facts, m.Filtering()))
 }
 
 // policyParser turns the text of a policy file into a policy.

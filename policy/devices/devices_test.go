@@ -147,3 +147,23 @@ func TestTwins(t *testing.T) {
 		}
 	}
 }
+
+// TestBridgesOnWire: a bridge whose frames come to the hooks is named where prerouting
+// would judge them, and no other one.
+func TestBridgesOnWire(t *testing.T) {
+	for _, c := range []struct {
+		view  policy.View
+		names []string
+		want  int
+	}{
+		{policy.ViewWire, []string{"br0"}, 1}, {policy.ViewWire, nil, 0},
+		{policy.ViewWire, []string{"br1", "lan0"}, 0}, {policy.ViewLocal, []string{"br0"}, 0},
+	} {
+		p := naming("br0*")
+		p.Interfaces[0].View = c.view
+		got := BridgesOnWire(p, machine("br0 port0> lan0"), c.names)
+		if len(got) != c.want || c.want == 1 && got[0].Severity != policy.SeverityWarning {
+			t.Errorf("view %s, %v: %v", c.view, c.names, got)
+		}
+	}
+}

@@ -17,8 +17,8 @@ type Status struct {
 	// it is not known.
 	Network *Namespace   `json:"network_namespace,omitempty"`
 	Policy  PolicyStatus `json:"policy"`
-	// Warnings are about interfaces that filter nothing, or whose device has lost the name
-	// that the policy has.
+	// Warnings are about interfaces that filter nothing, whose device has lost the name
+	// that the policy has, or which judge frames between the ports of a bridge.
 	Warnings   []Problem         `json:"warnings,omitempty"`
 	Interfaces []InterfaceStatus `json:"interfaces"`
 	Groups     []GroupStatus     `json:"groups"`

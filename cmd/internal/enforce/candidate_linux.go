@@ -101,7 +101,7 @@ func (e *Enforcer) build(with *filter.Compiler, name string, r source.Revision, 
 		revision: r, machine: m, policy: p,
 		problems: slices.Concat(problems, source.Untrusted(name, r.Writers),
 			devices.Missing(p, m.Facts), twins(p, m.Snapshot), mistaken(p, m.Snapshot),
-			bridgesOnWire(p, m.Snapshot, managedBridges(p, m.Snapshot))),
+			devices.BridgesOnWire(p, m.Facts, m.Filtering())),
 	}
 	c.members = member.Resolve(p, m.Facts)
 	c.base = with.Compile(p, c.members)

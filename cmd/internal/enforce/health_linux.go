@@ -42,14 +42,16 @@ func (e *Enforcer) degraded() []string {
 	return out
 }
 
-// warnings are about devices that the policy names and that are not what it says.
+// warnings are about devices that the policy names and that are not what it says, or of
+// which more is judged than it seems to say.
 // The caller holds mu.
 func (e *Enforcer) warnings() policy.Problems {
 	return e.mu.force.machine.warnings(e.mu.force.current.policy)
 }
 
 func (m machine) warnings(p *policy.Policy) policy.Problems {
-	return append(devices.Missing(p, m.Facts).Of(policy.SeverityWarning), m.lost(p)...)
+	return slices.Concat(devices.Missing(p, m.Facts).Of(policy.SeverityWarning), m.lost(p),
+		devices.BridgesOnWire(p, m.Facts, m.Filtering()))
 }
 
 // ailments is what does not fit of the policy and the devices.

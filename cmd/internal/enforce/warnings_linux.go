@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"sgfw/cmd/internal/host/links"
-	"sgfw/filter/nft"
 	"sgfw/policy"
 	"sgfw/policy/devices"
 )
@@ -91,26 +90,6 @@ func mistaken(p *policy.Policy, facts links.Snapshot) policy.Problems {
 				}
 			}
 		}
-	}
-	return out
-}
-
-// bridgesOnWire warns of bridges whose frames come to the IP hooks (K27) and which have
-// the view of the wire: in prerouting a frame from port to port looks like any other.
-func bridgesOnWire(p *policy.Policy, facts links.Snapshot,
-	bridges []nft.Bridge) (out policy.Problems) {
-	managed := devices.Governed(p, facts.Facts)
-	for _, b := range bridges {
-		i, ok := managed[b.Name]
-		if !ok || p.Interfaces[i].View != policy.ViewWire {
-			continue
-		}
-		out = append(out, policy.Problem{
-			Pos: p.Interfaces[i].Pos, Field: "view", Severity: policy.SeverityWarning,
-			Message: fmt.Sprintf("frames between the ports of the bridge %s are judged, too: with "+
-				"view: wire they look like what is for this machine (br_netfilter hands them over)", b.Name),
-			Hint: "view: local, or sysctl net.bridge.bridge-nf-call-iptables=0 and -ip6tables=0",
-		})
 	}
 	return out
 }

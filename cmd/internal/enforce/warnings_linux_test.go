@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"sgfw/cmd/internal/host/links"
-	"sgfw/filter/nft"
 	"sgfw/policy"
 	"sgfw/policy/member"
 )
@@ -77,24 +76,6 @@ func TestMistaken(t *testing.T) {
 		if got := mistaken(p, facts); len(got) != c.want || c.want == 1 &&
 			got[0].Severity != policy.SeverityWarning {
 			t.Errorf("mode %s, %s: %v", c.mode, c.address, got)
-		}
-	}
-}
-
-// TestBridgesOnWire: a bridge whose frames come to the hooks is named where prerouting
-// would judge them.
-func TestBridgesOnWire(t *testing.T) {
-	bridges := []nft.Bridge{{Name: "br0", Ports: []uint32{3}}}
-	for _, c := range []struct {
-		view    policy.View
-		bridges []nft.Bridge
-		want    int
-	}{{policy.ViewWire, bridges, 1}, {policy.ViewWire, nil, 0}, {policy.ViewLocal, bridges, 0}} {
-		p := &policy.Policy{Interfaces: []policy.Interface{{Device: "br*", View: c.view}}}
-		facts := snapshotOf("2 br0; 3 port0")
-		if got := bridgesOnWire(p, facts, c.bridges); len(got) != c.want || c.want == 1 &&
-			got[0].Severity != policy.SeverityWarning {
-			t.Errorf("view %s, %v: %v", c.view, c.bridges, got)
 		}
 	}
 }

@@ -196,8 +196,22 @@ func TestDiagnose(t *testing.T) {
 		"an enslaved device": {func(m *Machine) {
 			m.Masters = map[string]Master{"eth0": {Name: "br0", Kind: "bridge"}}
 		}, "problem", "devices", "eth0 belongs to br0"},
+		"a bridge on the wire": {func(m *Machine) {
+			m.BridgeCalls, m.Features.Bridged = []string{"net.bridge.bridge-nf-call-iptables"}, true
+			m.Policy.Interfaces[0].Device, m.Policy.Interfaces[0].View = "docker0", policy.ViewWire
+			m.Policy.Interfaces[0].Mode = policy.ModeGuest
+			m.Masters = map[string]Master{"eth0": {Name: "docker0", Kind: "bridge"}}
+		}, "warning", "bridges", "frames between the ports of the bridge docker0 are judged, too"},
+		"a bridge on the wire, its switch is off": {func(m *Machine) {
+			m.BridgeCalls = []string{"/sys/class/net/br7/bridge/nf_call_iptables"}
+			m.Features.Bridged = true
+			m.Policy.Interfaces[0].Device, m.Policy.Interfaces[0].View = "docker0", policy.ViewWire
+			m.Policy.Interfaces[0].Mode = policy.ModeGuest
+			m.Masters = map[string]Master{"eth0": {Name: "docker0", Kind: "bridge"}}
+		}, "note", "bridges", "guests on docker0 reach one another without being judged"},
 		"a bridge that filters": {func(m *Machine) {
 			m.BridgeCalls = []string{"net.bridge.bridge-nf-call-iptables"}
+			m.Masters = map[string]Master{"port0": {Name: "br7", Kind: "bridge"}}
 		}, "note", "bridges", "manages no bridge"},
 		"a managed bridge that filters": {func(m *Machine) {
 			m.BridgeCalls, m.Features.Bridged = []string{"net.bridge.bridge-nf-call-iptables"}, true
@@ -267,5 +281,37 @@ func TestDiagnose(t *testing.T) {
 			}) {
 			t.Errorf("%s: no %s of %s that says %q in %+v", name, c.level, c.check, c.says, d.Findings)
 		}
+	}
+}
+
+// TestBridgesAreNotTalkedOf: nothing is said of br_netfilter on a machine without a bridge,
+// nor that frames are left alone which the view of the wire shows.
+func TestBridgesAreNotTalkedOf(t *testing.T) {
+	says := func(m *Machine) (out string) {
+		for _, f := range Diagnose(m).Findings {
+			if f.Check == "bridges" {
+				out += f.Message + "\n"
+			}
+		}
+		return out
+	}
+	m := healthy(t)
+	m.BridgeCalls, m.Features.Bridged = []string{"net.bridge.bridge-nf-call-iptables"}, true
+	if said := says(m); said != "" {
+		t.Errorf("without a bridge: %s", said)
+	}
+	m.Masters = map[string]Master{"eth0": {Name: "docker0", Kind: "bridge"}}
+	m.Policy.Interfaces[0].Device, m.Policy.Interfaces[0].Mode = "docker0", policy.ModeGuest
+	if said := says(m); strings.Count(said, "\n") != 2 ||
+		!strings.Contains(said, "without being judged") || !strings.Contains(said, "leave them alone") {
+		t.Errorf("with the local view: %s", said)
+	}
+	m.Policy.Interfaces[0].View = policy.ViewWire
+	if said := says(m); strings.Count(said, "\n") != 1 || !strings.Contains(said, "judged, too") {
+		t.Errorf("with that of the wire: %s", said)
+	}
+	m.Daemon = &api.Status{Warnings: []api.Problem{{Message: strings.TrimSpace(says(m))}}}
+	if said := says(m); said != "" {
+		t.Errorf("what the daemon says already: %s", said)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"sgfw/cmd/internal/host/links"
 	"sgfw/cmd/internal/source"
 	"sgfw/filter"
 	"sgfw/filter/nfqueue"
@@ -41,24 +42,8 @@ func Examine(known Known) *Machine {
 		}
 	}
 	m.Forwarding = [2]bool{sysctl("net/ipv4/ip_forward"), sysctl("net/ipv6/conf/all/forwarding")}
-	m.BridgeCalls = bridgeCalls()
+	m.BridgeCalls = links.BridgeCalls()
 	return m
-}
-
-// bridgeCalls lists the settings that send bridged frames through the IP hooks.
-func bridgeCalls() (out []string) {
-	for _, key := range []string{"iptables", "ip6tables"} {
-		if sysctl("net/bridge/bridge-nf-call-" + key) {
-			out = append(out, "net.bridge.bridge-nf-call-"+key)
-		}
-		single, _ := filepath.Glob("/sys/class/net/*/bridge/nf_call_" + key)
-		for _, path := range single {
-			if on(path) {
-				out = append(out, path)
-			}
-		}
-	}
-	return out
 }
 
 // examinePolicy reads the policy file, unless that does not answer.
