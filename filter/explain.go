@@ -296,6 +296,23 @@ func (m *Miss) distance() (n int) {
 	return n
 }
 
+// stranger reports whether the rule is about another protocol, or another family, and would
+// not be about the packet even so.
+func (m *Miss) stranger(p *packet.Packet) bool {
+	r := &m.Rule.Rule
+	for _, d := range m.Fields {
+		switch d.Field {
+		case "protocol":
+			ports := p.Kind == packet.KindTCP || p.Kind == packet.KindUDP
+			return len(m.Fields) > 1 || !ports || !r.Protocol.HasPorts() ||
+				int(p.DstPort) < r.From || int(p.DstPort) > r.To
+		case "family":
+			return len(m.Fields) > 1
+		}
+	}
+	return false
+}
+
 // try asks every rule of the attached groups on its own. It returns what each
 // group says, and the rules that come nearest to permitting the packet.
 func try(rs *Ruleset, a *Attachment, d conntrack.Direction, p *packet.Packet) ([]GroupTried,
@@ -318,6 +335,9 @@ func try(rs *Ruleset, a *Attachment, d conntrack.Direction, p *packet.Packet) ([
 			continue
 		}
 		misses = append(misses, Miss{Rule: *info, Fields: fields})
+	}
+	if slices.ContainsFunc(misses, func(m Miss) bool { return !m.stranger(p) }) {
+		misses = slices.DeleteFunc(misses, func(m Miss) bool { return m.stranger(p) })
 	}
 	slices.SortStableFunc(misses, func(a, b Miss) int {
 		return cmp.Compare(a.distance(), b.distance())

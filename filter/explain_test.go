@@ -2,6 +2,7 @@ package filter
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 
 	"sgfw/conntrack"
@@ -75,6 +76,34 @@ func TestExplain(t *testing.T) {
 	}
 	if x := explain(Query{Device: "docker0"}); x.Managed {
 		t.Errorf("an unmanaged device is explained: %+v", x)
+	}
+}
+
+// TestExplainNearest: a rule about something else is no near miss beside one about the
+// packet's own protocol and family, but one that lacks nothing else is.
+func TestExplainNearest(t *testing.T) {
+	six := tcpRule(443, "::/0")
+	dns := tcpRule(53, "198.51.100.0/24")
+	dns.Protocol = policy.UDP
+	ping := dns
+	ping.Protocol, ping.From, ping.To = policy.ICMP, -1, -1
+	b := newBench(t, onePolicy(six, dns, ping, tcpRule(22, "192.0.2.0/24")))
+	near := func(port uint16) (out []int) {
+		x := Explain(b.Ruleset(), b.Flows(), b.Engine.Now(),
+			query(conntrack.Ingress, "198.51.100.7", "192.0.2.1", port))
+		for _, m := range x.Misses {
+			out = append(out, m.Rule.Rule.From)
+		}
+		return out
+	}
+	for port, want := range map[uint16][]int{444: {22}, 443: {443, 22}, 53: {53, 22}} {
+		if got := near(port); !slices.Equal(got, want) {
+			t.Errorf("nearest to port %d: the rules of ports %v, want %v", port, got, want)
+		}
+	}
+	b = newBench(t, onePolicy(six, dns, ping))
+	if got := near(444); len(got) != 3 {
+		t.Errorf("without a rule of its kind: the rules of ports %v, want all", got)
 	}
 }
 

@@ -50,30 +50,38 @@ var services = []Service{
 // result must not be changed.
 func Services() []Service { return services }
 
-// ServicePort returns the port of a service, for a rule of a protocol. A name that is
-// not known, or that the protocol does not have, is a Problem without Pos.
-func ServicePort(name string, p Protocol) (int, *Problem) {
-	unknown := func(hint string) (int, *Problem) {
-		return 0, &Problem{Code: InvalidParameterValue, Hint: hint,
-			Message: fmt.Sprintf("no service is called %s", quote(name))}
-	}
+// ServiceNamed returns the service of a name, of whatever protocol. A name that is not
+// known is a Problem without Pos.
+func ServiceNamed(name string) (Service, *Problem) {
 	i := slices.IndexFunc(services,
 		func(s Service) bool { return strings.EqualFold(s.Name, name) })
-	switch {
-	case i >= 0 && slices.Contains(services[i].Protocols, p):
-		return services[i].Port, nil
-	case i >= 0:
-		s := services[i]
-		return 0, &Problem{Code: InvalidParameterValue,
-			Message: fmt.Sprintf("%s is a service of %s, not of %s", s.Name, s.Protocols[0], p),
-			Hint:    fmt.Sprintf("write protocol: %s, or the number %d", s.Protocols[0], s.Port)}
+	if i >= 0 {
+		return services[i], nil
 	}
 	names := make([]string, len(services))
 	for i, s := range services {
 		names[i] = s.Name
 	}
+	unknown := &Problem{Code: InvalidParameterValue,
+		Hint:    "write the number of the port; sgfw.yaml(5) has the names that are known",
+		Message: fmt.Sprintf("no service is called %s", quote(name))}
 	if near := Suggest(name, names); near != "" {
-		return unknown("did you mean " + near + "?")
+		unknown.Hint = "did you mean " + near + "?"
 	}
-	return unknown("write the number of the port; sgfw.yaml(5) has the names that are known")
+	return Service{}, unknown
+}
+
+// ServicePort returns the port of a service, for a rule of a protocol. A name that is
+// not known, or that the protocol does not have, is a Problem without Pos.
+func ServicePort(name string, p Protocol) (int, *Problem) {
+	s, unknown := ServiceNamed(name)
+	if unknown != nil {
+		return 0, unknown
+	}
+	if !slices.Contains(s.Protocols, p) {
+		return 0, &Problem{Code: InvalidParameterValue,
+			Message: fmt.Sprintf("%s is a service of %s, not of %s", s.Name, s.Protocols[0], p),
+			Hint:    fmt.Sprintf("write protocol: %s, or the number %d", s.Protocols[0], s.Port)}
+	}
+	return s.Port, nil
 }

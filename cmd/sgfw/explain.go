@@ -58,7 +58,8 @@ source and destination. The source may be left out: it is where the error goes.`
 	f.BoolVar(&egress, "egress", false, "the packet leaves the machine")
 	f.StringVar(&q.Direction, "direction", "", "ingress or egress")
 	f.StringVarP(&q.Protocol, "proto", "p", "", "tcp, udp, icmp, icmpv6 or a number")
-	f.StringVar(&q.From, "from", "", "source: ADDRESS, ADDRESS:PORT, [ADDRESS]:PORT or :PORT")
+	f.StringVar(&q.From, "from", "",
+		"source: ADDRESS, ADDRESS:PORT, [ADDRESS]:PORT or :PORT; PORT may be a service such as ssh")
 	f.StringVar(&q.To, "to", "", "destination, in the same forms")
 	f.StringVar(&q.Segment, "segment", "",
 		"TCP segment: syn, syn-ack, ack, fin or rst (default: syn, or ack of a live flow)")
@@ -164,7 +165,8 @@ func (p *program) printExplanation(s screen.Screen, x api.Explanation) error {
 // printJudgement prints every item of A4 in docs/aws.md, also those that say "none".
 func (p *program) printJudgement(s screen.Screen, x api.Explanation) error {
 	q := x.Query
-	packet := fmt.Sprintf("%s %s -> %s", q.Protocol, q.From, q.To)
+	packet := fmt.Sprintf("%s %s -> %s", q.Protocol, explain.EndpointText(q.From),
+		explain.EndpointText(q.To))
 	if q.Segment != "" {
 		packet += ", " + q.Segment
 	}
@@ -220,8 +222,8 @@ func (p *program) printJudgement(s screen.Screen, x api.Explanation) error {
 		if r := x.Reply; r != nil {
 			t.Row("reply", fmt.Sprintf("%s: %s (%s); without this flow: %s (%s)", r.Direction, r.Verdict,
 				r.Reason, r.Alone, r.AloneReason))
-			if r.Rule != nil {
-				t.Row("", "  "+ruleText(*r.Rule))
+			if rule := permitsReply(r); rule != nil {
+				t.Row("", "  "+ruleText(*rule))
 			}
 		}
 	}
@@ -229,6 +231,15 @@ func (p *program) printJudgement(s screen.Screen, x api.Explanation) error {
 		t.Row(label("notice", i), n)
 	}
 	return t.Flush()
+}
+
+// permitsReply is the rule that lets the answer pass, nil for none. That of the flow is not
+// meant: it stands with the packet.
+func permitsReply(r *api.Reply) *api.RuleRef {
+	if r.AloneRule == nil && r.Reason != filter.ReasonFlow.String() {
+		return r.Rule
+	}
+	return r.AloneRule
 }
 
 // verdictStyles are how verdicts look.
@@ -277,12 +288,7 @@ func flowText(x api.Explanation) string {
 // ruleText is one rule in a line: what it is, what it permits, where it stands.
 func ruleText(r api.RuleRef) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s", r.Group, r.Direction)
-	if r.Index >= 0 {
-		fmt.Fprintf(&b, "[%d]", r.Index)
-	} else {
-		b.WriteString(" (default)")
-	}
+	b.WriteString(ruleName(&r))
 	if r.ID != "" {
 		b.WriteString(" (" + r.ID + ")")
 	}

@@ -116,4 +116,6 @@ type Reply struct {
 	// Alone and AloneReason are what its own direction's rules say.
 	Alone       string `json:"alone"`
 	AloneReason string `json:"alone_reason"`
+	// AloneRule is the one of these that permits it, nil for none.
+	AloneRule *RuleRef `json:"alone_rule,omitempty"`
 }

@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -82,6 +83,9 @@ func parseAbout(s string, sender netip.Addr) (q filter.Query, err error) {
 		return q, fmt.Errorf("%s needs a destination port", proto)
 	case !proto.HasPorts() && (from.hasPort || to.hasPort):
 		return q, fmt.Errorf("protocol %s has no ports", proto)
+	}
+	if err := cmp.Or(from.ofProtocol(proto), to.ofProtocol(proto)); err != nil {
+		return q, err
 	}
 	q.Src, q.SrcPort, q.Dst, q.DstPort = from.addr, from.port, to.addr, to.port
 	q.ICMPType = echoRequest4

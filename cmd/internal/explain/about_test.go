@@ -189,10 +189,10 @@ func TestSees(t *testing.T) {
 	rs := filter.Compile(p, member.Resolve(p, router.Facts)).WithLinks(router.Links)
 	for _, tc := range []struct{ from, to, view, sees string }{
 		{"198.51.100.7", "192.0.2.1:443", "wire", "before any redirect (DNAT), to 192.0.2.1:443"},
-		{"192.0.2.1", "198.51.100.7:443", "wire", "after any masquerading (SNAT), from 192.0.2.1:0"},
+		{"192.0.2.1", "198.51.100.7:443", "wire", "after any masquerading (SNAT), from 192.0.2.1"},
 		{"10.0.1.10", "198.51.100.7:443", "local", "after any redirect (DNAT), to 198.51.100.7:443"},
 		{"198.51.100.7", "10.0.1.10:443", "local",
-			"before any masquerading (SNAT), from 198.51.100.7:0"},
+			"before any masquerading (SNAT), from 198.51.100.7"},
 	} {
 		x, err := Answer(api.Query{Protocol: "tcp", From: tc.from, To: tc.to}, rs, nil, 0, router)
 		if err != nil || x.View != tc.view || !strings.HasSuffix(x.Sees, tc.sees) {

@@ -69,6 +69,9 @@ func Run(rs *filter.Ruleset, flows *conntrack.Table, now conntrack.Time, q filte
 	if info, ok := rs.Rule(x.Reply.Rule); ok {
 		doc.Reply.Rule = Rule(ids, info)
 	}
+	if info, ok := rs.Rule(x.ReplyAlone.Rule); ok {
+		doc.Reply.AloneRule = Rule(ids, info)
+	}
 	return doc
 }
 
@@ -81,10 +84,10 @@ func sees(x *filter.Explanation, full *api.Query) (view, detail string) {
 		view, before, after = policy.ViewWire.String(), after, before
 	}
 	if x.Inward {
-		return view, fmt.Sprintf("%s any redirect (DNAT), to %s", after, full.To)
+		return view, fmt.Sprintf("%s any redirect (DNAT), to %s", after, EndpointText(full.To))
 	}
 	return view, fmt.Sprintf("%s any masquerading (SNAT), from %s", before,
-		full.From)
+		EndpointText(full.From))
 }
 
 // ask puts the question. A TCP question that names no segment is about the

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 
 	"sgfw/cmd/internal/api"
@@ -70,13 +69,6 @@ type job struct {
 	from, to endpoint
 	q        filter.Query
 	notices  []string
-}
-
-// endpoint is one side of the packet; either part may be missing.
-type endpoint struct {
-	addr    netip.Addr
-	port    uint16
-	hasPort bool
 }
 
 func (j *job) device() error {
@@ -182,41 +174,6 @@ func (j *job) endpoints() error {
 	return nil
 }
 
-// parseEndpoint reads ADDRESS, ADDRESS:PORT, [ADDRESS]:PORT or :PORT.
-func parseEndpoint(s string) (endpoint, error) {
-	if s == "" {
-		return endpoint{}, nil
-	}
-	if port, ok := strings.CutPrefix(s, ":"); ok && !strings.Contains(port, ":") {
-		n, err := strconv.ParseUint(port, 10, 16)
-		if err != nil {
-			return endpoint{}, fmt.Errorf("%q is not a port", port)
-		}
-		return endpoint{port: uint16(n), hasPort: true}, nil
-	}
-	if ap, err := netip.ParseAddrPort(s); err == nil {
-		a, err := plain(ap.Addr())
-		return endpoint{addr: a, port: ap.Port(), hasPort: true}, err
-	}
-	a, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"))
-	if err != nil {
-		return endpoint{}, fmt.Errorf("%q is none of ADDRESS, ADDRESS:PORT, [ADDRESS]:PORT and :PORT", s)
-	}
-	a, err = plain(a)
-	return endpoint{addr: a}, err
-}
-
-// plain refuses addresses that no packet carries.
-func plain(a netip.Addr) (netip.Addr, error) {
-	switch {
-	case a.Zone() != "":
-		return a, fmt.Errorf("%s: leave out the zone", a)
-	case a.Is4In6():
-		return a, fmt.Errorf("%s: write the IPv4 address %s", a, a.Unmap())
-	}
-	return a, nil
-}
-
 func (j *job) direction() error {
 	switch j.in.Direction {
 	case conntrack.Ingress.String():
@@ -290,6 +247,12 @@ func (j *job) ports() error {
 		if !j.to.hasPort {
 			return fmt.Errorf("to: %s needs a destination port, such as %s", policy.Protocol(j.q.Protocol),
 				netip.AddrPortFrom(j.to.addr, 443))
+		}
+		if err := j.from.ofProtocol(policy.Protocol(j.q.Protocol)); err != nil {
+			return fmt.Errorf("from: %w", err)
+		}
+		if err := j.to.ofProtocol(policy.Protocol(j.q.Protocol)); err != nil {
+			return fmt.Errorf("to: %w", err)
 		}
 	} else if j.from.hasPort || j.to.hasPort {
 		return fmt.Errorf("protocol %s has no ports", policy.Protocol(j.q.Protocol))

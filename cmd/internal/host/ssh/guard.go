@@ -54,7 +54,11 @@ func (l Lockout) String() string {
 	fmt.Fprintf(&b, "no %s rule of %s permits it", l.Explanation.Direction, strings.Join(groups, ", "))
 	if len(l.Explanation.Misses) > 0 {
 		m := l.Explanation.Misses[0]
-		fmt.Fprintf(&b, "; nearest: group %s, %s[%d]", m.Rule.Group, m.Rule.Direction, m.Rule.Rule.Index)
+		index := "default"
+		if i := m.Rule.Rule.Index; i >= 0 {
+			index = strconv.Itoa(i)
+		}
+		fmt.Fprintf(&b, "; nearest: %s/%s/%s", m.Rule.Group, m.Rule.Direction, index)
 		if pos := m.Rule.Rule.Pos; pos.Line > 0 {
 			fmt.Fprintf(&b, " (%s:%d)", pos.File, pos.Line)
 		}

@@ -65,7 +65,7 @@ func TestCheck(t *testing.T) {
 			[]string{"SSH from fe80::9%eth0 to port 22 on eth0"}},
 		{"wrong source", []Session{session("203.0.113.9:50000", "192.0.2.1:22", "eth0")},
 			[]string{"SSH from 203.0.113.9 to port 22 on eth0: no ingress rule of admin, web permits it; " +
-				"nearest: group admin, ingress[0] (p.yaml:9): peer is 203.0.113.9, not list office"}},
+				"nearest: admin/ingress/0 (p.yaml:9): peer is 203.0.113.9, not list office"}},
 		{"wrong port", []Session{session("198.51.100.9:50000", "192.0.2.1:2222", "eth0")},
 			[]string{"port is 2222, not 22"}},
 		{"wrong interface", []Session{session("198.51.100.9:50000", "192.0.2.1:22", "eth1")},
