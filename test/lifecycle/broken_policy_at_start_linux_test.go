@@ -112,6 +112,9 @@ func TestBrokenPolicyAtTheFirstStart(t *testing.T) {
 				d.Unconfirmed().Policy.StandIn != "closed" || s.State != "degraded" {
 				t.Errorf("status: %+v", s)
 			}
+			if said := d.Log.String(); strings.Count(said, "cannot be used: nothing passes through") != 1 {
+				t.Errorf("the log does not say it once:\n%s", said)
+			}
 			if out := d.Must(t, 0, "status"); !strings.Contains(out, "nothing passes through") {
 				t.Errorf("status does not say it:\n%s", out)
 			}
@@ -147,7 +150,7 @@ func TestBrokenPolicySparesSessions(t *testing.T) {
 	defer c.Close()
 	d := harness.Prepare(t, server.Host(), broken)
 	if said := d.Refuses(5); !strings.Contains(said, "70000") ||
-		!strings.Contains(said, "nothing is enforced") {
+		!strings.Contains(said, "nothing is enforced") || strings.Contains(said, "nothing passes") {
 		t.Errorf("it does not say why:\n%s", said)
 	}
 	g.Expect(t, "refused", harness.Open)

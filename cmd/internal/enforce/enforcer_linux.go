@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sgfw/cmd/internal/host/links"
+	"sgfw/cmd/internal/host/process"
 	"sgfw/cmd/internal/source"
 	"sgfw/conntrack"
 	"sgfw/filter"
@@ -131,7 +132,7 @@ func (e *Enforcer) Load(c Change, resolvers []netip.Addr, unread error) error {
 // ssh.ErrLockout. caller is the SSH_CONNECTION of whoever starts the daemon.
 func (e *Enforcer) Start(caller string) (err error) {
 	if e.table, err = nft.Open(); err != nil {
-		return fmt.Errorf("nftables: %w", err)
+		return fmt.Errorf("nftables: %w%s", err, whoFilters(err))
 	}
 	if err := e.admit(caller); err != nil {
 		return err
@@ -157,11 +158,31 @@ func (e *Enforcer) Start(caller string) (err error) {
 	if err := e.table.Apply(plan); err != nil {
 		return fmt.Errorf("install table inet %s: %w", nft.TableName, err)
 	}
+	e.tellStandIn()
 	e.keep(e.mu.confirm.record)
 	e.keepGood(e.mu.confirm.record.Confirmed)
 	e.keepIDs()
 	e.keepAltnames()
 	return nil
+}
+
+// whoFilters is a hint for who starts a second daemon in a network namespace, "" for other
+// errors.
+func whoFilters(err error) string {
+	owned, ok := errors.AsType[*nft.OwnedError](err)
+	if !ok {
+		return ""
+	}
+	who, ask := "another process does", ""
+	if owned.PID != 0 {
+		who = fmt.Sprintf("PID %d does", owned.PID)
+		if sockets := process.Sockets(owned.PID); len(sockets) > 0 {
+			ask = fmt.Sprintf(", or give it the policy: sgfw --socket %s status says which file it has",
+				sockets[0])
+		}
+	}
+	return fmt.Sprintf(" (hint: one daemon filters a network namespace, and here %s: stop it first%s)",
+		who, ask)
 }
 
 // admit asks the SSH guard about what Load has chosen. A policy of the file that would

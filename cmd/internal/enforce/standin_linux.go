@@ -130,7 +130,15 @@ func (e *Enforcer) standFor(c *candidate, s standIn) {
 	e.mu.force.current, e.mu.standIn = c, s
 	e.mu.confirm.record = state.Record{File: e.disk.id, Confirmed: c.revision}
 	e.mu.attempt.failed(ByStart, s.why)
-	e.log.Error("the policy file cannot be used: "+s.what, "policy", e.cfg.File.Name(), "error", s.why)
+}
+
+// tellStandIn logs what stands in for the policy file. It does so once it is in force: until
+// then a start may come to nothing. The caller holds mu.
+func (e *Enforcer) tellStandIn() {
+	if s := e.mu.standIn; s.why != nil {
+		e.log.Error("the policy file cannot be used: "+s.what, "policy", e.cfg.File.Name(),
+			"error", s.why)
+	}
 }
 
 // keepGood writes down which policy is to be enforced when the file cannot be used. What
