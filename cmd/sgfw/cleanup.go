@@ -78,7 +78,7 @@ While a daemon of this network namespace lives, cleanup refuses with exit code 5
 			return p.printJSON(doc)
 		}
 		if len(removed) == 0 {
-			_, err = fmt.Fprintln(p.out, "nothing to remove")
+			_, err = fmt.Fprintln(p.out, "nothing to remove in this network namespace")
 			return err
 		}
 		for _, name := range removed {

@@ -81,11 +81,16 @@ func (p *program) known(ctx context.Context, policyFile string) doctor.Known {
 		k.PolicyFile = cmp.Or(k.PolicyFile, s.Policy.File)
 	case !errors.Is(err, control.ErrNoDaemon):
 		k.DaemonErr = err
+		silent, ok := errors.AsType[*control.UnresponsiveError](err)
+		if ok && p.network.Other(silent.Holder.Network) {
+			n := api.Namespace(silent.Holder.Network)
+			k.SilentIn = &n
+		}
 	}
 	if k.Daemon == nil && p.remains != nil {
 		k.Remains = p.remains()
 	}
-	if k.Elsewhere == nil { // whose policy the default may be
+	if k.Elsewhere == nil && k.SilentIn == nil { // whose policy the default may be
 		k.PolicyFile = cmp.Or(k.PolicyFile, defaultPolicy)
 	}
 	seen, err := p.links()

@@ -40,7 +40,7 @@ func remainsText(r api.Remains) (what, hint string) {
 	tables := strings.Join(r.Tables, " and ")
 	switch r.State {
 	case api.RemainsNothing:
-		return "nothing is filtered: no table of sgfw is there", ""
+		return "nothing is filtered in this network namespace: no table of sgfw is there", ""
 	case api.RemainsClosed:
 		return fmt.Sprintf("the machine is closed: %s is still there, and drops what goes in or out "+
 				"through %s, but failsafes", tables, devicesText(r.Devices)),

@@ -88,8 +88,18 @@ func TestKilledStaysClosed(t *testing.T) {
 				"eth0, but failsafes", "sgfw run enforces again, sgfw cleanup opens it")
 	}
 	says(4, "status -o json", `"kind": "no-daemon"`, `"state": "closed"`, `"devices": [ "eth0" ]`)
+	// Elsewhere nothing is closed, which says nothing of here.
+	stray := harness.Prepare(t, client.Host(), harness.Closed)
+	stray.Socket = d.Socket
+	for command, code := range map[string]int{"status": 4, "cleanup": 0} {
+		said := strings.Join(strings.Fields(stray.Must(t, code, command)), " ")
+		if !strings.Contains(said, "in this network namespace") {
+			t.Errorf("%s from elsewhere:\n%s", command, said)
+		}
+	}
+	g.Expect(t, "after a cleanup elsewhere", harness.Shut)
 	says(0, "cleanup", "removed table inet sgfw", "the machine was closed: eth0; now it is open")
 	g.Expect(t, "cleaned up", harness.Open)
-	says(4, "status", "nothing is filtered: no table of sgfw is there")
+	says(4, "status", "nothing is filtered in this network namespace: no table of sgfw is there")
 	says(0, "cleanup -o json", `"removed": []`, `"state": "nothing"`)
 }

@@ -16,6 +16,10 @@ func TestPolicyFromStdin(t *testing.T) {
 	d.Stdin = strings.NewReader(harness.GatePolicy())
 	d.Start("-c", "-")
 	g.Expect(t, "enforced", harness.Filtered)
+	if said := d.Log.String(); !strings.Contains(said, "policy=stdin") ||
+		strings.Contains(said, "policy=-") || !strings.Contains(d.Must(t, 0, "status"), "stdin") {
+		t.Errorf("the log and status do not call it stdin:\n%s", said)
+	}
 	if s := d.Unconfirmed().Policy; s.FileDiffers {
 		t.Errorf("%+v: nothing else can have been said", s)
 	}

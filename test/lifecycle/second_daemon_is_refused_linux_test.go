@@ -25,9 +25,14 @@ func TestSecondDaemonIsRefused(t *testing.T) {
 		if socket != "" {
 			second.Socket = socket
 		}
-		said := second.Refuses(1)
+		said := strings.Join(strings.Fields(second.Refuses(1)), " ")
 		if !regexp.MustCompile(fmt.Sprintf(`\b%d\b`, first.Cmd.Process.Pid)).MatchString(said) {
 			t.Errorf("it does not name PID %d:\n%s", first.Cmd.Process.Pid, said)
+		}
+		if hint := fmt.Sprintf("one daemon filters a network namespace, and here PID %d does: stop it "+
+			"first, or give it the policy: sgfw --socket %s status", first.Cmd.Process.Pid,
+			first.Socket); socket == "" && !strings.Contains(said, hint) {
+			t.Errorf("it does not say %q:\n%s", hint, said)
 		}
 		if strings.Contains(said, "--socket PATH") {
 			t.Errorf("it is sent to another socket, which does not help:\n%s", said)
@@ -88,7 +93,8 @@ func TestSecondDaemonIsRefused(t *testing.T) {
 		t.Errorf("the doctor at a wrong place: %+v", doc)
 	}
 	lost.Must(t, 5, "cleanup")
-	if said := stray.Must(t, 0, "cleanup"); !strings.Contains(said, "nothing to remove") {
+	if said := stray.Must(t, 0, "cleanup"); !strings.Contains(said,
+		"nothing to remove in this network namespace") {
 		t.Errorf("cleanup from elsewhere:\n%s", said)
 	}
 	first.Must(t, 5, "cleanup")

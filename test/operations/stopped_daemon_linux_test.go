@@ -17,7 +17,7 @@ import (
 // once it does.
 func TestStoppedDaemonIsNamed(t *testing.T) {
 	t.Parallel()
-	_, server, g := harness.NewPair(t)
+	client, server, g := harness.NewPair(t)
 	d := harness.Enforce(t, server.Host(), harness.GatePolicy())
 	g.Expect(t, "enforced", harness.Filtered)
 	d.Must(t, 0, "reload", "--confirm", "1h")
@@ -61,6 +61,18 @@ func TestStoppedDaemonIsNamed(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	here := d.Examined(t, "-c", d.Config)
+	stray := harness.Prepare(t, client.Host(), harness.Closed)
+	stray.Socket = d.Socket
+	const elsewhere = "is in another network namespace"
+	if doc := stray.Examined(t, "-c", stray.Config); !doc.Says("daemon", "problem", "it is stopped",
+		elsewhere) || !doc.Says("daemon", "note", "nothing is filtered in this network namespace") ||
+		doc.Healthy {
+		t.Errorf("the doctor elsewhere: %+v", doc)
+	}
+	if !here.Says("daemon", "problem", "it is stopped") || here.Says("daemon", "problem", elsewhere) {
+		t.Errorf("the doctor beside it: %+v", here)
+	}
 
 	if err := d.Cmd.Process.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)

@@ -151,6 +151,12 @@ func sameSchema(name, schema string) error {
 	return nil
 }
 
+// isSocket reports whether what is at path may be a socket: it is also where nobody can tell.
+func isSocket(path string) bool {
+	i, err := os.Stat(path)
+	return err != nil || i.Mode()&os.ModeSocket != 0
+}
+
 // do makes a request and returns the body of a success; the daemon's refusal
 // comes back as a *Failure. It waits for as long as the patience says.
 func (c *Client) do(ctx context.Context, method, name string, in any, p patience) (
@@ -180,6 +186,9 @@ func (c *Client) do(ctx context.Context, method, name string, in any, p patience
 	resp, err := c.http.Do(req)
 	w.timer.Stop()
 	switch {
+	case errors.Is(err, syscall.ECONNREFUSED) && !isSocket(c.path):
+		return nil, fmt.Errorf("%w: %s is not a socket (hint: --socket and SGFW_SOCKET name the "+
+			"control socket)", ErrNoDaemon, c.path)
 	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ECONNREFUSED):
 		return nil, fmt.Errorf("%w: nobody listens on %s", ErrNoDaemon, c.path)
 	case errors.Is(err, os.ErrPermission):

@@ -211,6 +211,18 @@ func TestNoDaemon(t *testing.T) {
 	stale(t, path)
 	if _, err := NewClient(path).Status(t.Context()); !errors.Is(err, ErrNoDaemon) {
 		t.Errorf("stale socket: %v, want ErrNoDaemon", err)
+	} else if !strings.Contains(err.Error(), "nobody listens on "+path) {
+		t.Errorf("stale socket: %v", err)
+	}
+	file := filepath.Join(t.TempDir(), "p.yaml")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{file, filepath.Dir(file)} {
+		if _, err := NewClient(path).Status(t.Context()); !errors.Is(err, ErrNoDaemon) ||
+			!strings.Contains(err.Error(), path+" is not a socket") {
+			t.Errorf("no socket but something else: %v", err)
+		}
 	}
 }
 

@@ -157,7 +157,7 @@ func (d *daemon) serve(ctx context.Context) error {
 
 	table := d.enforcer.TableStatus()
 	there, all := d.enforcer.Present()
-	d.log.Info("enforcing", "policy", d.cfg.PolicyFile, "socket", d.cfg.Socket,
+	d.log.Info("enforcing", "policy", d.file.Name(), "socket", d.cfg.Socket,
 		"interfaces", fmt.Sprintf("%d of %d", there, all),
 		"queues", len(d.enforcer.Queues()), "queue_base", d.enforcer.QueueBase(),
 		"queue_expression", table.QueueExpression)

@@ -41,7 +41,7 @@ func (d *daemon) Explain(_ context.Context, in api.Query) (api.Explanation, erro
 		return api.Explanation{}, failure(err)
 	}
 	for x := &doc; x != nil; x = x.Next {
-		x.Source = d.cfg.PolicyFile
+		x.Source = d.file.Name()
 	}
 	return doc, nil
 }

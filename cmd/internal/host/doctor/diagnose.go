@@ -198,17 +198,20 @@ func (j *judge) absent() {
 	case errors.Is(err, os.ErrPermission):
 		j.add("daemon", api.LevelNote, "", "the daemon cannot be asked: %v", err)
 		return
+	case err != nil && j.SilentIn != nil:
+		j.add("daemon", api.LevelProblem, "", "%v; it is in another network namespace%s: it filters "+
+			"nothing here, and what is found is about this one", err, called(j.SilentIn))
 	case err != nil:
 		j.add("daemon", api.LevelProblem, "", "%v", err)
 		return
 	}
 	r, none := j.Remains, "no daemon is running"
-	if j.Elsewhere != nil {
+	if j.Elsewhere != nil || j.SilentIn != nil {
 		none = "no daemon is known here"
 	}
 	switch r.State {
 	case api.RemainsNothing:
-		j.add("daemon", api.LevelNote, "", "%s: nothing is filtered", none)
+		j.add("daemon", api.LevelNote, "", "%s: nothing is filtered in this network namespace", none)
 	case api.RemainsClosed:
 		j.add("daemon", api.LevelProblem, "sgfw run enforces again, sgfw cleanup opens the machine",
 			"no daemon answers, but its table is there: what goes in or out through %s is dropped, but "+

@@ -86,7 +86,7 @@ func TestDiagnose(t *testing.T) {
 		"a user's policy": {func(m *Machine) { m.Writable.Who = "user 1000" }, "note", "policy",
 			"user 1000 can change p.yaml"},
 		"nothing is left": {func(m *Machine) { m.Remains.State = api.RemainsNothing }, "note", "daemon",
-			"no daemon is running: nothing is filtered"},
+			"no daemon is running: nothing is filtered in this network namespace"},
 		"a leftover": {func(m *Machine) {
 			m.Remains = api.Remains{State: api.RemainsClosed, Devices: []string{"eth0", "vm*"}}
 		}, "problem", "daemon", "its table is there: what goes in or out through eth0, vm* is dropped"},
@@ -107,6 +107,14 @@ func TestDiagnose(t *testing.T) {
 			"a daemon cannot be asked: whether anything is filtered cannot be seen"},
 		"silent": {func(m *Machine) { m.DaemonErr = errors.New("PID 7 does not answer") }, "problem",
 			"daemon", "PID 7 does not answer"},
+		"silent elsewhere": {func(m *Machine) {
+			m.DaemonErr = errors.New("PID 7 does not answer")
+			m.SilentIn = &api.Namespace{Inode: 42, Name: "blue"}
+		}, "problem", "daemon", "PID 7 does not answer; it is in another network namespace, blue (42)"},
+		"silent elsewhere, and nothing here": {func(m *Machine) {
+			m.DaemonErr, m.SilentIn = errors.New("PID 7 does not answer"), &api.Namespace{Inode: 42}
+			m.Remains.State = api.RemainsNothing
+		}, "problem", "daemon", "it filters nothing here"},
 		"elsewhere": {func(m *Machine) {
 			m.Remains.State = api.RemainsNothing
 			m.Elsewhere = &api.Status{PID: 7, Network: &api.Namespace{Inode: 42, Name: "blue"}}

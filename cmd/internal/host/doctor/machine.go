@@ -67,6 +67,9 @@ type Known struct {
 	// DaemonErr is why none answered; nil where nobody listens. It is os.ErrPermission
 	// where it may not be asked.
 	DaemonErr error
+	// SilentIn is the network namespace of a daemon that does not answer, if that is another
+	// one; nil for this one, or where it is not known.
+	SilentIn *api.Namespace
 	// Remains is what is there without a daemon.
 	Remains api.Remains
 	// PolicyFile is what the machine is compared with, "" for nothing.
