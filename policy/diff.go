@@ -158,7 +158,7 @@ func (d *differ) partID(kind, name string) string {
 func (d *differ) ruleID(dir Direction, what string, a, b *Group) string {
 	for _, g := range []*Group{a, b} {
 		for i := range g.Rules(dir) {
-			if r := &g.Rules(dir)[i]; dir.String()+" "+r.String() == what {
+			if r := &g.Rules(dir)[i]; ruleWords(dir, r) == what {
 				return d.ids.Rule(g.Name, dir, r.ID())
 			}
 		}
@@ -181,7 +181,7 @@ func (d *differ) ruleTags(dir Direction, a, b *Group) {
 	}
 	for _, r := range b.Rules(dir) {
 		if id := r.ID(); stays[id] && len(before[id])+len(r.Tags) > 0 {
-			what := dir.String() + " " + r.String()
+			what := ruleWords(dir, &r)
 			d.rule = func(string) string { return whole(what) }
 			of := func(all map[string]string) map[string]string {
 				m := make(map[string]string, len(all))
@@ -283,9 +283,17 @@ func rules(dir Direction, g *Group) map[string]string {
 	list := g.Rules(dir)
 	m := make(map[string]string, len(list))
 	for i := range list {
-		m[dir.String()+" "+list[i].String()] = list[i].Description
+		m[ruleWords(dir, &list[i])] = list[i].Description
 	}
 	return m
+}
+
+// ruleWords is a rule in one line, in the words of the list of rules: "egress all ::/0".
+func ruleWords(dir Direction, r *Rule) string {
+	if r.Protocol == AllProtocols {
+		return dir.String() + " all " + r.Peer.String()
+	}
+	return dir.String() + " " + r.String()
 }
 
 func tags(from map[string]string) map[string]string {

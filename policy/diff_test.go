@@ -100,6 +100,16 @@ func TestDiff(t *testing.T) {
 	}
 }
 
+// TestDiffSaysAll: all protocols are called what the list of rules calls them.
+func TestDiffSaysAll(t *testing.T) {
+	from := &Policy{Groups: []Group{{Name: "web", Egress: DefaultEgress()}}}
+	to := &Policy{Groups: []Group{{Name: "web"}}}
+	want := "- group web: egress all 0.0.0.0/0\n- group web: egress all ::/0"
+	if diff := cmp.Diff(want, lines(Diff(from, to))); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // anyPeer4 is every IPv4 address as a peer.
 var anyPeer4 = Peer{Kind: PeerCIDR, CIDR: AnyIPv4}
 

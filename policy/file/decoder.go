@@ -123,6 +123,7 @@ func (d *decoder) mapping(n *node, what string, known []string) (fields, bool) {
 		return nil, false
 	}
 	f := make(fields, len(n.Content)/2)
+	misspelt := make(fields)
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		k := n.Content[i]
 		switch {
@@ -131,9 +132,17 @@ func (d *decoder) mapping(n *node, what string, known []string) (fields, bool) {
 		case !d.renamed(n, k, known):
 			// renamed has reported it.
 		case !slices.Contains(known, k.Value):
-			d.unknownKey(k, what, known)
+			if near := d.unknownKey(k, what, known); near != "" {
+				misspelt[near] = n.Content[i+1]
+			}
 		case f[k.Value] == nil:
 			f[k.Value] = n.Content[i+1]
+		}
+	}
+	// What a misspelt key says is not missing, too.
+	for key, value := range misspelt {
+		if f[key] == nil {
+			f[key] = value
 		}
 	}
 	return f, true

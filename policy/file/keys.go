@@ -74,10 +74,11 @@ const (
 	ofTerraform  = "that is of Terraform, and nothing of a machine: leave it out"
 )
 
-// unknownKey reports a key that a part does not have.
-func (d *decoder) unknownKey(k *node, what string, known []string) {
+// unknownKey reports a key that a part does not have. It returns the key that was misspelt,
+// "" for none.
+func (d *decoder) unknownKey(k *node, what string, known []string) (misspelt string) {
 	if d.found.Full(policy.SeverityError) {
-		return
+		return ""
 	}
 	name := strings.ToLower(k.Value)
 	hint := "its keys are " + strings.Join(known, ", ")
@@ -86,7 +87,8 @@ func (d *decoder) unknownKey(k *node, what string, known []string) {
 	} else if other := otherNames[name]; slices.Contains(known, other) {
 		hint = "write " + other
 	} else if near := policy.Suggest(k.Value, known); near != "" {
-		hint = "did you mean " + near + "?"
+		hint, misspelt = "did you mean "+near+"?", near
 	}
 	d.errorAt(d.at(k), policy.UnknownParameter, hint, "%s has no key %s", what, short(k.Value))
+	return misspelt
 }
