@@ -51,6 +51,12 @@ func TestReload(t *testing.T) {
 		t.Errorf("port 80: %+v, %v", x, err)
 	}
 
+	// What only AWS would refuse is for check to say.
+	reply, err = reload(strings.Replace(text, "description: web", `description: "the web's"`, 1))
+	if err != nil || len(reply.Notices) > 0 || len(reply.Changes) == 0 {
+		t.Errorf("an apostrophe in a description: %+v, %v", reply, err)
+	}
+
 	// Another device: the table follows.
 	_, err = reload(strings.Replace(text, "eth0", "eth1", 1))
 	must(t, err)

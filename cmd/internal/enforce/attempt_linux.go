@@ -2,9 +2,11 @@ package enforce
 
 import (
 	"cmp"
+	"strings"
 	"time"
 
 	"sgfw/cmd/internal/api"
+	"sgfw/policy"
 )
 
 // attempt is the last change of the policy that was tried.
@@ -38,6 +40,12 @@ func (a *attempt) says(sum string) (tried bool) {
 	return sum == a.sum
 }
 
+// failureOf is a failure in words. Of a policy they are what refuses it, without its
+// warnings and notices.
 func failureOf(by Cause, err error) *api.ReloadFailure {
-	return &api.ReloadFailure{At: time.Now().UTC(), By: string(by), Message: err.Error()}
+	message := err.Error()
+	if all := policy.AsProblems(err); all != nil {
+		message = strings.Replace(message, all.Error(), all.Of(policy.SeverityError).Error(), 1)
+	}
+	return &api.ReloadFailure{At: time.Now().UTC(), By: string(by), Message: message}
 }

@@ -2,8 +2,22 @@ package enforce
 
 import (
 	"errors"
+	"fmt"
 	"testing"
+
+	"sgfw/policy"
 )
+
+// TestFailureSaysWhatRefuses: notices are no reasons.
+func TestFailureSaysWhatRefuses(t *testing.T) {
+	ps := policy.Problems{{Severity: policy.SeverityNotice, Message: "AWS would refuse it", AWS: true},
+		{Message: "no such group"}, {Severity: policy.SeverityWarning, Message: "no such device"},
+		{Message: "no ports"}}
+	want := "start: no such group\nno ports"
+	if f := failureOf(ByStart, fmt.Errorf("start: %w", ps)); f.Message != want {
+		t.Errorf("%q, want %q", f.Message, want)
+	}
+}
 
 // TestAttempt: a source that did not answer is forgiven once it says what was tried, and
 // what was wrong with that text is not.

@@ -173,6 +173,8 @@ func (e *Enforcer) prepare(c Change, on *inForce, m machine) (*candidate, api.Re
 		return nil, reply, twins
 	}
 	reply.Changes = changes(on.current.policy, next.policy)
+	// What only AWS would refuse is said at the start and by check, not again and again.
+	next.problems = slices.DeleteFunc(next.problems, func(p policy.Problem) bool { return p.AWS })
 	next.problems = slices.Concat(next.problems,
 		viewsChanged(on.current.policy, next.policy, m.Snapshot))
 	reply.Notices = explain.Problems(append(slices.Clone(next.problems), e.fixed(next.policy)...))
