@@ -270,7 +270,8 @@ func TestExportsPermitTheSame(t *testing.T) {
 	ends := map[string]string{"terraform": ".tf"}
 	for name := range texts {
 		for _, f := range formats.All() {
-			if f.Import == nil || f.Export == nil {
+			// What is written for nft -f is read as nft -j prints it.
+			if f.Import == nil || f.Export == nil || f.Name == "nftables" {
 				continue
 			}
 			for _, args := range [][]string{{"export", f.Name, name},

@@ -13,6 +13,7 @@ import (
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
 	"sgfw/cmd/internal/host/doctor"
+	"sgfw/cmd/internal/host/links"
 	"sgfw/cmd/internal/screen"
 )
 
@@ -94,6 +95,7 @@ func (p *program) known(ctx context.Context, policyFile string) doctor.Known {
 		k.PolicyFile = cmp.Or(k.PolicyFile, defaultPolicy)
 	}
 	seen, err := p.links()
+	k.BridgeCalls, k.Filtering = links.BridgeCalls(), seen.Filtering()
 	k.Links, k.LinksErr, k.Masters = seen.Facts.Links, err, make(map[string]doctor.Master)
 	for name, m := range seen.Masters {
 		k.Masters[name] = doctor.Master(m)

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"sgfw/cmd/internal/api"
-	"sgfw/cmd/internal/host/links"
 	"sgfw/policy"
 	"sgfw/policy/devices"
 )
@@ -34,7 +33,7 @@ func (j *judge) bridges() {
 	}
 	what := strings.Join(j.BridgeCalls, ", ")
 	filters := slices.DeleteFunc(slices.Clone(apart),
-		func(b string) bool { return len(links.CallsOf(b, j.BridgeCalls)) == 0 })
+		func(b string) bool { return !slices.Contains(j.Filtering, b) })
 	names := strings.Join(filters, ", ")
 	switch {
 	case len(apart)+len(onWire) == 0:
@@ -82,8 +81,7 @@ func (j *judge) managedBridges() (apart, onWire []string) {
 			slices.Contains(onWire, m.Name) {
 			continue
 		}
-		if j.Policy.Interfaces[i].View == policy.ViewWire &&
-			len(links.CallsOf(m.Name, j.BridgeCalls)) > 0 {
+		if j.Policy.Interfaces[i].View == policy.ViewWire && slices.Contains(j.Filtering, m.Name) {
 			onWire = append(onWire, m.Name)
 		} else {
 			apart = append(apart, m.Name)

@@ -208,6 +208,7 @@ func TestDiagnose(t *testing.T) {
 			m.BridgeCalls, m.Features.Bridged = []string{"net.bridge.bridge-nf-call-iptables"}, true
 			m.Policy.Interfaces[0].Device, m.Policy.Interfaces[0].View = "docker0", policy.ViewWire
 			m.Policy.Interfaces[0].Mode = policy.ModeGuest
+			m.Filtering = []string{"docker0"}
 			m.Masters = map[string]Master{"eth0": {Name: "docker0", Kind: "bridge"}}
 		}, "warning", "bridges", "frames between the ports of the bridge docker0 are judged, too"},
 		"a bridge on the wire, its switch is off": {func(m *Machine) {
@@ -224,11 +225,13 @@ func TestDiagnose(t *testing.T) {
 		"a managed bridge that filters": {func(m *Machine) {
 			m.BridgeCalls, m.Features.Bridged = []string{"net.bridge.bridge-nf-call-iptables"}, true
 			m.Policy.Interfaces[0].Device = "docker0"
+			m.Filtering = []string{"docker0"}
 			m.Masters = map[string]Master{"eth0": {Name: "docker0", Kind: "bridge"}}
 		}, "note", "bridges", "leave them alone"},
 		"a managed bridge whose frames wait": {func(m *Machine) {
 			m.BridgeCalls = []string{"net.bridge.bridge-nf-call-iptables"}
 			m.Policy.Interfaces[0].Device = "docker0"
+			m.Filtering = []string{"docker0"}
 			m.Masters = map[string]Master{"eth0": {Name: "docker0", Kind: "bridge"}}
 		}, "warning", "bridges", "between the ports of docker0"},
 		"guests on a bridge": {func(m *Machine) {
@@ -308,6 +311,7 @@ func TestBridgesAreNotTalkedOf(t *testing.T) {
 	if said := says(m); said != "" {
 		t.Errorf("without a bridge: %s", said)
 	}
+	m.Filtering = []string{"docker0"}
 	m.Masters = map[string]Master{"eth0": {Name: "docker0", Kind: "bridge"}}
 	m.Policy.Interfaces[0].Device, m.Policy.Interfaces[0].Mode = "docker0", policy.ModeGuest
 	if said := says(m); strings.Count(said, "\n") != 2 ||

@@ -16,7 +16,6 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
-	"sgfw/cmd/internal/host/links"
 	"sgfw/cmd/internal/source"
 	"sgfw/filter"
 	"sgfw/filter/nfqueue"
@@ -42,7 +41,6 @@ func Examine(known Known) *Machine {
 		}
 	}
 	m.Forwarding = [2]bool{sysctl("net/ipv4/ip_forward"), sysctl("net/ipv6/conf/all/forwarding")}
-	m.BridgeCalls = links.BridgeCalls()
 	return m
 }
 

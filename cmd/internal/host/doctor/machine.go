@@ -43,9 +43,6 @@ type Machine struct {
 	Toward map[netip.Addr]string
 	// Forwarding is by family, IPv4 first.
 	Forwarding [2]bool
-	// BridgeCalls are the settings by which bridged frames go through the IP hooks, too:
-	// those of the namespace and of single bridges.
-	BridgeCalls []string
 
 	// Policy is the one in PolicyFile, nil if there is none or it cannot be read.
 	Policy    *policy.Policy
@@ -79,6 +76,10 @@ type Known struct {
 	Links    []member.Link
 	Masters  map[string]Master
 	LinksErr error
+	// BridgeCalls are the settings by which bridged frames go through the IP hooks, too:
+	// those of the namespace and of single bridges. Filtering are the bridges of which that
+	// is so.
+	BridgeCalls, Filtering []string
 }
 
 // Master is a bridge, bond or VRF that another device belongs to.

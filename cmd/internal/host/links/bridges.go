@@ -25,8 +25,8 @@ func BridgeCalls() (out []string) {
 	return out
 }
 
-// CallsOf are those of the settings that [BridgeCalls] lists which are about a bridge.
-func CallsOf(bridge string, calls []string) (out []string) {
+// callsOf are those of the settings that [BridgeCalls] lists which are about a bridge.
+func callsOf(bridge string, calls []string) (out []string) {
 	for _, c := range calls {
 		if !strings.HasPrefix(c, "/") || strings.HasPrefix(c, "/sys/class/net/"+bridge+"/") {
 			out = append(out, c)
@@ -48,5 +48,5 @@ func (s Snapshot) Filtering() []string {
 		return nil
 	}
 	calls := BridgeCalls()
-	return slices.DeleteFunc(bridges, func(b string) bool { return len(CallsOf(b, calls)) == 0 })
+	return slices.DeleteFunc(bridges, func(b string) bool { return len(callsOf(b, calls)) == 0 })
 }
