@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"sgfw/cmd/internal/control"
 	"sgfw/cmd/internal/screen"
 	"sgfw/filter"
+	"sgfw/policy"
 )
 
 // flowsPerTable is after how many rows columns may become wider: a table of all
@@ -41,6 +43,23 @@ var flowColumns = []screen.Column{
 	{Head: "TRACKING", Rank: 7},
 	{Head: "RULE", Rank: 1, Fit: screen.Folded, Least: 14, Roomy: 16},
 	{Head: "RULE-ID", Rank: 8},
+}
+
+// flowColumnsAWS are those where rules decide about the packets of some flows: which ones
+// these are is told before what state they are in.
+func flowColumnsAWS() []screen.Column {
+	columns := slices.Clone(flowColumns)
+	for i := range columns {
+		switch c := &columns[i]; c.Head {
+		case "TRACKING":
+			c.Rank, c.Fit, c.Least, c.Roomy = 0, screen.Folded, 12, 12
+		case "STATE":
+			c.Rank = 1
+		case "RULE":
+			c.Rank = 0
+		}
+	}
+	return columns
 }
 
 // flowRow is a flow in these columns.
@@ -152,7 +171,9 @@ func flowTable(to io.Writer, s screen.Screen) *flowList {
 	w := bufio.NewWriter(to)
 	l := &flowList{table: s.Table(w, flowColumns...)}
 	l.begin = func(h api.FlowsHeader) error {
-		l.header = h
+		if l.header = h; h.Tracking == policy.TrackingAWS.String() {
+			l.table = s.Table(w, flowColumnsAWS()...)
+		}
 		return nil
 	}
 	l.each = func(f api.Flow) error {

@@ -69,18 +69,54 @@ func (p *program) flowFrame(ctx context.Context, q api.FlowQuery, s screen.Scree
 	if q.Limit == 0 || q.Limit > room {
 		q.Limit = room
 	}
-	var b bytes.Buffer
-	l := flowTable(&b, s)
-	if err := control.NewClient(p.socket).Flows(ctx, q, l.begin, l.each); err != nil {
+	q.Newest = true
+	var header api.FlowsHeader
+	var flows []api.Flow
+	err := control.NewClient(p.socket).Flows(ctx, q, func(h api.FlowsHeader) error {
+		header = h
+		return nil
+	}, func(f api.Flow) error {
+		flows = append(flows, f)
+		return nil
+	})
+	if err != nil {
 		return "", err
 	}
-	if err := l.end(); err != nil {
+	lines, shown, err := fittingFlows(s, header, flows, room+1)
+	if err != nil {
 		return "", err
 	}
-	lines := strings.SplitAfter(b.String(), "\n")
-	lines = lines[:min(len(lines), room+1)] // long ones take more than one line
-	title := fmt.Sprintf("%s  %s, every %s; Ctrl-C ends it", p.now().Local().Format(time.TimeOnly),
-		count(l.header.Live+l.header.Untracked, "live flow"), every)
+	all := header.Live + header.Untracked
+	what := count(all, "live flow")
+	if shown < all {
+		what = screen.Number(shown) + " of " + what
+	}
+	title := fmt.Sprintf("%s  %s, newest first, every %s; Ctrl-C ends it",
+		p.now().Local().Format(time.TimeOnly), what, every)
 	return s.Paint(screen.Faint, screen.Wrap(title, s.Width, "")[0]) + "\n" +
-		strings.TrimSuffix(strings.Join(lines, ""), "\n"), nil
+		strings.TrimSuffix(lines, "\n"), nil
+}
+
+// fittingFlows are the first of the flows as a table of at most so many lines, and how many
+// of them are in it whole.
+func fittingFlows(s screen.Screen, h api.FlowsHeader, flows []api.Flow, most int) (
+	text string, shown int, err error) {
+	for shown = len(flows); ; shown-- {
+		var b bytes.Buffer
+		l := flowTable(&b, s)
+		err := l.begin(h)
+		for i := 0; i < shown && err == nil; i++ {
+			err = l.each(flows[i])
+		}
+		if err = errors.Join(err, l.end()); err != nil {
+			return "", 0, err
+		}
+		lines := strings.SplitAfter(strings.TrimSuffix(b.String(), "\n"), "\n")
+		if len(lines) <= most {
+			return b.String(), shown, nil
+		}
+		if shown <= 1 { // long ones take more lines than there are
+			return strings.Join(lines[:most], ""), shown, nil
+		}
+	}
 }

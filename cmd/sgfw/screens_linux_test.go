@@ -38,6 +38,7 @@ var screens = []struct{ name, args string }{
 	{"status", "status"},
 	{"status-wide", "status -o wide"},
 	{"flows", "flows"},
+	{"flows-tracking", "flows --proto tcp"},
 	{"flows-limit", "flows --limit 3"},
 	{"flows-none", "flows --port 1"},
 	{"flows-empty", "flows --group spare"},

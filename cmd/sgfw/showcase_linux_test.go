@@ -126,6 +126,9 @@ func (showcase) Flows(_ context.Context, q api.FlowQuery, begin func(api.FlowsHe
 	if q.Group == "spare" {
 		h = api.FlowsHeader{}
 	}
+	if h.Tracking = "always"; q.Protocol == "tcp" {
+		h.Tracking = "aws"
+	}
 	if err := begin(h); err != nil {
 		return err
 	}

@@ -101,11 +101,13 @@ type FlowQuery struct {
 	Orphans bool `json:"orphans,omitempty"`
 	// Limit bounds the number of flows, 0 meaning no bound.
 	Limit int `json:"limit,omitempty"`
+	// Newest selects the newest of so many, the newest first. It needs Limit.
+	Newest bool `json:"newest,omitempty"`
 }
 
 // All reports whether the query selects every flow.
 func (q FlowQuery) All() bool {
-	q.Limit = 0
+	q.Limit, q.Newest = 0, false
 	return q == FlowQuery{}
 }
 
@@ -117,6 +119,8 @@ type FlowsHeader struct {
 	// that are remembered.
 	Live      int `json:"live"`
 	Untracked int `json:"untracked"`
+	// Tracking is settings.tracking of the policy.
+	Tracking string `json:"tracking,omitempty"`
 }
 
 // MaxListed is how many flows a document lists that is not about the flows.

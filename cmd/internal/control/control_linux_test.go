@@ -447,6 +447,7 @@ func TestFlowQueriesTravel(t *testing.T) {
 		Interface: "eth0", Protocol: "tcp", From: "[2001:db8::1]:5", To: ":443", Address: "192.0.2.0/24",
 		Port:  "1-2",
 		State: "established", Group: "a b&c=d", Rule: "web/ingress/0", Orphans: true, Limit: 7,
+		Newest: true,
 	}
 	f := &fake{}
 	c := NewClient(serve(t, f))

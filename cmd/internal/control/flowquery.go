@@ -28,6 +28,9 @@ func flowQueryValues(q api.FlowQuery) url.Values {
 	if q.Orphans {
 		v.Set("orphans", "true")
 	}
+	if q.Newest {
+		v.Set("newest", "true")
+	}
 	if q.Limit > 0 {
 		v.Set("limit", strconv.Itoa(q.Limit))
 	}
@@ -45,6 +48,8 @@ func parseFlowQuery(v url.Values) (q api.FlowQuery, err error) {
 			*text = value
 		case name == "orphans":
 			q.Orphans, err = strconv.ParseBool(value)
+		case name == "newest":
+			q.Newest, err = strconv.ParseBool(value)
 		case name == "limit":
 			if q.Limit, err = strconv.Atoi(value); err == nil && q.Limit < 0 {
 				err = strconv.ErrRange

@@ -28,8 +28,25 @@ func (d *daemon) Flows(ctx context.Context, q api.FlowQuery, begin func(api.Flow
 		return err
 	}
 	table, now := d.enforcer.Engine().Flows(), d.enforcer.Engine().Now()
-	if err := begin(api.FlowsHeader{Live: table.Len(), Untracked: table.Untracked()}); err != nil {
+	header := api.FlowsHeader{Live: table.Len(), Untracked: table.Untracked(),
+		Tracking: d.enforcer.Engine().Ruleset().Policy().Settings.Tracking.String()}
+	if err := begin(header); err != nil {
 		return err
+	}
+	if q.Newest {
+		young := newest{limit: q.Limit}
+		table.Range(now, func(f conntrack.FlowInfo) bool {
+			if s.Has(&f) {
+				young.add(f)
+			}
+			return ctx.Err() == nil
+		})
+		for i := range young.flows {
+			if err := each(s.Flow(&young.flows[i], now)); err != nil {
+				return err
+			}
+		}
+		return ctx.Err()
 	}
 	n := 0
 	table.Range(now, func(f conntrack.FlowInfo) bool {
