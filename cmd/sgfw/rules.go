@@ -48,7 +48,7 @@ long as they carry flows; those of a group that no interface has, "not attached"
 
 // ruleColumns are those of the list of rules.
 var ruleColumns = []screen.Column{
-	{Head: "RULE", Fit: screen.Folded, Least: 14, Roomy: 18},
+	{Head: "RULE", Fit: screen.Folded, Least: 18, Roomy: 18},
 	{Head: "ID", Rank: 5},
 	{Head: "PROTO"},
 	{Head: "PORTS"},

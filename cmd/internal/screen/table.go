@@ -53,6 +53,7 @@ type Table struct {
 	begun   bool
 	kept    []int // numbers of the columns that are printed
 	widths  []int // of all columns, as far as rows were printed
+	used    []int // how wide folded cells have become
 }
 
 // gap is what stands between columns.
@@ -60,7 +61,8 @@ const gap = "  "
 
 // Table begins a table of these columns.
 func (s Screen) Table(to io.Writer, columns ...Column) *Table {
-	return &Table{screen: s, to: to, columns: columns, widths: make([]int, len(columns))}
+	return &Table{screen: s, to: to, columns: columns, widths: make([]int, len(columns)),
+		used: make([]int, len(columns))}
 }
 
 // Row adds a row, a cell for each column; those at the end may be left out. A cell is
@@ -102,6 +104,7 @@ func (t *Table) Flush() error {
 		t.keep()
 	}
 	width := t.fit()
+	t.handOn(width)
 	var b strings.Builder
 	if !t.begun {
 		t.begun = true
@@ -212,6 +215,47 @@ func (t *Table) fit() []int {
 	return width
 }
 
+// handOn gives what folding leaves of a column's width to columns that are cut.
+func (t *Table) handOn(width []int) {
+	free := 0
+	for _, i := range t.kept {
+		if t.screen.Width == 0 || t.columns[i].Fit != Folded || width[i] == t.widths[i] {
+			continue
+		}
+		t.used[i] = max(t.used[i], Width(t.columns[i].Head))
+		for _, row := range t.rows {
+			for _, line := range t.wrapped(row[i].Text, width[i]) {
+				t.used[i] = max(t.used[i], Width(line))
+			}
+		}
+		free += max(width[i]-t.used[i], 0)
+	}
+	for _, i := range t.kept {
+		n := min(free, t.widths[i]-width[i])
+		if t.columns[i].Fit != Cut || n <= 0 {
+			continue
+		}
+		width[i] += n
+		free -= n
+		for _, k := range t.kept {
+			if t.columns[k].Fit == Folded && width[k] < t.widths[k] {
+				spare := min(max(width[k]-t.used[k], 0), n)
+				width[k] -= spare
+				n -= spare
+			}
+		}
+	}
+}
+
+// wrapped are the lines of a folded cell.
+func (t *Table) wrapped(text string, width int) []string {
+	indent := text[:len(text)-len(strings.TrimLeft(text, " "))]
+	if len(indent) > width/2 { // it would leave no room for the text
+		text, indent = text[len(indent):], ""
+	}
+	return Wrap(text, width, indent)
+}
+
 // narrowest is how narrow a column becomes that should not have to.
 const narrowest = 6
 
@@ -227,11 +271,7 @@ func (t *Table) write(b *strings.Builder, row []Cell, width []int) {
 		case t.columns[i].Fit == Cut:
 			cells[k] = []string{cut(text, width[i])}
 		default:
-			indent := text[:len(text)-len(strings.TrimLeft(text, " "))]
-			if len(indent) > width[i]/2 { // it would leave no room for the text
-				text, indent = text[len(indent):], ""
-			}
-			cells[k] = Wrap(text, width[i], indent)
+			cells[k] = t.wrapped(text, width[i])
 		}
 		lines = max(lines, len(cells[k]))
 	}

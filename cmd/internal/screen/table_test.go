@@ -67,6 +67,17 @@ db    ::/0
 	}
 }
 
+// TestTableHandsOn: what folding leaves of a column goes to one that is cut.
+func TestTableHandsOn(t *testing.T) {
+	columns := []Column{{Head: "RULE", Fit: Folded, Least: 14}, {Head: "TEXT", Fit: Cut, Least: 14}}
+	got, _ := printed(t, Screen{Width: 30}, columns,
+		[]any{"web/egress/default", "SSH from the office"})
+	want := "RULE         TEXT\nweb/egress/  SSH from the off…\ndefault\n"
+	if got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 // TestTableStaysInColumns: rows that come later stand under the heading.
 func TestTableStaysInColumns(t *testing.T) {
 	var b strings.Builder
