@@ -190,7 +190,11 @@ func (p *program) here(pol *policy.Policy) policy.Problems {
 	for i := range twins {
 		twins[i].Hint += "; if this is not the machine: check --elsewhere"
 	}
-	return slices.Concat(devices.Missing(pol, m.Facts), twins,
+	ports := devices.Ports(pol, m.Facts, m.Masters)
+	for i := range ports { // a start takes it, and filters the other devices
+		ports[i].Severity = policy.SeverityWarning
+	}
+	return slices.Concat(devices.Missing(pol, m.Facts), twins, ports,
 		devices.BridgesOnWire(pol, m.Facts, m.Filtering()))
 }
 

@@ -11,7 +11,6 @@ import (
 
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
-	"sgfw/cmd/internal/enforce"
 	"sgfw/cmd/internal/explain"
 	"sgfw/cmd/internal/host/ssh"
 	"sgfw/cmd/internal/screen"
@@ -94,7 +93,6 @@ func TestExitCodes(t *testing.T) {
 		{&api.Failure{Kind: api.KindUsage}, 2},
 		{policy.Problems{{Message: "bad"}}, 3},
 		{errInvalid, 3},
-		{enforce.ErrEnslaved, 3},
 		{&api.Failure{Kind: api.KindInvalid}, 3},
 		{control.ErrNoDaemon, 4},
 		{&control.UnresponsiveError{}, 4},

@@ -96,10 +96,7 @@ func (p *program) known(ctx context.Context, policyFile string) doctor.Known {
 	}
 	seen, err := p.links()
 	k.BridgeCalls, k.Filtering = links.BridgeCalls(), seen.Filtering()
-	k.Links, k.LinksErr, k.Masters = seen.Facts.Links, err, make(map[string]doctor.Master)
-	for name, m := range seen.Masters {
-		k.Masters[name] = doctor.Master(m)
-	}
+	k.Links, k.LinksErr, k.Masters = seen.Facts.Links, err, seen.Masters
 	return k
 }
 

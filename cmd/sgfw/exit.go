@@ -5,7 +5,6 @@ import (
 
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
-	"sgfw/cmd/internal/enforce"
 	"sgfw/cmd/internal/explain"
 	"sgfw/cmd/internal/host/ssh"
 	"sgfw/policy"
@@ -74,8 +73,7 @@ func codeOf(err error) exitCode {
 		return exitDifferent
 	case errors.Is(err, ssh.ErrLockout), errors.Is(err, errRefused):
 		return exitRefused
-	case policy.AsProblems(err) != nil, errors.Is(err, errInvalid),
-		errors.Is(err, enforce.ErrEnslaved):
+	case policy.AsProblems(err) != nil, errors.Is(err, errInvalid):
 		return exitInvalid
 	case errors.Is(err, control.ErrNoDaemon), errors.Is(err, control.ErrUnresponsive):
 		return exitNoDaemon

@@ -167,3 +167,49 @@ func TestBridgesOnWire(t *testing.T) {
 		}
 	}
 }
+
+func TestPorts(t *testing.T) {
+	for _, c := range []struct{ policy, machine, want string }{
+		{"eth0", "eth0", ""},
+		{"eth0", "eth1>br0 eth0", ""},
+		{"br0", "eth0>br0 br0", ""},
+		{"lan eth0", "eth0>br0 br0", "11:5: eth0 belongs to br0 (bridge) and filters nothing: " +
+			"its packets appear on br0 (hint: name br0 instead)"},
+		{"lan", "eth0/lan>br0 br0", "10:5: eth0 belongs to br0 (bridge) and filters nothing: " +
+			"its packets appear on br0 (hint: name br0 instead)"},
+		{"eth0 br0", "eth0>br0 br0", "10:5: eth0 belongs to br0 (bridge) and filters nothing: " +
+			"its packets appear on br0 (hint: leave it out: br0 is filtered)"},
+		// The master's master.
+		{"eth0 bond0", "eth0>bond0 bond0>br0 br0",
+			"10:5: eth0 belongs to bond0 (bridge) and filters nothing: " +
+				"its packets appear on br0 (hint: name br0 instead)\n" +
+				"11:5: bond0 belongs to br0 (bridge) and filters nothing: " +
+				"its packets appear on br0 (hint: name br0 instead)"},
+		{"eth*", "eth0>a a>b b>a", "10:5: eth0 belongs to a (bridge) and filters nothing: " +
+			"its packets appear on b (hint: name b instead)"},
+		// Patterns: many are told at once, and none whose master is filtered.
+		{"eth*", "eth0>br0 eth1>br0 eth2 br0",
+			"10:5: eth0 and eth1 belong to br0 (bridge) and filter nothing: " +
+				"their packets appear on br0 (hint: name br0 instead)"},
+		{"*", "eth0>br0 eth1>br0 br0", ""},
+		{"eth* br0", "eth0>br0 eth1>br0 br0", ""},
+	} {
+		masters := make(map[string]member.Master)
+		var list []string
+		for _, d := range strings.Fields(c.machine) {
+			d, master, belongs := strings.Cut(d, ">")
+			if list = append(list, d); belongs {
+				name, _, _ := strings.Cut(d, "/")
+				masters[name] = member.Master{Name: master, Kind: "bridge"}
+			}
+		}
+		p := naming(c.policy)
+		got := Ports(p, machine(strings.Join(list, " ")), masters)
+		if said(got) != c.want {
+			t.Errorf("%s on a machine with %s:\n got %s\nwant %s", c.policy, c.machine, said(got), c.want)
+		}
+		if refused := got.Err() != nil; refused != (c.want != "" && !p.Interfaces[0].Pattern()) {
+			t.Errorf("%s on a machine with %s: refused is %v", c.policy, c.machine, refused)
+		}
+	}
+}

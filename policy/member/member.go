@@ -35,6 +35,14 @@ type Link struct {
 	Enslaved bool
 }
 
+// Master is what other devices belong to, such as a bridge, a bond or a VRF.
+type Master struct {
+	// Name is its device name.
+	Name string
+	// Kind is its link kind as the kernel names it: bridge, bond, team, vrf, openvswitch.
+	Kind string
+}
+
 // Named returns the device that has the name or altname. It is false when none has.
 func (f Facts) Named(name string) (Link, bool) {
 	i := slices.IndexFunc(f.Links, func(l Link) bool {

@@ -48,6 +48,13 @@ var programs = []mutant{
 		new: "return e.lastGood(why) && e.closed(why, says) && false",
 	},
 	{
+		name: "port-refuses-start", what: "a start with a port of a bridge in its policy is refused",
+		file: "cmd/internal/enforce/candidate_linux.go", packages: []string{"./test/lifecycle"},
+		old: "	c.members = member.Resolve(p, m.Facts)\n",
+		new: "	if err := devices.Ports(p, m.Facts, m.Masters).Err(); err != nil {\n" +
+			"		return nil, err\n	}\n	c.members = member.Resolve(p, m.Facts)\n",
+	},
+	{
 		name: "trial-is-good", what: "a policy that was never confirmed is the last good one",
 		file: "cmd/internal/enforce/change_linux.go", packages: daemon,
 		old: "	if record.Pending == nil {\n		e.keepGood(record.Confirmed)",

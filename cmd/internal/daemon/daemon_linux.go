@@ -52,7 +52,7 @@ type daemon struct {
 // was in force until then. Problems of the policy
 // are in the error (see [policy.AsProblems]); it wraps [control.ErrRunning],
 // [nfqueue.ErrOwned] or [nft.ErrOwned] while another daemon lives, [ErrStateInUse],
-// [enforce.ErrEnslaved], and [ssh.ErrLockout].
+// and [ssh.ErrLockout].
 func Run(ctx context.Context, cfg Config) error { return newDaemon(cfg).run(ctx) }
 
 func newDaemon(cfg Config) *daemon {

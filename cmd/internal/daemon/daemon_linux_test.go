@@ -15,7 +15,6 @@ import (
 
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
-	"sgfw/cmd/internal/enforce"
 	"sgfw/filter/nfqueue"
 	"sgfw/filter/nft"
 	"sgfw/policy"
@@ -111,7 +110,7 @@ func TestABridgePortIsNamedWithItsMaster(t *testing.T) {
 	}
 	_, err = r.Reload(t.Context(), api.ReloadRequest{})
 	if f := failureOf(t, err); f.Kind != api.KindInvalid ||
-		!strings.Contains(f.Message, "manage that instead") {
+		!strings.Contains(f.Message, "name br0 instead") {
 		t.Errorf("reload: %+v", f)
 	}
 	must(t, netlink.LinkSetNoMaster(eth0))
@@ -119,13 +118,12 @@ func TestABridgePortIsNamedWithItsMaster(t *testing.T) {
 	r.stop(t)
 
 	must(t, netlink.LinkSetMaster(eth0, br))
-	cfg, _ := config(t, text)
-	if err := Run(t.Context(), cfg); !errors.Is(err, enforce.ErrEnslaved) {
-		t.Errorf("start on a bridge port: %v, want ErrEnslaved", err)
+	r = start(t, text)
+	s = r.await(t, "state degraded", func(s api.Status) bool { return s.State == api.StateDegraded })
+	if len(s.Degraded) != 1 || !strings.Contains(s.Degraded[0], "eth0 belongs to br0 (bridge)") {
+		t.Errorf("started on a bridge port: degraded %q", s.Degraded)
 	}
-	if got := tables(t); len(got) > 0 {
-		t.Errorf("tables %v after the refusal", got)
-	}
+	r.stop(t)
 }
 
 func TestTheServiceManagerHears(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"sgfw/cmd/internal/api"
-	"sgfw/cmd/internal/enforce"
 	"sgfw/cmd/internal/explain"
 	"sgfw/cmd/internal/host/ssh"
 	"sgfw/policy"
@@ -23,8 +22,6 @@ func failure(err error) error {
 	switch {
 	case policy.AsProblems(err) != nil:
 		f.Kind, f.Problems = api.KindInvalid, explain.Problems(policy.AsProblems(err))
-	case errors.Is(err, enforce.ErrEnslaved):
-		f.Kind = api.KindInvalid
 	case errors.Is(err, ssh.ErrLockout):
 		f.Kind = api.KindRefused
 	case errors.Is(err, explain.ErrQuestion):

@@ -72,25 +72,10 @@ func (f *inForce) at(s links.Snapshot) machine {
 	return m
 }
 
-// compile makes a candidate of a revision, unless it manages a device whose packets it
-// would not see. The caller holds mu, or has the compiler for itself.
-func (e *Enforcer) compile(with *filter.Compiler, name string, r source.Revision, m machine,
-) (*candidate, error) {
-	c, err := e.build(with, name, r, m)
-	if err != nil {
-		return nil, err
-	}
-	if err := enslaved(c.policy, m.Snapshot); err != nil {
-		with.Discard(c.base)
-		return nil, err
-	}
-	return c, nil
-}
-
-// build makes a candidate of a revision; name is what its positions call it. Nothing is
+// compile makes a candidate of a revision; name is what its positions call it. Nothing is
 // changed but the compiler's memory of rule ids. The caller holds mu, or has the compiler
 // for itself.
-func (e *Enforcer) build(with *filter.Compiler, name string, r source.Revision, m machine,
+func (e *Enforcer) compile(with *filter.Compiler, name string, r source.Revision, m machine,
 ) (*candidate, error) {
 	p, problems, err := file.Parse(name, r.Text)
 	if err != nil {
@@ -100,8 +85,8 @@ func (e *Enforcer) build(with *filter.Compiler, name string, r source.Revision, 
 	c := &candidate{
 		revision: r, machine: m, policy: p,
 		problems: slices.Concat(problems, source.Untrusted(name, r.Writers),
-			devices.Missing(p, m.Facts), twins(p, m.Snapshot), mistaken(p, m.Snapshot),
-			devices.BridgesOnWire(p, m.Facts, m.Filtering())),
+			devices.Missing(p, m.Facts), twins(p, m.Snapshot), ports(p, m.Snapshot),
+			mistaken(p, m.Snapshot), devices.BridgesOnWire(p, m.Facts, m.Filtering())),
 	}
 	c.members = member.Resolve(p, m.Facts)
 	c.base = with.Compile(p, c.members)

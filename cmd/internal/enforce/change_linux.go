@@ -168,9 +168,12 @@ func (e *Enforcer) prepare(c Change, on *inForce, m machine) (*candidate, api.Re
 		return nil, reply, err
 	}
 	// At the start, and for a roll-back, it is a warning: nobody is there to mend it.
-	if twins := devices.Twins(next.policy, next.machine.Facts); len(twins) > 0 {
+	facts := next.machine.Snapshot
+	wrong := append(devices.Twins(next.policy, facts.Facts),
+		devices.Ports(next.policy, facts.Facts, facts.Masters).Of(policy.SeverityError)...)
+	if len(wrong) > 0 {
 		on.compiler.Discard(next.base)
-		return nil, reply, twins
+		return nil, reply, wrong
 	}
 	reply.Changes = changes(on.current.policy, next.policy)
 	// What only AWS would refuse is said at the start and by check, not again and again.

@@ -128,8 +128,8 @@ func (e *Enforcer) Load(c Change, resolvers []netip.Addr, unread error) error {
 
 // Start enforces what [Enforcer.Load] chose: queues, rules, and what goes to disk.
 // After an error [Enforcer.Release] undoes what was done. The error wraps
-// [nfqueue.ErrOwned] or [nft.ErrOwned] while another daemon lives, ErrEnslaved, and
-// ssh.ErrLockout. caller is the SSH_CONNECTION of whoever starts the daemon.
+// [nfqueue.ErrOwned] or [nft.ErrOwned] while another daemon lives, and ssh.ErrLockout.
+// caller is the SSH_CONNECTION of whoever starts the daemon.
 func (e *Enforcer) Start(caller string) (err error) {
 	if e.table, err = nft.Open(); err != nil {
 		return fmt.Errorf("nftables: %w%s", err, whoFilters(err))

@@ -88,8 +88,8 @@ func (e *Enforcer) lastGood(why error) bool {
 // The caller holds mu.
 func (e *Enforcer) closed(why error, says source.Revision) bool {
 	remains := file.Salvage(says.Text)
-	if errors.Is(why, fs.ErrNotExist) || errors.Is(why, ErrEnslaved) ||
-		remains.Gone == policy.FailAccept || !remains.All && len(remains.Devices) == 0 {
+	if errors.Is(why, fs.ErrNotExist) || remains.Gone == policy.FailAccept ||
+		!remains.All && len(remains.Devices) == 0 {
 		return false
 	}
 	devices, names := remains.Devices, strings.Join(remains.Devices, ", ")
@@ -97,7 +97,7 @@ func (e *Enforcer) closed(why error, says source.Revision) bool {
 		devices, names = []string{"*"}, "any device"
 	}
 	closed := source.NewRevision(closedPolicy(devices))
-	c, err := e.build(e.mu.force.compiler, e.cfg.File.Name()+" (closed)", closed,
+	c, err := e.compile(e.mu.force.compiler, e.cfg.File.Name()+" (closed)", closed,
 		e.mu.force.machine)
 	if err != nil {
 		e.log.Error("the devices cannot be closed", "error", err)

@@ -4,39 +4,27 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"sgfw/cmd/internal/host/links"
 	"sgfw/policy"
 	"sgfw/policy/devices"
 )
 
-// slaves says of every managed device that it belongs to another one.
-func slaves(p *policy.Policy, facts links.Snapshot) []string {
-	var out []string
-	if len(facts.Masters) == 0 {
-		return nil
-	}
-	managed := devices.Governed(p, facts.Facts)
-	for _, l := range facts.Facts.Links {
-		m, ok := facts.Masters[l.Name]
-		if !ok {
-			continue
-		}
-		if _, is := managed[l.Name]; is {
-			out = append(out, fmt.Sprintf(
-				"%s belongs to %s (%s): its packets appear on %s, manage that instead", l.Name, m.Name, m.Kind,
-				m.Name))
-		}
+// ports warns of entries whose devices belong to other ones, and are not filtered.
+func ports(p *policy.Policy, facts links.Snapshot) policy.Problems {
+	out := devices.Ports(p, facts.Facts, facts.Masters)
+	for i := range out {
+		out[i].Severity = policy.SeverityWarning
 	}
 	return out
 }
 
-func enslaved(p *policy.Policy, facts links.Snapshot) error {
-	if out := slaves(p, facts); len(out) > 0 {
-		return fmt.Errorf("%w: %s", ErrEnslaved, strings.Join(out, "; "))
+// slaves is what [ports] says, in words for status and log.
+func slaves(p *policy.Policy, facts links.Snapshot) (out []string) {
+	for _, o := range ports(p, facts) {
+		out = append(out, fmt.Sprintf("%s (hint: %s)", o.Message, o.Hint))
 	}
-	return nil
+	return out
 }
 
 // twins warns of entries that judge nothing, because their device has another entry by

@@ -448,12 +448,8 @@ func (j *judge) policy() bool {
 	for _, p := range devices.Twins(j.Policy, j.facts()) {
 		j.add("devices", api.LevelProblem, p.Hint, "%s", p.Message)
 	}
-	for _, l := range j.Links {
-		if m, ok := j.Masters[l.Name]; ok && j.managed(l.Name) {
-			j.add("devices", api.LevelProblem, "manage "+m.Name,
-				"%s belongs to %s (%s): its packets appear there, and sgfw refuses to manage it", l.Name,
-				m.Name, m.Kind)
-		}
+	for _, p := range devices.Ports(j.Policy, j.facts(), j.Masters) {
+		j.add("devices", api.LevelProblem, p.Hint, "%s", p.Message)
 	}
 	return true
 }

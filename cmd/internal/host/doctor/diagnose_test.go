@@ -202,41 +202,41 @@ func TestDiagnose(t *testing.T) {
 			m.Policy.Interfaces[1].Device = "lan"
 		}, "problem", "devices", "lan and eth0 are one device"},
 		"an enslaved device": {func(m *Machine) {
-			m.Masters = map[string]Master{"eth0": {Name: "br0", Kind: "bridge"}}
+			m.Masters = map[string]member.Master{"eth0": {Name: "br0", Kind: "bridge"}}
 		}, "problem", "devices", "eth0 belongs to br0"},
 		"a bridge on the wire": {func(m *Machine) {
 			m.BridgeCalls, m.Features.Bridged = []string{"net.bridge.bridge-nf-call-iptables"}, true
 			m.Policy.Interfaces[0].Device, m.Policy.Interfaces[0].View = "docker0", policy.ViewWire
 			m.Policy.Interfaces[0].Mode = policy.ModeGuest
 			m.Filtering = []string{"docker0"}
-			m.Masters = map[string]Master{"eth0": {Name: "docker0", Kind: "bridge"}}
+			m.Masters = map[string]member.Master{"eth0": {Name: "docker0", Kind: "bridge"}}
 		}, "warning", "bridges", "frames between the ports of the bridge docker0 are judged, too"},
 		"a bridge on the wire, its switch is off": {func(m *Machine) {
 			m.BridgeCalls = []string{"/sys/class/net/br7/bridge/nf_call_iptables"}
 			m.Features.Bridged = true
 			m.Policy.Interfaces[0].Device, m.Policy.Interfaces[0].View = "docker0", policy.ViewWire
 			m.Policy.Interfaces[0].Mode = policy.ModeGuest
-			m.Masters = map[string]Master{"eth0": {Name: "docker0", Kind: "bridge"}}
+			m.Masters = map[string]member.Master{"eth0": {Name: "docker0", Kind: "bridge"}}
 		}, "note", "bridges", "guests on docker0 reach one another without being judged"},
 		"a bridge that filters": {func(m *Machine) {
 			m.BridgeCalls = []string{"net.bridge.bridge-nf-call-iptables"}
-			m.Masters = map[string]Master{"port0": {Name: "br7", Kind: "bridge"}}
+			m.Masters = map[string]member.Master{"port0": {Name: "br7", Kind: "bridge"}}
 		}, "note", "bridges", "manages no bridge"},
 		"a managed bridge that filters": {func(m *Machine) {
 			m.BridgeCalls, m.Features.Bridged = []string{"net.bridge.bridge-nf-call-iptables"}, true
 			m.Policy.Interfaces[0].Device = "docker0"
 			m.Filtering = []string{"docker0"}
-			m.Masters = map[string]Master{"eth0": {Name: "docker0", Kind: "bridge"}}
+			m.Masters = map[string]member.Master{"eth0": {Name: "docker0", Kind: "bridge"}}
 		}, "note", "bridges", "leave them alone"},
 		"a managed bridge whose frames wait": {func(m *Machine) {
 			m.BridgeCalls = []string{"net.bridge.bridge-nf-call-iptables"}
 			m.Policy.Interfaces[0].Device = "docker0"
 			m.Filtering = []string{"docker0"}
-			m.Masters = map[string]Master{"eth0": {Name: "docker0", Kind: "bridge"}}
+			m.Masters = map[string]member.Master{"eth0": {Name: "docker0", Kind: "bridge"}}
 		}, "warning", "bridges", "between the ports of docker0"},
 		"guests on a bridge": {func(m *Machine) {
 			m.Policy.Interfaces[0].Device, m.Policy.Interfaces[0].Mode = "docker0", policy.ModeGuest
-			m.Masters = map[string]Master{"eth0": {Name: "docker0", Kind: "bridge"}}
+			m.Masters = map[string]member.Master{"eth0": {Name: "docker0", Kind: "bridge"}}
 		}, "note", "bridges", "guests on docker0 reach one another"},
 		"guests": {func(m *Machine) {
 			m.Policy.Interfaces[0].Mode, m.Forwarding = policy.ModeGuest, [2]bool{false, true}
@@ -312,7 +312,7 @@ func TestBridgesAreNotTalkedOf(t *testing.T) {
 		t.Errorf("without a bridge: %s", said)
 	}
 	m.Filtering = []string{"docker0"}
-	m.Masters = map[string]Master{"eth0": {Name: "docker0", Kind: "bridge"}}
+	m.Masters = map[string]member.Master{"eth0": {Name: "docker0", Kind: "bridge"}}
 	m.Policy.Interfaces[0].Device, m.Policy.Interfaces[0].Mode = "docker0", policy.ModeGuest
 	if said := says(m); strings.Count(said, "\n") != 2 ||
 		!strings.Contains(said, "without being judged") || !strings.Contains(said, "leave them alone") {

@@ -74,16 +74,13 @@ type Known struct {
 	// Links are the network devices, and Masters says by name which of them belong
 	// to another one.
 	Links    []member.Link
-	Masters  map[string]Master
+	Masters  map[string]member.Master
 	LinksErr error
 	// BridgeCalls are the settings by which bridged frames go through the IP hooks, too:
 	// those of the namespace and of single bridges. Filtering are the bridges of which that
 	// is so.
 	BridgeCalls, Filtering []string
 }
-
-// Master is a bridge, bond or VRF that another device belongs to.
-type Master struct{ Name, Kind string }
 
 // Queue is a bound NFQUEUE and who holds it.
 type Queue struct {

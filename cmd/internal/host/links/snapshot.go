@@ -16,16 +16,7 @@ type Snapshot struct {
 	// Masters holds, by device name, the device that a device is enslaved to.
 	// The kernel shows such a device's packets under the master's name, so a
 	// policy for it would never match (K6).
-	Masters map[string]Master
-}
-
-// Master is the device that another device is enslaved to.
-type Master struct {
-	// Name is the master's device name.
-	Name string
-	// Kind is the master's link kind as the kernel names it: bridge, bond,
-	// team, vrf, openvswitch.
-	Kind string
+	Masters map[string]member.Master
 }
 
 // Bridges are the devices that have others as their ports, by name.

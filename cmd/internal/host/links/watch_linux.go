@@ -262,7 +262,7 @@ func (w *Watcher) dump() (Snapshot, error) {
 	for _, l := range links {
 		names[l.Attrs().Index] = l
 	}
-	s := Snapshot{Masters: make(map[string]Master)}
+	s := Snapshot{Masters: make(map[string]member.Master)}
 	for _, l := range links {
 		a := l.Attrs()
 		if a.Flags&net.FlagLoopback != 0 {
@@ -277,7 +277,7 @@ func (w *Watcher) dump() (Snapshot, error) {
 			Hardware: l.Type() == hardware, Enslaved: a.MasterIndex != 0,
 		})
 		if m, ok := names[a.MasterIndex]; ok && a.MasterIndex != 0 {
-			s.Masters[a.Name] = Master{Name: m.Attrs().Name, Kind: m.Type()}
+			s.Masters[a.Name] = member.Master{Name: m.Attrs().Name, Kind: m.Type()}
 		}
 	}
 	slices.SortFunc(s.Facts.Links,

@@ -14,6 +14,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"sgfw/policy/member"
 	"sgfw/test/netlab/labtest"
 )
 
@@ -178,7 +179,7 @@ func TestMasterIsNamed(t *testing.T) {
 	must(t, h.LinkSetMaster(port, br))
 	s, err := open(t).Read()
 	must(t, err)
-	if got, want := s.Masters, map[string]Master{
+	if got, want := s.Masters, map[string]member.Master{
 		"port0": {Name: "br0", Kind: "bridge"}}; !reflect.DeepEqual(got, want) {
 		t.Errorf("Masters = %v, want %v", got, want)
 	}
