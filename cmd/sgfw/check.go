@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
 
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/explain"
+	"sgfw/cmd/internal/host/links"
 	"sgfw/cmd/internal/host/process"
 	"sgfw/cmd/internal/screen"
 	"sgfw/cmd/internal/source"
@@ -20,6 +22,7 @@ import (
 	"sgfw/policy/compare"
 	"sgfw/policy/devices"
 	"sgfw/policy/file"
+	"sgfw/policy/member"
 )
 
 // checkDocument is what `check -o json` prints.
@@ -115,7 +118,7 @@ does. --format, --attach, --var and --prefix-list are about that policy.`,
 		}
 		here := policy.Problems{}
 		if pol != nil && !*elsewhere {
-			here = p.here(pol)
+			here = p.here(pol, *dir, name)
 			problems = slices.Concat(problems, here)
 			problems.Sort()
 			if err = problems.Err(); err != nil {
@@ -181,11 +184,12 @@ does. --format, --attach, --var and --prefix-list are about that policy.`,
 
 // here is what is wrong with a policy on this machine; nothing where its devices cannot be
 // looked at.
-func (p *program) here(pol *policy.Policy) policy.Problems {
+func (p *program) here(pol *policy.Policy, dir, name string) policy.Problems {
 	m, err := p.links()
 	if err != nil {
 		return nil
 	}
+	lost := withLost(pol, &m, lastAltnames(dir, name))
 	twins := devices.Twins(pol, m.Facts)
 	for i := range twins {
 		twins[i].Hint += "; if this is not the machine: check --elsewhere"
@@ -194,8 +198,49 @@ func (p *program) here(pol *policy.Policy) policy.Problems {
 	for i := range ports { // a start takes it, and filters the other devices
 		ports[i].Severity = policy.SeverityWarning
 	}
-	return slices.Concat(devices.Missing(pol, m.Facts), twins, ports,
+	return slices.Concat(devices.Missing(pol, m.Facts), twins, ports, lost,
 		devices.BridgesOnWire(pol, m.Facts, m.Filtering()))
+}
+
+// lastAltnames are the devices that a daemon with that policy file and state directory knows
+// by an altname, with their numbers; none where that cannot be read, or is of another machine.
+func lastAltnames(dir, name string) map[string]uint32 {
+	path, err := filepath.Abs(name)
+	if err != nil {
+		return nil
+	}
+	was, err := state.NewStore(dir, path).LoadAltnames()
+	if err != nil {
+		return nil
+	}
+	if now, err := state.Now(); err != nil || now.Boot != was.Boot ||
+		was.Network != process.Own().Inode {
+		return nil
+	}
+	return was.Numbers
+}
+
+// withLost gives devices the altnames back that the policy names and that they have lost: the
+// daemon filters them all the same. It says which these are.
+func withLost(pol *policy.Policy, m *links.Snapshot, had map[string]uint32) (out policy.Problems) {
+	list := slices.Clone(m.Facts.Links)
+	for i := range pol.Interfaces {
+		in := &pol.Interfaces[i]
+		number, known := had[in.Device]
+		at := slices.IndexFunc(list, func(l member.Link) bool { return l.Index == number })
+		if _, there := m.Facts.Named(in.Device); !known || there || at < 0 {
+			continue
+		}
+		list[at].Altnames = append(slices.Clone(list[at].Altnames), in.Device)
+		out = append(out, policy.Problem{
+			Pos: in.Pos, Field: "device", Severity: policy.SeverityWarning,
+			Message: fmt.Sprintf("%s is no altname of %s any more: the daemon filters the device "+
+				"all the same", in.Device, list[at].Name),
+			Hint: fmt.Sprintf("name %s in the policy, or give it the altname back", list[at].Name),
+		})
+	}
+	m.Facts.Links = list
+	return out
 }
 
 // policyParser turns the text of a policy file into a policy.

@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -67,6 +68,11 @@ func altnamed(t *testing.T, policy string) {
 	d.Becomes(t, "a warning", func(s harness.StatusDocument) bool {
 		return s.Warns(long + " is no altname of card1 any more")
 	})
+	dir := filepath.Join(filepath.Dir(d.Config), "state")
+	if out := d.Must(t, 0, "check", "--state-dir", dir, d.Config); !strings.Contains(out,
+		long+" is no altname of card1 any more") || strings.Contains(out, "nothing is filtered") {
+		t.Errorf("check: %s", out)
+	}
 	judged("the altname taken away", began, s)
 	s, began = g.DeniedTraffic(t), time.Now()
 	renameLive(t, near, "card1", "card2")

@@ -69,7 +69,7 @@ func TestDeviceThatIsNotThere(t *testing.T) {
 	d.Becomes(t, "eth9", func(s harness.StatusDocument) bool {
 		return s.Covers("eth9") && len(s.Warnings) == 0
 	})
-	tell("the log", d.Log.String(), "no longer so", "interface eth9 filters nothing")
+	tell("the log", d.Log.String(), "the device is there and is filtered", "device=eth9")
 }
 
 // TestTwoNamesOfOneDevice: two entries for one device are an error of check and reload. Where

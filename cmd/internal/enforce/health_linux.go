@@ -7,6 +7,7 @@ import (
 
 	"sgfw/policy"
 	"sgfw/policy/devices"
+	"sgfw/policy/member"
 )
 
 // Degraded says what is not as the policy wants it.
@@ -76,13 +77,38 @@ func (e *Enforcer) tellAilments(p *policy.Policy, was machine) {
 			e.log.Info("managed devices are judged again")
 		}
 	}
-	for _, w := range before.warnings {
-		if !told(now.warnings, w) {
-			e.log.Info("no longer so", "what", w.Message)
-		}
-	}
+	e.tellEnds(p, was)
 	e.logProblems(slices.DeleteFunc(now.warnings,
 		func(w policy.Problem) bool { return told(before.warnings, w) }))
+}
+
+// tellEnds logs which warnings have ended, as what is so now. That a device is gone is a
+// warning of its own. The caller holds mu.
+func (e *Enforcer) tellEnds(p *policy.Policy, was machine) {
+	now := e.mu.force.machine
+	missing := devices.Absent(p, now.Facts)
+	for _, i := range devices.Absent(p, was.Facts) {
+		in := &p.Interfaces[i]
+		if devices.Later(in) || slices.Contains(missing, i) {
+			continue
+		}
+		// One that belongs to another device is there, and not filtered: see slaves.
+		free := slices.ContainsFunc(now.Facts.Links, func(l member.Link) bool {
+			_, belongs := now.Masters[l.Name]
+			return !belongs && (in.Matches(l.Name) || slices.Contains(l.Altnames, in.Device))
+		})
+		if free {
+			e.log.Info("the device is there and is filtered", "device", in.Device)
+		}
+	}
+	for name := range was.kept {
+		if l, ok := now.Facts.Named(name); ok && !now.kept[name] {
+			e.log.Info("the altname is there again", "altname", name, "device", l.Name)
+		}
+	}
+	if len(twins(p, was.Snapshot)) > 0 && len(twins(p, now.Snapshot)) == 0 {
+		e.log.Info("every device has one entry again")
+	}
 }
 
 // told reports whether a warning is among others.
