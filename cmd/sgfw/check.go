@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -200,24 +199,6 @@ func (p *program) here(pol *policy.Policy, dir, name string) policy.Problems {
 	}
 	return slices.Concat(devices.Missing(pol, m.Facts), twins, ports, lost,
 		devices.BridgesOnWire(pol, m.Facts, m.Filtering()))
-}
-
-// lastAltnames are the devices that a daemon with that policy file and state directory knows
-// by an altname, with their numbers; none where that cannot be read, or is of another machine.
-func lastAltnames(dir, name string) map[string]uint32 {
-	path, err := filepath.Abs(name)
-	if err != nil {
-		return nil
-	}
-	was, err := state.NewStore(dir, path).LoadAltnames()
-	if err != nil {
-		return nil
-	}
-	if now, err := state.Now(); err != nil || now.Boot != was.Boot ||
-		was.Network != process.Own().Inode {
-		return nil
-	}
-	return was.Numbers
 }
 
 // withLost gives devices the altnames back that the policy names and that they have lost: the
