@@ -61,12 +61,15 @@ func TestWhoLooksHoldsNothing(t *testing.T) {
 	if err := unix.Flock(int(looks.Fd()), unix.LOCK_SH); err != nil {
 		t.Fatal(err)
 	}
-	time.AfterFunc(20*time.Millisecond, func() {
-		if err := unix.Flock(int(looks.Fd()), unix.LOCK_UN); err != nil {
-			t.Error(err)
-		}
-	})
+	looked := make(chan error)
+	go func() {
+		time.Sleep(20 * time.Millisecond)
+		looked <- unix.Flock(int(looks.Fd()), unix.LOCK_UN)
+	}()
 	l, err := Take(path)
+	if err := <-looked; err != nil {
+		t.Error(err)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
