@@ -148,7 +148,7 @@ func (t *Table) least(i int) int {
 	if t.columns[i].Fit == Whole {
 		return t.widths[i]
 	}
-	return min(t.widths[i], max(t.columns[i].Least, Width(t.columns[i].Head)))
+	return min(t.widths[i], max(2, t.columns[i].Least, Width(t.columns[i].Head)))
 }
 
 // roomy is as narrow as a column becomes for the sake of others that could go.
