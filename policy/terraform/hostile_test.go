@@ -166,7 +166,7 @@ func spent(t *testing.T) time.Duration {
 }
 
 // TestHostile: each of them is answered after a second of work at most, with errors and
-// little memory. The limit is ten times that: machines differ, and are busy.
+// little memory. The limit leaves room for what a busy machine makes slow.
 func TestHostile(t *testing.T) {
 	// What the collector leaves lying grows with what the tests have made before.
 	defer debug.SetGCPercent(debug.SetGCPercent(30))
@@ -205,7 +205,7 @@ func TestHostile(t *testing.T) {
 				t.Errorf("it is taken: %d groups", len(r.Policy.Groups))
 			}
 			most := int64(high) - int64(before.HeapInuse+before.StackInuse)
-			if took > 10*time.Second*detector || most > 200<<20 {
+			if took > 2*time.Second*detector || most > 200<<20 {
 				t.Errorf("%v and %d MiB", took, most>>20)
 			}
 			t.Logf("%v, %d MiB: %.150s", took, most>>20, r.Problems.Error())
@@ -228,7 +228,7 @@ func TestModulesInCircles(t *testing.T) {
 		}
 		began := time.Now()
 		r := Import(sources, convert.Options{Folder: open})
-		if took := time.Since(began); r.Policy != nil || took > 20*time.Second*detector ||
+		if took := time.Since(began); r.Policy != nil || took > 5*time.Second*detector ||
 			!strings.Contains(r.Problems.Error(), "in each other") {
 			t.Errorf("%v %v", took, r.Problems)
 		}

@@ -80,7 +80,7 @@ func TestMany(t *testing.T) {
 			}
 			t.Logf("%d KiB: %v, %d MiB", len(s.Data)>>10, took,
 				int64(after.HeapSys-before.HeapSys)>>20)
-			if took > 30*time.Second*detector {
+			if took > 8*time.Second*detector {
 				t.Errorf("%v", took)
 			}
 		})

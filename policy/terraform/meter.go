@@ -97,6 +97,10 @@ func plain(e hclsyntax.Expression) hclsyntax.Expression {
 // slow is what a comparison of values costs beside looking at them.
 const slow = 10
 
+// step is what a turn of a loop costs beside its value: the library makes a scope for each,
+// also for those that give nothing.
+const step = 6
+
 // wide is how many items a literal list may have before it is counted.
 const wide = 8
 
@@ -153,10 +157,13 @@ func (m *meter) install(e hclsyntax.Expression) hclsyntax.Expression {
 		}
 	case *hclsyntax.ForExpr:
 		part(&e.CollExpr)
-		for _, slot := range []*hclsyntax.Expression{&e.KeyExpr, &e.ValExpr, &e.CondExpr} {
+		for _, slot := range []*hclsyntax.Expression{&e.KeyExpr, &e.ValExpr} {
 			if *slot != nil {
 				*slot = count(m.install(*slot))
 			}
+		}
+		if e.CondExpr != nil {
+			e.CondExpr = &metered{m.install(e.CondExpr), m, step, false}
 		}
 	case *hclsyntax.TemplateExpr:
 		for i := range e.Parts {

@@ -158,7 +158,7 @@ func TestHostile(t *testing.T) {
 		if (n == nil) != (len(problems) > 0) {
 			t.Errorf("%s: %v %v", name, n != nil, problems)
 		}
-		if took > 15*time.Second || used > 400 {
+		if took > 3*time.Second || used > 400 {
 			t.Errorf("%s takes %v and %d MB", name, took, used)
 		}
 	}
