@@ -126,8 +126,9 @@ var guards = map[string]func(args []cty.Value) int{
 	},
 	"merge":  quadratic,
 	"concat": quadratic,
-	"range":  func([]cty.Value) int { return 1024 },
-	"split":  func(args []cty.Value) int { return strings.Count(str(args[1]), str(args[0])) },
+	// At most 1024 numbers, each of which is added and compared with any precision.
+	"range": func([]cty.Value) int { return 4 * 1024 },
+	"split": func(args []cty.Value) int { return strings.Count(str(args[1]), str(args[0])) },
 	"distinct": func(args []cty.Value) int { // compares each with each
 		return elements(args[0]) * elements(args[0]) / 8
 	},
