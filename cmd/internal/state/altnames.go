@@ -1,13 +1,6 @@
 package state
 
-import (
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io/fs"
-	"path/filepath"
-	"strings"
-)
+import "strings"
 
 // Altnames are the devices that a daemon manages by an altname, so that the next one does,
 // too, where they have lost it meanwhile.
@@ -34,32 +27,17 @@ func (s *Store) altnamesName() string {
 // LoadAltnames returns the devices that the last daemon managed by an altname, the zero
 // value if none is known of. The errors are those of [Store.Load].
 func (s *Store) LoadAltnames() (Altnames, error) {
-	b, err := readFile(s.dir, s.altnamesName())
-	if errors.Is(err, fs.ErrNotExist) {
-		return Altnames{}, nil
-	}
-	if err != nil {
-		return Altnames{}, fmt.Errorf("state: %w", err)
-	}
-	path := filepath.Join(s.dir, s.altnamesName())
 	var doc altnamesDocument
-	if err := json.Unmarshal(b, &doc); err != nil {
-		return Altnames{}, fmt.Errorf("state: %s: %w: %w", path, ErrCorrupt, err)
+	if there, err := s.read(s.altnamesName(), &doc); !there {
+		return Altnames{}, err
 	}
 	if doc.Version != version || doc.Altnames == nil {
-		return Altnames{}, fmt.Errorf("state: %s: %w", path, ErrCorrupt)
+		return Altnames{}, s.corrupt(s.altnamesName())
 	}
 	return *doc.Altnames, nil
 }
 
 // SaveAltnames replaces them, as [Store.Save] does the record.
 func (s *Store) SaveAltnames(a Altnames) error {
-	b, err := json.MarshalIndent(altnamesDocument{Version: version, Altnames: &a}, "", "  ")
-	if err == nil {
-		err = writeFile(s.dir, s.altnamesName(), b)
-	}
-	if err != nil {
-		return fmt.Errorf("state: %w", err)
-	}
-	return nil
+	return s.write(s.altnamesName(), altnamesDocument{Version: version, Altnames: &a})
 }

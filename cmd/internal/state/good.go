@@ -1,11 +1,6 @@
 package state
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io/fs"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -34,20 +29,12 @@ func (s *Store) goodName() string { return strings.Replace(s.name, "trial-", "go
 // LoadGood returns the last good policy of the file with the ID, nil if there is none.
 // The errors are those of [Store.Load].
 func (s *Store) LoadGood(id string) (*Good, error) {
-	b, err := readFile(s.dir, s.goodName())
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("state: %w", err)
-	}
-	path := filepath.Join(s.dir, s.goodName())
 	var doc goodDocument
-	if err := json.Unmarshal(b, &doc); err != nil {
-		return nil, fmt.Errorf("state: %s: %w: %w", path, ErrCorrupt, err)
+	if there, err := s.read(s.goodName(), &doc); !there {
+		return nil, err
 	}
 	if doc.Version != version || doc.Good == nil || !doc.Good.Policy.Intact() {
-		return nil, fmt.Errorf("state: %s: %w", path, ErrCorrupt)
+		return nil, s.corrupt(s.goodName())
 	}
 	if doc.Good.File != id {
 		return nil, nil
@@ -57,12 +44,5 @@ func (s *Store) LoadGood(id string) (*Good, error) {
 
 // SaveGood replaces the last good policy, as [Store.Save] does the record.
 func (s *Store) SaveGood(g Good) error {
-	b, err := json.MarshalIndent(goodDocument{Version: version, Good: &g}, "", "  ")
-	if err == nil {
-		err = writeFile(s.dir, s.goodName(), b)
-	}
-	if err != nil {
-		return fmt.Errorf("state: %w", err)
-	}
-	return nil
+	return s.write(s.goodName(), goodDocument{Version: version, Good: &g})
 }

@@ -34,21 +34,14 @@ func (s *Store) Path() string { return filepath.Join(s.dir, s.name) }
 // Load returns the record, nil if there is none. A file that holds anything
 // else is ErrCorrupt, one that somebody else may have written ErrUntrusted.
 func (s *Store) Load() (*Record, error) {
-	b, err := readFile(s.dir, s.name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("state: %w", err)
-	}
 	var doc document
-	if err := json.Unmarshal(b, &doc); err != nil {
-		return nil, fmt.Errorf("state: %s: %w: %w", s.Path(), ErrCorrupt, err)
+	if there, err := s.read(s.name, &doc); !there {
+		return nil, err
 	}
 	r := doc.Record
 	if doc.Version != version || r == nil || !r.Confirmed.Intact() || r.Pending != nil &&
 		!r.Pending.Policy.Intact() {
-		return nil, fmt.Errorf("state: %s: %w", s.Path(), ErrCorrupt)
+		return nil, s.corrupt(s.name)
 	}
 	return r, nil
 }
@@ -56,9 +49,35 @@ func (s *Store) Load() (*Record, error) {
 // Save replaces the record. After it returned nil the new one survives a crash
 // of the machine; after an error the old one does.
 func (s *Store) Save(r Record) error {
-	b, err := json.MarshalIndent(document{Version: version, Record: &r}, "", "  ")
+	return s.write(s.name, document{Version: version, Record: &r})
+}
+
+// read reads a document of the directory. It is false with an error, and without one if
+// there is no such file.
+func (s *Store) read(name string, doc any) (there bool, err error) {
+	b, err := readFile(s.dir, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("state: %w", err)
+	}
+	if err := json.Unmarshal(b, doc); err != nil {
+		return false, fmt.Errorf("%w: %w", s.corrupt(name), err)
+	}
+	return true, nil
+}
+
+// corrupt is the error of a document that means nothing.
+func (s *Store) corrupt(name string) error {
+	return fmt.Errorf("state: %s: %w", filepath.Join(s.dir, name), ErrCorrupt)
+}
+
+// write replaces a document of the directory, see [Store.Save].
+func (s *Store) write(name string, doc any) error {
+	b, err := json.MarshalIndent(doc, "", "  ")
 	if err == nil {
-		err = writeFile(s.dir, s.name, b)
+		err = writeFile(s.dir, name, b)
 	}
 	if err != nil {
 		return fmt.Errorf("state: %w", err)
