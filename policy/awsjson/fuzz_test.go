@@ -2,7 +2,6 @@ package awsjson
 
 import (
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -13,16 +12,8 @@ import (
 // FuzzImport: whatever the text, there is a policy or an error, positions are within the
 // text, and what is written can be read.
 func FuzzImport(f *testing.F) {
-	paths, err := filepath.Glob("testdata/shapes/*.json")
-	if err != nil {
-		f.Fatal(err)
-	}
-	for _, path := range paths {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(data)
+	for _, seed := range converttest.Seeds(f, ".json") {
+		f.Add(seed)
 	}
 	refusals, err := os.ReadFile("testdata/refusals.txt")
 	if err != nil {

@@ -1,8 +1,6 @@
 package cloudformation
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -15,18 +13,8 @@ import (
 // FuzzImport: the answer is a policy or an error, always the same one, with positions within
 // the text; and a policy survives its export.
 func FuzzImport(f *testing.F) {
-	for _, pattern := range []string{"testdata/shapes/*.template", "testdata/shapes/*.json"} {
-		paths, err := filepath.Glob(pattern)
-		if err != nil {
-			f.Fatal(err)
-		}
-		for _, path := range paths {
-			data, err := os.ReadFile(path)
-			if err != nil {
-				f.Fatal(err)
-			}
-			f.Add(data)
-		}
+	for _, seed := range converttest.Seeds(f, ".template", ".json") {
+		f.Add(seed)
 	}
 	f.Add([]byte(strings.Replace(skeleton, "EXPRESSION", "!Sub ['${a}', {a: !Ref None}]", 1)))
 	f.Add([]byte(`{"Resources":{"L":{"Type":"AWS::EC2::PrefixList","Properties":{"Entries":` +

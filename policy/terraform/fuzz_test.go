@@ -1,8 +1,6 @@
 package terraform
 
 import (
-	"os"
-	"path/filepath"
 	"testing"
 
 	"sgfw/policy/convert"
@@ -12,19 +10,8 @@ import (
 // FuzzImport: any text is imported or refused, with positions in it, and what is imported
 // is written, and exported, as the same policy.
 func FuzzImport(f *testing.F) {
-	for _, pattern := range []string{"testdata/shapes/*.tf", "testdata/seeds/*.tf",
-		"testdata/functions.tf", "testdata/shapes/*.json"} {
-		paths, err := filepath.Glob(pattern)
-		if err != nil {
-			f.Fatal(err)
-		}
-		for _, path := range paths {
-			data, err := os.ReadFile(path)
-			if err != nil {
-				f.Fatal(err)
-			}
-			f.Add(data, uint8(0))
-		}
+	for _, seed := range converttest.Seeds(f, ".tf", ".json") {
+		f.Add(seed, uint8(0))
 	}
 	f.Add([]byte(`{"resource":{"aws_security_group":{"g":{"ingress":[{"self":true}]}}}}`), uint8(1))
 	f.Add([]byte(planOf), uint8(2))
