@@ -20,9 +20,6 @@ demo: build
 # namespace fills the per-CPU backlog that all namespaces share.
 QUICK := ./conntrack/... ./examples/... ./filter ./filter/match ./filter/packet ./policy/...
 REAL  := ./cmd/... ./filter/nft ./filter/nfqueue ./test/...
-# What reads and compares policies has one goroutine: nothing there can race, and
-# under the detector its big inputs take minutes.
-RACED := ./conntrack/... ./examples/... ./filter ./filter/match ./filter/packet ./policy
 
 # What the tests prove about AWS is held against docs/aws-parity.md. Only a run of
 # all tests can be: one without real root leaves some out.
@@ -42,7 +39,7 @@ endif
 #? make test PARITY=write   write docs/aws-parity.md from the last run as root
 test: build
 ifdef RACE
-	@$(GO) run ./test/progress -race -count=1 -- $(RACED) -- -p=1 ./filter/nft ./filter/nfqueue ./cmd/...
+	@$(GO) run ./test/progress -race -count=1 -- $(QUICK) -- -p=1 ./filter/nft ./filter/nfqueue ./cmd/...
 else ifdef ONLY
 	@$(GO) run ./test/progress -count=1 -- -p=1 $(ONLY)
 else ifdef MUTANTS
