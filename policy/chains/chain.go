@@ -62,6 +62,16 @@ type Unsaid struct {
 	Hint string
 	// Grave is set where leaving the rule out is no answer, though it only accepts.
 	Grave bool
+	// at is the rule that asks it, where others are reached through that one.
+	at policy.Pos
+}
+
+// pos is the place of what is asked: that of the rule, or of the one that leads to it.
+func (u *Unsaid) pos(r *Rule) policy.Pos {
+	if u.at.File != "" {
+		return u.at
+	}
+	return r.Pos
 }
 
 // Match is which packets a rule is for. The zero value is for all.

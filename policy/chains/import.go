@@ -215,12 +215,13 @@ func (i *translation) established(w, begins *walk, all space.Set) space.Peers {
 
 // unsure says that a rule which accepts is left out.
 func (i *translation) unsure(r *Rule, u *Unsaid) {
-	i.once("unsure", r.Pos, func() {
+	pos := u.pos(r)
+	i.once("unsure", pos, func() {
 		if u.Grave {
-			i.d.Errorf(r.Pos, u.Hint, "groups cannot say this rule: %s", u.Why)
+			i.d.Errorf(pos, u.Hint, "groups cannot say this rule: %s", u.Why)
 			return
 		}
-		i.d.Lost(r.Pos, u.Hint, "line %d is left out, so what it accepts is dropped: %s", r.Pos.Line,
+		i.d.Lost(pos, u.Hint, "line %d is left out, so what it accepts is dropped: %s", pos.Line,
 			u.Why)
 	})
 }

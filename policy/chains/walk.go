@@ -116,6 +116,10 @@ func (w *walk) chain(c *Chain, in, scope space.Set, unsaid *Unsaid, depth int) s
 				w.d.Errorf(r.Pos, "give the whole ruleset", "there is no chain %q", r.To)
 				return space.Set{}
 			}
+			if own {
+				there := *why
+				there.at, why = r.Pos, &there
+			}
 			left := w.chain(to, part, of, why, depth+1)
 			if own {
 				continue
@@ -158,8 +162,8 @@ func (w *walk) settle() {
 			continue
 		}
 		u := m.why
-		w.once("maybe", m.rule.Pos, func() {
-			w.d.Errorf(m.rule.Pos, u.Hint, "groups cannot say this rule: %s, and without it a later "+
+		w.once("maybe", u.pos(m.rule), func() {
+			w.d.Errorf(u.pos(m.rule), u.Hint, "groups cannot say this rule: %s, and without it a later "+
 				"rule would let in what this one keeps out", u.Why)
 		})
 	}

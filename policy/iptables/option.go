@@ -1,6 +1,7 @@
 package iptables
 
 import (
+	"cmp"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -78,7 +79,7 @@ func (x *reading) option(name string, values []string, not bool) {
 	case "--tcp-flags":
 		x.syn = &Flags{FlagsOf(values[0]), FlagsOf(values[1]), not}
 	case "--comment":
-		x.rule.Text = value
+		x.rule.Text = cmp.Or(x.rule.Text, value)
 	case "--match-set":
 		x.matchSet(values[0], values[1], not)
 	case "--dst-type":

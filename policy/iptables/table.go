@@ -2,7 +2,9 @@ package iptables
 
 import (
 	"cmp"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"sgfw/policy"
@@ -18,6 +20,23 @@ type Table struct {
 	Chains [2]map[string]*chains.Chain
 	// Pos is where it begins.
 	Pos policy.Pos
+	// declared are the names of chains that have a line of their own.
+	declared map[string]bool
+}
+
+// Append adds the chains of another table, as the kernel does if it gets one after the other
+// and is not told to forget the first: a chain that is declared anew begins anew.
+func (t *Table) Append(next *Table) {
+	for dir, all := range next.Chains {
+		for name, c := range all {
+			was := t.Chains[dir][name]
+			if was == nil || next.declared[name] {
+				t.Chains[dir][name] = c
+				continue
+			}
+			was.Rules = append(was.Rules, c.Rules...)
+		}
+	}
 }
 
 // maxSource bounds what is read of a file.
@@ -36,7 +55,12 @@ type Reader struct {
 	// own comment.
 	texts map[policy.Pos]string
 	noted map[string]bool
+	// moved counts rules that made place for others.
+	moved int
 }
+
+// maxMoved bounds it, for both directions.
+const maxMoved = 4_000_000
 
 // NewReader returns a reader that reports to the draft. The variable limits=open of the user
 // takes rules that limit rates as if they did not.
@@ -98,7 +122,7 @@ func (r *Reader) Read(s convert.Source) []*Table {
 			finish()
 			at.table, at.hint = trimmed[1:], 0
 			if at.table == "filter" {
-				at.found = newTable(at.family, pos)
+				at.found = NewTable(at.family, pos)
 			}
 		case trimmed == "COMMIT":
 			finish()
@@ -108,7 +132,7 @@ func (r *Reader) Read(s convert.Source) []*Table {
 		default:
 			if at.table == "" && at.found == nil && strings.HasPrefix(trimmed, "-") {
 				at = section{table: "filter", family: cmp.Or(at.family, named),
-					found: newTable(cmp.Or(at.family, named), pos)}
+					found: NewTable(cmp.Or(at.family, named), pos)}
 			}
 			r.line(&at, pos, trimmed)
 		}
@@ -117,8 +141,9 @@ func (r *Reader) Read(s convert.Source) []*Table {
 	return out
 }
 
-func newTable(f policy.Family, pos policy.Pos) *Table {
-	return &Table{Family: f, Pos: pos,
+// NewTable returns one without chains.
+func NewTable(f policy.Family, pos policy.Pos) *Table {
+	return &Table{Family: f, Pos: pos, declared: map[string]bool{},
 		Chains: [2]map[string]*chains.Chain{{}, {}}}
 }
 
@@ -178,18 +203,46 @@ func (r *Reader) line(at *section, pos policy.Pos, text string) {
 	case words[0] == "-N" && len(words) == 2:
 		r.chain(at, pos, words[1], "-")
 	case (words[0] == "-A" || words[0] == "--append") && len(words) >= 2:
-		for dir := range policy.Direction(2) {
-			c := at.found.Chains[dir][words[1]]
-			if c == nil {
-				c = &chains.Chain{Pos: pos, Policy: chains.Accept}
-				at.found.Chains[dir][words[1]] = c
+		r.add(at, pos, words[1], words[2:], math.MaxInt)
+	case (words[0] == "-I" || words[0] == "--insert") && len(words) >= 2:
+		place, rest := 1, words[2:]
+		if len(rest) > 0 {
+			if n, err := strconv.Atoi(rest[0]); err == nil {
+				place, rest = n, rest[1:]
 			}
-			rule, family := r.rule(pos, words[2:], dir)
-			at.hint = cmp.Or(at.hint, family)
-			c.Rules = append(c.Rules, rule)
 		}
+		r.add(at, pos, words[1], rest, place)
 	default:
 		r.d.Errorf(pos, "this is for what iptables-save prints", "%.40q is unknown", text)
+	}
+}
+
+// add puts a rule into a chain at a place, from 1, or behind all others if there are fewer.
+func (r *Reader) add(at *section, pos policy.Pos, chain string, words []string, place int) {
+	for dir := range policy.Direction(2) {
+		c := at.found.Chains[dir][chain]
+		if c == nil {
+			c = &chains.Chain{Pos: pos, Policy: chains.Accept}
+			at.found.Chains[dir][chain] = c
+		}
+		rule, family := r.rule(pos, words, dir)
+		at.hint = cmp.Or(at.hint, family)
+		switch n := len(c.Rules); {
+		case place < 1 || place > n+1 && place != math.MaxInt:
+			if dir == policy.Ingress {
+				r.d.Errorf(pos, "", "chain %q has %d rules here, so there is no place %d", chain, n,
+					place)
+			}
+		case place > n:
+			c.Rules = append(c.Rules, rule)
+		default:
+			r.moved += n + 1 - place
+			c.Rules = slices.Insert(c.Rules, place-1, rule)
+		}
+	}
+	if r.moved > maxMoved {
+		r.d.Errorf(pos, "iptables-save prints -A", "too many rules are put before others")
+		r.moved = 0
 	}
 }
 
@@ -206,6 +259,7 @@ func (r *Reader) chain(at *section, pos policy.Pos, name, verdict string) {
 	if at.found.Chains[0][name] != nil {
 		r.d.Errorf(pos, "", "there are two chains %q in a table", name)
 	}
+	at.found.declared[name] = true
 	for dir := range at.found.Chains {
 		at.found.Chains[dir][name] = &chains.Chain{Pos: pos, Policy: end}
 	}
