@@ -9,7 +9,11 @@ import (
 )
 
 // Defaults are what happens to what no rule is about.
-type Defaults struct{ In, Out chains.Verdict }
+type Defaults struct {
+	In, Out chains.Verdict
+	// Only4 is set if ufw lets nothing of IPv6 pass, whatever its rules for it say.
+	Only4 bool
+}
 
 // isDefaults reports whether a text is /etc/default/ufw.
 func isDefaults(data []byte) bool {
@@ -26,6 +30,9 @@ func (p *Defaults) read(d *convert.Draft, s convert.Source) {
 		to := &p.In
 		switch {
 		case !ok:
+			continue
+		case name == "IPV6":
+			p.Only4 = !strings.EqualFold(strings.Trim(value, `"'`), "yes")
 			continue
 		case name == "DEFAULT_OUTPUT_POLICY":
 			to = &p.Out
