@@ -16,6 +16,7 @@ import (
 	"sgfw/cmd/internal/report"
 	"sgfw/policy"
 	"sgfw/policy/audit"
+	"sgfw/policy/formats"
 	"sgfw/policy/reputation"
 )
 
@@ -74,6 +75,12 @@ A comment above a rule or its group, or on its line, hides findings until a day:
 Without a file the policy of the running daemon is audited, with what the daemon has
 seen: rules that were never hit, and rules wider than what live flows use.
 
+--fix prints a diff of a policy file in place of the findings. It takes out what has
+no effect on any packet, such as rules that others cover, and, of the running daemon's
+policy, what nothing that was seen has needed. Each part says which finding it is for
+and why nothing breaks; every other line stays as it is, and --ignore leaves out what
+you do not want. Read it before you apply it.
+
 Exit code 10 says that a finding is at or above --fail-on. Nothing on the machine
 is changed, and no other machine is asked, but with --reputation metadefender: that
 sends public addresses of the groups to the vendor, and says first which.`,
@@ -83,7 +90,8 @@ sends public addresses of the groups to the vendor, and says first which.`,
   sgfw audit main.tf --reputation drop.txt,firehol_level1.netset
   sgfw audit --list
   sgfw audit
-  sgfw audit --fix | sudo patch /etc/sgfw/sgfw.yaml`,
+  sgfw audit --fix sgfw.yaml | patch sgfw.yaml
+  sudo sgfw audit --fix | sudo patch /etc/sgfw/sgfw.yaml`,
 	}
 	a.flags(c)
 	f := c.Flags()
@@ -95,7 +103,7 @@ sends public addresses of the groups to the vendor, and says first which.`,
 	a.vendor.flags(f)
 	f.BoolVar(&a.list, "list", false, "list the checks and audit nothing")
 	f.BoolVar(&a.fix, "fix", false,
-		"print a diff of the daemon's policy file in place of the findings: narrower rules")
+		"print a diff that mends a policy file, in place of the findings")
 	f.StringVar(&a.failOn, "fail-on", audit.High.String(),
 		"the severity from which on the exit code is 10: "+
 			strings.Join(append(audit.Severities(), failNever), ", "))
@@ -107,8 +115,8 @@ sends public addresses of the groups to the vendor, and says first which.`,
 		if a.list {
 			return p.printAudit(a, listOfChecks(a.failOn))
 		}
-		if a.fix && (len(args) > 0 || c.Flags().Changed("output")) {
-			return &usageError{errors.New("--fix is for the running daemon, without a file and --output")}
+		if a.fix && c.Flags().Changed("output") {
+			return &usageError{errors.New("--fix prints a diff: it goes without --output")}
 		}
 		doc, err := p.audit(c.Context(), a, args, c.InOrStdin())
 		if err != nil || doc == nil {
@@ -194,6 +202,9 @@ func (p *program) audit(ctx context.Context, a *audits, args []string, stdin io.
 	if err != nil {
 		return nil, err
 	}
+	if a.fix && (r.Format != formats.Own || len(a.sources) != 1) {
+		return nil, notFixed(r.Format, args)
+	}
 	p.printProblems(explain.Problems(r.Problems))
 	for _, name := range o.Include {
 		if r.Policy.Group(name) == nil {
@@ -218,7 +229,7 @@ func (p *program) audit(ctx context.Context, a *audits, args []string, stdin io.
 	}
 	found := audit.Run(r.Policy, o)
 	if a.fix {
-		return nil, p.printFix(seen, found, o.Texts)
+		return nil, p.printFix(a, r, seen, found)
 	}
 	doc := auditDocument(names, a.failOn, found)
 	if doc.Reputation != nil {

@@ -12,7 +12,6 @@ import (
 	"sgfw/filter"
 	"sgfw/policy"
 	"sgfw/policy/audit"
-	"sgfw/policy/file"
 	"sgfw/policy/member"
 )
 
@@ -124,19 +123,4 @@ func (w *witness) tell(p *policy.Policy, o *audit.Options) {
 			}
 		}
 	}
-}
-
-// printFix prints what can be narrower of the daemon's policy file as a diff.
-func (p *program) printFix(w *witness, r *audit.Report, texts map[string][]byte) error {
-	diff, n := audit.Fix(r, w.file, texts[w.file], func(text []byte) bool {
-		_, _, err := file.Parse(w.file, text)
-		return err == nil
-	})
-	if n == 0 {
-		p.note("no rule is wider than what live flows use, or can be replaced")
-		return nil
-	}
-	p.note("%s can be narrower, by the live flows of this moment", count(n, "rule"))
-	_, err := p.out.Write(diff)
-	return err
 }

@@ -121,6 +121,9 @@ func TestAuditOfDaemon(t *testing.T) {
 	if code := p.run([]string{"audit", "--fix", "--socket", socket}); code != exitOK ||
 		!strings.Contains(b.String(), "\n+      - { description: 'Tools', protocol: tcp, ports: [8080], "+
 			"cidr_blocks: [10.0.0.0/8] }\n") || strings.Count(b.String(), "\n+ ") != 1 ||
+		!strings.Contains(b.String(), "\n-      - { description: Old, protocol: tcp, ports: 7777, ") ||
+		!strings.Contains(b.String(), "unused-rule: never hit since 2030-01-02 12:00 UTC") ||
+		!strings.Contains(e.String(), "1 rule never hit since 2030-01-02 12:00 UTC: that is only 0s") ||
 		!strings.Contains(e.String(), "1 rule can be narrower") {
 		t.Errorf("--fix: %d %s %s", code, b.String(), e.String())
 	}

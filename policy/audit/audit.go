@@ -95,6 +95,7 @@ func Run(p *policy.Policy, o Options) *Report {
 		a.names(g)
 		a.quotas(g)
 		a.ranges(g)
+		a.parts(g)
 		a.overlaps(g)
 		a.peers(g)
 		a.use(g)
@@ -110,7 +111,7 @@ func Run(p *policy.Policy, o Options) *Report {
 	}
 	a.shared()
 	a.totals()
-	r := &Report{Rules: a.rules}
+	r := &Report{Rules: a.rules, auditor: a}
 	for _, g := range a.groups {
 		if g.included {
 			r.Groups++

@@ -292,11 +292,24 @@ var cases = map[string]struct{ fires, not []string }{
 			strings.Replace(in("protocol: tcp, ports: 22, "+v4), "      - {",
 				"      # sgfw:ignore open-sensitive until 2026-06-15: today still\n      - {", 1)},
 	},
+	worldInParts: {
+		fires: []string{in("protocol: tcp, ports: 9999, " + wideOpen),
+			out(`protocol: all, ipv6_cidr_blocks: ["::/1", "8000::/2", "c000::/2"]`)},
+		not: []string{in("protocol: tcp, ports: 9999, " + v4), in("protocol: tcp, ports: 9999, " +
+			"cidr_blocks: [0.0.0.0/1, 128.0.0.0/2]"),
+			in("protocol: tcp, ports: 9999, cidr_blocks: [0.0.0.0/0, 0.0.0.0/1, 128.0.0.0/1]"),
+			in("protocol: tcp, ports: 9999, cidr_blocks: [0.0.0.0/1]",
+				"protocol: tcp, ports: 9999, cidr_blocks: [128.0.0.0/1]")},
+	},
 	wideUse: {
-		fires: []string{in("protocol: tcp, ports: 1000-1100, self: true")},
+		fires: []string{in("protocol: tcp, ports: 1000-1100, self: true"),
+			in("protocol: tcp, ports: 3389, " + v4)},
 		not: []string{in("protocol: tcp, ports: 1000-1008, self: true"),
 			in("protocol: tcp, ports: 2000-2100, self: true"),
-			in("protocol: tcp, ports: 3000-3100, self: true")},
+			in("protocol: tcp, ports: 3000-3100, self: true"),
+			// Not all that it admitted is live; it is not for administrators; nobody is there.
+			in("protocol: tcp, ports: 22, " + v4), in("protocol: tcp, ports: 443, " + v4),
+			in("protocol: tcp, ports: 3306, " + v4)},
 	},
 }
 
@@ -321,17 +334,23 @@ func TestEveryCode(t *testing.T) {
 	busy, idle := &Seen{}, &Seen{}
 	busy.Add(policy.TCP, 1010, netip.MustParseAddr("10.0.0.1"))
 	busy.Add(policy.TCP, 1013, netip.MustParseAddr("10.0.0.1"))
+	open := func(port int) Use {
+		return Use{"web", policy.Ingress, policy.RuleID{Protocol: policy.TCP, From: port, To: port,
+			CIDR: policy.AnyIPv4}}
+	}
+	one := &Seen{}
+	one.Add(policy.TCP, 3389, netip.MustParseAddr("10.0.0.1"))
 	live := &Seen{}
 	live.Add(policy.TCP, 7, netip.MustParseAddr("5.6.7.8"))
 	o := Options{Lists: []*reputation.List{list}, Observed: &Observed{Since: today,
 		Hits: map[Use]uint64{use(1, 1): 0, use(2, 2): 1, use(1000, 1100): 9, use(1000, 1008): 9,
-			use(2000, 2100): 9},
+			use(2000, 2100): 9, open(22): 2, open(443): 1, open(3389): 1, open(3306): 0},
 		Seen: map[Use]*Seen{use(1000, 1100): busy, use(1000, 1008): busy, use(2000, 2100): idle,
-			use(7, 7): live}}}
+			use(7, 7): live, open(22): one, open(443): one, open(3389): one}}}
 	for _, c := range Checks() {
 		tests, there := cases[c.Code]
-		if !there {
-			t.Errorf("%s has no test", c.Code)
+		if !there || len(tests.fires) == 0 || len(tests.not) == 0 {
+			t.Errorf("%s has no test in which it is found, and one in which it is not", c.Code)
 		}
 		for i, text := range tests.fires {
 			if r := run(t, text, o); !has(r, c.Code) {

@@ -31,9 +31,11 @@ type Finding struct {
 
 	// anchors are where a comment to ignore it may stand, beside Pos.
 	anchors []policy.Pos
-	// fix are the rules that Narrower has, each with its description; none if they cannot
-	// stand in place of the rule.
-	fix []string
+	// direction and rules are what Rule is of.
+	direction policy.Direction
+	rules     []entry
+	// fix is what can be written in place of the rules, nil if nothing can.
+	fix *fix
 }
 
 // Ignored is a finding that a comment in the file, or the caller, does not want to hear of.
@@ -53,6 +55,8 @@ type Report struct {
 	Groups, Rules int
 	// Reputation is nil where no list was given.
 	Reputation *Reputation
+
+	auditor *auditor
 }
 
 // Worst returns the worst severity, and false if nothing was found.

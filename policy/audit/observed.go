@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"sgfw/policy"
 )
@@ -35,6 +34,8 @@ type Seen struct {
 	Ports map[policy.Protocol]map[int]bool
 	// Remotes are the other ends.
 	Remotes map[netip.Addr]bool
+	// Flows counts them.
+	Flows uint64
 }
 
 // Add adds a flow. Port is -1 for a protocol without.
@@ -47,6 +48,7 @@ func (s *Seen) Add(p policy.Protocol, port int, remote netip.Addr) {
 	}
 	s.Ports[p][port] = true
 	s.Remotes[remote] = true
+	s.Flows++
 }
 
 // use is what a daemon calls a rule.
@@ -74,11 +76,14 @@ func (a *auditor) observed(g *examined) {
 			}
 			if !used {
 				f := g.alone.about(s.direction, block...)
-				f.Message = "the rule was never hit since " + o.Since.UTC().Format("2006-01-02 15:04 UTC")
+				f.Message = "the rule was never hit since " + moment(o.Since)
+				f.fix = &fix{why: "never hit since " + moment(o.Since), seen: true}
 				a.add(f, unusedRule)
 				continue
 			}
-			a.wider(g, s, block, hits)
+			if !a.wider(g, s, block, hits) {
+				a.sources(g, s, block)
+			}
 		}
 	}
 }
@@ -90,19 +95,21 @@ const (
 	usedPorts = 8
 )
 
-// wider looks whether live flows need few ports of a block of one range.
-func (a *auditor) wider(g *examined, s *side, block []entry, hits uint64) {
+// wider looks whether live flows need few ports of a block of one range, and reports whether
+// they do.
+func (a *auditor) wider(g *examined, s *side, block []entry, hits uint64) bool {
 	first := block[0]
 	ports := first.To - first.From + 1
 	if first.Protocol == policy.AllProtocols {
 		ports = policy.MaxPort + 1
 	} else if !first.Protocol.HasPorts() {
-		return
+		return false
 	}
 	var all Seen
+	var flows uint64
 	for _, e := range block {
 		if !sameTraffic(e.Rule, first.Rule) {
-			return // somebody has chosen these ports
+			return false // somebody has chosen these ports
 		}
 		seen := a.o.Observed.Seen[e.use(s.direction)]
 		if seen == nil {
@@ -113,13 +120,14 @@ func (a *auditor) wider(g *examined, s *side, block []entry, hits uint64) {
 				all.Add(p, port, netip.Addr{})
 			}
 		}
+		flows += seen.Flows
 	}
 	n := 0
 	for _, ports := range all.Ports {
 		n += len(ports)
 	}
 	if n == 0 || n > usedPorts || ports < manyPorts || ports < 2*n {
-		return
+		return false
 	}
 	f := g.alone.about(s.direction, block...)
 	var used []string
@@ -138,70 +146,24 @@ func (a *auditor) wider(g *examined, s *side, block []entry, hits uint64) {
 			if d := first.Description; d != "" {
 				rule = fmt.Sprintf("{ description: %s, %s", quoted(d), strings.TrimPrefix(rule, "{ "))
 			}
-			f.fix = append(f.fix, rule)
+			if f.fix == nil {
+				f.fix = &fix{}
+			}
+			f.fix.blocks = append(f.fix.blocks, rule)
+			f.fix.adds = append(f.fix.adds, narrowed(p, all.Ports[p], block)...)
 		}
 	}
 	f.Message = fmt.Sprintf("permits %s; live flows use %s (hits so far: %d)", traffic(first.Rule),
 		strings.Join(used, ", "), hits)
+	if f.fix != nil {
+		f.fix.why = "live flows use " + strings.Join(used, ", ")
+		if hits > flows {
+			f.fix.why += "; of flows that have ended nobody knows"
+		}
+	}
 	a.add(f, wideUse)
+	return true
 }
 
-// joined are numbers in order.
-func joined(ports map[int]bool) string {
-	var out []string
-	for _, port := range slices.Sorted(maps.Keys(ports)) {
-		out = append(out, fmt.Sprint(port))
-	}
-	return strings.Join(out, ", ")
-}
-
-// narrower is a block of the policy file with the peers of another one.
-func narrower(p policy.Protocol, ports map[int]bool, block []entry) string {
-	out := "{ protocol: " + p.String()
-	switch {
-	case p.HasPorts():
-		out += ", ports: [" + joined(ports) + "]"
-	case p.IsICMP():
-		out += ", from_port: -1, to_port: -1"
-	}
-	var v4, v6, lists, groups []string
-	self := false
-	for _, e := range block {
-		switch {
-		case e.Peer.Self:
-			self = true
-		case e.Peer.Kind == policy.PeerGroup:
-			groups = append(groups, e.Peer.Name)
-		case e.Peer.Kind == policy.PeerPrefixList:
-			lists = append(lists, e.Peer.Name)
-		case policy.FamilyOf(e.Peer.CIDR) == policy.IPv4 && p != policy.ICMPv6:
-			v4 = append(v4, e.Peer.CIDR.String())
-		case policy.FamilyOf(e.Peer.CIDR) == policy.IPv6 && p != policy.ICMP:
-			v6 = append(v6, fmt.Sprintf("%q", e.Peer.CIDR))
-		}
-	}
-	for _, l := range []struct {
-		key   string
-		items []string
-	}{{"cidr_blocks", v4}, {"ipv6_cidr_blocks", v6}, {"prefix_lists", lists},
-		{"security_groups", groups}} {
-		if len(l.items) > 0 {
-			out += fmt.Sprintf(", %s: [%s]", l.key, strings.Join(l.items, ", "))
-		}
-	}
-	if self {
-		out += ", self: true"
-	}
-	return out + " }"
-}
-
-// replaceable reports whether rules in place of a block would say all that it does.
-func replaceable(block []entry) bool {
-	return !slices.ContainsFunc(block, func(e entry) bool {
-		return len(e.Tags) > 0 || e.Peer.Described || e.Description != block[0].Description ||
-			strings.ContainsFunc(e.Description, unicode.IsControl)
-	})
-}
-
-// quoted is a text without control characters in single quotes of YAML.
-func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+// moment is a time for people.
+func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }

@@ -31,6 +31,7 @@ const (
 	untrackedExposure = "untracked-exposure"
 	launchWizard      = "launch-wizard"
 	badIgnore         = "bad-ignore"
+	worldInParts      = "everybody-in-parts"
 )
 
 var checks = []Check{
@@ -171,6 +172,14 @@ var checks = []Check{
 		Why: "Its type or code does not exist, or its version is not that of the peer's addresses: " +
 			"somebody meant something else.",
 		Do: "Write icmp with IPv4 peers and icmpv6 with IPv6 peers, and a type that exists.",
+	},
+	{
+		Code: worldInParts, Severity: Low,
+		Title: "networks of a rule are everybody together",
+		Why: "Who reads 0.0.0.0/1 and 128.0.0.0/1 sees no 0.0.0.0/0, and neither do tools that look " +
+			"for that text.",
+		Do:      "Write 0.0.0.0/0 or ::/0 if everybody is meant.",
+		Instead: "The networks that need it.",
 	},
 	{
 		Code: badIgnore, Severity: Low,

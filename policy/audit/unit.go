@@ -205,7 +205,7 @@ func oneBlock(es []entry) bool {
 
 // about begins a finding about rules of one direction.
 func (u *unit) about(d policy.Direction, es ...entry) Finding {
-	f := Finding{Severity: unset, Device: u.device, Pos: u.pos}
+	f := Finding{Severity: unset, Device: u.device, Pos: u.pos, direction: d, rules: es}
 	if u.group != nil {
 		f.Group = u.group.Name
 		f.anchors = append(f.anchors, u.group.Pos)

@@ -34,6 +34,8 @@ type Result struct {
 	// Comments say by position what could not be kept and what a part was called.
 	Comments file.Comments
 	Problems policy.Problems
+	// Format is the name of the format that was read, as package formats calls it.
+	Format string
 	// Names are the groups' names by what else they are called: an ID, or an address in
 	// Terraform.
 	Names map[string]string

@@ -36,11 +36,11 @@ type Format struct {
 	Says []string
 }
 
-// own is the format of this program.
-const own = "sgfw"
+// Own is the name of the format of this program's policy files.
+const Own = "sgfw"
 
 var all = []Format{
-	{Name: own, What: "a policy file of sgfw", Import: importPolicy, Export: exportPolicy,
+	{Name: Own, What: "a policy file of sgfw", Import: importPolicy, Export: exportPolicy,
 		Says: compare.BesideRules()},
 	{Name: "aws", What: "what the AWS CLI prints about security groups, as JSON or YAML",
 		Import: awsjson.Import, Export: awsjson.Export},
@@ -88,7 +88,7 @@ func Export(name string, r *convert.Result) ([]byte, policy.Problems) {
 		return nil, policy.Problems{{Message: fmt.Sprintf("nothing is written in format %q", name),
 			Hint: "one of " + strings.Join(ExportNames(), ", ")}}
 	}
-	if name == own {
+	if name == Own {
 		return file.Write(r.Policy, r.Comments), nil
 	}
 	return all[i].Export(r.Policy)
@@ -113,6 +113,7 @@ func Import(name string, sources []convert.Source, o convert.Options) convert.Re
 			Hint:    "one of " + strings.Join(Names(), ", ")})
 	}
 	r := all[i].Import(sources, o)
+	r.Format = name
 	r.Unsaid = slices.DeleteFunc(compare.BesideRules(),
 		func(key string) bool { return slices.Contains(all[i].Says, key) })
 	return r
@@ -134,7 +135,7 @@ func recognise(sources []convert.Source) (string, *policy.Problem) {
 		}
 	}
 	if name == "" {
-		return own, nil // its reader says best what is wrong with a text
+		return Own, nil // its reader says best what is wrong with a text
 	}
 	return name, nil
 }

@@ -11,8 +11,9 @@ import (
 var packetPath = []string{"sgfw/filter", "sgfw/filter/packet", "sgfw/filter/match",
 	"sgfw/filter/nfqueue", "sgfw/conntrack"}
 
-// readYAML are the packages that read YAML: policies, and what other tools write.
-var readYAML = []string{"sgfw/policy/file", "sgfw/policy/convert/tree",
+// readYAML are the packages that read YAML: policies, how they are written, and what other
+// tools write.
+var readYAML = []string{"sgfw/policy/file", "sgfw/policy/mend", "sgfw/policy/convert/tree",
 	"sgfw/policy/cloudformation/tree"}
 
 // TestNevers keeps the rooms apart: what a package must never reach, directly

@@ -1,4 +1,4 @@
-package audit
+package mend
 
 import (
 	"net/netip"
@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"sgfw/policy"
+	"sgfw/policy/audit"
 	"sgfw/policy/file"
 )
 
@@ -41,23 +42,19 @@ func TestFix(t *testing.T) {
 			"version: 1\nsecurity_groups:\n  - { name: web, description: x, ingress: [{ protocol: tcp, " +
 				"ports: 1000-2000, self: true }] }\n", ""},
 	} {
-		use := func(to int) Use {
-			return Use{"web", policy.Ingress, policy.RuleID{Protocol: policy.TCP, From: 1000, To: to,
-				Kind: policy.PeerGroup, Name: "web"}}
+		use := func(to int) audit.Use {
+			return audit.Use{Group: "web", Direction: policy.Ingress, Rule: policy.RuleID{
+				Protocol: policy.TCP, From: 1000, To: to, Kind: policy.PeerGroup, Name: "web"}}
 		}
-		one, two := &Seen{}, &Seen{}
+		one, two := &audit.Seen{}, &audit.Seen{}
 		one.Add(policy.TCP, 1010, netip.MustParseAddr("10.0.0.1"))
 		two.Add(policy.TCP, 1010, netip.MustParseAddr("10.0.0.1"))
 		two.Add(policy.TCP, 2010, netip.MustParseAddr("10.0.0.1"))
-		r := run(t, tt.text, Options{Observed: &Observed{Hits: map[Use]uint64{use(2000): 1, use(3000): 2},
-			Seen: map[Use]*Seen{use(2000): one, use(3000): two}}})
-		if !has(r, wideUse) {
-			t.Fatalf("%s: nothing is wider: %v", name, found(r))
-		}
-		diff, n := Fix(r, "p.yaml", []byte(tt.text), func(text []byte) bool {
-			_, _, err := file.Parse("p.yaml", text)
-			return err == nil
-		})
+		o := audit.Options{Observed: &audit.Observed{
+			Hits: map[audit.Use]uint64{use(2000): 1, use(3000): 2},
+			Seen: map[audit.Use]*audit.Seen{use(2000): one, use(3000): two}}}
+		d := mended(t, tt.text, o)
+		diff, n := d.Text, len(d.Changes)
 		if tt.want == "" {
 			if n != 0 || diff != nil {
 				t.Errorf("%s: %d\n%s", name, n, diff)
@@ -74,25 +71,55 @@ func TestFix(t *testing.T) {
 	}
 }
 
-// patched applies a diff as people do.
-func patched(t *testing.T, text string, diff []byte) string {
+// mended is the diff for an audit of a text.
+func mended(t *testing.T, text string, o audit.Options) *Diff {
 	t.Helper()
-	if _, err := exec.LookPath("git"); err != nil {
-		t.Skip("NOT TESTED: there is no git to apply the diff with")
+	p, _, err := file.Parse("p.yaml", []byte(text))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
 	}
-	dir := t.TempDir()
-	path := filepath.Join(dir, "p.yaml")
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	c := exec.Command("git", "apply", "-p0", "-")
-	c.Dir, c.Stdin = dir, strings.NewReader(string(diff))
-	if out, err := c.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s\n%s", err, out, diff)
-	}
-	got, err := os.ReadFile(path)
+	o.Texts = map[string][]byte{"p.yaml": []byte(text)}
+	d, err := Policy(p, "p.yaml", []byte(text), audit.Run(p, o).Mends())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(got)
+	return d
+}
+
+// patched applies a diff as people do, with each of the programs that they do it with.
+func patched(t *testing.T, text string, diff []byte) string {
+	t.Helper()
+	var results []string
+	for _, args := range [][]string{{"git", "apply", "-p0", "-"}, {"patch", "-p0"},
+		{"patch", "p.yaml"}} {
+		if _, err := exec.LookPath(args[0]); err != nil {
+			t.Logf("NOT TESTED: there is no %s to apply the diff with", args[0])
+			continue
+		}
+		dir := t.TempDir()
+		path := filepath.Join(dir, "p.yaml")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c := exec.Command(args[0], args[1:]...)
+		c.Dir, c.Stdin = dir, strings.NewReader(string(diff))
+		if out, err := c.CombinedOutput(); err != nil || strings.Contains(string(out), "fuzz") ||
+			strings.Contains(string(out), "offset") {
+			t.Fatalf("%v: %v: %s\n%s", args, err, out, diff)
+		}
+		got, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		results = append(results, string(got))
+	}
+	if len(results) == 0 {
+		t.Skip("NOT TESTED: there is nothing to apply the diff with")
+	}
+	for _, r := range results {
+		if r != results[0] {
+			t.Errorf("programs differ:\n%s\n%s", r, results[0])
+		}
+	}
+	return results[0]
 }
