@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"time"
 
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
 	"sgfw/cmd/internal/explain"
+	"sgfw/cmd/internal/source"
 	"sgfw/conntrack"
 	"sgfw/filter"
 	"sgfw/policy"
@@ -38,6 +40,10 @@ func (p *program) witness(ctx context.Context) (*witness, error) {
 	s, err := client.Status(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if s.Policy.File == source.StdinName {
+		return nil, errors.New("the daemon's policy came through a pipe and is in no file: " +
+			"name what was piped, sgfw audit FILE")
 	}
 	w := &witness{file: s.Policy.File, hits: map[ruleKey]uint64{}, seen: map[ruleKey]*audit.Seen{}}
 	if s.Policy.FileDiffers || s.Policy.StandIn != "" {

@@ -2,6 +2,7 @@ package convert
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -44,6 +45,10 @@ func (r *Result) Attach(attachments ...Attachment) {
 			if known, there := r.Names[name]; there {
 				name = known
 			}
+			if name != policy.DefaultName && r.Policy.Group(name) == nil {
+				r.Problems = append(r.Problems, r.noGroup(a.Device, name))
+				continue
+			}
 			if !slices.Contains(n.Groups, name) {
 				n.Groups = append(n.Groups, name)
 			}
@@ -57,6 +62,10 @@ func (r *Result) Attach(attachments ...Attachment) {
 			q.GroupsPerInterface = len(n.Groups)
 		}
 	}
+	if r.Problems.Err() != nil { // what it leaves undone is no second mistake
+		r.Policy = nil
+		return
+	}
 	for _, problem := range policy.Validate(r.Policy) {
 		if problem.Severity == policy.SeverityError {
 			r.Problems = append(r.Problems, problem)
@@ -65,4 +74,60 @@ func (r *Result) Attach(attachments ...Attachment) {
 	if r.Problems.Err() != nil {
 		r.Policy = nil
 	}
+}
+
+// maxNamed is how many groups are named to somebody who named none of them.
+const maxNamed = 5
+
+// noGroup says that no group has a name, and which ones there are.
+func (r *Result) noGroup(device, name string) policy.Problem {
+	return policy.Problem{Code: policy.GroupNotFound, Hint: r.meant(name),
+		Message: fmt.Sprintf("--attach %s: no group is called %q", device, name)}
+}
+
+// meant names the groups that a name is most like: one with a typing mistake, those that
+// have the name as a part, or else the first ones.
+func (r *Result) meant(name string) string {
+	names := make([]string, 0, len(r.Policy.Groups))
+	for i := range r.Policy.Groups {
+		names = append(names, r.Policy.Groups[i].Name)
+	}
+	also := slices.Sorted(maps.Keys(r.Names))
+	for _, all := range [][]string{names, also} {
+		// A shell takes the quotes of aws_security_group.tier["web"].
+		for _, n := range all {
+			if strings.ReplaceAll(n, `"`, "") == name {
+				return "did you mean '" + n + "'? Mind the quotes"
+			}
+		}
+	}
+	part := strings.ToLower(name)
+	var like []string
+	for _, n := range names {
+		if strings.Contains(strings.ToLower(n), part) {
+			like = append(like, n)
+		}
+	}
+	if near := policy.Suggest(name, append(slices.Clone(names), also...)); near != "" &&
+		len(like) == 0 {
+		like = []string{near}
+	}
+	switch {
+	case len(names) == 0:
+		return "there are no groups"
+	case len(like) > 0:
+		return "did you mean " + listed(like, " or ") + "?"
+	}
+	return "the groups are " + listed(names, " and ")
+}
+
+// listed are the first of several names in words.
+func listed(names []string, last string) string {
+	if more := len(names) - maxNamed; more > 0 {
+		return strings.Join(names[:maxNamed], ", ") + fmt.Sprintf("%s%d more", last, more)
+	}
+	if len(names) == 1 {
+		return names[0]
+	}
+	return strings.Join(names[:len(names)-1], ", ") + last + names[len(names)-1]
 }
