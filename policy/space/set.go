@@ -1,6 +1,7 @@
 package space
 
 import (
+	"cmp"
 	"iter"
 	"net/netip"
 	"slices"
@@ -46,6 +47,9 @@ func (s Set) All() iter.Seq2[Span, Peers] {
 	}
 }
 
+// Pieces returns how many pieces [Set.All] yields: what work with the set costs.
+func (s Set) Pieces() int { return len(s.layers) }
+
 // Empty reports whether nothing passes.
 func (s Set) Empty() bool { return len(s.layers) == 0 }
 
@@ -59,6 +63,7 @@ func (s Set) Equal(o Set) bool {
 // combine walks both sets at once and keeps of every piece what with says.
 func (s Set) combine(o Set, with func(a, b Peers) Peers) (out Set) {
 	at := Selector(0)
+	out.layers = make([]layer, 0, len(s.layers)+len(o.layers))
 	for i, j := 0, 0; i < len(s.layers) || j < len(o.layers); {
 		var a, b Peers
 		hi := Last
@@ -97,19 +102,66 @@ func (s Set) Union(o Set) Set {
 		return o
 	case o.Empty():
 		return s
+	case len(o.layers) > len(s.layers):
+		s, o = o, s
 	}
-	return s.combine(o, Peers.Union)
+	return s.replace(o, Peers.Union)
 }
 
 // Intersect returns what passes by both.
-func (s Set) Intersect(o Set) Set { return s.combine(o, Peers.Intersect) }
+func (s Set) Intersect(o Set) Set {
+	if s.Empty() || o.Empty() {
+		return Set{}
+	}
+	i, j := s.touched(o)
+	s = Set{s.layers[i:j]}
+	if s.Empty() {
+		return Set{}
+	}
+	i, j = o.touched(s)
+	return s.combine(Set{o.layers[i:j]}, Peers.Intersect)
+}
 
 // Minus returns what passes by s and not by o.
 func (s Set) Minus(o Set) Set {
-	if o.Empty() {
+	if s.Empty() || o.Empty() {
 		return s
 	}
-	return s.combine(o, Peers.Minus)
+	i, j := o.touched(s)
+	if i == j {
+		return s
+	}
+	return s.replace(Set{o.layers[i:j]}, Peers.Minus)
+}
+
+// touched returns which layers of s, from i and before j, have selectors between the first and
+// the last one of o, which is not empty.
+func (s Set) touched(o Set) (i, j int) {
+	lo, hi := o.layers[0].Lo, o.layers[len(o.layers)-1].Hi
+	i, _ = slices.BinarySearchFunc(s.layers, lo, func(l layer, at Selector) int {
+		return cmp.Compare(l.Hi, at)
+	})
+	j, _ = slices.BinarySearchFunc(s.layers, hi+1, func(l layer, at Selector) int {
+		return cmp.Compare(l.Lo, at)
+	})
+	return i, max(i, j)
+}
+
+// replace combines what of s lies between the ends of o, and keeps the rest, which is most of a
+// large set.
+func (s Set) replace(o Set, with func(a, b Peers) Peers) Set {
+	i, j := s.touched(o)
+	middle := Set{s.layers[i:j]}.combine(o, with)
+	out := Set{make([]layer, 0, i+len(middle.layers)+len(s.layers)-j)}
+	out.layers = append(out.layers, s.layers[:i]...)
+	for _, l := range middle.layers {
+		out = out.with(l.Span, l.peers)
+	}
+	if j < len(s.layers) {
+		out = out.with(s.layers[j].Span, s.layers[j].peers)
+		out.layers = append(out.layers, s.layers[j+1:]...)
+	}
+	return out
 }
 
 // Covers reports whether all that passes by o passes by s.
