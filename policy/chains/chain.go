@@ -63,15 +63,15 @@ type Unsaid struct {
 	// Grave is set where leaving the rule out is no answer, though it only accepts.
 	Grave bool
 	// at is the rule that asks it, where others are reached through that one.
-	at policy.Pos
+	at *Rule
 }
 
-// pos is the place of what is asked: that of the rule, or of the one that leads to it.
-func (u *Unsaid) pos(r *Rule) policy.Pos {
-	if u.at.File != "" {
+// of is the rule that asks it: the one that has it, or the one that leads to it.
+func (u *Unsaid) of(r *Rule) *Rule {
+	if u.at != nil {
 		return u.at
 	}
-	return r.Pos
+	return r
 }
 
 // Match is which packets a rule is for. The zero value is for all.
@@ -101,6 +101,38 @@ type Rule struct {
 	To string
 	// Text is the comment that the rule has.
 	Text string
+	// Name is what messages call the rule, where lines help nobody: "rule 5 of filter input".
+	// Empty is by its line.
+	Name string
+	// Code is the rule as its language has it, to be shown with its name.
+	Code string
+}
+
+// name is what messages about other rules call this one.
+func (r *Rule) name() string {
+	if r.Name != "" {
+		return r.Name
+	}
+	return "line " + number(r.Pos.Line)
+}
+
+// the is the name with an article.
+func (r *Rule) the() string {
+	if r.Name != "" {
+		return r.Name
+	}
+	return "the rule on line " + number(r.Pos.Line)
+}
+
+// Subject begins messages about the rule, where the place alone does not say which it is.
+func (r *Rule) Subject() string {
+	switch {
+	case r.Name == "":
+		return ""
+	case r.Code == "":
+		return r.Name + ": "
+	}
+	return r.Name + " (" + r.Code + "): "
 }
 
 // Chain is a list of rules in order.
@@ -109,6 +141,8 @@ type Chain struct {
 	Rules []Rule
 	// Policy is what happens at the end of a chain that packets enter first: Accept or Drop.
 	Policy Verdict
+	// Name is what messages call the policy, as [Rule.Name].
+	Name string
 }
 
 // Firewall is the chains of one family.
@@ -185,4 +219,6 @@ const (
 	maxDevices = 64
 	maxDepth   = 64
 	maxSteps   = 6000 // rules that are applied in one import
+	// maxPieces bounds the pieces of what is undecided, summed up over all steps: the work.
+	maxPieces = 4_000_000
 )

@@ -78,15 +78,16 @@ func (w *walk) emitUnknown(out *blocks, a accepted, universe space.Set) {
 	for _, d := range w.drops[:a.after] {
 		if !of.Intersect(universe).Intersect(d.set).Empty() {
 			w.d.Errorf(a.rule.Pos, "say what is in it: --prefix-list "+m.List+"=FILE",
-				"the rule on line %d drops some of this, and who is in %q is unknown",
-				d.rule.Pos.Line, m.List)
+				"%s%s drops some of this, and who is in %q is unknown", a.rule.Subject(),
+				d.rule.the(), m.List)
 			return
 		}
 	}
 	for _, peers := range of.All() {
 		if w.unanswered || !peers.Equal(anyone(w.firewall.Family)) {
 			w.d.Errorf(a.rule.Pos, "say what is in it: --prefix-list "+m.List+"=FILE",
-				"other rules tell addresses apart before, and who is in %q is unknown", m.List)
+				"%sother rules tell addresses apart before, and who is in %q is unknown",
+				a.rule.Subject(), m.List)
 			return
 		}
 	}
@@ -106,20 +107,23 @@ func (w *walk) emitCut(out *blocks, a accepted, left space.Set) {
 		cut = a.rule
 	}
 	var some blocks
-	plain := Rule{Pos: a.rule.Pos, Text: a.rule.Text}
-	note := "all but what line " + number(cut.Pos.Line) + " drops"
+	plain := Rule{Pos: a.rule.Pos, Text: a.rule.Text, Name: a.rule.Name, Code: a.rule.Code}
+	note := "all but what " + cut.name() + " drops"
 	switch {
 	case cut == a.rule && w.unanswered:
 		note = "all but those whose answers are dropped"
 	case cut == a.rule:
-		note = "what comes to line " + number(a.rule.Pos.Line)
+		note = "what comes to " + a.rule.name()
 	}
 	if w.emitSet(&some, &plain, left, note); len(some) > maxCut {
 		w.once("cut", cut.Pos, func() {
-			w.d.Errorf(cut.Pos, "remove the rule, or make the one on line "+
-				number(a.rule.Pos.Line)+" name what it is for",
-				"this drops a part of what the rule on line %d accepts; groups only allow, and the rest "+
-					"of it would be %d rules", a.rule.Pos.Line, len(some))
+			other := "the one on line " + number(a.rule.Pos.Line)
+			if a.rule.Name != "" {
+				other = a.rule.Name
+			}
+			w.d.Errorf(cut.Pos, "remove the rule, or make "+other+" name what it is for",
+				"%sthis drops a part of what %s accepts; groups only allow, and the rest of it would be "+
+					"%d rules", cut.Subject(), a.rule.the(), len(some))
 		})
 		return
 	}
@@ -156,8 +160,8 @@ func (w *walk) emitSet(out *blocks, from *Rule, set space.Set, note string) {
 	if lost {
 		w.once("protocols", from.Pos, func() {
 			w.d.Lost(from.Pos, "add rules for those that you need",
-				"of all protocols but some, those of tcp, udp and icmp are allowed and no others, and "+
-					"of icmp the types in use")
+				"%sof all protocols but some, those of tcp, udp and icmp are allowed and no others, and "+
+					"of icmp the types in use", from.Subject())
 		})
 	}
 }
@@ -183,7 +187,7 @@ func (w *walk) peers(from *Rule, peers space.Peers) (out []policy.Peer) {
 	case len(cidrs) > maxEntries:
 		w.once("cidrs", from.Pos, func() {
 			w.d.Errorf(from.Pos, "drop fewer addresses, or say which are allowed",
-				"what is left of this rule are %d CIDRs", len(cidrs))
+				"%swhat is left of this rule are %d CIDRs", from.Subject(), len(cidrs))
 		})
 		return nil
 	default:

@@ -21,9 +21,11 @@ type translation struct {
 	name  string // of the first group
 	known Lists
 	steps int
-	pos   policy.Pos // of the first group
-	said  map[saying]bool
-	rests map[string]string // keys of lists of what is left, by their CIDRs
+	// pieces is how many pieces what was undecided had before the steps, in all.
+	pieces int
+	pos    policy.Pos // of the first group
+	said   map[saying]bool
+	rests  map[string]string // keys of lists of what is left, by their CIDRs
 }
 
 // Import adds groups to the draft that let through what the firewalls do, at most one for each
@@ -140,11 +142,12 @@ func (i *translation) translate(f *Firewall, device string, out *[2]blocks) (rel
 			return w
 		}
 		begins[dir] = walkOf(New)
+		established, r := walkOf(Established), walkOf(Related)
 		if i.steps > maxSteps {
 			return true // which is said
 		}
-		cut[dir] = i.established(walkOf(Established), begins[dir], all)
-		if r := walkOf(Related); !r.sure(all).Covers(all.Minus(space.Box(whole, cut[dir]))) {
+		cut[dir] = i.established(established, begins[dir], all)
+		if !r.sure(all).Covers(all.Minus(space.Box(whole, cut[dir]))) {
 			related = false
 		}
 	}
@@ -190,46 +193,57 @@ func (i *translation) established(w, begins *walk, all space.Set) space.Peers {
 	if w.dir == policy.Ingress {
 		rest = rest.Minus(services.Minus(begins.passes))
 	}
-	pos := w.firewall.base(w.dir).Pos
+	end := w.firewall.base(w.dir)
+	at := &Rule{Pos: end.Pos, Name: end.Name}
 	for _, d := range append(w.drops, w.maybe...) {
 		if !d.set.Intersect(rest).Empty() || rest.Empty() && !d.set.From(whose).Empty() {
-			pos = d.rule.Pos
+			at = d.rule
 			break
 		}
 	}
 	if !rest.Empty() || wholly(space.Box(whole, whose), f).Equal(anyone(f).
 		Minus(strangers(f, w.dir))) {
-		i.once("established", pos, func() {
-			i.d.Errorf(pos, "accept ESTABLISHED,RELATED before it",
-				"this drops packets of connections that are established (%s %s), which always pass here",
-				f, w.dir)
+		i.once("established", at.Pos, func() {
+			i.d.Errorf(at.Pos, "accept ESTABLISHED,RELATED before it",
+				"%sthis drops packets of connections that are established (%s %s), which always pass here",
+				at.Subject(), f, w.dir)
 		})
 		return space.Peers{}
 	}
-	i.once("answers", pos, func() {
-		i.d.Lost(pos, "", "who is dropped here has its answers dropped, too, and so nothing is "+
-			"allowed in the other direction")
+	i.once("answers", at.Pos, func() {
+		i.d.Lost(at.Pos, "", "%swho is dropped here has its answers dropped, too, and so nothing is "+
+			"allowed in the other direction", at.Subject())
 	})
 	return whose
 }
 
 // unsure says that a rule which accepts is left out.
 func (i *translation) unsure(r *Rule, u *Unsaid) {
-	pos := u.pos(r)
-	i.once("unsure", pos, func() {
+	r = u.of(r)
+	i.once("unsure", r.Pos, func() {
 		if u.Grave {
-			i.d.Errorf(pos, u.Hint, "groups cannot say this rule: %s", u.Why)
+			i.d.Errorf(r.Pos, u.Hint, "%sgroups cannot say this rule: %s", r.Subject(), u.Why)
 			return
 		}
-		i.d.Lost(pos, u.Hint, "line %d is left out, so what it accepts is dropped: %s", pos.Line,
-			u.Why)
+		name := r.name()
+		if r.Code != "" {
+			name += " (" + r.Code + ")"
+		}
+		i.d.Lost(r.Pos, u.Hint, "%s is left out, so what it accepts is dropped: %s", name, u.Why)
 	})
 }
 
 func (i *translation) tooMuch(r *Rule) {
 	i.once("much", policy.Pos{}, func() {
-		i.d.Errorf(r.Pos, "move addresses into sets", "more than %d rules are to be followed, or "+
-			"chains jump to each other", maxSteps)
+		i.d.Errorf(r.Pos, "move addresses into sets", "%smore than %d rules are to be followed, or "+
+			"chains jump to each other", r.Subject(), maxSteps)
+	})
+}
+
+func (i *translation) tooTangled(r *Rule) {
+	i.once("much", policy.Pos{}, func() {
+		i.d.Errorf(r.Pos, "move addresses and ports into sets", "%sthe rules before this one leave so "+
+			"many pieces of ports and addresses that they cannot be followed", r.Subject())
 	})
 }
 

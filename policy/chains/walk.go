@@ -42,16 +42,31 @@ type walk struct {
 	drops   []dropped
 	maybe   []dropped
 	leftOut []omitted
-	passes  space.Set // the union of accepts
+	parts   []space.Set // that are accepted
+	passes  space.Set   // the union of parts, after the walk
 }
 
 // run walks from the first chain with what is undecided.
 func (w *walk) run(all space.Set) {
 	base := w.firewall.base(w.dir)
-	end := &Rule{Pos: base.Pos, Verdict: base.Policy}
+	end := &Rule{Pos: base.Pos, Verdict: base.Policy, Name: base.Name}
 	whole := space.Box(whole, anyone(w.firewall.Family))
 	if left := w.chain(base, all, whole, nil, 0); !left.Empty() {
 		w.apply(end, left, whole, whole, nil)
+	}
+	w.passes = union(w.parts)
+}
+
+// union is that of all sets, of pairs first: of one after the other, the large one would be
+// copied each time.
+func union(sets []space.Set) space.Set {
+	switch n := len(sets); n {
+	case 0:
+		return space.Set{}
+	case 1:
+		return sets[0]
+	default:
+		return union(sets[:n/2]).Union(union(sets[n/2:]))
 	}
 }
 
@@ -62,7 +77,7 @@ func (w *walk) apply(r *Rule, part, of, scope space.Set, unsaid *Unsaid) {
 		w.leftOut = append(w.leftOut, omitted{r, part, unsaid})
 	case r.Verdict == Accept:
 		w.accepts = append(w.accepts, accepted{r, of, scope, len(w.drops)})
-		w.passes = w.passes.Union(part)
+		w.parts = append(w.parts, part)
 	case unsaid != nil:
 		w.maybe = append(w.maybe, dropped{r, part, unsaid})
 	default:
@@ -85,6 +100,11 @@ func (w *walk) chain(c *Chain, in, scope space.Set, unsaid *Unsaid, depth int) s
 		}
 		if w.steps++; w.steps > maxSteps || depth > maxDepth {
 			w.tooMuch(r)
+			break
+		}
+		if w.pieces += in.Pieces(); w.pieces > maxPieces {
+			w.steps = maxSteps + 1 // and no further
+			w.tooTangled(r)
 			break
 		}
 		of := r.Match.box(w.firewall.Family).Intersect(scope)
@@ -113,12 +133,13 @@ func (w *walk) chain(c *Chain, in, scope space.Set, unsaid *Unsaid, depth int) s
 		case Jump, Goto:
 			to := w.firewall.Chains[w.dir][r.To]
 			if to == nil {
-				w.d.Errorf(r.Pos, "give the whole ruleset", "there is no chain %q", r.To)
+				w.d.Errorf(r.Pos, "give the whole ruleset", "%sthere is no chain %q",
+					r.Subject(), r.To)
 				return space.Set{}
 			}
 			if own {
 				there := *why
-				there.at, why = r.Pos, &there
+				there.at, why = r, &there
 			}
 			left := w.chain(to, part, of, why, depth+1)
 			if own {
@@ -162,9 +183,10 @@ func (w *walk) settle() {
 			continue
 		}
 		u := m.why
-		w.once("maybe", u.pos(m.rule), func() {
-			w.d.Errorf(u.pos(m.rule), u.Hint, "groups cannot say this rule: %s, and without it a later "+
-				"rule would let in what this one keeps out", u.Why)
+		at := u.of(m.rule)
+		w.once("maybe", at.Pos, func() {
+			w.d.Errorf(at.Pos, u.Hint, "%sgroups cannot say this rule: %s, and without it a later "+
+				"rule would let in what this one keeps out", at.Subject(), u.Why)
 		})
 	}
 }

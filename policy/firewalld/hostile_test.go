@@ -1,3 +1,5 @@
+//go:build !race
+
 package firewalld
 
 import (
@@ -8,7 +10,7 @@ import (
 	"sgfw/policy/convert/converttest"
 )
 
-// TestHostile: texts that are made to cost much are answered soon.
+// TestHostile: texts that are made to cost much are answered soon, and take little memory.
 func TestHostile(t *testing.T) {
 	zone := func(s string, n int) string { return "<zone>" + strings.Repeat(s, n) + "</zone>" }
 	loop := `<service><include service="f"/><include service="f"/></service>`

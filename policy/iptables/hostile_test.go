@@ -1,3 +1,5 @@
+//go:build !race
+
 package iptables
 
 import (
@@ -8,7 +10,7 @@ import (
 	"sgfw/policy/convert/converttest"
 )
 
-// TestHostile: texts that are made to cost much are answered soon.
+// TestHostile: texts that are made to cost much are answered soon, and take little memory.
 func TestHostile(t *testing.T) {
 	const head, accept = "*filter\n:INPUT DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n",
 		"-A INPUT -m state --state ESTABLISHED,RELATED -j ACCEPT\n"

@@ -1,7 +1,6 @@
 package nftables
 
 import (
-	"slices"
 	"strings"
 
 	"sgfw/policy"
@@ -19,6 +18,8 @@ func (r *reading) match(left *tree.Node, op string, right *tree.Node) {
 		return
 	}
 	switch {
+	case left.Get("concat") != nil:
+		r.concat(left.Get("concat"), not, right)
 	case left.Get("meta") != nil:
 		r.meta(text(left.Get("meta"), "key"), not, right)
 	case left.Get("payload") != nil:
@@ -33,11 +34,7 @@ func (r *reading) match(left *tree.Node, op string, right *tree.Node) {
 	case left.Get("&") != nil:
 		r.flags(left.Get("&"), not, right)
 	case left.Get("fib") != nil:
-		kinds := values(right)
-		local := slices.ContainsFunc(kinds, func(n *tree.Node) bool { return n.Text == "local" })
-		if text(left.Get("fib"), "result") != "type" || not || !local {
-			r.unsaid("it asks for routes or broadcasts")
-		}
+		r.fib(left.Get("fib"), not, right)
 	default:
 		r.unsaid("its condition is nothing that groups have")
 	}
@@ -95,6 +92,9 @@ func (r *reading) only(not bool, within []space.Span, spans []space.Span) {
 		set = union(within).Minus(set)
 	}
 	r.some = r.some.Intersect(set)
+	if !r.anyPorts {
+		r.rest = r.rest.Intersect(set)
+	}
 }
 
 func (r *reading) meta(key string, not bool, right *tree.Node) {
@@ -138,6 +138,9 @@ func (r *reading) meta(key string, not bool, right *tree.Node) {
 			r.either = list
 		}
 	default:
+		if key == "pkttype" && (not == (right.Text == "host")) {
+			r.apart()
+		}
 		r.unsaid("it asks for meta " + key)
 	}
 }
@@ -197,8 +200,9 @@ func (r *reading) payload(protocol, field string, not bool, right *tree.Node) {
 	case "udp dport":
 		r.ports(not, right, policy.UDP)
 	case "th dport":
-		r.th = true
+		r.th, r.anyPorts = true, true
 		r.ports(not, right, policy.TCP, policy.UDP)
+		r.anyPorts = false
 	case "tcp sport", "udp sport":
 		p := policy.TCP
 		if protocol == "udp" {
@@ -267,6 +271,10 @@ func (r *reading) flags(and *tree.Node, not bool, right *tree.Node) {
 
 // state reads a condition on the state of the connection.
 func (r *reading) state(not bool, right *tree.Node) {
+	if r.early {
+		r.unsaid("connections are not known yet at the priority of its chain")
+		return
+	}
 	names, ok := r.elements(right)
 	if !ok {
 		return
@@ -297,57 +305,6 @@ func (r *reading) state(not bool, right *tree.Node) {
 	if m.States = s; s == 0 {
 		m.Never = true
 	}
-}
-
-// address reads a condition on an address.
-func (r *reading) address(field string, not bool, right *tree.Node) {
-	m := &r.rule.Match
-	if (field == "saddr") != (r.dir == policy.Ingress) {
-		side := map[string]string{"saddr": "source", "daddr": "destination"}[field]
-		r.unsaid("it asks for the " + side + ", and groups are for all addresses of a device")
-		return
-	}
-	s, is := r.named(right)
-	var peers space.Peers
-	key := ""
-	switch {
-	case is && s == nil:
-		return
-	case is && s.list.Name == "":
-		r.unsaid("it asks for more than an address")
-		return
-	case is:
-		key = s.list.Name
-		peers = chains.PeersOf(s.list.Entries)
-		if len(s.list.Entries) == 0 {
-			m.Never = m.Never || !not
-			return
-		}
-	default:
-		cidrs, ok := addresses(right)
-		if !ok {
-			r.unsaid("it asks for parts of an address")
-			return
-		}
-		for _, c := range cidrs {
-			if policy.FamilyOf(c) != r.family {
-				r.errorf(right.Pos(r.file), "", "%s is not of this family", c)
-				return
-			}
-		}
-		peers = space.PeersOf(cidrs...)
-	}
-	all := policy.AnyIPv4
-	if r.family == policy.IPv6 {
-		all = policy.AnyIPv6
-	}
-	if not {
-		peers, key = space.PeersOf(all).Minus(peers), ""
-	}
-	if m.Peers != nil {
-		peers, key = peers.Intersect(*m.Peers), ""
-	}
-	m.Peers, m.List = &peers, key
 }
 
 // ports reads a condition on ports of the destination.

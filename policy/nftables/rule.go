@@ -1,6 +1,8 @@
 package nftables
 
 import (
+	"fmt"
+	"strconv"
 	"strings"
 
 	"sgfw/policy"
@@ -17,35 +19,49 @@ type reader struct {
 	dir    policy.Direction
 	prefix string // of the names of chains
 	next   string // where what is accepted goes, "" for nowhere
+	early  bool   // before connections are known
 }
 
 // reading is one rule while it is read.
 type reading struct {
 	*reader
-	at     place
-	pos    policy.Pos
-	rule   chains.Rule
-	some   space.Set // the selectors that are left, with any one address
-	what   bool      // it has conditions on selectors
-	th     bool      // ports of any protocol
-	either []string  // devices, one of which it is for
-	source string
-	hop    string
-	limits bool
-	over   bool
-	decide []chains.Rule // of a verdict map: what to add to the rule
+	at   place
+	pos  policy.Pos
+	rule chains.Rule
+	some space.Set // the selectors that are left, with any one address
+	what bool      // it has conditions on selectors
+	th   bool      // ports of any protocol
+	rest space.Set // as some, but for such ports
+	// anyPorts is set while such a condition is read.
+	anyPorts bool
+	either   []string // devices, one of which it is for
+	source   string
+	hop      string
+	limits   bool
+	over     bool
+	decide   []chains.Rule // of a verdict map: what to add to the rule
+
+	concats []concat
 }
 
 var token = space.PeersOf(policy.AnyIPv4) // stands for any address in reading.some
 
 // rules reads the rules of a chain.
 func (x *reader) rules(c *chain) (out []chains.Rule) {
+	all := space.Box(space.Span{Lo: 0, Hi: space.Last}, token)
 	for i := range c.rules {
 		n := &c.rules[i]
-		r := &reading{reader: x, at: c.at, pos: n.Pos(x.file),
-			some: space.Box(space.Span{Lo: 0, Hi: space.Last}, token)}
-		r.rule = chains.Rule{Pos: r.pos, Text: text(n, "comment")}
-		if expr := n.Get("expr"); expr != nil {
+		expr := n.Get("expr")
+		r := &reading{reader: x, at: c.at, pos: n.Pos(x.file), some: all, rest: all}
+		r.rule = chains.Rule{Pos: r.pos, Text: text(n, "comment"), Code: code(expr)}
+		if r.rule.Name = "rule " + text(n, "handle"); r.rule.Name == "rule " {
+			r.rule.Name = "rule #" + strconv.Itoa(i+1)
+		}
+		r.rule.Name += " of " + c.at.String()
+		if x.read++; x.tooMany() || x.d.Full() {
+			return nil
+		}
+		if expr != nil {
 			for j := range expr.Members {
 				r.statement(&expr.Members[j].Node)
 			}
@@ -54,6 +70,21 @@ func (x *reader) rules(c *chain) (out []chains.Rule) {
 	}
 	return out
 }
+
+// tooMany reports whether more is to be read than anybody waits for, and says so.
+func (x *reader) tooMany() bool {
+	if x.read <= maxRules {
+		return false
+	}
+	if x.read != tooMany {
+		x.read = tooMany // once
+		x.d.Errorf(policy.Pos{File: x.file}, "move addresses and ports into sets",
+			"there are more than %d rules, those of several hooks and families counted for each", maxRules)
+	}
+	return true
+}
+
+const tooMany = 1 << 30
 
 func (r *reading) unsaid(why string) {
 	if r.rule.Match.Unsaid == nil {
@@ -65,7 +96,7 @@ func (r *reading) unsaid(why string) {
 func (r *reading) errorf(pos policy.Pos, hint, format string, a ...any) {
 	if !r.said[pos] {
 		r.said[pos] = true
-		r.d.Errorf(pos, hint, format, a...)
+		r.d.Errorf(pos, hint, "%s%s", r.rule.Subject(), fmt.Sprintf(format, a...))
 	}
 }
 
@@ -92,7 +123,9 @@ func (r *reading) statement(n *tree.Node) {
 	case "ct count":
 		r.limits = true
 		r.over = r.over || text(v, "inv") == "true"
-	case "counter", "log", "mangle", "set", "ct timeout", "ct helper", "ct expectation", "dup":
+	case "set", "map", "meter":
+		r.update(v.Get("stmt"))
+	case "counter", "log", "mangle", "ct timeout", "ct helper", "ct expectation", "dup":
 	case "notrack":
 		r.errorf(n.Pos(r.file), "", "the rule takes packets out of connection tracking, which is always "+
 			"on here")
@@ -104,6 +137,27 @@ func (r *reading) statement(n *tree.Node) {
 	default:
 		if !verdict(&r.rule, key, v) {
 			r.unsaid("statement " + key + " is nothing that groups have")
+		}
+	}
+}
+
+// update reads what is kept for the elements of a set that changes: a limit for each of them is a
+// condition of the rule.
+func (r *reading) update(stmt *tree.Node) {
+	if stmt == nil {
+		return
+	}
+	list := []*tree.Node{stmt}
+	if stmt.Kind == tree.List {
+		list = values(stmt)
+	}
+	for _, n := range list {
+		for i := range n.Members {
+			switch m := &n.Members[i]; m.Key {
+			case "limit", "ct count", "quota":
+				r.limits = true
+				r.over = r.over || text(&m.Node, "inv") == "true"
+			}
 		}
 	}
 }
@@ -136,30 +190,29 @@ func (r *reading) vmap(v *tree.Node) {
 		r.errorf(v.Pos(r.file), "", "this is no map of nftables")
 		return
 	}
-	elems := data.Get("set")
-	if name, is := strings.CutPrefix(data.Text, "@"); is {
-		s := r.sets[place{r.at.family, r.at.table, name}]
-		if s == nil || s.changes {
-			r.unsaid("map " + name + " is unknown")
-			r.rule.Verdict = chains.Drop // or anything else
-			return
-		}
-		elems = s.elems
-	}
-	if elems == nil {
+	elems, known := r.pairs(r.at, data)
+	switch {
+	case !known:
+		r.unsaid("map " + strings.TrimPrefix(say(data), "@") + " is unknown")
+		r.rule.Verdict = chains.Drop // or anything else
+		return
+	case len(elems) == 0:
 		r.rule.Match.Never = true
 		return
 	}
 	r.decide = []chains.Rule{}
-	for i := range elems.Members {
-		pair := &elems.Members[i].Node
+	for i := range elems {
+		pair := &elems[i].Node
 		if len(pair.Members) != 2 || len(pair.Members[1].Members) != 1 {
 			r.errorf(pair.Pos(r.file), "", "this is no element of a map of verdicts")
 			return
 		}
 		one := *r
 		one.rule.Match.Devices = append([]chains.Device{}, r.rule.Match.Devices...)
-		one.decide = nil
+		if one.decide = nil; r.tooMany() {
+			return
+		}
+		r.read++
 		one.match(key, "==", &pair.Members[0].Node)
 		say := &pair.Members[1].Members[0]
 		if !verdict(&one.rule, say.Key, &say.Node) {
@@ -174,6 +227,9 @@ func (r *reading) vmap(v *tree.Node) {
 func (r *reading) finish() []chains.Rule {
 	if r.decide != nil {
 		return r.decide
+	}
+	if len(r.concats) > 0 {
+		return r.expand()
 	}
 	m := &r.rule.Match
 	r.failsafe()
@@ -200,6 +256,10 @@ func (r *reading) finish() []chains.Rule {
 	}
 	switch {
 	case r.rule.Verdict == chains.Jump || r.rule.Verdict == chains.Goto:
+		if r.chains[place{r.at.family, r.at.table, r.rule.To}] == nil {
+			r.errorf(r.pos, "give the whole ruleset", "there is no chain %s of %s", r.rule.To, r.at.of())
+			return nil
+		}
 		r.rule.To = r.prefix + r.rule.To
 	case r.rule.Verdict == chains.Accept && r.next != "":
 		r.rule.Verdict, r.rule.To = chains.Goto, r.next
@@ -209,7 +269,7 @@ func (r *reading) finish() []chains.Rule {
 		// Other protocols have ports, too, and nobody asks for them here.
 		other := r.rule
 		other.Match.Spans = []space.Span{}
-		rest := space.Box(space.Span{Lo: 0, Hi: space.Last}, token)
+		rest := r.rest
 		for _, p := range []policy.Protocol{policy.TCP, policy.UDP} {
 			rest = rest.Minus(space.Box(space.Ports(p, 0, policy.MaxPort), token))
 		}
@@ -217,7 +277,9 @@ func (r *reading) finish() []chains.Rule {
 			other.Match.Spans = append(other.Match.Spans, s)
 		}
 		other.Match.Unsaid = &chains.Unsaid{Why: "it asks for ports of any protocol"}
-		out = append(out, other)
+		if !rest.Empty() {
+			out = append(out, other)
+		}
 	}
 	if r.either == nil {
 		return out

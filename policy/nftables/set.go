@@ -19,10 +19,10 @@ type set struct {
 
 // set reads a named set or map.
 func (rs *ruleset) set(at place, o *tree.Node) {
-	s := &set{kind: text(o, "type"), elems: o.Get("elem")}
+	s := &set{kind: kindOf(o.Get("type")), elems: o.Get("elem"), changes: o.Get("timeout") != nil}
 	if f := o.Get("flags"); f != nil {
-		for i := range f.Members {
-			if t := f.Members[i].Text; t == "dynamic" || t == "timeout" {
+		for _, flag := range values(f) {
+			if flag.Text == "dynamic" || flag.Text == "timeout" {
 				s.changes = true
 			}
 		}
@@ -32,29 +32,28 @@ func (rs *ruleset) set(at place, o *tree.Node) {
 		return
 	}
 	rs.sets[at] = s
+	rs.named[at.name]++
 	if s.kind != "ipv4_addr" && s.kind != "ipv6_addr" || s.changes {
 		return
 	}
 	name := at.name
-	for other := range rs.sets {
-		if other != at && other.name == name {
-			name = at.table + "-" + at.family + "-" + at.name // sets of two tables
-		}
+	if rs.named[name] > 1 {
+		name = at.table + "-" + at.family + "-" + at.name // sets of two tables
 	}
 	s.list = policy.PrefixList{Name: name, Pos: o.Pos(rs.file)}
 	if s.elems == nil {
 		return
 	}
 	if len(s.elems.Members) > chains.MaxEntries {
-		rs.d.Errorf(o.Pos(rs.file), "", "set %q has more than %d elements", at.name,
-			chains.MaxEntries)
+		rs.d.Errorf(o.Pos(rs.file), "", "set %s of %s has more than %d elements", at.name,
+			at.of(), chains.MaxEntries)
 		return
 	}
 	for i := range s.elems.Members {
 		e := &s.elems.Members[i].Node
 		cidrs, ok := addresses(e)
 		if !ok {
-			rs.d.Errorf(e.Pos(rs.file), "", "this is no address")
+			rs.d.Errorf(e.Pos(rs.file), "", "set %s of %s: %s is no address", at.name, at.of(), say(e))
 			return
 		}
 		for _, c := range cidrs {
@@ -62,6 +61,25 @@ func (rs *ruleset) set(at place, o *tree.Node) {
 				policy.PrefixEntry{CIDR: c, Pos: e.Pos(rs.file)})
 		}
 	}
+}
+
+// kindOf is the type of elements by its name, also of what it is made like.
+func kindOf(n *tree.Node) string {
+	of := n.Get("typeof").Get("payload")
+	if of == nil {
+		if n == nil {
+			return ""
+		}
+		return n.Text
+	}
+	switch field := text(of, "field"); {
+	case field != "saddr" && field != "daddr":
+	case text(of, "protocol") == "ip":
+		return "ipv4_addr"
+	case text(of, "protocol") == "ip6":
+		return "ipv6_addr"
+	}
+	return ""
 }
 
 // addresses are the CIDRs of a value: an address, a prefix, a range or an element of a set.

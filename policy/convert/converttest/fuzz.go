@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"sgfw/policy/convert"
 )
@@ -47,27 +46,4 @@ func Fuzz(f *testing.F, run Importer, options []convert.Options, suffixes ...str
 			Check(t, sources, run(sources, o))
 		}
 	})
-}
-
-// soon bounds what a hostile text may take, wherever it is tested.
-const soon = 10 * time.Second
-
-// Hostile imports texts that are made to cost much. Each has to be answered soon, and as
-// [Check] says. beside are sources that stand beside one, by its name.
-func Hostile(t *testing.T, run Importer, texts map[string]string,
-	beside map[string]convert.Source) {
-	t.Helper()
-	for name, text := range texts {
-		sources := []convert.Source{{Name: "f", Data: []byte(text)}}
-		if other, there := beside[name]; there {
-			sources = append(sources, other)
-		}
-		began := time.Now()
-		r := run(sources, convert.Options{})
-		took := time.Since(began)
-		if t.Logf("%s: %v %.150s", name, took, r.Problems); took > soon {
-			t.Errorf("%s takes %v", name, took)
-		}
-		Check(t, sources, r)
-	}
 }

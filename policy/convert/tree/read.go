@@ -34,9 +34,11 @@ type Reader struct {
 	// Visit is given every part, in their order, and reports whether to go on. Documents
 	// follow each other.
 	Visit func(Part) bool
+	// Values bounds the values of all parts together, keys counted too. 0 is no bound.
+	Values int
 
-	nodes, documents int
-	stopped          bool
+	nodes, all, documents int
+	stopped               bool
 }
 
 // Read reads a text, JSON if it begins like that, else YAML. It returns what is wrong with
@@ -82,6 +84,9 @@ func (r *Reader) begin(at Node) *policy.Problem {
 func (r *Reader) count(at Node, depth int) *policy.Problem {
 	if r.nodes++; r.nodes > MaxNodes {
 		return r.problem(at, "", "more than %d values in one part", MaxNodes)
+	}
+	if r.all++; r.Values > 0 && r.all > r.Values {
+		return r.problem(at, "", "more than %d values in one text", r.Values)
 	}
 	if depth > MaxDepth {
 		return r.problem(at, "", "nested deeper than %d levels", MaxDepth)
