@@ -130,10 +130,10 @@ func CheckDevice(pattern string) *Problem {
 		return invalid("the name of a network device, such as eth0", "the device is empty")
 	case strings.Contains(name, "*"):
 		return invalid("one * at the end stands for any rest", "device %s has a * that is not its end",
-			quote(pattern))
+			Quote(pattern))
 	case glob && len(name) > MaxDeviceName, len(name) > MaxAltname:
 		return invalid(fmt.Sprintf("Linux allows %d bytes, and %d in an altname, which no pattern covers",
-			MaxDeviceName, MaxAltname), "device %s is longer than a device name can be", quote(pattern))
+			MaxDeviceName, MaxAltname), "device %s is longer than a device name can be", Quote(pattern))
 	case !glob && name == Loopback:
 		return invalid("loopback traffic is never filtered", "device %q cannot be managed", name)
 	case !glob && (name == "." || name == ".."):
@@ -146,7 +146,7 @@ func CheckDevice(pattern string) *Problem {
 				hint = fmt.Sprintf("an alias is an address of its device: write %s", own)
 			}
 			return invalid(hint, "device %s has a character that device names cannot have: %q",
-				quote(pattern), string(c))
+				Quote(pattern), string(c))
 		}
 	}
 	if bad := shownByIP(name); bad != nil && bad.Severity == SeverityError {
@@ -163,7 +163,7 @@ func shownByIP(name string) *Problem {
 		return nil
 	}
 	p := &Problem{Field: "device", Severity: SeverityWarning,
-		Message: fmt.Sprintf("device %s is written as ip shows it", quote(name)),
+		Message: fmt.Sprintf("device %s is written as ip shows it", Quote(name)),
 		Hint:    fmt.Sprintf("write %s; what follows @ is the peer", own)}
 	number, numbered := strings.CutPrefix(peer, "if")
 	if _, err := strconv.ParseUint(number, 10, 32); peer == "NONE" || numbered && err == nil {

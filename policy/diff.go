@@ -57,7 +57,7 @@ func Diff(from, to *Policy) []Change {
 		})
 	diffNamed(d, "group", from.Groups, to.Groups, func(g Group) string { return g.Name },
 		func(a, b *Group) {
-			d.value("description", quote(a.Description), quote(b.Description))
+			d.value("description", Quote(a.Description), Quote(b.Description))
 			d.sets(tags(a.Tags), tags(b.Tags))
 			for _, dir := range []Direction{Ingress, Egress} {
 				d.rule = func(what string) string { return d.ruleID(dir, what, a, b) }
@@ -65,7 +65,7 @@ func Diff(from, to *Policy) []Change {
 				d.ruleTags(dir, a, b)
 			}
 			d.rule = nil
-			d.value("vpc_id", quote(a.VPCID), quote(b.VPCID))
+			d.value("vpc_id", Quote(a.VPCID), Quote(b.VPCID))
 		})
 	diffNamed(d, "device", from.Interfaces, to.Interfaces,
 		func(n Interface) string { return n.Device }, func(a, b *Interface) {
@@ -217,7 +217,7 @@ func (d *differ) sets(from, to map[string]string) {
 		case !ok:
 			d.item(Added, what, what)
 		case note != to[what]:
-			d.item(Changed, what, fmt.Sprintf("%s: %s → %s", what, quote(note), quote(to[what])))
+			d.item(Changed, what, fmt.Sprintf("%s: %s → %s", what, Quote(note), Quote(to[what])))
 		}
 	}
 }
@@ -260,7 +260,7 @@ func scopeName(name string) string {
 	if name == "" {
 		return "its own"
 	}
-	return quote(name)
+	return Quote(name)
 }
 
 // familyName is the family of a list as a change shows it.
@@ -299,7 +299,7 @@ func ruleWords(dir Direction, r *Rule) string {
 func tags(from map[string]string) map[string]string {
 	m := make(map[string]string, len(from))
 	for k, v := range from {
-		m["tag "+quote(k)] = v
+		m["tag "+Quote(k)] = v
 	}
 	return m
 }

@@ -114,7 +114,7 @@ func (k IDKind) Check(s string) *Problem {
 			GroupID: MalformedGroupID, RuleIDKind: MalformedRuleID,
 			PrefixListID: MalformedPrefixListID, InterfaceID: MalformedInterfaceID,
 		}[k],
-		Message: fmt.Sprintf("%s is no ID", quote(s)),
+		Message: fmt.Sprintf("%s is no ID", Quote(s)),
 		Hint:    fmt.Sprintf("%s- and %d digits of 0-9 and a-f", k, idDigits),
 	}
 }
@@ -129,9 +129,9 @@ func (k IDKind) NotFound(s string) *Problem {
 		InterfaceID:  {Code: InterfaceNotFound, Message: "no interface"},
 	}[k]
 	if k.Meant(s) {
-		p.Message += " has the ID " + quote(s)
+		p.Message += " has the ID " + Quote(s)
 	} else {
-		p.Message += " is called " + quote(s)
+		p.Message += " is called " + Quote(s)
 	}
 	return &p
 }

@@ -71,12 +71,12 @@ func (v *validator) members(pos Pos, g *Group, r *Rule) {
 	case heldByNobody:
 		v.found.Add(Problem{Pos: pos, Severity: SeverityWarning,
 			Message: fmt.Sprintf("no interface and no peer has group %s: the rule matches nothing",
-				quote(name)),
+				Quote(name)),
 			Hint: "attach the group under interfaces, or list the machines that have it under peers"})
 	case heldUnaddressed:
 		v.found.Add(Problem{Pos: pos, Severity: SeverityWarning,
 			Message: fmt.Sprintf("only guests without addresses have group %s: the rule matches nothing",
-				quote(name)),
+				Quote(name)),
 			Hint: "list the addresses of the guests under interfaces"})
 	}
 }
@@ -85,7 +85,7 @@ func (v *validator) members(pos Pos, g *Group, r *Rule) {
 func (v *validator) missing(pos Pos, field string, code Code, name, kind, hint string) {
 	if !v.found.Full(SeverityError) {
 		v.found.Add(Problem{Pos: pos, Field: field, Code: code, Missing: name, Hint: hint,
-			Message: fmt.Sprintf("no %s is called %s", kind, quote(name))})
+			Message: fmt.Sprintf("no %s is called %s", kind, Quote(name))})
 	}
 }
 
@@ -119,7 +119,7 @@ func (ps Problems) Since(before *Policy) Problems {
 			continue
 		}
 		p.Code = DependencyViolation
-		p.Message = fmt.Sprintf("%s %s was taken away and is still in use here", gone, quote(p.Missing))
+		p.Message = fmt.Sprintf("%s %s was taken away and is still in use here", gone, Quote(p.Missing))
 		p.Hint = "take it out here too, or keep it"
 	}
 	return out

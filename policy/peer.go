@@ -79,7 +79,7 @@ func ParseCIDR(s string) (netip.Prefix, *Problem) {
 	if err == nil {
 		if prefix.Addr().Is4In6() {
 			return invalid(fmt.Sprintf("write the IPv4 address %s", prefix.Addr().Unmap()),
-				"%s is an IPv4-mapped IPv6 address", quote(s))
+				"%s is an IPv4-mapped IPv6 address", Quote(s))
 		}
 		return prefix.Masked(), nil
 	}
@@ -89,27 +89,27 @@ func ParseCIDR(s string) (netip.Prefix, *Problem) {
 	case s == "":
 		return invalid("such as 10.0.0.0/8 or 2001:db8::/32", "the CIDR is empty")
 	case strings.HasPrefix(s, "pl-"):
-		return invalid("prefix lists go under prefix_lists, by name", "%s is not a CIDR", quote(s))
+		return invalid("prefix lists go under prefix_lists, by name", "%s is not a CIDR", Quote(s))
 	case strings.HasPrefix(s, "sg-"):
-		return invalid("groups go under security_groups, by name", "%s is not a CIDR", quote(s))
+		return invalid("groups go under security_groups, by name", "%s is not a CIDR", Quote(s))
 	case addrErr == nil && addr.Is4In6():
 		return invalid(fmt.Sprintf("write the IPv4 address %s/32", addr.Unmap()),
-			"%s is an IPv4-mapped IPv6 address", quote(s))
+			"%s is an IPv4-mapped IPv6 address", Quote(s))
 	case addrErr == nil && addr.Zone() != "":
-		return invalid("leave out %"+addr.Zone(), "%s has a zone", quote(s))
+		return invalid("leave out %"+addr.Zone(), "%s has a zone", Quote(s))
 	case addrErr == nil && !slashed:
-		return invalid(lengthHint(addr), "%s is an address without a prefix length", quote(s))
+		return invalid(lengthHint(addr), "%s is an address without a prefix length", Quote(s))
 	case addrErr == nil:
 		return invalid(fmt.Sprintf("%s takes /0 to /%d", familyOf(addr), addr.BitLen()),
-			"%s has a bad prefix length %s", quote(s), quote(length))
+			"%s has a bad prefix length %s", Quote(s), Quote(length))
 	case leadingZero(address):
 		return invalid("write decimal octets without leading zeros",
-			"%s has an octet with a leading zero", quote(s))
+			"%s has an octet with a leading zero", Quote(s))
 	case everybody[strings.ToLower(s)]:
 		return invalid("every IPv4 address is 0.0.0.0/0, every IPv6 address ::/0", "%s is not a CIDR",
-			quote(s))
+			Quote(s))
 	}
-	return invalid("such as 10.0.0.0/8 or 2001:db8::/32", "%s is not a CIDR", quote(s))
+	return invalid("such as 10.0.0.0/8 or 2001:db8::/32", "%s is not a CIDR", Quote(s))
 }
 
 // everybody are words that people write for all addresses.
@@ -216,7 +216,7 @@ func ParseAddress(s string) (netip.Prefix, *Problem) {
 		}
 	} else if p, err = netip.ParsePrefix(s); err != nil {
 		return netip.Prefix{}, &Problem{Code: InvalidParameterValue,
-			Message: fmt.Sprintf("%s is not an address", quote(s)),
+			Message: fmt.Sprintf("%s is not an address", Quote(s)),
 			Hint:    "such as 10.0.1.7 or 2001:db8::7, or a prefix such as 10.0.1.16/28"}
 	}
 	if why := CheckOwn(p); why != nil {

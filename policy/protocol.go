@@ -74,7 +74,7 @@ func ParseProtocol(s string) (Protocol, *Problem) {
 		return p, nil
 	}
 	bad := &Problem{Field: "protocol", Code: InvalidParameterValue,
-		Message: fmt.Sprintf("unknown protocol %s", quote(s)),
+		Message: fmt.Sprintf("unknown protocol %s", Quote(s)),
 		Hint:    "tcp, udp, icmp, icmpv6, a number 0 to 255, or all"}
 	if instead, ok := foreignProtocols[name]; ok {
 		bad.Hint = "write " + instead

@@ -64,7 +64,7 @@ func ServiceNamed(name string) (Service, *Problem) {
 	}
 	unknown := &Problem{Code: InvalidParameterValue,
 		Hint:    "write the number of the port; sgfw.yaml(5) has the names that are known",
-		Message: fmt.Sprintf("no service is called %s", quote(name))}
+		Message: fmt.Sprintf("no service is called %s", Quote(name))}
 	if near := Suggest(name, names); near != "" {
 		unknown.Hint = "did you mean " + near + "?"
 	}

@@ -39,8 +39,8 @@ func outside(s string) (rune, bool) {
 	return 0, false
 }
 
-// quote is a string from outside in the form for a message: quoted and shortened.
-func quote(s string) string {
+// Quote is a text from outside in the form for a message: quoted and shortened.
+func Quote(s string) string {
 	const most = 60
 	if utf8.RuneCountInString(s) > most {
 		s = string([]rune(s)[:most]) + "…"
@@ -114,7 +114,7 @@ func checkName(kind, name string) *Problem {
 	if strings.TrimSpace(name) == "" {
 		return &Problem{Field: "name", Code: MissingParameter, Message: "the " + kind + " has no name"}
 	}
-	return checkText("name", kind+" name "+quote(name), name, MaxName)
+	return checkText("name", kind+" name "+Quote(name), name, MaxName)
 }
 
 // checkGroupName adds what AWS reserves (R35).
@@ -122,11 +122,11 @@ func checkGroupName(name string) *Problem {
 	switch {
 	case len(name) >= 3 && strings.EqualFold(name[:3], "sg-"):
 		return &Problem{Field: "name", Code: InvalidParameterValue,
-			Message: fmt.Sprintf("group name %s looks like a group ID", quote(name)),
+			Message: fmt.Sprintf("group name %s looks like a group ID", Quote(name)),
 			Hint:    "names must not begin with sg-"}
 	case strings.EqualFold(name, "default"):
 		return &Problem{Field: "name", Code: ReservedGroup,
-			Message: fmt.Sprintf("group name %s is reserved", quote(name)),
+			Message: fmt.Sprintf("group name %s is reserved", Quote(name)),
 			Hint: "every policy has it: its rules go under default_security_group, and an interface " +
 				"without security_groups has it"}
 	}
@@ -135,9 +135,9 @@ func checkGroupName(name string) *Problem {
 	}
 	if strings.HasSuffix(name, " ") { // AWS cuts it off
 		return &Problem{Field: "name", Code: InvalidParameterValue,
-			Message: fmt.Sprintf("group name %s ends with a space", quote(name)), Hint: "write it without"}
+			Message: fmt.Sprintf("group name %s ends with a space", Quote(name)), Hint: "write it without"}
 	}
-	return checkCharacters("name", "group name "+quote(name), name)
+	return checkCharacters("name", "group name "+Quote(name), name)
 }
 
 // checkListName adds what AWS reserves (R25).
@@ -147,7 +147,7 @@ func checkListName(name string) *Problem {
 	}
 	if strings.HasPrefix(strings.ToLower(name), "com.amazonaws") {
 		return refusedByAWS("name", InvalidParameterValue,
-			"com.amazonaws is for the lists that AWS manages", "prefix list name "+quote(name),
+			"com.amazonaws is for the lists that AWS manages", "prefix list name "+Quote(name),
 			"it is reserved")
 	}
 	return nil
@@ -161,7 +161,7 @@ func checkTags(tags map[string]string, report func(*Problem)) {
 	}
 	for _, key := range sortedKeys(tags) {
 		field, value := "tags."+key, tags[key]
-		what := "tag " + quote(key)
+		what := "tag " + Quote(key)
 		long := func(code Code, of string, n, most int) {
 			if n > most {
 				report(refusedByAWS(field, code, fmt.Sprintf("at most %d", most), what,

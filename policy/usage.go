@@ -96,7 +96,7 @@ func (v *validator) counters(g *Group, d Direction) {
 			v.errorf(pos, field, RulesLimitExceeded,
 				"a CIDR counts 1, a group 1 in each family, a prefix list its max_entries; split the group, "+
 					"or raise quotas.rules_per_security_group",
-				"group %s has %d %s rules for %s, at most %d", quote(g.Name), used[f], d, family,
+				"group %s has %d %s rules for %s, at most %d", Quote(g.Name), used[f], d, family,
 				v.q.RulesPerGroup)
 		case near(used[f], v.q.RulesPerGroup):
 			v.nearFull = append(v.nearFull, fullCounter{g, d, family, used[f]})
@@ -127,7 +127,7 @@ func (v *validator) fullCounters() {
 	const key = "rules_per_security_group"
 	if len(v.nearFull) <= nearFullListed {
 		for _, c := range v.nearFull {
-			v.nearly(c.group.Pos, c.direction.String(), key, "group %s uses %s", quote(c.group.Name),
+			v.nearly(c.group.Pos, c.direction.String(), key, "group %s uses %s", Quote(c.group.Name),
 				text(c))
 		}
 		return
@@ -142,7 +142,7 @@ func (v *validator) fullCounters() {
 	}
 	v.nearly(fullest.group.Pos, fullest.direction.String(), key,
 		"%d groups are close to their quota; the fullest is %s with %s", len(groups),
-		quote(fullest.group.Name), text(fullest))
+		Quote(fullest.group.Name), text(fullest))
 }
 
 // totals checks how many prefix lists and groups there are (R26, Q7). AWS has no

@@ -84,7 +84,7 @@ func (v *validator) unique(seen map[string]Pos, kind, name string, code Code, po
 	key := strings.ToLower(name)
 	if first, dup := seen[key]; dup && name != "" {
 		v.errorf(pos, "name", code, "names differ by more than case", "%s name %s is taken%s", kind,
-			quote(name), see(first))
+			Quote(name), see(first))
 		return
 	}
 	seen[key] = pos
@@ -108,16 +108,16 @@ func (v *validator) prefixLists() {
 		switch {
 		case list.MaxEntries < len(list.Entries):
 			v.errorf(list.Pos, "max_entries", InvalidParameterValue, "raise max_entries, or leave it out",
-				"prefix list %s has %d entries, more than its max_entries %d", quote(list.Name),
+				"prefix list %s has %d entries, more than its max_entries %d", Quote(list.Name),
 				len(list.Entries), list.MaxEntries)
 		case list.MaxEntries > v.q.PrefixListEntries:
 			v.errorf(list.Pos, "max_entries", InvalidParameterValue,
 				fmt.Sprintf("at most %d, see quotas.prefix_list_entries", v.q.PrefixListEntries),
-				"prefix list %s is sized for %d entries", quote(list.Name), list.MaxEntries)
+				"prefix list %s is sized for %d entries", Quote(list.Name), list.MaxEntries)
 		}
 		if _, known := list.FamilyOf(); !known {
 			v.report(list.Pos, refusedByAWS("entries", MissingParameter, "add address_family",
-				"prefix list "+quote(list.Name), "without entries it is of no family"))
+				"prefix list "+Quote(list.Name), "without entries it is of no family"))
 		}
 		cidrs := make(map[netip.Prefix]Pos, len(list.Entries))
 		for j := range list.Entries {
@@ -163,7 +163,7 @@ func (v *validator) allGroups() {
 		v.unique(seen, "group", g.Name, DuplicateGroup, g.Pos)
 		if g.Description == "" {
 			v.report(g.Pos, refusedByAWS("description", MissingParameter, "say what the group is for",
-				"group "+quote(g.Name), "it has no description"))
+				"group "+Quote(g.Name), "it has no description"))
 		} else {
 			v.report(g.Pos, checkDescription(g.Description))
 		}
@@ -265,12 +265,12 @@ func (v *validator) peer(g *Group, r *Rule) {
 		if len(list.Entries) == 0 && v.judging[g.Name] {
 			v.report(pos, &Problem{Severity: SeverityNotice,
 				Message: fmt.Sprintf("prefix list %s has no entries: the rule matches nothing",
-					quote(list.Name))})
+					Quote(list.Name))})
 		}
 	case PeerGroup:
 		if r.Peer.Self && r.Peer.Name != g.Name {
 			v.errorf(pos, "", InvalidParameterValue, "", "a self reference of group %s names %s",
-				quote(g.Name), quote(r.Peer.Name))
+				Quote(g.Name), Quote(r.Peer.Name))
 			return
 		}
 		if v.knownGroup(pos, "", r.Peer.Name) {
@@ -298,7 +298,7 @@ func (v *validator) attached(pos Pos, what string, groups []string) {
 		field := fmt.Sprintf("security_groups[%d]", i)
 		v.knownGroup(pos, field, name)
 		if seen[name] {
-			v.errorf(pos, field, InvalidParameterValue, "remove one", "group %s stands twice", quote(name))
+			v.errorf(pos, field, InvalidParameterValue, "remove one", "group %s stands twice", Quote(name))
 		}
 		seen[name] = true
 	}
@@ -331,7 +331,7 @@ func (v *validator) interfaces() {
 	seen := make(map[string]Pos)
 	for i := range v.p.Interfaces {
 		n := &v.p.Interfaces[i]
-		what := "device " + quote(n.Device)
+		what := "device " + Quote(n.Device)
 		v.report(n.Pos, cmp.Or(CheckDevice(n.Device), shownByIP(n.Device)))
 		if first, dup := seen[n.Device]; dup && n.Device != "" {
 			v.errorf(n.Pos, "device", InvalidParameterValue, "one entry for each device",
@@ -410,7 +410,7 @@ func (v *validator) scope(n *Interface, what string) {
 	}
 	v.report(n.Pos, &Problem{Field: "scope", Severity: SeverityNotice,
 		Message: fmt.Sprintf("%s is alone in scope %s: it shares its flows with no one", what,
-			quote(n.Scope)),
+			Quote(n.Scope)),
 		Hint: "give the other devices the same scope, or leave it out"})
 }
 
@@ -420,10 +420,10 @@ func (v *validator) remotes() {
 		r := &v.p.Remotes[i]
 		v.report(r.Pos, checkName("peer", r.Name))
 		v.unique(seen, "peer", r.Name, "", r.Pos)
-		v.attached(r.Pos, "peer "+quote(r.Name), r.Groups)
+		v.attached(r.Pos, "peer "+Quote(r.Name), r.Groups)
 		if !r.Listed() {
 			v.errorf(r.Pos, "addresses", MissingParameter, "a peer is its addresses",
-				"peer %s has no addresses", quote(r.Name))
+				"peer %s has no addresses", Quote(r.Name))
 		}
 		v.addresses(r.Pos, r.Own(), ModeHost)
 	}

@@ -66,9 +66,8 @@ func (i *importer) group(n *tree.Node) {
 	}
 	i.unknown(n, "the group", groupKeys)
 	for dir, key := range []string{"IpPermissions", "IpPermissionsEgress"} {
-		items := i.items(n, key)
-		for j := range items {
-			i.permission(g, policy.Direction(dir), &items[j].Node)
+		for _, item := range i.items(n, key) {
+			i.permission(g, policy.Direction(dir), item)
 		}
 	}
 }
@@ -82,10 +81,8 @@ func (i *importer) permission(g *group, dir policy.Direction, n *tree.Node) {
 	shared, ok := i.selector(n)
 	peers := 0
 	for _, k := range peerKeys {
-		items := i.items(n, k.list)
-		for j := range items {
+		for _, item := range i.items(n, k.list) {
 			peers++
-			item := &items[j].Node
 			if !i.object(item, "an item of "+k.list) {
 				continue
 			}

@@ -114,21 +114,21 @@ func unreadable(data []byte) string {
 func (i *importer) part(p tree.Part) {
 	switch p.Key {
 	case "":
-		i.document(&p.Node)
+		i.document(p.Node)
 	case keyGroups:
-		i.group(&p.Node)
+		i.group(p.Node)
 	case keyRules:
-		i.rule(&p.Node)
+		i.rule(p.Node)
 	case keyLists:
-		i.list(&p.Node)
+		i.list(p.Node)
 	case keyEntries:
-		i.entry(&p.Node)
+		i.entry(p.Node)
 	case keyInterfaces:
-		i.networkInterface(&p.Node, nil)
+		i.networkInterface(p.Node, nil)
 	case keyReservations:
-		i.reservation(&p.Node)
+		i.reservation(p.Node)
 	case keyInstances:
-		i.instance(&p.Node)
+		i.instance(p.Node)
 	}
 }
 
@@ -154,8 +154,8 @@ func (i *importer) count(pos policy.Pos) bool {
 func (i *importer) document(n *tree.Node) {
 	pos := n.Pos(i.file)
 	if n.Kind == tree.List { // of --query with two lists in it
-		for j := range n.Members {
-			i.document(&n.Members[j].Node)
+		for _, item := range n.Items {
+			i.document(item)
 		}
 		return
 	}
@@ -176,7 +176,7 @@ func (i *importer) document(n *tree.Node) {
 		i.Errorf(pos, "import the output of aws ec2 describe-security-groups, which has both",
 			"a permission does not say of which group and direction it is")
 	default:
-		i.part(tree.Part{Key: key, Node: *n})
+		i.part(tree.Part{Key: key, Node: n})
 		i.endEntries(n)
 	}
 }
@@ -186,20 +186,17 @@ func (i *importer) answer(n *tree.Node) (known bool) {
 	if looks(n) == keyInstances || looks(n) == keyReservations {
 		return false // they have lists of those names in them
 	}
-	for j := range n.Members {
-		m := &n.Members[j]
-		if !slices.Contains(keys, m.Key) {
+	for key, v := range n.Fields() {
+		if !slices.Contains(keys, key.Text) {
 			continue
 		}
 		known = true
-		i.page(m.Key, n)
-		if m.Kind != tree.List && m.Kind != tree.Null {
-			i.Errorf(m.Pos(i.file), "", "%s is %s, not a list", m.Key, m.Kind)
+		i.page(key.Text, n)
+		if v.Kind != tree.List && v.Kind != tree.Null {
+			i.Errorf(v.Pos(i.file), "", "%s is %s, not a list", key.Text, v.Kind)
 		}
-		for k := range m.Members {
-			if m.Kind == tree.List {
-				i.part(tree.Part{Key: m.Key, Node: m.Members[k].Node})
-			}
+		for _, item := range v.List() {
+			i.part(tree.Part{Key: key.Text, Node: item})
 		}
 	}
 	return known

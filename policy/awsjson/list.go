@@ -75,9 +75,7 @@ func (i *importer) list(n *tree.Node) {
 	}
 	if n.Get("Cidrs") != nil {
 		l.filled = true
-		items := i.items(n, "Cidrs")
-		for j := range items {
-			item := &items[j].Node
+		for _, item := range i.items(n, "Cidrs") {
 			i.count(item.Pos(i.file))
 			cidr, bad := policy.ParseCIDR(item.Text)
 			i.Add(item.Pos(i.file), bad)
@@ -86,9 +84,8 @@ func (i *importer) list(n *tree.Node) {
 	}
 	if n.Get(keyEntries) != nil { // as sgfw export writes it
 		l.filled = true
-		items := i.items(n, keyEntries)
-		for j := range items {
-			if e, ok := i.prefix(&items[j].Node); ok {
+		for _, item := range i.items(n, keyEntries) {
+			if e, ok := i.prefix(item); ok {
 				l.entries = append(l.entries, e)
 			}
 		}

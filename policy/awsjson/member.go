@@ -20,9 +20,8 @@ func (i *importer) reservation(n *tree.Node) {
 	if !i.object(n, "a reservation") {
 		return
 	}
-	items := i.items(n, keyInstances)
-	for j := range items {
-		i.instance(&items[j].Node)
+	for _, item := range i.items(n, keyInstances) {
+		i.instance(item)
 	}
 }
 
@@ -31,9 +30,8 @@ func (i *importer) instance(n *tree.Node) {
 	if !i.object(n, "an instance") {
 		return
 	}
-	items := i.items(n, keyInterfaces)
-	for j := range items {
-		i.networkInterface(&items[j].Node, n)
+	for _, item := range i.items(n, keyInterfaces) {
+		i.networkInterface(item, n)
 	}
 }
 
@@ -54,18 +52,16 @@ func (i *importer) networkInterface(n, instance *tree.Node) {
 	for _, k := range []struct{ list, key string }{
 		{"PrivateIpAddresses", "PrivateIpAddress"}, {"Ipv6Addresses", "Ipv6Address"},
 		{"Ipv4Prefixes", "Ipv4Prefix"}, {"Ipv6Prefixes", "Ipv6Prefix"}} {
-		items := i.items(n, k.list)
-		for j := range items {
-			if item := &items[j].Node; i.object(item, "an item of "+k.list) {
+		for _, item := range i.items(n, k.list) {
+			if i.object(item, "an item of "+k.list) {
 				i.address(&m, item, k.key)
 			}
 		}
 	}
 	i.address(&m, n, "PrivateIpAddress")
 	i.address(&m, n, "Ipv6Address")
-	groups := i.items(n, "Groups")
-	for j := range groups {
-		if g := &groups[j].Node; i.object(g, "a group") {
+	for _, g := range i.items(n, "Groups") {
+		if i.object(g, "a group") {
 			if id, ok := i.id(g, "GroupId", "the group"); ok {
 				m.groups = append(m.groups, id)
 				if name := i.text(g, "GroupName"); name != "" {

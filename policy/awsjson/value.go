@@ -68,7 +68,7 @@ func (i *importer) number(n *tree.Node, key string) (value *int, ok bool) {
 }
 
 // items returns a member that is a list.
-func (i *importer) items(n *tree.Node, key string) []tree.Member {
+func (i *importer) items(n *tree.Node, key string) []*tree.Node {
 	v := n.Get(key)
 	if v == nil {
 		return nil
@@ -77,7 +77,7 @@ func (i *importer) items(n *tree.Node, key string) []tree.Member {
 		i.Errorf(v.Pos(i.file), "", "%s is %s, not a list", key, v.Kind)
 		return nil
 	}
-	return v.Members
+	return v.Items
 }
 
 // object reports whether a value is an object; what says what it should be.
@@ -95,8 +95,7 @@ func (i *importer) tags(n *tree.Node, key string) map[string]string {
 		return nil
 	}
 	tags := make(map[string]string, len(items))
-	for j := range items {
-		item := &items[j].Node
+	for _, item := range items {
 		if i.object(item, "a tag") {
 			tags[i.text(item, "Key")] = i.text(item, "Value")
 		}
@@ -127,9 +126,9 @@ func (i *importer) cidr(n *tree.Node, key string, family policy.Family) (netip.P
 
 // unknown gives a notice of keys that mean nothing here and may mean something to AWS.
 func (i *importer) unknown(n *tree.Node, what string, known map[string]bool) {
-	for j := range n.Members {
-		if m := &n.Members[j]; !known[m.Key] && m.Kind != tree.Null {
-			i.Lost(m.Pos(i.file), "", "%s has %s, which sgfw does not know", what, m.Key)
+	for key, v := range n.Fields() {
+		if !known[key.Text] && v.Kind != tree.Null {
+			i.Lost(v.Pos(i.file), "", "%s has %s, which sgfw does not know", what, key.Text)
 		}
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"sgfw/policy"
-	"sgfw/policy/cloudformation/tree"
+	"sgfw/policy/convert/tree"
 )
 
 // call evaluates a function.
@@ -79,7 +79,7 @@ func (s *stack) callList(name string, n *tree.Node, in *scope, at policy.Pos) va
 	case "Cidr":
 		return s.cidr(n.Items, in, at)
 	}
-	return bad("there is no function " + short(name) + " here")
+	return bad("there is no function " + policy.Quote(name) + " here")
 }
 
 func (s *stack) getAtt(n *tree.Node, in *scope, at policy.Pos) value {
@@ -291,5 +291,6 @@ func (s *stack) findInMap(n []*tree.Node, in *scope, at policy.Pos) value {
 		}
 	}
 	return value{kind: unknown, at: at,
-		why: sprintf("mapping %s has no %s with %s", short(keys[0]), short(keys[1]), short(keys[2]))}
+		why: sprintf("mapping %s has no %s with %s", policy.Quote(keys[0]),
+			policy.Quote(keys[1]), policy.Quote(keys[2]))}
 }

@@ -6,7 +6,7 @@ import (
 	"strconv"
 
 	"sgfw/policy"
-	"sgfw/policy/cloudformation/tree"
+	"sgfw/policy/convert/tree"
 )
 
 // cidr evaluates Fn::Cidr: the first networks within one, with so many bits for hosts.
@@ -32,7 +32,7 @@ func (s *stack) cidr(n []*tree.Node, in *scope, at policy.Pos) value {
 	}
 	count, err := strconv.Atoi(arguments[1])
 	if err != nil || count < 1 || count > 256 {
-		return bad("Fn::Cidr makes 1 to 256 networks, not " + short(arguments[1]))
+		return bad("Fn::Cidr makes 1 to 256 networks, not " + policy.Quote(arguments[1]))
 	}
 	whole := block.Addr().BitLen()
 	bits := 64 // of hosts: those of a subnet of IPv6
@@ -41,7 +41,7 @@ func (s *stack) cidr(n []*tree.Node, in *scope, at policy.Pos) value {
 	}
 	if len(n) == 3 {
 		if bits, err = strconv.Atoi(arguments[2]); err != nil || bits < 0 || bits > whole {
-			return bad("Fn::Cidr: the bits are " + short(arguments[2]))
+			return bad("Fn::Cidr: the bits are " + policy.Quote(arguments[2]))
 		}
 	}
 	s.spend(at, 2*count)

@@ -2,7 +2,7 @@ package cloudformation
 
 import (
 	"sgfw/policy"
-	"sgfw/policy/cloudformation/tree"
+	"sgfw/policy/convert/tree"
 )
 
 // condition is one of the Conditions, and its value once that was asked for.
@@ -19,7 +19,7 @@ func (s *stack) condition(name string, at policy.Pos) value {
 	c := s.conditions[name]
 	switch {
 	case c == nil:
-		why := "there is no condition " + short(name)
+		why := "there is no condition " + policy.Quote(name)
 		if near := s.meant(name, s.conditionNames); near != "" {
 			why += "; " + near
 		}
@@ -27,7 +27,7 @@ func (s *stack) condition(name string, at policy.Pos) value {
 	case c.value != nil:
 		return *c.value
 	case c.busy:
-		return value{kind: unknown, at: at, why: "condition " + short(name) + " depends on itself"}
+		return value{kind: unknown, at: at, why: "condition " + policy.Quote(name) + " depends on itself"}
 	}
 	c.busy = true
 	v := s.holds(c.node, c.scope)

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"sgfw/policy"
-	"sgfw/policy/cloudformation/tree"
+	"sgfw/policy/convert/tree"
 )
 
 // maxNested bounds how deep values lead to others.
@@ -41,7 +41,7 @@ func (s *stack) eval(n *tree.Node, in *scope) value {
 			return s.resolved(t, at)
 		}
 		return textOf(at, t)
-	case tree.Plain:
+	case tree.Number, tree.Bool:
 		return textOf(at, n.Text)
 	case tree.List:
 		items := make([]value, 0, len(n.Items))
@@ -89,7 +89,7 @@ func (s *stack) each(v value, want func(entry) bool) map[string]value {
 	out := make(map[string]value, len(entries))
 	for _, e := range entries {
 		if _, there := out[e.key]; there {
-			s.Errorf(e.at, "", "key %s is there already", short(e.key))
+			s.Errorf(e.at, "", "key %s is there already", policy.Quote(e.key))
 			continue
 		}
 		if !want(e) {

@@ -149,7 +149,7 @@ func (x *exporter) list(l *policy.PrefixList) {
 	if !known {
 		family = policy.IPv4
 		x.notice(l.Pos, "", "prefix list %s is of IPv4 in the template: CloudFormation wants a family",
-			short(l.Name))
+			policy.Quote(l.Name))
 	}
 	x.resource(id, typeList)
 	x.body.field(6, "PrefixListName", l.Name)
@@ -178,7 +178,7 @@ func (x *exporter) group(g *policy.Group) {
 	case strings.Map(alphanumeric, g.VPCID) != g.VPCID || g.VPCID == networkParameter ||
 		x.taken[g.VPCID] && x.parameters[g.VPCID] == "":
 		x.notice(g.Pos, "write the ID of a network, or a name of letters and digits",
-			"vpc_id %s is written as it is, and no ID", short(g.VPCID))
+			"vpc_id %s is written as it is, and no ID", policy.Quote(g.VPCID))
 		x.body.field(6, "VpcId", g.VPCID)
 	default:
 		x.body.line(6, "VpcId: !Ref "+x.parameter(g.VPCID, typeVPCID))
@@ -205,7 +205,7 @@ func (x *exporter) group(g *policy.Group) {
 	if everything >= 0 && len(after) > 0 {
 		x.notice(g.Egress[everything].Pos, "",
 			"CloudFormation is known to take away the rule that lets everything out of group %s when it "+
-				"makes the outbound rules that are resources", short(g.Name))
+				"makes the outbound rules that are resources", policy.Quote(g.Name))
 	}
 }
 

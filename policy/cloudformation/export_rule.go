@@ -79,7 +79,7 @@ func (x *exporter) rule(indent int, g *policy.Group, dir policy.Direction, r *po
 	}
 	x.body.field(indent, "Description", r.Description)
 	if len(r.Tags) > 0 {
-		x.notice(r.Pos, "", "the tags of a rule of group %s are left out", short(g.Name))
+		x.notice(r.Pos, "", "the tags of a rule of group %s are left out", policy.Quote(g.Name))
 	}
 }
 
@@ -111,6 +111,6 @@ func (x *exporter) listPeer(indent int, side string, r *policy.Rule) {
 	case side == "Source":
 		x.body.line(indent, "SourceSecurityGroupOwnerId: "+quoted(owner))
 	default:
-		x.notice(r.Pos, "", "an outbound rule names group %s without its account", short(name))
+		x.notice(r.Pos, "", "an outbound rule names group %s without its account", policy.Quote(name))
 	}
 }

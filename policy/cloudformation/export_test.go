@@ -13,8 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"sgfw/policy"
-	"sgfw/policy/cloudformation/tree"
 	"sgfw/policy/convert"
+	"sgfw/policy/convert/tree"
 	"sgfw/policy/file"
 )
 

@@ -7,7 +7,7 @@ import (
 	"unicode"
 
 	"sgfw/policy"
-	"sgfw/policy/cloudformation/tree"
+	"sgfw/policy/convert/tree"
 )
 
 // group is what is known of a group until all templates are read.
@@ -38,7 +38,7 @@ func (s *stack) full(g *group) bool {
 	s.rules++
 	switch {
 	case g.rules == maxRules+1:
-		s.Errorf(g.at, "", "group %s has more than %d rules", short(g.key), maxRules)
+		s.Errorf(g.at, "", "group %s has more than %d rules", policy.Quote(g.key), maxRules)
 	case s.rules == maxTotal+1:
 		s.Errorf(g.at, "", "there are more than %d rules", maxTotal)
 	}
@@ -81,7 +81,7 @@ func (s *stack) addGroup(r *resource) {
 			s.note(r, "%s in the template", r.id)
 		}
 		if strings.EqualFold(g.Name, policy.DefaultName) {
-			s.Errorf(name.at, "give it another name", "group name %s is reserved", short(g.Name))
+			s.Errorf(name.at, "give it another name", "group name %s is reserved", policy.Quote(g.Name))
 			return
 		}
 	case name.kind == nothing:
@@ -179,7 +179,7 @@ func (s *stack) outside(at policy.Pos, v value) *group {
 	s.byKey[key] = known
 	s.Group(key, "", policy.Group{Name: name, Pos: at})
 	s.Lost(at, "import the template or the answer of describe-security-groups that has it",
-		"group %s is not here: it has only the rules that the templates add", short(key))
+		"group %s is not here: it has only the rules that the templates add", policy.Quote(key))
 	return known
 }
 
@@ -257,7 +257,7 @@ func (s *stack) notGroup(v value, property string) {
 	if r := s.byID[v.text]; r != nil && r.typ == typeGroup {
 		hint = "write !Ref " + v.text
 	}
-	s.Errorf(v.at, hint, "%s %s is no ID of a group", property, short(v.text))
+	s.Errorf(v.at, hint, "%s %s is no ID of a group", property, policy.Quote(v.text))
 }
 
 // groupNamed is the group of the template that has a name of its own.
@@ -340,7 +340,7 @@ func (s *stack) known(v value, names []string) (map[string]value, bool) {
 			return true
 		}
 		hint := s.meant(e.key, func() []string { return names })
-		s.Errorf(e.at, hint, "there is no property %s here", short(e.key))
+		s.Errorf(e.at, hint, "there is no property %s here", policy.Quote(e.key))
 		ok = false
 		return false
 	})
@@ -387,7 +387,7 @@ func (s *stack) tags(v value) map[string]string {
 		}
 		f := s.fields(item)
 		if key := f["Key"].said(); key != "" {
-			tags[key] = s.line(item.at, f["Value"], "tag "+short(key))
+			tags[key] = s.line(item.at, f["Value"], "tag "+policy.Quote(key))
 		}
 	}
 	if len(tags) == 0 {

@@ -6,8 +6,8 @@ import (
 	"strings"
 
 	"sgfw/policy"
-	"sgfw/policy/cloudformation/tree"
 	"sgfw/policy/convert"
+	"sgfw/policy/convert/tree"
 )
 
 // maxSteps bounds how many nodes are evaluated, so that loops and templates that use a value

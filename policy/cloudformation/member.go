@@ -7,7 +7,7 @@ import (
 	"strconv"
 
 	"sgfw/policy"
-	"sgfw/policy/cloudformation/tree"
+	"sgfw/policy/convert/tree"
 )
 
 // memberProperties are those of an interface, and those of an instance that say the same of
@@ -70,7 +70,7 @@ func (s *stack) addPeers() {
 		for _, g := range n.Field("SecurityGroups").Items {
 			v := s.ref(g.Text, nil, s.at(g))
 			if v.kind != groupRef {
-				s.Errorf(s.at(g), "name the resource", "%s is no group of the template", short(g.Text))
+				s.Errorf(s.at(g), "name the resource", "%s is no group of the template", policy.Quote(g.Text))
 				return
 			}
 			keys = append(keys, v.text)

@@ -69,7 +69,7 @@ func (s *stack) imported(name value, at policy.Pos) value {
 		return *x.value
 	}
 	return value{kind: unknown, at: at, text: said,
-		why: "it is the export " + short(said) + " of another stack"}
+		why: "it is the export " + policy.Quote(said) + " of another stack"}
 }
 
 // outputIncluded is whether the condition of an output holds.

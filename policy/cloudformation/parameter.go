@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"sgfw/policy"
-	"sgfw/policy/cloudformation/tree"
+	"sgfw/policy/convert/tree"
 )
 
 // parameter is one of the Parameters, and its value once that was asked for.
@@ -90,7 +90,7 @@ func (s *stack) check(p *parameter, items []string, at policy.Pos, typ string) {
 	for _, item := range items {
 		if typ == "Number" || typ == "List<Number>" {
 			if _, err := strconv.ParseFloat(item, 64); err != nil {
-				s.Errorf(at, "", "parameter %s takes numbers: %s is none", p.name, short(item))
+				s.Errorf(at, "", "parameter %s takes numbers: %s is none", p.name, policy.Quote(item))
 			}
 		}
 		allowed := p.node.Field("AllowedValues")
@@ -103,7 +103,7 @@ func (s *stack) check(p *parameter, items []string, at policy.Pos, typ string) {
 		}
 		if !slices.Contains(values, item) {
 			s.Errorf(at, "one of "+strings.Join(values[:min(len(values), 10)], ", "),
-				"parameter %s does not take %s", p.name, short(item))
+				"parameter %s does not take %s", p.name, policy.Quote(item))
 		}
 	}
 }

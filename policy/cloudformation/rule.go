@@ -202,7 +202,7 @@ func (s *stack) cidrPeer(v value, property string, family policy.Family) (policy
 		s.Errorf(v.at, "write "+other, "%s %s is no CIDR of %s", property, v.text, family)
 		return policy.Peer{}, false
 	case cidr.String() != v.text:
-		s.notice(v.at, "", "%s is read as %s, as AWS does", short(v.text), cidr)
+		s.notice(v.at, "", "%s is read as %s, as AWS does", policy.Quote(v.text), cidr)
 	}
 	return policy.Peer{Kind: policy.PeerCIDR, CIDR: cidr, Pos: v.at}, true
 }

@@ -4,7 +4,7 @@ import (
 	"strings"
 
 	"sgfw/policy"
-	"sgfw/policy/cloudformation/tree"
+	"sgfw/policy/convert/tree"
 )
 
 // scope is the identifier of an Fn::ForEach with its value in one turn, within others.
@@ -107,25 +107,25 @@ func (s *stack) loop(out *[]entry, k, n *tree.Node, in *scope) {
 	if n.Kind != tree.List || len(n.Items) != 3 || n.Items[0].Kind != tree.Text ||
 		n.Items[2].Kind != tree.Map {
 		s.Errorf(s.at(k), "it takes a list of an identifier, the values and a map",
-			"%s is no loop", short(k.Text))
+			"%s is no loop", policy.Quote(k.Text))
 		return
 	}
 	values := s.eval(n.Items[1], in)
 	if values.kind == unknown {
-		s.unresolved(s.at(n.Items[1]), values, "A,B", "what %s repeats", short(k.Text))
+		s.unresolved(s.at(n.Items[1]), values, "A,B", "what %s repeats", policy.Quote(k.Text))
 		return
 	}
 	if values.kind != list {
-		s.Errorf(s.at(n.Items[1]), "", "%s repeats %s, not a list", short(k.Text), values)
+		s.Errorf(s.at(n.Items[1]), "", "%s repeats %s, not a list", policy.Quote(k.Text), values)
 		return
 	}
 	for _, v := range values.items {
 		switch {
 		case v.kind == unknown:
-			s.unresolved(s.at(n.Items[1]), v, "", "a value of %s", short(k.Text))
+			s.unresolved(s.at(n.Items[1]), v, "", "a value of %s", policy.Quote(k.Text))
 			return
 		case v.kind != text:
-			s.Errorf(s.at(n.Items[1]), "", "a value of %s is %s, not a text", short(k.Text), v)
+			s.Errorf(s.at(n.Items[1]), "", "a value of %s is %s, not a text", policy.Quote(k.Text), v)
 			return
 		case s.overfull(*out, k) || s.spent:
 			return

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"sgfw/policy"
-	"sgfw/policy/cloudformation/tree"
+	"sgfw/policy/convert/tree"
 )
 
 // The types of resources that count.
@@ -82,7 +82,7 @@ func (s *stack) read() {
 			if hint == "" {
 				hint = "the sections are " + strings.Join(sections, ", ")
 			}
-			s.Errorf(s.at(k), hint, "a template has no section %s", short(k.Text))
+			s.Errorf(s.at(k), hint, "a template has no section %s", policy.Quote(k.Text))
 		}
 	}
 	for _, e := range s.section("Parameters") {
@@ -130,7 +130,7 @@ func (s *stack) readResource(e entry) {
 		return
 	}
 	if e.value.Kind != tree.Map {
-		s.Errorf(e.at, "", "resource %s is no map", short(e.key))
+		s.Errorf(e.at, "", "resource %s is no map", policy.Quote(e.key))
 		return
 	}
 	r := resource{id: e.key, at: e.at, scope: e.scope}
@@ -138,7 +138,8 @@ func (s *stack) readResource(e entry) {
 		switch k.Text {
 		case "Type":
 			if v.Kind != tree.Text {
-				s.Errorf(s.at(v), "such as "+typeGroup, "the type of resource %s is no text", short(e.key))
+				s.Errorf(s.at(v), "such as "+typeGroup, "the type of resource %s is no text",
+					policy.Quote(e.key))
 				return
 			}
 			r.typ = s.substituted(e.scope, v.Text, s.at(v))
@@ -147,7 +148,7 @@ func (s *stack) readResource(e entry) {
 				r.condition = s.substituted(e.scope, v.Text, s.at(v))
 			} else {
 				s.Errorf(s.at(v), "name one of the Conditions", "the condition of resource %s is no name",
-					short(e.key))
+					policy.Quote(e.key))
 				return
 			}
 		case "Properties":
@@ -155,11 +156,11 @@ func (s *stack) readResource(e entry) {
 		}
 	}
 	if r.typ == "" {
-		s.Errorf(e.at, "such as "+typeGroup, "resource %s has no Type", short(r.id))
+		s.Errorf(e.at, "such as "+typeGroup, "resource %s has no Type", policy.Quote(r.id))
 		return
 	}
 	if s.byID[r.id] != nil {
-		s.Errorf(e.at, "", "resource %s is there already", short(r.id))
+		s.Errorf(e.at, "", "resource %s is there already", policy.Quote(r.id))
 		return
 	}
 	s.resources = append(s.resources, &r)
@@ -187,7 +188,8 @@ func (s *stack) included(r *resource) bool {
 	}
 	v := s.condition(r.condition, r.at)
 	if v.kind == unknown {
-		s.unresolved(r.at, v, "", "whether resource %s is there, condition %s,", r.id, short(r.condition))
+		s.unresolved(r.at, v, "", "whether resource %s is there, condition %s,", r.id,
+			policy.Quote(r.condition))
 	}
 	r.there = v.kind == text && v.text == "true"
 	return r.there
@@ -240,7 +242,7 @@ func (s *stack) tell() {
 			!strings.HasPrefix(n.Text, "AWS::SecretsManager") {
 			s.notice(s.at(n), "import the processed template: aws cloudformation get-template "+
 				"--template-stage Processed", "macro %s is not run: groups that it makes are not here",
-				short(n.Text))
+				policy.Quote(n.Text))
 		}
 	}
 }

@@ -3,10 +3,9 @@ package cloudformation
 import (
 	"fmt"
 	"strconv"
-	"unicode/utf8"
 
 	"sgfw/policy"
-	"sgfw/policy/cloudformation/tree"
+	"sgfw/policy/convert/tree"
 )
 
 // kind says what a value is.
@@ -49,7 +48,7 @@ func (v value) String() string {
 	case nothing:
 		return "nothing"
 	case text:
-		return short(v.text)
+		return policy.Quote(v.text)
 	case list:
 		return "a list"
 	case object:
@@ -79,15 +78,6 @@ func (v value) said() string {
 func textOf(at policy.Pos, s string) value { return value{kind: text, at: at, text: s} }
 
 func truth(at policy.Pos, b bool) value { return textOf(at, strconv.FormatBool(b)) }
-
-// short is a text from outside for a message.
-func short(s string) string {
-	const most = 60
-	if utf8.RuneCountInString(s) > most {
-		s = string([]rune(s)[:most]) + "…"
-	}
-	return strconv.Quote(s)
-}
 
 func sprintf(format string, a ...any) string {
 	if len(a) == 0 {

@@ -6,6 +6,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"sgfw/policy"
+	"sgfw/policy/yamltext"
 )
 
 // Remains is what a policy file that is refused still says about the machine.
@@ -27,7 +28,7 @@ func Salvage(data []byte) Remains {
 	if len(data) > MaxSize || !d.clean(data) {
 		return out
 	}
-	doc, err := decode(yaml.NewDecoder(bytes.NewReader(data)))
+	doc, err := yamltext.Decode(yaml.NewDecoder(bytes.NewReader(data)))
 	if err != nil {
 		return out
 	}

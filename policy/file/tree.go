@@ -2,14 +2,14 @@ package file
 
 import (
 	"bytes"
-	"fmt"
 	"io"
-	"unicode"
+	"strings"
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 
 	"sgfw/policy"
+	"sgfw/policy/yamltext"
 )
 
 // node is a value as yaml.v3 parses it. The library decodes it no further, so aliases are
@@ -32,7 +32,7 @@ func (d *decoder) read(data []byte) *node {
 		return nil
 	}
 	dec := yaml.NewDecoder(bytes.NewReader(data))
-	doc, err := decode(dec)
+	doc, err := yamltext.Decode(dec)
 	switch {
 	case err == io.EOF:
 		d.errorAt(d.pos(1, 1), "", "begin with: version: 1", "the file is empty")
@@ -41,7 +41,7 @@ func (d *decoder) read(data []byte) *node {
 		d.syntax(data, err)
 		return nil
 	}
-	if second, err := decode(dec); err == nil {
+	if second, err := yamltext.Decode(dec); err == nil {
 		d.errorAt(d.pos(second.Line, second.Column), "", "one file is one policy",
 			"a second YAML document begins")
 	} else if err != io.EOF {
@@ -54,63 +54,45 @@ func (d *decoder) read(data []byte) *node {
 	return nil
 }
 
-// decode runs yaml.v3's decoder and turns its panics into errors.
-func decode(dec *yaml.Decoder) (doc *node, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("yaml: not understood")
-		}
-	}()
-	doc = new(node)
-	if err := dec.Decode(doc); err != nil {
-		return nil, err
+// dialect is what policy files make of YAML.
+var dialect = yamltext.Dialect{Depth: maxDepth, Special: "* & ! % @ or `"}
+
+// syntax reports an error of yaml.v3.
+func (d *decoder) syntax(data []byte, err error) {
+	if anchor, ok := strings.CutPrefix(err.Error(), "yaml: unknown anchor "); ok {
+		name, _, _ := strings.Cut(anchor, " referenced")
+		name = strings.Trim(name, "'")
+		d.errorAt(d.find(data, "*"+name), "", "write the value out; quote a value that begins with *",
+			"alias *%s: aliases are not supported", short(name))
+		return
 	}
-	if doc.Kind != yaml.DocumentNode || len(doc.Content) != 1 {
-		return nil, io.EOF
-	}
-	return doc, nil
+	d.report(dialect.Explain(data, err))
 }
 
-// clean refuses what must not reach yaml.v3: other encodings, line breaks that
-// editors do not count, and more structure than any policy has.
-func (d *decoder) clean(data []byte) bool {
-	line, column, structure := 1, 1, 0
-	fresh := true      // only spaces and dashes on this line so far
-	head := headIndent // how far this line is
-	for i := 0; i < len(data); {
-		c, size := utf8.DecodeRune(data[i:])
-		switch {
-		case c == utf8.RuneError && size == 1:
-			d.errorAt(d.pos(line, column), "", "save the file as UTF-8", "this is not UTF-8")
-			return false
-		case (head == headIndent || head == headColon) && oddSpace(c):
-			what := "in the indentation"
-			if head == headColon {
-				what = "after the colon"
-			}
-			d.errorAt(d.pos(line, column), "", "write plain spaces; text copied from web pages may "+
-				"have others", "%s %s", spaceName(c), what)
-			return false
-		case c == '\u0085' || c == '\u2028' || c == '\u2029' || c == '\r' &&
-			(i+1 >= len(data) || data[i+1] != '\n'):
-			d.errorAt(d.pos(line, column), "", "end lines with a line feed", "an unusual line break: %U", c)
-			return false
-		case c == '\n':
-			structure++
-			line, column, fresh = line+1, 0, true
-		case c == ',' || c == '[' || c == '{' || c == '#':
-			structure++
-		case (c == '-' || c == '?' || c == ':') &&
-			(i+1 >= len(data) || data[i+1] == ' ' || data[i+1] == '\t'):
-			// The first dash or key of a line is counted by the line.
-			if !fresh {
-				structure++
-			}
-			fresh = false
+// report adds a problem of the text, which knows no file.
+func (d *decoder) report(bad *policy.Problem) {
+	d.errorAt(d.pos(bad.Pos.Line, bad.Pos.Col), bad.Code, bad.Hint, "%s", bad.Message)
+}
+
+// find returns the position of the first line that has s outside a comment, the
+// first line when none has.
+func (d *decoder) find(data []byte, s string) policy.Pos {
+	for i, text := range bytes.Split(data, []byte("\n")) {
+		text, _, _ = bytes.Cut(text, []byte(" #"))
+		if at := bytes.Index(text, []byte(s)); at >= 0 {
+			return d.pos(i+1, utf8.RuneCount(text[:at])+1)
 		}
-		head = head.next(c)
-		column++
-		i += size
+	}
+	return d.pos(1, 0)
+}
+
+// clean refuses what must not reach yaml.v3, spaces that are none to it, and more structure
+// than any policy has.
+func (d *decoder) clean(data []byte) bool {
+	structure, bad := yamltext.Check(data)
+	if bad != nil {
+		d.report(bad)
+		return false
 	}
 	if structure > maxStructure {
 		d.errorAt(policy.Pos{File: d.file}, "",
@@ -118,45 +100,7 @@ func (d *decoder) clean(data []byte) bool {
 			"more than %d lines, items and comments", maxStructure)
 		return false
 	}
-	return true
-}
-
-// head is how far the beginning of a line is read, in which YAML needs plain spaces.
-type head uint8
-
-const (
-	headIndent head = iota // spaces and dashes
-	headKey                // the letters of a key
-	headColon              // its colon
-	headOver               // what is free
-)
-
-// next is the head of a line after one more character.
-func (h head) next(c rune) head {
-	switch {
-	case c == '\n':
-		return headIndent
-	case h == headIndent && (c == ' ' || c == '-' || c == '\t'):
-		return headIndent
-	case h <= headKey && (c == '_' || c >= 'a' && c <= 'z'):
-		return headKey
-	case h == headKey && c == ':':
-		return headColon
-	}
-	return headOver
-}
-
-// oddSpace reports what looks like a space or like nothing, and is neither to YAML.
-func oddSpace(c rune) bool {
-	return c > unicode.MaxASCII && unicode.Is(unicode.Zs, c) ||
-		c >= '\u200B' && c <= '\u200D' || c == '\u2060' || c == '\uFEFF'
-}
-
-func spaceName(c rune) string {
-	if c == '\u00A0' {
-		return "a no-break space (U+00A0)"
-	}
-	return fmt.Sprintf("an unusual space (%U)", c)
+	return d.spaces(data)
 }
 
 // plain reports everything in a tree that a policy never has: aliases, anchors,

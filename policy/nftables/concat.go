@@ -8,7 +8,10 @@ import (
 )
 
 // concat is a condition on several things at once: one of the elements has a value for each.
-type concat struct{ left, elems []*tree.Node }
+type concat struct {
+	left  []*tree.Node
+	elems [][]*tree.Node
+}
 
 // concat reads such a condition. It becomes a rule for each element, when the rule is finished.
 func (r *reading) concat(left *tree.Node, not bool, right *tree.Node) {
@@ -20,13 +23,10 @@ func (r *reading) concat(left *tree.Node, not bool, right *tree.Node) {
 	if !ok {
 		return
 	}
-	var l concat
-	for i := range left.Members {
-		l.left = append(l.left, &left.Members[i].Node)
-	}
+	l := concat{left: left.List()}
 	for _, e := range elems {
-		one := e.Get("concat")
-		if one == nil || len(one.Members) != len(l.left) {
+		one := e.Get("concat").List()
+		if one == nil || len(one) != len(l.left) {
 			r.errorf(e.Pos(r.file), "", "%s is no combination of %d values", say(e), len(l.left))
 			return
 		}
@@ -46,7 +46,7 @@ func (r *reading) expand() (out []chains.Rule) {
 		one.rule.Match.Devices = slices.Clone(r.rule.Match.Devices)
 		one.concats = r.concats[1:]
 		for i, left := range l.left {
-			one.match(left, "==", &e.Members[i].Node)
+			one.match(left, "==", e[i])
 		}
 		for _, rule := range one.finish() {
 			if !rule.Match.Never {
@@ -59,7 +59,7 @@ func (r *reading) expand() (out []chains.Rule) {
 
 // pairs are the keys and verdicts of a map; known is false if it changes by itself or is not
 // here.
-func (rs *ruleset) pairs(at place, data *tree.Node) (elems []tree.Member, known bool) {
+func (rs *ruleset) pairs(at place, data *tree.Node) (elems []*tree.Node, known bool) {
 	if data == nil {
 		return nil, false
 	}
@@ -74,5 +74,15 @@ func (rs *ruleset) pairs(at place, data *tree.Node) (elems []tree.Member, known 
 	if set == nil {
 		return nil, true
 	}
-	return set.Members, true
+	return set.List(), set.Kind == tree.List
+}
+
+// pair parts an element of a map of verdicts; verdict is nil if it is none.
+func pair(elem *tree.Node) (key, verdict, to *tree.Node) {
+	p := elem.List()
+	if len(p) != 2 {
+		return nil, nil, nil
+	}
+	verdict, to = p[1].Only()
+	return p[0], verdict, to
 }

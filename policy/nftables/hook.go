@@ -99,25 +99,20 @@ func (x *reader) follow(c *chain, all map[string]*chains.Chain) {
 // verdicts yields the verdicts of the rules of a chain as nft names them, also those of maps:
 // "drop" if nobody knows.
 func (rs *ruleset) verdicts(c *chain, yield func(key string, v *tree.Node)) {
-	for i := range c.rules {
-		expr := c.rules[i].Get("expr")
-		if expr == nil {
-			continue
-		}
-		for j := range expr.Members {
-			for k := range expr.Members[j].Members {
-				m := &expr.Members[j].Members[k]
-				if m.Key != "vmap" {
-					yield(m.Key, &m.Node)
+	for _, rule := range c.rules {
+		for _, statement := range rule.Get("expr").List() {
+			for key, v := range statement.Fields() {
+				if key.Text != "vmap" {
+					yield(key.Text, v)
 					continue
 				}
-				elems, known := rs.pairs(c.at, m.Node.Get("data"))
+				elems, known := rs.pairs(c.at, v.Get("data"))
 				if !known {
-					yield("drop", &m.Node)
+					yield("drop", v)
 				}
-				for n := range elems {
-					if p := elems[n].Members; len(p) == 2 && len(p[1].Members) == 1 {
-						yield(p[1].Members[0].Key, &p[1].Members[0].Node)
+				for _, elem := range elems {
+					if _, verdict, to := pair(elem); verdict != nil {
+						yield(verdict.Text, to)
 					}
 				}
 			}

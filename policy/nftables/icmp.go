@@ -57,9 +57,9 @@ func typeNumbers(n *tree.Node, p policy.Protocol) (from, to int, ok bool) {
 		}
 		return n.Int()
 	}
-	if list := n.Get("range"); list != nil && len(list.Members) == 2 {
-		from, ok = one(&list.Members[0].Node)
-		to, also := one(&list.Members[1].Node)
+	if ends := n.Get("range").List(); len(ends) == 2 {
+		from, ok = one(ends[0])
+		to, also := one(ends[1])
 		return from, to, ok && also
 	}
 	from, ok = one(n)

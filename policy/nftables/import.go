@@ -28,7 +28,7 @@ type chain struct {
 	hook   string
 	prio   int
 	drops  bool // by its policy
-	rules  []tree.Node
+	rules  []*tree.Node
 	number int // in the source
 }
 
@@ -110,7 +110,7 @@ func (rs *ruleset) source(s convert.Source) {
 		Listed: func(key string) bool { return key == "nftables" },
 		Visit: func(p tree.Part) bool {
 			if p.Key == "nftables" {
-				rs.object(&p.Node)
+				rs.object(p.Node)
 			}
 			return !rs.d.Full()
 		}}
@@ -124,17 +124,17 @@ func (rs *ruleset) source(s convert.Source) {
 
 // object reads one object of the ruleset.
 func (rs *ruleset) object(n *tree.Node) {
-	if n.Kind != tree.Map || len(n.Members) != 1 {
+	kind, o := n.Only()
+	if kind == nil {
 		rs.d.Errorf(n.Pos(rs.file), "", "this is no object of nftables")
 		return
 	}
-	kind, o := n.Members[0].Key, &n.Members[0].Node
 	at := place{text(o, "family"), text(o, "table"), text(o, "name")}
 	if at.table == "sgfw" {
 		return // our own
 	}
 	pos := o.Pos(rs.file)
-	switch kind {
+	switch kind.Text {
 	case "chain":
 		c := &chain{at: at, pos: pos, kind: text(o, "type"), hook: text(o, "hook"),
 			drops: text(o, "policy") == "drop", number: len(rs.chains)}
@@ -150,7 +150,7 @@ func (rs *ruleset) object(n *tree.Node) {
 			rs.d.Errorf(pos, "give the whole ruleset", "there is no chain %s", at)
 			return
 		}
-		c.rules = append(c.rules, *o)
+		c.rules = append(c.rules, o)
 	case "set", "map":
 		rs.set(at, o)
 	case "element":

@@ -251,8 +251,9 @@ func words(n *tree.Node) string {
 // flags reads a condition on flags of TCP under a mask.
 func (r *reading) flags(and *tree.Node, not bool, right *tree.Node) {
 	p := &tree.Node{}
-	if len(and.Members) == 2 {
-		if q := and.Members[0].Get("payload"); q != nil {
+	sides := and.List()
+	if len(sides) == 2 {
+		if q := sides[0].Get("payload"); q != nil {
 			p = q
 		}
 	}
@@ -262,7 +263,7 @@ func (r *reading) flags(and *tree.Node, not bool, right *tree.Node) {
 	}
 	r.only(false, nil, []space.Span{whole(policy.TCP)})
 	set := words(right)
-	f := iptables.Flags{Mask: iptables.FlagsOf(words(&and.Members[1].Node)),
+	f := iptables.Flags{Mask: iptables.FlagsOf(words(sides[1])),
 		Set: iptables.FlagsOf(set), Not: not}
 	if set != "0" && set != "0x0" && f.Set == 0 || !f.Restrict(&r.rule.Match) {
 		r.unsaid("it asks for flags of TCP")
@@ -333,9 +334,9 @@ func (r *reading) ports(not bool, right *tree.Node, protocols ...policy.Protocol
 
 // numbers are the ends of a number or a range.
 func numbers(n *tree.Node) (from, to int, ok bool) {
-	if list := n.Get("range"); list != nil && len(list.Members) == 2 {
-		from, ok = list.Members[0].Int()
-		to, also := list.Members[1].Int()
+	if ends := n.Get("range").List(); len(ends) == 2 {
+		from, ok = ends[0].Int()
+		to, also := ends[1].Int()
 		return from, to, ok && also
 	}
 	from, ok = n.Int()

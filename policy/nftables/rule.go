@@ -49,8 +49,7 @@ var token = space.PeersOf(policy.AnyIPv4) // stands for any address in reading.s
 // rules reads the rules of a chain.
 func (x *reader) rules(c *chain) (out []chains.Rule) {
 	all := space.Box(space.Span{Lo: 0, Hi: space.Last}, token)
-	for i := range c.rules {
-		n := &c.rules[i]
+	for i, n := range c.rules {
 		expr := n.Get("expr")
 		r := &reading{reader: x, at: c.at, pos: n.Pos(x.file), some: all, rest: all}
 		r.rule = chains.Rule{Pos: r.pos, Text: text(n, "comment"), Code: code(expr)}
@@ -62,8 +61,11 @@ func (x *reader) rules(c *chain) (out []chains.Rule) {
 			return nil
 		}
 		if expr != nil {
-			for j := range expr.Members {
-				r.statement(&expr.Members[j].Node)
+			if expr.Kind != tree.List {
+				r.errorf(expr.Pos(r.file), "", "this is no list of statements")
+			}
+			for _, statement := range expr.List() {
+				r.statement(statement)
 			}
 		}
 		out = append(out, r.finish()...)
@@ -102,12 +104,12 @@ func (r *reading) errorf(pos policy.Pos, hint, format string, a ...any) {
 
 // statement reads one statement of a rule.
 func (r *reading) statement(n *tree.Node) {
-	if n.Kind != tree.Map || len(n.Members) != 1 {
+	only, v := n.Only()
+	if only == nil {
 		r.errorf(n.Pos(r.file), "", "this is no statement of nftables")
 		return
 	}
-	key, v := n.Members[0].Key, &n.Members[0].Node
-	switch key {
+	switch key := only.Text; key {
 	case "match":
 		left, right := v.Get("left"), v.Get("right")
 		if left == nil || right == nil {
@@ -152,11 +154,11 @@ func (r *reading) update(stmt *tree.Node) {
 		list = values(stmt)
 	}
 	for _, n := range list {
-		for i := range n.Members {
-			switch m := &n.Members[i]; m.Key {
+		for key, v := range n.Fields() {
+			switch key.Text {
 			case "limit", "ct count", "quota":
 				r.limits = true
-				r.over = r.over || text(&m.Node, "inv") == "true"
+				r.over = r.over || text(v, "inv") == "true"
 			}
 		}
 	}
@@ -201,10 +203,10 @@ func (r *reading) vmap(v *tree.Node) {
 		return
 	}
 	r.decide = []chains.Rule{}
-	for i := range elems {
-		pair := &elems[i].Node
-		if len(pair.Members) != 2 || len(pair.Members[1].Members) != 1 {
-			r.errorf(pair.Pos(r.file), "", "this is no element of a map of verdicts")
+	for _, elem := range elems {
+		value, say, to := pair(elem)
+		if say == nil {
+			r.errorf(elem.Pos(r.file), "", "this is no element of a map of verdicts")
 			return
 		}
 		one := *r
@@ -213,10 +215,9 @@ func (r *reading) vmap(v *tree.Node) {
 			return
 		}
 		r.read++
-		one.match(key, "==", &pair.Members[0].Node)
-		say := &pair.Members[1].Members[0]
-		if !verdict(&one.rule, say.Key, &say.Node) {
-			one.unsaid("verdict " + say.Key + " is unknown")
+		one.match(key, "==", value)
+		if !verdict(&one.rule, say.Text, to) {
+			one.unsaid("verdict " + say.Text + " is unknown")
 			one.rule.Verdict = chains.Drop
 		}
 		r.decide = append(r.decide, one.finish()...)

@@ -33,6 +33,11 @@ func (rs *ruleset) set(at place, o *tree.Node) {
 	}
 	rs.sets[at] = s
 	rs.named[at.name]++
+	if s.elems != nil && s.elems.Kind != tree.List {
+		rs.d.Errorf(s.elems.Pos(rs.file), "", "the elements of set %s of %s are no list", at.name,
+			at.of())
+		return
+	}
 	if s.kind != "ipv4_addr" && s.kind != "ipv6_addr" || s.changes {
 		return
 	}
@@ -44,13 +49,12 @@ func (rs *ruleset) set(at place, o *tree.Node) {
 	if s.elems == nil {
 		return
 	}
-	if len(s.elems.Members) > chains.MaxEntries {
+	if len(s.elems.Items) > chains.MaxEntries {
 		rs.d.Errorf(o.Pos(rs.file), "", "set %s of %s has more than %d elements", at.name,
 			at.of(), chains.MaxEntries)
 		return
 	}
-	for i := range s.elems.Members {
-		e := &s.elems.Members[i].Node
+	for _, e := range s.elems.Items {
 		cidrs, ok := addresses(e)
 		if !ok {
 			rs.d.Errorf(e.Pos(rs.file), "", "set %s of %s: %s is no address", at.name, at.of(), say(e))
@@ -93,11 +97,11 @@ func addresses(n *tree.Node) ([]netip.Prefix, bool) {
 		c, ok := iptables.Prefix(text(p, "addr") + "/" + text(p, "len"))
 		return []netip.Prefix{c}, ok
 	case n.Get("range") != nil:
-		r := n.Get("range")
-		if len(r.Members) != 2 {
+		r := n.Get("range").List()
+		if len(r) != 2 {
 			return nil, false
 		}
-		return iptables.Range(r.Members[0].Text, r.Members[1].Text)
+		return iptables.Range(r[0].Text, r[1].Text)
 	case n.Get("elem") != nil && n.Get("elem").Get("val") != nil:
 		return addresses(n.Get("elem").Get("val"))
 	case n.Get("set") != nil || n.Kind == tree.List:
@@ -106,8 +110,11 @@ func addresses(n *tree.Node) ([]netip.Prefix, bool) {
 		if s := n.Get("set"); s != nil {
 			list = s
 		}
-		for i := range list.Members {
-			c, ok := addresses(&list.Members[i].Node)
+		if list.Kind != tree.List {
+			return nil, false
+		}
+		for _, item := range list.Items {
+			c, ok := addresses(item)
 			if !ok {
 				return nil, false
 			}
@@ -132,8 +139,8 @@ func values(n *tree.Node) (out []*tree.Node) {
 	if list.Kind != tree.List {
 		return values(list)
 	}
-	for i := range list.Members {
-		out = append(out, values(&list.Members[i].Node)...)
+	for _, item := range list.Items {
+		out = append(out, values(item)...)
 	}
 	return out
 }

@@ -31,9 +31,9 @@ func code(expr *tree.Node) string {
 		return ""
 	}
 	var p printer
-	for i := range expr.Members {
-		if n := &expr.Members[i].Node; n.Kind == tree.Map && len(n.Members) == 1 && !p.full() {
-			p.statement(n.Members[0].Key, &n.Members[0].Node)
+	for _, n := range expr.List() {
+		if key, v := n.Only(); key != nil && !p.full() {
+			p.statement(key.Text, v)
 			p.WriteByte(' ')
 		}
 	}
@@ -72,13 +72,10 @@ func (p *printer) statement(key string, v *tree.Node) {
 	case "set":
 		p.WriteString(text(v, "op") + " " + text(v, "set") + " { ")
 		p.value(v.Get("elem"))
-		if stmt := v.Get("stmt"); stmt != nil {
-			for i := range stmt.Members {
-				for j := range stmt.Members[i].Members {
-					m := &stmt.Members[i].Members[j]
-					p.WriteByte(' ')
-					p.statement(m.Key, &m.Node)
-				}
+		for _, stmt := range v.Get("stmt").List() {
+			for key, v := range stmt.Fields() {
+				p.WriteByte(' ')
+				p.statement(key.Text, v)
 			}
 		}
 		p.WriteString(" }")
@@ -98,14 +95,14 @@ func over(v *tree.Node) string {
 
 // list says members with something between them.
 func (p *printer) list(n *tree.Node, between string) {
-	for i := range n.Members {
+	for i, item := range n.List() {
 		if i > 0 {
 			p.WriteString(between)
 		}
 		if p.full() {
 			return
 		}
-		p.value(&n.Members[i].Node)
+		p.value(item)
 	}
 }
 
@@ -114,16 +111,17 @@ var operators = map[string]string{"&": " & ", "|": " | ", "^": " ^ ", "<<": " <<
 	"range": "-", "concat": " . "}
 
 func (p *printer) value(n *tree.Node) {
+	key, v := n.Only()
 	switch {
 	case n == nil || p.full():
 	case n.Kind == tree.List:
 		p.list(n, ", ")
 	case n.Kind != tree.Map:
 		p.WriteString(n.Text)
-	case len(n.Members) != 1:
+	case key == nil:
 		p.WriteString("…")
 	default:
-		p.object(n.Members[0].Key, &n.Members[0].Node)
+		p.object(key.Text, v)
 	}
 }
 
@@ -166,20 +164,19 @@ func (p *printer) object(key string, v *tree.Node) {
 
 // pairs says the members of a set, or of a map.
 func (p *printer) pairs(v *tree.Node) {
-	for i := range v.Members {
-		m := &v.Members[i].Node
+	for i, item := range v.Items {
 		if i > 0 {
 			p.WriteString(", ")
 		}
 		if p.full() {
 			return
 		}
-		if m.Kind == tree.List && len(m.Members) == 2 && len(m.Members[1].Members) == 1 {
-			p.value(&m.Members[0].Node)
+		if key, verdict, to := pair(item); verdict != nil {
+			p.value(key)
 			p.WriteString(" : ")
-			p.statement(m.Members[1].Members[0].Key, &m.Members[1].Members[0].Node)
+			p.statement(verdict.Text, to)
 			continue
 		}
-		p.value(m)
+		p.value(item)
 	}
 }

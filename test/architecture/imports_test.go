@@ -13,8 +13,8 @@ var packetPath = []string{"sgfw/filter", "sgfw/filter/packet", "sgfw/filter/matc
 
 // readYAML are the packages that read YAML: policies, how they are written, and what other
 // tools write.
-var readYAML = []string{"sgfw/policy/file", "sgfw/policy/mend", "sgfw/policy/convert/tree",
-	"sgfw/policy/cloudformation/tree"}
+var readYAML = []string{"sgfw/policy/file", "sgfw/policy/yamltext", "sgfw/policy/mend",
+	"sgfw/policy/convert/tree"}
 
 // TestNevers keeps the rooms apart: what a package must never reach, directly
 // or through others.

@@ -3,227 +3,337 @@ package tree
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"io"
-	"strconv"
-	"strings"
+	"unicode/utf8"
 
 	"sgfw/policy"
 )
 
-// decoder is the tokens of a JSON text with their places.
-type decoder struct {
+// parser reads JSON (RFC 8259).
+type parser struct {
 	*Reader
-	tokens *json.Decoder
-	cursor
-	texts map[string]string // the same for the same
+	s      []byte
+	at     int // in s
+	line   int32
+	begins int // the line, in s
+	// seen are bytes of the line that are counted, wide those that begin no character.
+	seen, wide int
+	// slab is where nodes are made, and chunk how big the last one was. Each part has its own,
+	// so that it can be freed.
+	slab  []Node
+	chunk int
+	texts map[string]string // one for all that are equal, as keys are
+	bad   *policy.Problem
 }
 
 func (r *Reader) json(data []byte) *policy.Problem {
-	d := &decoder{Reader: r, tokens: json.NewDecoder(bytes.NewReader(data)),
-		cursor: cursor{data: data}, texts: make(map[string]string)}
-	d.tokens.UseNumber()
-	for !d.stopped {
-		token, at, bad := d.next()
-		if bad != nil || token == nil && at.Line == 0 {
-			return bad
-		}
-		if bad := d.document(token, at); bad != nil {
-			return bad
+	p := &parser{Reader: r, s: data, line: 1, texts: map[string]string{}}
+	for p.next(); p.going() && p.at < len(p.s); p.next() {
+		p.bad = p.begin(p.line, p.col(), "something follows the end of the document")
+		if p.going() {
+			p.document()
 		}
 	}
-	return nil
+	return p.bad
 }
 
-// next returns a token and its place, which is nowhere at the end of the text.
-func (d *decoder) next() (json.Token, Node, *policy.Problem) {
-	start := int(d.tokens.InputOffset())
-	for start < len(d.data) && strings.IndexByte(" \t\r\n,:", d.data[start]) >= 0 {
-		start++
-	}
-	token, err := d.tokens.Token()
-	if err == io.EOF && start == len(d.data) {
-		return nil, Node{}, nil
-	}
-	at := d.at(start)
-	var syntax *json.SyntaxError
-	switch {
-	case err == nil:
-		return token, at, nil
-	case start == len(d.data), errors.Is(err, io.ErrUnexpectedEOF):
-		return nil, at, d.problem(at, "is the file whole?", "the text ends in the middle of it")
-	case errors.As(err, &syntax):
-		return nil, at, d.problem(at, "", "not JSON: %s", syntax)
-	}
-	return nil, at, d.problem(at, "", "not JSON: %s", err)
-}
-
-// inside is next where the text must not end.
-func (d *decoder) inside() (json.Token, Node, *policy.Problem) {
-	token, at, bad := d.next()
-	if bad == nil && token == nil && at.Line == 0 {
-		at = d.at(len(d.data))
-		bad = d.problem(at, "is the file whole?", "the text ends in the middle of it")
-	}
-	return token, at, bad
-}
+// going is false where there is nothing more to do.
+func (p *parser) going() bool { return p.bad == nil && !p.stopped }
 
 // document reads a value at the top and visits its parts.
-func (d *decoder) document(token json.Token, at Node) *policy.Problem {
-	if bad := d.begin(at); bad != nil {
-		return bad
+func (p *parser) document() {
+	if p.next() == '[' && p.lists("") {
+		p.stream("", 0)
+		return
 	}
-	switch token {
-	case json.Delim('['):
-		return d.items("", 1)
-	case json.Delim('{'):
-	default:
-		n, bad := d.value(token, at, 0)
-		if bad == nil {
-			d.visit("", n)
-		}
-		return bad
+	if root := p.value(0); p.going() && root.Kind != Null {
+		p.visit("", root)
 	}
-	at.Kind = Map
-	for !d.stopped {
-		key, done, bad := d.key(&at)
-		if bad != nil || done {
-			if bad == nil {
-				d.visit("", at)
-			}
-			return bad
+}
+
+// col is the column of where the parser is.
+func (p *parser) col() int32 {
+	for p.seen < p.at-p.begins {
+		if !utf8.RuneStart(p.s[p.begins+p.seen]) {
+			p.wide++
 		}
-		token, place, bad := d.inside()
-		if bad != nil {
-			return bad
+		p.seen++
+	}
+	return int32(p.at - p.begins - p.wide + 1)
+}
+
+func (p *parser) newline() {
+	p.line++
+	p.begins, p.seen, p.wide = p.at+1, 0, 0
+}
+
+func (p *parser) fail(hint, format string, a ...any) {
+	if p.at >= len(p.s) {
+		hint, format, a = "is the file whole?", "the text ends in the middle of it", nil
+	}
+	if p.bad == nil {
+		p.bad = problem(p.line, p.col(), hint, format, a...)
+	}
+}
+
+func (p *parser) space() {
+	for ; p.at < len(p.s); p.at++ {
+		switch p.s[p.at] {
+		case ' ', '\t', '\r':
+		case '\n':
+			p.newline()
+		default:
+			return
 		}
-		if token == json.Delim('[') && d.Listed(key) {
-			place.Kind = List
-			at.Members = append(at.Members, Member{Key: key, Node: place})
-			before := d.nodes
-			if bad := d.items(key, 2); bad != nil {
-				return bad
-			}
-			d.nodes = before
+	}
+}
+
+// next is the next character after spaces; 0 at the end.
+func (p *parser) next() byte {
+	p.space()
+	if p.at == len(p.s) {
+		return 0
+	}
+	return p.s[p.at]
+}
+
+func (p *parser) node(kind Kind) *Node {
+	if p.bad == nil {
+		p.bad = p.count(1, p.line, p.col())
+	}
+	if len(p.slab) == 0 {
+		p.chunk = min(2*p.chunk+16, 512)
+		p.slab = make([]Node, p.chunk)
+	}
+	n := &p.slab[0]
+	p.slab = p.slab[1:]
+	n.Kind, n.Line, n.Col = kind, p.line, p.col()
+	return n
+}
+
+func (p *parser) value(depth int) *Node {
+	switch c := p.next(); {
+	case depth > p.depth:
+		if p.bad == nil {
+			p.bad = p.tooDeep(p.line, p.col())
+		}
+		return nil
+	case c == '{':
+		return p.object(depth)
+	case c == '[':
+		return p.list(depth)
+	case c == '"':
+		n := p.node(Text)
+		n.Text = p.text()
+		return n
+	case c == '-' || c >= '0' && c <= '9':
+		return p.number()
+	}
+	for _, word := range []string{"true", "false", "null"} {
+		if !bytes.HasPrefix(p.s[p.at:], []byte(word)) {
 			continue
 		}
-		n, bad := d.value(token, place, 1)
-		if bad != nil {
-			return bad
+		n := p.node(Null)
+		if word != "null" {
+			n.Kind, n.Text = Bool, word
 		}
-		at.Members = append(at.Members, Member{Key: key, Node: n})
+		p.at += len(word)
+		return n
 	}
+	p.fail("texts stand in double quotes", "not JSON: a value is expected here")
 	return nil
 }
 
-// items visits the items of a list.
-func (d *decoder) items(key string, depth int) *policy.Problem {
-	for !d.stopped {
-		token, at, bad := d.inside()
-		if bad != nil || token == json.Delim(']') {
-			return bad
+func (p *parser) object(depth int) *Node {
+	n := p.node(Map)
+	p.at++
+	for p.going() {
+		c := p.next()
+		if c == '}' && len(n.Items) == 0 {
+			break
 		}
-		d.nodes = 0
-		n, bad := d.value(token, at, depth)
-		if bad != nil {
-			return bad
+		k := p.key(c)
+		if !p.going() {
+			return nil
 		}
-		d.visit(key, n)
+		n.Items = append(n.Items, k, p.field(k, depth+1))
+		if !p.going() {
+			return nil
+		}
+		if c = p.next(); c == '}' {
+			break
+		}
+		if c != ',' {
+			p.fail("", "not JSON: a comma or } is expected here")
+			return nil
+		}
+		p.at++
 	}
-	return nil
+	p.at++
+	if p.bad == nil {
+		p.bad = doubled(n)
+	}
+	return n
 }
 
-// key reads the next key of an object, or its end.
-func (d *decoder) key(of *Node) (key string, done bool, bad *policy.Problem) {
-	token, at, bad := d.inside()
-	if bad != nil || token == json.Delim('}') {
-		return "", true, bad
+// key reads a key, which begins with c, and its colon.
+func (p *parser) key(c byte) *Node {
+	if c != '"' {
+		hint := "keys stand in double quotes"
+		if c == '}' {
+			hint = "no comma stands before }"
+		}
+		p.fail(hint, "not JSON: a key is expected here")
+		return nil
 	}
-	key = d.same(token.(string)) // the decoder takes nothing else there
-	if bad := d.count(at, 0); bad != nil {
-		return "", false, bad
+	k := p.node(Text)
+	k.Text = p.text()
+	if p.bad == nil && p.next() != ':' {
+		p.fail("", "not JSON: a colon is expected behind key %s", policy.Quote(k.Text))
 	}
-	if of.has(key) {
-		return "", false, d.problem(at, "", "the key %s is there twice", strconv.Quote(key))
-	}
-	return key, false, nil
+	p.at++
+	return k
 }
 
-// few are as many members as are looked through for a key that is there twice. Objects
-// with more are none that anybody asks for two keys of.
-const few = 200
-
-func (n *Node) has(key string) bool {
-	for i := range n.Members[:min(len(n.Members), few)] {
-		if n.Members[i].Key == key {
-			return true
-		}
+// field reads the value of a key: a list whose items are parts is empty then.
+func (p *parser) field(k *Node, depth int) *Node {
+	if depth != 1 || p.next() != '[' || !p.lists(k.Text) {
+		return p.value(depth)
 	}
-	return false
+	n := p.node(List)
+	before := p.nodes
+	p.stream(k.Text, depth)
+	p.nodes = before
+	return n
 }
 
-// value reads the value that begins with a token.
-func (d *decoder) value(token json.Token, at Node, depth int) (Node, *policy.Problem) {
-	if bad := d.count(at, depth); bad != nil {
-		return at, bad
-	}
-	switch v := token.(type) {
-	case string:
-		at.Kind, at.Text = Text, v
-	case json.Number:
-		at.Kind, at.Text = Number, v.String()
-	case bool:
-		at.Kind, at.Text = Bool, strconv.FormatBool(v)
-	case json.Delim:
-		if v == '[' {
-			return d.list(at, depth)
+// stream visits the items of a list.
+func (p *parser) stream(key string, depth int) {
+	p.items(func() {
+		p.nodes, p.slab, p.chunk = 0, nil, 0
+		if n := p.value(depth + 1); p.going() {
+			p.visit(key, n)
 		}
-		return d.object(at, depth)
-	}
-	return at, nil
+	})
 }
 
-func (d *decoder) list(n Node, depth int) (Node, *policy.Problem) {
-	n.Kind = List
-	for {
-		token, at, bad := d.inside()
-		if bad != nil || token == json.Delim(']') {
-			return n, bad
-		}
-		item, bad := d.value(token, at, depth+1)
-		if bad != nil {
-			return n, bad
-		}
-		n.Members = append(n.Members, Member{Node: item})
-	}
+func (p *parser) list(depth int) *Node {
+	n := p.node(List)
+	p.items(func() { n.Items = append(n.Items, p.value(depth+1)) })
+	return n
 }
 
-func (d *decoder) object(n Node, depth int) (Node, *policy.Problem) {
-	n.Kind = Map
-	for {
-		key, done, bad := d.key(&n)
-		if bad != nil || done {
-			return n, bad
+// items reads a list; item reads one of its items.
+func (p *parser) items(item func()) {
+	p.at++
+	for first := true; p.going(); first = false {
+		if p.next() == ']' {
+			if !first {
+				p.fail("no comma stands before ]", "not JSON: a value is expected here")
+			}
+			break
 		}
-		token, at, bad := d.inside()
-		if bad != nil {
-			return n, bad
+		item()
+		if !p.going() {
+			return
 		}
-		v, bad := d.value(token, at, depth+1)
-		if bad != nil {
-			return n, bad
+		c := p.next()
+		if c == ']' {
+			break
 		}
-		n.Members = append(n.Members, Member{Key: key, Node: v})
+		if c != ',' {
+			p.fail("", "not JSON: a comma or ] is expected here")
+			return
+		}
+		p.at++
 	}
+	p.at++
 }
 
-// same returns one text for all that are equal, as keys are, as long as they are few.
-func (d *decoder) same(s string) string {
-	if known, ok := d.texts[s]; ok {
-		return known
+// valid is how many bytes stand before the first that is not UTF-8.
+func valid(s []byte) (n int) {
+	for n < len(s) {
+		c, size := utf8.DecodeRune(s[n:])
+		if c == utf8.RuneError && size == 1 {
+			break
+		}
+		n += size
 	}
-	if len(d.texts) < few {
-		d.texts[s] = s
+	return n
+}
+
+const (
+	// known is how many texts are kept to be used again.
+	known = 500
+	// longest is how long such a text is at most, in bytes.
+	longest = 40
+)
+
+// same returns one text for all that are equal, as long as they are few and short.
+func (p *parser) same(s []byte) string {
+	if len(s) > longest {
+		return string(s)
 	}
-	return s
+	if t, there := p.texts[string(s)]; there {
+		return t
+	}
+	t := string(s)
+	if len(p.texts) < known {
+		p.texts[t] = t
+	}
+	return t
+}
+
+// text reads a text in quotes.
+func (p *parser) text() string {
+	begin := p.at + 1
+	escaped := false
+	for i := begin; i < len(p.s); i++ {
+		switch c := p.s[i]; {
+		case c == '\\':
+			escaped = true
+			i++
+		case c < ' ':
+			p.at = i
+			p.fail("write \\n for a line end, \\t for a tab", "a text has a character that JSON escapes")
+			return ""
+		case c == '"':
+			s := p.s[begin:i]
+			if !utf8.Valid(s) {
+				p.at = begin + valid(s)
+				p.fail("save the file as UTF-8", "this is not UTF-8")
+				return ""
+			}
+			if escaped {
+				var out string
+				if json.Unmarshal(p.s[begin-1:i+1], &out) != nil {
+					p.fail("", "a text has an escape that JSON does not know")
+					return ""
+				}
+				p.at = i + 1
+				return out
+			}
+			p.at = i + 1
+			return p.same(s)
+		}
+	}
+	p.fail("is the file whole?", "a text is not closed by double quotes")
+	return ""
+}
+
+func (p *parser) number() *Node {
+	n := p.node(Number)
+	begin := p.at
+	for p.at < len(p.s) && isNumeric(p.s[p.at]) {
+		p.at++
+	}
+	n.Text = p.same(p.s[begin:p.at])
+	if !json.Valid(p.s[begin:p.at]) {
+		p.at = begin
+		p.fail("", "not JSON: %s is no number", policy.Quote(n.Text))
+	}
+	return n
+}
+
+func isNumeric(c byte) bool {
+	return c >= '0' && c <= '9' || c == '-' || c == '+' || c == '.' || c == 'e' || c == 'E'
 }

@@ -3,29 +3,56 @@ package tree
 import (
 	"bytes"
 	"fmt"
-	"unicode/utf8"
+	"strings"
 
 	"sgfw/policy"
 )
 
-const (
-	// MaxDepth bounds nesting.
-	MaxDepth = 64
-	// MaxNodes bounds the values of one part.
-	MaxNodes = 400_000
-	// MaxDocuments bounds the documents of a text.
-	MaxDocuments = 20_000
+// MaxDocuments bounds the documents that a Reader takes.
+const MaxDocuments = 20_000
+
+// style is what a text may have.
+type style struct {
+	depth     int // of nesting
+	nodes     int // keys and values of one part, as often as aliases and merge keys repeat them
+	documents int
+	written   bool // by people, with aliases, merge keys and tags
+}
+
+var (
+	written = style{depth: 200, nodes: 1_000_000, documents: 1, written: true}
+	printed = style{depth: 64, nodes: 400_000, documents: MaxDocuments}
 )
+
+// Parse reads one document as people write them; file is what positions call it. The tree is
+// nil when the text is neither JSON nor YAML. No key stands twice in a map.
+func Parse(file string, data []byte) (*Node, policy.Problems) {
+	var root *Node
+	r := Reader{File: file, style: written, Visit: func(p Part) bool {
+		root = p.Node
+		return true
+	}}
+	bad := r.read(data)
+	if bad == nil && r.documents == 0 {
+		bad = problem(1, 1, "", "the file is empty")
+	}
+	if bad != nil {
+		bad.Pos.File = file
+		return nil, policy.Problems{*bad}
+	}
+	return root, nil
+}
 
 // Part is a piece of a text: an item of a list that stands at the top of a document, or in a
 // document's object under a key; or, with the Key "", the document's object after all of its
-// items, in which such lists are empty. A document that is a single value is one part.
+// items, in which such lists are empty. A document that is a single value is one part; one that
+// is null is none.
 type Part struct {
 	Key  string
-	Node Node
+	Node *Node
 }
 
-// Reader reads a text part by part. Make one with what it is to do.
+// Reader reads a text as programs print it, part by part. Make one with what it is to do.
 type Reader struct {
 	// File is what positions call the text.
 	File string
@@ -37,6 +64,7 @@ type Reader struct {
 	// Values bounds the values of all parts together, keys counted too. 0 is no bound.
 	Values int
 
+	style
 	nodes, all, documents int
 	stopped               bool
 }
@@ -44,87 +72,85 @@ type Reader struct {
 // Read reads a text, JSON if it begins like that, else YAML. It returns what is wrong with
 // the text as a whole; parts before that were visited.
 func (r *Reader) Read(data []byte) *policy.Problem {
-	if at := invalid(data); at >= 0 {
-		c := cursor{data: data}
-		return r.problem(c.at(at), "save the file as UTF-8", "this is not UTF-8")
+	r.style = printed
+	bad := r.read(data)
+	if bad != nil {
+		bad.Pos.File = r.File
+		bad.Code = policy.InvalidParameterValue
 	}
-	if IsJSON(data) {
+	return bad
+}
+
+func (r *Reader) read(data []byte) *policy.Problem {
+	if looksLikeJSON(data) {
 		return r.json(data)
 	}
 	return r.yaml(data)
 }
 
-// IsJSON reports whether a text begins as an object or a list of JSON.
-func IsJSON(data []byte) bool {
-	data = bytes.TrimLeft(data, " \t\r\n")
-	return len(data) > 0 && (data[0] == '{' || data[0] == '[')
+// looksLikeJSON reports whether a text begins as an object or a list of JSON does, and a
+// document of YAML does not, whose texts need no quotes.
+func looksLikeJSON(data []byte) bool {
+	const spaces = " \t\r\n"
+	data = bytes.TrimLeft(data, spaces)
+	if len(data) == 0 || data[0] != '{' && data[0] != '[' {
+		return false
+	}
+	rest := bytes.TrimLeft(data[1:], spaces)
+	if len(rest) == 0 {
+		return true
+	}
+	if data[0] == '{' {
+		return rest[0] == '"' || rest[0] == '}'
+	}
+	return strings.IndexByte(`"{[]-0123456789`, rest[0]) >= 0
 }
 
-// problem is what is wrong at the place of a node.
-func (r *Reader) problem(at Node, hint, format string, a ...any) *policy.Problem {
-	return &policy.Problem{Pos: at.Pos(r.File), Code: policy.InvalidParameterValue, Hint: hint,
+// problem is what is wrong in a text, whose file is not known here.
+func problem(line, col int32, hint, format string, a ...any) *policy.Problem {
+	return &policy.Problem{Pos: policy.Pos{Line: int(line), Col: int(col)}, Hint: hint,
 		Message: fmt.Sprintf(format, a...)}
 }
 
 // visit hands on a part, unless that was to stop.
-func (r *Reader) visit(key string, n Node) {
+func (r *Reader) visit(key string, n *Node) {
 	r.stopped = r.stopped || !r.Visit(Part{Key: key, Node: n})
 }
 
-// begin accounts for one more document.
-func (r *Reader) begin(at Node) *policy.Problem {
+// lists reports whether the items of a list are parts: under a key, or at the top for "".
+func (r *Reader) lists(key string) bool {
+	return !r.written && (key == "" || r.Listed(key))
+}
+
+// begin accounts for one more document; second says what it is where one is all.
+func (r *Reader) begin(line, col int32, second string) *policy.Problem {
 	r.nodes = 0
-	if r.documents++; r.documents > MaxDocuments {
-		return r.problem(at, "", "more than %d documents in one text", MaxDocuments)
+	if r.documents++; r.documents <= r.style.documents {
+		return nil
+	}
+	if r.written {
+		return problem(line, col, "one document a file", "%s", second)
+	}
+	return problem(line, col, "", "more than %d documents in one text", MaxDocuments)
+}
+
+// count accounts for some more keys and values.
+func (r *Reader) count(n int, line, col int32) *policy.Problem {
+	r.nodes += n
+	r.all += n
+	switch {
+	case r.nodes > r.style.nodes:
+		return r.tooMany(line, col)
+	case r.Values > 0 && r.all > r.Values:
+		return problem(line, col, "", "more than %d values in one text", r.Values)
 	}
 	return nil
 }
 
-// count accounts for one more value of a part.
-func (r *Reader) count(at Node, depth int) *policy.Problem {
-	if r.nodes++; r.nodes > MaxNodes {
-		return r.problem(at, "", "more than %d values in one part", MaxNodes)
-	}
-	if r.all++; r.Values > 0 && r.all > r.Values {
-		return r.problem(at, "", "more than %d values in one text", r.Values)
-	}
-	if depth > MaxDepth {
-		return r.problem(at, "", "nested deeper than %d levels", MaxDepth)
-	}
-	return nil
+func (r *Reader) tooMany(line, col int32) *policy.Problem {
+	return problem(line, col, "", "more than %d keys and values", r.style.nodes)
 }
 
-// invalid returns where a text is not UTF-8, -1 if it is.
-func invalid(data []byte) int {
-	if utf8.Valid(data) {
-		return -1
-	}
-	for i := 0; i < len(data); {
-		r, size := utf8.DecodeRune(data[i:])
-		if r == utf8.RuneError && size == 1 {
-			return i
-		}
-		i += size
-	}
-	return -1
-}
-
-// cursor turns offsets, which only grow, into lines and columns.
-type cursor struct {
-	data      []byte
-	off       int
-	line, col int32 // from 0
-}
-
-// at is a node without a value at an offset.
-func (c *cursor) at(off int) Node {
-	seg := c.data[c.off:off]
-	if n := bytes.Count(seg, []byte{'\n'}); n > 0 {
-		c.line += int32(n)
-		c.col = 0
-		seg = seg[bytes.LastIndexByte(seg, '\n')+1:]
-	}
-	c.col += int32(utf8.RuneCount(seg))
-	c.off = off
-	return Node{Line: c.line + 1, Col: c.col + 1}
+func (r *Reader) tooDeep(line, col int32) *policy.Problem {
+	return problem(line, col, "", "nested deeper than %d levels", r.depth)
 }

@@ -3,6 +3,7 @@ package tree
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -15,7 +16,7 @@ func show(n *Node) string {
 		return "null" + at
 	case Text:
 		return fmt.Sprintf("%q%s", n.Text, at)
-	case Plain:
+	case Number, Bool:
 		return n.Text + at
 	}
 	var parts []string
@@ -55,8 +56,8 @@ func TestParse(t *testing.T) {
 		`{"a": 01}`:    `1:7: not JSON: "01" is no number`,
 		`{"a" 1}`:      `1:6: not JSON: a colon is expected behind key "a"`,
 		`{"a": 1 "b"}`: "1:9: not JSON: a comma or } is expected here",
-		`{"a": "b}`:    "1:7: a text is not closed by double quotes",
-		`{"a": `:       "1:7: the document ends in the middle",
+		`{"a": "b}`:    "1:7: a text is not closed by double quotes (hint: is the file whole?)",
+		`{"a": `:       "1:7: the text ends in the middle of it (hint: is the file whole?)",
 		`{"a":1} {}`: "1:9: something follows the end of the document " +
 			"(hint: one document a file)",
 		"{\"a\":1,\n \"a\":2}": `2:2: key "a" is there already, see line 1 (hint: remove one)`,
@@ -65,14 +66,15 @@ func TestParse(t *testing.T) {
 		"a: 1\n---\nb: 2\n":    "2:1: a second YAML document begins (hint: one document a file)",
 		"a:\n  - {b: 1, c: ::/0}\n": "2:15: between brackets or braces a value cannot begin with a " +
 			`colon (hint: put it in quotes, such as "::/0")`,
-		"":          "1:1: the file is empty",
-		"[1, 2]: 3": "1:1: a key must be text",
-		"a: b: c": "1: not YAML: mapping values are not allowed in this context (hint: check the " +
+		"":              "1:1: the file is empty",
+		"? [1, 2]\n: 3": "1:3: a key must be text",
+		"a: b: c":       `1:4: a text without quotes has a colon (hint: put it in quotes: "b: c")`,
+		"a: [1\nb: %": "2: not YAML: found character that cannot start any token (hint: check the " +
 			"indentation and quotes of this line and those around it; quote values that " +
 			"begin with * & % @ " +
 			"or `)",
 		"a: \xff":           "1:4: this is not UTF-8 (hint: save the file as UTF-8)",
-		"{\"a\": \"\xff\"}": "1:7: this is not UTF-8 (hint: save the file as UTF-8)",
+		"{\"a\": \"\xff\"}": "1:8: this is not UTF-8 (hint: save the file as UTF-8)",
 	} {
 		n, problems := Parse("", []byte(text))
 		got := problems.Error()
@@ -116,6 +118,9 @@ func FuzzParse(f *testing.F) {
 		for _, p := range problems {
 			within(p.Pos.Line, p.Pos.Col)
 		}
+		if n != nil && looksLikeJSON(data) {
+			parted(t, n, data)
+		}
 		var walk func(n *Node)
 		walk = func(n *Node) {
 			within(int(n.Line), int(n.Col))
@@ -127,4 +132,38 @@ func FuzzParse(f *testing.F) {
 			walk(n)
 		}
 	})
+}
+
+// parted holds the parts of a document against the whole of it.
+func parted(t *testing.T, whole *Node, data []byte) {
+	var got []string
+	r := Reader{Listed: func(key string) bool { return key == "a" }, Visit: func(p Part) bool {
+		got = append(got, p.Key+show(p.Node))
+		return true
+	}}
+	if bad := r.Read(data); bad != nil {
+		if !strings.Contains(bad.Message, "deeper") && !strings.Contains(bad.Message, "more than") {
+			t.Fatal(bad)
+		}
+		return
+	}
+	var want []string
+	if whole.Kind == List {
+		for _, item := range whole.Items {
+			want = append(want, show(item))
+		}
+	} else {
+		for k, v := range whole.Fields() {
+			if k.Text == "a" && v.Kind == List {
+				for _, item := range v.Items {
+					want = append(want, "a"+show(item))
+				}
+				v.Items = nil
+			}
+		}
+		want = append(want, show(whole))
+	}
+	if !slices.Equal(got, want) {
+		t.Fatalf("parts %q, want %q", got, want)
+	}
 }

@@ -1,4 +1,4 @@
-package file
+package yamltext
 
 import (
 	"bytes"
@@ -10,8 +10,16 @@ import (
 	"sgfw/policy"
 )
 
-// syntax reports an error of yaml.v3, which tells a line at best.
-func (d *decoder) syntax(data []byte, err error) {
+// Dialect is what a kind of file makes of YAML.
+type Dialect struct {
+	// Depth is how deep values may be nested.
+	Depth int
+	// Special are characters that no text without quotes begins with, for a hint.
+	Special string
+}
+
+// Explain says what an error of Decode means in a text, and where: yaml.v3 tells a line at best.
+func (d Dialect) Explain(data []byte, err error) *policy.Problem {
 	message := strings.TrimPrefix(err.Error(), "yaml: ")
 	line := 1
 	if rest, ok := strings.CutPrefix(message, "line "); ok {
@@ -25,13 +33,7 @@ func (d *decoder) syntax(data []byte, err error) {
 		!strings.Contains(message, "character") && line > 1 {
 		line++
 	}
-	if anchor, ok := strings.CutPrefix(message, "unknown anchor "); ok {
-		name, _, _ := strings.Cut(anchor, " referenced")
-		name = strings.Trim(name, "'")
-		d.errorAt(d.find(data, "*"+name), "", "write the value out; quote a value that begins with *",
-			"alias *%s: aliases are not supported", short(name))
-		return
-	}
+	line = min(line, 1+bytes.Count(data, []byte("\n")))
 	lines := bytes.Split(data, []byte("\n"))
 	for _, s := range slips {
 		if !s.after.MatchString(message) {
@@ -39,17 +41,15 @@ func (d *decoder) syntax(data []byte, err error) {
 		}
 		if n, m := s.find(lines, line-1); m != nil {
 			value := strings.TrimSpace(string(lines[n][m[2]:m[3]]))
-			hint := strings.ReplaceAll(s.hint, "%s", short(value))
-			d.errorAt(d.pos(n+1, utf8.RuneCount(lines[n][:m[2]])+1), "", hint, "%s", s.message)
-			return
+			hint := strings.ReplaceAll(s.hint, "%s", policy.Quote(value))
+			return problem(n+1, utf8.RuneCount(lines[n][:m[2]])+1, hint, "%s", s.message)
 		}
 	}
 	if strings.Contains(message, "exceeded max depth") {
-		d.errorAt(d.pos(line, 0), "", "", "nested deeper than %d levels", maxDepth)
-		return
+		return problem(line, 0, "", "nested deeper than %d levels", d.Depth)
 	}
-	d.errorAt(d.pos(line, 0), "", "check the indentation and quotes of this line and those around "+
-		"it; quote values that begin with * & ! % @ or `", "not YAML: %s", message)
+	return problem(line, 0, "check the indentation and quotes of this line and those around it; "+
+		"quote values that begin with "+d.Special, "not YAML: %s", message)
 }
 
 // slip is a mistake that people make and yaml.v3 answers with something else.
@@ -82,33 +82,21 @@ var slips = []slip{
 		"a tab in the indentation", "indent with spaces"},
 	// An IPv6 CIDR in a list between brackets, or as a value between braces.
 	{regexp.MustCompile(`^did not find expected`),
-		regexp.MustCompile(`^[^#"']*(?:[\[,]\s*|\{[^#"']*:\s+)(::[^"']*)`),
+		regexp.MustCompile(`^[^#"']*(?:[\[,]\s*|[\{,][^#"']*:\s+)(::[^"']*)`),
 		"between brackets or braces a value cannot begin with a colon",
 		`put it in quotes, such as "::/0"`},
 	// A colon in the text of a key, on a line of its own or between braces.
 	{regexp.MustCompile(`^(mapping values|did not find expected)`),
-		regexp.MustCompile(`^ *(?:- +)*[a-z_]+: +([^\s"'\[{|>&*!#%@` + "`" + `]` +
+		regexp.MustCompile(`^ *(?:- +)*[A-Za-z0-9_]+: +([^\s"'\[{|>&*!#%@` + "`" + `]` +
 			`(?:[^#]*?[^\s#])?:(?: [^#]*)?)\s*(?: #.*)?$`),
-		"a text without quotes has a colon", `put it in quotes: "%s"`},
+		"a text without quotes has a colon", "put it in quotes: %s"},
 	{regexp.MustCompile(`^(mapping values|did not find expected)`),
-		regexp.MustCompile(`[{,]\s*[a-z_]+: +([^\s"'\[{},#][^"'\[{},#]*: [^"'\[{},#]*)`),
-		"a text without quotes has a colon", `put it in quotes: "%s"`},
+		regexp.MustCompile(`[{,]\s*[A-Za-z0-9_]+: +([^\s"'\[{},#][^"'\[{},#]*: [^"'\[{},#]*)`),
+		"a text without quotes has a colon", "put it in quotes: %s"},
 	{regexp.MustCompile(`^(did not find expected|mapping values|could not find)`),
 		regexp.MustCompile(`(?:: +|[\[,] *|- +)'(?:[^']|'')*(')[\pL\d]`),
 		"an apostrophe ends the text", `put the text in "…", or write the apostrophe twice`},
 	{regexp.MustCompile(`^found unknown escape`),
 		regexp.MustCompile(`"[^"]*(\\[^"\\/abefnrtvxuUNLP_0 ])`),
 		`between "…" a \ begins an escape`, `put the text in '…', or write the \ twice`},
-}
-
-// find returns the position of the first line that has s outside a comment, the
-// first line when none has.
-func (d *decoder) find(data []byte, s string) policy.Pos {
-	for i, text := range bytes.Split(data, []byte("\n")) {
-		text, _, _ = bytes.Cut(text, []byte(" #"))
-		if at := bytes.Index(text, []byte(s)); at >= 0 {
-			return d.pos(i+1, utf8.RuneCount(text[:at])+1)
-		}
-	}
-	return d.pos(1, 0)
 }

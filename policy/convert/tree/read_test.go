@@ -10,7 +10,7 @@ import (
 func read(text string) (parts []string, problem string) {
 	r := Reader{File: "f", Listed: func(key string) bool { return key == "Items" },
 		Visit: func(p Part) bool {
-			parts = append(parts, p.Key+" "+show(&p.Node))
+			parts = append(parts, p.Key+" "+brief(p.Node))
 			return p.Node.Text != "stop"
 		}}
 	if bad := r.Read([]byte(text)); bad != nil {
@@ -19,20 +19,20 @@ func read(text string) (parts []string, problem string) {
 	return parts, problem
 }
 
-func show(n *Node) string {
+func brief(n *Node) string {
 	s := fmt.Sprintf("%d:%d", n.Line, n.Col)
 	switch n.Kind {
 	case Null:
 		return s + "~"
 	case List, Map:
 		var items []string
-		for i := range n.Members {
-			m := &n.Members[i]
-			if n.Kind == Map {
-				items = append(items, m.Key+"="+show(&m.Node))
-			} else {
-				items = append(items, show(&m.Node))
+		if n.Kind == List {
+			for _, item := range n.Items {
+				items = append(items, brief(item))
 			}
+		}
+		for k, v := range n.Fields() {
+			items = append(items, k.Text+"="+brief(v))
 		}
 		return s + map[Kind]string{List: "[", Map: "{"}[n.Kind] + strings.Join(items, " ") +
 			map[Kind]string{List: "]", Map: "}"}[n.Kind]
@@ -80,21 +80,23 @@ func TestProblems(t *testing.T) {
 	for text, want := range map[string]string{
 		"{\"a\": 1,\n \"b\" 2}":              "f:2:6: not JSON: ",
 		"{\"a\": 1,\n \"b\": [":              "f:2:8: the text ends in the middle of it (hint: is the",
-		"{\"a\": \"x":                        "f:1:7: the text ends in the middle of it",
-		"{\"a\": 1, \"a\": 2}":               `f:1:10: the key "a" is there twice`,
+		"{\"a\": \"x":                        "f:1:7: a text is not closed by double quotes (hint:",
+		"{\"a\": 1, \"a\": 2}":               `f:1:10: key "a" is there already, see line 1`,
 		"{\"a\": 1} x":                       "f:1:10: not JSON: ",
 		"[1 2]":                              "f:1:4: not JSON: ",
 		strings.Repeat("{}", MaxDocuments+1): "more than 20000 documents in one text",
 		"\"\xff\"":                           "f:1:2: this is not UTF-8",
+		"a: {<<: {b: 1}}":                    "f:1:5: merge keys are not supported",
+		"a: !Ref x":                          "f:1:4: tags are not supported",
 		"a: &x 1\nb: *x":                     "f:2:4: aliases are not supported",
-		"a: 1\na: 2":                         `f:2:1: the key "a" is there twice`,
+		"a: 1\na: 2":                         `f:2:1: key "a" is there already, see line 1`,
 		"a: 1\n b: 2":                        "f:2: not YAML: ",
 		"a: 1\r\nb: 2\rc: 3":                 "f:2:5: an unusual line break",
 		"a: \u2028x":                         "f:1:4: an unusual line break",
-		"? [a]\n: 1":                         "f:1:3: a key is no plain text",
+		"? [a]\n: 1":                         "f:1:3: a key must be text",
 		strings.Repeat("[", 1e6):             "f:1:66: nested deeper than 64 levels",
-		"[[" + strings.Repeat("1,", MaxNodes) + "1]]":                "values in one part",
-		strings.Repeat("- 1\n", MaxYAML):                             "lines and items of YAML",
+		"[[" + strings.Repeat("1,", printed.nodes) + "1]]":           "more than 400000 keys and values",
+		strings.Repeat("- 1\n", MaxYAML+1):                           "lines, keys and items of YAML",
 		strings.Repeat(" ", 99) + "a: " + strings.Repeat("{a: ", 99): "f:",
 	} {
 		if _, problem := read(text); !strings.Contains(problem, want) {

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"sgfw/policy/yamltext"
 )
 
 // TestHostile: whatever stands in a text, the answer comes soon and without much memory.
@@ -20,7 +22,7 @@ func TestHostile(t *testing.T) {
 		return before + strings.Repeat(s, size/len(s)) + after
 	}
 	most := func(before, s, after string) string {
-		return before + strings.Repeat(s, (maxStructure-100)/structure(s)) + after
+		return before + strings.Repeat(s, (MaxYAML-100)/max(structure(s), 1)) + after
 	}
 	bomb := "a: &a [x,x,x,x,x,x,x,x,x]\n"
 	for c := 'b'; c <= 'z'; c++ {
@@ -69,7 +71,7 @@ func TestHostile(t *testing.T) {
 		"most nests":    most("a:\n", "- "+strings.Repeat("[", 90)+strings.Repeat("]", 90)+"\n", ""),
 		"most dashes":   most("", "- ", ""),
 		"most keys":     most("a: {", "? a,", "}"),
-		"most plain":    "a: " + strings.Repeat("x ", maxYAML/2-10),
+		"most plain":    "a: " + strings.Repeat("x ", maxSize/2-10),
 	} {
 		var before, after runtime.MemStats
 		runtime.GC()
@@ -100,9 +102,11 @@ func cpu(t *testing.T) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// structure is at least what clean counts.
+// structure is what a text that is repeated counts for each time.
 func structure(s string) int {
-	return strings.Count(s, "\n") + strings.Count(s, "- ") +
-		strings.Count(s, ",") + strings.Count(s, "[") + strings.Count(s, "{") + strings.Count(s, ": ") +
-		strings.Count(s, "? ")
+	count := func(n int) int {
+		n, _ = yamltext.Check([]byte(strings.Repeat(s, n)))
+		return n
+	}
+	return (count(11) - count(1)) / 10
 }
