@@ -136,26 +136,26 @@ func (w *walk) emitCut(out *blocks, a accepted, left space.Set) {
 	}
 }
 
-// emitSet writes the rules of a set.
+// emitSet writes the rules of a set. Who has everything gets that in one word first; what
+// others have is written as it stands, or without these.
 func (w *walk) emitSet(out *blocks, from *Rule, set space.Set, note string) {
 	lost := false
+	var served space.Peers
+	if note != "" {
+		if s := w.served(set); !s.Empty() && len(s.CIDRs()) <= maxInline {
+			served = s
+			w.emitSpan(out, from, whole, served, note)
+		}
+	}
 	for span, peers := range set.All() {
-		if note != "" && peers.Minus(strangers(w.firewall.Family, w.dir)).Empty() {
+		if note != "" && peers.Minus(served).Minus(strangers(w.firewall.Family, w.dir)).Empty() {
 			continue // there are none
 		}
 		if note != "" {
 			peers = simpler(peers, peers.Minus(strangers(w.firewall.Family, w.dir)))
+			peers = simpler(peers, peers.Minus(served))
 		}
-		traffic, rest := traffic(span, w.firewall.Family)
-		lost = lost || rest
-		for _, t := range traffic {
-			t.Pos, t.Description = from.Pos, from.Text
-			for _, p := range w.peers(from, peers) {
-				t.Peer = p
-				t.Peer.Pos = policy.Pos{}
-				out.add(t, note)
-			}
-		}
+		lost = w.emitSpan(out, from, span, peers, note) || lost
 	}
 	if lost {
 		w.once("protocols", from.Pos, func() {
@@ -164,6 +164,29 @@ func (w *walk) emitSet(out *blocks, from *Rule, set space.Set, note string) {
 					"of icmp the types in use", from.Subject())
 		})
 	}
+}
+
+// served are the peers that have everything in a set.
+func (w *walk) served(set space.Set) space.Peers {
+	f := w.firewall.Family
+	nobody := strangers(f, w.dir)
+	all := wholly(set.Union(space.Box(whole, nobody)), f)
+	return simpler(all, all.Minus(nobody))
+}
+
+// emitSpan writes the rules of a span. It reports whether some of it cannot be said.
+func (w *walk) emitSpan(out *blocks, from *Rule, span space.Span, peers space.Peers,
+	note string) (lost bool) {
+	traffic, lost := traffic(span, w.firewall.Family)
+	for _, t := range traffic {
+		t.Pos, t.Description = from.Pos, from.Text
+		for _, p := range w.peers(from, peers) {
+			t.Peer = p
+			t.Peer.Pos = policy.Pos{}
+			out.add(t, note)
+		}
+	}
+	return lost
 }
 
 // simpler is which of both has fewer CIDRs.
@@ -207,6 +230,9 @@ func used(p policy.Protocol, kind int) bool {
 	return kind == 0 || kind >= 3 && kind <= 5 || kind >= 8 && kind <= 18
 }
 
+// fewProtocols is how many in a row are named one by one. More of them are all but some.
+const fewProtocols = 5
+
 // traffic says a span in the words of rules; rest is true if some of it cannot be said.
 func traffic(s space.Span, f policy.Family) (out []policy.Rule, rest bool) {
 	add := func(p policy.Protocol, from, to int) {
@@ -216,9 +242,9 @@ func traffic(s space.Span, f policy.Family) (out []policy.Rule, rest bool) {
 		add(policy.AllProtocols, -1, -1)
 		return out, false
 	}
-	one := s.Lo.Protocol() == s.Hi.Protocol()
+	few := s.Hi.Protocol()-s.Lo.Protocol() < fewProtocols
 	for p := s.Lo.Protocol(); p <= s.Hi.Protocol(); p++ {
-		if p == space.Portless.Protocol() || !one && !p.HasPorts() && !p.IsICMP() {
+		if p == space.Portless.Protocol() || !few && !p.HasPorts() && !p.IsICMP() {
 			rest = true
 			continue
 		}

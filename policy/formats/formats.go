@@ -54,7 +54,7 @@ var all = []Format{
 	{Name: "firewalld", What: "zones of firewalld, with services and ipsets",
 		Import: firewalld.Import, Says: []string{"icmp_errors"}},
 	{Name: "nftables", What: "what nft -j list ruleset prints", Import: nftables.Import,
-		Export: nftables.Export},
+		Export: nftables.Export, Says: []string{"icmp_errors"}},
 }
 
 // All are the formats, in the order in which help shows them.
