@@ -67,6 +67,7 @@ func (x *exporter) refuse() {
 			x.notice(n.Pos, "sysctl net.netfilter.nf_conntrack_*",
 				"the idle timeouts of %s are left out: the kernel has its own", n.Device)
 		}
+		x.device(n)
 		for _, g := range n.Groups {
 			attached[g] = true
 			live[g] = live[g] || !n.Listed()
@@ -95,7 +96,25 @@ func (x *exporter) refuse() {
 	}
 }
 
-// name is a name that nft takes and that is not taken.
+// device refuses names of devices that nft has no words for.
+func (x *exporter) device(n *policy.Interface) {
+	hint, what := "", ""
+	switch {
+	case strings.Contains(n.Device, `"`):
+		what = "has a quotation mark, for which nft has no words"
+	case strings.HasSuffix(n.Device, `\*`):
+		what, hint = "ends with \\*, which nft takes for a star", "a pattern that ends earlier"
+	case len(strings.TrimSuffix(n.Device, "*")) > policy.MaxDeviceName:
+		what, hint = "is an altname, by which the kernel's rules know no device", "write its name"
+	default:
+		return
+	}
+	x.found.Add(policy.Problem{Pos: n.Pos, Hint: hint,
+		Message: fmt.Sprintf("device %q %s", n.Device, what)})
+}
+
+// name is a name that nft takes and that is not taken. The first word of s has to begin with
+// a letter.
 func (x *exporter) name(s string) string {
 	clean := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
