@@ -76,7 +76,7 @@ endif
 COUNT ?= 3
 
 # The parsers for FUZZTIME each, then the decision against a naive one and, as root,
-# the program against the kernel's firewall.
+# the program and exported rulesets against the kernel's firewall.
 #? make fuzz                fuzz the parsers, compare millions of random packets;
 #?                          FUZZTIME=2m PACKETS=10000000
 fuzz:
@@ -87,7 +87,7 @@ fuzz:
 		done; \
 	done
 	$(GO) test -count=1 -timeout=0 -v -run='^TestEngine$$' ./test/differential -packets=$(PACKETS) -first=0
-	SGFW_KERNEL_SEED=0 $(GO) test -count=20 -run='^TestKernel$$' ./test/differential
+	SGFW_KERNEL_SEED=0 $(GO) test -count=20 -timeout=0 -run='^(TestKernel|TestExportedRuleset)$$' ./test/differential
 FUZZTIME ?= 2m
 PACKETS  ?= 10000000
 

@@ -21,6 +21,18 @@ type Case struct {
 	// Coded is true if a query with another code than 0, or its answer, went between
 	// the same ends: it is this packet, came before it, or this is an error about it.
 	Coded bool
+
+	// Way is how the packet went, of a packet through an exported ruleset.
+	Way Way
+	// Elsewhere is true if a packet of the conversation passed where other flows are kept:
+	// at another device, or at this one under another entry of the policy.
+	Elsewhere bool
+	// Half is true if the device from which packets of the conversation came passed one and the
+	// other device did not.
+	Half bool
+	// Reloaded is true if nobody has answered in the conversation, and the policy was
+	// replaced since it began.
+	Reloaded bool
 }
 
 // Allowed is a difference between the program and the kernel's firewall that is
@@ -92,11 +104,54 @@ var AllowedDifferences = []Allowed{
 	},
 }
 
-// Explains returns the difference that a case is one of, nil if it is none.
-func Explains(c *Case) *Allowed {
-	for i := range AllowedDifferences {
-		if a := &AllowedDifferences[i]; a.covers(c) {
-			return a
+// ExportDifferences are those that there are beside these where a policy is exported as a
+// ruleset of nftables. docs/from-linux.md tells users of all but the last one, which is
+// between the semantics and the program.
+var ExportDifferences = []Allowed{
+	{
+		"flow of another device",
+		"The kernel has one connection where each device, or scope, of the program has its own flow " +
+			"(T26).",
+		func(c *Case) bool { return !c.Ours && c.Elsewhere },
+	},
+	{
+		"half a flow",
+		"A device that lets a packet in remembers it here, though the device by which it would leave " +
+			"drops it; the kernel remembers what passed both.",
+		func(c *Case) bool {
+			return c.Ours && c.Half && (c.Reason == naive.OfFlow || c.Reason == naive.Related)
+		},
+	},
+	{
+		"flow without an answer",
+		"A connection that nobody has answered is new to the kernel, and rules decide about its next " +
+			"packet; here it is a flow from its first packet on (T15).",
+		func(c *Case) bool { return c.Ours && c.Reloaded && c.Reason == naive.OfFlow },
+	},
+	{
+		"error of a router",
+		"The machine may tell the sender that it could not route a packet that rules permit (T24); the " +
+			"kernel knows no connection of such a packet, and rules decide.",
+		func(c *Case) bool { return c.Ours && c.Way.Hook == naive.Output && c.Reason == naive.Related },
+	},
+	{
+		"failsafe from another address",
+		"The kernel passes failsafes before it looks whose address they have; so do the program's own " +
+			"rules in the kernel.",
+		func(c *Case) bool {
+			return !c.Ours && c.Reason == naive.Misplaced && c.Way.Hook != naive.Forward &&
+				special(c.Packet)
+		},
+	},
+}
+
+// Explains returns the difference of the lists that a case is one of, nil if it is none.
+func Explains(c *Case, lists ...[]Allowed) *Allowed {
+	for _, list := range lists {
+		for i := range list {
+			if list[i].covers(c) {
+				return &list[i]
+			}
 		}
 	}
 	return nil

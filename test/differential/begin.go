@@ -121,7 +121,7 @@ func (t *Traffic) moveInto(k *talk, network netip.Prefix) {
 	}
 	var inside []netip.Addr
 	for _, a := range t.world.Addresses[familyOf(network.Addr())] {
-		behind := t.world.Behind[k.ways[side].In]
+		behind := t.world.senders(k.ways[side])
 		if network.Contains(a) && (behind == nil || slices.Contains(behind, a)) {
 			inside = append(inside, a)
 		}
@@ -175,7 +175,7 @@ func (t *Traffic) ways() [2]Way {
 	}
 	there := [2]Way{{Hook: naive.Forward, In: near, Out: far},
 		{Hook: naive.Forward, In: far, Out: near}}
-	if t.world.Behind == nil && chance(r, 60) {
+	if (t.world.Behind == nil || t.world.Talks) && chance(r, 60) {
 		there = [2]Way{{Hook: naive.Input, In: near}, {Hook: naive.Output, Out: near}}
 	}
 	if chance(r, 50) {
@@ -190,7 +190,11 @@ func (t *Traffic) device() string {
 	if t.policy.Manages(d) != nil || chance(t.random, 25) {
 		return d
 	}
-	return strings.Replace(one(t.random, t.policy.Interfaces...).Device, "*", "b", 1)
+	other := strings.Replace(one(t.random, t.policy.Interfaces...).Device, "*", "b", 1)
+	if t.world.Behind != nil && !slices.Contains(t.devices, other) {
+		return d
+	}
+	return other
 }
 
 // addressAt picks an address for the sender of packets that go that way: mostly

@@ -2,7 +2,6 @@ package differential
 
 import (
 	"cmp"
-	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -14,8 +13,6 @@ import (
 
 	"sgfw/test/harness"
 	"sgfw/test/naive"
-	"sgfw/test/netlab"
-	"sgfw/test/netlab/labtest"
 	"sgfw/test/parity"
 	"sgfw/test/wire"
 )
@@ -46,16 +43,7 @@ const (
 func TestKernel(t *testing.T) {
 	parity.Proves(t, "R4", "R5", "R6", "R12", "R20", "D3", "D6", "T1", "T9", "T10", "T15", "T17",
 		"T18", "T22", "T24", "T28")
-	seed := uint64(1)
-	if set := os.Getenv(kernelSeedEnv); set != "" {
-		var err error
-		if seed, err = strconv.ParseUint(set, 10, 64); err != nil {
-			t.Fatal(err)
-		}
-		if seed == 0 {
-			seed = rand.Uint64()
-		}
-	}
+	seed := kernelSeed(t)
 	counts := make(map[string]int)
 	var both, neither int
 	for i, k := range kernelTrials {
@@ -78,9 +66,21 @@ func TestKernel(t *testing.T) {
 	}
 }
 
-// marker is the protocol of the packets that tell that those before them are
-// through, or not.
-const marker = 253
+// kernelSeed is the seed of tests on real packets.
+func kernelSeed(t *testing.T) uint64 {
+	t.Helper()
+	seed := uint64(1)
+	if set := os.Getenv(kernelSeedEnv); set != "" {
+		var err error
+		if seed, err = strconv.ParseUint(set, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+		if seed == 0 {
+			seed = rand.Uint64()
+		}
+	}
+	return seed
+}
 
 // kernelTrial is two labs of the same shape and the traffic between them.
 type kernelTrial struct {
@@ -101,17 +101,6 @@ type kernelTrial struct {
 	neither    int
 	history    []past
 	policyText string
-}
-
-// crossing is a firewall between two hosts.
-type crossing struct {
-	host  *netlab.Host
-	sides map[string]*crossingSide // by the device of the firewall
-}
-
-type crossingSide struct {
-	device  *netlab.Device
-	arrived chan uint16
 }
 
 // conversation is what packets have in common that may influence each other.
@@ -138,7 +127,7 @@ func newKernelTrial(t *testing.T, r *rand.Rand, w *World) *kernelTrial {
 		reset: make(map[conversation]bool), asked: make(map[conversation]bool),
 		coded: make(map[conversation]bool), apart: make(map[conversation]bool),
 	}
-	k.ours, k.twin = newCrossing(t), newCrossing(t)
+	k.ours, k.twin = newCrossing(t, w), newCrossing(t, w)
 	// The kernel is told to be as liberal about numbers as we are.
 	for _, key := range []string{"tcp_be_liberal", "tcp_ignore_invalid_rst", "tcp_loose"} {
 		if err := k.twin.host.SetSysctl("net.netfilter.nf_conntrack_"+key, "1"); err != nil {
@@ -154,93 +143,20 @@ func newKernelTrial(t *testing.T, r *rand.Rand, w *World) *kernelTrial {
 	return k
 }
 
-// newCrossing builds a router between two hosts that take what comes for their
-// networks and never answer.
-func newCrossing(t *testing.T) crossing {
-	t.Helper()
-	topology := netlab.Topology{Hosts: []netlab.HostSpec{{Name: "fw", Forward: true}}}
-	for i, device := range []string{"eth0", "eth1"} {
-		prefix := func(format string, last int) netip.Prefix {
-			return netip.MustParsePrefix(fmt.Sprintf(format, i, last))
-		}
-		const v4, v6 = "10.255.%d.%d/24", "fd00:%d::%d/64"
-		topology.Hosts = append(topology.Hosts, netlab.HostSpec{Name: device})
-		topology.Links = append(topology.Links, netlab.LinkSpec{
-			A: netlab.End{Host: "fw", Dev: device,
-				Addrs: []netip.Prefix{prefix(v4, 1), prefix(v6, 1)}},
-			B: netlab.End{Host: device, Dev: "eth0",
-				Addrs: []netip.Prefix{prefix(v4, 2), prefix(v6, 2)}},
-			Neighbours: netlab.NeighboursStatic, Offload: netlab.OffloadOff,
-		})
-		for _, n := range Networks(device) {
-			via := prefix(v4, 2).Addr()
-			if n.Addr().Is6() {
-				via = prefix(v6, 2).Addr()
-			}
-			topology.Hosts[0].Routes = append(topology.Hosts[0].Routes, netlab.Route{Dst: n, Via: via})
-		}
-	}
-	lab := labtest.New(t, topology)
-	p := crossing{host: lab.Host("fw"), sides: make(map[string]*crossingSide)}
-	for _, device := range []string{"eth0", "eth1"} {
-		s := &crossingSide{device: lab.Host(device).Device("eth0"), arrived: make(chan uint16, 16)}
-		c, err := lab.Host(device).Capture("eth0",
-			netlab.CaptureOptions{Filter: func(packet netlab.Packet) bool {
-				if n, ok := numberOf(packet.Bytes); ok {
-					s.arrived <- n
-				}
-				return false
-			}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { c.Close() })
-		p.sides[device] = s
-	}
-	return p
-}
-
-// numbered are the options that give a packet a number which survives the way
-// through a router.
-func numbered(n uint16) []wire.Option {
-	return []wire.Option{wire.ID(n), wire.FlowLabel(uint32(n))}
-}
-
-// numberOf reads it. Packets of the kernel's own have none.
-func numberOf(b []byte) (uint16, bool) {
-	n := uint16(0)
-	switch {
-	case len(b) >= 20 && b[0]>>4 == 4:
-		n = binary.BigEndian.Uint16(b[4:])
-	case len(b) >= 40 && b[0]>>4 == 6:
-		n = binary.BigEndian.Uint16(b[2:])
-	}
-	return n, n != 0
-}
-
 // apply puts a policy in force in both firewalls, with a group for the markers.
 func (k *kernelTrial) apply(t *testing.T, p *naive.Policy) {
 	t.Helper()
-	marked := *p
-	all := naive.Rule{Protocol: marker, From: naive.All, To: naive.All,
-		CIDR: netip.MustParsePrefix("0.0.0.0/0")}
-	marked.Groups = append(slices.Clone(p.Groups),
-		naive.Group{Name: "marker", Rules: [2][]naive.Rule{{all}, {all}}})
-	marked.Interfaces = slices.Clone(p.Interfaces)
-	for i := range marked.Interfaces {
-		n := &marked.Interfaces[i]
-		n.Groups = append(slices.Clone(n.Groups), "marker")
-	}
-	k.policyText = Text(&marked, "queues: { count: 1 }")
+	marked := withMarkers(p)
+	k.policyText = Text(marked, "queues: { count: 1 }")
 	if k.daemon == nil {
 		k.daemon = harness.Enforce(t, k.ours.host, k.policyText)
 	} else {
 		k.daemon.Reload(k.policyText)
 	}
-	if err := k.kernel.Apply(&marked); err != nil {
+	if err := k.kernel.Apply(marked); err != nil {
 		t.Fatal(err)
 	}
-	k.naive.Apply(&marked)
+	k.naive.Apply(marked)
 }
 
 // next goes one step. It returns false when there is nothing to learn any more.
@@ -309,7 +225,7 @@ func (k *kernelTrial) next(t *testing.T, counts map[string]int) bool {
 	case k.apart[talk], k.apart[about]:
 		counts["after one of these"]++
 	default:
-		allowed := Explains(c)
+		allowed := Explains(c, AllowedDifferences)
 		if allowed == nil {
 			k.tell(t, fmt.Sprintf("the program passed it: %t (%s), the kernel: %t (invalid: %t)", passed[0],
 				verdict.Reason, passed[1], c.Invalid))
@@ -324,24 +240,6 @@ func (k *kernelTrial) next(t *testing.T, counts map[string]int) bool {
 // edge is an address behind a device.
 func (k *kernelTrial) edge(device string) netip.Addr {
 	return Networks(device)[0].Addr().Next()
-}
-
-// through waits for the marker behind packet n and reports whether the packet came
-// before it; ok is false when the marker does not come.
-func (s *crossingSide) through(n uint16) (passed, ok bool) {
-	for deadline := time.After(harness.ArrivalTimeout); ; {
-		select {
-		case got := <-s.arrived:
-			switch got {
-			case n:
-				passed = true
-			case n + 1:
-				return passed, true
-			}
-		case <-deadline:
-			return false, false
-		}
-	}
 }
 
 // past is a packet that went by.

@@ -63,8 +63,12 @@ func (t *Traffic) Next() Step {
 	if t.world.Behind == nil && r.IntN(400) == 0 {
 		s.Revoke = t.device()
 	}
+	next := t.packet
+	if t.world.Talks && chance(r, 8) { // most of those that come by themselves do not exist
+		next, t.told = t.linkTalk, func(bool) {}
+	}
 	for s.Packet == nil || !t.world.exists(s.Packet, s.Way) {
-		s.Packet, s.Way = t.packet()
+		s.Packet, s.Way = next()
 	}
 	t.corrupt(s.Packet)
 	return s

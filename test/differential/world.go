@@ -27,6 +27,8 @@ type World struct {
 	// Behind are the addresses of those who send through a device, where the world
 	// is a router's and no other packets exist; nil where every packet does.
 	Behind map[string][]netip.Addr
+	// Talks: the machine of such a world sends and receives as well.
+	Talks bool
 }
 
 // Laboratory is the world of trials in memory: two devices of the machine's own,
@@ -79,24 +81,19 @@ func Passage(managed string, guest bool) *World {
 	return w
 }
 
-// Networks are what lies behind a device of the passage.
-func Networks(device string) []netip.Prefix {
-	if device == "eth0" {
-		return []netip.Prefix{netip.MustParsePrefix("10.0.0.0/24"),
-			netip.MustParsePrefix("2001:db8::/64")}
-	}
-	return []netip.Prefix{netip.MustParsePrefix("10.0.1.0/24"),
-		netip.MustParsePrefix("2001:db8:1::/64")}
-}
-
 // exists reports whether a packet can go that way in the world.
 func (w *World) exists(p *naive.Packet, way Way) bool {
 	if w.Behind == nil {
 		return true
 	}
+	if p.Part != naive.Whole || p.Protocol == 132 || p.Quote != nil && p.Quote.Protocol == 132 {
+		return false
+	}
+	if way.Hook != naive.Forward {
+		return w.ownPacketExists(p, way)
+	}
 	return slices.Contains(w.Behind[way.In], p.Src) && slices.Contains(w.Behind[way.Out], p.Dst) &&
-		p.Part == naive.Whole && p.HopLimit > 1 && p.Protocol != 132 &&
-		(p.Quote == nil || p.Quote.Protocol != 132)
+		p.HopLimit > 1
 }
 
 func addresses(list ...string) (all []netip.Addr) {
@@ -168,11 +165,11 @@ func (w *World) Policy(r *rand.Rand) *naive.Policy {
 // exempt chooses what passes whatever the rules say.
 func (w *World) exempt(r *rand.Rand, p *naive.Policy) {
 	p.Exempt, p.Cut = nil, nil
-	if w.Behind != nil {
+	if w.Behind != nil && !w.Talks {
 		return
 	}
 	for _, x := range []naive.Reason{naive.Resolvers, naive.Metadata, naive.Time} {
-		if chance(r, 40) {
+		if !w.Talks && chance(r, 40) {
 			p.Exempt = append(p.Exempt, x)
 		}
 	}
@@ -190,10 +187,10 @@ func (w *World) attach(r *rand.Rand, p *naive.Policy, n naive.Interface) naive.I
 	if !n.Guest { // only guests say which link-local addresses they have
 		n.Addresses = slices.DeleteFunc(slices.Clone(n.Addresses), netip.Addr.IsLinkLocalUnicast)
 	}
-	if w.Behind == nil && !n.Guest && chance(r, 30) {
+	if (w.Behind == nil || w.Talks) && !n.Guest && chance(r, 30) {
 		n.Scope = "shared"
 	}
-	n.Wire = chance(r, 30)
+	n.Wire = chance(r, 30) && !w.Talks
 	n.Check = n.Guest && len(n.Addresses) > 0 && chance(r, 70)
 	n.Established, n.HalfClosed = 432000*time.Second, 3600*time.Second
 	n.UDP, n.Stream = 30*time.Second, 180*time.Second

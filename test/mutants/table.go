@@ -32,7 +32,7 @@ var (
 )
 
 // mutants are all faults.
-var mutants = slices.Concat(totals, decisions, rulesets, flows, policies, programs)
+var mutants = slices.Concat(totals, decisions, rulesets, flows, policies, programs, exports)
 
 // totals take every decision away from the engine.
 var totals = []mutant{
