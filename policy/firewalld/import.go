@@ -2,8 +2,10 @@ package firewalld
 
 import (
 	"bytes"
+	"cmp"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"sgfw/policy"
@@ -17,6 +19,7 @@ type files struct {
 	d        *convert.Draft
 	open     bool // limits are taken as if there were none
 	zones    []*element
+	policies []*between
 	names    map[*element]string
 	services map[string]*service
 	sets     chains.Lists
@@ -46,6 +49,7 @@ func Import(sources []convert.Source, o convert.Options) convert.Result {
 		}
 		f.d.Errorf(at, "give files of /etc/firewalld/zones", "there is no zone")
 	}
+	f.sortPolicies()
 	if len(f.zones) > maxZones {
 		f.d.Errorf(f.zones[maxZones].pos, "", "there are more than %d zones", maxZones)
 	}
@@ -91,8 +95,13 @@ func (f *files) read(s convert.Source) {
 		f.services[name] = serviceOf(e)
 	case "ipset":
 		f.set(name, e)
+	case "policy":
+		f.policy(name, e)
+	case "direct":
+		f.direct(e)
+	case "helper", "icmptype", "whitelist": // they decide about no packet by themselves
 	default:
-		f.d.Errorf(e.pos, "zones, services and ipsets are read", "<%s> is unknown", e.name)
+		f.d.Errorf(e.pos, "zones, policies, services and ipsets are read", "<%s> is unknown", e.name)
 	}
 }
 
@@ -125,31 +134,29 @@ func (f *files) translate() (attach []convert.Attachment, errors policy.ICMPErro
 	families := []policy.Family{policy.IPv4, policy.IPv6}
 	var firewalls = map[*element][]chains.Firewall{}
 	for _, family := range families {
-		all := map[string]*chains.Chain{}
+		all := [2]map[string]*chains.Chain{f.policyChains(family, policy.Ingress),
+			f.policyChains(family, policy.Egress)}
 		for _, z := range f.zones {
-			all[f.names[z]] = f.chainOf(z, family)
+			all[policy.Ingress][f.names[z]] = f.chainOf(z, family)
 		}
-		var sources []chains.Rule // what goes by address goes first
 		for _, z := range f.zones {
-			of := &zone{files: f, family: family}
-			for _, c := range z.children {
-				var m chains.Match
-				if c.name == "source" && of.peers(c, &m) && !m.Never {
-					f.dispatch(c, &m)
-					m.List = ""
-					sources = append(sources, chains.Rule{Pos: c.pos, Match: m, Verdict: chains.Goto,
-						To: f.names[z]})
+			var sources []chains.Rule // what goes by address goes first
+			for _, other := range f.byPriority() {
+				if f.priority(other) > f.priority(z) {
+					break // the device says it
 				}
+				f.sources(other, family, func(c *element, m chains.Match) {
+					sources = append(sources, chains.Rule{Pos: c.pos, Match: m, Verdict: chains.Goto,
+						To: f.names[other]})
+				})
 			}
-		}
-		for _, z := range f.zones {
 			in := &chains.Chain{Pos: z.pos, Policy: chains.Drop}
 			in.Rules = append(in.Rules, chains.Rule{Pos: z.pos, Verdict: chains.Accept,
 				Match: chains.Match{States: chains.Established | chains.Related}})
 			in.Rules = append(in.Rules, sources...)
 			in.Rules = append(in.Rules, chains.Rule{Pos: z.pos, Verdict: chains.Goto, To: f.names[z]})
 			firewalls[z] = append(firewalls[z], chains.Firewall{Pos: z.pos, Family: family, In: in,
-				Chains: [2]map[string]*chains.Chain{all, all}})
+				Out: f.out(z, family), Chains: all})
 		}
 	}
 	for _, z := range f.zones {
@@ -166,7 +173,7 @@ func (f *files) translate() (attach []convert.Attachment, errors policy.ICMPErro
 		}
 		for _, c := range z.children {
 			if c.name == "interface" {
-				attach = append(attach, convert.Attachment{Device: c.attrs["name"],
+				attach = append(attach, convert.Attachment{Device: device(c),
 					Groups: []string{group}})
 			}
 		}
@@ -178,6 +185,46 @@ func (f *files) translate() (attach []convert.Attachment, errors policy.ICMPErro
 		return strings.Compare(a.Device, b.Device)
 	})
 	return attach, errors
+}
+
+// byPriority are the zones in the order in which their addresses are asked for.
+func (f *files) byPriority() []*element {
+	return slices.SortedStableFunc(slices.Values(f.zones), func(a, b *element) int {
+		return cmp.Or(cmp.Compare(f.priority(a), f.priority(b)),
+			strings.Compare(f.names[a], f.names[b]))
+	})
+}
+
+// priority is that of a zone, from firewalld 2.0 on.
+func (f *files) priority(z *element) int {
+	s := z.attrs["ingress-priority"]
+	n, err := strconv.Atoi(s)
+	if err != nil && s != "" {
+		f.errorf(z.pos, "", "%q is no priority of a zone", s)
+	}
+	return n
+}
+
+// device is the name of a device, or a pattern of names, which firewalld ends in "+".
+func device(c *element) string {
+	name := c.attrs["name"]
+	if stem, pattern := strings.CutSuffix(name, "+"); pattern {
+		return stem + "*"
+	}
+	return name
+}
+
+// sources are the addresses whose packets meet a zone whatever their device.
+func (f *files) sources(z *element, family policy.Family, add func(*element, chains.Match)) {
+	of := &zone{files: f, family: family}
+	for _, c := range z.children {
+		var m chains.Match
+		if c.name == "source" && of.peers(c, &m) && !m.Never {
+			f.dispatch(c, &m)
+			m.List = ""
+			add(c, m)
+		}
+	}
 }
 
 // dispatch refuses what a zone cannot be chosen by here.

@@ -14,12 +14,22 @@ import (
 type zone struct {
 	*files
 	family  policy.Family
+	dir     policy.Direction // of the packets
 	chain   *chains.Chain
 	visited int // services that are included
 }
 
 // maxIncluded bounds how many services one element stands for.
 const maxIncluded = 200
+
+// other is the element that has the peers: the source of what comes in, the destination of
+// what goes out.
+func (z *zone) other() string {
+	if z.dir == policy.Egress {
+		return "destination"
+	}
+	return "source"
+}
 
 // add appends a rule.
 func (z *zone) add(r chains.Rule) { z.chain.Rules = append(z.chain.Rules, r) }
@@ -57,6 +67,11 @@ func (z *zone) service(e *element, name string, add func(chains.Match)) {
 		switch to := s.to[z.family]; {
 		case len(s.to) > 0 && to == "":
 			continue // of the other family alone
+		case to != "" && z.dir == policy.Egress:
+			if cidr, ok := iptables.Prefix(to); ok {
+				peers := space.PeersOf(cidr)
+				m.Peers = &peers
+			}
 		case to == "fe80::/64" && p.ports == "546":
 			m.Never = true // a failsafe
 		case to != "":
@@ -70,7 +85,7 @@ func (z *zone) service(e *element, name string, add func(chains.Match)) {
 // protocols are those by name that rules of firewalld use beside those of policies.
 var protocols = map[string]string{"gre": "47", "esp": "50", "ah": "51", "ipv6-icmp": "icmpv6",
 	"sctp": "132", "igmp": "2", "vrrp": "112", "ospf": "89", "dccp": "33", "ospfigp": "89",
-	"ipip": "4", "ipencap": "4", "ipv6": "41", "pim": "103"}
+	"ipip": "94", "ipencap": "4", "ipv6": "41", "pim": "103"}
 
 // port is a match of a protocol, with ports unless they are empty.
 func (z *zone) port(e *element, protocol, ports string) (m chains.Match, ok bool) {

@@ -20,6 +20,39 @@ type ordered struct {
 // chainOf is what a zone does with packets of a family that begin connections.
 func (f *files) chainOf(e *element, family policy.Family) *chains.Chain {
 	z := &zone{files: f, family: family, chain: &chains.Chain{Pos: e.pos}}
+	name := f.names[e]
+	for _, p := range f.policies {
+		if p.priority < 0 && p.lets(name) {
+			z.add(chains.Rule{Pos: p.pos, Verdict: chains.Jump, To: p.chain()})
+		}
+	}
+	z.rules(e)
+	for _, p := range f.policies {
+		if p.priority > 0 && p.lets(name) {
+			z.add(chains.Rule{Pos: p.pos, Verdict: chains.Jump, To: p.chain()})
+		}
+	}
+	target := e.attrs["target"]
+	at := e.pos
+	at.Col = min(at.Col, 1) + 1 // the group stands at the zone's own place
+	end := chains.Rule{Pos: at, Verdict: chains.Drop}
+	switch target {
+	case "", "default", "{chain}_{zone}":
+		m, _ := z.port(e, icmpOf(family), "")
+		z.add(chains.Rule{Pos: at, Verdict: chains.Accept, Match: m})
+	case "ACCEPT":
+		end.Verdict = chains.Accept
+	case "DROP", "%%REJECT%%", "REJECT":
+	default:
+		f.errorf(e.pos, "ACCEPT, DROP, %%REJECT%% or default", "%q is no target of a zone", target)
+	}
+	z.add(end)
+	return z.chain
+}
+
+// rules adds those of a zone or a policy in firewalld's order.
+func (z *zone) rules(e *element) {
+	f, family := z.files, z.family
 	var rules []ordered
 	allow := func(c *element) func(chains.Match) {
 		return func(m chains.Match) {
@@ -61,9 +94,9 @@ func (f *files) chainOf(e *element, family policy.Family) *chains.Chain {
 					"%s is left out: groups do not translate addresses", c.name)
 			})
 		case "short", "description", "interface", "source", "forward", "ingress-priority",
-			"egress-priority":
+			"egress-priority", "ingress-zone", "egress-zone":
 		default:
-			f.errorf(c.pos, "", "<%s> in a zone is unknown", c.name)
+			f.errorf(c.pos, "", "<%s> in a %s is unknown", c.name, e.name)
 		}
 	}
 	// The inversion drops all types behind those that are named.
@@ -74,22 +107,6 @@ func (f *files) chainOf(e *element, family policy.Family) *chains.Chain {
 	for _, r := range rules {
 		z.add(r.rule)
 	}
-	target := e.attrs["target"]
-	at := e.pos
-	at.Col = min(at.Col, 1) + 1 // the group stands at the zone's own place
-	end := chains.Rule{Pos: at, Verdict: chains.Drop}
-	switch target {
-	case "", "default", "{chain}_{zone}":
-		m, _ := z.port(e, icmpOf(family), "")
-		z.add(chains.Rule{Pos: at, Verdict: chains.Accept, Match: m})
-	case "ACCEPT":
-		end.Verdict = chains.Accept
-	case "DROP", "%%REJECT%%", "REJECT":
-	default:
-		f.errorf(e.pos, "ACCEPT, DROP, %%REJECT%% or default", "%q is no target of a zone", target)
-	}
-	z.add(end)
-	return z.chain
 }
 
 // last is 1 for the rule that drops all ICMP.
@@ -131,13 +148,13 @@ func (z *zone) rich(e *element) (out []ordered) {
 	add := func(m chains.Match) { matches = append(matches, m) }
 	for _, c := range e.children {
 		switch c.name {
-		case "source":
+		case z.other():
 			if !z.peers(c, &base) {
 				return nil
 			}
-		case "destination":
-			unsaid = &chains.Unsaid{Why: "it asks for the destination " + c.attrs["address"] +
-				c.attrs["ipset"] + ", and groups are for all addresses of a device"}
+		case "source", "destination":
+			unsaid = &chains.Unsaid{Why: "it asks for the " + c.name + " " + c.attrs["address"] +
+				c.attrs["ipset"] + c.attrs["mac"] + ", and groups are for all addresses of a device"}
 		case "service":
 			named = true
 			z.service(c, c.attrs["name"], add)

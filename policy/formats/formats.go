@@ -51,7 +51,7 @@ var all = []Format{
 	{Name: "ufw", What: "the rules of ufw, in /etc/ufw", Import: ufw.Import},
 	{Name: "iptables", What: "what iptables-save, ip6tables-save and ipset save print",
 		Import: iptables.Import, Says: []string{"icmp_errors"}},
-	{Name: "firewalld", What: "zones of firewalld, with services and ipsets",
+	{Name: "firewalld", What: "zones and policies of firewalld, with services and ipsets",
 		Import: firewalld.Import, Says: []string{"icmp_errors"}},
 	{Name: "nftables", What: "what nft -j list ruleset prints", Import: nftables.Import,
 		Export: nftables.Export, Says: []string{"icmp_errors"}},

@@ -117,8 +117,10 @@ func (x *reading) protocolOf(value string, not bool) {
 		value = "103"
 	case "dccp":
 		value = "33"
-	case "ipencap", "ipip":
+	case "ipencap":
 		value = "4"
+	case "ipip": // as /etc/protocols has it, though people think of 4
+		value = "94"
 	case "ipv6":
 		value = "41"
 	}
