@@ -34,6 +34,20 @@ func Probe(...Option) (Facts, error) { return Facts{}, errors.ErrUnsupported }
 // Look fails with errors.ErrUnsupported.
 func Look(...Option) (Survey, error) { return Survey{}, errors.ErrUnsupported }
 
+// Observation stands for a table that copies packets, which only Linux has.
+type Observation struct{}
+
+// Observe fails with errors.ErrUnsupported.
+func Observe(uint16, []string, ...Option) (*Observation, error) {
+	return nil, errors.ErrUnsupported
+}
+
+// Close does nothing.
+func (*Observation) Close() error { return nil }
+
+// ObserveGroups yields nothing.
+func ObserveGroups(func(uint16) bool) {}
+
 // Apply fails with errors.ErrUnsupported.
 func (*Table) Apply(Plan) error { return errors.ErrUnsupported }
 
