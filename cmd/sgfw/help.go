@@ -42,6 +42,7 @@ var otherWords = map[string][]string{
 	"explain": {"trace", "why", "simulate", "analyze"},
 	"flows":   {"connections", "conntrack", "sessions", "states"},
 	"init":    {"setup", "new", "generate", "create"},
+	"learn":   {"observe", "discover", "record"},
 	"log":     {"logs", "drops", "monitor", "tail", "watch"},
 	"reload":  {"apply", "restart", "update"},
 	"revoke":  {"kill", "cut", "drop"},

@@ -27,6 +27,7 @@ var screens = []struct{ name, args string }{
 	{"help", "--help"},
 	{"help-explain", "explain --help"},
 	{"help-flows", "flows --help"},
+	{"help-learn", "learn --help"},
 	{"usage", "flows --interfce eth0"},
 	{"usage-command", "validte"},
 	{"no-daemon", "status --socket nowhere.sock"},
@@ -82,6 +83,8 @@ var drawn = []struct {
 	{"init-yes", func(p *program) error {
 		return p.writeFirst("-", firstMachine(), member.Facts{}, nil, draft.Usual{})
 	}},
+	{"learn", func(p *program) error { return p.drawLearned("-") }},
+	{"learn-file", drawLearnedFile},
 	{"flows-watch", func(p *program) error {
 		frame, err := p.flowFrame(context.Background(), api.FlowQuery{}, p.screen, 2*time.Second)
 		fmt.Fprintln(p.out, frame)

@@ -97,10 +97,15 @@ func (m *Machine) serveSessions() {
 // behind reports whether the service is reachable through one of the devices.
 func (s Service) behind(devices []Device) bool {
 	return slices.ContainsFunc(s.Addresses, func(a netip.Addr) bool {
-		return a.IsUnspecified() || slices.ContainsFunc(devices, func(d Device) bool {
-			return slices.Contains(d.Addresses, a)
-		})
+		return a.IsUnspecified() ||
+			slices.ContainsFunc(devices, func(d Device) bool { return d.Reaches(a) })
 	})
+}
+
+// Reaches reports whether packets through the device come to a socket that is bound to an
+// address; an unspecified one stands for all.
+func (d Device) Reaches(bound netip.Addr) bool {
+	return bound.IsUnspecified() || slices.Contains(d.Addresses, bound)
 }
 
 // sshPort is where SSH servers listen by default (RFC 4253 §4.1).

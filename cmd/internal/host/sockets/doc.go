@@ -1,0 +1,3 @@
+// Package sockets is the sockets of this network namespace: who listens, who talks to whom,
+// and which process it is.
+package sockets

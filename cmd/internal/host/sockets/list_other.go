@@ -1,0 +1,11 @@
+//go:build !linux
+
+package sockets
+
+import "errors"
+
+// Lister lists sockets, which only Linux shows.
+type Lister struct{}
+
+// List fails with errors.ErrUnsupported.
+func (*Lister) List() ([]Socket, error) { return nil, errors.ErrUnsupported }
