@@ -289,12 +289,7 @@ func rules(dir Direction, g *Group) map[string]string {
 }
 
 // ruleWords is a rule in one line, in the words of the list of rules: "egress all ::/0".
-func ruleWords(dir Direction, r *Rule) string {
-	if r.Protocol == AllProtocols {
-		return dir.String() + " all " + r.Peer.String()
-	}
-	return dir.String() + " " + r.String()
-}
+func ruleWords(dir Direction, r *Rule) string { return dir.String() + " " + r.String() }
 
 func tags(from map[string]string) map[string]string {
 	m := make(map[string]string, len(from))

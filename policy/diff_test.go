@@ -71,7 +71,7 @@ func TestDiff(t *testing.T) {
 ~ prefix list office: 198.51.100.0/24: "HQ" → "Head office"
 ~ prefix list office: max_entries 2 → 3
 + group new
-+ group new: ingress icmp 8/-1 list office
++ group new: ingress icmp type 8 list office
 - group old
 - group old: ingress udp 53 0.0.0.0/0
 ~ group web: description "x" → "y"

@@ -39,19 +39,35 @@ func (r *Rule) ID() RuleID {
 	return RuleID{r.Protocol, r.From, r.To, r.Peer.Kind, r.Peer.CIDR, r.Peer.Name}
 }
 
-// String is the rule in one line: "tcp 443 0.0.0.0/0", "icmp 8/-1 list office" or
-// "-1 group app".
+// String is the rule in one line, for people: "tcp 443 0.0.0.0/0", "icmp type 8 list office" or
+// "all group app".
 func (r *Rule) String() string {
 	what := r.Protocol.String()
 	switch {
+	case r.Protocol == AllProtocols:
+		what = everyValue
 	case r.Protocol.HasPorts() && r.From == r.To:
 		what += fmt.Sprintf(" %d", r.From)
 	case r.Protocol.HasPorts():
 		what += fmt.Sprintf(" %d-%d", r.From, r.To)
 	case r.Protocol.IsICMP():
-		what += fmt.Sprintf(" %d/%d", r.From, r.To)
+		what += " " + typeText(r.From, r.To)
 	}
 	return what + " " + r.Peer.String()
+}
+
+// everyValue is what people read for -1.
+const everyValue = "all"
+
+// typeText is type and code of ICMP for people.
+func typeText(typ, code int) string {
+	switch {
+	case typ < 0:
+		return everyValue
+	case code < 0:
+		return fmt.Sprintf("type %d", typ)
+	}
+	return fmt.Sprintf("type %d code %d", typ, code)
 }
 
 // Limits of what a rule's From and To may be.

@@ -176,8 +176,8 @@ func TestRuleString(t *testing.T) {
 	}{
 		{rule(TCP, 443, 443, cidr("0.0.0.0/0")), "tcp 443 0.0.0.0/0"},
 		{rule(UDP, 1, 9, Peer{Kind: PeerPrefixList, Name: "office"}), "udp 1-9 list office"},
-		{rule(ICMP, 8, -1, Peer{Kind: PeerGroup, Name: "app"}), "icmp 8/-1 group app"},
-		{rule(AllProtocols, -1, -1, cidr("::/0")), "-1 ::/0"},
+		{rule(ICMP, 8, -1, Peer{Kind: PeerGroup, Name: "app"}), "icmp type 8 group app"},
+		{rule(AllProtocols, -1, -1, cidr("::/0")), "all ::/0"},
 		{rule(50, -1, -1, cidr("::/0")), "50 ::/0"},
 	} {
 		if got := tt.r.String(); got != tt.want {

@@ -70,15 +70,15 @@ func TestSelectors(t *testing.T) {
 		`"IpProtocol":"6","FromPort":1,"ToPort":1`:        "i tcp 1 10.0.0.0/8",
 		`"IpProtocol":"TCP","FromPort":"1","ToPort":"1"`:  "i tcp 1 10.0.0.0/8",
 		`"IpProtocol":17,"FromPort":0,"ToPort":65535`:     "i udp 0-65535 10.0.0.0/8",
-		`"IpProtocol":"-1"`:                               "i -1 10.0.0.0/8",
-		`"IpProtocol":"-1","FromPort":-1,"ToPort":-1`:     "i -1 10.0.0.0/8",
-		`"IpProtocol":"-1","FromPort":null`:               "i -1 10.0.0.0/8",
+		`"IpProtocol":"-1"`:                               "i all 10.0.0.0/8",
+		`"IpProtocol":"-1","FromPort":-1,"ToPort":-1`:     "i all 10.0.0.0/8",
+		`"IpProtocol":"-1","FromPort":null`:               "i all 10.0.0.0/8",
 		`"IpProtocol":"50","FromPort":0,"ToPort":0`:       "i 50 10.0.0.0/8",
 		`"IpProtocol":"132","FromPort":0,"ToPort":65535`:  "i 132 10.0.0.0/8",
-		`"IpProtocol":"icmp","FromPort":8,"ToPort":-1`:    "i icmp 8/-1 10.0.0.0/8",
-		`"IpProtocol":"1","FromPort":-1,"ToPort":-1`:      "i icmp -1/-1 10.0.0.0/8",
-		`"IpProtocol":"icmpv6"`:                           "i icmpv6 -1/-1 10.0.0.0/8",
-		`"IpProtocol":"icmpv6","FromPort":128,"ToPort":0`: "i icmpv6 128/0 10.0.0.0/8",
+		`"IpProtocol":"icmp","FromPort":8,"ToPort":-1`:    "i icmp type 8 10.0.0.0/8",
+		`"IpProtocol":"1","FromPort":-1,"ToPort":-1`:      "i icmp all 10.0.0.0/8",
+		`"IpProtocol":"icmpv6"`:                           "i icmpv6 all 10.0.0.0/8",
+		`"IpProtocol":"icmpv6","FromPort":128,"ToPort":0`: "i icmpv6 type 128 code 0 10.0.0.0/8",
 		`"IpProtocol":"0"`:                                "i 0 10.0.0.0/8",
 	} {
 		r, said := importing(t, convert.Options{},
@@ -156,7 +156,7 @@ func TestUnion(t *testing.T) {
 		`"ToPort":-1,"CidrIpv4":"0.0.0.0/0"}]}`
 	for _, texts := range [][]string{{web(tcp80), rules}, {rules, web(tcp80)}, {web(tcp80) + rules}} {
 		r, said := importing(t, convert.Options{}, texts...)
-		if got := rulesOf(t, r, "web"); got != "i tcp 80 10.0.0.0/8 in, e -1 0.0.0.0/0" ||
+		if got := rulesOf(t, r, "web"); got != "i tcp 80 10.0.0.0/8 in, e all 0.0.0.0/0" ||
 			r.Policy.Groups[0].Ingress[0].Tags["k"] != "v" {
 			t.Errorf("%s %+v", got, r.Policy.Groups[0])
 		}
@@ -276,7 +276,7 @@ func TestForeign(t *testing.T) {
 		`"VpcId":"vpc-9","VpcPeeringConnectionId":"pcx-9","PeeringStatus":"deleted",` +
 		`"Description":"them"}]}`)
 	r, said := importing(t, convert.Options{}, pair)
-	if got := rulesOf(t, r, "web"); got != "i -1 list 999999999999/sg-9 them" ||
+	if got := rulesOf(t, r, "web"); got != "i all list 999999999999/sg-9 them" ||
 		!strings.Contains(said, "f1:3:40: notice: 999999999999/sg-9: the group is of account "+
 			"999999999999, in vpc-9, over pcx-9 (deleted), so rules that name it match nothing (hint: give "+
 			"its CIDRs: --prefix-list sg-9=FILE)") {

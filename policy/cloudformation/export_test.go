@@ -240,12 +240,12 @@ peers: [{name: m, addresses: [10.0.0.1, "2001:db8::/80"], security_groups: [A B,
 	}
 	shape(t, data)
 	for extra, message := range map[string]string{
-		"default_security_group: {ingress: []}": "a template cannot take the rule ingress \"-1 " +
+		"default_security_group: {ingress: []}": "a template cannot take the rule ingress \"all " +
 			"group default\" " +
 			"away from the default group",
 		"default_security_group: {egress: [{protocol: all, cidr_blocks: " +
 			"[0.0.0.0/0]}]}": "a template cannot " +
-			"take the rule egress \"-1 ::/0\" away from the default group",
+			"take the rule egress \"all ::/0\" away from the default group",
 		"default_security_group: {egress: [{protocol: all, cidr_blocks: [0.0.0.0/0], " +
 			"ipv6_cidr_blocks: [\"::/0\"]}, {protocol: 50, self: true}]}": "an outbound rule that " +
 			"is a resource " +

@@ -37,26 +37,26 @@ func TestProblems(t *testing.T) {
 // TestEgress: AWS's outbound rules hold until there is another one, in the group or as a
 // resource; one that is left out by its condition is none.
 func TestEgress(t *testing.T) {
-	const all = "-1 0.0.0.0/0, -1 ::/0"
+	const all = "all 0.0.0.0/0, all ::/0"
 	const rule = "{IpProtocol: '-1', CidrIp: 10.0.0.0/8}"
 	for _, c := range [][2]string{
 		{"", all},
 		{"SecurityGroupEgress: []", all},
 		{"SecurityGroupEgress: [!Ref AWS::NoValue]", all},
 		{"SecurityGroupEgress: !Ref AWS::NoValue", all},
-		{"SecurityGroupEgress: " + rule, "-1 10.0.0.0/8"},
-		{"SecurityGroupEgress: [" + rule + "]", "-1 10.0.0.0/8"},
-		{"SecurityGroupEgress: [{IpProtocol: '-1', CidrIp: 0.0.0.0/0}]", "-1 0.0.0.0/0"},
+		{"SecurityGroupEgress: " + rule, "all 10.0.0.0/8"},
+		{"SecurityGroupEgress: [" + rule + "]", "all 10.0.0.0/8"},
+		{"SecurityGroupEgress: [{IpProtocol: '-1', CidrIp: 0.0.0.0/0}]", "all 0.0.0.0/0"},
 		{"SecurityGroupEgress: [{IpProtocol: '-1', CidrIp: 127.0.0.1/32}]", ""},
 		{"SecurityGroupEgress: [{IpProtocol: icmp, FromPort: 252, ToPort: 86, CidrIp: " +
 			"255.255.255.255/32}]", ""},
 		{"SecurityGroupEgress: [{IpProtocol: '-1', CidrIp: 127.0.0.1/32}, " +
-			rule + "]", "-1 127.0.0.1/32, " +
-			"-1 10.0.0.0/8"},
-		{"RESOURCE", "-1 10.0.0.0/8"},
+			rule + "]", "all 127.0.0.1/32, " +
+			"all 10.0.0.0/8"},
+		{"RESOURCE", "all 10.0.0.0/8"},
 		{"RESOURCE\n    Condition: No", all},
 		{"SecurityGroupEgress: [{IpProtocol: '-1', CidrIp: " +
-			"0.0.0.0/0}]\nRESOURCE", "-1 0.0.0.0/0, -1 10.0.0.0/8"},
+			"0.0.0.0/0}]\nRESOURCE", "all 0.0.0.0/0, all 10.0.0.0/8"},
 	} {
 		text, want := c[0], c[1]
 		full := "Conditions: {No: !Equals [a, b]}\nResources:\n  G:\n    Type: " +
@@ -106,7 +106,7 @@ func TestExportedAndImported(t *testing.T) {
 	for _, rule := range r.Policy.Group("app").Ingress {
 		got = append(got, rule.String())
 	}
-	if strings.Join(got, ", ") != "-1 group web, tcp 1 group app" || r.Names["network.Web"] != "web" {
+	if strings.Join(got, ", ") != "all group web, tcp 1 group app" || r.Names["network.Web"] != "web" {
 		t.Errorf("%v %v", got, r.Names)
 	}
 	// Alone, the other group is a list that waits for its CIDRs.

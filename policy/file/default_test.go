@@ -13,7 +13,7 @@ import (
 // creates it but for what the file says of it.
 func TestDefaultGroup(t *testing.T) {
 	parity.Proves(t, "D1", "D2", "R48")
-	any4, any6, self := "-1 0.0.0.0/0", "-1 ::/0", "-1 group default"
+	any4, any6, self := "all 0.0.0.0/0", "all ::/0", "all group default"
 	for _, tc := range []struct {
 		name, text      string
 		groups          []string // of eth0

@@ -147,8 +147,11 @@ func (d *decoder) spans(f fields, p policy.Protocol, pos policy.Pos) (spans []sp
 		}
 		from, to := spans[0].from, spans[0].to
 		if !(len(spans) == 1 && from <= 0 && (to == from || to == policy.MaxPort)) {
-			d.notice(f, "leave the ports out",
-				"ports are ignored: protocol "+p.String()+" is allowed as a whole")
+			what := "protocol " + p.String()
+			if p == policy.AllProtocols {
+				what = "protocol all"
+			}
+			d.notice(f, "leave the ports out", "ports are ignored: "+what+" is allowed as a whole")
 		}
 	}
 	return nothing, true

@@ -32,7 +32,7 @@ func TestSample(t *testing.T) {
 		}
 	}
 	want := "ingress tcp 22 0.0.0.0/0, ingress tcp 80 0.0.0.0/0, ingress tcp 443 0.0.0.0/0, " +
-		"ingress icmp -1/-1 0.0.0.0/0, egress -1 0.0.0.0/0"
+		"ingress icmp all 0.0.0.0/0, egress all 0.0.0.0/0"
 	if got := strings.Join(rules, ", "); got != want {
 		t.Errorf("rules\n%s, want\n%s", got, want)
 	}

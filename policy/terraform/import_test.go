@@ -163,11 +163,11 @@ func TestMeaning(t *testing.T) {
 		"rule of all protocols with ports": {group("") +
 			"resource \"aws_security_group_rule\" \"r\" {\n  type = \"egress\"\n" +
 			"  security_group_id = aws_security_group.g.id\n  from_port = 0\n  to_port = 65535\n" +
-			"  protocol = \"ALL\"\n  cidr_blocks = [\"0.0.0.0/0\"]\n}\n", "g egress -1 0.0.0.0/0"},
+			"  protocol = \"ALL\"\n  cidr_blocks = [\"0.0.0.0/0\"]\n}\n", "g egress all 0.0.0.0/0"},
 		"conditional reference": {group("") + "variable \"own\" {\n  default = \"\"\n}\n" +
 			"resource \"aws_vpc_security_group_egress_rule\" \"r\" {\n" +
 			"  security_group_id = var.own != \"\" ? var.own : aws_security_group.g.id\n" +
-			"  ip_protocol = \"-1\"\n  cidr_ipv4 = \"10.0.0.0/8\"\n}\n", "g egress -1 10.0.0.0/8"},
+			"  ip_protocol = \"-1\"\n  cidr_ipv4 = \"10.0.0.0/8\"\n}\n", "g egress all 10.0.0.0/8"},
 		"count of none": {"resource \"aws_security_group\" \"g\" {\n  count = 0\n}\n", ""},
 		"old concat": {strings.ReplaceAll(ingress(`security_groups = ["${element(concat(`+
 			`aws_security_group.x.*.id, list("")), 0)}"]`), "@", "") +

@@ -56,8 +56,8 @@ func TestSample(t *testing.T) {
 		out = append(out, rule.String())
 	}
 	if got, want := strings.Join(in, ", ")+"; "+strings.Join(out, ", "),
-		"tcp 22 0.0.0.0/0, tcp 80 0.0.0.0/0, tcp 443 0.0.0.0/0, icmp -1/-1 0.0.0.0/0; "+
-			"-1 0.0.0.0/0"; got != want {
+		"tcp 22 0.0.0.0/0, tcp 80 0.0.0.0/0, tcp 443 0.0.0.0/0, icmp all 0.0.0.0/0; "+
+			"all 0.0.0.0/0"; got != want {
 		t.Errorf("the rules are %s, want %s", got, want)
 	}
 	if len(r.Problems) != 1 || r.Problems[0].Pos != (policy.Pos{File: "testdata/seeds/sample.tf",
