@@ -116,6 +116,9 @@ func (d *Draft) HasGroup(key string) bool {
 	return there
 }
 
+// HasGroups reports whether there is any group.
+func (d *Draft) HasGroups() bool { return len(d.groups) > 0 }
+
 // Rules adds the rules of a block to a group, for which Index is set: one block after the
 // other. Peers that are groups or prefix lists have keys as names. Rules that the group has
 // already are left out.
@@ -209,6 +212,15 @@ func (d *Draft) missing() {
 	}
 }
 
+// absentFile begins the position of what is not in the sources, and the key goes on.
+const absentFile = "not in the sources: "
+
+// AbsentKey is the key of a list that [Draft.Absent] made, by the position that it has in the
+// policy, and whether it is one.
+func AbsentKey(pos policy.Pos) (key string, is bool) {
+	return strings.CutPrefix(pos.File, absentFile)
+}
+
 // Absent adds a prefix list in place of a group or a list that the rule at pos refers to and
 // that the sources do not have: with the entries that the user gave for key or name, else empty
 // and with a notice of why. Without name it is called by its key. Peers that name it may be
@@ -222,7 +234,7 @@ func (d *Draft) Absent(key string, pos policy.Pos, name, why string) {
 		entries = d.given[name]
 	}
 	l := policy.PrefixList{Name: cmp.Or(name, key), Entries: entries,
-		Pos: policy.Pos{File: "not in the sources: " + key}}
+		Pos: policy.Pos{File: absentFile + key}}
 	d.List(key, l)
 	if len(l.Entries) > 0 {
 		return

@@ -3,6 +3,7 @@
 package formats
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -31,6 +32,9 @@ type Format struct {
 	// Export writes a policy in the format, which is nil with an error among the problems. It
 	// is nil for a format that is only read.
 	Export func(*policy.Policy) ([]byte, policy.Problems)
+	// absent: lists that the sources do not have are made by [convert.Draft.Absent], so that what
+	// nothing needed of those that the user gave is known afterwards.
+	absent bool
 	// Says are the keys beside rules that the format has words for, see
 	// [compare.BesideRules].
 	Says []string
@@ -45,9 +49,9 @@ var all = []Format{
 	{Name: "aws", What: "what the AWS CLI prints about security groups, as JSON or YAML",
 		Import: awsjson.Import, Export: awsjson.Export},
 	{Name: "terraform", What: "configurations of Terraform, and what terraform show -json prints",
-		Import: terraform.Import, Export: terraform.Export},
+		Import: terraform.Import, Export: terraform.Export, absent: true},
 	{Name: "cloudformation", What: "templates of CloudFormation, in YAML or JSON",
-		Import: cloudformation.Import, Export: cloudformation.Export},
+		Import: cloudformation.Import, Export: cloudformation.Export, absent: true},
 	{Name: "ufw", What: "the rules of ufw, in /etc/ufw", Import: ufw.Import},
 	{Name: "iptables", What: "what iptables-save, ip6tables-save and ipset save print",
 		Import: iptables.Import, Says: []string{"icmp_errors"}},
@@ -100,11 +104,14 @@ func exportPolicy(p *policy.Policy) ([]byte, policy.Problems) { return file.Writ
 // Import reads sources, which make one policy together. An empty name means the format that
 // they are recognised to be.
 func Import(name string, sources []convert.Source, o convert.Options) convert.Result {
+	guessed := false
 	if name == "" {
 		var bad *policy.Problem
 		if name, bad = recognise(sources); bad != nil {
 			return convert.Failed(*bad)
 		}
+		guessed = name == "" && !slices.ContainsFunc(sources, looksOwn)
+		name = cmp.Or(name, Own)
 	}
 	i := slices.IndexFunc(all, func(f Format) bool { return f.Name == name })
 	if i < 0 {
@@ -113,13 +120,20 @@ func Import(name string, sources []convert.Source, o convert.Options) convert.Re
 			Hint:    "one of " + strings.Join(Names(), ", ")})
 	}
 	r := all[i].Import(sources, o)
+	switch {
+	case guessed && r.Policy == nil:
+		r.Problems = append(policy.Problems{unrecognised(sources)}, r.Problems...)
+	case all[i].absent && r.Policy != nil:
+		r.Problems = append(unneeded(r.Policy, o), r.Problems...)
+	}
 	r.Format = name
 	r.Unsaid = slices.DeleteFunc(compare.BesideRules(),
 		func(key string) bool { return slices.Contains(all[i].Says, key) })
 	return r
 }
 
-// recognise returns the format of sources, by their text and by how their names end.
+// recognise returns the format of sources, by their text and by how their names end. It is
+// empty for a text that looks like none, other than one without a word.
 func recognise(sources []convert.Source) (string, *policy.Problem) {
 	var name, first string
 	for _, s := range sources {
@@ -134,8 +148,10 @@ func recognise(sources []convert.Source) (string, *policy.Problem) {
 				Hint:    "import files of one format at a time, or say --format"}
 		}
 	}
-	if name == "" {
-		return Own, nil // its reader says best what is wrong with a text
+	if name == "" && len(sources) > 0 && !slices.ContainsFunc(sources, hasText) {
+		return "", &policy.Problem{Pos: policy.Pos{File: sources[0].Name, Line: 1, Col: 1},
+			Message: "there is nothing in it", Hint: "if it came through a pipe, the command before " +
+				"it has failed, or has nothing to say"}
 	}
 	return name, nil
 }

@@ -1,10 +1,13 @@
 package formats
 
 import (
+	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
+	"sgfw/policy"
 	"sgfw/policy/convert"
 	"sgfw/policy/file"
 )
@@ -52,6 +55,44 @@ func TestRecognised(t *testing.T) {
 		if f, _ := file.Recognise([]byte(text)); (f != nil || format != "") &&
 			(f == nil || f.Format != format) {
 			t.Errorf("%q: %+v", text, f)
+		}
+	}
+}
+
+// TestHints: what is wrong with the text as such, or with what was given beside it, is said.
+func TestHints(t *testing.T) {
+	tf := "resource \"aws_security_group\" \"g\" {\n  name = \"g\"\n  ingress {\n" +
+		"    from_port = 1\n    to_port = 1\n" +
+		"    protocol = \"tcp\"\n    prefix_list_ids = [\"pl-1234\"]\n  }\n}\n"
+	entries := map[string][]policy.PrefixEntry{}
+	for _, name := range []string{"pl-1234", "pl-1243", "other"} {
+		entries[name] = []policy.PrefixEntry{{CIDR: netip.MustParsePrefix("10.0.0.0/8")}}
+	}
+	for name, c := range map[string]struct{ file, text, lists, want string }{
+		"nothing": {"stdin", "  \n", "", "stdin:1:1: there is nothing in it (hint: if it came"},
+		"a list":  {"q.json", `[["sg-1","web"]]`, "", "q.json: notice: the format is not recognised"},
+		"words":   {"stdin", "An error occurred", "", "stdin: notice: the format is not recognised"},
+		"a policy": {"p.yaml", "version: 1\nsecurity_group: []\n", "",
+			"p.yaml:2:1: the policy has no key"},
+		"needed": {"a.tf", tf, "pl-1234", ""},
+		"near": {"a.tf", tf, "pl-1243",
+			"notice: --prefix-list pl-1243: no rule needs it (hint: did you mean pl-1234?)"},
+		"far": {"a.tf", tf, "other",
+			"notice: --prefix-list other: no rule needs it (hint: it is for what"},
+		"none": {"a.tf", strings.ReplaceAll(tf, "[\"pl-1234\"]", "[]\n    self = true"), "other",
+			"notice: --prefix-list other: no rule needs it (hint: the files have all"},
+	} {
+		o := convert.Options{PrefixLists: map[string][]policy.PrefixEntry{}}
+		if c.lists != "" {
+			o.PrefixLists[c.lists] = entries[c.lists]
+		}
+		r := Import("", []convert.Source{{Name: c.file, Data: []byte(c.text)}}, o)
+		said := ""
+		if len(r.Problems) > 0 {
+			said = r.Problems[0].Error()
+		}
+		if !strings.HasPrefix(said, c.want) || c.want == "" && said != "" {
+			t.Errorf("%s: %q", name, said)
 		}
 	}
 }

@@ -25,6 +25,8 @@ type attr struct {
 	// meter.install.
 	ready bool
 	refs  []hcl.Traversal
+	// outside are the gaps that functions make which are not evaluated.
+	outside []gap
 	// items are those of a list that is written out.
 	items []*attr
 	// bodies are the objects of such a list, where they stand for blocks.
@@ -46,6 +48,7 @@ func (e *evaluator) prepare(a *attr) {
 		return
 	}
 	a.refs = a.Expression.Variables()
+	a.outside = e.outside(a.Expression)
 	a.Expression = e.install(a.Expression)
 }
 

@@ -30,6 +30,8 @@ type evaluator struct {
 	where     policy.Pos // of the expression that asked for too much
 	current   policy.Pos // of what is read now
 	noticed   map[string]bool
+	variables []string        // of roots
+	asked     map[string]bool // names of options that something asked for
 }
 
 // Bounds of what a configuration unfolds to.
@@ -42,7 +44,8 @@ const (
 
 func newEvaluator(d *convert.Draft, o convert.Options) *evaluator {
 	e := &evaluator{Draft: d, options: o, meter: meter{maxWork}, texts: map[string]*text{},
-		configs: map[string]*config{}, noticed: map[string]bool{}}
+		configs: map[string]*config{}, noticed: map[string]bool{},
+		asked: map[string]bool{}}
 	e.functions = functions(&e.meter)
 	return e
 }
@@ -187,6 +190,9 @@ func (m *module) eval(a *attr, vars scope) (r result) {
 				return unknown(append([]gap{note}, gaps...)...)
 			}
 		}
+	}
+	if len(gaps) == 0 && !v.IsKnown() {
+		gaps = a.outside
 	}
 	return result{v, gaps}
 }
@@ -346,6 +352,7 @@ func (e *evaluator) override(ref string) (cty.Value, bool) {
 	if !ok {
 		return cty.NilVal, false
 	}
+	e.asked[ref] = true
 	return e.literalOf(s), true
 }
 

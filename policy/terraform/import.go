@@ -2,6 +2,7 @@ package terraform
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -46,6 +47,8 @@ func Import(sources []convert.Source, o convert.Options) (r convert.Result) {
 		t.configurations(files, values)
 	}
 	t.finish()
+	e.unasked()
+	e.nothing(sources)
 	return d.Finish()
 }
 
@@ -114,6 +117,7 @@ func (t *translator) configurations(files, values []convert.Source) {
 			e.notice(g.pos, "", "no variable is called %s", short(name))
 		}
 	}
+	e.variables = slices.Sorted(maps.Keys(declared))
 	t.roots = roots
 	for _, m := range roots {
 		m.walk(true, t.declare)
