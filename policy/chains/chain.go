@@ -165,7 +165,7 @@ func (f *Firewall) base(dir policy.Direction) *Chain {
 		c = f.Out
 	}
 	if c == nil {
-		return &Chain{Policy: Accept}
+		return &Chain{Pos: f.Pos, Policy: Accept, Name: "no chain for " + dir.String()}
 	}
 	return c
 }

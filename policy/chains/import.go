@@ -193,6 +193,9 @@ func (i *translation) established(w, begins *walk, all space.Set) space.Peers {
 	if w.dir == policy.Ingress {
 		rest = rest.Minus(services.Minus(begins.passes))
 	}
+	if rest.Empty() && whose.Empty() {
+		return space.Peers{}
+	}
 	end := w.firewall.base(w.dir)
 	at := &Rule{Pos: end.Pos, Name: end.Name}
 	for _, d := range append(w.drops, w.maybe...) {

@@ -146,6 +146,11 @@ func (r *reading) fib(f *tree.Node, not bool, right *tree.Node) {
 	case toUs && !not && !has("unicast"), toUs && not && has("local"):
 		r.apart()
 		r.unsaid("it asks for broadcasts")
+	case slices.Contains(flags, "saddr") && text(f, "result") != "type":
+		r.unsaid("it asks for the way back")
+		if u := r.rule.Match.Unsaid; u.Hint == "" {
+			u.Hint = "the kernel checks it, too, with net.ipv4.conf.all.rp_filter=1; " + r.apartFrom()
+		}
 	default:
 		r.unsaid("it asks for routes or broadcasts")
 	}

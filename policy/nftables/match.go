@@ -211,7 +211,7 @@ func (r *reading) payload(protocol, field string, not bool, right *tree.Node) {
 		r.only(false, nil, []space.Span{whole(p)})
 		r.source = right.Text
 		if r.source == "" || not {
-			r.source = "of several"
+			r.source = several
 		}
 	case "icmp type":
 		r.types(not, right, policy.ICMP)

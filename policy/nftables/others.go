@@ -32,9 +32,8 @@ func (rs *ruleset) others() {
 		case c.at.family == "netdev" || c.at.family == "bridge" || c.hook == "ingress" ||
 			c.hook == "egress":
 			if rs.drops(c) {
-				rs.d.Errorf(c.pos, "it stays in place beside sgfw: import the other tables alone, with "+
-					"nft -j list table "+rs.filter(),
-					"chain %s drops packets that the chains for IPv4 and IPv6 do not see", c.at)
+				rs.d.Errorf(c.pos, rs.apartFrom(), "chain %s drops packets that the chains for "+
+					"IPv4 and IPv6 do not see", c.at)
 			}
 		case c.kind == "nat" && rs.drops(c):
 			rs.d.Errorf(c.pos, "drop in a chain of type filter",
@@ -58,16 +57,27 @@ func (rs *ruleset) translated(c *chain) bool {
 		concerns(c.at.family, policy.IPv6) && rs.translates(policy.IPv6)
 }
 
-// filter is a table that has a chain of hook input, as one gives it to nft.
+// apartFrom says what to do about rules that groups cannot say.
+func (rs *ruleset) apartFrom() string {
+	return "keep it in a table of its own beside sgfw, and import the others alone, with nft -j " +
+		"list table " + rs.filter()
+}
+
+// filter is a table that has a chain of hook input, as one gives it to nft: the one whose chain
+// decides most.
 func (rs *ruleset) filter() string {
-	var out []string
+	var best *chain
 	for _, c := range rs.chains {
-		if c.hook == "input" && c.kind == "filter" && c.at.family != "bridge" {
-			out = append(out, c.at.of())
+		if c.hook != "input" || c.kind != "filter" || c.at.family == "bridge" || c.at.family == "arp" {
+			continue
+		}
+		if best == nil || c.drops && !best.drops ||
+			c.drops == best.drops && c.number < best.number {
+			best = c
 		}
 	}
-	if len(out) == 0 {
+	if best == nil {
 		return "inet filter"
 	}
-	return slices.Min(out)
+	return best.at.of()
 }

@@ -44,6 +44,9 @@ type reading struct {
 	concats []concat
 }
 
+// several stands for source ports that are not one.
+const several = "several"
+
 var token = space.PeersOf(policy.AnyIPv4) // stands for any address in reading.some
 
 // rules reads the rules of a chain.
@@ -234,7 +237,11 @@ func (r *reading) finish() []chains.Rule {
 	}
 	m := &r.rule.Match
 	r.failsafe()
-	if r.source != "" {
+	switch r.source {
+	case "":
+	case several:
+		r.unsaid("it asks for source ports")
+	default:
 		r.unsaid("it asks for the source port " + r.source)
 	}
 	if r.hop != "" {
@@ -248,6 +255,9 @@ func (r *reading) finish() []chains.Rule {
 	default:
 		m.Unsaid = &chains.Unsaid{Why: "it limits how often something is accepted", Grave: true,
 			Hint: "--var limits=open takes such rules as if they did not limit"}
+	}
+	if m.Unsaid != nil && m.Unsaid.Hint == "" && r.rule.Verdict == chains.Drop {
+		m.Unsaid.Hint = r.apartFrom()
 	}
 	if r.what {
 		m.Spans = []space.Span{}
