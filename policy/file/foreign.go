@@ -50,7 +50,7 @@ var foreign = []Foreign{
 	{"iptables", "the output of iptables-save",
 		regexp.MustCompile(`(?m)^\*(filter|nat|mangle|raw|security)\s*$`)},
 	{"firewalld", "a zone of firewalld", regexp.MustCompile(
-		`<(zone|service|ipset)[\s>]|(?m)^DefaultZone=`)},
+		`<(zone|service|ipset|policy|direct|whitelist|helper)[\s>]|(?m)^DefaultZone=`)},
 	{"", "a manifest of Kubernetes", regexp.MustCompile(`(?m)^apiVersion:\s|"apiVersion"\s*:`)},
 }
 
