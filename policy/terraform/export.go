@@ -13,7 +13,7 @@ import (
 	"sgfw/policy"
 )
 
-// Export writes the groups and prefix lists of a policy as a configuration of Terraform.
+// Export writes the groups, prefix lists and peers of a policy as a configuration of Terraform.
 // Rules are resources of their own, one for each peer, so that groups may refer to each
 // other. What a configuration has no place for is a notice.
 func Export(p *policy.Policy) ([]byte, policy.Problems) {
@@ -44,6 +44,7 @@ func Export(p *policy.Policy) ([]byte, policy.Problems) {
 	for i := range p.Groups {
 		x.group(&p.Groups[i])
 	}
+	x.peers()
 	x.leftOut()
 	for _, problem := range policy.Validate(p) {
 		if problem.AWS {
@@ -318,10 +319,6 @@ func (x *exporter) inline(b *hclwrite.Body, d policy.Direction, r *policy.Rule) 
 
 // leftOut says what a configuration has no place for.
 func (x *exporter) leftOut() {
-	if n := len(x.p.Remotes); n > 0 {
-		x.notice(x.p.Remotes[0].Pos, "in AWS, whatever runs there has the group",
-			"peers are left out, %d of them", n)
-	}
 	if n := len(x.p.Interfaces); n > 0 {
 		x.notice(x.p.Interfaces[0].Pos, "in AWS, whatever runs there has the group",
 			"interfaces are left out, %d of them", n)

@@ -14,7 +14,7 @@ import (
 // sayable is a policy without what a configuration has no place for.
 func sayable(p *policy.Policy) *policy.Policy {
 	out := *p
-	out.Remotes, out.Interfaces = nil, nil
+	out.Interfaces = nil
 	out.PrefixLists = nil
 	for _, l := range p.PrefixLists {
 		// AWS wants a family, and room for an entry.
@@ -122,6 +122,37 @@ func TestExportOdd(t *testing.T) {
 	}
 }
 
+// TestExportPeers: machines with addresses of both versions and prefixes are the same again.
+func TestExportPeers(t *testing.T) {
+	p, _, err := file.Parse("p.yaml", []byte("version: 1\nsecurity_groups:\n"+
+		"  - { name: app, description: x, ingress: [], egress: [] }\n"+
+		"  - { name: a b, description: x, egress: [], ingress: "+
+		"[{ protocol: tcp, ports: 1, security_groups: [app] }] }\npeers:\n"+
+		"  - { name: '${x} \"y\"', addresses: [10.0.0.1, '2001:db8::1', 10.1.0.0/28, "+
+		"'2001:db8:1::/80'], security_groups: [a b, app] }\n"+
+		"  - { name: other, addresses: [10.0.0.2], security_groups: [default] }\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := roundTrip(t, "peers", p)
+	if strings.Contains(text, "aws_network_interface") {
+		t.Errorf("Terraform would make machines:\n%s", text)
+	}
+	again := Import([]convert.Source{{Name: "x.tf", Data: []byte(text)}}, convert.Options{})
+	if n := len(again.Policy.Remotes); n != 2 {
+		t.Errorf("%d peers are there again:\n%s", n, text)
+	}
+	for _, bad := range []string{"value = 7", "value = [{ name = \"x\" }]", "value = [\"x\"]",
+		"value = [{ name = \"x\", addresses = [\"10.0.0.1/8\"], security_groups = " +
+			"[aws_security_group.app.id] }]", "value = var.absent"} {
+		r := Import([]convert.Source{{Name: "x.tf", Data: []byte("resource \"aws_security_group\" " +
+			"\"app\" {}\noutput \"sgfw_peers\" {\n  " + bad + "\n}\n")}}, convert.Options{})
+		if r.Policy != nil || !strings.Contains(r.Problems.Error(), "x.tf:3:") {
+			t.Errorf("%s: %v", bad, r.Problems)
+		}
+	}
+}
+
 // TestExportLeftOut: what has no place is said.
 func TestExportLeftOut(t *testing.T) {
 	p := odd(t)
@@ -130,7 +161,7 @@ func TestExportLeftOut(t *testing.T) {
 	p.Interfaces = []policy.Interface{{Device: "eth0", Groups: []string{"2"}}}
 	data, problems := Export(p)
 	said := problems.Error()
-	for _, want := range []string{"peers are left out, 1", "interfaces are left out, 1",
+	for _, want := range []string{"peers stand in the output sgfw_peers", "interfaces are left out, 1",
 		`description "Grüße" is "Gr..e"`, "network other has no ID", "third has no ID"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("nothing says %q:\n%s", want, said)

@@ -71,6 +71,7 @@ func (t *translator) relate(r *record) {
 
 // finish adds what needed all records.
 func (t *translator) finish() {
+	t.machines()
 	t.addMembers()
 	for _, f := range t.foreign {
 		switch {
