@@ -20,8 +20,8 @@ const noAccount = "000000000000"
 // Export writes the groups, prefix lists and peers of a policy as the AWS CLI would print
 // them, in one JSON document, from which [Import] makes the same again. Entries stand in
 // their list, where the CLI prints them apart. Without IDs of a machine the document has
-// some that come from the names. What AWS would refuse is an error; what the document has
-// no place for, such as settings, a notice.
+// some that come from the names. What AWS would refuse, and what the document has no place
+// for, such as settings, is a notice.
 func Export(p *policy.Policy) ([]byte, policy.Problems) {
 	x := &exporter{p: p, ids: p.IDs, elsewhere: map[string]bool{}}
 	if x.ids == (policy.IDs{}) {
@@ -186,10 +186,10 @@ func (x *exporter) check() {
 		_, known := l.FamilyOf()
 		theirs[l.Pos] = theirs[l.Pos] || ownedByAWS(l) || !known
 	}
-	for _, problem := range policy.Validate(x.p).AsAWS() {
+	for _, problem := range policy.Validate(x.p) {
 		ours := problem.AWS && (theirs[problem.Pos] ||
 			strings.HasPrefix(strings.ToLower(problem.Field), "tags."+reserved))
-		if !ours && problem.Severity == policy.SeverityError {
+		if !ours && (problem.AWS || problem.Severity == policy.SeverityError) {
 			x.found.Add(problem)
 		}
 	}
