@@ -23,8 +23,9 @@ type witness struct {
 	since time.Time
 	hits  map[ruleKey]uint64
 	seen  map[ruleKey]*audit.Seen
-	// facts are those of this machine, where it is the daemon's.
+	// facts are those of this machine, live whether it is the daemon's.
 	facts member.Facts
+	live  bool
 }
 
 // ruleKey is what a rule says, in the words of the daemon's answers.
@@ -72,7 +73,7 @@ func (p *program) witness(ctx context.Context) (*witness, error) {
 		if err != nil {
 			return nil, err
 		}
-		w.facts = here.Facts
+		w.facts, w.live = here.Facts, true
 	}
 	return w, nil
 }
@@ -110,7 +111,7 @@ func (w *witness) add(f *api.Flow) {
 
 // tell tells an audit of a policy what was seen.
 func (w *witness) tell(p *policy.Policy, o *audit.Options) {
-	o.Members = member.Resolve(p, w.facts)
+	o.Members, o.Live = member.Resolve(p, w.facts), w.live
 	o.Observed = &audit.Observed{Since: w.since, Hits: map[audit.Use]uint64{},
 		Seen: map[audit.Use]*audit.Seen{}}
 	for i := range p.Groups {

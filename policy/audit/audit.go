@@ -28,6 +28,8 @@ type Options struct {
 	Texts map[string][]byte
 	// Members are the members of groups; nil means those that the policy itself names.
 	Members *member.Membership
+	// Live says that Members has the addresses that devices of this machine have, too.
+	Live bool
 	// Lists are block lists that public peers are held against.
 	Lists []*reputation.List
 	// Observed is what a daemon has seen, nil where nobody watched.

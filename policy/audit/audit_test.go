@@ -10,6 +10,7 @@ import (
 
 	"sgfw/policy"
 	"sgfw/policy/file"
+	"sgfw/policy/member"
 	"sgfw/policy/reputation"
 )
 
@@ -246,12 +247,17 @@ var cases = map[string]struct{ fires, not []string }{
 			"default_security_group: { ingress: [], egress: [] }\n"},
 	},
 	familyGap: {
-		fires: []string{in("protocol: tcp, ports: 443, " + v4), in("protocol: tcp, ports: 443, " + v6)},
+		fires: []string{in("protocol: tcp, ports: 443, " + v4), in("protocol: tcp, ports: 443, " + v6),
+			in("protocol: tcp, ports: 443, "+v4) + eth0,
+			in("protocol: tcp, ports: 443, "+v4) + "interfaces:\n  - { device: eth0, mode: guest, " +
+				"addresses: [10.0.0.1, '2001:db8::1'], security_groups: [web] }\n"},
 		not: []string{in("protocol: tcp, ports: 443, " + both),
 			in("protocol: tcp, ports: 443, cidr_blocks: [10.0.0.0/8]"),
 			in("protocol: tcp, ports: 443, "+v4) + "  - name: more\n    description: x\n    egress: []\n" +
 				"    ingress:\n      - { protocol: tcp, ports: 443, ipv6_cidr_blocks: ['::/0'] }\n" +
-				"interfaces:\n  - { device: eth0, security_groups: [web, more] }\n"},
+				"interfaces:\n  - { device: eth0, security_groups: [web, more] }\n",
+			in("protocol: tcp, ports: 443, "+v4) + "interfaces:\n  - { device: eth0, mode: guest, " +
+				"addresses: [10.0.0.1], security_groups: [web] }\n"},
 	},
 	untrackedExposure: {
 		fires: []string{group([]string{"protocol: tcp, ports: 443, " + v4},
@@ -387,6 +393,43 @@ func found(r *Report) (out []string) {
 		out = append(out, fmt.Sprintf("%s %s %s: %s", f.Check.Code, f.Pos, f.Rule, f.Message))
 	}
 	return out
+}
+
+// TestFamilyGapOfLive: where the addresses of this machine are known, a version that no device
+// with the group has is no gap.
+func TestFamilyGapOfLive(t *testing.T) {
+	text := in("protocol: tcp, ports: 443, "+v4) +
+		"interfaces:\n  - { device: eth0, security_groups: [web] }\n"
+	p, _, err := file.Parse("p.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		addresses []string
+		live      bool
+		want      string
+	}{
+		{[]string{"192.0.2.1"}, true, ""},
+		{[]string{"192.0.2.1", "2001:db8::1"}, true, "is dropped, such as for 2001:db8::1"},
+		{[]string{"192.0.2.1"}, false, "is dropped"},
+		{nil, true, "is dropped"}, // it is not there, or has none yet
+	} {
+		l := member.Link{Name: "eth0", Index: 2}
+		for _, a := range tt.addresses {
+			l.Addresses = append(l.Addresses, netip.MustParseAddr(a))
+		}
+		r := Run(p, Options{Live: tt.live, Members: member.Resolve(p,
+			member.Facts{Links: []member.Link{l}})})
+		said := ""
+		for _, f := range r.Findings {
+			if f.Check.Code == familyGap {
+				said = f.Message
+			}
+		}
+		if !strings.HasSuffix(said, tt.want) || tt.want == "" && said != "" {
+			t.Errorf("%v, live %v: %q", tt.addresses, tt.live, said)
+		}
+	}
 }
 
 // TestNarrower: the narrower rule is one that a policy file takes.

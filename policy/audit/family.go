@@ -2,12 +2,14 @@ package audit
 
 import (
 	"fmt"
+	"net/netip"
+	"slices"
 
 	"sgfw/policy"
 )
 
 // families looks for groups that open something to everybody in one family and nothing at
-// all in the other.
+// all in the other, though who has them has an address of it, as far as that is known.
 func (a *auditor) families(g *examined) {
 	in := &g.alone.sides[policy.Ingress]
 	for i, f := range families {
@@ -15,11 +17,40 @@ func (a *auditor) families(g *examined) {
 		if len(in.world[i]) == 0 || g.somewhere(1-i) {
 			continue
 		}
+		has, known := a.address(g, other)
+		if known && !has.IsValid() {
+			continue
+		}
 		finding := g.alone.about(policy.Ingress)
 		finding.Message = fmt.Sprintf("group %s has rules for %s only: everything that comes by %s is "+
 			"dropped", g.Name, f, other)
+		if has.IsValid() {
+			finding.Message += ", such as for " + policy.OwnText(has)
+		}
 		a.add(finding, familyGap)
 	}
+}
+
+// address is one of a family that a member of a group has, invalid if none has any; and
+// whether the addresses of all members are known.
+func (a *auditor) address(g *examined, f policy.Family) (one netip.Prefix, known bool) {
+	for _, p := range a.o.Members.Addresses(g.Name) {
+		if policy.FamilyOf(p) == f {
+			return p, true
+		}
+	}
+	some := g.remote
+	for i := range a.p.Interfaces {
+		n := &a.p.Interfaces[i]
+		if !slices.Contains(n.Groups, g.Name) {
+			continue
+		}
+		// A device of this machine has its addresses now; one that is not there may get some.
+		if some = true; !n.Listed() && (!a.o.Live || n.Mode == policy.ModeGuest) {
+			return one, false
+		}
+	}
+	return one, some && len(a.o.Members.Addresses(g.Name)) > 0
 }
 
 // somewhere reports whether the group, or what is with it on each of its interfaces, lets
