@@ -246,3 +246,20 @@ func TestExportGolden(t *testing.T) {
 	}
 	converttest.Compare(t, "testdata/export.json", returns(t, p))
 }
+
+// TestRoundTripOdd: texts that look like something else come back as they are.
+func TestRoundTripOdd(t *testing.T) {
+	back := 0
+	for what, p := range converttest.Odd() {
+		refused := false
+		for _, problem := range policy.Validate(p).AsAWS() {
+			refused = refused || problem.Severity == policy.SeverityError
+		}
+		if refused {
+			continue
+		}
+		back++
+		t.Run(what, func(t *testing.T) { returns(t, p) })
+	}
+	converttest.MustBeMany(t, back)
+}

@@ -42,6 +42,7 @@ func Export(p *policy.Policy) ([]byte, policy.Problems) {
 		}
 	}
 	out := x.template()
+	x.resolved()
 	x.leftOut()
 	if len(out) > maxTemplate || x.resources > maxResources {
 		x.notice(policy.Pos{}, "part it into several stacks",
@@ -135,7 +136,7 @@ func isForeign(l *policy.PrefixList) bool {
 
 func (x *exporter) resource(id, typ string) {
 	x.resources++
-	x.body.line(2, id+":")
+	x.body.line(2, quoted(id)+":")
 	x.body.line(4, "Type: "+typ)
 	x.body.line(4, "Properties:")
 }
@@ -302,7 +303,7 @@ func (x *exporter) metadata(w *yamlWriter) {
 			if id == "" {
 				id = x.parameter(defaultParameter, typeGroupID)
 			}
-			w.line(10, "- "+id)
+			w.line(10, "- "+quoted(id))
 		}
 	}
 }
@@ -316,7 +317,7 @@ func (x *exporter) template() []byte {
 	if len(x.parameters) > 0 {
 		w.line(0, "Parameters:")
 		for _, name := range sortedTags(x.parameters) {
-			w.line(2, name+":")
+			w.line(2, quoted(name)+":")
 			w.line(4, "Type: "+x.parameters[name])
 			switch name {
 			case defaultParameter:

@@ -14,6 +14,7 @@ import (
 
 	"sgfw/policy"
 	"sgfw/policy/convert"
+	"sgfw/policy/convert/converttest"
 	"sgfw/policy/convert/tree"
 	"sgfw/policy/file"
 )
@@ -307,5 +308,36 @@ func TestLint(t *testing.T) {
 	}
 	if out, err := exec.Command(lint, bad).CombinedOutput(); err == nil {
 		t.Errorf("it takes everything: %s", out)
+	}
+}
+
+// TestExportOddTexts: texts that look like something else come back as they are.
+func TestExportOddTexts(t *testing.T) {
+	back := 0
+	for what, p := range converttest.Odd() {
+		t.Run(what, func(t *testing.T) {
+			if text, _ := roundTrip(t, p); text != "" {
+				back++
+			}
+		})
+	}
+	converttest.MustBeMany(t, back)
+}
+
+// TestExportResolves: a text that CloudFormation would put a secret for is refused, wherever
+// it stands.
+func TestExportResolves(t *testing.T) {
+	const text = "{{resolve:ssm:/x:1}}"
+	refused := 0
+	for what, p := range converttest.Put(text) {
+		out, problems := Export(p)
+		said := strings.Contains(problems.Error(), "would put a parameter or a secret there")
+		if tag := strings.HasPrefix(what, "tag of a rule"); tag != (out != nil) || tag == said {
+			t.Errorf("%s: %v\n%s", what, problems, out) // tags of rules are left out
+		}
+		refused++
+	}
+	if refused < 4 {
+		t.Errorf("only %d policies", refused)
 	}
 }

@@ -365,7 +365,7 @@ func hintOf(v value) string {
 
 // line is a description, in one line.
 func (s *stack) line(at policy.Pos, v value, what string) string {
-	t := strings.TrimSpace(v.said())
+	t := strings.Trim(v.said(), "\r\n") // which end texts in blocks
 	if !strings.ContainsFunc(t, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return t
 	}

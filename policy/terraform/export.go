@@ -2,11 +2,13 @@ package terraform
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/hashicorp/hcl/v2/hclwrite"
 	"github.com/zclconf/go-cty/cty"
 
@@ -174,11 +176,16 @@ func tagged(b *hclwrite.Body, tags map[string]string) {
 	if len(tags) == 0 {
 		return
 	}
-	values := make(map[string]cty.Value, len(tags))
-	for key, v := range tags {
-		values[key] = cty2(v)
+	var values []hclwrite.ObjectAttrTokens
+	for _, key := range slices.Sorted(maps.Keys(tags)) {
+		name := hclwrite.TokensForValue(cty2(key))
+		if hclsyntax.ValidIdentifier(key) && key != "for" { // which begins an expression
+			name = hclwrite.TokensForIdentifier(key)
+		}
+		values = append(values, hclwrite.ObjectAttrTokens{Name: name,
+			Value: hclwrite.TokensForValue(cty2(tags[key]))})
 	}
-	b.SetAttributeValue("tags", cty.ObjectVal(values))
+	b.SetAttributeRaw("tags", hclwrite.TokensForObject(values))
 }
 
 func (x *exporter) list(l *policy.PrefixList) {

@@ -8,6 +8,7 @@ import (
 
 	"sgfw/policy"
 	"sgfw/policy/convert"
+	"sgfw/policy/convert/converttest"
 	"sgfw/policy/file"
 )
 
@@ -192,4 +193,18 @@ func TestExportValidates(t *testing.T) {
 	if out := r.run(t, "fmt", "-check", "-recursive", "-list=true"); len(out) > 0 {
 		t.Errorf("terraform fmt would write them otherwise: %s", out)
 	}
+}
+
+// TestExportOddTexts: texts that look like something else come back as they are.
+func TestExportOddTexts(t *testing.T) {
+	back := 0
+	for what, p := range converttest.Odd() {
+		t.Run(what, func(t *testing.T) {
+			if _, problems := Export(p); !strings.Contains(problems.Error(), "takes fewer characters") {
+				back++
+				roundTrip(t, what, p)
+			}
+		})
+	}
+	converttest.MustBeMany(t, back)
 }
