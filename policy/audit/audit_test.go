@@ -1,56 +1,13 @@
 package audit
 
 import (
-	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"sgfw/policy"
-	"sgfw/policy/file"
-	"sgfw/policy/member"
 	"sgfw/policy/reputation"
 )
-
-// today is the day of all tests.
-var today = time.Date(2026, 6, 15, 12, 0, 0, 0, time.UTC)
-
-// run audits the text of a policy file.
-func run(t *testing.T, text string, o Options) *Report {
-	t.Helper()
-	p, _, err := file.Parse("p.yaml", []byte(text))
-	if err != nil {
-		t.Fatalf("%v\n%s", err, text)
-	}
-	o.Now = today
-	o.Texts = map[string][]byte{"p.yaml": []byte(text)}
-	return Run(p, o)
-}
-
-// group is a policy of one group with these rules, each a line of YAML, and whatever else.
-func group(ingress, egress []string, more string) string {
-	var b strings.Builder
-	b.WriteString("version: 1\nsecurity_groups:\n  - name: web\n    description: Pages\n")
-	for _, side := range []struct {
-		key   string
-		rules []string
-	}{{"ingress", ingress}, {"egress", egress}} {
-		if len(side.rules) == 0 {
-			fmt.Fprintf(&b, "    %s: []\n", side.key)
-			continue
-		}
-		fmt.Fprintf(&b, "    %s:\n", side.key)
-		for _, r := range side.rules {
-			fmt.Fprintf(&b, "      - { description: x, %s }\n", r)
-		}
-	}
-	return b.String() + more
-}
-
-func in(rules ...string) string  { return group(rules, nil, "") }
-func out(rules ...string) string { return group(nil, rules, "") }
 
 const (
 	v4, v6      = "cidr_blocks: [0.0.0.0/0]", `ipv6_cidr_blocks: ["::/0"]`
@@ -319,14 +276,6 @@ var cases = map[string]struct{ fires, not []string }{
 	},
 }
 
-// many are rules with ports from 30001 on: none is listed anywhere.
-func many(n int, format string) (out []string) {
-	for i := range n {
-		out = append(out, fmt.Sprintf(format, 30001+2*i))
-	}
-	return out
-}
-
 // TestEveryCode: each code is found where it should be, and nowhere else.
 func TestEveryCode(t *testing.T) {
 	list, problems := reputation.Parse("bad.txt", []byte("5.6.7.0/24 ; SBL1\n2a00:bad::/32\n"))
@@ -369,96 +318,6 @@ func TestEveryCode(t *testing.T) {
 			if r := run(t, text, o); has(r, c.Code) {
 				t.Errorf("%s not %d is found: %v\n%s", c.Code, i, found(r), text)
 			}
-		}
-	}
-}
-
-// sound: a finding says what and where.
-func sound(t *testing.T, r *Report, text string) {
-	t.Helper()
-	lines := strings.Count(text, "\n")
-	for _, f := range r.Findings {
-		if f.Message == "" || f.Severity > f.Check.Severity || f.Pos.Line > lines {
-			t.Errorf("%s at %s: %q, %s", f.Check.Code, f.Pos, f.Message, f.Severity)
-		}
-	}
-}
-
-func has(r *Report, code string) bool {
-	return slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Check.Code == code })
-}
-
-func found(r *Report) (out []string) {
-	for _, f := range r.Findings {
-		out = append(out, fmt.Sprintf("%s %s %s: %s", f.Check.Code, f.Pos, f.Rule, f.Message))
-	}
-	return out
-}
-
-// TestFamilyGapOfLive: where the addresses of this machine are known, a version that no device
-// with the group has is no gap.
-func TestFamilyGapOfLive(t *testing.T) {
-	text := in("protocol: tcp, ports: 443, "+v4) +
-		"interfaces:\n  - { device: eth0, security_groups: [web] }\n"
-	p, _, err := file.Parse("p.yaml", []byte(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, tt := range []struct {
-		addresses []string
-		live      bool
-		want      string
-	}{
-		{[]string{"192.0.2.1"}, true, ""},
-		{[]string{"192.0.2.1", "2001:db8::1"}, true, "is dropped, such as for 2001:db8::1"},
-		{[]string{"192.0.2.1"}, false, "is dropped"},
-		{nil, true, "is dropped"}, // it is not there, or has none yet
-	} {
-		l := member.Link{Name: "eth0", Index: 2}
-		for _, a := range tt.addresses {
-			l.Addresses = append(l.Addresses, netip.MustParseAddr(a))
-		}
-		r := Run(p, Options{Live: tt.live, Members: member.Resolve(p,
-			member.Facts{Links: []member.Link{l}})})
-		said := ""
-		for _, f := range r.Findings {
-			if f.Check.Code == familyGap {
-				said = f.Message
-			}
-		}
-		if !strings.HasSuffix(said, tt.want) || tt.want == "" && said != "" {
-			t.Errorf("%v, live %v: %q", tt.addresses, tt.live, said)
-		}
-	}
-}
-
-// TestNarrower: the narrower rule is one that a policy file takes.
-func TestNarrower(t *testing.T) {
-	text := group([]string{"protocol: all, " + both + ", self: true, security_groups: [b], " +
-		"prefix_lists: [l]"}, nil, "  - { name: b, description: x, ingress: [] }\n"+
-		"prefix_lists:\n  - { name: l, entries: [{ cidr: 10.0.0.0/24 }] }\n")
-	seen := &Seen{}
-	for p, port := range map[policy.Protocol]int{policy.TCP: 22, policy.UDP: 53, policy.ICMP: -1,
-		policy.ICMPv6: -1, 47: -1} {
-		seen.Add(p, port, netip.MustParseAddr("10.0.0.1"))
-	}
-	seen.Add(policy.TCP, 443, netip.MustParseAddr("10.0.0.1"))
-	u := Use{"web", policy.Ingress, policy.RuleID{Protocol: policy.AllProtocols, From: -1, To: -1,
-		CIDR: policy.AnyIPv4}}
-	r := run(t, text, Options{Observed: &Observed{Seen: map[Use]*Seen{u: seen}}})
-	i := slices.IndexFunc(r.Findings, func(f Finding) bool { return f.Narrower != "" })
-	if i < 0 || !strings.Contains(r.Findings[i].Narrower, "protocol: tcp, ports: [22, 443], ") {
-		t.Fatalf("nothing is narrower: %v", found(r))
-	}
-	rules := strings.Split(strings.TrimPrefix(r.Findings[i].Narrower, "- "), " - ")
-	if len(rules) != 5 {
-		t.Errorf("%d rules: %q", len(rules), rules)
-	}
-	for _, rule := range rules {
-		narrow := strings.Replace(text, "{ description: x, protocol: all, "+both+
-			", self: true, security_groups: [b], prefix_lists: [l] }", rule, 1)
-		if _, _, err := file.Parse("p.yaml", []byte(narrow)); err != nil || narrow == text {
-			t.Errorf("%s: %v", rule, err)
 		}
 	}
 }
