@@ -85,7 +85,7 @@ policy before you enforce it. --for takes %s to 720h.`, minLearn),
 		"watch these devices (default: those that lead outside)")
 	f.StringSliceVarP(&l.groups, "group", "g", nil,
 		"the groups' names, one for each device (default learned)")
-	f.StringVarP(&l.path, "output", "o", "-", "a new file to write; - is standard output")
+	f.StringVarP(&l.path, "file", "o", "-", "a new file to write; - is standard output")
 	f.IntVar(&l.everyone, "everyone", defaultEveryone,
 		"open a service to everyone from so many public addresses on; 0: never")
 	f.IntVar(&l.widen4, "widen", 0,
@@ -94,7 +94,7 @@ policy before you enforce it. --for takes %s to 720h.`, minLearn),
 	f.StringSliceVar(&l.listeners, "listeners", nil,
 		"open ports that nobody came to, to these CIDRs")
 	for flag, complete := range map[string]cobra.CompletionFunc{
-		"device": deviceNames, "output": policyFiles, "group": cobra.NoFileCompletions,
+		"device": deviceNames, "file": policyFiles, "group": cobra.NoFileCompletions,
 	} {
 		if err := c.RegisterFlagCompletionFunc(flag, complete); err != nil {
 			panic(err) // the flag is there, and has none
