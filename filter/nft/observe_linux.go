@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/google/nftables"
@@ -82,7 +83,11 @@ func observe(s *socket, group uint16, devices []string) error {
 			return fmt.Errorf("make set %s: %w", f.set, err)
 		}
 		for _, icmp := range []expr.CmpOp{expr.CmpOpEq, expr.CmpOpNeq} {
-			s.AddRule(&nftables.Rule{Table: table, Chain: watch, Exprs: f.first(icmp, set, group)})
+			exprs := f.first(icmp, set, group)
+			if icmp == expr.CmpOpEq {
+				exprs = append(f.queries(), exprs...)
+			}
+			s.AddRule(&nftables.Rule{Table: table, Chain: watch, Exprs: exprs})
 		}
 	}
 	for _, c := range []struct {
@@ -131,6 +136,19 @@ var observedFamilies = []observedFamily{
 		nftables.TypeIP6Addr, nftables.TypeIP6Addr, nftables.TypeInetProto, nftables.TypeMark)},
 }
 
+// queries keeps packets of ICMP that are no errors: those begin nothing, and a scan has one for
+// each of its packets.
+func (f observedFamily) queries() []expr.Any {
+	out := append(slices.Clone(f.match), meta(expr.MetaKeyL4PROTO), equal(f.icmp), transport(0, 1))
+	if f.icmp == unix.IPPROTO_ICMPV6 { // types from 128 on (RFC 4443 §2.1)
+		return append(out, &expr.Cmp{Op: expr.CmpOpGte, Register: reg, Data: []byte{128}})
+	}
+	for _, t := range []byte{3, 4, 5, 11, 12} { // RFC 792
+		out = append(out, &expr.Cmp{Op: expr.CmpOpNeq, Register: reg, Data: []byte{t}})
+	}
+	return out
+}
+
 // first is a rule that logs a packet unless its conversation is in the set, and puts it
 // there. It logs before: what finds no room in the set is reported all the same.
 //
@@ -146,7 +164,7 @@ func (f observedFamily) first(icmp expr.CmpOp, set *nftables.Set, group uint16) 
 	at := func(base expr.PayloadBase, register, offset, length uint32) expr.Any {
 		return &expr.Payload{DestRegister: register, Base: base, Offset: offset, Len: length}
 	}
-	return append(append([]expr.Any{}, f.match...),
+	return append(slices.Clone(f.match),
 		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: protocol},
 		&expr.Cmp{Op: icmp, Register: protocol, Data: []byte{f.icmp}},
 		at(expr.PayloadBaseNetworkHeader, key0, f.source, f.address),
