@@ -51,6 +51,28 @@ func publish(t testing.TB, h *netlab.Host, protocol byte, outer, inner uint16, t
 	}
 }
 
+// Masquerade hides what a host forwards out through a device behind its own
+// address, as a container engine does.
+func Masquerade(t testing.TB, h *netlab.Host, device string) {
+	t.Helper()
+	c := Nft(t, h)
+	table := c.AddTable(&nftables.Table{Name: "masquerade", Family: nftables.TableFamilyIPv4})
+	chain := c.AddChain(&nftables.Chain{
+		Name: "postrouting", Table: table, Type: nftables.ChainTypeNAT,
+		Hooknum: nftables.ChainHookPostrouting, Priority: nftables.ChainPriorityNATSource,
+	})
+	name := make([]byte, unix.IFNAMSIZ)
+	copy(name, device)
+	c.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyOIFNAME, Register: 1},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: name},
+		&expr.Masq{},
+	}})
+	if err := c.Flush(); err != nil {
+		t.Fatalf("masquerade: %v", err)
+	}
+}
+
 // DockerHost is an engine's host fw with the container "shop" behind docker0, and
 // clients in the office and elsewhere behind eth0. The container answers through
 // the host.

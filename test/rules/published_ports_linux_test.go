@@ -4,36 +4,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/nftables"
-	"github.com/google/nftables/expr"
-	"golang.org/x/sys/unix"
-
 	"sgfw/test/harness"
-	"sgfw/test/netlab"
 	"sgfw/test/netlab/labtest"
 )
-
-// masquerade hides what a host forwards out through a device behind its own
-// address, as a container engine does.
-func masquerade(t testing.TB, h *netlab.Host, device string) {
-	t.Helper()
-	c := harness.Nft(t, h)
-	table := c.AddTable(&nftables.Table{Name: "masquerade", Family: nftables.TableFamilyIPv4})
-	chain := c.AddChain(&nftables.Chain{
-		Name: "postrouting", Table: table, Type: nftables.ChainTypeNAT,
-		Hooknum: nftables.ChainHookPostrouting, Priority: nftables.ChainPriorityNATSource,
-	})
-	name := make([]byte, unix.IFNAMSIZ)
-	copy(name, device)
-	c.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: []expr.Any{
-		&expr.Meta{Key: expr.MetaKeyOIFNAME, Register: 1},
-		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: name},
-		&expr.Masq{},
-	}})
-	if err := c.Flush(); err != nil {
-		t.Fatalf("masquerade: %v", err)
-	}
-}
 
 // TestPublishedPorts runs examples/docker-host.yaml: host mode judges what is
 // forwarded to a container after its destination was rewritten, by the
@@ -45,7 +18,7 @@ func TestPublishedPorts(t *testing.T) {
 	four, six := harness.IP("172.17.0.2"), harness.IP("2001:db8:17::2")
 	harness.Publish(t, fw, 80, 8080, four)
 	harness.Publish(t, fw, 80, 8080, six)
-	masquerade(t, fw, "eth0")
+	harness.Masquerade(t, fw, "eth0")
 	harness.Echoes(t, shop, four, 22, 8080)
 	harness.Echoes(t, shop, six, 22, 8080)
 	office, world, world6 := harness.IP("198.51.100.10"), harness.IP("203.0.113.10"),

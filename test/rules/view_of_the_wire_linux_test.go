@@ -42,7 +42,7 @@ func TestViewOfTheWire(t *testing.T) {
 		harness.Echoes(t, shop, a, 8080)
 	}
 	harness.Publish(t, fw, 443, 8443, fwWorld)
-	masquerade(t, fw, "eth0")
+	harness.Masquerade(t, fw, "eth0")
 	harness.Echoes(t, fw, fwWorld, 8443)
 	harness.Echoes(t, client, world, 993, 994)
 	try := func(want harness.Verdict, what string, to netip.Addr, port int) harness.Attempt {
