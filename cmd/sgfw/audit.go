@@ -16,6 +16,7 @@ import (
 	"sgfw/cmd/internal/report"
 	"sgfw/policy"
 	"sgfw/policy/audit"
+	"sgfw/policy/convert"
 	"sgfw/policy/formats"
 	"sgfw/policy/reputation"
 )
@@ -211,7 +212,12 @@ func (p *program) audit(ctx context.Context, a *audits, args []string, stdin io.
 			return nil, &usageError{fmt.Errorf("--include: there is no group %q", name)}
 		}
 	}
-	o.Now, o.Texts = p.now(), map[string][]byte{}
+	o.Now, o.Texts, o.Partial = p.now(), map[string][]byte{}, r.Partial
+	for i := range r.Policy.PrefixLists {
+		if _, absent := convert.AbsentKey(r.Policy.PrefixLists[i].Pos); absent {
+			o.Elsewhere = append(o.Elsewhere, r.Policy.PrefixLists[i].Name)
+		}
+	}
 	var names []string
 	for _, s := range a.sources {
 		o.Texts[s.Name], names = s.Data, append(names, s.Name)

@@ -26,6 +26,10 @@ type Options struct {
 	Now time.Time
 	// Texts are the files that positions are in, by name, for comments to ignore findings.
 	Texts map[string][]byte
+	// Partial says that others than the peers of the policy may have its groups.
+	Partial bool
+	// Elsewhere are prefix lists without entries here that have some where they come from.
+	Elsewhere []string
 	// Members are the members of groups; nil means those that the policy itself names.
 	Members *member.Membership
 	// Live says that Members has the addresses that devices of this machine have, too.
@@ -195,8 +199,10 @@ func (a *auditor) attach() {
 }
 
 // attached reports whether the policy says where groups are: files of other tools often do
-// not.
-func (a *auditor) attached() bool { return len(a.p.Interfaces)+len(a.p.Remotes) > 0 }
+// not, or of some places only.
+func (a *auditor) attached() bool {
+	return len(a.p.Interfaces) > 0 || len(a.p.Remotes) > 0 && !a.o.Partial
+}
 
 // add keeps a finding.
 func (a *auditor) add(f Finding, code string) {

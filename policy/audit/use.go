@@ -2,6 +2,7 @@ package audit
 
 import (
 	"fmt"
+	"slices"
 
 	"sgfw/policy"
 )
@@ -30,7 +31,7 @@ func (a *auditor) peers(g *examined) {
 			case policy.PeerPrefixList:
 				if l := a.p.PrefixList(e.Peer.Name); l == nil {
 					why = fmt.Sprintf("there is no prefix list %s", e.Peer.Name)
-				} else if len(l.Entries) == 0 {
+				} else if len(l.Entries) == 0 && !slices.Contains(a.o.Elsewhere, l.Name) {
 					why = fmt.Sprintf("prefix list %s has no entries", e.Peer.Name)
 				}
 			case policy.PeerGroup:

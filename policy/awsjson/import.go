@@ -271,5 +271,7 @@ func (i *importer) finish() convert.Result {
 	i.placeForeign()
 	i.placeMembers()
 	i.unusedLists()
-	return i.Finish()
+	r := i.Finish()
+	r.Partial = i.pages[keyInterfaces] == nil
+	return r
 }

@@ -36,6 +36,9 @@ type Result struct {
 	Problems policy.Problems
 	// Format is the name of the format that was read, as package formats calls it.
 	Format string
+	// Partial says that others than the policy's peers may have its groups, for the format has
+	// no words for all that may, such as load balancers and databases.
+	Partial bool
 	// Names are the groups' names by what else they are called: an ID, or an address in
 	// Terraform.
 	Names map[string]string

@@ -32,6 +32,8 @@ type Format struct {
 	// Export writes a policy in the format, which is nil with an error among the problems. It
 	// is nil for a format that is only read.
 	Export func(*policy.Policy) ([]byte, policy.Problems)
+	// partial: see [convert.Result]; an importer may say it, too.
+	partial bool
 	// absent: lists that the sources do not have are made by [convert.Draft.Absent], so that what
 	// nothing needed of those that the user gave is known afterwards.
 	absent bool
@@ -49,9 +51,11 @@ var all = []Format{
 	{Name: "aws", What: "what the AWS CLI prints about security groups, as JSON or YAML",
 		Import: awsjson.Import, Export: awsjson.Export},
 	{Name: "terraform", What: "configurations of Terraform, and what terraform show -json prints",
-		Import: terraform.Import, Export: terraform.Export, absent: true},
+		Import: terraform.Import, Export: terraform.Export, absent: true,
+		partial: true},
 	{Name: "cloudformation", What: "templates of CloudFormation, in YAML or JSON",
-		Import: cloudformation.Import, Export: cloudformation.Export, absent: true},
+		Import: cloudformation.Import, Export: cloudformation.Export, absent: true,
+		partial: true},
 	{Name: "ufw", What: "the rules of ufw, in /etc/ufw", Import: ufw.Import},
 	{Name: "iptables", What: "what iptables-save, ip6tables-save and ipset save print",
 		Import: iptables.Import, Says: []string{"icmp_errors"}},
@@ -126,7 +130,7 @@ func Import(name string, sources []convert.Source, o convert.Options) convert.Re
 	case all[i].absent && r.Policy != nil:
 		r.Problems = append(unneeded(r.Policy, o), r.Problems...)
 	}
-	r.Format = name
+	r.Format, r.Partial = name, r.Partial || all[i].partial
 	r.Unsaid = slices.DeleteFunc(compare.BesideRules(),
 		func(key string) bool { return slices.Contains(all[i].Says, key) })
 	return r

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -89,9 +90,15 @@ var (
 	scores = map[string]string{"high": "8.0", "medium": "5.5", "low": "3.0", "notice": "1.0"}
 )
 
-// SARIF writes an audit as SARIF 2.1.0. Paths are as they were given: relative ones are taken
-// from the top of the repository.
+// SARIF writes an audit as SARIF 2.1.0. Paths are those of the files as they were given; what
+// is below the working directory is relative to it, which is taken for the top of the
+// repository. A finding about no line in particular is at the first one, for code hosts refuse
+// a document with a result that has no location.
 func SARIF(w io.Writer, version string, doc *api.Audit) error {
+	top, err := os.Getwd()
+	if err != nil {
+		top = "" // absolute paths stay
+	}
 	run := sarifRun{ColumnKind: "unicodeCodePoints", Results: []sarifResult{},
 		Tool: sarifTool{sarifDriver{Name: "sgfw", Version: version, Rules: []sarifRule{}}}}
 	index := map[string]int{}
@@ -114,7 +121,11 @@ func SARIF(w io.Writer, version string, doc *api.Audit) error {
 	}
 	for _, list := range [][]api.AuditFinding{doc.Findings, doc.Ignored} {
 		for i := range list {
-			run.Results = append(run.Results, result(&list[i], index))
+			r := result(&list[i], index, top)
+			if r.Locations == nil && len(doc.Sources) > 0 {
+				r.Locations = []sarifLocation{{Physical: physical(&api.Location{File: doc.Sources[0]}, top)}}
+			}
+			run.Results = append(run.Results, r)
 		}
 	}
 	for i := range doc.Ignored {
@@ -130,7 +141,7 @@ func SARIF(w io.Writer, version string, doc *api.Audit) error {
 	return e.Encode(sarifLog{sarifSchema, "2.1.0", []sarifRun{run}})
 }
 
-func result(f *api.AuditFinding, index map[string]int) sarifResult {
+func result(f *api.AuditFinding, index map[string]int, top string) sarifResult {
 	text := f.Message
 	if f.Rule != "" {
 		text += " (" + f.Rule + ")"
@@ -145,24 +156,25 @@ func result(f *api.AuditFinding, index map[string]int) sarifResult {
 		Message: sarifText{Text: text}, Fingerprints: map[string]string{
 			"sgfw/v1": hex.EncodeToString(sum[:16])}}
 	if f.Location != nil {
-		r.Locations = []sarifLocation{{Physical: physical(f.Location)}}
+		r.Locations = []sarifLocation{{Physical: physical(f.Location, top)}}
 	}
 	for i := range f.Related {
-		r.Related = append(r.Related, sarifLocation{ID: i + 1, Physical: physical(&f.Related[i]),
+		r.Related = append(r.Related, sarifLocation{ID: i + 1, Physical: physical(&f.Related[i], top),
 			Message: &sarifText{Text: "this rule has part in it"}})
 	}
 	return r
 }
 
-func physical(l *api.Location) sarifPhysical {
-	path := filepath.ToSlash(l.File)
-	u := url.URL{Path: path}
-	if filepath.IsAbs(l.File) {
+func physical(l *api.Location, top string) sarifPhysical {
+	file := l.File
+	if filepath.IsAbs(file) && top != "" {
+		if below, err := filepath.Rel(top, file); err == nil && filepath.IsLocal(below) {
+			file = below
+		}
+	}
+	u := url.URL{Path: filepath.ToSlash(file)}
+	if filepath.IsAbs(file) {
 		u.Scheme = "file"
 	}
-	p := sarifPhysical{Artifact: sarifArtifact{u.String()}}
-	if l.Line > 0 {
-		p.Region = &sarifRegion{l.Line, l.Col}
-	}
-	return p
+	return sarifPhysical{sarifArtifact{u.String()}, &sarifRegion{max(l.Line, 1), l.Col}}
 }
