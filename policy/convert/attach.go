@@ -26,13 +26,16 @@ func ParseAttachment(s string) (Attachment, error) {
 }
 
 // Attach adds interfaces to the policy of a result. Of several attachments to one device the
-// groups add up. What is wrong becomes a problem of the result, which then has no policy.
+// groups add up. What is wrong becomes a problem of the result, which then has no policy; that
+// the sources say something of a device already is a notice.
 func (r *Result) Attach(attachments ...Attachment) {
 	if r.Policy == nil || len(attachments) == 0 {
 		return
 	}
 	preset := r.Policy.Settings.Preset
+	theirs := slices.Clone(r.Policy.Interfaces)
 	for _, a := range attachments {
+		r.notAlone(theirs, a)
 		i := slices.IndexFunc(r.Policy.Interfaces,
 			func(n policy.Interface) bool { return n.Device == a.Device })
 		if i < 0 {
@@ -74,6 +77,52 @@ func (r *Result) Attach(attachments ...Attachment) {
 	if r.Problems.Err() != nil {
 		r.Policy = nil
 	}
+}
+
+// notAlone says what becomes of the groups that the sources gave to a device: they add up, or
+// those of a pattern are not the device's any more.
+func (r *Result) notAlone(theirs []policy.Interface, a Attachment) {
+	var governs *policy.Interface
+	for i := range theirs {
+		n := &theirs[i]
+		if n.Matches(a.Device) && (governs == nil ||
+			policy.CompareDevices(n.Device, governs.Device) < 0) {
+			governs = n
+		}
+	}
+	if governs == nil {
+		return
+	}
+	groups := abridged(governs.Groups)
+	p := policy.Problem{Pos: governs.Pos, Severity: policy.SeverityNotice,
+		Message: fmt.Sprintf("%s has %s here, and gets what --attach says beside them", a.Device, groups),
+		Hint:    "what any of its groups permits may pass: leave out --attach if those are enough"}
+	if governs.Device != a.Device {
+		p.Message = fmt.Sprintf("%s has %s here by %s, and gets what --attach says in place of them",
+			a.Device, groups, governs.Device)
+		p.Hint = "name them in --attach, too, if it is to keep them"
+	} else if !slices.ContainsFunc(a.Groups, func(name string) bool {
+		if known, there := r.Names[name]; there {
+			name = known
+		}
+		return !slices.Contains(governs.Groups, name)
+	}) {
+		return // nothing is added
+	}
+	r.Problems = append(r.Problems, p)
+}
+
+// abridged names the groups of a device.
+func abridged(groups []string) string {
+	switch n := len(groups); {
+	case n == 1:
+		return "group " + groups[0]
+	case n > maxNamed:
+		return fmt.Sprintf("groups %s and %d more", strings.Join(groups[:maxNamed], ", "), n-maxNamed)
+	case n == 0:
+		return "no group"
+	}
+	return "groups " + strings.Join(groups, ", ")
 }
 
 // maxNamed is how many groups are named to somebody who named none of them.

@@ -46,3 +46,39 @@ func TestAttachNobody(t *testing.T) {
 		t.Errorf("%+v", none.Problems)
 	}
 }
+
+// TestAttachBeside: groups that the sources gave to a device do not add up, or go, in silence.
+func TestAttachBeside(t *testing.T) {
+	for attached, want := range map[string]string{
+		"eth0=web":    "p:7:3: eth0 has groups ssh, a here, and gets what --attach says beside them",
+		"eth0=ssh":    "",
+		"eth0=sg-ssh": "",
+		"eth1=web": "p:8:3: eth1 has group web here by eth*, and gets what --attach says in place " +
+			"of them",
+		"wlan0=web": "",
+	} {
+		r := Result{Names: map[string]string{"sg-ssh": "ssh"},
+			Policy: &policy.Policy{Quotas: policy.DefaultQuotas,
+				Settings: policy.DefaultSettings, Groups: []policy.Group{{Name: "ssh"}, {Name: "web"},
+					{Name: "a"}}, Interfaces: []policy.Interface{
+					{Device: "eth0", Groups: []string{"ssh", "a"}, Timeouts: policy.DefaultTimeouts,
+						Pos: policy.Pos{File: "p", Line: 7, Col: 3}},
+					{Device: "eth*", Groups: []string{"web"}, Timeouts: policy.DefaultTimeouts,
+						Pos: policy.Pos{File: "p", Line: 8, Col: 3}}}}}
+		a, err := ParseAttachment(attached)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Attach(a)
+		said := ""
+		for _, p := range r.Problems {
+			said += p.Pos.String() + ": " + p.Message
+			if p.Severity != policy.SeverityNotice || p.Hint == "" {
+				t.Errorf("%s: %+v", attached, p)
+			}
+		}
+		if said != want || r.Policy == nil {
+			t.Errorf("%s: %q, want %q", attached, said, want)
+		}
+	}
+}
