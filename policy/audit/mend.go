@@ -238,8 +238,7 @@ func (a *auditor) parts(g *examined) {
 		s := &g.alone.sides[d]
 		for i := 0; i < len(s.rules); {
 			j := i + 1
-			for j < len(s.rules) && sameBlock(s.rules[i], s.rules[j]) &&
-				sameTraffic(s.rules[i].Rule, s.rules[j].Rule) {
+			for j < len(s.rules) && sameBlock(s.rules[i], s.rules[j]) {
 				j++
 			}
 			for _, f := range families {
@@ -250,13 +249,15 @@ func (a *auditor) parts(g *examined) {
 	}
 }
 
-func (a *auditor) partsOf(g *examined, s *side, rules []entry, family policy.Family) {
+// partsOf looks at the networks of one family of a block, which are the same for each of its
+// ports.
+func (a *auditor) partsOf(g *examined, s *side, block []entry, family policy.Family) {
 	var of []entry
 	all := policy.AnyIPv4
 	if family == policy.IPv6 {
 		all = policy.AnyIPv6
 	}
-	for _, e := range rules {
+	for _, e := range block {
 		if e.Peer.Kind != policy.PeerCIDR || policy.FamilyOf(e.Peer.CIDR) != family {
 			continue
 		}
@@ -265,25 +266,31 @@ func (a *auditor) partsOf(g *examined, s *side, rules []entry, family policy.Fam
 		}
 		of = append(of, e)
 	}
-	if len(of) < 2 {
+	n := 0
+	for n < len(of) && sameTraffic(of[n].Rule, of[0].Rule) {
+		n++
+	}
+	if n < 2 {
 		return
 	}
 	peers := of[0].peers
-	for _, e := range of[1:] {
+	for _, e := range of[1:n] {
 		peers = peers.Union(e.peers)
 	}
 	if peers.Share(family) < 1 {
 		return
 	}
 	f := g.alone.about(s.direction, of...)
-	f.Message = fmt.Sprintf("%d networks of the rule are %s together", len(of), all)
+	f.Message = fmt.Sprintf("%d networks of the rule are %s together", n, all)
 	described := slices.ContainsFunc(of, func(e entry) bool { return e.Peer.Described })
 	// A rule for everybody would leave flows untracked (T2).
 	if !described && a.p.Settings.Tracking != policy.TrackingAWS {
-		rule := *of[0].Rule
-		rule.Peer = policy.Peer{CIDR: all}
-		f.fix = &fix{why: "the same addresses", peers: []netip.Prefix{all},
-			adds: []policy.RuleID{rule.ID()}}
+		f.fix = &fix{why: "the same addresses", peers: []netip.Prefix{all}}
+		for i := 0; i < len(of); i += n {
+			rule := *of[i].Rule
+			rule.Peer = policy.Peer{CIDR: all}
+			f.fix.adds = append(f.fix.adds, rule.ID())
+		}
 	}
 	a.add(f, worldInParts)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // context is how many unchanged lines stand around a change.
@@ -75,8 +76,8 @@ func (t *text) unified(file string, edits []edit, units []*unit) []byte {
 		for _, e := range hunk {
 			added += len(e.lines) - (e.to - e.from)
 		}
-		fmt.Fprintf(&b, "@@ -%d,%d +%d,%d @@ %s\n", from+1, to-from, from+1+shift, to-from+added,
-			t.reasons(units, from, to))
+		b.WriteString(t.heading(fmt.Sprintf("@@ -%d,%d +%d,%d @@ ", from+1, to-from, from+1+shift,
+			to-from+added), units, from, to) + "\n")
 		shift += added
 		at := from
 		for _, e := range hunk {
@@ -97,10 +98,36 @@ func (t *text) unified(file string, edits []edit, units []*unit) []byte {
 	return b.Bytes()
 }
 
-// reasons says what the units of some lines are for.
-func (t *text) reasons(units []*unit, from, to int) string {
-	var out []string
+// reasons are lines that say why, one for each change.
+func reasons(name string, changes []Change) []byte {
+	var b bytes.Buffer
 	said := map[string]bool{}
+	for _, c := range changes {
+		text := oneLine(fmt.Sprintf("%s:%d: %s: %s", name, c.Line, c.Code, c.Why)) + "\n"
+		if !said[text] {
+			said[text] = true
+			b.WriteString(text)
+		}
+	}
+	return b.Bytes()
+}
+
+// oneLine is a text that a diff can have around it.
+func oneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, s)
+}
+
+// wide is how long the first line of a hunk may be that says why.
+const wide = 80
+
+// heading is the first line of a hunk, with what its changes are for: why, too, if that fits.
+func (t *text) heading(place string, units []*unit, from, to int) string {
+	var whole, codes []string
 	for _, u := range units {
 		if !slices.ContainsFunc(u.edits, func(e edit) bool {
 			line := t.lineOf(e.from)
@@ -109,15 +136,16 @@ func (t *text) reasons(units []*unit, from, to int) string {
 			continue
 		}
 		for _, c := range u.changes() {
-			if text := c.Code + ": " + c.Why; !said[text] {
-				said[text] = true
-				out = append(out, fmt.Sprintf("line %d: %s", c.Line, text))
+			if text := oneLine(c.Code + ": " + c.Why); !slices.Contains(whole, text) {
+				whole = append(whole, text)
+			}
+			if !slices.Contains(codes, c.Code) {
+				codes = append(codes, c.Code)
 			}
 		}
 	}
-	if len(out) == 1 {
-		_, text, _ := strings.Cut(out[0], ": ")
+	if text := place + strings.Join(whole, "; "); len(text) <= wide {
 		return text
 	}
-	return strings.Join(out, "; ")
+	return place + strings.Join(codes, ", ")
 }

@@ -23,7 +23,8 @@ type Change struct {
 
 // Diff is what is to be written.
 type Diff struct {
-	// Text is a unified diff, empty for nothing. It is applied with patch(1) or git apply.
+	// Text is a unified diff, empty for nothing. It is applied with patch(1) or git apply, which
+	// pass over the lines at its beginning: they say why.
 	Text []byte
 	// Fixed is the file after it.
 	Fixed []byte
@@ -86,7 +87,8 @@ func Policy(p *policy.Policy, name string, text []byte, mends []audit.Mend) (*Di
 		d.Changes = append(d.Changes, u.changes()...)
 	}
 	edits, _ := t.together(taken)
-	d.Fixed, d.Text = t.edited(edits), t.unified(name, edits, taken)
+	d.Fixed = t.edited(edits)
+	d.Text = append(reasons(name, d.Changes), t.unified(name, edits, taken)...)
 	return d, nil
 }
 
@@ -123,7 +125,7 @@ func (u *unit) changes() (out []Change) {
 		case len(m.Adds) > 0:
 			c.What = fmt.Sprintf("%s becomes narrower", m.Rules[0])
 			if len(m.Peers) > 0 && m.Peers[0].Bits() == 0 {
-				c.What = fmt.Sprintf("%s is written", m.Peers[0])
+				c.What = fmt.Sprintf("%s stands for its parts", m.Peers[0])
 			}
 		default:
 			c.What = fmt.Sprintf("%s goes", m.Rules[0])
@@ -131,7 +133,9 @@ func (u *unit) changes() (out []Change) {
 				c.What = fmt.Sprintf("%s and %d more go", m.Rules[0], n)
 			}
 		}
-		out = append(out, c)
+		if !slices.Contains(out, c) {
+			out = append(out, c)
+		}
 	}
 	return out
 }

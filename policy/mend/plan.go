@@ -1,6 +1,7 @@
 package mend
 
 import (
+	"maps"
 	"net/netip"
 	"strings"
 
@@ -154,11 +155,12 @@ func (u *unit) peers(t *text, of, rules []*policy.Rule, cidrs []netip.Prefix) bo
 	places := map[policy.Pos]bool{}
 	for _, r := range rules {
 		f := policy.FamilyOf(r.Peer.CIDR)
-		if places[r.Peer.Pos] {
-			return false // for several ports
+		if at, again := places[r.Peer.Pos]; again { // for another port
+			gone[r] = at
+			continue
 		}
-		places[r.Peer.Pos] = true
-		if written[f] || len(instead[f]) == 0 {
+		places[r.Peer.Pos] = written[f] || len(instead[f]) == 0
+		if places[r.Peer.Pos] {
 			gone[r] = true
 			continue
 		}
@@ -185,5 +187,6 @@ func (u *unit) peers(t *text, of, rules []*policy.Rule, cidrs []netip.Prefix) bo
 		}
 		u.edits = append(u.edits, edit{from, to, strings.Join(texts, between)})
 	}
+	maps.DeleteFunc(gone, func(_ *policy.Rule, is bool) bool { return !is })
 	return len(gone) == 0 || u.cells(t, block, of, gone)
 }

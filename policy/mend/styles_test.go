@@ -89,6 +89,11 @@ func TestStyles(t *testing.T) {
 				"        cidr_blocks:\n          - 128.0.0.0/1 # half\n          - 0.0.0.0/1\n" +
 				"        ipv6_cidr_blocks: ['8000::/1', '::/1']\n",
 			"", "everybody-in-parts: the same addresses"},
+		"everybody in parts for several ports": {
+			groupHead + "    egress: []\n    ingress:\n      - { protocol: tcp, ports: [80, 443], " +
+				"cidr_blocks: [0.0.0.0/1, 128.0.0.0/1], self: true }\n",
+			groupHead + "    egress: []\n    ingress:\n      - { protocol: tcp, ports: [80, 443], " +
+				"cidr_blocks: [0.0.0.0/0], self: true }\n", "everybody-in-parts: the same addresses"},
 		"each covers the other": {
 			groupHead + "    egress: []\n    ingress:\n" +
 				"      - { protocol: tcp, ports: 1-10, cidr_blocks: [10.0.0.0/8] }\n" +
