@@ -27,6 +27,7 @@ const (
 	maxSource   = 2 << 20
 	maxDepth    = 16
 	maxElements = 20000
+	maxParts    = 120000 // of elements, in all files
 )
 
 // child is the first child of a name, nil if there is none.
@@ -41,8 +42,8 @@ func (e *element) child(names ...string) *element {
 	return nil
 }
 
-// parse reads the only element of a source.
-func parse(s convert.Source) (*element, *policy.Problem) {
+// parse reads the only element of a source, and takes its parts off those that may be left.
+func parse(s convert.Source, left *int) (*element, *policy.Problem) {
 	fail := func(pos policy.Pos, format string, a ...any) *policy.Problem {
 		return &policy.Problem{Pos: pos, Message: fmt.Sprintf(format, a...)}
 	}
@@ -80,11 +81,17 @@ func parse(s convert.Source) (*element, *policy.Problem) {
 			return nil, fail(at(), "%v", err)
 		case n > maxElements:
 			return nil, fail(pos, "there are more than %d parts", maxElements)
+		case *left == 0:
+			return nil, fail(pos, "all files have more than %d parts", maxParts)
 		}
+		*left--
 		switch t := token.(type) {
 		case xml.StartElement:
-			e := &element{name: t.Name.Local, attrs: map[string]string{}, pos: pos}
+			e := &element{name: t.Name.Local, pos: pos}
 			for _, a := range t.Attr {
+				if e.attrs == nil {
+					e.attrs = make(map[string]string, len(t.Attr))
+				}
 				e.attrs[a.Name.Local] = a.Value
 			}
 			switch {

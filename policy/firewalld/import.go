@@ -2,7 +2,6 @@ package firewalld
 
 import (
 	"bytes"
-	"cmp"
 	"path"
 	"slices"
 	"strconv"
@@ -12,29 +11,39 @@ import (
 	"sgfw/policy/chains"
 	"sgfw/policy/convert"
 	"sgfw/policy/iptables"
+	"sgfw/policy/space"
 )
 
 // files is what the sources have.
 type files struct {
-	d        *convert.Draft
-	open     bool // limits are taken as if there were none
-	zones    []*element
-	policies []*between
-	names    map[*element]string
-	services map[string]*service
-	sets     chains.Lists
-	first    string // the default zone
-	said     map[policy.Pos]bool
+	d         *convert.Draft
+	open      bool // limits are taken as if there were none
+	zones     []*element
+	policies  []*between
+	names     map[*element]string
+	services  map[string]*service
+	sets      chains.Lists
+	first     string // the default zone
+	said      map[policy.Pos]bool
+	peers     map[string]*space.Peers // of sets
+	left      int                     // parts of elements that may still be read
+	rules     int                     // that were made
+	addresses int                     // that zones go by, counted each time that they are asked
 }
 
-// maxZones bounds how many zones there may be.
-const maxZones = 64
+// Bounds of what there may be.
+const (
+	maxZones   = 64
+	maxRules   = 60000 // of all zones in both families, those that they share counted for each
+	maxSources = 4000  // in both families, for what comes and what leaves
+)
 
 // Import reads zones, and with them services, ipsets and firewalld.conf.
 func Import(sources []convert.Source, o convert.Options) convert.Result {
 	f := &files{d: convert.NewDraft(o), open: o.Vars["limits"] == "open",
 		services: map[string]*service{},
-		names:    map[*element]string{}, sets: chains.Lists{}, said: map[policy.Pos]bool{}}
+		names:    map[*element]string{}, sets: chains.Lists{}, said: map[policy.Pos]bool{},
+		peers: map[string]*space.Peers{}, left: maxParts}
 	for name, entries := range o.PrefixLists {
 		f.sets[name] = policy.PrefixList{Name: name, Entries: entries,
 			Pos: policy.Pos{File: "not in the sources: " + name}}
@@ -76,7 +85,7 @@ func (f *files) read(s convert.Source) {
 		}
 		return
 	}
-	e, bad := parse(s)
+	e, bad := parse(s, &f.left)
 	if bad != nil {
 		f.d.Add(bad.Pos, bad)
 		return
@@ -139,24 +148,26 @@ func (f *files) translate() (attach []convert.Attachment, errors policy.ICMPErro
 		for _, z := range f.zones {
 			all[policy.Ingress][f.names[z]] = f.chainOf(z, family)
 		}
+		f.byAddress(family, all)
+		weigh := weights{}
 		for _, z := range f.zones {
-			var sources []chains.Rule // what goes by address goes first
-			for _, other := range f.byPriority() {
-				if f.priority(other) > f.priority(z) {
-					break // the device says it
-				}
-				f.sources(other, family, func(c *element, m chains.Match) {
-					sources = append(sources, chains.Rule{Pos: c.pos, Match: m, Verdict: chains.Goto,
-						To: f.names[other]})
-				})
-			}
 			in := &chains.Chain{Pos: z.pos, Policy: chains.Drop}
 			in.Rules = append(in.Rules, chains.Rule{Pos: z.pos, Verdict: chains.Accept,
 				Match: chains.Match{States: chains.Established | chains.Related}})
-			in.Rules = append(in.Rules, sources...)
+			for _, n := range f.priorities() {
+				if n <= f.priority(z) { // else the device says it
+					in.Rules = append(in.Rules, chains.Rule{Pos: z.pos, Verdict: chains.Jump,
+						To: addressChain(n)})
+				}
+			}
 			in.Rules = append(in.Rules, chains.Rule{Pos: z.pos, Verdict: chains.Goto, To: f.names[z]})
-			firewalls[z] = append(firewalls[z], chains.Firewall{Pos: z.pos, Family: family, In: in,
-				Out: f.out(z, family), Chains: all})
+			w := chains.Firewall{Pos: z.pos, Family: family, In: in, Out: f.out(z),
+				Chains: all}
+			f.count(z, weigh.of(w.In, all[policy.Ingress])+weigh.of(w.Out, all[policy.Egress]))
+			if f.full() {
+				return nil, 0
+			}
+			firewalls[z] = append(firewalls[z], w)
 		}
 	}
 	for _, z := range f.zones {
@@ -187,12 +198,63 @@ func (f *files) translate() (attach []convert.Attachment, errors policy.ICMPErro
 	return attach, errors
 }
 
-// byPriority are the zones in the order in which their addresses are asked for.
-func (f *files) byPriority() []*element {
-	return slices.SortedStableFunc(slices.Values(f.zones), func(a, b *element) int {
-		return cmp.Or(cmp.Compare(f.priority(a), f.priority(b)),
-			strings.Compare(f.names[a], f.names[b]))
+// byAddress adds chains that choose a zone by the address of the other side: for each priority
+// one, of zones in the order of their names.
+func (f *files) byAddress(family policy.Family, all [2]map[string]*chains.Chain) {
+	zones := slices.SortedFunc(slices.Values(f.zones), func(a, b *element) int {
+		return strings.Compare(f.names[a], f.names[b])
 	})
+	for _, z := range zones {
+		key := addressChain(f.priority(z))
+		c := all[policy.Ingress][key]
+		if c == nil {
+			c = &chains.Chain{Pos: z.pos}
+			all[policy.Ingress][key] = c
+		}
+		f.sources(z, family, func(e *element, m chains.Match) {
+			c.Rules = append(c.Rules, chains.Rule{Pos: e.pos, Match: m, Verdict: chains.Goto,
+				To: f.names[z]})
+		})
+	}
+}
+
+// addressChain is the name of a chain that no zone can have.
+func addressChain(priority int) string { return "sources/" + strconv.Itoa(priority) }
+
+// priorities are those of zones, in order.
+func (f *files) priorities() (out []int) {
+	for _, z := range f.zones {
+		out = append(out, f.priority(z))
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// weights says how many rules chains have with those that they lead to.
+type weights map[*chains.Chain]int
+
+func (w weights) of(c *chains.Chain, all map[string]*chains.Chain) int {
+	if n, there := w[c]; there {
+		return n
+	}
+	n := len(c.Rules)
+	for i := range c.Rules {
+		if to := all[c.Rules[i].To]; to != nil {
+			n += w.of(to, all)
+		}
+	}
+	w[c] = n
+	return n
+}
+
+// count counts rules against those that there may be.
+func (f *files) count(e *element, n int) {
+	if f.rules += n; f.full() {
+		f.once(policy.Pos{}, func() {
+			f.d.Errorf(e.pos, "fewer zones, or fewer rules in them",
+				"the zones have more than %d rules together", maxRules)
+		})
+	}
 }
 
 // priority is that of a zone, from firewalld 2.0 on.
@@ -219,7 +281,16 @@ func (f *files) sources(z *element, family policy.Family, add func(*element, cha
 	of := &zone{files: f, family: family}
 	for _, c := range z.children {
 		var m chains.Match
-		if c.name == "source" && of.peers(c, &m) && !m.Never {
+		if c.name != "source" {
+			continue
+		}
+		if f.addresses++; f.addresses > maxSources {
+			f.once(policy.Pos{Line: 1}, func() {
+				f.d.Errorf(c.pos, "move them into ipsets", "zones go by too many addresses")
+			})
+			return
+		}
+		if of.peers(c, &m) && !m.Never {
 			f.dispatch(c, &m)
 			m.List = ""
 			add(c, m)
@@ -240,6 +311,9 @@ func (f *files) dispatch(e *element, m *chains.Match) {
 		f.errorf(e.pos, "", "nobody knows whose packets come to the zone: %s", why)
 	}
 }
+
+// full reports whether there are more rules than there may be, which is said.
+func (f *files) full() bool { return f.rules > maxRules }
 
 // errorf reports what is wrong once, though both families are read.
 func (f *files) errorf(pos policy.Pos, hint, format string, a ...any) {

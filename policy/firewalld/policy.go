@@ -95,6 +95,9 @@ func (f *files) sortPolicies() {
 	})
 }
 
+// byAddress ends the name of the chain that asks whether an address is in one of its zones.
+const byAddress = "/by address"
+
 // policyChains are the chains of policies of one direction.
 func (f *files) policyChains(family policy.Family, dir policy.Direction) map[string]*chains.Chain {
 	out := map[string]*chains.Chain{}
@@ -114,13 +117,26 @@ func (f *files) policyChains(family policy.Family, dir policy.Direction) map[str
 		}
 		z.add(end)
 		out[p.chain()] = z.chain
+		if dir == policy.Ingress {
+			continue
+		}
+		c := &chains.Chain{Pos: p.pos}
+		for _, other := range f.zones {
+			if slices.Contains(p.to, f.names[other]) {
+				f.sources(other, family, func(_ *element, m chains.Match) {
+					c.Rules = append(c.Rules, chains.Rule{Pos: p.pos, Match: m, Verdict: chains.Jump,
+						To: p.chain()})
+				})
+			}
+		}
+		out[p.chain()+byAddress] = c
 	}
 	return out
 }
 
 // out is what happens to what this machine sends by a device of a zone. Zones that go by
 // address are asked for, too.
-func (f *files) out(z *element, family policy.Family) *chains.Chain {
+func (f *files) out(z *element) *chains.Chain {
 	c := &chains.Chain{Pos: z.pos, Policy: chains.Accept}
 	c.Rules = append(c.Rules, chains.Rule{Pos: z.pos, Verdict: chains.Accept,
 		Match: chains.Match{States: chains.Established | chains.Related}})
@@ -128,19 +144,12 @@ func (f *files) out(z *element, family policy.Family) *chains.Chain {
 		if d, _ := p.direction(); d != policy.Egress {
 			continue
 		}
-		jump := func(m chains.Match) {
-			c.Rules = append(c.Rules,
-				chains.Rule{Pos: p.pos, Match: m, Verdict: chains.Jump, To: p.chain()})
+		to := p.chain()
+		if !slices.Contains(p.to, everywhere) && !slices.Contains(p.to, f.names[z]) {
+			to += byAddress
 		}
-		if slices.Contains(p.to, everywhere) || slices.Contains(p.to, f.names[z]) {
-			jump(chains.Match{})
-			continue
-		}
-		for _, other := range f.zones {
-			if slices.Contains(p.to, f.names[other]) {
-				f.sources(other, family, func(_ *element, m chains.Match) { jump(m) })
-			}
-		}
+		c.Rules = append(c.Rules, chains.Rule{Pos: p.pos, Verdict: chains.Jump,
+			To: to})
 	}
 	return c
 }

@@ -56,6 +56,9 @@ func (z *zone) service(e *element, name string, add func(chains.Match)) {
 			Why: "service " + name + " asks for source ports"}})
 	}
 	for _, p := range s.parts {
+		if z.count(e, 1); z.full() {
+			return
+		}
 		if p.include != "" {
 			z.service(e, p.include, add)
 			continue
@@ -171,7 +174,13 @@ func (z *zone) peers(e *element, m *chains.Match) bool {
 			}
 			return true
 		}
-		peers := chains.PeersOf(l.Entries)
+		known := z.files.peers[name]
+		if known == nil {
+			set := chains.PeersOf(l.Entries)
+			known = &set
+			z.files.peers[name] = known
+		}
+		peers := *known
 		of := policy.Family(0)
 		for _, entry := range l.Entries {
 			of = policy.FamilyOf(entry.CIDR)

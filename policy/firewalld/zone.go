@@ -62,6 +62,9 @@ func (z *zone) rules(e *element) {
 	inverted := e.child("icmp-block-inversion") != nil
 	for _, c := range e.children {
 		z.visited = 0
+		if z.count(c, 1); z.full() {
+			return
+		}
 		switch c.name {
 		case "service":
 			z.service(c, c.attrs["name"], allow(c))

@@ -39,8 +39,11 @@ func (t *Table) Append(next *Table) {
 	}
 }
 
-// maxSource bounds what is read of a file.
-const maxSource = 4 << 20
+// Bounds of what is read of a file.
+const (
+	maxSource = 4 << 20
+	maxTables = 200
+)
 
 // Reader reads files in the format of iptables-save. Its problems go to the draft. Make one
 // with [NewReader]; it is for one goroutine.
@@ -123,6 +126,10 @@ func (r *Reader) Read(s convert.Source) []*Table {
 			at.table, at.hint = trimmed[1:], 0
 			if at.table == "filter" {
 				at.found = NewTable(at.family, pos)
+			}
+			if len(out) == maxTables {
+				r.d.Errorf(pos, "", "the file has more than %d tables", maxTables)
+				return out
 			}
 		case trimmed == "COMMIT":
 			finish()
@@ -233,16 +240,14 @@ func (r *Reader) add(at *section, pos policy.Pos, chain string, words []string, 
 				r.d.Errorf(pos, "", "chain %q has %d rules here, so there is no place %d", chain, n,
 					place)
 			}
-		case place > n:
+		case place > n || r.moved > maxMoved:
 			c.Rules = append(c.Rules, rule)
 		default:
-			r.moved += n + 1 - place
+			if r.moved += n + 1 - place; r.moved > maxMoved { // and nothing more is put before others
+				r.d.Errorf(pos, "iptables-save prints -A", "too many rules are put before others")
+			}
 			c.Rules = slices.Insert(c.Rules, place-1, rule)
 		}
-	}
-	if r.moved > maxMoved {
-		r.d.Errorf(pos, "iptables-save prints -A", "too many rules are put before others")
-		r.moved = 0
 	}
 }
 

@@ -44,7 +44,7 @@ func Import(sources []convert.Source, o convert.Options) convert.Result {
 		}
 		d.Errorf(at, "give user.rules and user6.rules of /etc/ufw", "there are no rules of ufw here")
 	}
-	if !said {
+	if !said && f.first.File != "" {
 		d.Lost(f.first, "give that file, too, if the policies were changed",
 			"without /etc/default/ufw: what comes in is denied and what goes out allowed by default")
 	}
