@@ -76,7 +76,7 @@ AWS would refuse are such a notice, and errors with --as-aws.
 
 --same-as names another policy, in any format that sgfw import reads, which has to
 permit the same: else the exit code is 6, and what is different is printed, as sgfw diff
-does. --format, --attach, --var and --prefix-list are about that policy.`,
+does. --format, --attach, --var, --var-file and --prefix-list are about that policy.`,
 		Example: `  sgfw check sgfw.yaml
   sgfw check --elsewhere server7.yaml
   sgfw check sgfw.yaml -o json | jq '.groups[] | {name, id, ingress, quota}'
@@ -103,7 +103,7 @@ does. --format, --attach, --var and --prefix-list are about that policy.`,
 		if args[0] == "-" && *sameAs == "-" {
 			return &usageError{errors.New("standard input is one policy, not two")}
 		}
-		for _, flag := range []string{"format", "attach", "var", "prefix-list"} {
+		for _, flag := range []string{"format", "attach", "var", "var-file", "prefix-list"} {
 			if *sameAs == "" && c.Flags().Changed(flag) {
 				return &usageError{fmt.Errorf("--%s is about the policy that --same-as names", flag)}
 			}

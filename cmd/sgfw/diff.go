@@ -199,7 +199,7 @@ func (i *imports) loadOther(arg string, stdin io.Reader) (*convert.Result, error
 		return nil, err
 	}
 	bare := *i
-	bare.attach = nil
+	bare.attach, bare.other = nil, true
 	r, err := bare.load([]string{arg}, stdin)
 	if err != nil || len(r.Policy.Interfaces) > 0 {
 		return r, err

@@ -60,7 +60,11 @@ type imports struct {
 	format string
 	attach []string
 	vars   []string
+	values []string // files of them
 	lists  []string
+	// other says that there is a second policy, which may be of another format: files of
+	// values are for the one of Terraform.
+	other bool
 	// sources is what was read last.
 	sources []convert.Source
 }
@@ -71,6 +75,7 @@ func (i *imports) flags(c *cobra.Command) {
 		strings.Join(formats.Names(), ", "))
 	f.StringArrayVar(&i.attach, "attach", nil, "DEVICE=GROUP,…: the groups of a device; repeatable")
 	f.StringArrayVar(&i.vars, "var", nil, "NAME=VALUE: a variable or parameter; repeatable")
+	f.StringArrayVar(&i.values, "var-file", nil, "FILE.tfvars: values of variables; repeatable")
 	f.StringArrayVar(&i.lists, "prefix-list", nil,
 		"NAME=FILE: the CIDRs of a list or group that is not in the files; repeatable")
 }
@@ -107,7 +112,7 @@ func (i *imports) load(args []string, stdin io.Reader) (*convert.Result, error) 
 		}
 		o.PrefixLists[name] = entries
 	}
-	sources, err := inputs.Read(args, stdin)
+	sources, err := i.read(args, stdin)
 	if err != nil {
 		return nil, err
 	}
@@ -119,6 +124,26 @@ func (i *imports) load(args []string, stdin io.Reader) (*convert.Result, error) 
 	}
 	return &r, nil
 }
+
+// read reads the sources that arguments name, and the files of values beside them.
+func (i *imports) read(args []string, stdin io.Reader) ([]convert.Source, error) {
+	for _, path := range i.values {
+		if !strings.HasSuffix(strings.TrimSuffix(path, ".json"), ".tfvars") {
+			return nil, &usageError{fmt.Errorf(
+				"--var-file: %q is no .tfvars file: values of other formats are given by --var", path)}
+		}
+	}
+	sources, err := inputs.Read(args, stdin)
+	if err != nil || len(i.values) == 0 ||
+		i.other && formats.Of(i.format, sources) != terraformFormat {
+		return sources, err
+	}
+	values, err := inputs.Read(i.values, nil)
+	return append(sources, values...), err
+}
+
+// terraformFormat is the format that has files of values.
+const terraformFormat = "terraform"
 
 func (i *imports) attachments() (out []convert.Attachment, err error) {
 	for _, s := range i.attach {

@@ -2,6 +2,7 @@ package formats
 
 import (
 	"bytes"
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -21,6 +22,17 @@ func looksOwn(s convert.Source) bool {
 		}
 	}
 	return false
+}
+
+// Of is the name of the format that [Import] reads sources as, empty if they are of several.
+func Of(name string, sources []convert.Source) string {
+	if name == "" {
+		var bad *policy.Problem
+		if name, bad = recognise(sources); bad != nil {
+			return ""
+		}
+	}
+	return cmp.Or(name, Own)
 }
 
 // unrecognised says why a text that is no policy was read as one.

@@ -34,9 +34,12 @@ const (
 // suffixes are those of the files that are read of a folder.
 var suffixes = []string{".tf", ".tf.json", ".tfvars"}
 
-// Read reads what arguments name: files, folders with a configuration of Terraform, and
-// standard input for -. What is no regular file is refused. Text in UTF-16, as PowerShell
-// writes it, is turned into UTF-8.
+// templates is how the names end of what cdk synth writes.
+const templates = ".template.json"
+
+// Read reads what arguments name: files, folders with a configuration of Terraform or with
+// the templates of cdk synth, and standard input for -. What is no regular file is refused.
+// Text in UTF-16, as PowerShell writes it, is turned into UTF-8.
 func Read(args []string, stdin io.Reader) ([]convert.Source, error) {
 	var r Reader
 	var sources []convert.Source
@@ -54,6 +57,9 @@ func Read(args []string, stdin io.Reader) ([]convert.Source, error) {
 			continue
 		}
 		more, err := r.Folder(arg)
+		if errors.Is(err, ErrEmpty) {
+			more, err = r.templates(arg)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -85,6 +91,30 @@ func (r *Reader) Folder(path string) ([]convert.Source, error) {
 			return nil, err
 		}
 		sources = append(sources, s)
+	}
+	return sources, nil
+}
+
+// templates reads those of a folder that cdk synth has written, such as cdk.out.
+func (r *Reader) templates(dir string) (sources []convert.Source, err error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		if !strings.HasSuffix(e.Name(), templates) || e.IsDir() {
+			continue
+		}
+		more, err := r.Folder(filepath.Join(dir, e.Name()))
+		if err != nil {
+			return nil, err
+		}
+		sources = append(sources, more...)
+	}
+	if len(sources) == 0 {
+		return nil, fmt.Errorf("%s: %w: a folder has a configuration of Terraform (%s) or templates of "+
+			"the CDK (%s); name other files themselves", dir, ErrEmpty, strings.Join(suffixes, ", "),
+			templates)
 	}
 	return sources, nil
 }
@@ -121,8 +151,8 @@ func filesOf(path string) ([]string, error) {
 		}
 	}
 	if len(paths) == 0 {
-		return nil, fmt.Errorf("%s: %w: a folder is read as a configuration of Terraform, %s", path,
-			ErrEmpty, strings.Join(suffixes, ", "))
+		return nil, fmt.Errorf("%s: %w: a module has %s", path, ErrEmpty,
+			strings.Join(suffixes, ", "))
 	}
 	return paths, nil
 }

@@ -62,6 +62,29 @@ func TestRead(t *testing.T) {
 	}
 }
 
+// TestTemplates: a folder that cdk synth has written has its templates, and nothing else of
+// what is there; a module of Terraform is never such a folder.
+func TestTemplates(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "Web.template.json", "a")
+	write(t, dir, "Web.assets.json", "no")
+	write(t, dir, "manifest.json", "no")
+	write(t, dir, "Data.template.json", "b")
+	sources, err := Read([]string{dir}, nil)
+	if err != nil || len(sources) != 2 || string(sources[0].Data) != "b" ||
+		filepath.Base(sources[1].Name) != "Web.template.json" {
+		t.Errorf("%v %v", sources, err)
+	}
+	var r Reader
+	if _, err := r.Folder(dir); !errors.Is(err, ErrEmpty) {
+		t.Errorf("a module: %v", err)
+	}
+	write(t, dir, "main.tf", "c")
+	if sources, err := Read([]string{dir}, nil); err != nil || len(sources) != 1 {
+		t.Errorf("with a configuration: %v %v", sources, err)
+	}
+}
+
 // endless is a text without end.
 type endless struct{}
 
