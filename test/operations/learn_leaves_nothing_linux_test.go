@@ -13,6 +13,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sgfw/filter/nflog"
+	"sgfw/filter/nft"
 	"sgfw/test/harness"
 	"sgfw/test/netlab"
 	"sgfw/test/netlab/labtest"
@@ -174,4 +176,59 @@ func TestLearnStandardOutput(t *testing.T) {
 		harness.Drops(harness.Ping(t, "what was not", client, netip.MustParseAddr("192.0.2.1"),
 			netip.MustParseAddr("192.0.2.2"))),
 	})
+}
+
+// TestLearnBySockets: where first packets cannot be copied, live connections are learned all the
+// same, and the policy says what it lacks.
+func TestLearnBySockets(t *testing.T) {
+	t.Parallel()
+	lab := labtest.New(t, harness.Neighbours())
+	client, server := lab.Host("client"), lab.Host("server")
+	// All groups that it tries have listeners.
+	if err := server.Do(func() error {
+		for group := range nft.ObserveGroups {
+			r, err := nflog.Open(group)
+			if err != nil {
+				return err
+			}
+			t.Cleanup(func() { r.Close() })
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	in, out := harness.ParseAddrPort("192.0.2.2:7000"), harness.ParseAddrPort("192.0.2.1:7001")
+	harness.EchoOn(t, server, in)
+	harness.EchoOn(t, client, out)
+	var live []net.Conn
+	dial := func(h *netlab.Host, from string, to netip.AddrPort) {
+		t.Helper()
+		c := harness.DialTCP(t, h, harness.ParseAddrPort(from), to, harness.ArrivalTimeout)
+		if c == nil || !harness.Talks(c) {
+			t.Fatalf("no connection to %s", to)
+		}
+		t.Cleanup(func() { c.Close() })
+		live = append(live, c)
+	}
+	dial(client, "192.0.2.10:0", in)
+	l := learn(t, server, "--device", "eth0")
+	dial(server, "192.0.2.2:0", out)
+	time.Sleep(500 * time.Millisecond) // it looks a few times a second
+	policy, said := l.ends()
+	if !strings.Contains(said, "First packets could not be seen") || watches(t, server) {
+		t.Errorf("it says %q", said)
+	}
+	d := harness.Enforce(t, server, policy)
+	for _, c := range live {
+		if !harness.Talks(c) {
+			t.Errorf("a live connection is cut:\n%s", policy)
+		}
+	}
+	harness.Run(t, []harness.Attempt{
+		harness.Passes(harness.Exchange(t, "whoever was there", client, "tcp",
+			netip.MustParseAddr("192.0.2.10"), in)),
+		harness.Drops(harness.Exchange(t, "a stranger", client, "tcp",
+			netip.MustParseAddr("192.0.2.11"), in)),
+	})
+	d.Stop()
 }

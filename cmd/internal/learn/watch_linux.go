@@ -25,6 +25,9 @@ const (
 	lookEvery  = time.Second
 	lookSoon   = 200 * time.Millisecond
 	linksEvery = 5 * time.Second
+	// share is how many times longer than a look the time to the next one is: on a machine with
+	// very many sockets or processes a look takes long, and that machine has other things to do.
+	share = 20
 	// turn is how long one wait for packets is at most.
 	turn = 100 * time.Millisecond
 	// rest is how long the last copies may take that the kernel has yet to deliver.
@@ -42,6 +45,8 @@ type watcher struct {
 
 	sockets        sockets.Lister
 	looked, linked time.Time
+	// took is how long the last look took.
+	took time.Duration
 	// devices are the names of watched devices by their numbers, own the machine's addresses.
 	devices map[uint32]string
 	own     []netip.Addr
@@ -135,6 +140,9 @@ func (w *watcher) turn(most time.Duration) error {
 		return err
 	}
 	since := time.Since(w.looked)
+	if since < share*w.took {
+		return nil
+	}
 	if since >= lookEvery || since >= lookSoon && (w.tracker.Wants() || w.found.Blind != nil) {
 		return w.look(time.Since(w.linked) >= linksEvery)
 	}
@@ -169,6 +177,7 @@ func (w *watcher) copied(c nflog.Copy) {
 
 // look looks at the machine.
 func (w *watcher) look(devices bool) error {
+	begin := time.Now()
 	if devices {
 		if err := w.links(); err != nil {
 			return err
@@ -183,6 +192,7 @@ func (w *watcher) look(devices bool) error {
 	w.tracker.Look(v)
 	w.idle.connections(w.looked, v, list, w.found.Blind != nil)
 	w.idle.tracked(w.looked, v, w.tracked)
+	w.took = time.Since(begin)
 	w.found.Listeners = slices.DeleteFunc(list, func(s sockets.Socket) bool { return !s.Listens() })
 	return nil
 }
