@@ -47,6 +47,8 @@ type lesson struct {
 	widen4, widen6  int
 	listeners       []string
 	openTo          []netip.Prefix
+	// line is how far it is, as the terminal shows it.
+	line string
 	// host is the name of this machine.
 	host string
 	// found is what is to be said of what was seen, here and in the file.
@@ -283,13 +285,16 @@ func (p *program) watch(ctx context.Context, l *lesson) (*watch.Found, error) {
 
 // progress writes the line that tells how far it is.
 func (p *program) progress(l *lesson, w watch.Progress) {
-	text := fmt.Sprintf("%s of %s on %s: %s with %s; Ctrl-C writes now",
-		w.Passed.Truncate(time.Second), time.Duration(l.span), devicesText(l.devices),
+	text := fmt.Sprintf("watching %s, %s of %s: %s with %s; Ctrl-C writes now",
+		devicesText(l.devices), w.Passed.Truncate(time.Second), time.Duration(l.span),
 		count(w.Conversations, "conversation"), count(w.Services, "service"))
 	if width := p.errScreen.Width; width > 0 && len(text) >= width {
 		text = text[:width-1]
 	}
-	fmt.Fprint(p.err, "\r"+text+clearLine)
+	if text != l.line {
+		l.line = text
+		fmt.Fprint(p.err, "\r"+text+clearLine)
+	}
 }
 
 // writeLearned writes the policy where it belongs. What was watched for hours is not lost: where no
