@@ -152,7 +152,9 @@ func (w *walk) emitSet(out *blocks, from *Rule, set space.Set, note string) {
 			continue // there are none
 		}
 		if note != "" {
-			peers = simpler(peers, peers.Minus(strangers(w.firewall.Family, w.dir)))
+			for _, c := range strangers(w.firewall.Family, w.dir).CIDRs() {
+				peers = simpler(peers, peers.Minus(space.PeersOf(c)))
+			}
 			peers = simpler(peers, peers.Minus(served))
 		}
 		lost = w.emitSpan(out, from, span, peers, note) || lost

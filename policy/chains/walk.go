@@ -143,6 +143,9 @@ func (w *walk) chain(c *Chain, in, scope space.Set, unsaid *Unsaid, depth int) s
 			}
 			left := w.chain(to, part, of, why, depth+1)
 			if own {
+				if r.Verdict == Goto { // as a return, if it matches
+					w.maybe = append(w.maybe, dropped{r, left, why})
+				}
 				continue
 			}
 			in = in.Minus(part)
