@@ -120,7 +120,7 @@ func (s *stack) property(r *resource, name string) value {
 
 // given is what the user says about something unknown, if anything.
 func (s *stack) given(at policy.Pos, name, why string) value {
-	if v, there := s.vars[name]; there {
+	if v, there := s.asked(name); there {
 		return textOf(at, v)
 	}
 	return value{kind: unknown, at: at, text: name, why: why}
@@ -180,7 +180,7 @@ func (s *stack) names() []string {
 
 // pseudo evaluates a parameter that AWS sets.
 func (s *stack) pseudo(name string, at policy.Pos) value {
-	if v, there := s.vars[name]; there && name != "AWS::NoValue" {
+	if v, there := s.asked(name); there && name != "AWS::NoValue" {
 		return textOf(at, v)
 	}
 	switch name {
@@ -236,7 +236,7 @@ func (s *stack) attribute(id, name string, at policy.Pos) value {
 // fromProperty is an attribute that a property sets, if it is there, unless the user gives it.
 func (s *stack) fromProperty(r *resource, attribute, property string, at policy.Pos) value {
 	full := r.id + "." + attribute
-	if v, there := s.vars[full]; there {
+	if v, there := s.asked(full); there {
 		return textOf(at, v)
 	}
 	if s.busy[full] {

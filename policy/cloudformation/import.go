@@ -71,6 +71,7 @@ func Import(sources []convert.Source, o convert.Options) convert.Result {
 	if len(m.groups) == 0 && !m.Failed() {
 		m.nothing()
 	}
+	m.unasked()
 	m.stacks = nil // which is much to keep while the draft becomes a policy
 	return m.Finish()
 }

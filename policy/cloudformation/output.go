@@ -45,7 +45,7 @@ func (s *stack) imported(name value, at policy.Pos) value {
 		return value{kind: unknown, at: at, why: "Fn::ImportValue takes a name, not " + name.String()}
 	}
 	said := name.said()
-	if v, there := s.vars[said]; there {
+	if v, there := s.asked(said); there {
 		return textOf(at, v)
 	}
 	for _, other := range s.stacks {

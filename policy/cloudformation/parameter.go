@@ -28,7 +28,7 @@ func (s *stack) parameter(p *parameter) value {
 
 func (s *stack) readParameter(p *parameter) value {
 	typ := fieldText(p.node, "Type")
-	given, there := s.vars[p.name]
+	given, there := s.asked(p.name)
 	at := p.at
 	if !there && typ == typeGroupID && fieldText(p.node, "Description") == defaultText {
 		return value{kind: groupRef, at: at, text: s.defaultGroup(s.key(p.name), "", at),
@@ -73,6 +73,18 @@ func (s *stack) readParameter(p *parameter) value {
 	return v
 }
 
+// allowed are the values that a parameter takes, and whether it does not take all.
+func (p *parameter) allowed() (values []string, some bool) {
+	n := p.node.Field("AllowedValues")
+	if n == nil || n.Kind != tree.List {
+		return nil, false
+	}
+	for _, item := range n.Items {
+		values = append(values, item.Text)
+	}
+	return values, true
+}
+
 // splitList are the items of a list that a parameter takes.
 func splitList(s string) []string {
 	if strings.TrimSpace(s) == "" {
@@ -93,15 +105,8 @@ func (s *stack) check(p *parameter, items []string, at policy.Pos, typ string) {
 				s.Errorf(at, "", "parameter %s takes numbers: %s is none", p.name, policy.Quote(item))
 			}
 		}
-		allowed := p.node.Field("AllowedValues")
-		if allowed == nil || allowed.Kind != tree.List {
-			continue
-		}
-		var values []string
-		for _, n := range allowed.Items {
-			values = append(values, n.Text)
-		}
-		if !slices.Contains(values, item) {
+		values, some := p.allowed()
+		if some && !slices.Contains(values, item) {
 			s.Errorf(at, "one of "+strings.Join(values[:min(len(values), 10)], ", "),
 				"parameter %s does not take %s", p.name, policy.Quote(item))
 		}

@@ -3,6 +3,7 @@ package cloudformation
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"sgfw/policy"
 	"sgfw/policy/convert/tree"
@@ -94,6 +95,11 @@ func (s *stack) unresolved(at policy.Pos, v value, expect, format string, a ...a
 		if expect == "" || v.shown != "" && v.shown != v.text &&
 			v.shown != "${"+v.text+"}" { // a part of a text
 			expect = "VALUE"
+		}
+		if p := s.parameters[v.text]; p != nil {
+			if values, some := p.allowed(); some {
+				expect = strings.Join(values[:min(len(values), 10)], "|")
+			}
 		}
 		hint = "--var '" + v.text + "=" + expect + "'"
 	}
