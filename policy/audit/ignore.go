@@ -127,7 +127,10 @@ func (a *auditor) ignore(found []Finding) (told []Finding, ignored []Ignored) {
 	if slices.Contains(a.o.Ignore, badIgnore) {
 		return told, ignored
 	}
-	for _, ds := range at {
+	for where, ds := range at {
+		if !a.looksAt(where) {
+			continue
+		}
 		for _, d := range ds {
 			if d.problem == "" && !d.used && !a.elsewhere(d) {
 				d.problem = "nothing is found there"
@@ -139,6 +142,19 @@ func (a *auditor) ignore(found []Finding) (told []Finding, ignored []Ignored) {
 		}
 	}
 	return told, ignored
+}
+
+// looksAt reports whether the group in which a line is, or behind which, is one of those that
+// the audit looks at.
+func (a *auditor) looksAt(where place) bool {
+	var in *examined
+	for _, g := range a.groups {
+		if g.Pos.File == where.file && g.Pos.Line <= where.line &&
+			(in == nil || in.Pos.Line < g.Pos.Line) {
+			in = g
+		}
+	}
+	return in == nil || in.included
 }
 
 // elsewhere reports whether a comment may be about what this audit does not look at.
