@@ -1,9 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -82,6 +84,10 @@ func (i *imports) flags(c *cobra.Command) {
 
 // load reads the policy that arguments name. An error about what they say is its problems.
 func (i *imports) load(args []string, stdin io.Reader) (*convert.Result, error) {
+	if i.format != "" && !slices.Contains(formats.Names(), i.format) {
+		return nil, &usageError{fmt.Errorf("--format: there is no format %q: one of %s", i.format,
+			strings.Join(formats.Names(), ", "))}
+	}
 	attachments, err := i.attachments()
 	if err != nil {
 		return nil, err
@@ -101,16 +107,8 @@ func (i *imports) load(args []string, stdin io.Reader) (*convert.Result, error) 
 		}
 		o.Vars[name] = value
 	}
-	for _, l := range i.lists {
-		name, path, ok := strings.Cut(l, "=")
-		if !ok || name == "" || path == "" {
-			return nil, &usageError{fmt.Errorf("--prefix-list: %q is not NAME=FILE", l)}
-		}
-		entries, err := inputs.Prefixes(path)
-		if err != nil {
-			return nil, err
-		}
-		o.PrefixLists[name] = entries
+	if err := i.given(o.PrefixLists); err != nil {
+		return nil, err
 	}
 	sources, err := i.read(args, stdin)
 	if err != nil {
@@ -144,6 +142,29 @@ func (i *imports) read(args []string, stdin io.Reader) ([]convert.Source, error)
 
 // terraformFormat is the format that has files of values.
 const terraformFormat = "terraform"
+
+// given reads the prefix lists that the user gives, and says of all of them what is wrong.
+func (i *imports) given(lists map[string][]policy.PrefixEntry) error {
+	var wrong policy.Problems
+	var unread []error
+	for _, l := range i.lists {
+		name, path, ok := strings.Cut(l, "=")
+		if !ok || name == "" || path == "" {
+			return &usageError{fmt.Errorf("--prefix-list: %q is not NAME=FILE", l)}
+		}
+		entries, err := inputs.Prefixes(path)
+		if problems := policy.AsProblems(err); problems != nil {
+			wrong = append(wrong, problems...)
+		} else if err != nil {
+			unread = append(unread, err)
+		}
+		lists[name] = entries
+	}
+	if len(unread) > 0 {
+		return errors.Join(unread...)
+	}
+	return wrong.Err()
+}
 
 func (i *imports) attachments() (out []convert.Attachment, err error) {
 	for _, s := range i.attach {

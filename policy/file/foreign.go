@@ -35,7 +35,7 @@ var foreign = []Foreign{
 			`DescribePrefixLists|DescribeNetworkInterfaces|DescribeInstances)`)},
 	{"aws", "a list of permissions for the AWS CLI",
 		regexp.MustCompile(`"IpPermissions(Egress)?"\s*:\s*\[|"IpProtocol"\s*:\s*"|` +
-			`(?m)^(- )?IpProtocol:`)},
+			`(?m)^(- |  )?(IpProtocol|IpPermissions|IpPermissionsEgress):`)},
 	{"terraform", "a state or plan of Terraform", regexp.MustCompile(`"terraform_version"\s*:`)},
 	{"terraform", "a configuration of Terraform",
 		regexp.MustCompile(`(?m)^(resource|data)\s+"[\w-]+"\s+"[\w-]+"\s*\{|^(terraform|locals)\s*\{|` +

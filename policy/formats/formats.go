@@ -109,6 +109,9 @@ func exportPolicy(p *policy.Policy) ([]byte, policy.Problems) { return file.Writ
 // they are recognised to be.
 func Import(name string, sources []convert.Source, o convert.Options) convert.Result {
 	guessed := false
+	if bad := nothing(sources); bad != nil {
+		return convert.Failed(*bad)
+	}
 	if name == "" {
 		var bad *policy.Problem
 		if name, bad = recognise(sources); bad != nil {
@@ -137,7 +140,7 @@ func Import(name string, sources []convert.Source, o convert.Options) convert.Re
 }
 
 // recognise returns the format of sources, by their text and by how their names end. It is
-// empty for a text that looks like none, other than one without a word.
+// empty for a text that looks like none.
 func recognise(sources []convert.Source) (string, *policy.Problem) {
 	var name, first string
 	for _, s := range sources {
@@ -152,12 +155,18 @@ func recognise(sources []convert.Source) (string, *policy.Problem) {
 				Hint:    "import files of one format at a time, or say --format"}
 		}
 	}
-	if name == "" && len(sources) > 0 && !slices.ContainsFunc(sources, hasText) {
-		return "", &policy.Problem{Pos: policy.Pos{File: sources[0].Name, Line: 1, Col: 1},
-			Message: "there is nothing in it", Hint: "if it came through a pipe, the command before " +
-				"it has failed, or has nothing to say"}
-	}
 	return name, nil
+}
+
+// nothing reports that no source has a word in it, which is none of a policy that permits
+// nothing.
+func nothing(sources []convert.Source) *policy.Problem {
+	if len(sources) == 0 || slices.ContainsFunc(sources, hasText) {
+		return nil
+	}
+	return &policy.Problem{Pos: policy.Pos{File: sources[0].Name, Line: 1, Col: 1},
+		Message: "there is nothing in it", Hint: "if it came through a pipe, the command before " +
+			"it has failed, or has nothing to say"}
 }
 
 func recogniseOne(s convert.Source) string {

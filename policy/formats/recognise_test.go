@@ -69,6 +69,10 @@ func TestHints(t *testing.T) {
 		entries[name] = []policy.PrefixEntry{{CIDR: netip.MustParsePrefix("10.0.0.0/8")}}
 	}
 	for name, c := range map[string]struct{ file, text, lists, want string }{
+		"no Terraform": {"a.tf", "", "", "a.tf:1:1: there is nothing in it"},
+		"groups of --query": {"stdin", "- Description: d\n  GroupId: sg-1\n  GroupName: a\n" +
+			"  IpPermissions:\n  - FromPort: 1\n    IpProtocol: tcp\n    ToPort: 1\n", "",
+			"stdin:5:5: notice: a permission of tcp names no peer"},
 		"nothing": {"stdin", "  \n", "", "stdin:1:1: there is nothing in it (hint: if it came"},
 		"a list":  {"q.json", `[["sg-1","web"]]`, "", "q.json: notice: the format is not recognised"},
 		"words":   {"stdin", "An error occurred", "", "stdin: notice: the format is not recognised"},

@@ -3,8 +3,6 @@
 package inputs
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,7 +12,6 @@ import (
 	"slices"
 	"strings"
 
-	"sgfw/policy"
 	"sgfw/policy/convert"
 	"sgfw/policy/file"
 )
@@ -31,6 +28,8 @@ const (
 	MaxTotal = 128 << 20
 )
 
+var errTooMuch = fmt.Errorf("more than %d files or %d MiB at once", MaxFiles, MaxTotal>>20)
+
 // suffixes are those of the files that are read of a folder.
 var suffixes = []string{".tf", ".tf.json", ".tfvars"}
 
@@ -39,33 +38,52 @@ const templates = ".template.json"
 
 // Read reads what arguments name: files, folders with a configuration of Terraform or with
 // the templates of cdk synth, and standard input for -. What is no regular file is refused.
-// Text in UTF-16, as PowerShell writes it, is turned into UTF-8.
+// Text in UTF-16, as PowerShell writes it, is turned into UTF-8. The error names everything
+// that cannot be read.
 func Read(args []string, stdin io.Reader) ([]convert.Source, error) {
 	var r Reader
 	var sources []convert.Source
+	var failed []error
+	piped := false
 	for _, arg := range args {
-		if arg == "-" {
-			data, err := file.ReadFrom(stdin)
-			if err != nil {
-				return nil, err
+		var more []convert.Source
+		var err error
+		switch {
+		case arg != "-":
+			if more, err = r.Folder(arg); errors.Is(err, ErrEmpty) {
+				more, err = r.templates(arg)
 			}
-			s, err := r.source("stdin", data)
-			if err != nil {
-				return nil, err
-			}
-			sources = append(sources, s)
-			continue
-		}
-		more, err := r.Folder(arg)
-		if errors.Is(err, ErrEmpty) {
-			more, err = r.templates(arg)
-		}
-		if err != nil {
-			return nil, err
+		case piped:
+			err = errors.New("standard input is given twice")
+		default:
+			piped = true
+			more, err = r.pipe(stdin)
 		}
 		sources = append(sources, more...)
+		if err != nil {
+			failed = append(failed, err)
+		}
+		if errors.Is(err, errTooMuch) {
+			break // so is what follows
+		}
+	}
+	if len(failed) > 0 {
+		return nil, errors.Join(failed...)
 	}
 	return sources, nil
+}
+
+// pipe reads standard input.
+func (r *Reader) pipe(stdin io.Reader) ([]convert.Source, error) {
+	data, err := file.ReadFrom(stdin)
+	if err != nil {
+		return nil, err
+	}
+	s, err := r.source("stdin", data)
+	if err != nil {
+		return nil, err
+	}
+	return []convert.Source{s}, nil
 }
 
 // Reader reads files and keeps what it has read within bounds. The zero value has read
@@ -127,10 +145,13 @@ func (r *Reader) source(name string, data []byte) (convert.Source, error) {
 	}
 	r.files++
 	if r.total += len(data); r.files > MaxFiles || r.total > MaxTotal {
-		return convert.Source{}, fmt.Errorf("%s: more than %d files or %d MiB at once", name, MaxFiles,
-			MaxTotal>>20)
+		return convert.Source{}, fmt.Errorf("%s: %w", name, errTooMuch)
 	}
-	return convert.Source{Name: name, Data: decoded(data)}, nil
+	text, err := decoded(data)
+	if err != nil {
+		return convert.Source{}, fmt.Errorf("%s: %w", name, err)
+	}
+	return convert.Source{Name: name, Data: text}, nil
 }
 
 // filesOf are a file itself, or the files of a folder that Terraform reads: those in it, not
@@ -164,64 +185,6 @@ func taken(name string) bool {
 		return base == "terraform.tfvars" || strings.HasSuffix(base, ".auto.tfvars")
 	}
 	return slices.ContainsFunc(suffixes, func(s string) bool { return strings.HasSuffix(name, s) })
-}
-
-// Prefixes reads the entries of a prefix list: a CIDR or an address a line, with # or ; before
-// what is for people, which becomes the description; or the JSON of
-// aws ec2 get-managed-prefix-list-entries.
-func Prefixes(path string) ([]policy.PrefixEntry, error) {
-	data, err := file.Read(path)
-	if err != nil {
-		return nil, err
-	}
-	data = decoded(data)
-	if bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
-		return jsonPrefixes(path, data)
-	}
-	var entries []policy.PrefixEntry
-	var found policy.Collector
-	for i, line := range strings.Split(string(data), "\n") {
-		text, description := strings.TrimSpace(line), ""
-		if at := strings.IndexAny(text, "#;"); at >= 0 {
-			text, description = strings.TrimSpace(text[:at]), strings.TrimSpace(text[at+1:])
-		}
-		if text == "" {
-			continue
-		}
-		entries = append(entries, entry(&found, policy.Pos{File: path, Line: i + 1, Col: 1}, text,
-			description))
-	}
-	return entries, found.Problems().Err()
-}
-
-// entry reads one CIDR or address.
-func entry(found *policy.Collector, pos policy.Pos, text, description string) policy.PrefixEntry {
-	cidr, bad := policy.ParseCIDR(text)
-	if bad != nil {
-		if whole, worse := policy.ParseAddress(text); worse == nil {
-			cidr, bad = whole, nil
-		}
-	}
-	if bad != nil {
-		bad.Pos = pos
-		found.Add(*bad)
-	}
-	return policy.PrefixEntry{CIDR: cidr, Description: description, Pos: pos}
-}
-
-func jsonPrefixes(path string, data []byte) ([]policy.PrefixEntry, error) {
-	var answer struct {
-		Entries []struct{ Cidr, Description string }
-	}
-	if err := json.Unmarshal(data, &answer); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	var entries []policy.PrefixEntry
-	var found policy.Collector
-	for _, e := range answer.Entries {
-		entries = append(entries, entry(&found, policy.Pos{File: path}, e.Cidr, e.Description))
-	}
-	return entries, found.Problems().Err()
 }
 
 // File reads one file of text, as [Read] does.

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"unicode/utf16"
 
-	"sgfw/policy"
 	"sgfw/policy/file"
 )
 
@@ -53,6 +52,11 @@ func TestRead(t *testing.T) {
 	}
 	if _, err := Read([]string{filepath.Join(dir, "none")}, nil); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no file: %v", err)
+	}
+	if _, err := Read([]string{"none", "-", "nor-this", "-"}, strings.NewReader("")); err == nil ||
+		strings.Count(err.Error(), "no such file") != 2 ||
+		!strings.Contains(err.Error(), "standard input is given twice") {
+		t.Errorf("several things wrong: %v", err)
 	}
 	if _, err := Read([]string{"-"}, endless{}); !errors.Is(err, ErrTooBig) {
 		t.Errorf("no end: %v", err)
@@ -109,29 +113,14 @@ func TestEncodings(t *testing.T) {
 	for name, text := range map[string]string{
 		"plain": "Büro \U0001F3E2", "marked": "\uFEFFBüro \U0001F3E2",
 		"little": wide("\xFF\xFE", 0, 1), "big": wide("\xFE\xFF", 1, 0)} {
-		if got := string(decoded([]byte(text))); got != "Büro \U0001F3E2" {
-			t.Errorf("%s: %q", name, got)
+		if got, err := decoded([]byte(text)); string(got) != "Büro \U0001F3E2" || err != nil {
+			t.Errorf("%s: %q %v", name, got, err)
 		}
 	}
-}
-
-// TestPrefixes: lines, with what is for people behind a mark, and the answer of the AWS CLI.
-func TestPrefixes(t *testing.T) {
-	dir := t.TempDir()
-	for name, text := range map[string]string{
-		"lines": "# netset\r\n192.0.2.0/24 ; SBL1\n\n2001:db8::7 # one\n",
-		"json": `{"Entries":[{"Cidr":"192.0.2.0/24","Description":"SBL1"},` +
-			`{"Cidr":"2001:db8::7/128","Description":"one"}]}`,
-	} {
-		entries, err := Prefixes(write(t, dir, name, text))
-		if err != nil || len(entries) != 2 || entries[0].CIDR.String() != "192.0.2.0/24" ||
-			entries[0].Description != "SBL1" || entries[1].CIDR.String() != "2001:db8::7/128" ||
-			entries[1].Description != "one" {
-			t.Errorf("%s: %v %v", name, entries, err)
+	for text, want := range map[string]error{"\xFF\xFEa": errHalf, "\xFE\xFF\x00a\x00": errHalf,
+		"\x1F\x8B\x08": errCompressed, "PK\x03\x04": errCompressed} {
+		if got, err := decoded([]byte(text)); got != nil || !errors.Is(err, want) {
+			t.Errorf("%q: %q %v", text, got, err)
 		}
-	}
-	_, err := Prefixes(write(t, dir, "bad", "10.0.0.0/8\n10.0.0.0/33\nmany\n"))
-	if ps := policy.AsProblems(err); len(ps) != 2 || ps[0].Pos.Line != 2 || ps[1].Pos.Line != 3 {
-		t.Errorf("bad lines: %v", err)
 	}
 }
