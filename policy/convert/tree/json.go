@@ -90,7 +90,7 @@ func (p *parser) space() {
 // next is the next character after spaces; 0 at the end.
 func (p *parser) next() byte {
 	p.space()
-	if p.at == len(p.s) {
+	if p.at >= len(p.s) {
 		return 0
 	}
 	return p.s[p.at]
@@ -190,7 +190,9 @@ func (p *parser) key(c byte) *Node {
 	if p.bad == nil && p.next() != ':' {
 		p.fail("", "not JSON: a colon is expected behind key %s", policy.Quote(k.Text))
 	}
-	p.at++
+	if p.bad == nil {
+		p.at++
+	}
 	return k
 }
 
