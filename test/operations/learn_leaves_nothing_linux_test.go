@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -99,6 +100,13 @@ func TestLearnLosesNoPacket(t *testing.T) {
 		from = append(from, c)
 	}
 	stop, sent := make(chan struct{}), make(chan int)
+	var soFar atomic.Int64
+	another := func(n int64) { // waits until so many more are sent
+		end, deadline := soFar.Load()+n, time.Now().Add(harness.ArrivalTimeout)
+		for soFar.Load() < end && time.Now().Before(deadline) {
+			time.Sleep(time.Millisecond)
+		}
+	}
 	go func() {
 		n := 0
 		defer func() { sent <- n }()
@@ -112,20 +120,22 @@ func TestLearnLosesNoPacket(t *testing.T) {
 			if _, err := from[n%len(from)].WriteTo(fmt.Appendf(nil, "%d", n),
 				net.UDPAddrFromAddrPort(to)); err == nil {
 				n++
+				soFar.Add(1)
 			}
 			if n%20 == 0 {
 				time.Sleep(time.Millisecond)
 			}
 		}
 	}()
+	another(1000)
 	l := learn(t, server, "--device", "eth0")
-	time.Sleep(300 * time.Millisecond)
+	another(1000)
 	if err := l.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	_ = l.cmd.Wait()
 	l = learn(t, server, "--device", "eth0")
-	time.Sleep(300 * time.Millisecond)
+	another(1000)
 	policy, said := l.ends()
 	close(stop)
 	n := <-sent
@@ -138,7 +148,7 @@ func TestLearnLosesNoPacket(t *testing.T) {
 	for arrived() < n && time.Now().Before(deadline) {
 		time.Sleep(10 * time.Millisecond)
 	}
-	if got := arrived(); got != n || n < 1000 {
+	if got := arrived(); got != n || n < 3000 {
 		t.Errorf("%d of %d arrived", got, n)
 	}
 	t.Logf("%d datagrams; %s", n, said)

@@ -222,8 +222,13 @@ func (w *watcher) finish() error {
 			return fmt.Errorf("take away what watched: %w", err)
 		}
 	}
-	for end := time.Now().Add(rest); w.reader != nil && time.Now().Before(end); {
-		if err := w.read(end); err != nil {
+	// No more copies are made, so what is left has an end.
+	for w.reader != nil {
+		err := w.reader.Read(time.Now().Add(rest), w.copied)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			break
+		}
+		if err != nil {
 			return err
 		}
 	}
