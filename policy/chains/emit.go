@@ -12,6 +12,7 @@ const (
 	maxCut     = 24  // rules
 	maxInline  = 8   // CIDRs that are written as such; more become a prefix list
 	maxEntries = 200 // of such a list
+	maxLarge   = 50  // rules of which more is left, until no more are looked at
 )
 
 // block is rules for the same traffic.
@@ -59,6 +60,8 @@ func (w *walk) emit(out *blocks) {
 	}
 	for _, a := range w.accepts {
 		switch {
+		case w.large > maxLarge || w.d.Full(): // the import fails
+			return
 		case a.rule.Match.Unknown:
 			w.emitUnknown(out, a, universe)
 		case w.passes.Covers(a.of.Intersect(universe)):
@@ -106,6 +109,9 @@ func (w *walk) emitCut(out *blocks, a accepted, left space.Set) {
 	if cut == nil { // others go elsewhere before, or get no answers
 		cut = a.rule
 	}
+	if w.said[saying{"cut", cut.Pos}] {
+		return
+	}
 	var some blocks
 	plain := Rule{Pos: a.rule.Pos, Text: a.rule.Text, Name: a.rule.Name, Code: a.rule.Code}
 	note := "all but what " + cut.name() + " drops"
@@ -142,7 +148,7 @@ func (w *walk) emitSet(out *blocks, from *Rule, set space.Set, note string) {
 	lost := false
 	var served space.Peers
 	if note != "" {
-		if s := w.served(set); !s.Empty() && len(s.CIDRs()) <= maxInline {
+		if s := w.served(set); !s.Empty() && s.CountCIDRs() <= maxInline {
 			served = s
 			w.emitSpan(out, from, whole, served, note)
 		}
@@ -193,7 +199,7 @@ func (w *walk) emitSpan(out *blocks, from *Rule, span space.Span, peers space.Pe
 
 // simpler is which of both has fewer CIDRs.
 func simpler(a, b space.Peers) space.Peers {
-	if len(b.CIDRs()) < len(a.CIDRs()) {
+	if b.CountCIDRs() < a.CountCIDRs() {
 		return b
 	}
 	return a
@@ -210,6 +216,7 @@ func (w *walk) peers(from *Rule, peers space.Peers) (out []policy.Peer) {
 	switch {
 	case len(cidrs) <= maxInline || from.Match.Peers != nil && len(cidrs) <= maxEntries:
 	case len(cidrs) > maxEntries:
+		w.large++
 		w.once("cidrs", from.Pos, func() {
 			w.d.Errorf(from.Pos, "drop fewer addresses, or say which are allowed",
 				"%swhat is left of this rule are %d CIDRs", from.Subject(), len(cidrs))

@@ -21,6 +21,7 @@ type translation struct {
 	name  string // of the first group
 	known Lists
 	steps int
+	large int // rules of which too many CIDRs are left
 	// pieces is how many pieces what was undecided had before the steps, in all.
 	pieces int
 	pos    policy.Pos // of the first group

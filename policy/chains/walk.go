@@ -85,11 +85,19 @@ func (w *walk) apply(r *Rule, part, of, scope space.Set, unsaid *Unsaid) {
 	}
 }
 
+// maxBatch is how many rules are taken off together.
+const maxBatch = 64
+
 // chain applies the rules of a chain to what is undecided of a scope, which is what rules that
 // jump here ask for, and returns what none of them decides. With unsaid it is not certain that
 // packets come here at all.
 func (w *walk) chain(c *Chain, in, scope space.Set, unsaid *Unsaid, depth int) space.Set {
 	var back space.Set // to the chain that jumped here
+	// What rules for some peers decide is taken off together: what is left may have thousands of
+	// holes, and is copied each time.
+	var taken space.Set
+	batch := 0
+	flush := func() { in, taken, batch = in.Minus(taken), space.Set{}, 0 }
 	for i := range c.Rules {
 		r := &c.Rules[i]
 		if in.Empty() || w.d.Full() {
@@ -108,7 +116,10 @@ func (w *walk) chain(c *Chain, in, scope space.Set, unsaid *Unsaid, depth int) s
 			break
 		}
 		of := r.Match.box(w.firewall.Family).Intersect(scope)
-		part := in.Intersect(of)
+		if r.Match.Peers == nil || r.Verdict != Accept && r.Verdict != Drop {
+			flush()
+		}
+		part := in.Intersect(of).Minus(taken)
 		if part.Empty() && !r.Match.Unknown {
 			continue
 		}
@@ -122,7 +133,10 @@ func (w *walk) chain(c *Chain, in, scope space.Set, unsaid *Unsaid, depth int) s
 		case Accept, Drop:
 			w.apply(r, part, of, scope, why)
 			if !own {
-				in = in.Minus(part)
+				taken = taken.Union(part)
+			}
+			if batch++; batch == maxBatch || r.Match.Peers == nil {
+				flush()
 			}
 		case Return:
 			if own {
@@ -156,6 +170,7 @@ func (w *walk) chain(c *Chain, in, scope space.Set, unsaid *Unsaid, depth int) s
 			}
 		}
 	}
+	flush()
 	return back.Union(in)
 }
 

@@ -177,13 +177,21 @@ func (l addresses) intersect(o addresses) (out addresses) {
 }
 
 func (l addresses) minus(o addresses) (out addresses) {
-	if len(o) == 0 {
+	if len(o) == 0 || len(l) == 0 {
 		return l
 	}
+	// What lies before all of the others stays as it is, as does what lies behind them.
+	first, _ := slices.BinarySearchFunc(l, o[0].lo,
+		func(r addressRange, k key) int { return r.hi.compare(k) })
+	out = append(make(addresses, 0, len(l)+len(o)), l[:first]...)
 	j := 0
-	for _, r := range l {
+	for i := first; i < len(l); i++ {
+		r := l[i]
 		for j < len(o) && o[j].hi.less(r.lo) {
 			j++
+		}
+		if j == len(o) {
+			return append(out, l[i:]...)
 		}
 		lo, rest := r.lo, true
 		for k := j; k < len(o) && !r.hi.less(o[k].lo); k++ {
@@ -205,6 +213,12 @@ func (l addresses) minus(o addresses) (out addresses) {
 
 // prefixes returns the fewest CIDRs that have the same addresses.
 func (l addresses) prefixes(f policy.Family) (out []netip.Prefix) {
+	l.blocks(func(lo key, n int) { out = append(out, lo.prefix(f, n)) })
+	return out
+}
+
+// blocks are the largest that begin at an address and have their first n bits in common.
+func (l addresses) blocks(add func(lo key, n int)) {
 	for _, r := range l {
 		for lo := r.lo; ; {
 			// The largest block that begins here and ends in time.
@@ -215,7 +229,7 @@ func (l addresses) prefixes(f policy.Family) (out []netip.Prefix) {
 			for r.hi.less(lo.or(tail(n))) {
 				n++
 			}
-			out = append(out, lo.prefix(f, n))
+			add(lo, n)
 			end := lo.or(tail(n))
 			if end == r.hi {
 				break
@@ -223,7 +237,6 @@ func (l addresses) prefixes(f policy.Family) (out []netip.Prefix) {
 			lo = end.next()
 		}
 	}
-	return out
 }
 
 // share returns which part of all addresses of a family these are, 0 to 1.

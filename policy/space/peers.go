@@ -161,6 +161,14 @@ func (p Peers) CIDRs() []netip.Prefix {
 	return append(p.v4.prefixes(policy.IPv4), p.v6.prefixes(policy.IPv6)...)
 }
 
+// CountCIDRs returns how many [Peers.CIDRs] returns, without making them.
+func (p Peers) CountCIDRs() (n int) {
+	for _, l := range []addresses{p.v4, p.v6} {
+		l.blocks(func(key, int) { n++ })
+	}
+	return n
+}
+
 // Atoms returns the atoms, those of IPv4 first.
 func (p Peers) Atoms() []Atom { return slices.Clone(p.atoms) }
 

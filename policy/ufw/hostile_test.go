@@ -25,6 +25,9 @@ func TestHostile(t *testing.T) {
 	}
 	const comment = "### tuple ### allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 in comment="
 	converttest.Hostile(t, Import, map[string]string{
+		"many rules": lines(60000, "-A ufw-user-input -s 10.LOW.HIGH.1/32 -j ACCEPT"),
+		"many denies": lines(2400, "-A ufw-user-input -s 10.LOW.HIGH.9/32 -j DROP\n"+
+			"-A ufw-user-input -p tcp --dport ALL -j ACCEPT"),
 		"many devices": lines(30000, "-A ufw-user-input -i eALL -j ACCEPT"),
 		"few devices":  lines(1400, "-A ufw-user-input -i eLOW -s 10.HIGH.LOW.1 -j ACCEPT"),
 		"many limits": lines(5000, "-A ufw-user-input -p tcp --dport ALL -m conntrack --ctstate NEW "+
