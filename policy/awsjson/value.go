@@ -2,9 +2,6 @@ package awsjson
 
 import (
 	"net/netip"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"sgfw/policy"
 	"sgfw/policy/convert/tree"
@@ -27,16 +24,7 @@ func (i *importer) text(n *tree.Node, key string) string {
 // printable is a text as people can read it. AWS takes line ends and tabs in tags, and a
 // policy does not.
 func (i *importer) printable(v *tree.Node, key string) string {
-	text := strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) || r == utf8.RuneError {
-			return ' '
-		}
-		return r
-	}, v.Text)
-	if text != v.Text {
-		i.Lost(v.Pos(i.file), "", "%s has characters that cannot be printed: spaces here", key)
-	}
-	return text
+	return i.Printable(v.Pos(i.file), key, v.Text)
 }
 
 // id returns a member that must be a text and not empty.

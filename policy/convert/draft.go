@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"sgfw/policy"
 	"sgfw/policy/file"
@@ -76,6 +78,22 @@ func (d *Draft) Lost(pos policy.Pos, hint, format string, a ...any) {
 	d.comments.Add(pos, "%s", text)
 }
 
+// Printable is a text as people can read it: with spaces for what cannot be printed, such as
+// line ends, tabs and what is no UTF-8, which is told. A policy takes none of that, and what
+// is for people keeps nobody from importing all the rest.
+func (d *Draft) Printable(pos policy.Pos, what, s string) string {
+	text := strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) || r == utf8.RuneError {
+			return ' '
+		}
+		return r
+	}, s)
+	if text != s {
+		d.Lost(pos, "", "%s has characters that cannot be printed: spaces here", what)
+	}
+	return text
+}
+
 // Comment writes a text above the part at pos and says nothing else.
 func (d *Draft) Comment(pos policy.Pos, format string, a ...any) {
 	d.comments.Add(pos, format, a...)
@@ -97,6 +115,7 @@ func (d *Draft) Group(key, also string, g policy.Group) bool {
 		return false
 	}
 	g.Ingress, g.Egress = nil, nil
+	g.Description = d.Printable(g.Pos, "the description", g.Description)
 	if g.Description == "" {
 		g.Description = policy.DefaultDescription
 	}
@@ -133,6 +152,7 @@ func (d *Draft) Rules(key string, dir policy.Direction, rules ...policy.Rule) {
 	}
 	for _, r := range rules {
 		r.Index = *n
+		r.Description = d.Printable(r.Pos, "the description", r.Description)
 		*to = append(*to, r)
 	}
 	*n++

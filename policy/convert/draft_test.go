@@ -203,3 +203,19 @@ func TestOneName(t *testing.T) {
 		t.Errorf("%v %v", r.Names["1"], r.Problems[0])
 	}
 }
+
+// TestPrintable: what cannot be printed of a text for people becomes spaces, and is told.
+func TestPrintable(t *testing.T) {
+	d := NewDraft(Options{})
+	pos := policy.Pos{File: "f", Line: 3}
+	d.Group("g", "", policy.Group{Name: "g", Description: "one\ntwo", Pos: pos})
+	rule := policy.Rule{Protocol: policy.AllProtocols, From: -1, To: -1, Pos: pos,
+		Description: "gr\xfcn\u200b, grün",
+		Peer:        policy.Peer{CIDR: netip.MustParsePrefix("10.0.0.0/8")}}
+	d.Rules("g", policy.Ingress, rule)
+	r := d.Finish()
+	if r.Policy == nil || r.Policy.Groups[0].Description != "one two" ||
+		r.Policy.Groups[0].Ingress[0].Description != "gr n , grün" || len(r.Problems) != 2 {
+		t.Errorf("%+v %v", r.Policy, r.Problems)
+	}
+}

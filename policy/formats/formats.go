@@ -184,8 +184,8 @@ func recogniseOne(s convert.Source) string {
 // importPolicy reads a policy file of this program.
 func importPolicy(sources []convert.Source, _ convert.Options) convert.Result {
 	if len(sources) != 1 {
-		return convert.Failed(policy.Problem{Message: fmt.Sprintf("%d policy files", len(sources)),
-			Hint: "a policy of sgfw is one file"})
+		return convert.Failed(policy.Problem{Pos: policy.Pos{File: sources[1].Name},
+			Message: fmt.Sprintf("%d policy files", len(sources)), Hint: "a policy of sgfw is one file"})
 	}
 	p, problems, err := file.Parse(sources[0].Name, sources[0].Data)
 	if ps := policy.AsProblems(err); ps != nil {
