@@ -2,6 +2,7 @@ package learn
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
@@ -183,7 +184,7 @@ func (b *block) merge(o *block) {
 }
 
 // title is the description of the rules: after the processes, which may call themselves
-// anything, else after the service.
+// anything, and the service, else after what the rules say.
 func (b *block) title() string {
 	const known = " ._-"
 	text := strings.Map(func(c rune) rune {
@@ -193,13 +194,19 @@ func (b *block) title() string {
 		}
 		return '_'
 	}, strings.Join(b.processes, " "))
-	if name := b.service(); name != "" {
-		if text == "" {
-			return name
-		}
+	switch name := b.service(); {
+	case text != "" && name != "":
 		return text + " " + name
+	case text != "" || name != "":
+		return text + name
+	case b.protocol.HasPorts() && b.from == b.to:
+		return fmt.Sprintf("Port %d", b.from)
+	case b.protocol.HasPorts():
+		return fmt.Sprintf("Ports %d-%d", b.from, b.to)
+	case b.protocol.IsICMP():
+		return fmt.Sprintf("Type %d", b.from)
 	}
-	return text
+	return "Protocol " + b.protocol.String()
 }
 
 // service is what the port or type is known for, "" for nothing.

@@ -193,7 +193,9 @@ func TestPolicy(t *testing.T) {
 func TestComments(t *testing.T) {
 	r := record(t, "3 * eth0 ingress tcp 22 192.0.2.1 sshd", "eth0 ingress tcp 22 192.0.2.9 sshd",
 		"eth0 egress udp 53 192.0.2.53 chronyd", "eth0 egress udp 53 192.0.2.53",
-		"9000 * eth0 ingress icmp 8/0 192.0.2.1")
+		"9000 * eth0 ingress icmp 8/0 192.0.2.1", "eth0 ingress tcp 8080 192.0.2.1",
+		"eth0 ingress tcp 8081 192.0.2.1", "eth0 ingress 47 - 192.0.2.1",
+		"eth0 ingress icmp 13/0 192.0.2.1")
 	named := saw(t, "eth0 egress udp 53 192.0.2.53")
 	named.Process, named.Again = "a\nb: c", true // a process may call itself anything
 	r.Add(named)
@@ -211,6 +213,7 @@ func TestComments(t *testing.T) {
 			"      # 192.0.2.1.\n",
 		"description: sshd ssh\n", "# 2 conversations to 1 address: 12:00:00 192.0.2.53.\n",
 		"description: a_b_ c chronyd dns\n",
+		"description: Ports 8080-8081\n", "description: Protocol 47\n", "description: Type 13\n",
 		"# 9,000 pings from 1 address: first 12:00:00 192.0.2.1, last 14:29:59 192.0.2.1.\n",
 		"# 1 connection from 1 address: first 12:00:00 192.0.2.7, last 13:00:00 192.0.2.7;\n" +
 			"      # live when it began.\n",

@@ -106,7 +106,8 @@ func rules(t *testing.T, r *learn.Record) (out []string) {
 		for _, d := range []policy.Direction{policy.Ingress, policy.Egress} {
 			for _, r := range g.Rules(d) {
 				text := fmt.Sprintf("%s %s %s", g.Name, d, r.String())
-				if word, _, _ := strings.Cut(r.Description, " "); word != "" {
+				word, _, _ := strings.Cut(r.Description, " ")
+				if !slices.Contains([]string{"Port", "Type", "Protocol"}, word) {
 					text += " " + word
 				}
 				out = append(out, text)
