@@ -64,6 +64,7 @@ resource "aws_security_group" "web" {
 		"import p.yaml" + prod:                          {exitInvalid, "env/prod.tfvars"},
 		"import old --var-file p.yaml":                  {exitUsage, "is no .tfvars file"},
 		"import old --var-file none.tfvars":             {exitFailed, "none.tfvars"},
+		"import old --format terrafrom":                 {exitUsage, `there is no format "terrafrom"`},
 	} {
 		var b, e strings.Builder
 		p := &program{out: &b, err: &e, now: time.Now}

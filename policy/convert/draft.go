@@ -206,6 +206,7 @@ func (d *Draft) Finish() Result {
 	}
 	problems := d.found.Problems()
 	problems.Sort()
+	problems = slices.Compact(problems) // of several instances, each says the same
 	r := Result{Comments: d.comments, Problems: problems, Names: names}
 	if problems.Err() == nil {
 		r.Policy = p

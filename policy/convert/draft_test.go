@@ -185,6 +185,19 @@ func TestAttach(t *testing.T) {
 	}
 }
 
+// TestSaidOnce: what several instances of one block say in the same words is said once.
+func TestSaidOnce(t *testing.T) {
+	d := NewDraft(Options{})
+	for range 3 {
+		d.Lost(policy.Pos{File: "a.tf", Line: 3, Col: 1}, "", "tags are left out")
+	}
+	d.Lost(policy.Pos{File: "a.tf", Line: 4, Col: 1}, "", "tags are left out")
+	d.Lost(policy.Pos{File: "a.tf", Line: 4, Col: 1}, "", "and the name")
+	if r := d.Finish(); len(r.Problems) != 3 {
+		t.Errorf("%v", r.Problems)
+	}
+}
+
 // TestOneName: many groups of one name get names of their own, and soon.
 func TestOneName(t *testing.T) {
 	d := NewDraft(Options{})

@@ -88,6 +88,7 @@ func TestRefused(t *testing.T) {
 		"two peers": {"resource \"aws_vpc_security_group_ingress_rule\" \"r\" {\n" +
 			"  security_group_id = \"sg-1\"\n  ip_protocol = \"-1\"\n  cidr_ipv4 = \"10.0.0.0/8\"\n" +
 			"  cidr_ipv6 = \"::/0\"\n}\n", "the rule has 2 peers instead of one"},
+		"not show": {`{"SecurityGroups": []}`, "this is not what terraform show -json prints"},
 		"no group": {"resource \"aws_vpc_security_group_ingress_rule\" \"r\" {\n" +
 			"  ip_protocol = \"-1\"\n  cidr_ipv4 = \"10.0.0.0/8\"\n}\n",
 			"the rule has no security_group_id"},

@@ -24,7 +24,11 @@ func (t *translator) show(x *text) {
 		t.errorf(pos, "terraform show -json prints it in a form that is made to be read",
 			"this is Terraform's own state file")
 		return
-	case version == "" || !strings.HasPrefix(version, "0.") && !strings.HasPrefix(version, "1."):
+	case version == "":
+		t.errorf(pos, "terraform show -json prints it; other formats have another --format",
+			"this is not what terraform show -json prints")
+		return
+	case !strings.HasPrefix(version, "0.") && !strings.HasPrefix(version, "1."):
 		t.errorf(pos, "terraform show -json of Terraform 0.12 or later",
 			"format %s of Terraform's output is not known", describe(cty2(version)))
 		return
