@@ -236,7 +236,7 @@ func TestWalkAgainstNaive(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
 	for _, known := range []bool{true, false} {
 		var n tally
-		for i := range 1000 {
+		for i := range 600 {
 			d := &draw{choose: random.IntN, family: families[i%2], known: known}
 			f := d.firewall()
 			if r := translated([]Firewall{f}, nil); r.Policy != nil {
