@@ -30,6 +30,8 @@ type Case struct {
 	// Half is true if the device from which packets of the conversation came passed one and the
 	// other device did not.
 	Half bool
+	// Crossed is true if a SYN of the other side passed before.
+	Crossed bool
 	// Reloaded is true if nobody has answered in the conversation, and the policy was
 	// replaced since it began.
 	Reloaded bool
@@ -127,6 +129,16 @@ var ExportDifferences = []Allowed{
 		"A connection that nobody has answered is new to the kernel, and rules decide about its next " +
 			"packet; here it is a flow from its first packet on (T15).",
 		func(c *Case) bool { return c.Ours && c.Reloaded && c.Reason == naive.OfFlow },
+	},
+	{
+		"syn of both sides",
+		"A SYN that meets one of the other side belongs to its connection here; where the kernel took " +
+			"that one for a part of a connection that ended, this one begins the next.",
+		func(c *Case) bool {
+			p := c.Packet
+			return c.Ours && p.Protocol == naive.TCP && p.Flags&(naive.SYN|naive.ACK) == naive.SYN &&
+				c.Reason == naive.OfFlow && c.Crossed
+		},
 	},
 	{
 		"error of a router",

@@ -105,7 +105,6 @@ type exportTrial struct {
 	world   *World
 	naive   *naive.Machine
 	traffic *Traffic
-	random  *rand.Rand
 	dir     string
 	policy  *naive.Policy
 	ruleset string
@@ -128,7 +127,7 @@ func newExportTrial(t *testing.T, r *rand.Rand, w *World) *exportTrial {
 	first := w.Policy(r)
 	x := &exportTrial{
 		crossing: newCrossing(t, w), world: w, naive: naive.NewMachine(w.Devices),
-		traffic: w.NewTraffic(r, first), random: r, dir: t.TempDir(),
+		traffic: w.NewTraffic(r, first), dir: t.TempDir(),
 		known: make(map[exchange]*knowledge), differs: make(map[string]int),
 		reasons: make(Counts), hooks: make(map[naive.Hook]int),
 	}
@@ -260,16 +259,19 @@ func (x *exportTrial) compare(t *testing.T, s Step, reason naive.Reason, ours, p
 	c := &Case{
 		Packet: p, Ours: ours, Reason: reason, Invalid: x.tracked.invalid(t), Way: s.Way,
 		Reset: about.reset, Asked: about.asked, Coded: about.coded, Half: about.half,
-		Elsewhere: elsewhere,
-		Reloaded:  len(about.from) < 2 && about.loads < x.loads,
+		Elsewhere: elsewhere, Crossed: talk.asking[p.Dst],
+		Reloaded: len(about.from) < 2 && about.loads < x.loads,
 	}
 	if p.Protocol == naive.TCP {
 		talk.reset = talk.reset || p.Flags&naive.RST != 0 && (ours || passed)
 		talk.asked = talk.asked || p.Flags&naive.SYN != 0 && !passed
 	}
 	if passed && p.Quote == nil {
-		if len(talk.places) == 0 || p.Protocol == naive.TCP && p.Flags&naive.SYN != 0 &&
-			p.Flags&naive.ACK == 0 {
+		asks := p.Protocol == naive.TCP && p.Flags&(naive.SYN|naive.ACK) == naive.SYN
+		if asks {
+			talk.asking[p.Src] = true
+		}
+		if len(talk.places) == 0 || asks {
 			talk.loads = x.loads
 			clear(talk.from)
 		}

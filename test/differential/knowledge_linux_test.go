@@ -20,9 +20,9 @@ type knowledge struct {
 	reset, asked, coded bool
 	apart               bool
 	half                bool
-	places              map[string]bool // where packets passed
-	from                map[netip.Addr]bool
-	loads               int // there were when it began
+	places              map[string]bool     // where packets passed
+	from, asking        map[netip.Addr]bool // senders of packets that passed, and of SYNs
+	loads               int                 // there were when it began
 }
 
 // of is what is known of the conversation of a packet.
@@ -40,7 +40,8 @@ func (x *exportTrial) of(p *naive.Packet) *knowledge {
 		}
 	}
 	if x.known[c] == nil {
-		x.known[c] = &knowledge{places: make(map[string]bool), from: make(map[netip.Addr]bool)}
+		x.known[c] = &knowledge{places: make(map[string]bool), from: make(map[netip.Addr]bool),
+			asking: make(map[netip.Addr]bool)}
 	}
 	return x.known[c]
 }
