@@ -121,14 +121,14 @@ var ExportDifferences = []Allowed{
 		"A device that lets a packet in remembers it here, though the device by which it would leave " +
 			"drops it; the kernel remembers what passed both.",
 		func(c *Case) bool {
-			return c.Ours && c.Half && (c.Reason == naive.OfFlow || c.Reason == naive.Related)
+			return c.Ours && c.Half && (c.byFlow() || c.Reason == naive.Related)
 		},
 	},
 	{
 		"flow without an answer",
 		"A connection that nobody has answered is new to the kernel, and rules decide about its next " +
 			"packet; here it is a flow from its first packet on (T15).",
-		func(c *Case) bool { return c.Ours && c.Reloaded && c.Reason == naive.OfFlow },
+		func(c *Case) bool { return c.Ours && c.Reloaded && c.byFlow() },
 	},
 	{
 		"syn of both sides",
@@ -155,6 +155,12 @@ var ExportDifferences = []Allowed{
 				special(c.Packet)
 		},
 	},
+}
+
+// byFlow reports whether a flow passed the packet, perhaps at the first of two devices: the
+// reason is that of the second one.
+func (c *Case) byFlow() bool {
+	return c.Reason == naive.OfFlow || c.Reason == naive.OfRule && c.Way.Hook == naive.Forward
 }
 
 // Explains returns the difference of the lists that a case is one of, nil if it is none.
