@@ -160,7 +160,8 @@ func joined(blocks []*block) (out []*block) {
 	return out
 }
 
-// merge takes another block of the same protocol and direction in, with all ports between.
+// merge takes another block of the same protocol and direction in, with all ports between, but
+// for its CIDRs.
 func (b *block) merge(o *block) {
 	b.from, b.to = min(b.from, o.from), max(b.to, o.to)
 	b.conversations += o.conversations
@@ -179,8 +180,6 @@ func (b *block) merge(o *block) {
 	for _, w := range o.why {
 		b.say(w)
 	}
-	b.cidrs = append(slices.Clip(b.cidrs), o.cidrs...)
-	b.fold()
 }
 
 // title is the description of the rules: after the processes, which may call themselves

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"sgfw/policy"
 	"sgfw/policy/learn"
@@ -82,5 +83,47 @@ func TestManyServices(t *testing.T) {
 	}
 	if len(result.Policy.Groups[0].Egress) != 1 || !strings.Contains(text, "All ports between") {
 		t.Errorf("%s", text)
+	}
+}
+
+// TestManyScattered: services that have a peer each, all over the place, are bounded, too.
+func TestManyScattered(t *testing.T) {
+	r := learn.NewRecord()
+	var seen []learn.Sighting
+	for i := range learn.MaxServices {
+		s := saw(t, "eth0 egress udp 1 10.0.0.1")
+		s.From, s.To, s.Peer = 2*i, 2*i, nth(i*500)
+		r.Add(s)
+		seen = append(seen, s)
+	}
+	result, text := made(t, r, learn.Options{Devices: eth0})
+	rs := compiled(result.Policy)
+	for _, s := range seen {
+		if !accepts(rs, s) {
+			t.Fatalf("%+v does not pass\n%.2000s", s, text)
+		}
+	}
+	if n := len(result.Policy.Groups[0].Egress); n > policy.MaxRulesPerInterface {
+		t.Errorf("%d rules", n)
+	}
+}
+
+// TestFullRecord: a record that is as full as it can be becomes a policy soon.
+func TestFullRecord(t *testing.T) {
+	r := learn.NewRecord()
+	const each = learn.MaxSightings / learn.MaxServices
+	for i := range learn.MaxServices {
+		for j := range each {
+			s := saw(t, "eth0 ingress tcp 1 10.0.0.1")
+			s.From, s.To, s.Peer = 2*i, 2*i, nth(i*each+j)
+			r.Add(s)
+		}
+	}
+	begin := time.Now()
+	result := r.Policy(learn.Options{Devices: eth0})
+	if took := time.Since(begin); took > 20*time.Second || result.Policy == nil {
+		t.Errorf("it takes %v: %v", took, result.Problems)
+	} else {
+		t.Logf("%d rules in %v", len(result.Policy.Groups[0].Ingress), took)
 	}
 }

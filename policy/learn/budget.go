@@ -1,10 +1,8 @@
 package learn
 
 import (
-	"cmp"
 	"fmt"
 	"net/netip"
-	"slices"
 
 	"sgfw/policy"
 )
@@ -21,26 +19,39 @@ var steps = map[policy.Family][]int{policy.IPv4: {24, 16, 8, 0}, policy.IPv6: {6
 func bound(blocks []*block) []*block {
 	for _, d := range []policy.Direction{policy.Ingress, policy.Egress} {
 		for _, f := range []policy.Family{policy.IPv4, policy.IPv6} {
-			for total(blocks, d, f) > maxRules {
-				widest := slices.MaxFunc(blocks, func(a, b *block) int {
-					return cmp.Compare(a.weight(d, f), b.weight(d, f))
-				})
-				if widest.weight(d, f) > 1 {
-					widest.widen(f)
-				} else {
-					blocks = oneRange(blocks, d)
-				}
-			}
+			blocks = boundOf(blocks, d, f)
 		}
 	}
 	return blocks
 }
 
-func total(blocks []*block, d policy.Direction, f policy.Family) (n int) {
-	for _, b := range blocks {
-		n += b.weight(d, f)
+// boundOf is bound for one direction and family.
+func boundOf(blocks []*block, d policy.Direction, f policy.Family) []*block {
+	weights, total := make([]int, len(blocks)), 0
+	for i, b := range blocks {
+		weights[i] = b.weight(d, f)
+		total += weights[i]
 	}
-	return n
+	for total > maxRules {
+		widest := 0
+		for i, w := range weights {
+			if w > weights[widest] {
+				widest = i
+			}
+		}
+		if weights[widest] == 1 {
+			fewer := oneRange(blocks, d)
+			if len(fewer) == len(blocks) {
+				return blocks // thousands of protocols: the policy's own checks say so
+			}
+			return boundOf(fewer, d, f)
+		}
+		before := weights[widest]
+		blocks[widest].widen(f)
+		weights[widest] = blocks[widest].weight(d, f)
+		total -= before - weights[widest]
+	}
+	return blocks
 }
 
 // weight is how many rules of a direction and a family a block is.
@@ -82,8 +93,12 @@ func oneRange(blocks []*block, d policy.Direction) (out []*block) {
 			continue
 		}
 		into.merge(b)
+		into.cidrs = append(into.cidrs, b.cidrs...)
 		into.say(fmt.Sprintf("All ports between those that were seen: a group has at most %d rules.",
 			maxRules))
+	}
+	for _, b := range first {
+		b.fold()
 	}
 	return out
 }
