@@ -184,8 +184,12 @@ func recogniseOne(s convert.Source) string {
 // importPolicy reads a policy file of this program.
 func importPolicy(sources []convert.Source, _ convert.Options) convert.Result {
 	if len(sources) != 1 {
-		return convert.Failed(policy.Problem{Pos: policy.Pos{File: sources[1].Name},
-			Message: fmt.Sprintf("%d policy files", len(sources)), Hint: "a policy of sgfw is one file"})
+		var last policy.Pos
+		for _, s := range sources {
+			last.File = s.Name
+		}
+		return convert.Failed(policy.Problem{Pos: last, Hint: "a policy of sgfw is one file",
+			Message: fmt.Sprintf("%d policy files", len(sources))})
 	}
 	p, problems, err := file.Parse(sources[0].Name, sources[0].Data)
 	if ps := policy.AsProblems(err); ps != nil {

@@ -69,6 +69,8 @@ func TestHints(t *testing.T) {
 		entries[name] = []policy.PrefixEntry{{CIDR: netip.MustParsePrefix("10.0.0.0/8")}}
 	}
 	for name, c := range map[string]struct{ file, text, lists, want string }{
+		"half of iptables": {"rules.v4", "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -p tcp --dport 22 " +
+			"-s 10.0.0.0/8 -j ACCEPT\n", "", "rules.v4:1:1: table filter does not end: there is no COMMIT"},
 		"no Terraform": {"a.tf", "", "", "a.tf:1:1: there is nothing in it"},
 		"groups of --query": {"stdin", "- Description: d\n  GroupId: sg-1\n  GroupName: a\n" +
 			"  IpPermissions:\n  - FromPort: 1\n    IpProtocol: tcp\n    ToPort: 1\n", "",

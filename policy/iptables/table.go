@@ -85,6 +85,7 @@ type section struct {
 	family policy.Family
 	found  *Table
 	hint   policy.Family // what addresses and protocols on the lines say
+	begin  policy.Pos    // of a table that COMMIT has to end
 }
 
 // Read returns the filter tables of a source.
@@ -98,6 +99,11 @@ func (r *Reader) Read(s convert.Source) []*Table {
 	at := section{family: familyOfName(s.Name)}
 	named := at.family
 	finish := func() {
+		if at.begin.Line > 0 { // iptables-restore refuses it, too
+			r.d.Errorf(at.begin, "is the text whole?", "table %s does not end: there is no COMMIT",
+				at.table)
+			at.begin = policy.Pos{}
+		}
 		if at.found == nil {
 			return
 		}
@@ -123,7 +129,7 @@ func (r *Reader) Read(s convert.Source) []*Table {
 			}
 		case trimmed[0] == '*':
 			finish()
-			at.table, at.hint = trimmed[1:], 0
+			at.table, at.hint, at.begin = trimmed[1:], 0, pos
 			if at.table == "filter" {
 				at.found = NewTable(at.family, pos)
 			}
@@ -132,6 +138,7 @@ func (r *Reader) Read(s convert.Source) []*Table {
 				return out
 			}
 		case trimmed == "COMMIT":
+			at.begin = policy.Pos{}
 			finish()
 			at.table = ""
 		case strings.HasPrefix(trimmed, "create ") || strings.HasPrefix(trimmed, "add "):
