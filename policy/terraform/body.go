@@ -82,6 +82,14 @@ func (e *evaluator) parse(c *chunk) *block {
 			"%s is too long to be read: more than %d words or %d bytes", c.kind, maxTokens, maxStatement)
 		return &block{kind: c.kind, labels: c.labels, body: &body{pos: c.pos(c.begin)}}
 	}
+	if b := simpleBlock(c); b != nil {
+		return b
+	}
+	return e.library(c)
+}
+
+// library reads a statement that is not simple.
+func (e *evaluator) library(c *chunk) *block {
 	file, diags := hclsyntax.ParseConfig([]byte(c.data[c.begin:c.end]), c.name, c.start(c.begin))
 	e.diagnose(diags)
 	syntax, _ := file.Body.(*hclsyntax.Body)

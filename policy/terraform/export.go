@@ -1,6 +1,7 @@
 package terraform
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"regexp"
@@ -19,7 +20,7 @@ import (
 // Rules are resources of their own, one for each peer, so that groups may refer to each
 // other. What a configuration has no place for is a notice.
 func Export(p *policy.Policy) ([]byte, policy.Problems) {
-	x := &exporter{p: p, file: hclwrite.NewEmptyFile(), taken: map[string]bool{},
+	x := &exporter{p: p, taken: map[string]bool{},
 		groups: map[string]string{}, lists: map[string]string{}, networks: map[string]string{}}
 	for i := range p.PrefixLists {
 		l := &p.PrefixLists[i]
@@ -55,14 +56,18 @@ func Export(p *policy.Policy) ([]byte, policy.Problems) {
 	}
 	problems := x.found.Problems()
 	problems.Sort()
-	return hclwrite.Format(x.file.Bytes()), problems
+	x.finish()
+	return x.text.Bytes(), problems
 }
 
 // exporter writes a configuration.
 type exporter struct {
 	p     *policy.Policy
-	file  *hclwrite.File
 	found policy.Collector
+	// text is of the blocks so far but the last, which is alone in file: in one file with the
+	// others, each block would take time for all those before it.
+	text  bytes.Buffer
+	file  *hclwrite.File
 	taken map[string]bool
 	// groups and lists are addresses by name; networks are variables by vpc_id.
 	groups, lists, networks map[string]string
@@ -105,11 +110,20 @@ func (x *exporter) label(name string) string {
 
 // block begins a block at the top.
 func (x *exporter) block(kind string, labels ...string) *hclwrite.Body {
-	body := x.file.Body()
-	if len(body.Blocks()) > 0 {
-		body.AppendNewline()
+	x.finish()
+	x.file = hclwrite.NewEmptyFile()
+	return x.file.Body().AppendNewBlock(kind, labels).Body()
+}
+
+// finish writes the last block.
+func (x *exporter) finish() {
+	if x.file == nil {
+		return
 	}
-	return body.AppendNewBlock(kind, labels).Body()
+	if x.text.Len() > 0 {
+		x.text.WriteByte('\n')
+	}
+	x.text.Write(hclwrite.Format(x.file.Bytes()))
 }
 
 func numberVal(n int) cty.Value { return cty.NumberIntVal(int64(n)) }

@@ -1,6 +1,7 @@
 package terraform
 
 import (
+	"fmt"
 	"net/netip"
 	"path/filepath"
 	"strings"
@@ -207,4 +208,29 @@ func TestExportOddTexts(t *testing.T) {
 		})
 	}
 	converttest.MustBeMany(t, back)
+}
+
+// TestExportGrows: a block costs the same wherever it stands.
+func TestExportGrows(t *testing.T) {
+	took := func(groups int) float64 {
+		p := &policy.Policy{Quotas: policy.DefaultQuotas, Settings: policy.DefaultSettings}
+		for i := range groups {
+			g := policy.Group{Name: fmt.Sprint("g", i)}
+			for k := range 20 {
+				g.Ingress = append(g.Ingress, policy.Rule{Index: k, Protocol: policy.TCP, From: k, To: k,
+					Peer: policy.Peer{CIDR: policy.AnyIPv4}})
+			}
+			p.Groups = append(p.Groups, g)
+		}
+		began := spent(t)
+		Export(p)
+		return (spent(t) - began).Seconds()
+	}
+	took(10)
+	// Eight times as many: 64 times the time once, when all were in one file.
+	few, many := took(25), took(200)
+	t.Logf("%.3f s for 500 rules, %.3f s for 4,000", few, many)
+	if many > 24*few+0.1 {
+		t.Errorf("%.3f s for 500 rules and %.3f s for 4,000", few, many)
+	}
 }
