@@ -3,7 +3,6 @@ package terraform
 import (
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"net/url"
 	"regexp"
 	"strings"
@@ -282,43 +281,6 @@ var lengthFunc = function.New(&function.Spec{
 		return cty.UnknownVal(cty.Number), errors.New("the argument must be a text, a list or a map")
 	},
 })
-
-// lookupFunc gives a member of a map or object, or a default.
-var lookupFunc = function.New(&function.Spec{
-	Params: []function.Parameter{{Name: "map", Type: cty.DynamicPseudoType, AllowUnknown: true},
-		{Name: "key", Type: cty.String, AllowUnknown: true}},
-	VarParam: &anything,
-	Type: func(args []cty.Value) (cty.Type, error) {
-		v, err := lookup(args)
-		return v.Type(), err
-	},
-	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) { return lookup(args) },
-})
-
-func lookup(args []cty.Value) (cty.Value, error) {
-	in, key := args[0], args[1]
-	ty := in.Type()
-	if len(args) > 3 || !ty.IsMapType() && !ty.IsObjectType() {
-		return cty.DynamicVal, errors.New("lookup takes a map, a key and perhaps a default")
-	}
-	if ty.IsMapType() && !in.IsKnown() || !key.IsKnown() {
-		return cty.DynamicVal, nil
-	}
-	name := key.AsString()
-	switch {
-	case ty.IsObjectType() && ty.HasAttribute(name):
-		return in.GetAttr(name), nil
-	case ty.IsMapType() && in.HasIndex(key).True():
-		return in.Index(key), nil
-	case len(args) == 2:
-		return cty.DynamicVal, fmt.Errorf("there is no key %q", name)
-	case ty.IsMapType():
-		if v, err := convert.Convert(args[2], ty.ElementType()); err == nil {
-			return v, nil
-		}
-	}
-	return args[2], nil
-}
 
 // coalesceFunc gives the first argument that is neither null nor an empty text.
 var coalesceFunc = function.New(&function.Spec{
