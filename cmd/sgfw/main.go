@@ -107,9 +107,14 @@ Exit codes: 0 fine, 1 failed, 2 usage, 3 policy invalid, 4 no daemon answers,
 		Example: `  sgfw check examples/web-server.yaml
   sudo sgfw run -c examples/host.yaml
   sgfw explain --ingress --proto tcp --from 198.51.100.10 --to :22`,
-		SilenceErrors:     true,
-		SilenceUsage:      true,
-		PersistentPreRun:  func(*cobra.Command, []string) { p.started = true },
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		PersistentPreRun: func(c *cobra.Command, _ []string) {
+			p.started = true
+			if c.Name() != runName {
+				boundMemory()
+			}
+		},
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 		// Alone it has nothing to do: that is misuse and not success.
 		RunE: func(c *cobra.Command, _ []string) error {
