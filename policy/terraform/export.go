@@ -123,7 +123,7 @@ func (x *exporter) finish() {
 	if x.text.Len() > 0 {
 		x.text.WriteByte('\n')
 	}
-	x.text.Write(hclwrite.Format(x.file.Bytes()))
+	x.text.Write(x.file.Bytes()) // which are formatted
 }
 
 func numberVal(n int) cty.Value { return cty.NumberIntVal(int64(n)) }
