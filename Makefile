@@ -60,10 +60,14 @@ endif
 
 #? make bench               measure real packets beside nftables and others (root)
 #? make bench WHAT=scale    what grows with rules, flows, interfaces and queues (root)
+#? make bench WHAT=policies commands that read 60,000 rules, in each format
 #? make bench WHAT=decision the decision alone; WHAT=peers beside nebula's and tailscale's
 ifeq ($(WHAT),scale)
 bench: build
 	$(GO) run ./test/bench -scale -docs docs $(BENCH)
+else ifeq ($(WHAT),policies)
+bench: build
+	$(GO) run ./test/bench -policies -repetitions 3 -docs docs $(BENCH)
 else ifeq ($(WHAT),peers)
 	cd test/peers && $(GO) test -mod=mod -run='^$$' -bench='Established|New|Deny|Load' -cpu=1 -count=$(COUNT) .
 	cd test/peers && $(GO) test -mod=mod -run='^$$' -bench=Cores -cpu=1,2 -count=$(COUNT) .

@@ -15,6 +15,7 @@ import (
 	"github.com/google/nftables/expr"
 
 	"sgfw/policy/file"
+	"sgfw/test/bench/bulk"
 	"sgfw/test/netlab/labtest"
 )
 
@@ -82,6 +83,37 @@ func TestQuickRun(t *testing.T) {
 	for _, name := range []string{"benchmarks.md", "benchmarks.svg"} {
 		if fi, err := os.Stat(filepath.Join(dir, name)); err != nil || fi.Size() < 500 {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestPolicies: a short run measures each command in each format, and none of it fails.
+func TestPolicies(t *testing.T) {
+	dir := t.TempDir()
+	program := os.Getenv("SGFW_BINARY")
+	if program == "" {
+		program = filepath.Join(dir, "sgfw")
+		out, err := exec.Command("go", "build", "-o", program, "sgfw/cmd/sgfw").CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	bench := filepath.Join(dir, "bench") // this process is larger than the program
+	if out, err := exec.Command("go", "build", "-o", bench, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	out, err := exec.CommandContext(t.Context(), bench, "-policies", "-quick", "-sgfw", program,
+		"-docs", dir).CombinedOutput()
+	if err != nil || strings.Contains(string(out), "refused") {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	page, err := os.ReadFile(filepath.Join(dir, "large-policies.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range bulk.Formats() {
+		if n := strings.Count(string(page), "\n| "+f.Name+" | 600 | "); n < 2 {
+			t.Errorf("%s is in %d tables", f.Name, n)
 		}
 	}
 }

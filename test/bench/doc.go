@@ -13,7 +13,8 @@
 //
 // It needs root and Linux. `make bench` runs it and writes docs/benchmarks.md and
 // docs/benchmarks.svg. With -scale it measures how cost grows with rules, flows, interfaces
-// and queues, and writes docs/scale.md.
+// and queues, and writes docs/scale.md. With -policies it measures commands that read large
+// policies, in each format, and writes docs/large-policies.md; that needs no root.
 //
 // Threads of this program make the loads with raw system calls: no goroutine switch, poller
 // or garbage collection comes between a packet and its answer.

@@ -23,6 +23,7 @@ type options struct {
 	docs        string
 	quick       bool
 	scale       bool
+	policies    bool
 }
 
 func main() {
@@ -41,11 +42,13 @@ func main() {
 	flag.StringVar(&o.only, "only", "",
 		"comma-separated words: run the firewalls, loads and positions whose names contain one of them")
 	flag.StringVar(&o.docs, "docs", "",
-		"directory to write benchmarks.md and benchmarks.svg, or scale.md, to")
+		"directory to write benchmarks.md and benchmarks.svg, scale.md or large-policies.md to")
 	flag.BoolVar(&o.quick, "quick", false,
 		"a short run that tests the program; its numbers say nothing")
 	flag.BoolVar(&o.scale, "scale", false,
 		"measure how cost grows with rules, flows, interfaces and queues")
+	flag.BoolVar(&o.policies, "policies", false,
+		"measure commands that read large policies; needs no root")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintln(os.Stderr, "bench: unexpected", strings.Join(flag.Args(), " "))
@@ -65,6 +68,12 @@ func main() {
 }
 
 func run(ctx context.Context, o options) error {
+	if o.policies {
+		if o.quick {
+			o.repetitions = 1
+		}
+		return measurePolicies(ctx, o)
+	}
 	if os.Geteuid() != 0 {
 		return errors.New("needs root to create network namespaces")
 	}

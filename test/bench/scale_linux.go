@@ -49,26 +49,32 @@ func measureScale(ctx context.Context, o options) error {
 		sheets = append(sheets, s)
 	}
 
-	w := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', 0)
 	var md bytes.Buffer
 	fmt.Fprintf(&md, "# Scale\n\nWritten by `go run ./test/bench -scale -docs docs`. %s.\n", m)
 	if m.busy() {
 		fmt.Fprint(&md, "\n**The machine did other work at the time: take the numbers as rough.**\n")
 	}
+	return printSheets(sheets, &md, o.docs, filepath.Join(o.docs, "scale.md"))
+}
+
+// printSheets prints tables, appends them to a document, and writes that to path unless docs
+// is empty.
+func printSheets(sheets []sheet, md *bytes.Buffer, docs, path string) error {
+	w := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', 0)
 	for _, s := range sheets {
 		fmt.Fprintf(w, "%s\n%s\n", strings.ToUpper(s.title), strings.Join(s.head, "\t"))
-		fmt.Fprintf(&md, "\n## %s\n\n%s\n\n| %s |\n|%s\n",
+		fmt.Fprintf(md, "\n## %s\n\n%s\n\n| %s |\n|%s\n",
 			s.title, s.text, strings.Join(s.head, " | "), strings.Repeat("---:|", len(s.head)))
 		for _, r := range s.rows {
 			fmt.Fprintln(w, strings.Join(r, "\t"))
-			fmt.Fprintf(&md, "| %s |\n", strings.Join(r, " | "))
+			fmt.Fprintf(md, "| %s |\n", strings.Join(r, " | "))
 		}
 		fmt.Fprintln(w)
 	}
-	if err := w.Flush(); err != nil || o.docs == "" {
+	if err := w.Flush(); err != nil || docs == "" {
 		return err
 	}
-	return writeDocument(filepath.Join(o.docs, "scale.md"), md.Bytes())
+	return writeDocument(path, md.Bytes())
 }
 
 // scaleQueues runs the loads that may gain from several queues.
