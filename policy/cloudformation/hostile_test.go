@@ -7,10 +7,8 @@ package cloudformation
 import (
 	"encoding/json"
 	"fmt"
-	"runtime"
 	"runtime/debug"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -144,17 +142,9 @@ func TestHostile(t *testing.T) {
 		if name != "doubling exports" { // which takes two
 			sources = sources[:1]
 		}
-		var before runtime.MemStats
-		runtime.GC()
-		runtime.ReadMemStats(&before)
-		done := make(chan uint64)
-		stop := make(chan bool)
-		go func() { done <- peak(stop) }()
-		begin := cpu(t)
-		r := Import(sources, convert.Options{})
-		took := cpu(t) - begin
-		close(stop)
-		used := (<-done - before.HeapAlloc) >> 20
+		var r convert.Result
+		took, most := converttest.Cost(t, func() { r = Import(sources, convert.Options{}) })
+		used := most >> 20
 		said := ""
 		if len(r.Problems) > 0 {
 			said = r.Problems[0].Error()
@@ -193,37 +183,14 @@ func TestScale(t *testing.T) {
 		b.WriteString("]}}")
 	}
 	b.WriteString("}}")
-	begin := cpu(t)
-	r := Import([]convert.Source{{Name: "t.json", Data: []byte(b.String())}}, convert.Options{})
-	if took := cpu(t) - begin; took > 2*time.Second {
+	var r convert.Result
+	took, _ := converttest.Cost(t, func() {
+		r = Import([]convert.Source{{Name: "t.json", Data: []byte(b.String())}}, convert.Options{})
+	})
+	if took > 2*time.Second {
 		t.Errorf("it takes %v", took)
 	}
 	if r.Policy == nil || len(r.Policy.Groups) != 1000 || len(r.Policy.Groups[999].Ingress) != 60 {
 		t.Errorf("%v", r.Problems)
-	}
-}
-
-// cpu is the time that this process had of the processors, in which a busy machine differs
-// little from an idle one.
-func cpu(t *testing.T) time.Duration {
-	t.Helper()
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		t.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
-// peak watches the heap until it is told to stop.
-func peak(stop chan bool) (most uint64) {
-	for {
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		most = max(most, m.HeapAlloc)
-		select {
-		case <-stop:
-			return most
-		case <-time.After(5 * time.Millisecond):
-		}
 	}
 }
