@@ -67,6 +67,8 @@ func TestParse(t *testing.T) {
 		"a:\n  - {b: 1, c: ::/0}\n": "2:15: between brackets or braces a value cannot begin with a " +
 			`colon (hint: put it in quotes, such as "::/0")`,
 		"":              "1:1: the file is empty",
+		"~":             "1:1: the file is empty",
+		"---\n":         "1:1: the file is empty",
 		"? [1, 2]\n: 3": "1:3: a key must be text",
 		"a: b: c":       `1:4: a text without quotes has a colon (hint: put it in quotes: "b: c")`,
 		"a: [1\nb: %": "2: not YAML: found character that cannot start any token (hint: check the " +
@@ -91,7 +93,8 @@ func TestParse(t *testing.T) {
 // what is deep; and what YAML is taken has its parts within the text.
 func FuzzParse(f *testing.F) {
 	for _, text := range []string{`{"a": [1, "é\n", true, null], "b": {}}`, "a: &x [1]\nb: *x\n",
-		"a: !Ref x\nb: !If [1]\n<<: {c: 1}", `["a",{"\ud800":-0}]`, "? a\n: b\n", "%YAML 1.1\n---\na"} {
+		"a: !Ref x\nb: !If [1]\n<<: {c: 1}", `["a",{"\ud800":-0}]`, "? a\n: b\n",
+		"%YAML 1.1\n---\na", "!"} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -33,7 +33,7 @@ func Parse(file string, data []byte) (*Node, policy.Problems) {
 		return true
 	}}
 	bad := r.read(data)
-	if bad == nil && r.documents == 0 {
+	if bad == nil && root == nil { // or has null alone
 		bad = problem(1, 1, "", "the file is empty")
 	}
 	if bad != nil {
