@@ -39,9 +39,10 @@ closed (on_stop: keep). A second signal quits at once. SIGHUP reloads.
 
 A policy that cannot be used is no reason to enforce none: the last good one of
 this file is enforced, which the state directory keeps. Where there is none, nothing
-passes, unless the file says on_failure: {gone: accept} or does not exist: then run
-fails. Whatever stands in for the policy shows in status, in the log, and in the exit
-code, which is 3 then also after an ordered stop.
+passes, unless the file says on_failure: {gone: accept}, does not exist, or is one of
+another tool that is to be imported (main.tf): then run fails. Whatever stands in for
+the policy shows in status, in the log, and in the exit code, which is 3 then also
+after an ordered stop.
 
 Before anything is enforced, the live SSH sessions of the machine are looked
 up. If the policy would lock one out, the last good one is enforced, or run refuses with

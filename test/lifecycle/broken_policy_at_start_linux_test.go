@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -134,6 +135,61 @@ func TestBrokenPolicyAtTheFirstStart(t *testing.T) {
 			d.Stop()
 		})
 	}
+}
+
+// foreign is what somebody has at hand who has yet to learn that it is to be imported.
+const foreign = `resource "aws_security_group" "web" {
+  ingress { protocol = "tcp", from_port = 80, to_port = 80, cidr_blocks = ["0.0.0.0/0"] }
+}
+`
+
+// TestForeignFileAtTheFirstStart: a file of another tool says nothing about this machine, and
+// closes none of its devices: the start is refused. So it is each time, until there is a policy.
+// A machine that enforced one goes on, also where that cannot be read any more; and a policy
+// with something of another tool in it is a policy.
+func TestForeignFileAtTheFirstStart(t *testing.T) {
+	t.Parallel()
+	_, server, g := harness.NewPair(t)
+	d := harness.Prepare(t, server.Host(), foreign)
+	for range 2 {
+		said := d.Refuses(3)
+		for _, want := range []string{":1:", "a configuration of Terraform, not a policy",
+			"sgfw import FILE", "nothing was changed"} {
+			if !strings.Contains(said, want) {
+				t.Errorf("it does not say %q:\n%s", want, said)
+			}
+		}
+		g.Expect(t, "refused", harness.Open)
+		if left := harness.Ruleset(t, server.Host()); len(left) > 0 {
+			t.Errorf("left: %q", left)
+		}
+	}
+
+	d.Write(broken + "# a part of it:\n*filter\n")
+	d.Start()
+	g.Expect(t, "a broken policy", harness.Shut)
+	d.StopsWith(3)
+
+	d.Write(harness.GatePolicy())
+	d.Start()
+	d.Stop()
+	d.Write(foreign)
+	d.Start()
+	g.Expect(t, "the last good policy", harness.Filtered)
+	if s := d.Unconfirmed().Policy; s.StandIn != "last-good" {
+		t.Errorf("status: %+v", s)
+	}
+	d.StopsWith(3)
+	good, err := filepath.Glob(filepath.Join(filepath.Dir(d.Config), "state", "good-*"))
+	if err != nil || len(good) != 1 {
+		t.Fatal(good, err)
+	}
+	if err := os.WriteFile(good[0], []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.Start()
+	g.Expect(t, "the last good policy is damaged", harness.Shut)
+	d.StopsWith(3)
 }
 
 // TestBrokenPolicySparesSessions: what closes the machine does not lock out who would mend

@@ -48,6 +48,12 @@ var programs = []mutant{
 		new: "return e.lastGood(why) && e.closed(why, says) && false",
 	},
 	{
+		name: "foreign-start-closes", what: "a first start with a file of Terraform closes the machine",
+		file: "cmd/internal/enforce/standin_linux.go", packages: []string{"./test/lifecycle"},
+		old: "!e.disk.earlier && foreign(says, remains)",
+		new: "e.disk.earlier && foreign(says, remains)",
+	},
+	{
 		name: "port-refuses-start", what: "a start with a port of a bridge in its policy is refused",
 		file: "cmd/internal/enforce/candidate_linux.go", packages: []string{"./test/lifecycle"},
 		old: "	c.members = member.Resolve(p, m.Facts)\n",

@@ -21,6 +21,9 @@ type disk struct {
 	// none. closed is the sum of one that stood in for it, which never is.
 	good   *state.Good
 	closed string
+	// earlier is true if something is kept of the file that was there before, even if it
+	// cannot be read: a daemon enforced a policy of it.
+	earlier bool
 	// altnames are the devices that were known by an altname when that was written last.
 	altnames map[string]uint32
 	// restored is true for a policy that was in force before the daemon ended.
@@ -46,16 +49,21 @@ func (e *Enforcer) begin(c Change) error {
 		if e.disk.good, err = e.disk.store.LoadGood(path); err != nil {
 			e.log.Error("the last good policy of an earlier daemon cannot be used", "error", err)
 		}
+		e.disk.earlier = e.disk.good != nil || err != nil
 		e.recallAltnames()
 	}
 	seed, why := state.FindSeed(e.cfg.StateDir)
 	e.disk.ids = policy.IDs{Seed: seed, Place: seed.Place(process.Own().Lasting())}
 	e.disk.unseeded = why
 	e.mu.attempt.sum = c.Revision.Sum
-	if err := e.choose(c); err != nil && !e.instead(err, c.Revision) {
-		return err
+	err = e.choose(c)
+	switch {
+	case err == nil || e.instead(err, c.Revision):
+		return nil
+	case policy.AsProblems(err) != nil:
+		return &UnusableError{What: "the start is refused, and nothing was changed", Err: err}
 	}
-	return nil
+	return err
 }
 
 // choose is begin without what stands in for a file that cannot be used.
@@ -82,6 +90,7 @@ func (e *Enforcer) recall(path string) *state.Record {
 	}
 	last, err := e.disk.store.Load()
 	if err != nil {
+		e.disk.earlier = true
 		e.log.Error("the roll-back state of an earlier daemon cannot be used: the policy file is",
 			"error", err)
 		return nil
@@ -89,6 +98,7 @@ func (e *Enforcer) recall(path string) *state.Record {
 	if last == nil || last.File != path {
 		return nil
 	}
+	e.disk.earlier = true
 	return last
 }
 

@@ -84,12 +84,13 @@ func (e *Enforcer) lastGood(why error) bool {
 
 // closed chooses a policy that lets nothing pass, where no good one is known: through the
 // devices that the file names, or through all. A file that is not there asks for
-// nothing, and one that says on_failure: {gone: accept} for what a failure leaves then.
+// nothing, nor does one of another tool on a machine that never enforced one of its name,
+// and one that says on_failure: {gone: accept} for what a failure leaves then.
 // The caller holds mu.
 func (e *Enforcer) closed(why error, says source.Revision) bool {
 	remains := file.Salvage(says.Text)
 	if errors.Is(why, fs.ErrNotExist) || remains.Gone == policy.FailAccept ||
-		!remains.All && len(remains.Devices) == 0 {
+		!remains.All && len(remains.Devices) == 0 || !e.disk.earlier && foreign(says, remains) {
 		return false
 	}
 	devices, names := remains.Devices, strings.Join(remains.Devices, ", ")
@@ -106,6 +107,13 @@ func (e *Enforcer) closed(why error, says source.Revision) bool {
 	e.disk.closed = closed.Sum
 	e.standFor(c, standIn{why: why, what: "nothing passes through " + names, closed: true})
 	return true
+}
+
+// foreign reports whether a text is a file of another tool: who names that has mistaken the
+// file, and asked for nothing. One that names interfaces is a policy, whatever else is in it.
+func foreign(says source.Revision, remains file.Remains) bool {
+	f, _ := file.Recognise(says.Text)
+	return f != nil && remains.All
 }
 
 // closedPolicy is the text of a policy that permits nothing, and goes on looking at its
