@@ -222,7 +222,8 @@ func TestPrintable(t *testing.T) {
 	d := NewDraft(Options{})
 	pos := policy.Pos{File: "f", Line: 3}
 	d.Group("g", "", policy.Group{Name: "g", Description: "one\ntwo", Pos: pos})
-	rule := policy.Rule{Protocol: policy.AllProtocols, From: -1, To: -1, Pos: pos,
+	rule := policy.Rule{Protocol: policy.AllProtocols, From: -1, To: -1,
+		Pos:         policy.Pos{File: "f", Line: 4},
 		Description: "gr\xfcn\u200b, grün",
 		Peer:        policy.Peer{CIDR: netip.MustParsePrefix("10.0.0.0/8")}}
 	d.Rules("g", policy.Ingress, rule)
