@@ -108,12 +108,12 @@ type Rule struct {
 	Code string
 }
 
-// name is what messages about other rules call this one.
+// name is what messages about other rules call this one. Several files make one firewall.
 func (r *Rule) name() string {
 	if r.Name != "" {
 		return r.Name
 	}
-	return "line " + number(r.Pos.Line)
+	return "line " + number(r.Pos.Line) + " of " + r.Pos.File
 }
 
 // the is the name with an article.

@@ -229,9 +229,9 @@ func (i *translation) unsure(r *Rule, u *Unsaid) {
 			i.d.Errorf(r.Pos, u.Hint, "%sgroups cannot say this rule: %s", r.Subject(), u.Why)
 			return
 		}
-		name := r.name()
-		if r.Code != "" {
-			name += " (" + r.Code + ")"
+		name := "this rule"
+		if r.Name != "" {
+			name = strings.TrimSuffix(r.Subject(), ": ")
 		}
 		i.d.Lost(r.Pos, u.Hint, "%s is left out, so what it accepts is dropped: %s", name, u.Why)
 	})

@@ -126,7 +126,7 @@ func TestImport(t *testing.T) {
 		"all but a device": {Drop, []Rule{accept(Match{Spans: tcp(80), Devices: []Device{{Name: "wg*",
 			Not: true}}})}, nil, "all: tcp 80-80 0.0.0.0/0\nwg* has all-wg"},
 		"uncertain accept": {Drop, []Rule{accept(Match{Spans: tcp(80), Unsaid: user}), accept(ssh)}, nil,
-			"f:2:1: notice: line 2 is left out, so what it accepts is dropped: it asks for the user\n" +
+			"f:2:1: notice: this rule is left out, so what it accepts is dropped: it asks for the user\n" +
 				"all: tcp 22-22 0.0.0.0/0"},
 		"uncertain and accepted later": {Drop, []Rule{accept(Match{Spans: tcp(80), Unsaid: user}),
 			accept(web)}, nil, "all: tcp 80-80 0.0.0.0/0"},

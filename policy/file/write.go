@@ -30,10 +30,11 @@ func (c Comments) Add(pos policy.Pos, format string, a ...any) {
 // and positions are those of the new text. Rules of one block, which have a position, an
 // index, ports and tags in common, are written as one.
 //
-// Every comment stands once: above the first part that has its position. Those for a
-// position that no part has are left out.
+// Every comment stands once: above the first part that has its position. One for a position
+// that no part has says where that is, and stands above the part that comes next there.
 func Write(p *policy.Policy, comments Comments) []byte {
 	w := writer{comments: maps.Clone(comments)}
+	w.settle(p)
 	w.comment(0, policy.Pos{})
 	if w.b.Len() > 0 {
 		w.b.WriteString("\n")

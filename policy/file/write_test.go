@@ -93,6 +93,57 @@ func TestWriteWords(t *testing.T) {
 	}
 }
 
+// TestWriteAstray: a comment of a position that no part has stands above the next part of its
+// source, behind the last one above that, else at the top, and says where it belongs.
+func TestWriteAstray(t *testing.T) {
+	p, _, err := Parse("p.yaml", []byte(`version: 1
+security_groups:
+  - name: a
+    ingress:
+      - { protocol: tcp, ports: 80, cidr_blocks: [10.0.0.0/8] }
+      - { protocol: tcp, ports: 22, self: true }
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &p.Groups[slices.IndexFunc(p.Groups, func(g policy.Group) bool { return !g.Default })]
+	for i := range g.Egress { // usual, and so not written
+		g.Egress[i].Pos = policy.Pos{File: "p.yaml", Line: 100, Col: 1}
+	}
+	at := func(file string, line int) policy.Pos { return policy.Pos{File: file, Line: line, Col: 2} }
+	c := Comments{}
+	c.Add(at("p.yaml", 1), "before the group")
+	c.Add(g.Ingress[1].Pos, "its own")
+	c.Add(at("p.yaml", 6), "between rules")
+	c.Add(at("p.yaml", 99), "behind all")
+	c.Add(at("other.yaml", 3), "of another source")
+	again, text := rewritten(t, p, c)
+	if diff := gocmp.Diff(p, again, meaning); diff != "" {
+		t.Errorf("%s\n%s", diff, text)
+	}
+	for _, want := range []string{"# other.yaml:3:2: of another source\n\nversion: 1\n",
+		"  # p.yaml:1:2: before the group\n  - name: a\n",
+		"      # p.yaml:6:2: between rules\n      # p.yaml:99:2: behind all\n      # its own\n" +
+			"      - protocol: tcp\n        ports: 22\n"} {
+		if strings.Count(text, want) != 1 {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "egress") {
+		t.Errorf("a comment made what is usual stand there:\n%s", text)
+	}
+	for i := range 1000 {
+		c.Add(at("p.yaml", 200+i), "one more")
+	}
+	_, text = rewritten(t, p, c)
+	if n := strings.Count(text, "one more"); n != maxAstray-2 {
+		t.Errorf("%d of 1000 comments at one part", n)
+	}
+	if !strings.Contains(text, "and 982 more of this kind\n") {
+		t.Errorf("nothing is said of the others:\n%s", text)
+	}
+}
+
 // TestWriteComments: each stands once above its part, in short lines that cannot be
 // anything but comments.
 func TestWriteComments(t *testing.T) {
