@@ -117,7 +117,8 @@ func Import(name string, sources []convert.Source, o convert.Options) convert.Re
 		if name, bad = recognise(sources); bad != nil {
 			return convert.Failed(*bad)
 		}
-		guessed = name == "" && !slices.ContainsFunc(sources, looksOwn)
+		guessed = name == "" && !slices.ContainsFunc(sources, looksOwn) &&
+			!slices.ContainsFunc(sources, looksForeign)
 		name = cmp.Or(name, Own)
 	}
 	i := slices.IndexFunc(all, func(f Format) bool { return f.Name == name })

@@ -9,6 +9,7 @@ import (
 
 	"sgfw/policy"
 	"sgfw/policy/convert"
+	"sgfw/policy/file"
 )
 
 // hasText reports whether a source has more than white space.
@@ -22,6 +23,12 @@ func looksOwn(s convert.Source) bool {
 		}
 	}
 	return false
+}
+
+// looksForeign reports whether a source is known for something else, which reading it says.
+func looksForeign(s convert.Source) bool {
+	f, _ := file.Recognise(s.Data)
+	return f != nil
 }
 
 // Of is the name of the format that [Import] reads sources as, empty if they are of several.

@@ -139,6 +139,9 @@ func (r *reading) statement(n *tree.Node) {
 		r.unsaid("a program decides")
 	case "xt":
 		r.unsaid("it is one of iptables; iptables-save says what it is")
+		if table := r.filter(); table == "ip filter" || table == "ip6 filter" {
+			r.rule.Match.Unsaid.Hint = "(iptables-save; ip6tables-save) | sgfw import -"
+		}
 	default:
 		if !verdict(&r.rule, key, v) {
 			r.unsaid("statement " + key + " is nothing that groups have")
