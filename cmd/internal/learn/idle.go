@@ -75,11 +75,14 @@ func (i *idle) add(key conversation, c candidate) {
 	}
 }
 
-// finish counts those of which the tracker has seen no packet, on watched devices.
+// finish counts those of which no packet told the tracker, on watched devices.
 func (i *idle) finish(t *Tracker, watched map[string]bool) {
 	for key, c := range i.found {
-		if t.flows.get(key) != nil {
-			continue
+		if f := t.flows.get(key); f != nil {
+			if f.counted {
+				continue
+			}
+			f.counted = true // it is there, whatever was seen of it
 		}
 		s := learn.Sighting{At: c.at, Process: c.process, Live: true, Service: learn.Service{
 			Protocol: policy.Protocol(c.protocol), From: int(c.to.Port()), To: int(c.to.Port())}}

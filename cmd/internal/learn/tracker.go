@@ -67,9 +67,11 @@ type conversation struct {
 
 // flow is what is known of a conversation.
 type flow struct {
-	aOpened  bool
-	answered bool
-	live     bool // it was there before its first packet was seen
+	aOpened bool
+	// asked and answered are true once the side that began, and the other one, were heard.
+	asked, answered bool
+	live            bool // it was there before its first packet was seen
+	guessed         bool // nobody knows who began it
 	// crossings are the services that its first packet came by, to be counted once that is
 	// due: at most two devices, in and out.
 	crossings []learn.Sighting
@@ -107,34 +109,46 @@ func (t *Tracker) Packet(s Seen) {
 	}
 	src, dst := ends(p)
 	key, srcIsA := between(p.Proto, src, dst)
+	if p.Kind == packet.KindTCP && p.TCP.Flags&conntrack.RST != 0 {
+		return // it ends or refuses something, and teaches nothing
+	}
 	f := t.flows.get(key)
 	begins := p.Kind == packet.KindTCP && p.TCP.Flags&(conntrack.SYN|conntrack.ACK) == conntrack.SYN
 	switch {
 	case f == nil:
-		if p.Kind == packet.KindTCP && p.TCP.Flags&conntrack.RST != 0 {
-			return // it ends what nobody saw
-		}
-		f = &flow{aOpened: t.opened(&s, key, src, dst) == srcIsA}
-		// A segment in the middle tells that both sides talk.
-		f.live = p.Kind == packet.KindTCP && p.TCP.Flags&conntrack.SYN == 0
-		f.answered = f.live
+		f = t.meets(&s, key, src, dst, srcIsA)
 		t.flows.put(key, f)
 	case begins && (f.answered || f.aOpened != srcIsA):
 		t.abandon(f)
 		*f = flow{aOpened: srcIsA} // the same ports once more
 	}
 	if f.aOpened == srcIsA {
+		f.asked = true
 		t.forward(&s, f, key)
 		return
-	}
-	if p.Kind == packet.KindTCP && p.TCP.Flags&conntrack.RST != 0 {
-		return // refused
 	}
 	f.answered = true
 	if f.live && len(f.crossings) == 0 {
 		t.mirror(&s, f)
 	}
-	t.count(f, key)
+	if f.asked {
+		t.count(f, key)
+	}
+}
+
+// meets is a conversation by its first packet that is seen.
+func (t *Tracker) meets(s *Seen, key conversation, src, dst netip.AddrPort, srcIsA bool) *flow {
+	f := &flow{live: s.Packet.Kind == packet.KindTCP && s.Packet.TCP.Flags&conntrack.SYN == 0}
+	f.aOpened = t.opened(s, f, key, src, dst) == srcIsA
+	if f.live {
+		// A segment in the middle tells that both sides talk if this machine sends it, or sockets
+		// or the kernel know the connection. Else anybody may have made it up, as scans do with
+		// ACK, FIN or no flag at all: then both sides have to be heard.
+		_, known := t.view.began(key)
+		f.asked = known || s.Hook == filter.HookOutput
+		f.answered = f.asked
+	}
+	return f
 }
 
 // mirror takes the way of a conversation from a packet of the side that answers, where that
@@ -199,9 +213,9 @@ func (t *Tracker) matters(s *Seen) bool {
 	return s.In != "" || s.Out != ""
 }
 
-// opened reports whether the sender of a packet of which the conversation is not known began
+// opened reports whether the sender of the first packet of a conversation that is seen began
 // it.
-func (t *Tracker) opened(s *Seen, key conversation, src, dst netip.AddrPort) bool {
+func (t *Tracker) opened(s *Seen, f *flow, key conversation, src, dst netip.AddrPort) bool {
 	p := s.Packet
 	if p.Kind == packet.KindTCP && p.TCP.Flags&conntrack.SYN != 0 {
 		return p.TCP.Flags&conntrack.ACK == 0
@@ -223,7 +237,7 @@ func (t *Tracker) opened(s *Seen, key conversation, src, dst netip.AddrPort) boo
 	case s.Hook == filter.HookOutput && t.view.listens(p.Proto, src):
 		return false
 	}
-	t.skipped.Guessed++
+	f.guessed = true
 	return src.Port() > dst.Port()
 }
 
@@ -272,6 +286,9 @@ func (t *Tracker) count(f *flow, key conversation) {
 		return
 	}
 	f.counted = true
+	if f.guessed {
+		t.skipped.Guessed++
+	}
 	for _, c := range f.crossings {
 		if c.Process = t.view.process(key); c.Process != "" || !t.view.ours(key) ||
 			len(t.waiting) >= maxWaiting {

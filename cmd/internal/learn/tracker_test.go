@@ -163,9 +163,27 @@ func TestTracker(t *testing.T) {
 		{"one that the kernel knows", []string{"through eth1,eth0 tcp A 10.0.9.9:50000 10.0.0.7:8000"},
 			[]string{"eth0 ingress tcp 50000 10.0.0.7/32", "eth1 egress tcp 50000 10.0.9.9/32"},
 			Skipped{}},
-		{"one that nobody knows", []string{"through eth1,eth0 tcp A 10.0.9.9:50000 10.0.0.8:8000"},
+		{"one that nobody knows", []string{"through eth1,eth0 tcp A 10.0.9.9:50000 10.0.0.8:8000",
+			"through eth0,eth1 tcp A 10.0.0.8:8000 10.0.9.9:50000"},
 			[]string{"eth0 egress tcp 8000 10.0.0.8/32", "eth1 ingress tcp 8000 10.0.9.9/32"},
 			Skipped{Guessed: 1}},
+		{"the same from the other side", []string{
+			"through eth0,eth1 tcp A 10.0.0.8:8000 10.0.9.9:50000",
+			"through eth0,eth1 tcp A 10.0.0.8:8000 10.0.9.9:50000",
+			"through eth1,eth0 tcp A 10.0.9.9:50000 10.0.0.8:8000"},
+			[]string{"eth0 egress tcp 8000 10.0.0.8/32", "eth1 ingress tcp 8000 10.0.9.9/32"},
+			Skipped{Guessed: 1}},
+		{"one with a listener that the sockets do not show yet", []string{
+			"in eth0 tcp A 10.0.0.9:50000 192.0.2.77:22", "out eth0 tcp A 192.0.2.77:22 10.0.0.9:50000"},
+			[]string{"eth0 ingress tcp 22 10.0.0.9/32 sshd"}, Skipped{}},
+		{"scans in the middle of nothing", []string{
+			"in eth0 tcp A 10.0.0.1:4000 192.0.2.77:22", "out eth0 tcp R 192.0.2.77:22 10.0.0.1:4000",
+			"in eth0 tcp - 10.0.0.1:4001 192.0.2.77:23", "out eth0 tcp RA 192.0.2.77:23 10.0.0.1:4001",
+			"in eth0 tcp - 10.0.0.1:4001 192.0.2.77:23",
+			"in eth0 tcp A 10.0.0.1:443 192.0.2.77:50009", "out eth0 tcp R 192.0.2.77:50009 10.0.0.1:443",
+			"in eth0 tcp A 10.0.0.1:443 192.0.2.77:50009",
+			"through eth0,eth1 tcp A 10.0.0.1:4002 10.0.9.9:80",
+			"through eth1,eth0 tcp R 10.0.9.9:80 10.0.0.1:4002"}, nil, Skipped{Unanswered: 4}},
 		{"the end of one that nobody saw", []string{"in eth0 tcp R 10.0.0.1:443 192.0.2.77:50009"},
 			nil, Skipped{}},
 		{"through two devices", []string{"through eth0,eth1 tcp S 10.0.0.1:4000 10.0.9.9:80",
@@ -278,6 +296,8 @@ func TestIdle(t *testing.T) {
 		{Protocol: 6, From: at("10.0.0.7:40000"), To: at("10.0.9.9:81")},
 	})
 	tracker.Packet(seen(t, "out eth0 tcp A 192.0.2.77:50003 10.0.0.5:5433"))
+	// Its SYN was seen, and the answer lost.
+	tracker.Packet(seen(t, "in eth0 tcp S 10.0.0.6:50001 192.0.2.77:22"))
 	i.finish(tracker, map[string]bool{"eth0": true, "eth1": true})
 	tracker.Look(v)
 	want := []string{"eth0 ingress tcp 22 10.0.0.6/32 sshd", "eth0 ingress tcp 80 10.0.0.7/32 http",
@@ -285,6 +305,9 @@ func TestIdle(t *testing.T) {
 		"eth1 egress tcp 80 10.0.9.9/32 http"}
 	if got := rules(t, r); !slices.Equal(got, want) {
 		t.Errorf("rules\n%q, want\n%q", got, want)
+	}
+	if got := tracker.Skipped(); got != (Skipped{Guessed: 1}) {
+		t.Errorf("skipped %+v", got)
 	}
 	if r.Count() != 5 {
 		t.Errorf("%d conversations", r.Count()) // forwarded ones count on each device
