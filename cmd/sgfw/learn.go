@@ -67,8 +67,9 @@ no packet is dropped, changed or held up. Ctrl-C ends it early, and writes.
 It sees the first packet of each conversation, as copies that the kernel makes of
 what other firewalls let pass; sockets, and whose they are; and the connections that
 are there already. Conversations that others begin count once they are answered, so
-a scan of ports teaches nothing. Live SSH sessions are always let in. Neighbour
-discovery, DHCP and errors of ICMP need no rules.
+a scan of ports teaches nothing; UDP to a socket that waits for it counts at once.
+Live SSH sessions are always let in. Neighbour discovery, DHCP and errors of ICMP need
+no rules.
 
 Addresses are those that were seen, in the fewest CIDRs. From --everyone public ones
 on, a service is open to everyone. Ports that nobody came to are closed and named in
@@ -140,7 +141,14 @@ func (p *program) learned(l *lesson, found *watch.Found) error {
 	if l.host, err = os.Hostname(); err != nil {
 		l.host = "this machine"
 	}
-	return p.teach(l, found, seen, sessions)
+	if err := p.teach(l, found, seen, sessions); err != nil {
+		return err
+	}
+	if found.Ended != nil {
+		return fmt.Errorf("watching ended early, after %s; what was seen until then is written: %w",
+			found.End.Sub(found.Begin).Truncate(time.Second), found.Ended)
+	}
+	return nil
 }
 
 // check holds the flags against what they can be.
@@ -202,6 +210,9 @@ func (l *lesson) choose(p *program) error {
 			continue
 		}
 		hint := "there are " + devicesText(known)
+		if len(known) == 0 {
+			hint = "there is none but lo"
+		}
 		if m, enslaved := seen.Masters[d]; enslaved {
 			hint = "its packets are those of " + m.Name
 		} else if near := policy.Suggest(d, known); near != "" {
@@ -216,24 +227,44 @@ func (l *lesson) choose(p *program) error {
 // nameGroups gives each device a name of a group.
 func (l *lesson) nameGroups() error {
 	switch {
-	case len(l.groups) == len(l.devices):
-		return nil
-	case len(l.groups) > 1:
+	case len(l.groups) == 0:
+		l.groups = []string{"learned"}
+	case len(l.groups) > 1 && len(l.groups) != len(l.devices):
 		return &usageError{fmt.Errorf("%s for %s: name one for each, or one for all",
 			count(len(l.groups), "group"), count(len(l.devices), "device"))}
 	}
-	base := "learned"
-	if len(l.groups) == 1 {
-		base = l.groups[0]
-	}
-	l.groups = []string{base}
-	if len(l.devices) > 1 {
+	if len(l.groups) < len(l.devices) {
+		base := l.groups[0]
 		l.groups = nil
 		for _, d := range l.devices {
 			l.groups = append(l.groups, base+"-"+d)
 		}
 	}
+	return l.checkGroups()
+}
+
+// checkGroups refuses names that no policy can have, before anything is watched.
+func (l *lesson) checkGroups() error {
+	for i, name := range l.groups {
+		if slices.Contains(l.groups[:i], name) {
+			return &usageError{fmt.Errorf("--group %s is there twice: each device has a group of its own",
+				name)}
+		}
+	}
+	r := learn.NewRecord().Policy(learn.Options{Devices: l.watched()})
+	for _, problem := range r.Problems.Of(policy.SeverityError) {
+		problem.Pos = policy.Pos{}
+		return &usageError{errors.New("--group: " + problem.Error())}
+	}
 	return nil
+}
+
+// watched are the devices with their groups.
+func (l *lesson) watched() (out []learn.Device) {
+	for i, d := range l.devices {
+		out = append(out, learn.Device{Name: d, Group: l.groups[i]})
+	}
+	return out
 }
 
 // unfiltered refuses to learn where sgfw filters already: what it drops would be missing.
@@ -325,12 +356,9 @@ func paragraphs(l *lesson, f *watch.Found) []string {
 // options are how the policy is made of what was found.
 func (l *lesson) options(f *watch.Found) learn.Options {
 	o := learn.Options{Everyone: l.everyone, WidenIPv4: l.widen4, WidenIPv6: l.widen6,
-		OpenUnused: l.openTo, Preface: paragraphs(l, f)}
+		OpenUnused: l.openTo, Preface: paragraphs(l, f), Devices: l.watched()}
 	if f.End.Sub(f.Begin) > datedLearn {
 		o.Clock = "2006-01-02 15:04"
-	}
-	for i, d := range l.devices {
-		o.Devices = append(o.Devices, learn.Device{Name: d, Group: l.groups[i]})
 	}
 	return o
 }

@@ -27,10 +27,10 @@ func (p *program) teach(l *lesson, f *watch.Found, seen links.Snapshot,
 	o := l.options(f)
 	o.Unused = l.unused(f, seen)
 	r := f.Record.Policy(o)
-	p.printProblems(explain.Problems(r.Problems))
 	if r.Policy == nil {
 		return r.Problems
 	}
+	p.printProblems(explain.Problems(r.Problems))
 	text := string(file.Write(r.Policy, r.Comments))
 	name := l.path
 	if name == "-" {
@@ -80,6 +80,9 @@ func (l *lesson) lacks(f *watch.Found) {
 			l.found = append(l.found, count(n, noun)+" "+what)
 		}
 	}
+	if f.Ended != nil {
+		l.found = append(l.found, fmt.Sprintf("It ended before its time was over: %v.", f.Ended))
+	}
 	if f.Blind != nil {
 		l.found = append(l.found, fmt.Sprintf("First packets could not be seen (%v), sockets alone: "+
 			"what was short, or passed through to other machines, may be missing.", f.Blind))
@@ -90,8 +93,8 @@ func (l *lesson) lacks(f *watch.Found) {
 		"the server's.")
 	add(f.Lost, "first packet", "not seen, as it was too many at a time: some may be missing.")
 	add(f.Skipped.Unread, "packet", "with headers that cannot be read: not permitted.")
-	add(f.Record.Lost(), "conversation", fmt.Sprintf("with more than %s services: not permitted.",
-		screen.Number(learn.MaxServices)))
+	add(f.Record.Lost(), "conversation", fmt.Sprintf("to other services than the first %s: not "+
+		"permitted.", screen.Number(learn.MaxServices)))
 }
 
 // unused are the listeners that nobody came to, on devices by which they can be reached.

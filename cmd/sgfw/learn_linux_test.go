@@ -112,6 +112,9 @@ func TestLearnUsage(t *testing.T) {
 		{"--device port0", "its packets are those of br0"},
 		{"--device enp1s0,enp1s0", "is there twice"},
 		{"--device enp1s0,wg0 --group a,b,c", "3 groups for 2 devices"},
+		{"--device enp1s0,wg0 --group a,a", "--group a is there twice"},
+		{"--device enp1s0 --group sg-web", `--group: group name "sg-web" looks like a group ID`},
+		{"--device enp1s0,wg0 --group " + strings.Repeat("x", 250), "has 257 characters"},
 		{"here", `unknown command "here"`},
 	} {
 		var out, said bytes.Buffer

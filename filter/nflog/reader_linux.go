@@ -44,6 +44,8 @@ var ErrTaken = errors.New("nflog: the group has another listener")
 type Reader struct {
 	conn *netlink.Conn
 	lost atomic.Uint64
+	// shut is true once somebody closes it.
+	shut atomic.Bool
 	next uint32
 }
 
@@ -116,11 +118,11 @@ func taken(group uint16) bool {
 // os.ErrClosed after Close. Losses are no error, see [Reader.Lost].
 func (r *Reader) Read(deadline time.Time, each func(Copy)) error {
 	if err := r.conn.SetReadDeadline(deadline); err != nil {
-		return fmt.Errorf("nflog: %w", err)
+		return fmt.Errorf("nflog: read: %w", r.closed(err))
 	}
 	messages, err := r.conn.Receive()
 	if err != nil && !errors.Is(err, unix.ENOBUFS) {
-		return fmt.Errorf("nflog: read: %w", closed(err))
+		return fmt.Errorf("nflog: read: %w", r.closed(err))
 	}
 	for _, m := range messages {
 		if m.Header.Type != messagePacket || m.Header.PID != 0 { // other processes can write, too
@@ -137,9 +139,10 @@ func (r *Reader) Read(deadline time.Time, each func(Copy)) error {
 	return nil
 }
 
-// closed makes the error of a closed socket os.ErrClosed.
-func closed(err error) error {
-	if errors.Is(err, unix.EBADF) {
+// closed makes the error of a closed socket os.ErrClosed: what the socket says depends on
+// when it was closed.
+func (r *Reader) closed(err error) error {
+	if r.shut.Load() {
 		return os.ErrClosed
 	}
 	return err
@@ -149,4 +152,7 @@ func closed(err error) error {
 func (r *Reader) Lost() uint64 { return r.lost.Load() }
 
 // Close ends the listening, and a running Read.
-func (r *Reader) Close() error { return r.conn.Close() }
+func (r *Reader) Close() error {
+	r.shut.Store(true)
+	return r.conn.Close()
+}

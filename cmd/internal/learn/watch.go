@@ -37,6 +37,8 @@ type Found struct {
 	Lost uint64
 	// Blind is why no packets were seen, but sockets alone; nil if they were.
 	Blind error
+	// Ended is why it ended before its time was over, nil if it did not.
+	Ended error
 	// Listeners are the sockets that listened at the end.
 	Listeners []sockets.Socket
 }

@@ -9,8 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"sgfw/cmd/internal/host/sockets"
 	"sgfw/filter"
 	"sgfw/filter/nflog"
@@ -58,12 +56,20 @@ type watcher struct {
 // nothing, and leaves nothing behind, however the process ends. It needs CAP_NET_ADMIN, else
 // the error is os.ErrPermission; where another one watches, it is nft.ErrObserved.
 //
-// Where the kernel cannot copy first packets, sockets alone are looked at, see Found.Blind.
-func Watch(ctx context.Context, c Config) (*Found, error) {
+// Where the kernel cannot copy first packets, sockets alone are looked at, see Found.Blind. What
+// goes wrong later ends it early: what was seen is not lost, see Found.Ended.
+func Watch(ctx context.Context, c Config) (*Found, error) { return newWatcher(c).watch(ctx) }
+
+func newWatcher(c Config) *watcher {
 	w := &watcher{Config: c}
 	w.found = Found{Record: learn.NewRecord(), Begin: time.Now()}
 	w.tracker = NewTracker(w.found.Record, w.found.Begin)
 	w.idle.toward = deviceToward
+	return w
+}
+
+// watch is one run, see Watch.
+func (w *watcher) watch(ctx context.Context) (*Found, error) {
 	if err := w.open(); err != nil {
 		return nil, err
 	}
@@ -73,13 +79,16 @@ func Watch(ctx context.Context, c Config) (*Found, error) {
 		return nil, err
 	}
 	w.progress()
-	for end := w.found.Begin.Add(c.For); ctx.Err() == nil && time.Now().Before(end); {
-		if err := w.turn(min(turn, time.Until(end))); err != nil {
-			return nil, err
-		}
+	end := w.found.Begin.Add(w.For)
+	for w.found.Ended == nil && ctx.Err() == nil && time.Now().Before(end) {
+		w.found.Ended = w.turn(min(turn, time.Until(end)))
 		w.progress()
 	}
-	return &w.found, w.finish()
+	w.finish()
+	if w.found.Ended != nil && w.found.Record.Services() == 0 {
+		return nil, w.found.Ended
+	}
+	return &w.found, nil
 }
 
 // progress says how far it is.
@@ -214,13 +223,15 @@ func (w *watcher) links() error {
 }
 
 // finish takes in what is left, and what no packet told of.
-func (w *watcher) finish() error {
-	if w.table != nil {
-		err := w.table.Close()
-		w.table = nil
-		if err != nil && !errors.Is(err, unix.ENOENT) {
-			return fmt.Errorf("take away what watched: %w", err)
+func (w *watcher) finish() {
+	ended := func(err error) {
+		if w.found.Ended == nil {
+			w.found.Ended = err
 		}
+	}
+	if w.table != nil {
+		_ = w.table.Close() // the kernel takes it away with its socket anyway
+		w.table = nil
 	}
 	// No more copies are made, so what is left has an end.
 	for w.reader != nil {
@@ -229,17 +240,15 @@ func (w *watcher) finish() error {
 			break
 		}
 		if err != nil {
-			return err
+			ended(err)
+			break
 		}
 	}
-	if err := w.look(false); err != nil {
-		return err
-	}
+	ended(w.look(false))
 	watched := make(map[string]bool)
 	for _, d := range w.Devices {
 		watched[d] = true
 	}
 	w.idle.finish(w.tracker, watched)
 	w.found.End, w.found.Skipped = time.Now(), w.tracker.Skipped()
-	return nil
 }
