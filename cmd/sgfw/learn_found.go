@@ -91,6 +91,8 @@ func (l *lesson) lacks(f *watch.Found) {
 		"permitted.")
 	add(f.Skipped.Guessed, "connection", "of which nobody knows who began: the lower port counts as "+
 		"the server's.")
+	add(f.Untold, "connection", "in the kernel's tracking, too many to be read: those passed on "+
+		"for others of which no packet came are missing.")
 	add(f.Lost, "first packet", "not seen, as it was too many at a time: some may be missing.")
 	add(f.Skipped.Unread, "packet", "with headers that cannot be read: not permitted.")
 	add(f.Record.Lost(), "conversation", fmt.Sprintf("to other services than the first %s: not "+

@@ -3,6 +3,9 @@ package learn
 import (
 	"net"
 	"net/netip"
+	"os"
+	"strconv"
+	"strings"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -12,12 +15,31 @@ import (
 // (include/uapi/linux/netfilter/nf_conntrack_tcp.h).
 const ctEstablished = 3
 
-// maxTracked bounds what is taken of the kernel's connection tracking.
+// maxTracked is up to how many connections the kernel's connection tracking is read: it is
+// read as a whole, which takes about a kilobyte for each.
 const maxTracked = 1 << 17
 
+// trackedCount is how many there are in the network namespace of who reads it, where the
+// kernel tracks any.
+const trackedCount = "/proc/sys/net/netfilter/nf_conntrack_count"
+
+// tooMany is how many the kernel tracks if those are too many to read, else 0.
+func tooMany(count string) uint64 {
+	n, err := strconv.ParseUint(strings.TrimSpace(count), 10, 64)
+	if err != nil || n <= maxTracked {
+		return 0
+	}
+	return n
+}
+
 // kernelTracked lists the kernel's connection tracking, where something uses it. Where it
-// cannot be read, nothing is lost but idle connections of others and who began them.
-func kernelTracked() (out []Tracked) {
+// cannot be read, nothing is lost but idle connections of others and who began them. So it is
+// with more than maxTracked, of which it returns the number.
+func kernelTracked() (out []Tracked, more uint64) {
+	count, _ := os.ReadFile(trackedCount)
+	if more := tooMany(string(count)); more > 0 {
+		return nil, more
+	}
 	for _, family := range []netlink.InetFamily{unix.AF_INET, unix.AF_INET6} {
 		list, _ := netlink.ConntrackTableList(netlink.ConntrackTable, family)
 		for _, f := range list {
@@ -32,7 +54,7 @@ func kernelTracked() (out []Tracked) {
 			out = append(out, t)
 		}
 	}
-	return out
+	return out, 0
 }
 
 func ctEnd(ip net.IP, port uint16) netip.AddrPort {

@@ -37,6 +37,9 @@ type Found struct {
 	Lost uint64
 	// Blind is why no packets were seen, but sockets alone; nil if they were.
 	Blind error
+	// Untold is how many connections the kernel tracks if those are too many to be looked at, 0
+	// if they were.
+	Untold uint64
 	// Ended is why it ended before its time was over, nil if it did not.
 	Ended error
 	// Listeners are the sockets that listened at the end.

@@ -74,7 +74,7 @@ func (w *watcher) watch(ctx context.Context) (*Found, error) {
 		return nil, err
 	}
 	defer w.close()
-	w.tracked = kernelTracked()
+	w.tracked, w.found.Untold = kernelTracked()
 	if err := w.look(true); err != nil {
 		return nil, err
 	}
