@@ -213,6 +213,7 @@ func (p *program) audit(ctx context.Context, a *audits, args []string, stdin io.
 		}
 	}
 	o.Now, o.Texts, o.Partial = p.now(), map[string][]byte{}, r.Partial
+	o.Raised = r.Format != formats.Own
 	for i := range r.Policy.PrefixLists {
 		if _, absent := convert.AbsentKey(r.Policy.PrefixLists[i].Pos); absent {
 			o.Elsewhere = append(o.Elsewhere, r.Policy.PrefixLists[i].Name)

@@ -77,6 +77,36 @@ resource "aws_instance" "web" {
 	}
 }
 
+// TestAuditQuotaOfImport: nobody has granted the quota that an import needs, so none of it is
+// used up. The policy that the import writes has that quota.
+func TestAuditQuotaOfImport(t *testing.T) {
+	t.Chdir(t.TempDir())
+	var rules strings.Builder
+	rules.WriteString("*filter\n:INPUT DROP [0:0]\n" +
+		"-A INPUT -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT\n")
+	for i := range 70 {
+		fmt.Fprintf(&rules, "-A INPUT -s 10.0.0.0/8 -p tcp --dport %d -j ACCEPT\n", 2000+2*i)
+	}
+	rules.WriteString("COMMIT\n")
+	if err := os.WriteFile("rules.v4", []byte(rules.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var text, said strings.Builder
+	code := run([]string{"import", "rules.v4"}, &text, &said)
+	if code != exitOK || !strings.Contains(text.String(), "rules_per_security_group: 70") {
+		t.Fatal(code, said.String())
+	}
+	if err := os.WriteFile("p.yaml", []byte(text.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for file, want := range map[string]bool{"rules.v4": false, "p.yaml": true} {
+		code, out, said := auditing(file, "-o", "json", "--fail-on", "none")
+		if got := codesOf(t, out)["near-quota"] != ""; code != exitOK || got != want {
+			t.Errorf("%s: %d, near-quota %t: %s", file, code, got, said)
+		}
+	}
+}
+
 // TestSARIFPlaces: a file below the working directory has a path from there, however it was
 // named; and each result has a place, for code hosts take no document otherwise.
 func TestSARIFPlaces(t *testing.T) {

@@ -28,6 +28,9 @@ type Options struct {
 	Texts map[string][]byte
 	// Partial says that others than the peers of the policy may have its groups.
 	Partial bool
+	// Raised says that an import has raised quotas to what the policy uses, so that none but
+	// the usual ones are anybody's.
+	Raised bool
 	// Elsewhere are prefix lists without entries here that have some where they come from.
 	Elsewhere []string
 	// Members are the members of groups; nil means those that the policy itself names.

@@ -58,16 +58,19 @@ func (a *auditor) names(g *examined) {
 // crowded is how many rules of one direction are too many to review.
 const crowded = 50
 
-// near reports whether four fifths of a quota are used.
-func near(used, quota int) bool { return quota > 0 && used >= quota-quota/5 }
+// near reports whether four fifths of a quota are used. usual is what everybody has: with
+// Raised another one is what the policy uses.
+func (a *auditor) near(used, quota, usual int) bool {
+	return quota > 0 && used >= quota-quota/5 && (!a.o.Raised || quota == usual)
+}
 
 // quotas looks for groups that can hardly grow, and that nobody reads.
 func (a *auditor) quotas(g *examined) {
-	quota := a.p.Quotas.RulesPerGroup
+	quota, usual := a.p.Quotas.RulesPerGroup, policy.DefaultQuotas.RulesPerGroup
 	for _, d := range directions {
 		var full []string
 		for _, f := range families {
-			if used := g.usage.Of(d, f); near(used, quota) {
+			if used := g.usage.Of(d, f); a.near(used, quota, usual) {
 				full = append(full, fmt.Sprintf("%d of %d for %s", used, quota, f))
 			}
 		}
@@ -87,22 +90,23 @@ func (a *auditor) quotas(g *examined) {
 
 // totals looks for quotas of the policy as a whole, and of interfaces.
 func (a *auditor) totals() {
-	q := a.p.Quotas
+	q, usual := a.p.Quotas, policy.DefaultQuotas
 	for _, t := range []struct {
-		what        string
-		used, quota int
+		what               string
+		used, quota, usual int
 	}{
-		{"security groups", len(a.p.Groups), q.Groups},
-		{"prefix lists", len(a.p.PrefixLists), q.PrefixLists},
+		{"security groups", len(a.p.Groups), q.Groups, usual.Groups},
+		{"prefix lists", len(a.p.PrefixLists), q.PrefixLists, usual.PrefixLists},
 	} {
-		if near(t.used, t.quota) && len(a.o.Include) == 0 {
+		if a.near(t.used, t.quota, t.usual) && len(a.o.Include) == 0 {
 			a.add(Finding{Severity: unset, Message: fmt.Sprintf("%d of %d %s", t.used, t.quota, t.what)},
 				nearQuota)
 		}
 	}
 	for i := range a.p.PrefixLists {
 		l := &a.p.PrefixLists[i]
-		if near(len(l.Entries), q.PrefixListEntries) && len(a.o.Include) == 0 {
+		if a.near(len(l.Entries), q.PrefixListEntries, usual.PrefixListEntries) &&
+			len(a.o.Include) == 0 {
 			a.add(Finding{Severity: unset, Pos: l.Pos, Message: fmt.Sprintf(
 				"prefix list %s has %d of %d entries", l.Name, len(l.Entries), q.PrefixListEntries)},
 				nearQuota)
@@ -110,7 +114,7 @@ func (a *auditor) totals() {
 	}
 	for _, at := range a.attachments {
 		n := len(at.groups)
-		if !near(n, q.GroupsPerInterface) {
+		if !a.near(n, q.GroupsPerInterface, usual.GroupsPerInterface) {
 			continue
 		}
 		for _, g := range at.groups {

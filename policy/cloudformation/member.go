@@ -129,7 +129,7 @@ func (s *stack) addMember(r *resource, name string, f map[string]value, groups s
 		}
 	}
 	if !m.Listed() {
-		s.notice(r.at, "list it under peers once it has one",
+		s.lost(r.at, "list it under peers once it has one",
 			"%s has no address in the template: rules that name its groups do not know it", name)
 		return
 	}

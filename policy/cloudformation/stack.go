@@ -126,7 +126,7 @@ func (s *stack) section(name string) []entry {
 
 func (s *stack) readResource(e entry) {
 	if e.key == "Fn::Transform" {
-		s.notice(e.at, "import what it includes too", "Fn::Transform adds resources that are not here")
+		s.lost(e.at, "import what it includes too", "Fn::Transform adds resources that are not here")
 		return
 	}
 	if e.value.Kind != tree.Map {
@@ -217,6 +217,11 @@ func (s *stack) notice(at policy.Pos, hint, format string, a ...any) {
 		Message: sprintf(format, a...)})
 }
 
+// lost says what is not in the policy, there and as a notice.
+func (s *stack) lost(at policy.Pos, hint, format string, a ...any) {
+	s.Lost(at, hint, "%s", sprintf(format, a...))
+}
+
 // classic are the resources that had groups of their own before there were networks.
 var classic = []string{"AWS::RDS::DBSecurityGroup", "AWS::RDS::DBSecurityGroupIngress",
 	"AWS::ElastiCache::SecurityGroup", "AWS::ElastiCache::SecurityGroupIngress",
@@ -227,20 +232,20 @@ func (s *stack) tell() {
 	for _, r := range s.resources {
 		switch {
 		case r.typ == typeStack:
-			s.notice(r.at, "import its template too", "the groups of nested stack %s are not here", r.id)
+			s.lost(r.at, "import its template too", "the groups of nested stack %s are not here", r.id)
 		case strings.HasSuffix(r.typ, "::MODULE"):
-			s.notice(r.at, "", "the groups of module %s, resource %s, are not here", r.typ, r.id)
+			s.lost(r.at, "", "the groups of module %s, resource %s, are not here", r.typ, r.id)
 		case slices.Contains(classic, r.typ):
-			s.notice(r.at, "", "%s of type %s is no group of EC2 and is left out", r.id, r.typ)
+			s.lost(r.at, "", "%s of type %s is no group of EC2 and is left out", r.id, r.typ)
 		case strings.HasPrefix(r.typ, typeGroup) && !slices.Contains(known, r.typ):
 			hint := s.meant(r.typ, func() []string { return known })
-			s.notice(r.at, hint, "%s of type %s is left out", r.id, r.typ)
+			s.lost(r.at, hint, "%s of type %s is left out", r.id, r.typ)
 		}
 	}
 	for _, n := range transforms(s.root.Field("Transform")) {
 		if !strings.HasPrefix(n.Text, "AWS::Serverless") && n.Text != "AWS::LanguageExtensions" &&
 			!strings.HasPrefix(n.Text, "AWS::SecretsManager") {
-			s.notice(s.at(n), "import the processed template: aws cloudformation get-template "+
+			s.lost(s.at(n), "import the processed template: aws cloudformation get-template "+
 				"--template-stage Processed", "macro %s is not run: groups that it makes are not here",
 				policy.Quote(n.Text))
 		}
