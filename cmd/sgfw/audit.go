@@ -39,8 +39,8 @@ func (f *auditFormat) Set(s string) error {
 // String implements pflag.Value.
 func (f *auditFormat) String() string { return string(*f) }
 
-// Type implements pflag.Value.
-func (f *auditFormat) Type() string { return strings.Join(auditFormats, "|") }
+// Type implements pflag.Value. All words here would leave the texts of help no room.
+func (f *auditFormat) Type() string { return "format" }
 
 // failNever is the value of --fail-on that nothing reaches.
 const failNever = "none"
@@ -90,7 +90,7 @@ sends public addresses of the groups to the vendor, and says first which.`,
   sgfw audit /etc/sgfw/sgfw.yaml --fail-on medium -o sarif > sgfw.sarif
   sgfw audit main.tf --reputation drop.txt,firehol_level1.netset
   sgfw audit --list
-  sgfw audit
+  sudo sgfw audit
   sgfw audit --fix sgfw.yaml | patch sgfw.yaml
   sudo sgfw audit --fix | sudo patch /etc/sgfw/sgfw.yaml`,
 	}
@@ -110,7 +110,7 @@ sends public addresses of the groups to the vendor, and says first which.`,
 			strings.Join(append(audit.Severities(), failNever), ", "))
 	f.IntVar(&a.ports, "range", audit.DefaultRange,
 		"how many ports a public peer may have in one rule")
-	f.VarP(&a.output, "output", "o", "how to print findings")
+	f.VarP(&a.output, "output", "o", "how to print findings: "+strings.Join(auditFormats, ", "))
 	complete(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if a.list {

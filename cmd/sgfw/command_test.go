@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -41,6 +42,7 @@ func helpOf(t *testing.T, c *cobra.Command) string {
 
 // Every command says what it does and shows how, with command lines that parse.
 func TestHelp(t *testing.T) {
+	flagLine := regexp.MustCompile(`^ +(-\w, )?--\S+( \S+)? {3,}`)
 	root := (&program{out: io.Discard, err: io.Discard}).rootCommand()
 	for _, c := range commands(root) {
 		if c.Short == "" || c.Example == "" || strings.HasSuffix(c.Short, ".") {
@@ -49,6 +51,9 @@ func TestHelp(t *testing.T) {
 		for line := range strings.Lines(helpOf(t, c)) {
 			if n := screen.Width(strings.TrimSuffix(line, "\n")); n > helpWidth {
 				t.Errorf("%s: a line of its help takes %d columns: %q", c.CommandPath(), n, line)
+			}
+			if at := flagLine.FindString(line); screen.Width(at) > helpWidth/2 {
+				t.Errorf("%s: names of flags leave their texts no room: %q", c.CommandPath(), line)
 			}
 		}
 		for line := range strings.Lines(c.Example) {
