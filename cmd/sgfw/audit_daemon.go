@@ -19,7 +19,9 @@ import (
 
 // witness is what a running daemon knows of its policy.
 type witness struct {
-	file  string
+	file string
+	// since is from when on each rule of the policy counts: the daemon's start, or later, when
+	// it took the policy. A rule may be as new as that.
 	since time.Time
 	hits  map[ruleKey]uint64
 	seen  map[ruleKey]*audit.Seen
@@ -54,7 +56,9 @@ func (p *program) witness(ctx context.Context) (*witness, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.since = rules.Since
+	if w.since = rules.Since; s.Policy.Loaded.After(w.since) {
+		w.since = s.Policy.Loaded
+	}
 	for i := range rules.Rules {
 		if r := &rules.Rules[i]; r.Attached && !r.Gone {
 			w.hits[keyOf(&r.RuleRef)] += r.Hits

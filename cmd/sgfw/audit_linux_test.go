@@ -17,6 +17,8 @@ import (
 type watcher struct {
 	control.Backend
 	file string
+	// started is when it began, loaded when it took its policy.
+	started, loaded time.Time
 }
 
 const watched = `version: 1
@@ -38,11 +40,12 @@ func (w watcher) rule(index int, ports, peer string) api.RuleRef {
 }
 
 func (w watcher) Status(context.Context) (api.Status, error) {
-	return api.Status{Schema: api.Schema, Policy: api.PolicyStatus{File: w.file}}, nil
+	return api.Status{Schema: api.Schema, Policy: api.PolicyStatus{File: w.file,
+		Loaded: w.loaded}}, nil
 }
 
 func (w watcher) Rules(context.Context, api.RulesQuery) (api.RulesReply, error) {
-	return api.RulesReply{Schema: api.Schema, Since: noon, Rules: []api.RuleHits{
+	return api.RulesReply{Schema: api.Schema, Since: w.started, Rules: []api.RuleHits{
 		{RuleRef: w.rule(0, "443", "0.0.0.0/0"), Attached: true, Hits: 12},
 		{RuleRef: w.rule(1, "7777", "10.0.0.0/8"), Attached: true},
 		{RuleRef: w.rule(2, "8000-9000", "10.0.0.0/8"), Attached: true, Hits: 3},
@@ -85,7 +88,10 @@ func TestAuditOfDaemon(t *testing.T) {
 		t.Fatal(err)
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- control.Serve(ctx, s.Listener, watcher{file: file}) }()
+	go func() {
+		ended <- control.Serve(ctx, s.Listener, watcher{file: file,
+			started: noon.Add(-30 * 24 * time.Hour), loaded: noon})
+	}()
 	t.Cleanup(func() {
 		cancel()
 		<-ended
