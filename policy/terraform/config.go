@@ -123,7 +123,7 @@ func (e *evaluator) declare(c *config, ch chunk) {
 			"%s stands outside of all blocks", ch.kind)
 		return
 	case !known:
-		e.notice(ch.pos(ch.begin), "", "block %s is left out: nothing is known of it", ch.kind)
+		e.Lost(ch.pos(ch.begin), "", "block %s is left out: nothing is known of it", ch.kind)
 		return
 	case len(ch.labels) != n:
 		e.errorf(ch.pos(ch.begin), "", "block %s takes %d labels", ch.kind, n)

@@ -150,7 +150,7 @@ func (t *translator) addMembers() {
 		if without > 1 {
 			noun = fmt.Sprintf("%d interfaces or instances have", without)
 		}
-		t.notice(first, "write them under peers, or import a state", "%s groups and no address that is "+
+		t.Lost(first, "write them under peers, or import a state", "%s groups and no address that is "+
 			"known: as peers they are left out", noun)
 	}
 }

@@ -105,7 +105,7 @@ func (m *module) foreignModule(c *call, d *decl) {
 	if isVPCModule(c.source) || !c.known {
 		return
 	}
-	m.notice(d.pos, "import what terraform show -json says to have its groups",
+	m.Lost(d.pos, "import what terraform show -json says to have its groups",
 		"module %s is not read: %s is not a folder beside this one", m.path+d.name,
 		printable(short(c.source)))
 }

@@ -117,7 +117,7 @@ func (g *groupModule) items(computed, name string) (out []field) {
 		}
 	}
 	if n < len(out) {
-		g.notice(f.pos, "see number_of_"+computed+name, "%d of %d rules of %s are made", max(n, 0),
+		g.Lost(f.pos, "see number_of_"+computed+name, "%d of %d rules of %s are made", max(n, 0),
 			len(out), computed+name)
 	}
 	return out[:min(max(n, 0), len(out))]

@@ -161,7 +161,7 @@ func (t *translator) listed(fields map[string]field, key string, at policy.Pos) 
 	switch {
 	case len(peers) > 0 || !ok:
 	case written:
-		t.notice(at, "", "the rule is left out: its lists of peers are empty")
+		t.Lost(at, "", "the rule is left out: its lists of peers are empty")
 	default:
 		t.errorf(at, "add cidr_blocks, ipv6_cidr_blocks, prefix_list_ids, security groups or self",
 			"the rule has no peer")
