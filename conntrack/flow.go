@@ -1,6 +1,9 @@
 package conntrack
 
-import "math/bits"
+import (
+	"math"
+	"math/bits"
+)
 
 // Flow is a connection, or what corresponds to one in other protocols. It lives
 // inside the table: a *Flow is valid only until its [Entry] is unlocked. It holds
@@ -63,10 +66,15 @@ const (
 	flagFINAcked flowFlags = 1 << 8
 	// flagUntracked: see [Entry.InsertUntracked].
 	flagUntracked flowFlags = 1 << 10
+	// flagOffloaded: packets of the flow may have passed unseen, see [Entry.Offload].
+	flagOffloaded flowFlags = 1 << 11
+	// flagMoved<<d: segments of d other than SYN-ACKs passed unseen, see [Entry.Credit].
+	flagMoved flowFlags = 1 << 12
 
 	flagClaim     = flagClaimSYN | flagClaimFIN | flagClaimEgress
 	flagsFIN      = flagFIN<<Ingress | flagFIN<<Egress
 	flagsFINAcked = flagFINAcked<<Ingress | flagFINAcked<<Egress
+	flagsMoved    = flagMoved<<Ingress | flagMoved<<Egress
 )
 
 // Tuple returns the flow's tuple.
@@ -100,7 +108,7 @@ func (f *Flow) queueIn(s State) queueID {
 		return queueProven
 	case s == StateRevoked:
 		return queueRevoked
-	case ended:
+	case ended, s == StateReset:
 		return queueClosed
 	case f.class == ClassUDP && s == StateStream:
 		return queueStream
@@ -181,6 +189,14 @@ func (f *Flow) countOver(d Direction, size uint32) {
 			f.bytesHi[d], f.bytesLo[d] = 1<<16-1, 1<<32-1
 		}
 	}
+}
+
+// add is count of many packets at once.
+func (f *Flow) add(d Direction, packets, size uint64) {
+	d &= 1
+	f.packets[d] = uint32(min(uint64(f.packets[d])+packets, math.MaxUint32))
+	sum := min(f.total(d)+size, 1<<48-1)
+	f.bytesLo[d], f.bytesHi[d] = uint32(sum), uint16(sum>>32)
 }
 
 // total returns the bytes that passed in direction d.

@@ -11,6 +11,8 @@ type FlowInfo struct {
 	Opener Direction
 	// Untracked is true for an untracked flow, see [Entry.InsertUntracked].
 	Untracked bool
+	// Offloaded is true once packets of the flow may pass unseen, see [Entry.Offload].
+	Offloaded bool
 	// Rule is the value given to [Entry.Insert].
 	Rule uint32
 	// Created and Expires have the resolution of [Granularity].
@@ -28,6 +30,7 @@ func (f *Flow) Info() FlowInfo {
 		Class:     f.class,
 		Opener:    f.Opener(),
 		Untracked: f.Untracked(),
+		Offloaded: f.flags&flagOffloaded != 0,
 		Rule:      f.rule,
 		Created:   f.created.time(),
 		Expires:   f.deadline().time(),

@@ -25,6 +25,9 @@ const (
 	StateTimeWait
 	// StateClose: a RST with an exact sequence number passed.
 	StateClose
+	// StateReset: a RST came in for a flow that was offloaded, so nobody knows whether
+	// its number was exact. The flow lives on, and makes room before others do.
+	StateReset
 
 	// StateUnreplied: no packet of the other direction yet (UDP, ICMP query,
 	// other protocols).
@@ -51,6 +54,7 @@ var stateNames = [...]string{
 	StateLastAck:     "last_ack",
 	StateTimeWait:    "time_wait",
 	StateClose:       "close",
+	StateReset:       "reset",
 	StateUnreplied:   "unreplied",
 	StateReplied:     "replied",
 	StateAsked:       "asked",

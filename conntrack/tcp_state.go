@@ -9,6 +9,9 @@ package conntrack
 // segment restarts the idle timer. A change of state always does, for which the caller
 // looks itself.
 func (f *Flow) stepTCP(d Direction, seg *TCPSegment) (refresh bool) {
+	if f.flags&flagOffloaded != 0 && seg.Flags&SYN == 0 {
+		return f.stepOffloaded(d, seg)
+	}
 	switch f.state {
 	case StateEstablished, StateFinWait, StateCloseWait, StateLastAck:
 		if seg.Flags&(SYN|RST) == 0 {
@@ -40,7 +43,7 @@ func (f *Flow) exactRST(d Direction, seg *TCPSegment) bool {
 // stepData follows the sequence numbers of a connection that is open in at least one
 // direction.
 func (f *Flow) stepData(d Direction, seg *TCPSegment) {
-	if f.flags&(flagsFIN|flagsFINAcked|flagClaimFIN) != 0 || seg.Flags&FIN != 0 {
+	if f.flags&(flagsFIN|flagsFINAcked|flagClaimFIN|flagOffloaded) != 0 || seg.Flags&FIN != 0 {
 		f.stepEnd(d, seg)
 		return
 	}
@@ -73,6 +76,10 @@ func (f *Flow) unacknowledged() bool {
 
 // stepEnd is stepData where a FIN has been seen, or is in this segment.
 func (f *Flow) stepEnd(d Direction, seg *TCPSegment) {
+	if f.flags&flagOffloaded != 0 {
+		f.stepOffloaded(d, seg)
+		return
+	}
 	var (
 		mine, peer = &f.half[d], &f.half[d.Reverse()]
 		was        = f.flags

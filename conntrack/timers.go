@@ -93,6 +93,9 @@ func (k tick) time() Time { return Time(k) << tickShift }
 // idle returns the idle timer of the flow.
 func (f *Flow) idle(tmo *Timeouts) time.Duration {
 	d := tmo.timer(f.class, f.state)
+	if f.state == StatePickup && f.flags&flagsMoved == flagsMoved {
+		d = tmo.Established
+	}
 	if f.class == ClassTCP {
 		d = f.acknowledgedOrLess(d)
 	}
@@ -102,7 +105,7 @@ func (f *Flow) idle(tmo *Timeouts) time.Duration {
 // acknowledgedOrLess returns the timer d or, while one side of the connection waits for
 // an acknowledgement, at most that of unacknowledged data.
 func (f *Flow) acknowledgedOrLess(d time.Duration) time.Duration {
-	if d > TimeoutUnacknowledged && f.unacknowledged() {
+	if d > TimeoutUnacknowledged && f.flags&flagOffloaded == 0 && f.unacknowledged() {
 		return TimeoutUnacknowledged
 	}
 	return d
@@ -123,7 +126,7 @@ func (tmo *Timeouts) timer(c Class, s State) time.Duration {
 		return TimeoutOther
 	}
 	switch s {
-	case StateEstablished:
+	case StateEstablished, StateReset:
 		return tmo.Established
 	case StateSynSent:
 		return TimeoutSynSent

@@ -1,0 +1,107 @@
+package conntrack
+
+// An offloaded flow is one whose packets the kernel passes without asking, for a while. The
+// table then sees some packets only, and hears of the others as counts.
+
+// Carriage is how long the kernel may pass packets of a flow by itself. Of two carriages
+// the smaller one is the shorter one.
+type Carriage uint8
+
+const (
+	// CarryNone: every packet has to be seen. The zero value.
+	CarryNone Carriage = iota
+	// CarryOpening: the flow is new, or nobody has answered yet. It may be carried for a
+	// moment, and floods of such flows must find a limit.
+	CarryOpening
+	// CarryProven: both sides have shown that they are there.
+	CarryProven
+)
+
+// Carriage returns what the flow, as it is now, may be given. TCP gives up the numbers of
+// its segments with it. What has ended, or was revoked, gives none, and a connection that
+// was picked up in the middle first has to prove itself.
+func (f *Flow) Carriage() Carriage {
+	switch f.state {
+	case StateSynSent, StateUnreplied, StateReplied, StateAsked:
+		if f.class == ClassTCP || f.class == ClassUDP {
+			return CarryOpening
+		}
+	case StateEstablished, StateCloseWait, StateStream:
+		return CarryProven
+	}
+	return CarryNone
+}
+
+// Offload notes that packets of the live flow may pass unseen from now on.
+func (e *Entry) Offload() {
+	if e.flow != nil {
+		e.flow.flags |= flagOffloaded
+	}
+}
+
+// Seen are packets of one direction of a flow that passed unseen.
+type Seen struct {
+	Packets, Bytes uint64
+	// Handshake: all of them are SYN-ACKs.
+	Handshake bool
+}
+
+// Credit adds packets that passed unseen to the live flow and restarts its idle timer, as
+// if the last of them had come now. Without a live flow it does nothing.
+//
+// Unseen segments prove nothing about numbers. But an opener whose SYN was forged gets
+// nothing but SYN-ACKs: a flow of which both sides sent more than that gets the long timer,
+// and stays one that makes room for others until [Entry.Update] has seen the proof.
+func (e *Entry) Credit(d Direction, s Seen, tmo *Timeouts, now Time) {
+	f := e.flow
+	if f == nil || s.Packets == 0 {
+		return
+	}
+	f.add(d, s.Packets, s.Bytes)
+	if s.Handshake || f.state.Closed() || f.state == StateRevoked {
+		return
+	}
+	was := f.state
+	switch f.class {
+	case ClassUDP:
+		f.creditUDP()
+	case ClassTCP:
+		f.creditTCP(d)
+	}
+	if f.state != was {
+		e.moved(was, now)
+	}
+	f.setDeadline(now.deadline(f.idle(tmo)))
+}
+
+// creditUDP is stepUDP for packets whose order is not known.
+func (f *Flow) creditUDP() {
+	asked, answered := f.packets[f.Opener()], f.packets[f.Opener().Reverse()]
+	switch {
+	case f.state == StateStream || answered == 0:
+	case asked > 1 && answered > 1:
+		f.state = StateStream
+	case asked > 1:
+		f.state = StateAsked
+	default:
+		f.state = StateReplied
+	}
+}
+
+// creditTCP notes that segments other than SYN-ACKs passed in direction d.
+func (f *Flow) creditTCP(d Direction) {
+	switch f.state {
+	case StateReset:
+		f.state = StateEstablished // one side goes on: it was not reset
+	case StateSynSent, StateSynRecv:
+		f.loseNumbers()
+	}
+	f.flags |= flagMoved << d
+}
+
+// loseNumbers makes a connection whose handshake passed unseen one that was picked up in the
+// middle: nothing is known of its numbers.
+func (f *Flow) loseNumbers() {
+	f.state, f.half = StatePickup, [2]half{}
+	f.flags &^= flagKnown | flagSynAcked | flagClaim
+}
