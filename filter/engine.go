@@ -16,6 +16,9 @@ type Config struct {
 	// Clock returns monotonic time since any fixed moment; nil for the
 	// process's own clock. Workers read it once a batch.
 	Clock func() conntrack.Time
+	// Offload is true where the kernel carries on with flows by itself, as
+	// [Worker.Carriage] allows.
+	Offload bool
 }
 
 // Engine owns what verdicts are made of: the flow table and the ruleset in
@@ -24,6 +27,9 @@ type Engine struct {
 	flows   *conntrack.Table
 	ruleset atomic.Pointer[Ruleset]
 	clock   func() conntrack.Time
+	offload bool
+	// carried is what passed without a verdict of its own.
+	carried struct{ packets, bytes atomic.Uint64 }
 
 	mu      sync.Mutex // guards workers and orders Publish
 	workers []*Worker
@@ -34,7 +40,7 @@ type Engine struct {
 func NewEngine(cfg Config, rs *Ruleset) *Engine {
 	e := &Engine{
 		flows: conntrack.NewTable(conntrack.Config{MaxFlows: cfg.MaxFlows}),
-		clock: cfg.Clock,
+		clock: cfg.Clock, offload: cfg.Offload,
 	}
 	if e.clock == nil {
 		start := time.Now()

@@ -38,6 +38,13 @@ type hitCounters []*[hitChunk]hitCounter
 
 func (h hitCounters) at(id match.RuleNumber) *hitCounter { return &h[id/hitChunk][id%hitChunk] }
 
+// add counts packets that a rule admitted.
+func (h hitCounters) add(id match.RuleNumber, packets uint64, now conntrack.Time) {
+	c := h.at(id)
+	c.packets.Add(packets)
+	c.last.Store(int64(now))
+}
+
 // hitRun is a rule that admitted n packets in a row.
 type hitRun struct {
 	rule match.RuleNumber

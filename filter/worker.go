@@ -27,6 +27,9 @@ type Worker struct {
 	// on by value it took a tenth of a packet's time.
 	decision Decision
 
+	// carriage is how long the kernel may carry on with the flow of the latest packet.
+	carriage conntrack.Carriage
+
 	// Counted here during a batch and added to counts at its end, so that a
 	// packet costs no atomic operation. touched has a bit for each reason.
 	pending [reasonCount]uint32
@@ -109,6 +112,7 @@ func (w *Worker) End() {
 // as the sender's does when the receiver's groups drop the packet
 // (D7). Which direction a crossing is, the device's mode says (X6).
 func (w *Worker) decide(ev *Event) Reason {
+	w.carriage = conntrack.CarryProven // until an interface says less
 	p := &w.pkt
 	f := p.Parse(ev.Frame)
 	switch {
@@ -181,6 +185,7 @@ func (ev *Event) sending() Hook {
 // unasked decides without asking a device.
 func (w *Worker) unasked(r Reason) Reason {
 	w.decision.Verdict = Verdict{Reason: r}
+	w.carriage = conntrack.CarryNone
 	return r
 }
 
@@ -192,6 +197,7 @@ func (w *Worker) cross(a *Attachment, h Hook, d conntrack.Direction) Reason {
 	fillMeta(&w.sample, p, d)
 	if !flowTuple(&w.tuple, a, h, d, p) {
 		dec.judge(a, h, p, &w.sample, nil)
+		w.carriage = conntrack.CarryNone
 	} else {
 		w.commit(a, h)
 	}
@@ -215,6 +221,9 @@ func (w *Worker) commit(a *Attachment, h Hook) {
 		c.Update(&w.sample, dec.outcome, &a.timeouts, w.now)
 	} else {
 		dec.Commit(&c, a, &w.sample, w.now)
+	}
+	if w.engine.offload {
+		w.carry(&c, a)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	library "github.com/florianl/go-nfqueue/v2"
 	"golang.org/x/sys/unix"
 
+	"sgfw/conntrack"
 	"sgfw/filter"
 )
 
@@ -218,18 +219,33 @@ func (q *libraryQueue) packet(a library.Attribute) error {
 	var err error
 	if a.PacketID != nil {
 		ready := q.begin()
-		v := library.NfDrop
 		if usable && ready && q.decide() {
-			v = library.NfAccept
 			q.batch.Accepted++
+			err = q.pass(a)
 		} else {
 			q.batch.Dropped++
+			err = q.lib.SetVerdict(*a.PacketID, library.NfDrop)
 		}
-		err = q.lib.SetVerdict(*a.PacketID, v)
 		q.end()
 	}
 	q.total.publish(&q.batch)
 	return err
+}
+
+// pass writes the verdict of a packet that passes.
+func (q *libraryQueue) pass(a library.Attribute) error {
+	if q.cfg.Marks == 0 {
+		return q.lib.SetVerdict(*a.PacketID, library.NfAccept)
+	}
+	mark, carriage := uint32(0), conntrack.CarryNone
+	if a.Mark != nil {
+		mark = *a.Mark
+	}
+	if c, ok := q.handler.(Carrier); ok {
+		carriage = c.Carriage()
+	}
+	mark = mark&^uint32(q.cfg.Marks) | q.cfg.Marks.Of(carriage)
+	return q.lib.SetVerdictWithOption(*a.PacketID, library.NfRepeat, library.WithMark(mark))
 }
 
 // event fills q.ev and reports whether it can be judged: see decode.

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sgfw/conntrack"
 	"sgfw/filter"
 )
 
@@ -27,6 +28,9 @@ type loop struct {
 	port    uint32
 	queue   uint16
 	handler Handler
+	// marks are those of packets that pass, 0 for none; carrier is the handler.
+	marks   filter.Marks
+	carrier Carrier
 	total   *counters
 	// waiting returns how many packets in the kernel have no verdict.
 	waiting func() uint32
@@ -47,7 +51,7 @@ type loop struct {
 func newLoop(copyRange uint32) *loop {
 	return &loop{
 		reader:   newBatchReader(copyRange),
-		verdicts: make([]byte, 0, batchLen*verdictLen),
+		verdicts: make([]byte, 0, batchLen*markedLen),
 		previews: make([]filter.Event, 0, batchLen),
 	}
 }
@@ -235,13 +239,26 @@ func (l *loop) packet(body []byte, whole, ready bool) error {
 	} else {
 		l.batch.Dropped++
 	}
-	if len(l.verdicts)+verdictLen > cap(l.verdicts) {
+	if len(l.verdicts)+markedLen > cap(l.verdicts) {
 		if err := l.flush(); err != nil {
 			return err
 		}
 	}
+	if v == verdictAccept && l.marks != 0 {
+		mark := l.msg.mark&^uint32(l.marks) | l.marks.Of(l.carriage())
+		l.verdicts = appendMarked(l.verdicts, l.queue, l.msg.id, verdictRepeat, mark)
+		return nil
+	}
 	l.verdicts = appendVerdict(l.verdicts, l.queue, l.msg.id, v)
 	return nil
+}
+
+// carriage asks the handler about the packet that it has accepted.
+func (l *loop) carriage() conntrack.Carriage {
+	if l.carrier == nil {
+		return conntrack.CarryNone
+	}
+	return l.carrier.Carriage()
 }
 
 // refused handles an error message: the negative errno as i32, then the header of the request.

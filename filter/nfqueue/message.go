@@ -36,6 +36,7 @@ const (
 const (
 	attrPacketHeader = 1
 	attrVerdict      = 2
+	attrMark         = 3
 	attrInDev        = 5
 	attrOutDev       = 6
 	attrPhysOutDev   = 8
@@ -72,6 +73,8 @@ type message struct {
 	queue   uint16
 	hasID   bool
 	unknown uint16
+	// mark is the packet's; 0 if it has none.
+	mark uint32
 	// outPort is the port of a bridge that the frame leaves by; 0: none.
 	outPort uint32
 }
@@ -128,6 +131,8 @@ func (m *message) attribute(kind uint16, v []byte) bool {
 		}
 		m.id, m.hasID = binary.BigEndian.Uint32(v), true
 		m.ev.Hook = filter.Hook(v[6])
+	case attrMark:
+		return takeUint32(v, &m.mark)
 	case attrInDev:
 		return takeUint32(v, &m.ev.In)
 	case attrOutDev:

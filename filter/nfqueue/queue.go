@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"sgfw/conntrack"
 	"sgfw/filter"
 	"sgfw/policy"
 )
@@ -37,7 +38,17 @@ type Previewer interface {
 	Preview(evs []filter.Event)
 }
 
-var _ Previewer = (*filter.Worker)(nil)
+// Carrier is a [Handler] that says how long the kernel may go on with the flow of the
+// packet that Decide has just accepted. It is asked where [Config].Marks are set.
+type Carrier interface {
+	Handler
+	Carriage() conntrack.Carriage
+}
+
+var (
+	_ Previewer = (*filter.Worker)(nil)
+	_ Carrier   = (*filter.Worker)(nil)
+)
 
 // Queue is one bound kernel queue. Its methods may be called from any
 // goroutine.
@@ -113,6 +124,9 @@ type Config struct {
 	// Affinity keeps the loop of DriverBatch on one CPU while it runs. DriverGoNFQueue
 	// has no thread of its own and ignores it.
 	Affinity Affinity
+	// Marks are set where rules wait for verdicts: a packet that passes has them, and
+	// passes the rules that queued it once more. None: it goes on behind them.
+	Marks filter.Marks
 }
 
 // Affinity is a CPU, or none: the zero value leaves the choice to the

@@ -1,0 +1,96 @@
+package filter
+
+import (
+	"sgfw/conntrack"
+	"sgfw/filter/match"
+	"sgfw/filter/packet"
+)
+
+// This file is about flows that the kernel carries on with by itself, in the datapath
+// "offload": who may be given to it, and what is made of what it passed.
+
+// Path is a way of packets through this machine, as the kernel's rules know a flow of TCP
+// or UDP: one direction between two devices. In is 0 for what this machine sends, Out for
+// what it receives. Path is comparable.
+type Path struct {
+	In, Out          uint32
+	Src, Dst         conntrack.Addr
+	SrcPort, DstPort uint16
+	Proto            uint8
+}
+
+// Reverse returns the way of the answers.
+func (p Path) Reverse() Path {
+	p.In, p.Out, p.Src, p.Dst = p.Out, p.In, p.Dst, p.Src
+	p.SrcPort, p.DstPort = p.DstPort, p.SrcPort
+	return p
+}
+
+// Carriage returns how long the kernel may carry on with the flow of the packet that the
+// latest Decide accepted: as long as each interface on its way allows.
+func (w *Worker) Carriage() conntrack.Carriage { return w.carriage }
+
+// carry lowers the carriage of the packet to what its flow at one more interface allows.
+// What rode would cross an interface with the view of the wire in other hooks; and what ends
+// a connection changes nothing about how it is carried.
+func (w *Worker) carry(c *conntrack.Entry, a *Attachment) {
+	f, p := c.Flow(), &w.pkt
+	plain := !p.First && (p.Kind == packet.KindUDP ||
+		p.Kind == packet.KindTCP && p.TCP.Flags&(conntrack.FIN|conntrack.RST) == 0)
+	if f == nil || a.wire || !plain || !w.decision.tracked() && w.decision.Reason != ReasonUntracked {
+		w.carriage = conntrack.CarryNone
+		return
+	}
+	if w.carriage = min(w.carriage, f.Carriage()); w.carriage != conntrack.CarryNone {
+		c.Offload()
+	}
+}
+
+// Credit takes account of packets that the kernel has passed by itself, between Begin and
+// End: at each interface that they crossed, their flow lives on and has them in its
+// counts. Rules that admit each packet of an untracked flow are hit by them.
+//
+// What belongs to no live flow any more is counted as packets, nothing else: it passed while
+// its flow ended.
+func (w *Worker) Credit(p Path, s conntrack.Seen) {
+	reason := ReasonFlow
+	if in := w.rs.links.find(p.In).attachment; in != nil && p.In != 0 {
+		reason = w.credit(in, in.inward, p, s)
+	}
+	if out := w.rs.links.find(p.Out).attachment; out != nil && p.Out != 0 {
+		reason = w.credit(out, out.inward.Reverse(), p, s)
+	}
+	w.counts[reason].Add(s.Packets)
+	w.engine.carried.packets.Add(s.Packets)
+	w.engine.carried.bytes.Add(s.Bytes)
+}
+
+// credit is Credit at one interface.
+func (w *Worker) credit(a *Attachment, d conntrack.Direction, p Path, s conntrack.Seen) Reason {
+	w.tuple.Set(a.Scope, d, p.Proto, p.Src, p.Dst, p.SrcPort, p.DstPort)
+	var c conntrack.Entry
+	w.engine.flows.LockEntry(&c, &w.tuple, w.now)
+	defer c.Unlock()
+	f := c.Flow()
+	if f == nil {
+		return ReasonFlow
+	}
+	timeouts := &a.timeouts
+	if f.Untracked() {
+		timeouts = &a.remembered
+	}
+	c.Credit(d, s, timeouts, w.now)
+	if !f.Untracked() {
+		return ReasonFlow
+	}
+	if id := match.RuleNumber(f.Rule()); int(id) < len(w.rs.rules) {
+		w.hits.Load().add(id, s.Packets, w.now)
+	}
+	return ReasonUntracked
+}
+
+// Carried returns how many packets and bytes passed without a verdict of their own, as far
+// as that has been told by Credit.
+func (e *Engine) Carried() (packets, bytes uint64) {
+	return e.carried.packets.Load(), e.carried.bytes.Load()
+}
