@@ -37,13 +37,27 @@ func (w *Worker) carry(c *conntrack.Entry, a *Attachment) {
 	f, p := c.Flow(), &w.pkt
 	plain := !p.First && (p.Kind == packet.KindUDP ||
 		p.Kind == packet.KindTCP && p.TCP.Flags&(conntrack.FIN|conntrack.RST) == 0)
-	if f == nil || a.wire || !plain || !w.decision.tracked() && w.decision.Reason != ReasonUntracked {
+	switch untracked := w.decision.Reason == ReasonUntracked; {
+	case f == nil, a.wire, !plain, !untracked && !w.decision.tracked(),
+		untracked && !a.permitsAnswers(p, w.sample.Dir):
 		w.carriage = conntrack.CarryNone
 		return
 	}
 	if w.carriage = min(w.carriage, f.Carriage()); w.carriage != conntrack.CarryNone {
 		c.Offload()
 	}
+}
+
+// permitsAnswers reports whether rules permit packets in the other direction of a packet's
+// flow. Where it is not tracked they decide about each one, and it is carried both ways or
+// not at all.
+func (a *Attachment) permitsAnswers(p *packet.Packet, d conntrack.Direction) bool {
+	peer := p.Src
+	if d == conntrack.Egress {
+		peer = p.Dst
+	}
+	answer := match.Selector(p.Proto)<<16 | match.Selector(p.SrcPort)
+	return a.matchers[d.Reverse()][family(peer)].Match(keyOf(peer), answer) != match.NoRule
 }
 
 // Credit takes account of packets that the kernel has passed by itself, between Begin and
@@ -54,10 +68,10 @@ func (w *Worker) carry(c *conntrack.Entry, a *Attachment) {
 // its flow ended.
 func (w *Worker) Credit(p Path, s conntrack.Seen) {
 	reason := ReasonFlow
-	if in := w.rs.links.find(p.In).attachment; in != nil && p.In != 0 {
+	if in := w.rs.links.find(p.In).attachment; in != nil && !in.wire && p.In != 0 {
 		reason = w.credit(in, in.inward, p, s)
 	}
-	if out := w.rs.links.find(p.Out).attachment; out != nil && p.Out != 0 {
+	if out := w.rs.links.find(p.Out).attachment; out != nil && !out.wire && p.Out != 0 {
 		reason = w.credit(out, out.inward.Reverse(), p, s)
 	}
 	w.counts[reason].Add(s.Packets)

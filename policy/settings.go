@@ -82,10 +82,10 @@ func (f FailAction) String() string {
 type Datapath string
 
 const (
-	// DatapathUserspace: the daemon judges every packet. The only one today.
+	// DatapathUserspace: the daemon judges every packet.
 	DatapathUserspace Datapath = "userspace"
-	// DatapathOffload: the kernel passes packets of flows that the daemon let in. It is
-	// a word of the policy file that is refused until it is built.
+	// DatapathOffload: the kernel passes packets of flows that the daemon let in, and the
+	// daemon judges one of them from time to time.
 	DatapathOffload Datapath = "offload"
 )
 

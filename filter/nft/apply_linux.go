@@ -108,7 +108,7 @@ func (t *Table) shut(p Plan) error {
 	} else if sound, err := t.soundChains(st, chains); err != nil || !sound || st.flags != want {
 		return err
 	}
-	return t.fill(TableName, chains)
+	return t.fill(TableName, p, chains)
 }
 
 // apply is Apply of a valid plan that is the table's own; the caller holds the lock.
@@ -129,15 +129,15 @@ func (t *Table) apply(p Plan) error {
 	orphan := st.flags == tablePersist && want == tableOwner|tablePersist
 	switch {
 	case st.exists && sound && st.flags == want:
-		err = t.exchange(chains)
+		err = t.exchange(p, chains)
 	case st.exists && sound && orphan:
 		// The owner flag on a persistent table without owner adopts it
 		// (nf_tables_updtable, nft_table_is_orphan); its chains live on.
 		if err = t.s.transact(newTable(TableName, want)); err == nil {
-			err = t.exchange(chains)
+			err = t.exchange(p, chains)
 		}
 	default:
-		err = t.replace(st.exists, want, chains)
+		err = t.replace(p, st.exists, want, chains)
 	}
 	if err != nil {
 		return fmt.Errorf("install table inet %s: %w", TableName, err)
@@ -171,7 +171,7 @@ func (t *Table) Bar(p Plan) error {
 		return err
 	}
 	t.barred = true
-	if err := t.closeDevices(t.features.flags(p.Gone), t.layout(p)); err != nil {
+	if err := t.closeDevices(p, t.features.flags(p.Gone), t.layout(p)); err != nil {
 		return fmt.Errorf("close devices: %w", err)
 	}
 	return nil
@@ -242,13 +242,15 @@ func (t *Table) soundChains(st tableState, want []chain) (bool, error) {
 // net/netfilter/nf_tables_api.c): a packet in between would find no device and pass. So
 // the new rules of base chains are added behind the old ones, and the old ones are
 // deleted only when every packet meets the new ones.
-func (t *Table) exchange(chains []chain) error {
+func (t *Table) exchange(p Plan, chains []chain) error {
 	old, err := t.s.baseRules(chains)
 	if err != nil {
 		return err
 	}
 	table := &nftables.Table{Name: TableName, Family: nftables.TableFamilyINet}
-	t.addChains(table, chains)
+	if err := t.addChains(table, p, chains); err != nil {
+		return err
+	}
 	for _, c := range chains {
 		if c.hook == nil {
 			t.s.FlushChain(c.of(table))
@@ -289,16 +291,18 @@ func (s *socket) baseRules(chains []chain) (remove []netlink.Message, err error)
 
 // fill replaces every rule of a table in one transaction and adds the chains
 // and counters that are missing.
-func (t *Table) fill(name string, chains []chain) error {
+func (t *Table) fill(name string, p Plan, chains []chain) error {
 	table := &nftables.Table{Name: name, Family: nftables.TableFamilyINet}
 	t.s.FlushTable(table)
-	t.addChains(table, chains)
+	if err := t.addChains(table, p, chains); err != nil {
+		return err
+	}
 	return t.addRules(table, chains)
 }
 
-// addChains puts the counters and chains that are missing into the transaction.
-func (t *Table) addChains(table *nftables.Table, chains []chain) {
-	for _, n := range counters() {
+// addChains puts the counters, sets and chains that are missing into the transaction.
+func (t *Table) addChains(table *nftables.Table, p Plan, chains []chain) error {
+	for _, n := range p.counters() {
 		t.s.AddObj(&nftables.NamedObj{
 			Table: table, Name: n, Type: nftables.ObjTypeCounter, Obj: &expr.Counter{}})
 	}
@@ -306,6 +310,7 @@ func (t *Table) addChains(table *nftables.Table, chains []chain) {
 	for _, c := range chains {
 		t.s.AddChain(c.of(table))
 	}
+	return t.addSets(table, p)
 }
 
 // addRules puts the rules into the transaction, at the end of their chains, and
@@ -337,9 +342,9 @@ func (c chain) of(table *nftables.Table) *nftables.Chain {
 
 // replace makes the table anew, with its devices closed meanwhile. The caller removes
 // the closed table.
-func (t *Table) replace(exists bool, flags uint32, chains []chain) error {
+func (t *Table) replace(p Plan, exists bool, flags uint32, chains []chain) error {
 	if exists {
-		if err := t.closeDevices(flags, chains); err != nil {
+		if err := t.closeDevices(p, flags, chains); err != nil {
 			return fmt.Errorf("close devices: %w", err)
 		}
 		grace()
@@ -350,7 +355,7 @@ func (t *Table) replace(exists bool, flags uint32, chains []chain) error {
 	if err := t.s.transact(newTable(TableName, flags)); err != nil {
 		return err
 	}
-	err := t.fill(TableName, chains)
+	err := t.fill(TableName, p, chains)
 	if err != nil && !exists {
 		err = errors.Join(err, t.removeTable(TableName))
 	}
@@ -360,7 +365,7 @@ func (t *Table) replace(exists bool, flags uint32, chains []chain) error {
 // closeDevices makes a second table like ours that drops instead of queueing.
 // The failsafes hold in it, and so does reassembly; it ends with its owner as
 // ours will.
-func (t *Table) closeDevices(flags uint32, chains []chain) error {
+func (t *Table) closeDevices(p Plan, flags uint32, chains []chain) error {
 	if err := t.removeTable(closedTable); err != nil {
 		return err
 	}
@@ -369,11 +374,11 @@ func (t *Table) closeDevices(flags uint32, chains []chain) error {
 	}
 	chains = slices.Clone(chains)
 	for i, c := range chains {
-		if c.name == chainVerdict {
+		if c.name == chainVerdict || c.name == chainVerdictWire {
 			chains[i].rules = [][]expr.Any{{drop()}}
 		}
 	}
-	return t.fill(closedTable, chains)
+	return t.fill(closedTable, p, chains)
 }
 
 // removeTable deletes a table if it is there.

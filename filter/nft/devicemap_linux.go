@@ -11,6 +11,8 @@ import (
 	"github.com/google/nftables/expr"
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"sgfw/filter/offload"
 )
 
 // mapLength bounds the devices of one map, because all its elements travel in
@@ -63,19 +65,45 @@ func (m deviceMap) equal(have map[string]string) bool { return maps.Equal(m.chai
 // marshal is an expression as the kernel shows it, without the name of a map, which the
 // kernel chooses.
 func marshal(e expr.Any) ([]byte, error) {
+	if d, ok := e.(*expr.Dynset); ok {
+		return marshalDynset(d)
+	}
 	l, ok := e.(*expr.Lookup)
 	if !ok {
 		return expr.Marshal(unix.NFPROTO_INET, e)
 	}
-	data, err := netlink.MarshalAttributes([]netlink.Attribute{
-		{Type: unix.NFTA_LOOKUP_SREG, Data: binary.BigEndian.AppendUint32(nil, l.SourceRegister)},
-		{Type: unix.NFTA_LOOKUP_DREG, Data: binary.BigEndian.AppendUint32(nil, l.DestRegister)},
-	})
+	attrs := []netlink.Attribute{
+		{Type: unix.NFTA_LOOKUP_SREG, Data: binary.BigEndian.AppendUint32(nil, l.SourceRegister)}}
+	if l.IsDestRegSet {
+		attrs = append(attrs, netlink.Attribute{Type: unix.NFTA_LOOKUP_DREG,
+			Data: binary.BigEndian.AppendUint32(nil, l.DestRegister)})
+	} else {
+		attrs = append(attrs, name(unix.NFTA_LOOKUP_SET, l.SetName))
+	}
+	data, err := netlink.MarshalAttributes(attrs)
 	if err != nil {
 		return nil, err
 	}
 	return netlink.MarshalAttributes([]netlink.Attribute{
 		name(unix.NFTA_EXPR_NAME, "lookup"), {Type: unix.NLA_F_NESTED | unix.NFTA_EXPR_DATA, Data: data},
+	})
+}
+
+// marshalDynset is an expression that adds to a set, without the number of the set, which
+// the kernel does not show.
+func marshalDynset(d *expr.Dynset) ([]byte, error) {
+	data, err := netlink.MarshalAttributes([]netlink.Attribute{
+		name(unix.NFTA_DYNSET_SET_NAME, d.SetName),
+		{Type: unix.NFTA_DYNSET_OP, Data: binary.BigEndian.AppendUint32(nil, d.Operation)},
+		{Type: unix.NFTA_DYNSET_SREG_KEY, Data: binary.BigEndian.AppendUint32(nil, d.SrcRegKey)},
+		{Type: unix.NFTA_DYNSET_TIMEOUT,
+			Data: binary.BigEndian.AppendUint64(nil, uint64(d.Timeout.Milliseconds()))},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return netlink.MarshalAttributes([]netlink.Attribute{
+		name(unix.NFTA_EXPR_NAME, "dynset"), {Type: unix.NLA_F_NESTED | unix.NFTA_EXPR_DATA, Data: data},
 	})
 }
 
@@ -97,7 +125,9 @@ func usedMap(exprs []byte) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		return text(used[0]), nil
+		if set := text(used[0]); !offload.IsSet(set) {
+			return set, nil
+		}
 	}
 	return "", nil
 }

@@ -295,7 +295,7 @@ func TestDeathWhileReplacing(t *testing.T) {
 		needFlags(t, table, tableOwner|tablePersist)
 		p := plan(policy.FailDrop, "eth0")
 		host.apply(table, p)
-		if err := table.closeDevices(table.features.flags(p.Gone), table.chains); err != nil {
+		if err := table.closeDevices(table.plan, table.features.flags(p.Gone), table.chains); err != nil {
 			t.Fatal(err)
 		}
 		if err := table.Close(); err != nil {

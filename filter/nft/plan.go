@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"sgfw/filter/offload"
 	"sgfw/policy"
 )
 
@@ -71,6 +72,9 @@ type Plan struct {
 	Gone policy.FailAction
 	// Closed drops what would be queued, for as long as the queues cannot be bound.
 	Closed bool
+	// Offload, where it is not zero, has the kernel carry on with flows by itself as
+	// verdicts say; without, verdicts are plain ones.
+	Offload offload.Config
 	// Without are the failsafes that are switched off.
 	Without policy.Set[policy.Failsafe]
 }
@@ -81,7 +85,7 @@ func (p Plan) Equal(q Plan) bool {
 		slices.EqualFunc(p.Bridges, q.Bridges, Bridge.equal)
 	return devices && p.QueueBase == q.QueueBase && p.QueueCount == q.QueueCount &&
 		p.Balance == q.Balance &&
-		p.Gone == q.Gone && p.Closed == q.Closed && p.Without == q.Without
+		p.Gone == q.Gone && p.Closed == q.Closed && p.Without == q.Without && p.Offload == q.Offload
 }
 
 // Validate tells everything that is wrong with the plan.
@@ -122,6 +126,11 @@ func (p Plan) Validate() error {
 	case int(p.QueueBase)+int(p.QueueCount)-1 > policy.MaxQueueNumber:
 		errs = append(errs, fmt.Errorf("queues %d to %d: the last number is 65535", p.QueueBase,
 			int(p.QueueBase)+int(p.QueueCount)-1))
+	}
+	if p.carries() {
+		if err := p.Offload.Validate(); err != nil {
+			errs = append(errs, fmt.Errorf("offload: %w", err))
+		}
 	}
 	if int(p.Balance) >= len(policy.Balances()) {
 		errs = append(errs, fmt.Errorf("unknown balance %d", p.Balance))
@@ -165,6 +174,9 @@ func (p Plan) otherwise(d Device) (named []Device, numbers []uint32) {
 	}
 	return named, numbers
 }
+
+// carries reports whether the kernel carries on with flows.
+func (p Plan) carries() bool { return p.Offload != offload.Config{} }
 
 // wire reports whether a device has the view of the wire.
 func (p Plan) wire() bool {

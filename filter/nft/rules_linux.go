@@ -26,6 +26,7 @@ const (
 	chainGuestWireIn  = "guest-wire-in"
 	chainGuestWireOut = "guest-wire-out"
 	chainVerdict      = "verdict"
+	chainVerdictWire  = "verdict-wire"
 	chainReassembly   = "reassembly"
 )
 
@@ -87,19 +88,28 @@ func layout(p Plan, f features) []chain {
 	if p.Closed {
 		decide = []expr.Any{count(counterClosed), drop()}
 	}
-	chains := []chain{
-		{name: chainVerdict, rules: [][]expr.Any{decide}},
-		{name: chainHostIn, rules: judged(slices.Concat(intoProtected(p), ourMulticast(p, f)))},
-		{name: chainHostOut, rules: judged(outOfProtected(p))},
+	verdict := chain{name: chainVerdict, rules: [][]expr.Any{decide}}
+	var chains []chain
+	if p.carries() {
+		chains = append(chains, carriers(p, f, decide)...)
+	} else {
+		chains = append(chains, verdict)
+	}
+	chains = append(chains, []chain{
+		{name: chainHostIn, rules: judged(chainVerdict, slices.Concat(intoProtected(p), ourMulticast(p, f)))},
+		{name: chainHostOut, rules: judged(chainVerdict, outOfProtected(p))},
 		// What comes in through a guest's device leaves the guest, but for our own
 		// packets that the kernel loops back (K21).
-		{name: chainGuestIn, rules: judged(slices.Concat(outOfProtected(p), ourMulticast(p, f)))},
-		{name: chainGuestOut, rules: judged(intoProtected(p))},
+		{name: chainGuestIn, rules: judged(chainVerdict, slices.Concat(outOfProtected(p), ourMulticast(p, f)))},
+		{name: chainGuestOut, rules: judged(chainVerdict, intoProtected(p))},
 		{name: chainReassembly, rules: reassembly},
 		input, forward, output,
-	}
+	}...)
 	if p.wire() {
 		chains = append(chains, d.wire(f)...)
+	}
+	if p.carries() {
+		chains = surround(p, chains)
 	}
 	return chains
 }
@@ -159,12 +169,12 @@ func (d *dispatch) mapped(c *chain, match []expr.Any, key expr.MetaKey, devices 
 	}
 }
 
-// judged is a chain of exemptions before the queue. No failsafe is TCP, so TCP,
+// judged is a chain of exemptions before the one that queues. No failsafe is TCP, so TCP,
 // which is most traffic, skips them.
-func judged(exemptions [][]expr.Any) [][]expr.Any {
-	tcp := []expr.Any{meta(expr.MetaKeyL4PROTO), equal(unix.IPPROTO_TCP), goTo(chainVerdict)}
+func judged(verdict string, exemptions [][]expr.Any) [][]expr.Any {
+	tcp := []expr.Any{meta(expr.MetaKeyL4PROTO), equal(unix.IPPROTO_TCP), goTo(verdict)}
 	rules := append([][]expr.Any{tcp}, exemptions...)
-	return append(rules, []expr.Any{goTo(chainVerdict)})
+	return append(rules, []expr.Any{goTo(verdict)})
 }
 
 // queueFlags are those of the queue expression. Bypass would also open the machine while

@@ -72,6 +72,12 @@ func (s *socket) commit() error {
 // transact sends our own messages as one transaction and waits for the answer
 // to each.
 func (s *socket) transact(messages ...netlink.Message) error {
+	_, err := s.exchange(messages...)
+	return err
+}
+
+// exchange is transact, and returns what the kernel tells beside that.
+func (s *socket) exchange(messages ...netlink.Message) (told []netlink.Message, err error) {
 	edge := func(kind int) netlink.Message {
 		return netlink.Message{
 			Header: netlink.Header{Type: netlink.HeaderType(kind), Flags: netlink.Request},
@@ -80,21 +86,23 @@ func (s *socket) transact(messages ...netlink.Message) error {
 	}
 	batch := append([]netlink.Message{edge(unix.NFNL_MSG_BATCH_BEGIN)}, messages...)
 	if _, err := s.raw.SendMessages(append(batch, edge(unix.NFNL_MSG_BATCH_END))); err != nil {
-		return err
+		return nil, err
 	}
 	for acks := 0; acks < len(messages); {
 		answers, err := s.raw.Receive()
 		if err != nil {
 			s.drain()
-			return err
+			return nil, err
 		}
 		for _, m := range answers {
 			if m.Header.Type == netlink.Error {
 				acks++
+			} else {
+				told = append(told, m)
 			}
 		}
 	}
-	return nil
+	return told, nil
 }
 
 // drain discards what a failed transaction left in the socket, so that it is not taken

@@ -10,6 +10,8 @@ import (
 	"github.com/google/nftables/expr"
 	"github.com/google/nftables/xt"
 	"golang.org/x/sys/unix"
+
+	"sgfw/filter/offload"
 )
 
 // Inspect looks at our tables in a namespace, as they are: also those of another version
@@ -106,7 +108,7 @@ func (s *socket) inspectDevices(table string, r *nftables.Rule, out *Standing) e
 				}
 			}
 		case *expr.Verdict:
-			if e.Kind == expr.VerdictGoto {
+			if e.Kind == expr.VerdictGoto && e.Chain != offload.ChainDecided {
 				out.Devices = append(out.Devices, device)
 			}
 		}

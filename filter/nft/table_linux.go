@@ -107,7 +107,10 @@ func (t *Table) Flush() error {
 	for i, c := range chains {
 		if c.hook != nil {
 			t.s.FlushChain(c.of(table))
-			chains[i].rules, chains[i].maps = nil, nil
+			chains[i].rules, chains[i].maps = c.lasting(t.plan), nil
+			for _, r := range chains[i].rules {
+				t.s.AddRule(&nftables.Rule{Table: table, Chain: c.of(table), Exprs: r})
+			}
 		}
 	}
 	if err := t.s.commit(); err != nil {

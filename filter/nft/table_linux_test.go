@@ -124,7 +124,7 @@ func TestSocketSurvivesAFailedBatch(t *testing.T) {
 		}
 	}
 	for range 3 {
-		if err := table.fill(TableName, bad); !errors.Is(err, unix.ENOENT) {
+		if err := table.fill(TableName, table.plan, bad); !errors.Is(err, unix.ENOENT) {
 			t.Fatalf("a jump to nowhere: %v", err)
 		}
 		if err := table.Verify(); err != nil {

@@ -40,17 +40,21 @@ func (d *dispatch) wire(f features) []chain {
 	d.to(&in, expr.MetaKeyIIFNAME, policy.ViewWire, chainHostWireIn, chainGuestWireIn)
 	d.to(&out, expr.MetaKeyOIFNAME, policy.ViewWire, chainHostWireOut, chainGuestWireOut)
 
-	routed := rule(addressType(expr.Fib{FlagDADDR: true}, rtnUnicast), goTo(chainVerdict))
+	verdict := chainVerdict
+	if d.plan.carries() {
+		verdict = chainVerdictWire
+	}
+	routed := rule(addressType(expr.Fib{FlagDADDR: true}, rtnUnicast), goTo(verdict))
 	forwarded := []expr.Any{meta(expr.MetaKeyIIF),
 		&expr.Cmp{Op: expr.CmpOpNeq, Register: reg, Data: binaryutil.NativeEndian.PutUint32(0)},
-		goTo(chainVerdict)}
+		goTo(verdict)}
 	p := d.plan
 	both, loops := failsafesBoth(p), ourMulticast(p, f)
 	into := func(dhcp [][]expr.Any) [][]expr.Any {
-		return judged(slices.Concat([][]expr.Any{routed}, both, dhcp, loops))
+		return judged(verdict, slices.Concat([][]expr.Any{routed}, both, dhcp, loops))
 	}
 	outOf := func(dhcp [][]expr.Any) [][]expr.Any {
-		return judged(slices.Concat(both, [][]expr.Any{forwarded}, dhcp))
+		return judged(verdict, slices.Concat(both, [][]expr.Any{forwarded}, dhcp))
 	}
 	return []chain{
 		{name: chainHostWireIn, rules: into(dhcpInto(p))},

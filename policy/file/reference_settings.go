@@ -35,8 +35,7 @@ var settingsTable = []Part{
 				the rules. Of a guest it is the guest's traffic with this machine. ARP and lo are in
 				no list: they are never filtered.`},
 		{Name: "datapath", Kind: KindWord, Default: string(standard.Datapath),
-			Words: []string{string(policy.DatapathUserspace)},
-			Later: []string{string(policy.DatapathOffload)},
+			Words: []string{string(policy.DatapathUserspace), string(policy.DatapathOffload)},
 			Text: `What judges packets; sgfw status shows it. userspace: the daemon judges every
 				packet. offload is not yet supported and refused.`},
 		{Name: "on_stop", Kind: KindWord, Default: standard.OnStop.String(),

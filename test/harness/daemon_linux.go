@@ -81,7 +81,7 @@ func Prepare(t testing.TB, host *netlab.Host, policy string) *Daemon {
 // Write replaces the policy file.
 func (d *Daemon) Write(policy string) {
 	d.T.Helper()
-	if err := os.WriteFile(d.Config, []byte(viewed(policy)), 0o644); err != nil {
+	if err := os.WriteFile(d.Config, []byte(carried(viewed(policy))), 0o644); err != nil {
 		d.T.Fatal(err)
 	}
 }

@@ -149,6 +149,7 @@ func (d *daemon) serve(ctx context.Context) error {
 	task("table repair", d.enforcer.RepairTable)
 	task("name servers", d.followResolvers)
 	task("expiry", d.expire)
+	task("carried flows", d.enforcer.FollowCarried)
 	task("signals", d.followSignals)
 	task("confirmation", d.enforcer.Confirmations)
 	task("policy watch", d.followFile)

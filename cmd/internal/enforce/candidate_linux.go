@@ -120,6 +120,9 @@ func (e *Enforcer) tablePlan(p *policy.Policy, s links.Snapshot) nft.Plan {
 		out.Devices = append(out.Devices, nft.Device{
 			Name: in.Device, Mode: in.Mode, View: in.View})
 	}
+	if e.carried != nil {
+		out.Offload = e.carried.cfg
+	}
 	number(&out, p, s)
 	return out
 }

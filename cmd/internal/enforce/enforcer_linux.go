@@ -65,7 +65,9 @@ type Enforcer struct {
 	queues queueRange
 	// maxFlows is the size of the flow table, which cannot change.
 	maxFlows int
-	disk     disk
+	// carried is what the kernel carries on with; nil in the datapath that does not.
+	carried *carried
+	disk    disk
 	// deadline wakes the task that watches the confirmation of a policy.
 	deadline chan struct{}
 
@@ -142,8 +144,15 @@ func (e *Enforcer) Start(caller string) (err error) {
 	e.mu.Unlock()
 	s := c.policy.Settings
 	e.maxFlows = s.MaxFlows
-	e.engine = filter.NewEngine(filter.Config{MaxFlows: s.MaxFlows, Clock: e.cfg.Clock}, c.rs)
+	e.engine = filter.NewEngine(filter.Config{MaxFlows: s.MaxFlows, Clock: e.cfg.Clock,
+		Offload: s.Datapath == policy.DatapathOffload}, c.rs)
 	e.queues = newQueueRange(s, e.cfg.Driver)
+	if s.Datapath == policy.DatapathOffload {
+		if e.carried, err = newCarried(s, e.table, e.engine.NewWorker()); err != nil {
+			return err
+		}
+		e.queues.marks = e.carried.cfg.Marks
+	}
 	// Rules come later, so nothing arrives yet.
 	if err := e.queues.bind(e.engine, e.queueChanged); err != nil {
 		return err
@@ -250,6 +259,9 @@ func (e *Enforcer) Stop() error {
 // Release closes everything that is open and leaves the table to what its flags say.
 func (e *Enforcer) Release() {
 	e.queues.close(e.log)
+	if e.carried != nil {
+		e.carried.close()
+	}
 	if e.table != nil {
 		if err := e.table.Close(); err != nil {
 			e.log.Warn("closing the table's socket failed", "error", err)

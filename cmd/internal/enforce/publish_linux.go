@@ -43,6 +43,7 @@ func (e *Enforcer) publish(next *candidate) error {
 		}
 	}
 	e.engine.Publish(next.rs)
+	e.judgeAgain()
 	// Shorter timers of a policy that waits to be confirmed would end flows that a
 	// roll-back could not bring back.
 	if e.mu.confirm.record.Pending == nil {
@@ -72,6 +73,7 @@ func (e *Enforcer) rebind(m machine) {
 	next.rs = m.bind(next.base)
 	followed := e.follow(&next)
 	e.engine.Publish(next.rs)
+	e.judgeAgain()
 	e.mu.force.current = &next
 	if followed {
 		e.keepAltnames() // on a disk, for which no packet waits

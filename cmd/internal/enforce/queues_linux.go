@@ -32,6 +32,7 @@ type queueRange struct {
 	balance  policy.Balance
 	busyPoll time.Duration
 	driver   policy.QueueDriver
+	marks    filter.Marks
 	queues   []*queue
 }
 
@@ -54,7 +55,7 @@ func newQueueRange(s policy.Settings, driver policy.QueueDriver) queueRange {
 // bind opens the queues, each with a worker of the engine.
 func (r *queueRange) bind(e *filter.Engine, changed func(*queue, queueChange, error)) error {
 	for i := range r.count {
-		cfg := nfqueue.Config{Queue: r.base + uint16(i), BusyPoll: r.busyPoll}
+		cfg := nfqueue.Config{Queue: r.base + uint16(i), BusyPoll: r.busyPoll, Marks: r.marks}
 		if r.balance == policy.BalancePinned {
 			// The kernel sends packets of CPU n to queue n modulo count.
 			cfg.Affinity = nfqueue.OnCPU(i % runtime.NumCPU())

@@ -1,0 +1,140 @@
+package enforce
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"sgfw/conntrack"
+	"sgfw/filter"
+	"sgfw/filter/nft"
+	"sgfw/filter/offload"
+	"sgfw/policy"
+)
+
+// carryFor and carryNew are how long the kernel carries on with a flow, and with a new one,
+// before a packet of it is judged again. Timers of idle flows are exact within that.
+const (
+	carryFor = 30 * time.Second
+	carryNew = 5 * time.Second
+)
+
+// collectEvery is how often the flow table hears of new flows that are carried; of the
+// others a tenth of carryFor.
+const collectEvery = time.Second
+
+// carried is what the kernel carries on with.
+type carried struct {
+	cfg offload.Config
+
+	mu     sync.Mutex // the sets and the worker are for one at a time
+	sets   *offload.Sets
+	worker *filter.Worker
+	used   [2]offload.Usage // of flows that are proven, and of new ones
+}
+
+func newCarried(s policy.Settings, table *nft.Table, w *filter.Worker) (*carried, error) {
+	c := &carried{worker: w, cfg: offload.Config{
+		Marks: filter.DefaultMarks, Lifetime: carryFor, Opening: carryNew,
+		Flows: uint32(s.MaxFlows),
+	}}
+	var err error
+	c.sets, err = offload.Open(nft.TableName, table, c.cfg, 0)
+	return c, err
+}
+
+func (c *carried) close() { _ = c.sets.Close() }
+
+// collect takes to the flow table what flows of a kind were carried, and ends the carriage of
+// those whose time is nearly over.
+func (c *carried) collect(kinds ...offload.Kind) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, k := range kinds {
+		margin := 2 * collectEvery
+		if k == offload.Proven {
+			margin = carryFor / 5
+		}
+		// In one batch of the worker a change of the rules would wait for the whole.
+		var seen []account
+		used, err := c.sets.Collect(k, margin, func(p filter.Path, s conntrack.Seen) {
+			if seen = append(seen, account{p, s}); len(seen) == accountBatch {
+				c.account(seen)
+				seen = seen[:0]
+			}
+		})
+		c.account(seen)
+		c.used[min(int(k), 1)] = used
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// account is what passed on one path.
+type account struct {
+	path filter.Path
+	seen conntrack.Seen
+}
+
+// accountBatch is how much is accounted for at a time.
+const accountBatch = 256
+
+func (c *carried) account(list []account) {
+	c.worker.Begin()
+	defer c.worker.End()
+	for _, a := range list {
+		c.worker.Credit(a.path, a.seen)
+	}
+}
+
+// all are the kinds of sets.
+var all = []offload.Kind{offload.Opening, offload.Answer, offload.Proven}
+
+// judgeAgain has a packet of every flow judged by what is in force now: what is sent after
+// it returned does not ride on what was before. The caller holds mu.
+func (e *Enforcer) judgeAgain() {
+	if e.carried == nil {
+		return
+	}
+	if err := e.carried.flush(); err != nil {
+		e.mu.rules.broken = err.Error()
+		e.log.Error("flows that the kernel carries could not be taken back", "error", err)
+	}
+}
+
+// flush takes everything back from the kernel.
+func (c *carried) flush() error {
+	err := c.collect(all...)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if flushed := c.sets.Flush(); flushed != nil {
+		return flushed
+	}
+	return err
+}
+
+// FollowCarried is the task that takes to the flow table what the kernel carries. It
+// returns when ctx ends.
+func (e *Enforcer) FollowCarried(ctx context.Context) error {
+	if e.carried == nil {
+		return nil
+	}
+	tick := time.NewTicker(collectEvery)
+	defer tick.Stop()
+	for n := 0; ; n++ {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		kinds := all
+		if n%int(carryFor/collectEvery/10) != 0 {
+			kinds = all[:2]
+		}
+		if err := e.carried.collect(kinds...); err != nil && ctx.Err() == nil {
+			e.log.Warn("reading what the kernel carries failed", "error", err)
+		}
+	}
+}

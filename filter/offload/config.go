@@ -1,0 +1,116 @@
+package offload
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"sgfw/filter"
+)
+
+// Config says what the sets hold. The zero value is refused.
+type Config struct {
+	Marks filter.Marks
+	// Lifetime is how long a flow that has proven itself is carried before one of its
+	// packets is judged again, Opening how long a new one is.
+	Lifetime, Opening time.Duration
+	// Flows is how many flows of each family may be carried at a time; of new ones a
+	// quarter of it.
+	Flows uint32
+}
+
+// Bounds of [Config].
+const (
+	MinLifetime = time.Second
+	MaxLifetime = time.Minute
+	MaxFlows    = 1 << 24
+)
+
+// Validate tells everything that is wrong.
+func (c Config) Validate() error {
+	var errs []error
+	if err := c.Marks.Check(); err != nil {
+		errs = append(errs, fmt.Errorf("marks: %w", err))
+	}
+	for _, d := range []time.Duration{c.Lifetime, c.Opening} {
+		if d < MinLifetime || d > MaxLifetime {
+			errs = append(errs, fmt.Errorf("lifetime %v is not within %v to %v", d, MinLifetime,
+				MaxLifetime))
+		}
+	}
+	if c.Flows == 0 || c.Flows > MaxFlows {
+		errs = append(errs, fmt.Errorf("%d flows are not within 1 to %d", c.Flows, MaxFlows))
+	}
+	return errors.Join(errs...)
+}
+
+// Kind is what the elements of a set are.
+type Kind uint8
+
+const (
+	// Proven: directions of flows of which both sides have shown that they are there.
+	Proven Kind = iota
+	// Opening: those of new flows.
+	Opening
+	// Answer: those in which a SYN-ACK is waited for.
+	Answer
+	kinds
+)
+
+var kindNames = [kinds]string{"proven", "opening", "answer"}
+
+// String returns the kind in one word.
+func (k Kind) String() string { return kindNames[k] }
+
+// Family is that of the addresses of a set.
+type Family uint8
+
+const (
+	IPv4 Family = iota
+	IPv6
+	families
+)
+
+// set is one of the sets.
+type set struct {
+	kind   Kind
+	family Family
+}
+
+// name is that of the set in the table.
+func (s set) name() string { return s.kind.String() + [...]string{"4", "6"}[s.family] }
+
+// IsSet reports whether a name is that of one of the sets.
+func IsSet(name string) bool {
+	return slices.ContainsFunc(sets(), func(s set) bool { return s.name() == name })
+}
+
+// sets lists all of them.
+func sets() (out []set) {
+	for k := range kinds {
+		for f := range families {
+			out = append(out, set{k, f})
+		}
+	}
+	return out
+}
+
+// lifetime is how long an element of the kind is used.
+func (c Config) lifetime(k Kind) time.Duration {
+	if k == Proven {
+		return c.Lifetime
+	}
+	return c.Opening
+}
+
+// size is how many elements the set of a kind holds: two directions of each flow, or one.
+func (c Config) size(k Kind) uint32 {
+	switch k {
+	case Proven:
+		return 2 * c.Flows
+	case Opening:
+		return max(2, c.Flows/2)
+	}
+	return max(1, c.Flows/4)
+}

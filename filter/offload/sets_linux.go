@@ -1,0 +1,227 @@
+package offload
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+
+	"sgfw/conntrack"
+	"sgfw/filter"
+)
+
+// Owner is the table that has the sets.
+type Owner interface {
+	// Transact sends messages as one transaction of nftables, and returns what the kernel
+	// answers beside errors and acknowledgements.
+	Transact(messages []netlink.Message) ([]netlink.Message, error)
+}
+
+// Sets are the sets in the kernel. The methods are for one goroutine at a time.
+type Sets struct {
+	table string
+	owner Owner
+	cfg   Config
+	conn  *netlink.Conn
+	// resets: counters can be read and begun anew at once.
+	resets bool
+	buffer []byte
+}
+
+// readBuffer is what one read of a dump takes: the kernel fills up to 32 KiB
+// (netlink_dump).
+const readBuffer = 1 << 16
+
+// perMessage bounds the elements of one message that removes them: the attribute that has
+// them is at most 64 KiB long.
+const perMessage = 512
+
+// Open returns the sets of a table in the network namespace of the calling thread, or of a
+// descriptor other than 0.
+func Open(table string, owner Owner, cfg Config, ns int) (*Sets, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, &netlink.Config{NetNS: ns})
+	if err != nil {
+		return nil, fmt.Errorf("sets of carried flows: %w", err)
+	}
+	return &Sets{table: table, owner: owner, cfg: cfg, conn: conn, resets: true,
+		buffer: make([]byte, readBuffer)}, nil
+}
+
+// Close closes the socket. The sets stay.
+func (s *Sets) Close() error { return s.conn.Close() }
+
+// Account takes what passed on a path.
+type Account func(filter.Path, conntrack.Seen)
+
+// Usage is what a set holds.
+type Usage struct {
+	Elements, Size int
+}
+
+// Collect reads the sets of a kind: it hands over what passed since it was last read, and
+// removes elements that would end within margin, so that nothing passes uncounted. It
+// returns how much of the larger set is in use.
+func (s *Sets) Collect(k Kind, margin time.Duration, account Account) (Usage, error) {
+	used := Usage{Size: int(s.cfg.size(k))}
+	for f := range families {
+		n, err := s.collect(set{k, f}, margin, account)
+		if err != nil {
+			return used, fmt.Errorf("set %s: %w", set{k, f}.name(), err)
+		}
+		used.Elements = max(used.Elements, n)
+	}
+	return used, nil
+}
+
+// collect is Collect of one set.
+func (s *Sets) collect(of set, margin time.Duration, account Account) (n int, err error) {
+	var ending [][]byte
+	visit := func(e element) {
+		n++
+		if s.resets {
+			s.account(of, e, account)
+		}
+		if e.expires < margin {
+			ending = append(ending, append([]byte(nil), e.key...))
+		}
+	}
+	if err = s.dump(of, visit); errors.Is(err, unix.EINVAL) && s.resets {
+		s.resets, n, ending = false, 0, nil // Linux before 6.5
+		err = s.dump(of, visit)
+	}
+	if err != nil || len(ending) == 0 {
+		return n, err
+	}
+	return n, s.remove(of, ending, account)
+}
+
+// account hands over the counts of an element.
+func (s *Sets) account(of set, e element, account Account) {
+	if e.packets == 0 {
+		return
+	}
+	if p, err := parseKey(of.family, e.key); err == nil {
+		account(p, conntrack.Seen{Packets: e.packets, Bytes: e.bytes, Handshake: of.kind == Answer})
+	}
+}
+
+// remove removes elements and hands over what they counted until then.
+func (s *Sets) remove(of set, keys [][]byte, account Account) error {
+	for len(keys) > 0 {
+		part := keys[:min(perMessage, len(keys))]
+		keys = keys[len(part):]
+		var list []byte
+		for _, k := range part {
+			value := appendAttr(nil, unix.NFTA_DATA_VALUE, k)
+			list = appendAttr(list, unix.NLA_F_NESTED|1,
+				appendAttr(nil, unix.NLA_F_NESTED|unix.NFTA_SET_ELEM_KEY, value))
+		}
+		answers, err := s.owner.Transact([]netlink.Message{{
+			Header: netlink.Header{
+				Type:  unix.NFNL_SUBSYS_NFTABLES<<8 | msgDestroyElement,
+				Flags: netlink.Request | netlink.Acknowledge | netlink.Echo,
+			},
+			Data: appendAttr(aboutSet(s.table, of.name()),
+				unix.NLA_F_NESTED|unix.NFTA_SET_ELEM_LIST_ELEMENTS, list),
+		}})
+		if err != nil {
+			return fmt.Errorf("remove elements: %w", err)
+		}
+		for _, m := range answers {
+			if m.Header.Type == unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_DELSETELEM && len(m.Data) >= genHeaderLen {
+				eachElement(m.Data[genHeaderLen:], func(e element) { s.account(of, e, account) })
+			}
+		}
+	}
+	return nil
+}
+
+// Flush empties all sets, in one transaction: what is sent after it returned is judged.
+// What they counted since they were last read is not told.
+func (s *Sets) Flush() error {
+	var all []netlink.Message
+	for _, of := range sets() {
+		all = append(all, netlink.Message{
+			Header: netlink.Header{
+				Type:  unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_DELSETELEM,
+				Flags: netlink.Request | netlink.Acknowledge,
+			},
+			Data: aboutSet(s.table, of.name()),
+		})
+	}
+	if _, err := s.owner.Transact(all); err != nil {
+		return fmt.Errorf("empty the sets of carried flows: %w", err)
+	}
+	return nil
+}
+
+// dump reads all elements of a set. It keeps nothing of them, so that a million of them take
+// no memory.
+func (s *Sets) dump(of set, visit func(element)) error {
+	kind := unix.NFT_MSG_GETSETELEM
+	if s.resets {
+		kind = msgReset
+	}
+	request := netlink.Message{
+		Header: netlink.Header{Type: netlink.HeaderType(unix.NFNL_SUBSYS_NFTABLES<<8 | kind),
+			Flags: netlink.Request | netlink.Dump},
+		Data: aboutSet(s.table, of.name()),
+	}
+	sent, err := s.conn.Send(request)
+	if err != nil {
+		return err
+	}
+	raw, err := s.conn.SyscallConn()
+	if err != nil {
+		return err
+	}
+	for done := false; !done; {
+		var n int
+		var failed error
+		if err := raw.Read(func(fd uintptr) bool {
+			n, _, failed = unix.Recvfrom(int(fd), s.buffer, unix.MSG_DONTWAIT)
+			return failed != unix.EAGAIN && failed != unix.EINTR
+		}); err != nil {
+			return err
+		}
+		if failed != nil {
+			return failed
+		}
+		if done, err = eachMessage(s.buffer[:n], sent.Header.Sequence, visit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// eachMessage visits the elements of a part of a dump, and reports whether it is the last.
+func eachMessage(b []byte, seq uint32, visit func(element)) (done bool, err error) {
+	for len(b) >= headerLen {
+		n := int(binary.NativeEndian.Uint32(b))
+		if n < headerLen || n > len(b) {
+			return false, errors.New("a message is cut off")
+		}
+		kind, body := binary.NativeEndian.Uint16(b[4:]), b[headerLen:n]
+		ours := binary.NativeEndian.Uint32(b[8:]) == seq
+		b = b[min((n+3)&^3, len(b)):]
+		switch {
+		case !ours:
+		case kind == unix.NLMSG_DONE || kind == unix.NLMSG_ERROR:
+			if len(body) >= 4 {
+				if errno := -int32(binary.NativeEndian.Uint32(body)); errno != 0 {
+					return true, unix.Errno(errno)
+				}
+			}
+			return true, nil
+		case kind == unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_NEWSETELEM && len(body) >= genHeaderLen:
+			eachElement(body[genHeaderLen:], visit)
+		}
+	}
+	return false, nil
+}
