@@ -1,0 +1,232 @@
+package conntrack
+
+import (
+	"testing"
+	"time"
+)
+
+// seen are segments with data that passed unseen.
+var seen = Seen{Packets: 3, Bytes: 3000}
+
+// offload gives the script's flow to the kernel, and credit says what passed there.
+func (s *script) offload() {
+	s.Helper()
+	e := s.table.Lock(&s.tuple, s.now)
+	defer e.Unlock()
+	if e.Flow().Carriage() == CarryNone {
+		s.Fatalf("nothing to carry in %v", e.Flow().State())
+	}
+	e.Offload()
+}
+
+func (s *script) credit(d Direction, seen Seen) {
+	e := s.table.Lock(&s.tuple, s.now)
+	defer e.Unlock()
+	e.Credit(d, seen, &s.tmo, s.now)
+}
+
+// is checks the state of the flow and how long it would live from now on.
+func (s *script) is(state State, timer time.Duration) {
+	s.Helper()
+	e := s.table.Lock(&s.tuple, s.now)
+	defer e.Unlock()
+	if e.Flow() == nil {
+		s.Fatalf("no flow, want %v", state)
+	}
+	info := e.Flow().Info()
+	left := info.Expires.Sub(s.now)
+	if info.State != state || left < timer || left > timer+2*Granularity {
+		s.Fatalf("%v for %v, want %v for %v", info.State, left, state, timer)
+	}
+}
+
+// TestOffloadedHandshake: a connection of which the SYN alone was seen.
+func TestOffloadedHandshake(t *testing.T) {
+	handshake := Seen{Packets: 1, Bytes: 60, Handshake: true}
+	for _, c := range []struct {
+		name string
+		run  func(s *script)
+	}{
+		{"nothing more", func(s *script) { s.is(StateSynSent, TimeoutSynSent) }},
+		{"the SYN-ACKs of a flood prove nothing", func(s *script) {
+			s.credit(out, handshake)
+			s.credit(out, handshake)
+			s.is(StateSynSent, TimeoutSynSent)
+		}},
+		{"nor does what the opener sends", func(s *script) {
+			s.credit(out, handshake)
+			s.credit(in, seen)
+			s.is(StatePickup, TimeoutPickup)
+		}},
+		{"segments of both: the long timer, and no more", func(s *script) {
+			s.credit(out, handshake)
+			s.credit(in, seen)
+			s.credit(out, seen)
+			s.is(StatePickup, s.tmo.Established)
+			if s.table.kinds[queueHalfOpen].Load() != 1 {
+				t.Error("it is safe from eviction without a proof")
+			}
+		}},
+		{"numbers that both acknowledge", func(s *script) {
+			s.credit(in, seen)
+			s.play(
+				step{in, ACK, 5000, 9000, 100, OutcomeMember, StatePickup, fresh},
+				step{out, ACK, 9000, 5100, 0, OutcomeMember, StateEstablished, fresh})
+			s.is(StateEstablished, s.tmo.Established)
+		}},
+		{"numbers that one side made up", func(s *script) {
+			s.play(
+				step{in, ACK, 5000, 9000, 100, OutcomeMember, StatePickup, fresh},
+				step{in, ACK, 5100, 9000, 100, OutcomeMember, StatePickup, fresh},
+				step{out, ACK, 777000, 888000, 0, OutcomeMember, StatePickup, fresh})
+		}},
+		{"ends of both", func(s *script) {
+			s.play(
+				step{in, FIN | ACK, 600, 2000, 0, OutcomeMember, StatePickup, fresh},
+				step{out, FIN | ACK, 2000, 601, 0, OutcomeMember, StateLastAck, fresh},
+				step{in, ACK, 601, 2001, 0, OutcomeMember, StateTimeWait, fresh})
+		}},
+		{"refused", func(s *script) {
+			s.play(step{out, RST | ACK, 0, 101, 0, OutcomeMember, StateClose, fresh})
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newScript(t)
+			s.play(step{in, SYN, 100, 0, 0, OutcomeRules, StateSynSent, fresh})
+			s.offload()
+			c.run(s)
+		})
+	}
+}
+
+// TestOffloadedEnds: a connection that was seen to begin, and then not for long.
+func TestOffloadedEnds(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		steps []step
+		state State
+		timer time.Duration // 0: the one of established connections
+	}{
+		{"data", []step{{in, ACK, 1 << 31, 1 << 30, 1000, OutcomeMember, StateEstablished, fresh}},
+			StateEstablished, 0},
+		{"a FIN that nobody acknowledges", []step{
+			{in, FIN | ACK, 70000, 80000, 0, OutcomeMember, StateEstablished, fresh},
+			{out, ACK, 80000, 60000, 100, OutcomeMember, StateEstablished, fresh}}, StateEstablished, 0},
+		{"a FIN that is acknowledged", []step{
+			{in, FIN | ACK, 70000, 80000, 0, OutcomeMember, StateEstablished, fresh},
+			{out, ACK, 80000, 70001, 100, OutcomeMember, StateCloseWait, fresh}},
+			StateCloseWait, DefaultTimeouts().HalfClosed},
+		{"both ends", []step{
+			{in, FIN | ACK, 70000, 80000, 0, OutcomeMember, StateEstablished, fresh},
+			{out, FIN | ACK, 80000, 70001, 0, OutcomeMember, StateLastAck, fresh},
+			{in, ACK, 70001, 80001, 0, OutcomeMember, StateTimeWait, fresh}},
+			StateTimeWait, TimeoutTimeWait},
+		{"a forged FIN, then the real ones", []step{
+			{in, FIN | ACK, 1, 2, 0, OutcomeMember, StateEstablished, fresh},
+			{out, FIN | ACK, 80000, 70000, 0, OutcomeMember, StateEstablished, fresh},
+			{in, FIN | ACK, 70000, 80001, 0, OutcomeMember, StateLastAck, fresh},
+			{out, ACK, 80001, 70001, 0, OutcomeMember, StateTimeWait, fresh}},
+			StateTimeWait, TimeoutTimeWait},
+		{"data after a FIN", []step{
+			{in, FIN | ACK, 70000, 80000, 0, OutcomeMember, StateEstablished, fresh},
+			{in, ACK, 70001, 80000, 10, OutcomeMember, StateEstablished, fresh},
+			{out, ACK, 80000, 70001, 0, OutcomeMember, StateEstablished, fresh}}, StateEstablished, 0},
+		{"a RST from outside ends nothing", []step{
+			{in, RST, 70000, 0, 0, OutcomeMember, StateReset, fresh}}, StateReset, 0},
+		{"nor if the machine goes on", []step{
+			{in, RST, 70000, 0, 0, OutcomeMember, StateReset, fresh},
+			{out, ACK, 80000, 70001, 0, OutcomeMember, StateEstablished, fresh}}, StateEstablished, 0},
+		{"a RST of the machine itself does", []step{
+			{out, RST | ACK, 80000, 70000, 0, OutcomeMember, StateClose, fresh}},
+			StateClose, TimeoutClose},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newScript(t)
+			s.play(
+				step{in, SYN, 100, 0, 0, OutcomeRules, StateSynSent, fresh},
+				step{out, SYN | ACK, 900, 101, 0, OutcomeMember, StateSynRecv, fresh},
+				step{in, ACK, 101, 901, 0, OutcomeMember, StateEstablished, fresh})
+			s.offload()
+			s.play(c.steps...)
+			if c.timer == 0 {
+				c.timer = s.tmo.Established
+			}
+			s.is(c.state, c.timer)
+		})
+	}
+}
+
+// TestResetMakesRoom: a flow that a RST may have ended goes before connections that are
+// open, and one that goes on does not.
+func TestResetMakesRoom(t *testing.T) {
+	s := newScript(t)
+	s.play(
+		step{in, SYN, 100, 0, 0, OutcomeRules, StateSynSent, fresh},
+		step{out, SYN | ACK, 900, 101, 0, OutcomeMember, StateSynRecv, fresh},
+		step{in, ACK, 101, 901, 0, OutcomeMember, StateEstablished, fresh})
+	s.offload()
+	s.play(step{in, RST, 5, 0, 0, OutcomeMember, StateReset, fresh})
+	if n := s.table.kinds[queueClosed].Load(); n != 1 {
+		t.Fatalf("%d flows make room, want the one that was reset", n)
+	}
+	s.credit(out, seen)
+	if n := s.table.kinds[queueClosed].Load(); n != 0 {
+		t.Fatalf("%d flows make room, want none: the machine goes on", n)
+	}
+	s.is(StateEstablished, s.tmo.Established)
+}
+
+// TestOffloadedDatagrams: what was carried makes the same of a flow as what was seen.
+func TestOffloadedDatagrams(t *testing.T) {
+	for _, c := range []struct {
+		asked, answered uint64 // beside the first question
+		state           State
+		timer           time.Duration
+	}{
+		{0, 0, StateUnreplied, DefaultTimeouts().UDP},
+		{5, 0, StateUnreplied, DefaultTimeouts().UDP},
+		{0, 1, StateReplied, DefaultTimeouts().UDP},
+		{1, 1, StateAsked, DefaultTimeouts().UDP},
+		{1, 2, StateStream, DefaultTimeouts().UDPStream},
+		{100, 100, StateStream, DefaultTimeouts().UDPStream},
+	} {
+		s := newScript(t)
+		s.tuple = NewTuple(1, Ingress, ProtoUDP, s.tuple.Remote, s.tuple.Local, 50000, 53)
+		e := s.table.Lock(&s.tuple, s.now)
+		p := udpPacket(in)
+		e.Insert(&p, 7, &s.tmo, s.now)
+		e.Unlock()
+		s.offload()
+		s.now = s.now.Add(5 * time.Second)
+		s.credit(in, Seen{Packets: c.asked, Bytes: 100 * c.asked})
+		s.credit(out, Seen{Packets: c.answered, Bytes: 100 * c.answered})
+		timer := c.timer
+		if c.asked+c.answered == 0 {
+			timer -= 5 * time.Second // nothing passed: the timer goes on
+		}
+		s.is(c.state, timer)
+		e = s.table.Lock(&s.tuple, s.now)
+		if got := e.Flow().Info(); got.Packets != [2]uint32{1 + uint32(c.asked), uint32(c.answered)} {
+			t.Errorf("%d and %d packets counted, want %d and %d", got.Packets[in], got.Packets[out],
+				1+c.asked, c.answered)
+		}
+		e.Unlock()
+	}
+}
+
+// TestCreditEndsNothing: what passed unseen after the end of a flow is counted and keeps
+// nothing alive.
+func TestCreditEndsNothing(t *testing.T) {
+	s := newScript(t)
+	s.play(step{in, SYN, 100, 0, 0, OutcomeRules, StateSynSent, fresh})
+	s.offload()
+	s.play(step{out, RST | ACK, 0, 101, 0, OutcomeMember, StateClose, fresh})
+	s.now = s.now.Add(5 * time.Second)
+	s.credit(in, seen)
+	s.is(StateClose, TimeoutClose-5*time.Second)
+	s.now = s.now.Add(TimeoutClose)
+	s.credit(in, seen)
+	if s.table.Lock(&s.tuple, s.now); s.table.Len() > 1 {
+		t.Error("a credit brought the flow back")
+	}
+}
