@@ -210,6 +210,11 @@ func flowFacts(t *screen.Table, s api.Status, all bool) {
 			screen.Number(f.Expired))
 	}
 	t.Row("flows", text)
+	if o := s.Offload; o != nil {
+		t.Row("", fmt.Sprintf("carried by the kernel: %s of %s, new %s of %s; %s packets passed so",
+			screen.Number(o.Flows), screen.Number(o.Max), screen.Number(o.Opening),
+			screen.Number(o.MaxOpening), screen.Number(o.Packets)))
+	}
 	if all || f.Evicted()+f.RefusedFull > 0 {
 		t.Row("", fmt.Sprintf("evicted: half-open %s, unreplied %s, answered %s, closed %s; refused: %s",
 			screen.Number(f.EvictedHalfOpen), screen.Number(f.EvictedUnreplied),

@@ -28,6 +28,8 @@ type Status struct {
 	Table       TableStatus        `json:"table"`
 	Queues      []QueueStatus      `json:"queues"`
 	Flows       FlowStatus         `json:"flows"`
+	// Offload is left out in the datapath "userspace".
+	Offload *OffloadStatus `json:"offload,omitempty"`
 	// Verdicts counts packets by verdict and reason since the start.
 	Verdicts []VerdictCount `json:"verdicts"`
 	// Exemptions are all kinds of traffic that can pass whatever the rules say.
@@ -79,7 +81,8 @@ type PolicyStatus struct {
 	Preset *Preset `json:"preset,omitempty"`
 	// Tracking is settings.tracking: "always" or "aws".
 	Tracking string `json:"tracking"`
-	// Datapath is settings.datapath: "userspace", the daemon judges every packet.
+	// Datapath is settings.datapath: "userspace", the daemon judges every packet, or
+	// "offload", the kernel carries on with flows that the daemon let in.
 	Datapath string `json:"datapath"`
 	// Pending is there while the policy in force waits to be confirmed.
 	Pending *PendingConfirm `json:"trial,omitempty"`
@@ -122,6 +125,19 @@ type TableStatus struct {
 	// Counters are the table's own: packets passed by each failsafe, those that
 	// were queued, and those dropped while the queues could not be had.
 	Counters map[string]uint64 `json:"counters"`
+}
+
+// OffloadStatus says what the kernel carries on with by itself, in the family that has more
+// of it. Flows that find no room are judged packet by packet.
+type OffloadStatus struct {
+	Flows int `json:"flows"`
+	Max   int `json:"max"`
+	// Opening are new flows, which have a room of their own.
+	Opening    int `json:"opening"`
+	MaxOpening int `json:"max_opening"`
+	// Packets and Bytes passed without a verdict of their own since the start.
+	Packets uint64 `json:"packets"`
+	Bytes   uint64 `json:"bytes"`
 }
 
 // QueueStatus is one NFQUEUE: our own counters, and the kernel's. Every loss

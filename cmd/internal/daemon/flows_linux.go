@@ -27,6 +27,7 @@ func (d *daemon) Flows(ctx context.Context, q api.FlowQuery, begin func(api.Flow
 	if err != nil {
 		return err
 	}
+	d.enforcer.Refresh()
 	table, now := d.enforcer.Engine().Flows(), d.enforcer.Engine().Now()
 	header := api.FlowsHeader{Live: table.Len(), Untracked: table.Untracked(),
 		Tracking: d.enforcer.Engine().Ruleset().Policy().Settings.Tracking.String()}

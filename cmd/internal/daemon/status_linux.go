@@ -13,6 +13,7 @@ import (
 func (d *daemon) Status(ctx context.Context) (api.Status, error) {
 	// A file may be large, or on a disk that does not answer: no lock is held while it
 	// is read, and it is not waited for.
+	d.enforcer.Refresh()
 	doc := d.enforcer.Status(d.file.glance(ctx))
 	doc.PID, doc.Version, doc.Started = os.Getpid(), d.cfg.Version, d.started.UTC()
 	if d.network.Known() {

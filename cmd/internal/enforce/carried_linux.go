@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"sgfw/cmd/internal/api"
 	"sgfw/conntrack"
 	"sgfw/filter"
 	"sgfw/filter/nft"
@@ -31,6 +32,8 @@ type carried struct {
 	sets   *offload.Sets
 	worker *filter.Worker
 	used   [2]offload.Usage // of flows that are proven, and of new ones
+	// collected is when all sets were last read.
+	collected time.Time
 }
 
 func newCarried(s policy.Settings, table *nft.Table, w *filter.Worker) (*carried, error) {
@@ -64,10 +67,15 @@ func (c *carried) collect(kinds ...offload.Kind) error {
 			}
 		})
 		c.account(seen)
-		c.used[min(int(k), 1)] = used
+		if k != offload.Answer {
+			c.used[k] = used
+		}
 		if err != nil {
 			return err
 		}
+	}
+	if len(kinds) == len(all) {
+		c.collected = time.Now()
 	}
 	return nil
 }
@@ -93,15 +101,47 @@ func (c *carried) account(list []account) {
 var all = []offload.Kind{offload.Opening, offload.Answer, offload.Proven}
 
 // judgeAgain has a packet of every flow judged by what is in force now: what is sent after
-// it returned does not ride on what was before. The caller holds mu.
+// it returned does not ride on what was before.
 func (e *Enforcer) judgeAgain() {
 	if e.carried == nil {
 		return
 	}
 	if err := e.carried.flush(); err != nil {
-		e.mu.rules.broken = err.Error()
 		e.log.Error("flows that the kernel carries could not be taken back", "error", err)
 	}
+}
+
+// Refresh has the flow table know what the kernel has carried until now.
+func (e *Enforcer) Refresh() {
+	if e.carried != nil && e.carried.due() {
+		_ = e.carried.collect(all...) // FollowCarried says what is wrong
+	}
+}
+
+// refreshPause is the least pause between two refreshes that somebody asks for: a million
+// flows take a second.
+const refreshPause = 100 * time.Millisecond
+
+// due reports whether the last complete collection is long enough ago.
+func (c *carried) due() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Since(c.collected) >= refreshPause
+}
+
+// status is the document of what is carried.
+func (c *carried) status(e *filter.Engine) *api.OffloadStatus {
+	if c == nil {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := &api.OffloadStatus{
+		Flows: (c.used[0].Elements + 1) / 2, Max: c.used[0].Size / 2,
+		Opening: (c.used[1].Elements + 1) / 2, MaxOpening: c.used[1].Size / 2,
+	}
+	out.Packets, out.Bytes = e.Carried()
+	return out
 }
 
 // flush takes everything back from the kernel.
@@ -123,6 +163,7 @@ func (e *Enforcer) FollowCarried(ctx context.Context) error {
 	}
 	tick := time.NewTicker(collectEvery)
 	defer tick.Stop()
+	failing := false
 	for n := 0; ; n++ {
 		select {
 		case <-ctx.Done():
@@ -133,8 +174,10 @@ func (e *Enforcer) FollowCarried(ctx context.Context) error {
 		if n%int(carryFor/collectEvery/10) != 0 {
 			kinds = all[:2]
 		}
-		if err := e.carried.collect(kinds...); err != nil && ctx.Err() == nil {
+		err := e.carried.collect(kinds...)
+		if err != nil && !failing && ctx.Err() == nil {
 			e.log.Warn("reading what the kernel carries failed", "error", err)
 		}
+		failing = err != nil
 	}
 }

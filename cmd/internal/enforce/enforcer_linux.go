@@ -298,5 +298,13 @@ func (e *Enforcer) Queues() []nfqueue.Queue {
 // QueueBase is the number of the first queue.
 func (e *Enforcer) QueueBase() uint16 { return e.queues.base }
 
+// datapath is the one that the daemon was started with.
+func (e *Enforcer) datapath() policy.Datapath {
+	if e.carried != nil {
+		return policy.DatapathOffload
+	}
+	return policy.DatapathUserspace
+}
+
 // MaxFlows is the size of the flow table.
 func (e *Enforcer) MaxFlows() int { return e.maxFlows }

@@ -10,6 +10,7 @@ import (
 // Revoke ends the selected flows that are not revoked yet, and lists them. Those that
 // are not tracked it only counts: rules alone decide about their packets.
 func (e *Enforcer) Revoke(s *explain.Selection) api.Revoked {
+	defer e.judgeAgain()
 	return e.end(s, e.engine.Flows().Revoke)
 }
 

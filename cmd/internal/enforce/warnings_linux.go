@@ -130,6 +130,9 @@ func (e *Enforcer) fixed(p *policy.Policy) policy.Problems {
 	if have.driver != want.driver {
 		warn("queue_driver", have.driver, want.driver)
 	}
+	if have := e.datapath(); have != p.Settings.Datapath {
+		warn("datapath", have, p.Settings.Datapath)
+	}
 	if n := e.MaxFlows(); n != p.Settings.MaxFlows {
 		warn("max_flows", n, p.Settings.MaxFlows)
 	}
