@@ -5,6 +5,8 @@ import "runtime"
 // FlowInfo is a copy of what the table knows about a flow.
 type FlowInfo struct {
 	Tuple Tuple
+	// State is StateEstablished also where both sides speak and the proof of it is yet to
+	// be seen, see [Entry.Credit].
 	State State
 	Class Class
 	// Opener is the direction of the packet that opened the flow.
@@ -24,7 +26,7 @@ type FlowInfo struct {
 
 // Info returns a copy of the flow.
 func (f *Flow) Info() FlowInfo {
-	return FlowInfo{
+	info := FlowInfo{
 		Tuple:     f.key,
 		State:     f.state,
 		Class:     f.class,
@@ -37,6 +39,10 @@ func (f *Flow) Info() FlowInfo {
 		Packets:   f.packets,
 		Bytes:     [2]uint64{f.total(Ingress), f.total(Egress)},
 	}
+	if f.answered() {
+		info.State = StateEstablished
+	}
+	return info
 }
 
 // Range calls visit for every flow live at now until it returns false. It

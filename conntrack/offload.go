@@ -99,6 +99,12 @@ func (f *Flow) creditTCP(d Direction) {
 	f.flags |= flagMoved << d
 }
 
+// answered reports whether both sides of a connection sent segments unseen that a flood
+// would not get.
+func (f *Flow) answered() bool {
+	return f.state == StatePickup && f.flags&flagsMoved == flagsMoved
+}
+
 // loseNumbers makes a connection whose handshake passed unseen one that was picked up in the
 // middle: nothing is known of its numbers.
 func (f *Flow) loseNumbers() {

@@ -62,7 +62,7 @@ func TestOffloadedHandshake(t *testing.T) {
 			s.credit(out, handshake)
 			s.credit(in, seen)
 			s.credit(out, seen)
-			s.is(StatePickup, s.tmo.Established)
+			s.is(StateEstablished, s.tmo.Established)
 			if s.table.kinds[queueHalfOpen].Load() != 1 {
 				t.Error("it is safe from eviction without a proof")
 			}

@@ -93,7 +93,7 @@ func (k tick) time() Time { return Time(k) << tickShift }
 // idle returns the idle timer of the flow.
 func (f *Flow) idle(tmo *Timeouts) time.Duration {
 	d := tmo.timer(f.class, f.state)
-	if f.state == StatePickup && f.flags&flagsMoved == flagsMoved {
+	if f.answered() {
 		d = tmo.Established
 	}
 	if f.class == ClassTCP {

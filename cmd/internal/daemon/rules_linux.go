@@ -15,6 +15,7 @@ import (
 
 // Rules implements [control.Backend].
 func (d *daemon) Rules(_ context.Context, q api.RulesQuery) (api.RulesReply, error) {
+	d.enforcer.Refresh()
 	rs := d.enforcer.Engine().Ruleset()
 	if q.Group != "" {
 		var err error
