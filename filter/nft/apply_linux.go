@@ -11,6 +11,7 @@ import (
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
+	"sgfw/filter/offload"
 	"sgfw/policy"
 )
 
@@ -84,9 +85,12 @@ func (t *Table) layout(p Plan) []chain {
 	}
 	d := dispatch{plan: p}
 	unused := d.wire(t.features)
-	for i := range unused {
-		if unused[i].hook != nil {
-			unused[i].rules = nil
+	if p.carries() {
+		unused = surround(p, unused)
+	}
+	for i, c := range unused {
+		if c.hook != nil {
+			unused[i].rules, unused[i].maps = c.lasting(p), nil
 		}
 	}
 	return append(chains, unused...)
@@ -124,6 +128,9 @@ func (t *Table) apply(p Plan) error {
 	want := t.features.flags(p.Gone)
 	sound, err := t.soundChains(st, chains)
 	if err != nil {
+		return err
+	}
+	if err := t.enliven(p, chains); err != nil {
 		return err
 	}
 	orphan := st.flags == tablePersist && want == tableOwner|tablePersist
@@ -374,7 +381,7 @@ func (t *Table) closeDevices(p Plan, flags uint32, chains []chain) error {
 	}
 	chains = slices.Clone(chains)
 	for i, c := range chains {
-		if c.name == chainVerdict || c.name == chainVerdictWire {
+		if c.name == chainVerdict || c.name == offload.ChainAsk {
 			chains[i].rules = [][]expr.Any{{drop()}}
 		}
 	}

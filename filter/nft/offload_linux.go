@@ -1,7 +1,9 @@
 package nft
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
@@ -10,37 +12,34 @@ import (
 	"sgfw/filter/offload"
 )
 
-// Suffixes of the base chains that stand before and behind another one.
-const (
-	suffixBefore = "-before"
-	suffixBehind = "-behind"
-)
+// aliveTable belongs to our socket and goes with it: without its chains nothing is carried.
+const aliveTable = TableName + "-alive"
+
+// suffixBehind is that of base chains that stand behind another one.
+const suffixBehind = "-behind"
 
 // carriers are the chains that lead to the queues where the kernel carries on with flows,
 // and those that packets with a verdict go to. Devices with the view of the wire have the
 // plain one: what is carried in one of its hooks would pass unasked in the other.
 func carriers(p Plan, f features, decide []expr.Any) []chain {
 	rules := offload.Rules(p.Offload)
-	ask := [][]expr.Any{decide}
+	verdict := [][]expr.Any{{goTo(offload.ChainAsk)}}
 	if !p.Closed {
+		verdict = slices.Concat(rules.Carry, verdict)
 		if queueFlags(p, f)&queueBypass == 0 { // else packets may pass without a verdict
-			ask[0] = slices.Concat(rules.Wait, decide)
+			decide = slices.Concat(rules.Wait, decide)
 		}
-	}
-	carry := ask
-	if !p.Closed {
-		carry = slices.Concat(rules.Carry, ask)
 	}
 	return []chain{
 		{name: offload.ChainOpening, rules: rules.Opening},
 		{name: offload.ChainProven, rules: rules.Proven},
 		{name: offload.ChainDecided, rules: rules.Decided},
-		{name: chainVerdict, rules: carry},
-		{name: chainVerdictWire, rules: ask},
+		{name: offload.ChainAsk, rules: [][]expr.Any{decide}},
+		{name: chainVerdict, rules: verdict},
 	}
 }
 
-// surround puts what verdicts need around the base chains.
+// surround puts what verdicts need into base chains and behind them.
 func surround(p Plan, chains []chain) (out []chain) {
 	rules := offload.Rules(p.Offload)
 	for _, c := range chains {
@@ -48,15 +47,52 @@ func surround(p Plan, chains []chain) (out []chain) {
 			out = append(out, c)
 			continue
 		}
-		before, behind := c, c
-		before.name, behind.name = c.name+suffixBefore, c.name+suffixBehind
-		before.priority, behind.priority = c.priority-1, c.priority+1
-		before.rules, before.maps = rules.Clear, nil
-		behind.rules, behind.maps = rules.Unanswered, nil
+		behind := c
+		behind.name, behind.priority = c.name+suffixBehind, c.priority+1
+		behind.rules, behind.maps = rules.Behind, nil
 		c.rules = slices.Concat([][]expr.Any{rules.Verdict}, c.rules)
-		out = append(out, before, c, behind)
+		out = append(out, c, behind)
 	}
 	return out
+}
+
+// enliven has the chains before those of a plan say that the daemon lives. They come before
+// the others, and go after them.
+func (t *Table) enliven(p Plan, chains []chain) error {
+	if !p.carries() {
+		return nil
+	}
+	st, err := t.s.table(aliveTable)
+	if err != nil {
+		return err
+	}
+	if !st.exists {
+		t.alive = nil
+		if err := t.s.transact(newTable(aliveTable, tableOwner)); err != nil {
+			return fmt.Errorf("create table inet %s: %w", aliveTable, err)
+		}
+	}
+	table := &nftables.Table{Name: aliveTable, Family: nftables.TableFamilyINet}
+	var added []string
+	for _, c := range chains {
+		if c.hook == nil || strings.HasSuffix(c.name, suffixBehind) || slices.Contains(t.alive, c.name) {
+			continue
+		}
+		c.priority--
+		t.s.AddChain(c.of(table))
+		for _, r := range offload.Rules(p.Offload).Before {
+			t.s.AddRule(&nftables.Rule{Table: table, Chain: c.of(table), Exprs: r})
+		}
+		added = append(added, c.name)
+	}
+	if len(added) == 0 {
+		return nil
+	}
+	if err := t.s.commit(); err != nil {
+		return fmt.Errorf("fill table inet %s: %w", aliveTable, err)
+	}
+	t.alive = append(t.alive, added...)
+	return nil
 }
 
 // lasting are the rules of a base chain that stay when the others go: packets that wait

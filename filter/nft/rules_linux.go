@@ -26,7 +26,6 @@ const (
 	chainGuestWireIn  = "guest-wire-in"
 	chainGuestWireOut = "guest-wire-out"
 	chainVerdict      = "verdict"
-	chainVerdictWire  = "verdict-wire"
 	chainReassembly   = "reassembly"
 )
 

@@ -62,7 +62,8 @@ func (s *socket) inspect(table string, out *Standing) error {
 	for _, c := range chains {
 		// What comes in through a device is taken in one of two hooks, as its view is.
 		comesIn := c.Name == chainInput || c.Name == chainPrerouting
-		if c.Table.Name != table || !comesIn && c.Name != chainVerdict {
+		asks := c.Name == chainVerdict || c.Name == offload.ChainAsk
+		if c.Table.Name != table || !comesIn && !asks {
 			continue
 		}
 		rules, err := s.GetRules(c.Table, c)

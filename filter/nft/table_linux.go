@@ -38,6 +38,7 @@ type Table struct {
 	chains    []chain   // what was last installed, nil for nothing
 	installed *snapshot // how the kernel shows it
 	barred    bool      // the closed table stands until Unbar
+	alive     []string  // the base chains that say that the daemon lives
 	wire      bool      // the chains of WireHooks stand, because some plan asked for them
 }
 
@@ -129,7 +130,8 @@ func (t *Table) Remove() error {
 		return err
 	}
 	t.chains, t.installed, t.barred, t.wire = nil, nil, false, false
-	return errors.Join(t.removeTable(TableName), t.removeTable(closedTable))
+	t.alive = nil
+	return errors.Join(t.removeTable(TableName), t.removeTable(closedTable), t.removeTable(aliveTable))
 }
 
 // Close closes the socket. What becomes of the table is what Gone of the last

@@ -10,6 +10,7 @@ import (
 	"github.com/google/nftables/expr"
 	"golang.org/x/sys/unix"
 
+	"sgfw/filter/offload"
 	"sgfw/policy"
 )
 
@@ -42,7 +43,7 @@ func (d *dispatch) wire(f features) []chain {
 
 	verdict := chainVerdict
 	if d.plan.carries() {
-		verdict = chainVerdictWire
+		verdict = offload.ChainAsk
 	}
 	routed := rule(addressType(expr.Fib{FlagDADDR: true}, rtnUnicast), goTo(verdict))
 	forwarded := []expr.Any{meta(expr.MetaKeyIIF),

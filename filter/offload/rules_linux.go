@@ -40,6 +40,10 @@ const (
 	flagACK = 1 << 4
 )
 
+// Alive is the bit of a packet's priority that packets have while the daemon lives: chains of a
+// table that goes with it set the bit, and without it nothing is carried.
+const Alive = 1 << 29
+
 // Pending is the bit of a packet's priority that it has while it waits for a verdict. What
 // has it behind our chains got there without one: another program took the queue, or the
 // queue has nobody and lets packets pass. It is in the priority, because another mark would
@@ -57,15 +61,18 @@ type Chains struct {
 	Wait Rule
 	// Decided is what Verdict leads to, with Opening and Proven before it.
 	Decided, Opening, Proven []Rule
-	// Clear is all of a base chain before the others: nobody but verdicts sets the marks.
-	Clear []Rule
-	// Unanswered is all of a base chain behind the others.
-	Unanswered []Rule
+	// Before is all of a base chain before the others, in the table that goes with the
+	// daemon: it has the packet carried, and nobody but verdicts set the marks.
+	Before []Rule
+	// Behind is all of a base chain behind the others: it drops what has no verdict, and
+	// the priority is the packet's own again.
+	Behind []Rule
 }
 
 // Names of the chains that rules lead to, and of the counter of what a base chain behind the
 // others dropped.
 const (
+	ChainAsk          = "ask"
 	ChainDecided      = "decided"
 	ChainOpening      = "decided-opening"
 	ChainProven       = "decided-proven"
@@ -76,7 +83,8 @@ const (
 func Rules(c Config) Chains {
 	m, proven := uint32(c.Marks), c.Marks.Of(conntrack.CarryProven)
 	return Chains{
-		Verdict: Rule{load(expr.MetaKeyMARK), masked(m), unequal(0), goTo(ChainDecided)},
+		Verdict: Rule{load(expr.MetaKeyMARK), masked(m), unequal(0),
+			load(expr.MetaKeyPRIORITY), masked(Pending), unequal(0), goTo(ChainDecided)},
 		Carry:   carry(),
 		Wait: Rule{load(expr.MetaKeyPRIORITY), withBits(^uint32(Pending), Pending),
 			store(expr.MetaKeyPRIORITY)},
@@ -88,10 +96,16 @@ func Rules(c Config) Chains {
 		},
 		Opening: add(c, Opening),
 		Proven:  add(c, Proven),
-		Clear: []Rule{{load(expr.MetaKeyMARK), masked(m), unequal(0),
-			load(expr.MetaKeyMARK), masked(^m), store(expr.MetaKeyMARK)}},
-		Unanswered: []Rule{{load(expr.MetaKeyPRIORITY), masked(Pending), unequal(0),
-			countUnanswered(), drop()}},
+		Before: []Rule{
+			{load(expr.MetaKeyPRIORITY), withBits(^uint32(Alive|Pending), Alive),
+				store(expr.MetaKeyPRIORITY)},
+			{load(expr.MetaKeyMARK), masked(m), unequal(0),
+				load(expr.MetaKeyMARK), masked(^m), store(expr.MetaKeyMARK)},
+		},
+		Behind: []Rule{
+			{load(expr.MetaKeyPRIORITY), masked(Pending), unequal(0), countUnanswered(), drop()},
+			{load(expr.MetaKeyPRIORITY), masked(^uint32(Alive)), store(expr.MetaKeyPRIORITY)},
+		},
 	}
 }
 
@@ -99,6 +113,7 @@ func Rules(c Config) Chains {
 // asked for.
 func carry() (out []Rule) {
 	const all = flagFIN | flagSYN | flagRST | flagACK
+	out = append(out, Rule{load(expr.MetaKeyPRIORITY), masked(Alive), same(0), goTo(ChainAsk)})
 	for f := range families {
 		segment, datagram := tcp(f, all, flagACK), plain(f, unix.IPPROTO_UDP)
 		for _, k := range []Kind{Proven, Opening} {
