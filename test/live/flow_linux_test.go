@@ -299,7 +299,10 @@ func (l *liveLab) send(t *testing.T, when string, probes []liveProbe) {
 		for side := range last {
 			last[side] = l.sent
 			l.put(t, side == 0, func(content []byte) []byte {
-				from, to := harness.AddrPort(liveAddr(side, 0, 99, 1), livePort),
+				// From another port each time: the kernel would let the flow that it carries
+				// overtake what waits for a verdict.
+				port := liveFirst + l.sent%liveLast
+				from, to := harness.AddrPort(liveAddr(side, 0, 99, 1), port),
 					harness.AddrPort(liveAddr(1-side, 0, 99, 1), livePort)
 				return wire.UDP(from, to, content)
 			})
@@ -324,8 +327,13 @@ func (l *liveLab) send(t *testing.T, when string, probes []liveProbe) {
 	}
 }
 
-// livePort is open in both directions in every policy.
-const livePort = 9
+// livePort is open in both directions in every policy. What is sent last comes from one of
+// the ports from liveFirst on, which nothing else uses.
+const (
+	livePort  = 9
+	liveFirst = 10000
+	liveLast  = 9000
+)
 
 func (l *liveLab) put(t *testing.T, fromNear bool, packet func(content []byte) []byte) {
 	t.Helper()
