@@ -9,21 +9,13 @@ import (
 // This file is about flows that the kernel carries on with by itself, in the datapath
 // "offload": who may be given to it, and what is made of what it passed.
 
-// Path is a way of packets through this machine, as the kernel's rules know a flow of TCP
-// or UDP: one direction between two devices. In is 0 for what this machine sends, Out for
-// what it receives. Path is comparable.
+// Path is a way of packets through this machine: one direction of a flow of TCP or UDP between
+// two devices. In is 0 for what this machine sends, Out for what it receives.
 type Path struct {
 	In, Out          uint32
 	Src, Dst         conntrack.Addr
 	SrcPort, DstPort uint16
 	Proto            uint8
-}
-
-// Reverse returns the way of the answers.
-func (p Path) Reverse() Path {
-	p.In, p.Out, p.Src, p.Dst = p.Out, p.In, p.Dst, p.Src
-	p.SrcPort, p.DstPort = p.DstPort, p.SrcPort
-	return p
 }
 
 // Carriage returns how long the kernel may carry on with the flow of the packet that the

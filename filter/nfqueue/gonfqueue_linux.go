@@ -244,7 +244,7 @@ func (q *libraryQueue) pass(a library.Attribute) error {
 	if c, ok := q.handler.(Carrier); ok {
 		carriage = c.Carriage()
 	}
-	mark = mark&^uint32(q.cfg.Marks) | q.cfg.Marks.Of(carriage)
+	mark = mark&^uint32(q.cfg.Marks) | markOf(q.cfg.Marks, carriage)
 	return q.lib.SetVerdictWithOption(*a.PacketID, library.NfRepeat, library.WithMark(mark))
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"sgfw/conntrack"
 	"sgfw/filter"
+	"sgfw/filter/offload"
 )
 
 const (
@@ -29,7 +30,7 @@ type loop struct {
 	queue   uint16
 	handler Handler
 	// marks are those of packets that pass, 0 for none; carrier is the handler.
-	marks   filter.Marks
+	marks   offload.Marks
 	carrier Carrier
 	total   *counters
 	// waiting returns how many packets in the kernel have no verdict.
@@ -245,7 +246,7 @@ func (l *loop) packet(body []byte, whole, ready bool) error {
 		}
 	}
 	if v == verdictAccept && l.marks != 0 {
-		mark := l.msg.mark&^uint32(l.marks) | l.marks.Of(l.carriage())
+		mark := l.msg.mark&^uint32(l.marks) | markOf(l.marks, l.carriage())
 		l.verdicts = appendMarked(l.verdicts, l.queue, l.msg.id, verdictRepeat, mark)
 		return nil
 	}

@@ -8,6 +8,7 @@ import (
 
 	"sgfw/conntrack"
 	"sgfw/filter"
+	"sgfw/filter/offload"
 	"sgfw/policy"
 )
 
@@ -126,7 +127,7 @@ type Config struct {
 	Affinity Affinity
 	// Marks are set where rules wait for verdicts: a packet that passes has them, and
 	// passes the rules that queued it once more. None: it goes on behind them.
-	Marks filter.Marks
+	Marks offload.Marks
 }
 
 // Affinity is a CPU, or none: the zero value leaves the choice to the

@@ -1,6 +1,11 @@
 package nfqueue
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"sgfw/conntrack"
+	"sgfw/filter/offload"
+)
 
 // verdict is a verdict of include/uapi/linux/netfilter.h.
 type verdict uint32
@@ -54,4 +59,15 @@ func appendSized(b []byte, size uint32, queue uint16, id uint32, v verdict) []by
 	b = binary.NativeEndian.AppendUint16(b, attrVerdict)
 	b = binary.BigEndian.AppendUint32(b, uint32(v))
 	return binary.BigEndian.AppendUint32(b, id)
+}
+
+// markOf is the mark of a packet that passes and whose flow may be carried for so long.
+func markOf(m offload.Marks, c conntrack.Carriage) uint32 {
+	switch c {
+	case conntrack.CarryOpening:
+		return m.Opening()
+	case conntrack.CarryProven:
+		return m.Proven()
+	}
+	return m.Pass()
 }

@@ -5,13 +5,11 @@ import (
 	"fmt"
 	"slices"
 	"time"
-
-	"sgfw/filter"
 )
 
 // Config says what the sets hold. The zero value is refused.
 type Config struct {
-	Marks filter.Marks
+	Marks Marks
 	// Lifetime is how long a flow that has proven itself is carried before one of its
 	// packets is judged again, Opening how long a new one is.
 	Lifetime, Opening time.Duration

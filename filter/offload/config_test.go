@@ -3,12 +3,10 @@ package offload
 import (
 	"testing"
 	"time"
-
-	"sgfw/filter"
 )
 
 func TestConfig(t *testing.T) {
-	good := Config{Marks: filter.DefaultMarks, Lifetime: 30 * time.Second, Opening: 5 * time.Second,
+	good := Config{Marks: DefaultMarks, Lifetime: 30 * time.Second, Opening: 5 * time.Second,
 		Flows: 1000}
 	for _, c := range []struct {
 		ok     bool

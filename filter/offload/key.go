@@ -3,9 +3,7 @@ package offload
 import (
 	"encoding/binary"
 	"fmt"
-
-	"sgfw/conntrack"
-	"sgfw/filter"
+	"net/netip"
 )
 
 // A key is a path as the registers of a rule have it: numbers of devices in host order, the
@@ -29,7 +27,7 @@ func (f Family) offProto() int { return offAddress + 2*f.addressLen() }
 func (f Family) keyLen() int { return f.offProto() + 3*wordLen }
 
 // familyOf is that of a path.
-func familyOf(p *filter.Path) Family {
+func familyOf(p *Path) Family {
 	if p.Src.Is4() {
 		return IPv4
 	}
@@ -37,16 +35,14 @@ func familyOf(p *filter.Path) Family {
 }
 
 // key returns the key of a path.
-func key(p *filter.Path) []byte {
+func key(p *Path) []byte {
 	f := familyOf(p)
 	b := make([]byte, f.keyLen())
 	binary.NativeEndian.PutUint32(b[offIn:], p.In)
 	binary.NativeEndian.PutUint32(b[offOut:], p.Out)
 	n := f.addressLen()
-	for i, a := range []conntrack.Addr{p.Src, p.Dst} {
-		full := a.Netip().As16()
-		copy(b[offAddress+i*n:], full[16-n:])
-	}
+	copy(b[offAddress:], p.Src.AsSlice())
+	copy(b[offAddress+n:], p.Dst.AsSlice())
 	at := f.offProto()
 	b[at] = p.Proto
 	binary.BigEndian.PutUint16(b[at+wordLen:], p.SrcPort)
@@ -55,7 +51,7 @@ func key(p *filter.Path) []byte {
 }
 
 // parseKey is the inverse of key.
-func parseKey(f Family, b []byte) (p filter.Path, err error) {
+func parseKey(f Family, b []byte) (p Path, err error) {
 	if len(b) != f.keyLen() {
 		return p, fmt.Errorf("key of %d bytes, not %d", len(b), f.keyLen())
 	}
@@ -69,9 +65,7 @@ func parseKey(f Family, b []byte) (p filter.Path, err error) {
 	return p, nil
 }
 
-func address(b []byte) conntrack.Addr {
-	if len(b) == 4 {
-		return conntrack.Addr4([4]byte(b))
-	}
-	return conntrack.Addr16([16]byte(b))
+func address(b []byte) netip.Addr {
+	a, _ := netip.AddrFromSlice(b) // of either length
+	return a
 }

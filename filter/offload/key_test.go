@@ -2,20 +2,18 @@ package offload
 
 import (
 	"bytes"
+	"net/netip"
 	"testing"
-
-	"sgfw/conntrack"
-	"sgfw/filter"
 )
 
 func TestKeys(t *testing.T) {
 	for _, c := range []struct {
 		name string
-		path filter.Path
+		path Path
 		want []byte // behind the devices, which are in host order
 	}{
-		{"IPv4", filter.Path{In: 2, Out: 0, Proto: conntrack.ProtoUDP,
-			Src: conntrack.Addr4([4]byte{192, 0, 2, 1}), Dst: conntrack.Addr4([4]byte{192, 0, 2, 2}),
+		{"IPv4", Path{In: 2, Out: 0, Proto: 17,
+			Src: netip.MustParseAddr("192.0.2.1"), Dst: netip.MustParseAddr("192.0.2.2"),
 			SrcPort: 0x1234, DstPort: 53}, []byte{
 			192, 0, 2, 1, // source
 			192, 0, 2, 2, // destination
@@ -23,9 +21,9 @@ func TestKeys(t *testing.T) {
 			0x12, 0x34, 0, 0, // source port
 			0, 53, 0, 0, // destination port
 		}},
-		{"IPv6", filter.Path{In: 0, Out: 7, Proto: conntrack.ProtoTCP,
-			Src: conntrack.Addr16([16]byte{0: 0x20, 1: 0x01, 15: 1}),
-			Dst: conntrack.Addr16([16]byte{0: 0x20, 1: 0x01, 15: 2}), SrcPort: 443, DstPort: 0xffff},
+		{"IPv6", Path{In: 0, Out: 7, Proto: 6,
+			Src: netip.MustParseAddr("2001::1"), Dst: netip.MustParseAddr("2001::2"),
+			SrcPort: 443, DstPort: 0xffff},
 			[]byte{
 				0x20, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, // source
 				0x20, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, // destination
@@ -43,9 +41,6 @@ func TestKeys(t *testing.T) {
 		}
 		if _, err := parseKey(familyOf(&c.path), got[1:]); err == nil {
 			t.Errorf("%s: a key that is cut off is read", c.name)
-		}
-		if c.path.Reverse().Reverse() != c.path || c.path.Reverse() == c.path {
-			t.Errorf("%s: the way back leads elsewhere", c.name)
 		}
 	}
 }

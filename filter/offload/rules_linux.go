@@ -6,8 +6,6 @@ import (
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
 	"golang.org/x/sys/unix"
-
-	"sgfw/conntrack"
 )
 
 // A Rule is the expressions of one rule of nftables.
@@ -81,16 +79,16 @@ const (
 
 // Rules returns the rules for the sets of a configuration.
 func Rules(c Config) Chains {
-	m, proven := uint32(c.Marks), c.Marks.Of(conntrack.CarryProven)
+	m := uint32(c.Marks)
 	return Chains{
 		Verdict: Rule{load(expr.MetaKeyMARK), masked(m), unequal(0),
 			load(expr.MetaKeyPRIORITY), masked(Pending), unequal(0), goTo(ChainDecided)},
-		Carry:   carry(),
+		Carry: carry(),
 		Wait: Rule{load(expr.MetaKeyPRIORITY), withBits(^uint32(Pending), Pending),
 			store(expr.MetaKeyPRIORITY)},
 		Decided: []Rule{
-			{load(expr.MetaKeyMARK), masked(m), same(m), jump(ChainOpening)},
-			{load(expr.MetaKeyMARK), masked(m), same(proven), jump(ChainProven)},
+			{load(expr.MetaKeyMARK), masked(m), same(c.Marks.Opening()), jump(ChainOpening)},
+			{load(expr.MetaKeyMARK), masked(m), same(c.Marks.Proven()), jump(ChainProven)},
 			{load(expr.MetaKeyMARK), masked(^m), store(expr.MetaKeyMARK),
 				load(expr.MetaKeyPRIORITY), masked(^uint32(Pending)), store(expr.MetaKeyPRIORITY), accept()},
 		},

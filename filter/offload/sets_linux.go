@@ -8,9 +8,6 @@ import (
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
-
-	"sgfw/conntrack"
-	"sgfw/filter"
 )
 
 // Owner is the table that has the sets.
@@ -57,7 +54,7 @@ func Open(table string, owner Owner, cfg Config, ns int) (*Sets, error) {
 func (s *Sets) Close() error { return s.conn.Close() }
 
 // Account takes what passed on a path.
-type Account func(filter.Path, conntrack.Seen)
+type Account func(Path, Seen)
 
 // Usage is what a set holds.
 type Usage struct {
@@ -107,7 +104,7 @@ func (s *Sets) account(of set, e element, account Account) {
 		return
 	}
 	if p, err := parseKey(of.family, e.key); err == nil {
-		account(p, conntrack.Seen{Packets: e.packets, Bytes: e.bytes, Handshake: of.kind == Answer})
+		account(p, Seen{Packets: e.packets, Bytes: e.bytes, Handshake: of.kind == Answer})
 	}
 }
 

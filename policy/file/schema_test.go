@@ -316,8 +316,8 @@ settings:
 		"text for truth": {"on_stop: remove", "watch: 'yes'"},
 		"too many queues": {"on_stop: remove",
 			fmt.Sprintf("queues: { count: %d }", policy.MaxQueues+1)},
-		"both names of a key": {"on_stop: remove", "failsafe: {}\n  life_lines: {}"},
-		"a later value":       {"on_stop: remove", "datapath: offload"},
+		"both names of a key":  {"on_stop: remove", "failsafe: {}\n  life_lines: {}"},
+		"a word of no meaning": {"on_stop: remove", "datapath: flowtable"},
 	} {
 		text := strings.Replace(good, change[0], change[1], 1)
 		if what == "an empty key" {

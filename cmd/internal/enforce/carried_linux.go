@@ -38,7 +38,7 @@ type carried struct {
 
 func newCarried(s policy.Settings, table *nft.Table, w *filter.Worker) (*carried, error) {
 	c := &carried{worker: w, cfg: offload.Config{
-		Marks: filter.DefaultMarks, Lifetime: carryFor, Opening: carryNew,
+		Marks: offload.DefaultMarks, Lifetime: carryFor, Opening: carryNew,
 		Flows: uint32(s.MaxFlows),
 	}}
 	var err error
@@ -60,7 +60,7 @@ func (c *carried) collect(kinds ...offload.Kind) error {
 		}
 		// In one batch of the worker a change of the rules would wait for the whole.
 		var seen []account
-		used, err := c.sets.Collect(k, margin, func(p filter.Path, s conntrack.Seen) {
+		used, err := c.sets.Collect(k, margin, func(p offload.Path, s offload.Seen) {
 			if seen = append(seen, account{p, s}); len(seen) == accountBatch {
 				c.account(seen)
 				seen = seen[:0]
@@ -82,8 +82,8 @@ func (c *carried) collect(kinds ...offload.Kind) error {
 
 // account is what passed on one path.
 type account struct {
-	path filter.Path
-	seen conntrack.Seen
+	path offload.Path
+	seen offload.Seen
 }
 
 // accountBatch is how much is accounted for at a time.
@@ -93,7 +93,10 @@ func (c *carried) account(list []account) {
 	c.worker.Begin()
 	defer c.worker.End()
 	for _, a := range list {
-		c.worker.Credit(a.path, a.seen)
+		p := &a.path
+		c.worker.Credit(filter.Path{In: p.In, Out: p.Out, Src: conntrack.AddrFrom(p.Src),
+			Dst: conntrack.AddrFrom(p.Dst), SrcPort: p.SrcPort, DstPort: p.DstPort, Proto: p.Proto},
+			conntrack.Seen(a.seen))
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"sgfw/cmd/internal/api"
 	"sgfw/filter"
 	"sgfw/filter/nfqueue"
+	"sgfw/filter/offload"
 	"sgfw/policy"
 )
 
@@ -32,7 +33,7 @@ type queueRange struct {
 	balance  policy.Balance
 	busyPoll time.Duration
 	driver   policy.QueueDriver
-	marks    filter.Marks
+	marks    offload.Marks
 	queues   []*queue
 }
 

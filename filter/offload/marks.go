@@ -1,10 +1,8 @@
-package filter
+package offload
 
 import (
 	"fmt"
 	"math/bits"
-
-	"sgfw/conntrack"
 )
 
 // Marks are the two bits of a packet's mark by which a verdict tells the kernel's rules
@@ -29,14 +27,13 @@ func (m Marks) Check() error {
 func (m Marks) low() Marks  { return m & -m }
 func (m Marks) high() Marks { return m &^ m.low() }
 
-// Of returns the bits that say how long the kernel may carry on with a packet's flow. They
-// are never zero, which is what a packet without a verdict has.
-func (m Marks) Of(c conntrack.Carriage) uint32 {
-	switch c {
-	case conntrack.CarryOpening:
-		return uint32(m)
-	case conntrack.CarryProven:
-		return uint32(m.high())
-	}
-	return uint32(m.low())
-}
+// Pass is the mark of a packet that passes, and of whose flow nothing is carried; Opening
+// and Proven those of packets whose flow goes into the sets of that name. None is zero, which
+// is what a packet without a verdict has.
+func (m Marks) Pass() uint32 { return uint32(m.low()) }
+
+// Opening: see Pass.
+func (m Marks) Opening() uint32 { return uint32(m) }
+
+// Proven: see Pass.
+func (m Marks) Proven() uint32 { return uint32(m.high()) }
