@@ -46,6 +46,7 @@ func firewalls(o options, dir string) []firewall {
 		list = append(list, sgfw(o, fmt.Sprintf("sgfw, %s rules", thousands(rules)), rules, ""))
 	}
 	return append(list,
+		sgfw(o, "sgfw, datapath: offload", 10, "  datapath: offload"),
 		sgfw(o, "sgfw, balance: hash", 10, "  queues: { balance: hash }"),
 		sgfw(o, "sgfw, balance: pinned", 10, "  queues: { balance: pinned }"),
 		sgfwSeeing(o, "sgfw, view: wire", "wire", "eth0"),
