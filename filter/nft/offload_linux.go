@@ -23,19 +23,16 @@ const suffixBehind = "-behind"
 // plain one: what is carried in one of its hooks would pass unasked in the other.
 func carriers(p Plan, f features, decide []expr.Any) []chain {
 	rules := offload.Rules(p.Offload)
-	verdict := [][]expr.Any{{goTo(offload.ChainAsk)}}
-	if !p.Closed {
-		verdict = slices.Concat(rules.Carry, verdict)
-		if queueFlags(p, f)&queueBypass == 0 { // else packets may pass without a verdict
-			decide = slices.Concat(rules.Wait, decide)
-		}
+	if !p.Closed && queueFlags(p, f)&queueBypass == 0 { // else packets may pass without a verdict
+		decide = slices.Concat(rules.Wait, decide)
 	}
 	return []chain{
 		{name: offload.ChainOpening, rules: rules.Opening},
 		{name: offload.ChainProven, rules: rules.Proven},
 		{name: offload.ChainDecided, rules: rules.Decided},
 		{name: offload.ChainAsk, rules: [][]expr.Any{decide}},
-		{name: chainVerdict, rules: verdict},
+		{name: chainVerdict, rules: [][]expr.Any{{goTo(offload.ChainAsk)}}},
+		{name: offload.ChainCarry, rules: rules.Carry},
 	}
 }
 
@@ -50,7 +47,11 @@ func surround(p Plan, chains []chain) (out []chain) {
 		behind := c
 		behind.name, behind.priority = c.name+suffixBehind, c.priority+1
 		behind.rules, behind.maps = rules.Behind, nil
-		c.rules = slices.Concat([][]expr.Any{rules.Verdict}, c.rules)
+		first := [][]expr.Any{rules.Verdict}
+		if local := c.name != chainPrerouting && c.name != chainPostrouting; local && !p.Closed {
+			first = append(first, rules.Alive)
+		}
+		c.rules = slices.Concat(first, c.rules)
 		out = append(out, c, behind)
 	}
 	return out

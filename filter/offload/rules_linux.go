@@ -53,7 +53,10 @@ type Chains struct {
 	// Verdict leads packets that come back with a verdict away from all other rules. It is
 	// the first rule of each base chain.
 	Verdict Rule
-	// Carry are the rules that let pass what is carried. They stand before the queue.
+	// Alive leads to Carry while the daemon lives. It is the next rule of each base chain
+	// that sees packets between their routes.
+	Alive Rule
+	// Carry lets pass what is carried, and returns with the rest.
 	Carry []Rule
 	// Wait stands right before the queue.
 	Wait Rule
@@ -71,6 +74,7 @@ type Chains struct {
 // others dropped.
 const (
 	ChainAsk          = "ask"
+	ChainCarry        = "carry"
 	ChainDecided      = "decided"
 	ChainOpening      = "decided-opening"
 	ChainProven       = "decided-proven"
@@ -83,6 +87,7 @@ func Rules(c Config) Chains {
 	return Chains{
 		Verdict: Rule{load(expr.MetaKeyMARK), masked(m), unequal(0),
 			load(expr.MetaKeyPRIORITY), masked(Pending), unequal(0), goTo(ChainDecided)},
+		Alive: Rule{load(expr.MetaKeyPRIORITY), masked(Alive), unequal(0), jump(ChainCarry)},
 		Carry: carry(),
 		Wait: Rule{load(expr.MetaKeyPRIORITY), withBits(^uint32(Pending), Pending),
 			store(expr.MetaKeyPRIORITY)},
@@ -111,7 +116,6 @@ func Rules(c Config) Chains {
 // asked for.
 func carry() (out []Rule) {
 	const all = flagFIN | flagSYN | flagRST | flagACK
-	out = append(out, Rule{load(expr.MetaKeyPRIORITY), masked(Alive), same(0), goTo(ChainAsk)})
 	for f := range families {
 		segment, datagram := tcp(f, all, flagACK), plain(f, unix.IPPROTO_UDP)
 		for _, k := range []Kind{Proven, Opening} {

@@ -62,8 +62,10 @@ type Usage struct {
 }
 
 // Collect reads the sets of a kind: it hands over what passed since it was last read, and
-// removes elements that would end within margin, so that nothing passes uncounted. It
-// returns how much of the larger set is in use.
+// removes elements in use that would end within margin, so that what they pass until then
+// is told as well. Those that nothing used since are left to end: after a flood of short
+// connections they are nearly all, and to remove one costs more than a packet. It returns how
+// much of the larger set is in use.
 func (s *Sets) Collect(k Kind, margin time.Duration, account Account) (Usage, error) {
 	used := Usage{Size: int(s.cfg.size(k))}
 	for f := range families {
@@ -84,7 +86,7 @@ func (s *Sets) collect(of set, margin time.Duration, account Account) (n int, er
 		if s.resets {
 			s.account(of, e, account)
 		}
-		if e.expires < margin {
+		if e.expires < margin && (e.packets > 0 || !s.resets) {
 			ending = append(ending, append([]byte(nil), e.key...))
 		}
 	}

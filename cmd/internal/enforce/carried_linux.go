@@ -20,9 +20,13 @@ const (
 	carryNew = 5 * time.Second
 )
 
-// collectEvery is how often the flow table hears of new flows that are carried; of the
-// others a tenth of carryFor.
-const collectEvery = time.Second
+// collectEvery is how often the flow table hears of new flows that are carried, and
+// collectProven of the others. collectLate is how late it may be.
+const (
+	collectEvery  = 2 * time.Second
+	collectProven = 2 * collectEvery
+	collectLate   = 500 * time.Millisecond
+)
 
 // carried is what the kernel carries on with.
 type carried struct {
@@ -54,9 +58,9 @@ func (c *carried) collect(kinds ...offload.Kind) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, k := range kinds {
-		margin := 2 * collectEvery
+		margin := collectEvery + collectLate
 		if k == offload.Proven {
-			margin = carryFor / 5
+			margin = collectProven + collectLate
 		}
 		// In one batch of the worker a change of the rules would wait for the whole.
 		var seen []account
@@ -174,7 +178,7 @@ func (e *Enforcer) FollowCarried(ctx context.Context) error {
 		case <-tick.C:
 		}
 		kinds := all
-		if n%int(carryFor/collectEvery/10) != 0 {
+		if n%int(collectProven/collectEvery) != 0 {
 			kinds = all[:2]
 		}
 		err := e.carried.collect(kinds...)
