@@ -15,8 +15,11 @@ import (
 // aliveTable belongs to our socket and goes with it: without its chains nothing is carried.
 const aliveTable = TableName + "-alive"
 
-// suffixBehind is that of base chains that stand behind another one.
-const suffixBehind = "-behind"
+// Suffixes of base chains that stand behind another one, and before it.
+const (
+	suffixBehind = "-behind"
+	suffixForged = "-forged"
+)
 
 // carriers are the chains that lead to the queues where the kernel carries on with flows,
 // and those that packets with a verdict go to. Devices with the view of the wire have the
@@ -49,7 +52,13 @@ func surround(p Plan, chains []chain) (out []chain) {
 		behind.rules, behind.maps = rules.Behind, nil
 		first := [][]expr.Any{rules.Verdict}
 		if local := c.name != chainPrerouting && c.name != chainPostrouting; local && !p.Closed {
-			first = append(first, rules.Alive)
+			first = [][]expr.Any{rules.Alive, rules.Verdict}
+		}
+		if c.name == chainOutput {
+			forged := c
+			forged.name, forged.priority = c.name+suffixForged, c.priority-2
+			forged.rules, forged.maps = rules.Forged, nil
+			out = append(out, forged)
 		}
 		c.rules = slices.Concat(first, c.rules)
 		out = append(out, c, behind)
@@ -76,7 +85,8 @@ func (t *Table) enliven(p Plan, chains []chain) error {
 	table := &nftables.Table{Name: aliveTable, Family: nftables.TableFamilyINet}
 	var added []string
 	for _, c := range chains {
-		if c.hook == nil || strings.HasSuffix(c.name, suffixBehind) || slices.Contains(t.alive, c.name) {
+		if c.hook == nil || strings.HasSuffix(c.name, suffixBehind) ||
+			strings.HasSuffix(c.name, suffixForged) || slices.Contains(t.alive, c.name) {
 			continue
 		}
 		c.priority--
@@ -104,7 +114,7 @@ func (c chain) lasting(p Plan) [][]expr.Any {
 	}
 	switch c.name {
 	case chainInput, chainForward, chainOutput, chainPrerouting, chainPostrouting:
-		return c.rules[:1]
+		return [][]expr.Any{offload.Rules(p.Offload).Verdict}
 	}
 	return c.rules
 }

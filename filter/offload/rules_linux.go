@@ -51,9 +51,9 @@ const Pending = 1 << 30
 // Chains are what the rules of the table lead to.
 type Chains struct {
 	// Verdict leads packets that come back with a verdict away from all other rules. It is
-	// the first rule of each base chain.
+	// the first rule of each base chain but for Alive.
 	Verdict Rule
-	// Alive leads to Carry while the daemon lives. It is the next rule of each base chain
+	// Alive leads to Carry while the daemon lives. It is the first rule of each base chain
 	// that sees packets between their routes.
 	Alive Rule
 	// Carry lets pass what is carried, and returns with the rest.
@@ -63,8 +63,12 @@ type Chains struct {
 	// Decided is what Verdict leads to, with Opening and Proven before it.
 	Decided, Opening, Proven []Rule
 	// Before is all of a base chain before the others, in the table that goes with the
-	// daemon: it has the packet carried, and nobody but verdicts set the marks.
+	// daemon: it has the packet carried, and nobody has waited for a verdict yet, whatever
+	// the sender says. So a mark alone is none.
 	Before []Rule
+	// Forged is all of a base chain before that for what this machine sends. It stays when
+	// the daemon is gone.
+	Forged []Rule
 	// Behind is all of a base chain behind the others: it drops what has no verdict, and
 	// the priority is the packet's own again.
 	Behind []Rule
@@ -87,7 +91,8 @@ func Rules(c Config) Chains {
 	return Chains{
 		Verdict: Rule{load(expr.MetaKeyMARK), masked(m), unequal(0),
 			load(expr.MetaKeyPRIORITY), masked(Pending), unequal(0), goTo(ChainDecided)},
-		Alive: Rule{load(expr.MetaKeyPRIORITY), masked(Alive), unequal(0), jump(ChainCarry)},
+		Alive: Rule{load(expr.MetaKeyPRIORITY), masked(Alive | Pending),
+			same(Alive), jump(ChainCarry)},
 		Carry: carry(),
 		Wait: Rule{load(expr.MetaKeyPRIORITY), withBits(^uint32(Pending), Pending),
 			store(expr.MetaKeyPRIORITY)},
@@ -102,9 +107,10 @@ func Rules(c Config) Chains {
 		Before: []Rule{
 			{load(expr.MetaKeyPRIORITY), withBits(^uint32(Alive|Pending), Alive),
 				store(expr.MetaKeyPRIORITY)},
-			{load(expr.MetaKeyMARK), masked(m), unequal(0),
-				load(expr.MetaKeyMARK), masked(^m), store(expr.MetaKeyMARK)},
 		},
+		Forged: []Rule{{load(expr.MetaKeyPRIORITY), masked(Alive | Pending), unequal(0),
+			load(expr.MetaKeyPRIORITY), masked(^uint32(Alive | Pending)),
+			store(expr.MetaKeyPRIORITY)}},
 		Behind: []Rule{
 			{load(expr.MetaKeyPRIORITY), masked(Pending), unequal(0), countUnanswered(), drop()},
 			{load(expr.MetaKeyPRIORITY), masked(^uint32(Alive)), store(expr.MetaKeyPRIORITY)},
@@ -119,7 +125,7 @@ func carry() (out []Rule) {
 	for f := range families {
 		segment, datagram := tcp(f, all, flagACK), plain(f, unix.IPPROTO_UDP)
 		for _, k := range []Kind{Proven, Opening} {
-			out = append(out, lookup(segment, set{k, f}), lookup(datagram, set{k, f}))
+			out = append(out, lookup(datagram, set{k, f}), lookup(segment, set{k, f}))
 		}
 		out = append(out, lookup(tcp(f, all, flagSYN|flagACK), set{Answer, f}))
 	}

@@ -68,6 +68,10 @@ func Ruleset(t testing.TB, h *netlab.Host) (out []string) {
 		sets, err := c.GetSets(table)
 		must(err)
 		for _, set := range sets {
+			if set.Dynamic { // packets fill it
+				out = append(out, fmt.Sprintf("%s dynamic set %s", name, set.Name))
+				continue
+			}
 			elements, err := c.GetSetElements(set)
 			must(err)
 			out = append(out, fmt.Sprintf("%s set %s %v", name, set.Name, elements))
