@@ -68,13 +68,10 @@ const (
 	flagUntracked flowFlags = 1 << 10
 	// flagOffloaded: packets of the flow may have passed unseen, see [Entry.Offload].
 	flagOffloaded flowFlags = 1 << 11
-	// flagMoved<<d: segments of d other than SYN-ACKs passed unseen, see [Entry.Credit].
-	flagMoved flowFlags = 1 << 12
 
 	flagClaim     = flagClaimSYN | flagClaimFIN | flagClaimEgress
 	flagsFIN      = flagFIN<<Ingress | flagFIN<<Egress
 	flagsFINAcked = flagFINAcked<<Ingress | flagFINAcked<<Egress
-	flagsMoved    = flagMoved<<Ingress | flagMoved<<Egress
 )
 
 // Tuple returns the flow's tuple.

@@ -5,8 +5,6 @@ import "runtime"
 // FlowInfo is a copy of what the table knows about a flow.
 type FlowInfo struct {
 	Tuple Tuple
-	// State is StateEstablished also where both sides speak and the proof of it is yet to
-	// be seen, see [Entry.Credit].
 	State State
 	Class Class
 	// Opener is the direction of the packet that opened the flow.
@@ -26,7 +24,7 @@ type FlowInfo struct {
 
 // Info returns a copy of the flow.
 func (f *Flow) Info() FlowInfo {
-	info := FlowInfo{
+	return FlowInfo{
 		Tuple:     f.key,
 		State:     f.state,
 		Class:     f.class,
@@ -39,10 +37,6 @@ func (f *Flow) Info() FlowInfo {
 		Packets:   f.packets,
 		Bytes:     [2]uint64{f.total(Ingress), f.total(Egress)},
 	}
-	if f.answered() {
-		info.State = StateEstablished
-	}
-	return info
 }
 
 // Range calls visit for every flow live at now until it returns false. It

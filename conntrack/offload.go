@@ -49,9 +49,9 @@ type Seen struct {
 // Credit adds packets that passed unseen to the live flow and restarts its idle timer, as
 // if the last of them had come now. Without a live flow it does nothing.
 //
-// Unseen segments prove nothing about numbers. But an opener whose SYN was forged gets
-// nothing but SYN-ACKs: a flow of which both sides sent more than that gets the long timer,
-// and stays one that makes room for others until [Entry.Update] has seen the proof.
+// Unseen segments prove nothing about numbers. But what answers a SYN sends no data before
+// the opener has acknowledged the number of its SYN-ACK, which a forger does not see. So data
+// of that side proves the connection, as its numbers would.
 func (e *Entry) Credit(d Direction, s Seen, tmo *Timeouts, now Time) {
 	f := e.flow
 	if f == nil || s.Packets == 0 {
@@ -66,7 +66,7 @@ func (e *Entry) Credit(d Direction, s Seen, tmo *Timeouts, now Time) {
 	case ClassUDP:
 		f.creditUDP()
 	case ClassTCP:
-		f.creditTCP(d)
+		f.creditTCP(d, s)
 	}
 	if f.state != was {
 		e.moved(was, now)
@@ -89,20 +89,27 @@ func (f *Flow) creditUDP() {
 }
 
 // creditTCP notes that segments other than SYN-ACKs passed in direction d.
-func (f *Flow) creditTCP(d Direction) {
+func (f *Flow) creditTCP(d Direction, s Seen) {
 	switch f.state {
 	case StateReset:
 		f.state = StateEstablished // one side goes on: it was not reset
 	case StateSynSent, StateSynRecv:
 		f.loseNumbers()
 	}
-	f.flags |= flagMoved << d
+	if f.state == StatePickup && d != f.Opener() && s.Bytes > s.Packets*f.bareSegment() {
+		f.state = StateEstablished
+	}
 }
 
-// answered reports whether both sides of a connection sent segments unseen that a flood
-// would not get.
-func (f *Flow) answered() bool {
-	return f.state == StatePickup && f.flags&flagsMoved == flagsMoved
+// bareSegment is the longest segment without data that a machine sends which waits for the
+// end of a handshake: it answers a forged one with an acknowledgement, at most with
+// timestamps, and any other way with a RST, which is not passed unseen.
+func (f *Flow) bareSegment() uint64 {
+	const tcp = 20 + 12 // header and timestamps (RFC 7323 §3.2)
+	if f.key.Remote.Is4() {
+		return 20 + tcp
+	}
+	return 40 + tcp
 }
 
 // loseNumbers makes a connection whose handshake passed unseen one that was picked up in the

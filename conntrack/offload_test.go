@@ -58,13 +58,22 @@ func TestOffloadedHandshake(t *testing.T) {
 			s.credit(in, seen)
 			s.is(StatePickup, TimeoutPickup)
 		}},
-		{"segments of both: the long timer, and no more", func(s *script) {
+		{"acknowledgements of both prove nothing", func(s *script) {
 			s.credit(out, handshake)
 			s.credit(in, seen)
-			s.credit(out, seen)
-			s.is(StateEstablished, s.tmo.Established)
+			s.credit(out, Seen{Packets: 5, Bytes: 5 * 52})
+			s.is(StatePickup, TimeoutPickup)
 			if s.table.kinds[queueHalfOpen].Load() != 1 {
 				t.Error("it is safe from eviction without a proof")
+			}
+		}},
+		{"data of who answered proves it", func(s *script) {
+			s.credit(out, handshake)
+			s.credit(in, seen)
+			s.credit(out, Seen{Packets: 5, Bytes: 5*52 + 1})
+			s.is(StateEstablished, s.tmo.Established)
+			if s.table.kinds[queueHalfOpen].Load() != 0 {
+				t.Error("it is not safe from eviction")
 			}
 		}},
 		{"numbers that both acknowledge", func(s *script) {

@@ -93,9 +93,6 @@ func (k tick) time() Time { return Time(k) << tickShift }
 // idle returns the idle timer of the flow.
 func (f *Flow) idle(tmo *Timeouts) time.Duration {
 	d := tmo.timer(f.class, f.state)
-	if f.answered() {
-		d = tmo.Established
-	}
 	if f.class == ClassTCP {
 		d = f.acknowledgedOrLess(d)
 	}
