@@ -37,7 +37,10 @@ var settingsTable = []Part{
 		{Name: "datapath", Kind: KindWord, Default: string(standard.Datapath),
 			Words: []string{string(policy.DatapathUserspace), string(policy.DatapathOffload)},
 			Text: `What judges packets; sgfw status shows it. userspace: the daemon judges every
-				packet. offload is not yet supported and refused.`},
+				packet. offload: the kernel passes packets of TCP and UDP flows that the daemon let
+				in, for at most 30 seconds until it judges one of them again. Linux 5.12; interfaces
+				with the view of the wire are judged as in userspace. A running daemon cannot
+				change it.`},
 		{Name: "on_stop", Kind: KindWord, Default: standard.OnStop.String(),
 			Words: []string{policy.OnStopRemove.String(), policy.OnStopKeep.String()},
 			Text: `What an ordered stop leaves. remove: nothing is filtered any more. keep: nothing

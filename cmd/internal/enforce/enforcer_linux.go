@@ -144,10 +144,11 @@ func (e *Enforcer) Start(caller string) (err error) {
 	e.mu.Unlock()
 	s := c.policy.Settings
 	e.maxFlows = s.MaxFlows
+	carries := s.Datapath == policy.DatapathOffload && e.table.Facts().CanOwn
 	e.engine = filter.NewEngine(filter.Config{MaxFlows: s.MaxFlows, Clock: e.cfg.Clock,
-		Offload: s.Datapath == policy.DatapathOffload}, c.rs)
+		Offload: carries}, c.rs)
 	e.queues = newQueueRange(s, e.cfg.Driver)
-	if s.Datapath == policy.DatapathOffload {
+	if carries {
 		if e.carried, err = newCarried(s, e.table, e.engine.NewWorker()); err != nil {
 			return err
 		}

@@ -130,7 +130,15 @@ func (e *Enforcer) fixed(p *policy.Policy) policy.Problems {
 	if have.driver != want.driver {
 		warn("queue_driver", have.driver, want.driver)
 	}
-	if have := e.datapath(); have != p.Settings.Datapath {
+	switch have := e.datapath(); {
+	case have == p.Settings.Datapath:
+	case !e.table.Facts().CanOwn: // so it would be after any start
+		out = append(out, policy.Problem{
+			Pos: policy.Pos{File: e.cfg.File.Name()}, Field: "datapath", Severity: policy.SeverityWarning,
+			Message: "this kernel cannot carry flows for the daemon, which judges every packet itself",
+			Hint:    "settings.datapath: offload needs Linux 5.12",
+		})
+	default:
 		warn("datapath", have, p.Settings.Datapath)
 	}
 	if n := e.MaxFlows(); n != p.Settings.MaxFlows {
