@@ -66,8 +66,11 @@ const (
 	flagFINAcked flowFlags = 1 << 8
 	// flagUntracked: see [Entry.InsertUntracked].
 	flagUntracked flowFlags = 1 << 10
-	// flagOffloaded: packets of the flow may have passed unseen, see [Entry.Offload].
+	// flagOffloaded: packets of the flow may have passed unseen, see [Entry.Offload] and
+	// [Entry.Adopt].
 	flagOffloaded flowFlags = 1 << 11
+	// flagAdopted: see [Entry.Adopt].
+	flagAdopted flowFlags = 1 << 12
 
 	flagClaim     = flagClaimSYN | flagClaimFIN | flagClaimEgress
 	flagsFIN      = flagFIN<<Ingress | flagFIN<<Egress

@@ -11,8 +11,11 @@ type FlowInfo struct {
 	Opener Direction
 	// Untracked is true for an untracked flow, see [Entry.InsertUntracked].
 	Untracked bool
-	// Offloaded is true once packets of the flow may pass unseen, see [Entry.Offload].
+	// Offloaded is true once packets of the flow may have passed unseen, see [Entry.Offload]
+	// and [Entry.Adopt].
 	Offloaded bool
+	// Adopted is true for a flow that nobody saw begin, see [Entry.Adopt].
+	Adopted bool
 	// Rule is the value given to [Entry.Insert].
 	Rule uint32
 	// Created and Expires have the resolution of [Granularity].
@@ -31,6 +34,7 @@ func (f *Flow) Info() FlowInfo {
 		Opener:    f.Opener(),
 		Untracked: f.Untracked(),
 		Offloaded: f.flags&flagOffloaded != 0,
+		Adopted:   f.flags&flagAdopted != 0,
 		Rule:      f.rule,
 		Created:   f.created.time(),
 		Expires:   f.deadline().time(),

@@ -31,6 +31,8 @@ type Stats struct {
 	// Inserted counts new tracked flows, Replaced those among them that took the
 	// place of an ended or untracked flow with the same tuple.
 	Inserted, Replaced uint64
+	// Adopted counts flows of [Entry.Adopt], tracked or not, which Inserted does not have.
+	Adopted uint64
 	// InsertedUntracked counts new untracked flows, EvictedUntracked those that were
 	// evicted for other untracked flows.
 	InsertedUntracked, EvictedUntracked uint64
@@ -84,6 +86,7 @@ func (t *Table) Stats() Stats {
 		st.ClosedFIN += c.closedFIN
 		st.ClosedRST += c.closedRST
 	}
+	st.Adopted = t.adopted.Load()
 	st.Flows = t.Len()
 	st.Untracked = t.Untracked()
 	st.HalfOpen = int(min(t.kinds[queueHalfOpen].Load(), t.share[queueHalfOpen]))

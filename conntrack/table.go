@@ -54,6 +54,7 @@ type Table struct {
 	flows     atomic.Int64
 	kinds     [queueKinds]atomic.Int64 // how many of each kind
 	untracked atomic.Int64
+	adopted   atomic.Uint64 // see Stats
 	// waiting has a word for each eviction queue, with a bit for each shard where the
 	// queue is not empty.
 	waiting [queueCount]atomic.Uint64
