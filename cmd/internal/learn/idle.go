@@ -52,7 +52,7 @@ func (i *idle) connections(at time.Time, v *View, list []sockets.Socket, udp boo
 }
 
 // tracked adds what the kernel's connection tracking tells of forwarded connections.
-func (i *idle) tracked(at time.Time, v *View, list []Tracked) {
+func (i *idle) tracked(at time.Time, v *View, list []sockets.Tracked) {
 	for _, t := range list {
 		key, _ := between(t.Protocol, t.From, t.To)
 		if t.Established && !v.ours(key) && !t.From.Addr().IsLoopback() {

@@ -1,19 +1,15 @@
 package learn
 
 import (
-	"net"
 	"net/netip"
 	"os"
 	"strconv"
 	"strings"
 
 	"github.com/vishvananda/netlink"
-	"golang.org/x/sys/unix"
-)
 
-// ctEstablished is the state of TCP whose handshake is over
-// (include/uapi/linux/netfilter/nf_conntrack_tcp.h).
-const ctEstablished = 3
+	"sgfw/cmd/internal/host/sockets"
+)
 
 // maxTracked is up to how many connections the kernel's connection tracking is read: it is
 // read as a whole, which takes about a kilobyte for each.
@@ -35,31 +31,13 @@ func tooMany(count string) uint64 {
 // kernelTracked lists the kernel's connection tracking, where something uses it. Where it
 // cannot be read, nothing is lost but idle connections of others and who began them. So it is
 // with more than maxTracked, of which it returns the number.
-func kernelTracked() (out []Tracked, more uint64) {
+func kernelTracked() (out []sockets.Tracked, more uint64) {
 	count, _ := os.ReadFile(trackedCount)
 	if more := tooMany(string(count)); more > 0 {
 		return nil, more
 	}
-	for _, family := range []netlink.InetFamily{unix.AF_INET, unix.AF_INET6} {
-		list, _ := netlink.ConntrackTableList(netlink.ConntrackTable, family)
-		for _, f := range list {
-			if len(out) == maxTracked {
-				break
-			}
-			t := Tracked{Protocol: f.Forward.Protocol, From: ctEnd(f.Forward.SrcIP, f.Forward.SrcPort),
-				To: ctEnd(f.Reverse.SrcIP, f.Reverse.SrcPort)}
-			if tcp, ok := f.ProtoInfo.(*netlink.ProtoInfoTCP); ok {
-				t.Established = tcp.State == ctEstablished
-			}
-			out = append(out, t)
-		}
-	}
+	out, _ = sockets.KernelTracked(maxTracked)
 	return out, 0
-}
-
-func ctEnd(ip net.IP, port uint16) netip.AddrPort {
-	a, _ := netip.AddrFromSlice(ip)
-	return netip.AddrPortFrom(a.Unmap(), port)
 }
 
 // deviceToward names the device that leads to an address, "" for none.

@@ -1,12 +1,6 @@
 package learn
 
-import (
-	"net"
-	"net/netip"
-	"testing"
-
-	"github.com/vishvananda/netlink"
-)
+import "testing"
 
 // TestTooMany: a table of connections that would take very much memory is not read.
 func TestTooMany(t *testing.T) {
@@ -15,13 +9,5 @@ func TestTooMany(t *testing.T) {
 		if got := tooMany(count); got != want {
 			t.Errorf("%q: %d, want %d", count, got, want)
 		}
-	}
-}
-
-// TestTrackedEnd: addresses of the kernel are those of packets.
-func TestTrackedEnd(t *testing.T) {
-	f := netlink.IPTuple{SrcIP: net.ParseIP("10.0.0.1"), SrcPort: 80}
-	if got := ctEnd(f.SrcIP, f.SrcPort); got != netip.MustParseAddrPort("10.0.0.1:80") {
-		t.Errorf("%s", got)
 	}
 }

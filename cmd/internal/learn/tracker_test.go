@@ -30,7 +30,7 @@ func view() *View {
 		{Protocol: 17, Local: at("0.0.0.0:41000"), Process: "resolved"},
 		{Protocol: 6, Local: at(own + ":50000"), Remote: at("10.0.0.5:5432"), Process: "app"},
 		{Protocol: 6, Local: at(own + ":22"), Remote: at("10.0.0.6:50001"), Process: "sshd"},
-	}, []Tracked{{Protocol: 6, From: at("10.0.0.7:8000"), To: at("10.0.9.9:50000"),
+	}, []sockets.Tracked{{Protocol: 6, From: at("10.0.0.7:8000"), To: at("10.0.9.9:50000"),
 		Established: true}}, []netip.Addr{netip.MustParseAddr(own)})
 }
 
@@ -291,7 +291,7 @@ func TestIdle(t *testing.T) {
 	i.connections(begin, v, list, false)
 	list[1].Process = "app" // found by a later look
 	i.connections(begin, v, list, false)
-	i.tracked(begin, v, []Tracked{
+	i.tracked(begin, v, []sockets.Tracked{
 		{Protocol: 6, From: at("10.0.0.7:40000"), To: at("10.0.9.9:80"), Established: true},
 		{Protocol: 6, From: at("10.0.0.7:40000"), To: at("10.0.9.9:81")},
 	})

@@ -29,18 +29,9 @@ type end struct {
 	process string
 }
 
-// Tracked is a conversation of the kernel's connection tracking, with the addresses that
-// rules see: behind DNAT and before SNAT.
-type Tracked struct {
-	Protocol uint8
-	From, To netip.AddrPort
-	// Established is true for TCP whose handshake is over.
-	Established bool
-}
-
 // NewView returns what sockets, the kernel's connection tracking and the addresses of this
 // machine say.
-func NewView(list []sockets.Socket, tracked []Tracked, own []netip.Addr) *View {
+func NewView(list []sockets.Socket, tracked []sockets.Tracked, own []netip.Addr) *View {
 	v := &View{own: make(map[netip.Addr]bool), listening: make(map[port]string),
 		connected: make(map[conversation]end),
 		tracked:   make(map[conversation]netip.AddrPort, len(tracked))}

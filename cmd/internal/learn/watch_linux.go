@@ -48,7 +48,7 @@ type watcher struct {
 	// devices are the names of watched devices by their numbers, own the machine's addresses.
 	devices map[uint32]string
 	own     []netip.Addr
-	tracked []Tracked
+	tracked []sockets.Tracked
 	packet  packet.Packet
 }
 

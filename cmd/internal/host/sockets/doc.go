@@ -1,3 +1,3 @@
 // Package sockets is the sockets of this network namespace: who listens, who talks to whom,
-// and which process it is.
+// and which process it is; and what the kernel's own connection tracking knows beside them.
 package sockets

@@ -34,24 +34,9 @@ type Lister struct {
 // List returns the sockets of the network namespace of the calling thread that listen or are
 // connected. Names of processes need CAP_SYS_PTRACE for those of other users.
 func (l *Lister) List() ([]Socket, error) {
-	var out []Socket
-	var inodes []uint32
-	for _, d := range []struct {
-		protocol uint8
-		list     func(uint8) ([]*netlink.Socket, error)
-	}{{unix.IPPROTO_TCP, netlink.SocketDiagTCP}, {unix.IPPROTO_UDP, netlink.SocketDiagUDP}} {
-		for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
-			list, err := d.list(family)
-			// A dump that changed while it ran lacks at most what is new.
-			if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
-				return nil, fmt.Errorf("list sockets: %w", err)
-			}
-			for _, s := range list {
-				if found, ok := socketOf(d.protocol, s); ok {
-					out, inodes = append(out, found), append(inodes, s.INode)
-				}
-			}
-		}
+	out, inodes, err := list()
+	if err != nil {
+		return nil, err
 	}
 	l.learn(inodes)
 	for i := range out {
@@ -60,8 +45,37 @@ func (l *Lister) List() ([]Socket, error) {
 	return out, nil
 }
 
+// Unnamed is [Lister.List] without processes, which take a walk through all of them.
+func Unnamed() ([]Socket, error) {
+	out, _, err := list()
+	return out, err
+}
+
+// list returns sockets with their inodes.
+func list() (out []Socket, inodes []uint32, err error) {
+	for _, d := range []struct {
+		protocol uint8
+		list     func(uint8) ([]*netlink.Socket, error)
+	}{{unix.IPPROTO_TCP, netlink.SocketDiagTCP}, {unix.IPPROTO_UDP, netlink.SocketDiagUDP}} {
+		for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
+			list, err := d.list(family)
+			// A dump that changed while it ran lacks at most what is new.
+			if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
+				return nil, nil, fmt.Errorf("list sockets: %w", err)
+			}
+			for _, s := range list {
+				if found, ok := socketOf(d.protocol, s); ok {
+					out, inodes = append(out, found), append(inodes, s.INode)
+				}
+			}
+		}
+	}
+	return out, inodes, nil
+}
+
 func socketOf(protocol uint8, s *netlink.Socket) (Socket, bool) {
-	out := Socket{Protocol: protocol, Local: end(s.ID.Source, s.ID.SourcePort)}
+	out := Socket{Protocol: protocol, Local: end(s.ID.Source, s.ID.SourcePort),
+		Device: s.ID.Interface}
 	switch s.State {
 	case listening:
 	case closed:
@@ -70,6 +84,12 @@ func socketOf(protocol uint8, s *netlink.Socket) (Socket, bool) {
 		}
 	case established, synSent, finWait1, finWait2, closeWait:
 		out.Remote = end(s.ID.Destination, s.ID.DestinationPort)
+		switch s.State {
+		case established, finWait1: // the FIN of the latter is still under way
+			out.Phase = PhaseOpen
+		case finWait2, closeWait:
+			out.Phase, out.Ended = PhaseHalfClosed, s.State == finWait2
+		}
 	default:
 		return out, false
 	}

@@ -45,11 +45,14 @@ func TestList(t *testing.T) {
 	at := func(a net.Addr) netip.AddrPort { return netip.MustParseAddrPort(a.String()) }
 	name := strings.TrimSpace(string(comm))
 	want := []Socket{
-		{unix.IPPROTO_TCP, at(listener.Addr()), netip.AddrPort{}, name},
-		{unix.IPPROTO_TCP, at(client.LocalAddr()), at(client.RemoteAddr()), name},
-		{unix.IPPROTO_TCP, at(server.LocalAddr()), at(server.RemoteAddr()), name},
-		{unix.IPPROTO_UDP, at(waits.LocalAddr()), netip.AddrPort{}, name},
-		{unix.IPPROTO_UDP, at(asks.LocalAddr()), at(asks.RemoteAddr()), name},
+		{Protocol: unix.IPPROTO_TCP, Local: at(listener.Addr()), Process: name},
+		{Protocol: unix.IPPROTO_TCP, Local: at(client.LocalAddr()), Remote: at(client.RemoteAddr()),
+			Process: name, Phase: PhaseOpen},
+		{Protocol: unix.IPPROTO_TCP, Local: at(server.LocalAddr()), Remote: at(server.RemoteAddr()),
+			Process: name, Phase: PhaseOpen},
+		{Protocol: unix.IPPROTO_UDP, Local: at(waits.LocalAddr()), Process: name},
+		{Protocol: unix.IPPROTO_UDP, Local: at(asks.LocalAddr()), Remote: at(asks.RemoteAddr()),
+			Process: name, Phase: PhaseOpen},
 	}
 	var l Lister
 	for range 2 {

@@ -9,3 +9,9 @@ type Lister struct{}
 
 // List fails with errors.ErrUnsupported.
 func (*Lister) List() ([]Socket, error) { return nil, errors.ErrUnsupported }
+
+// Unnamed fails with errors.ErrUnsupported.
+func Unnamed() ([]Socket, error) { return nil, errors.ErrUnsupported }
+
+// KernelTracked fails with errors.ErrUnsupported.
+func KernelTracked(int) ([]Tracked, error) { return nil, errors.ErrUnsupported }
