@@ -92,7 +92,8 @@ directions whatever the rules say now. DIR is the direction of the first packet.
 Several selectors all have to hold. The flows of devices that share a scope stand
 under scope:NAME and are those of each of them. RULE is the one that admitted the
 flow; "removed" says that it is gone since, "orphan" that no other one would permit
-the flow either. Interfaces, groups and rules can be named by ID as well.
+the flow either, and "adopted" that it was there before the daemon, so that RULE, if
+any, would have admitted it. Interfaces, groups and rules can be named by ID as well.
 
 With tracking: aws in the policy, TRACKING says which flows are untracked: rules
 decide about each of their packets. They are listed for as long as they are

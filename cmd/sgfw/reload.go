@@ -214,6 +214,9 @@ func ruleOf(f api.Flow) string {
 			notes = append(notes, "removed")
 		}
 	}
+	if f.Adopted {
+		notes = append(notes, "adopted")
+	}
 	if f.Orphan {
 		notes = append(notes, "orphan")
 	}

@@ -44,6 +44,11 @@ another tool that is to be imported (main.tf): then run fails. Whatever stands i
 the policy shows in status, in the log, and in the exit code, which is 3 then also
 after an ordered stop.
 
+Connections that exist already go on as if rules had admitted them: those of the
+machine's own sockets, and forwarded ones that the kernel's own connection tracking
+knows, where that is on. "sgfw flows" marks them "adopted"; "flows revoke --orphans"
+ends those that no rule permits. With --no-adopt rules decide about their packets.
+
 Before anything is enforced, the live SSH sessions of the machine are looked
 up. If the policy would lock one out, the last good one is enforced, or run refuses with
 exit code 5.`,
@@ -73,6 +78,8 @@ exit code 5.`,
 			"daemon")
 	c.Flags().BoolVar(&cfg.Force, "force", false,
 		"enforce even if a live SSH session would be locked out")
+	c.Flags().BoolVar(&cfg.NoAdopt, "no-adopt", false,
+		"leave connections that exist already to the rules")
 	c.Flags().StringVar(&group, "socket-group", "",
 		"group whose members may look at the daemon, not change it")
 	c.Flags().StringVar(&logFormat, "log-format", "text", "text or json")

@@ -16,7 +16,7 @@ type ListedFlow struct {
 	Age                            int64 `json:"age_seconds"`
 	Expires                        int64 `json:"expires_seconds"`
 	Packets, Bytes                 struct{ Ingress, Egress uint64 }
-	Tracked, Cut                   bool
+	Tracked, Cut, Adopted          bool
 	Clause                         string `json:"tracking_clause"`
 }
 

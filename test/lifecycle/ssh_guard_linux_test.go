@@ -81,7 +81,7 @@ func TestSSHGuard(t *testing.T) {
 			}
 			d.Stop()
 
-			d.Start("--force")
+			d.Start("--force", "--no-adopt")
 			g.Expect(t, "start forced", harness.Filtered)
 			if !harness.Silenced(c) {
 				t.Error("the session goes on although no rule admits it and no daemon has seen it begin")

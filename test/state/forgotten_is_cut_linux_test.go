@@ -28,7 +28,7 @@ func TestForgottenIsCut(t *testing.T) {
 		{"restart", 40, func(d *harness.Daemon, policy string) {
 			d.Stop()
 			d.Write(policy)
-			d.Start()
+			d.Start("--no-adopt")
 		}},
 	} {
 		t.Run(c.what, func(t *testing.T) {

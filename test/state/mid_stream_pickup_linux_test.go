@@ -54,7 +54,7 @@ func TestMidstream(t *testing.T) {
 			}
 			d.Stop()
 			d.Write(c.policy + harness.OneQueue)
-			d.Start()
+			d.Start("--no-adopt")
 			for _, s := range sessions {
 				s.restarted(t, c.goesOn)
 			}

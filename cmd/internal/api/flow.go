@@ -35,6 +35,9 @@ type Flow struct {
 	Expires int64   `json:"expires_seconds"`
 	Packets Traffic `json:"packets"`
 	Bytes   Traffic `json:"bytes"`
+	// Adopted is true for a flow that was there before the daemon. Rule is then the one that
+	// would have admitted it.
+	Adopted bool `json:"adopted,omitempty"`
 	// Rule admitted the flow's first packet. It may be gone since.
 	Rule *RuleRef `json:"rule,omitempty"`
 	// Orphan is true if no rule would permit the flow's first packet now, and the flow

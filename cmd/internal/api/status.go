@@ -176,6 +176,8 @@ type FlowStatus struct {
 	MaxHalfOpen int `json:"max_half_open"`
 	// Created counts new flows.
 	Created uint64 `json:"created"`
+	// Adopted counts those that were there before the daemon, tracked or not.
+	Adopted uint64 `json:"adopted"`
 	Expired uint64 `json:"expired"`
 	// Evicted flows made room for new ones; open TCP connections never do. Unreplied and
 	// answered ones are no TCP.

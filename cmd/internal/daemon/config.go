@@ -21,6 +21,8 @@ type Config struct {
 	StateDir string
 	// Force starts although the SSH guard objects.
 	Force bool
+	// NoAdopt leaves connections that exist before the start to the rules.
+	NoAdopt bool
 	// Driver is the implementation of the queues; empty for the policy's choice.
 	Driver nfqueue.Driver
 	// Resolvers are the files that name the name servers of this machine; zero for

@@ -93,7 +93,8 @@ func (d *daemon) start(ctx context.Context) error {
 	}
 	d.enforcer = enforce.New(enforce.Config{
 		File: d.file.File, StateDir: d.cfg.StateDir, Force: d.cfg.Force, Driver: d.cfg.Driver,
-		Clock: d.clock, Links: d.links, Log: d.log,
+		NoAdopt: d.cfg.NoAdopt,
+		Clock:   d.clock, Links: d.links, Log: d.log,
 		Events: enforce.Events{
 			Changing: d.changing,
 			Changed:  d.changed,

@@ -28,6 +28,8 @@ type Config struct {
 	StateDir string
 	// Force starts although the SSH guard objects.
 	Force bool
+	// NoAdopt leaves connections that exist before the start to the rules.
+	NoAdopt bool
 	// Driver is the implementation of the queues; empty for the policy's choice.
 	Driver nfqueue.Driver
 	// Clock is what flows live by; nil for the process's own.
@@ -140,7 +142,7 @@ func (e *Enforcer) Start(caller string) (err error) {
 		return err
 	}
 	e.mu.Lock()
-	c := e.mu.force.current
+	c, closed := e.mu.force.current, e.mu.standIn.closed
 	e.mu.Unlock()
 	s := c.policy.Settings
 	e.maxFlows = s.MaxFlows
@@ -153,6 +155,11 @@ func (e *Enforcer) Start(caller string) (err error) {
 			return err
 		}
 		e.queues.marks = e.carried.cfg.Marks
+	}
+	// A table that an earlier daemon left may queue packets from the first moment on. Where the
+	// devices are closed for want of a policy nothing passes.
+	if !e.cfg.NoAdopt && !closed {
+		e.adopt(c.machine.Facts.Links)
 	}
 	// Rules come later, so nothing arrives yet.
 	if err := e.queues.bind(e.engine, e.queueChanged); err != nil {

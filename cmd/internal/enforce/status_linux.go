@@ -163,7 +163,7 @@ func (e *Enforcer) tableStatus() api.TableStatus {
 func flowStatus(st conntrack.Stats) api.FlowStatus {
 	return api.FlowStatus{
 		Live: st.Flows, Max: st.MaxFlows, HalfOpen: st.HalfOpen, MaxHalfOpen: st.MaxHalfOpen,
-		Created: st.Inserted, Expired: st.Expired,
+		Created: st.Inserted, Adopted: st.Adopted, Expired: st.Expired,
 		EvictedHalfOpen: st.EvictedHalfOpen, EvictedUnreplied: st.EvictedUnreplied,
 		EvictedAnswered: st.EvictedAnswered, EvictedClosed: st.EvictedClosed,
 		Untracked: st.Untracked, MaxUntracked: st.MaxUntracked, EvictedUntracked: st.EvictedUntracked,

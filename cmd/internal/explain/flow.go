@@ -20,6 +20,7 @@ func Flow(device string, f conntrack.FlowInfo, now conntrack.Time) api.Flow {
 		Remote:    f.Tuple.Remote.String(),
 		State:     f.State.String(),
 		Tracked:   !f.Untracked,
+		Adopted:   f.Adopted,
 		Age:       seconds(now.Sub(f.Created)),
 		Expires:   seconds(f.Expires.Sub(now)),
 		Packets: api.Traffic{Ingress: uint64(f.Packets[conntrack.Ingress]),
