@@ -95,11 +95,13 @@ func layout(p Plan, f features) []chain {
 		chains = append(chains, verdict)
 	}
 	chains = append(chains, []chain{
-		{name: chainHostIn, rules: judged(chainVerdict, slices.Concat(intoProtected(p), ourMulticast(p, f)))},
+		{name: chainHostIn, rules: judged(chainVerdict,
+			slices.Concat(intoProtected(p), ourMulticast(p, f)))},
 		{name: chainHostOut, rules: judged(chainVerdict, outOfProtected(p))},
 		// What comes in through a guest's device leaves the guest, but for our own
 		// packets that the kernel loops back (K21).
-		{name: chainGuestIn, rules: judged(chainVerdict, slices.Concat(outOfProtected(p), ourMulticast(p, f)))},
+		{name: chainGuestIn, rules: judged(chainVerdict,
+			slices.Concat(outOfProtected(p), ourMulticast(p, f)))},
 		{name: chainGuestOut, rules: judged(chainVerdict, intoProtected(p))},
 		{name: chainReassembly, rules: reassembly},
 		input, forward, output,

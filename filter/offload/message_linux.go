@@ -37,7 +37,8 @@ func eachAttr(b []byte, visit func(kind uint16, value []byte)) {
 		if n < attrLen || n > len(b) {
 			return
 		}
-		visit(binary.NativeEndian.Uint16(b[2:])&^(unix.NLA_F_NESTED|unix.NLA_F_NET_BYTEORDER), b[attrLen:n])
+		kind := binary.NativeEndian.Uint16(b[2:]) &^ (unix.NLA_F_NESTED | unix.NLA_F_NET_BYTEORDER)
+		visit(kind, b[attrLen:n])
 		b = b[min((n+3)&^3, len(b)):]
 	}
 }

@@ -133,7 +133,8 @@ func (s *Sets) remove(of set, keys [][]byte, account Account) error {
 			return fmt.Errorf("remove elements: %w", err)
 		}
 		for _, m := range answers {
-			if m.Header.Type == unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_DELSETELEM && len(m.Data) >= genHeaderLen {
+			if m.Header.Type == unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_DELSETELEM &&
+				len(m.Data) >= genHeaderLen {
 				eachElement(m.Data[genHeaderLen:], func(e element) { s.account(of, e, account) })
 			}
 		}

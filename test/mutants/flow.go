@@ -77,7 +77,7 @@ var flows = []mutant{
 		name: "unacknowledged-for-days", what: "what nobody acknowledges is waited for as long as an " +
 			"idle connection",
 		file: "conntrack/timers.go", packages: table,
-		old: "	if d > TimeoutUnacknowledged && f.unacknowledged() {\n",
+		old: "	if d > TimeoutUnacknowledged && f.flags&flagOffloaded == 0 && f.unacknowledged() {\n",
 		new: "	if d < 0 {\n",
 	},
 	{

@@ -99,8 +99,8 @@ var programs = []mutant{
 	{
 		name: "guest-failsafes", what: "a guest's failsafes pass in the direction of a host's (X3)",
 		file: "filter/nft/rules_linux.go", packages: []string{"./filter/nft"},
-		old: "judged(slices.Concat(outOfProtected(p), ourMulticast(p, f)))",
-		new: "judged(slices.Concat(intoProtected(p), ourMulticast(p, f)))",
+		old: "slices.Concat(outOfProtected(p), ourMulticast(p, f))",
+		new: "slices.Concat(intoProtected(p), ourMulticast(p, f))",
 	},
 	{
 		name: "pattern-before-name",
