@@ -62,18 +62,22 @@ func (e *Enforcer) publish(next *candidate) error {
 // where group members differ. The caller holds mu.
 func (e *Enforcer) rebind(m machine) {
 	next := *e.mu.force.current
+	same := next.machine.Keeps(m.Snapshot)
 	next.machine, e.mu.force.machine = m, m
 	members := member.Resolve(next.policy, m.Facts)
 	// Most changes are devices that come and go: no rule speaks of them.
 	if !members.Equal(next.members) {
 		next.base = e.mu.force.compiler.Compile(next.policy, members)
 		e.log.Info("group members changed", "generation", next.base.Generation())
+		same = false
 	}
 	next.members = members
 	next.rs = m.bind(next.base)
 	followed := e.follow(&next)
 	e.engine.Publish(next.rs)
-	e.judgeAgain()
+	if !same || followed { // else flows are carried between devices that are what they were
+		e.judgeAgain()
+	}
 	e.mu.force.current = &next
 	if followed {
 		e.keepAltnames() // on a disk, for which no packet waits

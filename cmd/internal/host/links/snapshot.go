@@ -34,8 +34,27 @@ func (s Snapshot) Bridges() []string {
 // equal reports whether two snapshots say the same.
 func (s Snapshot) equal(t Snapshot) bool {
 	return maps.Equal(s.Masters, t.Masters) &&
-		slices.EqualFunc(s.Facts.Links, t.Facts.Links, func(a, b member.Link) bool {
-			return a.Name == b.Name && a.Index == b.Index && slices.Equal(a.Altnames, b.Altnames) &&
-				slices.Equal(a.Addresses, b.Addresses) && slices.Equal(a.Broadcasts, b.Broadcasts)
-		})
+		slices.EqualFunc(s.Facts.Links, t.Facts.Links, sameLink)
+}
+
+// Keeps reports whether every device that is still there in t, by its number, is what it was:
+// devices may have come and gone.
+func (s Snapshot) Keeps(t Snapshot) bool {
+	was := make(map[uint32]*member.Link, len(s.Facts.Links))
+	for i := range s.Facts.Links {
+		was[s.Facts.Links[i].Index] = &s.Facts.Links[i]
+	}
+	for i := range t.Facts.Links {
+		now := &t.Facts.Links[i]
+		if old := was[now.Index]; old != nil &&
+			(!sameLink(*old, *now) || s.Masters[old.Name] != t.Masters[now.Name]) {
+			return false
+		}
+	}
+	return true
+}
+
+func sameLink(a, b member.Link) bool {
+	return a.Name == b.Name && a.Index == b.Index && slices.Equal(a.Altnames, b.Altnames) &&
+		slices.Equal(a.Addresses, b.Addresses) && slices.Equal(a.Broadcasts, b.Broadcasts)
 }
