@@ -150,7 +150,7 @@ type Settings struct {
 	QueueCount   int
 	QueueBalance Balance
 	// QueueBusyPoll is how long a queue's loop looks for further packets before
-	// it sleeps, while that pays; 0 for not at all, at most MaxBusyPoll.
+	// it sleeps, at most and while that pays; 0 for not at all, at most MaxBusyPoll.
 	QueueBusyPoll time.Duration
 	QueueDriver   QueueDriver
 	// MaxFlows is the hard cap of tracked flows, 1 to MaxMaxFlows.

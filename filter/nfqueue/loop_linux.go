@@ -111,23 +111,40 @@ func (l *loop) receive() (int, unix.Errno) {
 		return l.reader.receive(l.fd)
 	}
 	if l.busy.patience > 0 {
-		for start := time.Now(); ; {
-			n, errno := l.reader.poll(l.fd)
-			if errno != unix.EAGAIN {
-				l.busy.found()
-				return n, errno
-			}
-			if time.Since(start) >= l.busy.patience {
-				break
-			}
-			unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
+		if n, errno, ok := l.poll(); ok {
+			return n, errno
 		}
-		l.busy.vain()
 	}
-	start := time.Now()
+	start := time.Since(started)
 	n, errno := l.reader.receive(l.fd)
-	l.busy.slept(time.Since(start))
+	now := time.Since(started)
+	l.busy.slept(now-start, now)
 	return n, errno
+}
+
+// started is where the clock of busyPoll begins.
+var started = time.Now()
+
+// poll looks for messages until there are some, or patience is over: then ok is false.
+func (l *loop) poll() (n int, errno unix.Errno, ok bool) {
+	n, errno = l.reader.poll(l.fd)
+	if errno != unix.EAGAIN {
+		l.busy.found(0, 0)
+		return n, errno, true
+	}
+	for start := time.Since(started); ; {
+		unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
+		n, errno = l.reader.poll(l.fd)
+		now := time.Since(started)
+		switch waited := now - start; {
+		case errno != unix.EAGAIN:
+			l.busy.found(waited, now)
+			return n, errno, true
+		case waited >= l.busy.patience:
+			l.busy.vain(waited, now)
+			return 0, errno, false
+		}
+	}
 }
 
 func (l *loop) setTimeout(d time.Duration) error {

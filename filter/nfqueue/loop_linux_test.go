@@ -133,7 +133,7 @@ func TestBusyLoop(t *testing.T) {
 		t.Fatal("ready to poll after a long sleep")
 	}
 	// Whether a sleep is short depends on the scheduler: start after one.
-	l.busy.slept(0)
+	l.busy.slept(0, 0)
 	send()
 	read(batch, 0)
 	if l.busy.patience != l.busy.budget {

@@ -90,9 +90,9 @@ var settingsTable = []Part{
 		{Name: "busy_poll", Kind: KindNumber, Low: 0,
 			High:    int(policy.MaxBusyPoll.Microseconds()),
 			Default: fmt.Sprint(standard.QueueBusyPoll.Microseconds()),
-			Text: `For how many microseconds a loop looks for further packets before it sleeps. It
-				does so only while packets come that close to each other, and leaves the CPU to
-				whoever wants it. 0: it sleeps at once.`},
+			Text: `For how many microseconds a loop looks for further packets before it sleeps, at
+				most. It does so only while that pays: while it finds a packet, on average, within
+				half that time. It leaves the CPU to whoever wants it. 0: it sleeps at once.`},
 	}},
 }
 
