@@ -35,7 +35,7 @@ func comparisons() []comparison {
 func (r *results) markdownComparison(w *bytes.Buffer) {
 	var rows bytes.Buffer
 	for _, pos := range r.positions {
-		for _, row := range r.rows {
+		for _, row := range r.firsts() {
 			ratios := r.compare(pos, row)
 			if !slices.ContainsFunc(ratios, func(v float64) bool { return !math.IsNaN(v) }) {
 				continue
@@ -67,9 +67,7 @@ func (r *results) markdownComparison(w *bytes.Buffer) {
 func (r *results) compare(pos position, row row) []float64 {
 	var ratios []float64
 	for _, c := range comparisons() {
-		a := r.samples[cell{pos, c.firewall, row.name}]
-		b := r.samples[cell{pos, c.against, row.name}]
-		ratios = append(ratios, ratio(a, b))
+		ratios = append(ratios, r.published(pos, c.firewall, c.against, row))
 	}
 	return ratios
 }

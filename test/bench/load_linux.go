@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"sgfw/test/netlab"
@@ -15,6 +16,9 @@ const (
 	portStream  = 5001
 	portUDP     = 5002
 	portTrip    = 5003
+	portReplies = 5004
+	portPaced   = 5005
+	portIperf   = 5010
 	portConnect = 5100 // and the next connectThreads-1
 	portMemory  = 5200 // and the next
 	firstPort   = 5000
@@ -47,29 +51,57 @@ type load struct {
 	run   runLoad
 	// parts name the values that run returns, one row each.
 	parts []string
+	// second is the name of another load that measures the same in another way, or "".
+	second string
+	// absent is why it cannot be measured here, or "".
+	absent string
 }
+
+// idle reports whether the load makes no traffic.
+func (l *load) idle() bool { return l.unit == "" }
 
 // runLoad runs a load for a window of time and returns what it measured.
 type runLoad func(ctx context.Context, e ends, window time.Duration) ([]float64, error)
 
 var errNothing = errors.New("nothing came through")
 
+// tripParts are the values of a load of round trips.
+var tripParts = []string{"p50", "p99"}
+
 func loads() []load {
-	return []load{
+	list := []load{
+		{name: "idle", run: rest},
 		{name: "TCP, 1 stream", unit: "Gbit/s", scale: 1e9, run: streams(1)},
+		{name: "TCP, 1 stream, iperf3", unit: "Gbit/s", scale: 1e9, run: iperf(1)},
 		{name: "TCP, 8 streams", unit: "Gbit/s", scale: 1e9, run: streams(8)},
+		{name: "TCP, 8 streams, iperf3", unit: "Gbit/s", scale: 1e9, run: iperf(8)},
 		{name: "UDP 64 B, overload", unit: "kpps", scale: 1e3, run: overload},
 		{name: "UDP 64 B, 256 in flight", unit: "kpps", scale: 1e3, run: closedLoop},
+		{name: "UDP 64 B, 64 flows with replies", unit: "kpps", scale: 1e3, run: replies},
 		{name: "TCP connect/close", unit: "conn/s", scale: 1, run: connections},
-		{
-			name: "round trip, two CPUs", unit: "µs", better: lower, scale: 1e3,
-			run: roundTrips(0, 1), parts: []string{"p50", "p99"},
-		},
-		{
-			name: "round trip, one CPU", unit: "µs", better: lower, scale: 1e3,
-			run: roundTrips(0, 0), parts: []string{"p50", "p99"},
-		},
+		{name: "round trip, two CPUs", run: roundTrips(0, 1), parts: tripParts},
+		{name: "round trip, one CPU", run: roundTrips(0, 0), parts: tripParts},
 	}
+	for _, packets := range []int{1000, 20_000, 100_000} {
+		list = append(list, load{
+			name: fmt.Sprintf("round trip at %s packets/s", thousands(packets)),
+			run:  paced(packets), parts: tripParts,
+		})
+	}
+	for i := range list {
+		l := &list[i]
+		if l.parts != nil {
+			l.unit, l.better, l.scale = "µs", lower, 1e3
+		}
+		if of, ok := strings.CutSuffix(l.name, ", iperf3"); ok {
+			l.absent = iperfMissing()
+			list[i-1].second = l.name
+			if list[i-1].name != of {
+				panic("bench: iperf3 has to come after what it repeats")
+			}
+		}
+	}
+	return list
 }
 
 // row is one number of a load.
@@ -77,16 +109,22 @@ type row struct {
 	name, unit string
 	better     better
 	scale      float64
+	// load is the load's name, and second the row that measures the same, or "".
+	load, second string
 }
 
 // rows are the rows of the values that a load's run returns.
 func (l *load) rows() []row {
+	if l.idle() {
+		return nil
+	}
 	if l.parts == nil {
-		return []row{{l.name, l.unit, l.better, l.scale}}
+		return []row{{l.name, l.unit, l.better, l.scale, l.name, l.second}}
 	}
 	var out []row
 	for _, p := range l.parts {
-		out = append(out, row{fmt.Sprintf("%s, %s", l.name, p), l.unit, l.better, l.scale})
+		out = append(out,
+			row{fmt.Sprintf("%s, %s", l.name, p), l.unit, l.better, l.scale, l.name, ""})
 	}
 	return out
 }

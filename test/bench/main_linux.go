@@ -19,7 +19,7 @@ type options struct {
 	sgfw        string
 	repetitions int
 	window      time.Duration
-	only        string
+	only        []string
 	docs        string
 	quick       bool
 	scale       bool
@@ -39,8 +39,14 @@ func main() {
 	flag.IntVar(&o.repetitions, "repetitions", 5,
 		"how often each firewall is measured under each load")
 	flag.DurationVar(&o.window, "window", time.Second, "how long each load is measured")
-	flag.StringVar(&o.only, "only", "",
-		"comma-separated words: run the firewalls, loads and positions whose names contain one of them")
+	flag.Func("only", "run the firewalls, loads and positions whose names contain `text`; "+
+		"given several times, one of the texts", func(text string) error {
+		if text == "" {
+			return errors.New("an empty text chooses everything")
+		}
+		o.only = append(o.only, text)
+		return nil
+	})
 	flag.StringVar(&o.docs, "docs", "",
 		"directory to write benchmarks.md and benchmarks.svg, scale.md or large-policies.md to")
 	flag.BoolVar(&o.quick, "quick", false,

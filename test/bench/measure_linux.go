@@ -25,9 +25,14 @@ type results struct {
 	window      time.Duration
 	positions   []position
 	firewalls   []string
+	loads       []load
 	rows        []row
 	absent      []firewall
-	samples     map[cell]sample
+	// without are loads that cannot be made here.
+	without []load
+	samples map[cell]sample
+	// expenses are the CPU time of each load; the cell's row is the load's name.
+	expenses map[cell]*expense
 	// memory is what flows cost, by firewall.
 	memory map[string]memoryUse
 	failed []string
@@ -42,7 +47,8 @@ func measureAll(ctx context.Context, o options) error {
 	defer os.RemoveAll(dir)
 	res := &results{
 		machine: thisMachine(), repetitions: o.repetitions, window: o.window,
-		samples: make(map[cell]sample), memory: make(map[string]memoryUse),
+		samples: make(map[cell]sample), expenses: make(map[cell]*expense),
+		memory: make(map[string]memoryUse),
 	}
 	fws := choose(o.only, firewalls(o, dir), func(f firewall) string { return f.name })
 	fws = slices.DeleteFunc(fws, func(f firewall) bool {
@@ -52,6 +58,14 @@ func measureAll(ctx context.Context, o options) error {
 		return f.absent != ""
 	})
 	ls := choose(o.only, loads(), func(l load) string { return l.name })
+	ls = slices.DeleteFunc(ls, func(l load) bool {
+		if l.absent != "" {
+			fmt.Fprintf(os.Stderr, "NOT MEASURED: %s: %s\n", l.name, l.absent)
+			res.without = append(res.without, l)
+		}
+		return l.absent != ""
+	})
+	res.loads = ls
 	res.positions = choose(o.only, positions(), func(p position) string { return string(p) })
 	for _, f := range fws {
 		res.firewalls = append(res.firewalls, f.name)
@@ -82,16 +96,13 @@ func measureAll(ctx context.Context, o options) error {
 	return report(res, o)
 }
 
-// choose keeps the elements whose names contain one of the words, or all if none does.
-func choose[T any](only string, all []T, name func(T) string) []T {
-	if only == "" {
-		return all
-	}
+// choose keeps the elements whose names contain one of the texts of only, or all if none
+// does. Upper and lower case are the same.
+func choose[T any](only []string, all []T, name func(T) string) []T {
 	var kept []T
 	for _, t := range all {
-		if slices.ContainsFunc(strings.Split(only, ","), func(w string) bool {
-			w = strings.ToLower(strings.TrimSpace(w))
-			return w != "" && strings.Contains(strings.ToLower(name(t)), w)
+		if slices.ContainsFunc(only, func(words string) bool {
+			return strings.Contains(strings.ToLower(name(t)), strings.ToLower(words))
 		}) {
 			kept = append(kept, t)
 		}
@@ -124,14 +135,27 @@ func (r *results) measure(
 	}()
 	for i := range ls {
 		l := &ls[i]
+		before, err := p.usage(fw.pid)
+		if err != nil {
+			return err
+		}
+		start := time.Now()
 		values, err := l.run(ctx, p.ends, window)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		took := time.Since(start)
+		after, usageErr := p.usage(fw.pid)
+		err = errors.Join(err, usageErr)
 		if err != nil {
 			r.failed = append(r.failed, fmt.Sprintf("%s, %s, %s: %v", pos, f.name, l.name, err))
 			continue
 		}
+		at := cell{pos, f.name, l.name}
+		if r.expenses[at] == nil {
+			r.expenses[at] = new(expense)
+		}
+		r.expenses[at].add(after.since(before), l, took)
 		for j, row := range l.rows() {
 			k := cell{pos, f.name, row.name}
 			r.samples[k] = append(r.samples[k], values[j]/row.scale)

@@ -28,9 +28,10 @@ var palette = []string{
 
 // plot draws the ratios to the baseline as bars, a group for each row.
 func (r *results) plot() []byte {
+	rows := r.firsts()
 	group := len(r.firewalls)*(barHeight+barGap) + groupGap
 	legend := titleSpace + (len(r.firewalls)+2)/3*18
-	height := legend + len(r.positions)*(titleSpace+len(r.rows)*group) + 10
+	height := legend + len(r.positions)*(titleSpace+len(rows)*group) + 10
 	width := plotLeft + plotWidth + plotRight
 
 	var b bytes.Buffer
@@ -55,10 +56,10 @@ func (r *results) plot() []byte {
 		y += titleSpace
 		text(10, y-12, "start", string(pos))
 		top := y
-		for _, row := range r.rows {
+		for _, row := range rows {
 			text(plotLeft-8, y+(group-groupGap)/2+4, "end", row.name)
 			for i, f := range r.firewalls {
-				v := r.ratio(pos, f, row)
+				v := r.published(pos, f, r.baseline(), row)
 				if !math.IsNaN(v) {
 					w := int(math.Round(min(v, fullScale) / fullScale * plotWidth))
 					fmt.Fprintf(&b, `<rect x="%d" y="%d" width="%d" height="%d" fill="%s"/>`+"\n",

@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -60,33 +61,93 @@ func (r *results) baseline() string {
 func (r *results) table(to io.Writer) error {
 	w := tabwriter.NewWriter(to, 0, 8, 2, ' ', 0)
 	for _, pos := range r.positions {
-		fmt.Fprintf(w, "%s\tmedian\t± spread\t× %s\n", strings.ToUpper(string(pos)), r.baseline())
+		fmt.Fprintf(w, "%s\tmedian\t± spread\t× %s\tCPU µs/packet, machine\t"+
+			"its process\tsent again %%\n",
+			strings.ToUpper(string(pos)), r.baseline())
 		for _, row := range r.rows {
-			fmt.Fprintf(w, "%s\t\t\t\n", row.name)
+			fmt.Fprintf(w, "%s\t\t\t\t\t\t\n", row.name)
 			for _, f := range r.firewalls {
-				s := r.samples[cell{pos, f, row.name}]
-				fmt.Fprintf(w, "  %s\t%s %s\t%s\t%s\n",
-					f, number(s.median()), row.unit, percent(s.spread()), number(r.ratio(pos, f, row)))
+				s, e := r.samples[cell{pos, f, row.name}], r.expense(pos, f, row.load)
+				fmt.Fprintf(w, "  %s\t%s %s\t%s\t%s\t%s\t%s\t%s\n", f, number(s.median()), row.unit,
+					percent(s.spread()), number(r.ratio(pos, f, row)),
+					number(e.machine.median()), number(e.process.median()), resent(e))
+			}
+		}
+		for _, l := range r.loads {
+			if !l.idle() {
+				continue
+			}
+			fmt.Fprintf(w, "%s, %% of a CPU\t\t\t\t\t\t\n", l.name)
+			for _, f := range r.firewalls {
+				e := r.expense(pos, f, l.name)
+				fmt.Fprintf(w, "  %s\t\t\t\t%s\t%s\t\n",
+					f, number(e.machine.median()), number(e.process.median()))
 			}
 		}
 	}
 	for _, f := range r.firewalls {
 		if m, ok := r.memory[f]; ok {
-			fmt.Fprintf(w, "memory of %s flows, %s\t%s B/flow\t\t\n",
+			fmt.Fprintf(w, "memory of %s flows, %s\t%s B/flow\t\t\t\t\t\n",
 				thousands(m.flows), f, number(m.perFlow()))
 		}
 	}
 	for _, f := range r.absent {
-		fmt.Fprintf(w, "skipped: %s (%s)\t\t\t\n", f.name, f.absent)
+		fmt.Fprintf(w, "skipped: %s (%s)\t\t\t\t\t\t\n", f.name, f.absent)
 	}
 	for _, f := range r.failed {
-		fmt.Fprintf(w, "failed: %s\t\t\t\n", f)
+		fmt.Fprintf(w, "failed: %s\t\t\t\t\t\t\n", f)
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	// Last, and on lines of their own, so that nobody misses what is not in the tables.
+	for _, l := range r.without {
+		fmt.Fprintf(to, "NOT MEASURED: %s: %s\n", l.name, l.absent)
+	}
+	return nil
 }
 
+// ratio is a firewall's median in parts of the baseline's.
 func (r *results) ratio(pos position, f string, row row) float64 {
-	return ratio(r.samples[cell{pos, f, row.name}], r.samples[cell{pos, r.baseline(), row.name}])
+	return r.quotient(pos, f, r.baseline(), row.name)
+}
+
+// published is the ratio to another firewall that documents print. Where two loads measure
+// the same in different ways, it is the smaller one.
+func (r *results) published(pos position, f, against string, row row) float64 {
+	v := r.quotient(pos, f, against, row.name)
+	if row.second == "" {
+		return v
+	}
+	w := r.quotient(pos, f, against, row.second)
+	if math.IsNaN(v) || w < v {
+		return w
+	}
+	return v
+}
+
+func (r *results) quotient(pos position, f, against, name string) float64 {
+	return ratio(r.samples[cell{pos, f, name}], r.samples[cell{pos, against, name}])
+}
+
+// expense is the CPU time of a load, empty if it was not measured.
+func (r *results) expense(pos position, f, load string) expense {
+	if e := r.expenses[cell{pos, f, load}]; e != nil {
+		return *e
+	}
+	return expense{}
+}
+
+// firsts are the rows without those that measure what another row does.
+func (r *results) firsts() []row {
+	return slices.DeleteFunc(slices.Clone(r.rows), func(second row) bool {
+		return slices.ContainsFunc(r.rows, func(first row) bool { return first.second == second.name })
+	})
+}
+
+// withBetter are the rows of which higher numbers, or lower ones, are better.
+func withBetter(rows []row, b better) []row {
+	return slices.DeleteFunc(slices.Clone(rows), func(row row) bool { return row.better != b })
 }
 
 // markdown writes ratios first, then medians.
@@ -101,20 +162,15 @@ func (r *results) markdown(w *bytes.Buffer) {
 		"Compare within one run, never across machines.\n\n",
 		"*forward*: the firewall is a router between client and server. ",
 		"*host*: it runs on the server.\n\n",
+		"TCP streams are measured twice: by this program and by iperf3. The tables of ratios have the ",
+		"smaller ratio of the two,\nand those of medians have both.\n\n",
 		"![Ratios to nftables](benchmarks.svg)\n")
+	for _, l := range r.without {
+		fmt.Fprintf(w, "\n**Not measured: %s: %s.** ", l.name, l.absent)
+		fmt.Fprint(w, "The row that it repeats may be more flattering than what a user measures.\n")
+	}
 	for _, pos := range r.positions {
-		fmt.Fprintf(w, "\n## %s: ratio to %s\n\n"+
-			"Throughput: higher is better. Round trips: lower is better.\n\n",
-			strings.ToUpper(string(pos[:1]))+string(pos[1:]), r.baseline())
-		r.markdownTable(w, func(f string, row row) string { return number(r.ratio(pos, f, row)) })
-		fmt.Fprintf(w, "\nMedians, ± half the range:\n\n")
-		r.markdownTable(w, func(f string, row row) string {
-			s := r.samples[cell{pos, f, row.name}]
-			if len(s) == 0 {
-				return "–"
-			}
-			return fmt.Sprintf("%s %s %s", number(s.median()), row.unit, percent(s.spread()))
-		})
+		r.markdownPosition(w, pos)
 	}
 	if len(r.memory) > 0 {
 		fmt.Fprint(w, "\n## Memory\n\n| firewall | flows | bytes for each |\n|---|---:|---:|\n")
@@ -141,16 +197,90 @@ func (r *results) markdown(w *bytes.Buffer) {
 	}
 }
 
-func (r *results) markdownTable(w *bytes.Buffer, text func(string, row) string) {
-	fmt.Fprint(w, "| |")
-	for _, row := range r.rows {
-		fmt.Fprintf(w, " %s |", row.name)
+// markdownPosition writes the tables of a position: ratios, medians and CPU time.
+func (r *results) markdownPosition(w *bytes.Buffer, pos position) {
+	fmt.Fprintf(w, "\n## %s: ratio to %s\n",
+		strings.ToUpper(string(pos[:1]))+string(pos[1:]), r.baseline())
+	ratio := func(f string, row row) string {
+		return number(r.published(pos, f, r.baseline(), row))
 	}
-	fmt.Fprintf(w, "\n|---|%s\n", strings.Repeat("---:|", len(r.rows)))
-	for _, f := range r.firewalls {
+	if rows := withBetter(r.firsts(), higher); len(rows) > 0 {
+		fmt.Fprint(w, "\nThroughput: higher is better.\n\n")
+		markdownTable(w, r.firewalls, rows, rowName, ratio)
+	}
+	if rows := withBetter(r.firsts(), lower); len(rows) > 0 {
+		fmt.Fprint(w, "\nRound trips: lower is better.\n\n")
+		markdownTable(w, r.firewalls, rows, rowName, ratio)
+	}
+	median := func(f string, row row) string {
+		s := r.samples[cell{pos, f, row.name}]
+		if len(s) == 0 {
+			return "–"
+		}
+		return fmt.Sprintf("%s %s %s", number(s.median()), row.unit, percent(s.spread()))
+	}
+	fmt.Fprint(w, "\nMedians, ± half the range:\n")
+	for _, b := range []better{higher, lower} {
+		if rows := withBetter(r.rows, b); len(rows) > 0 {
+			fmt.Fprintln(w)
+			markdownTable(w, r.firewalls, rows, rowName, median)
+		}
+	}
+	if len(r.loads) == 0 {
+		return
+	}
+	fmt.Fprint(w, "\nCPU time, of the whole machine / of the firewall's process: ",
+		"µs for each packet. *idle*: percent of one CPU, without traffic.\n",
+		"Processes that make the load are part of the machine. ",
+		"The kernel's own firewall has no process.\n\n")
+	markdownTable(w, r.firewalls, r.loads, func(l load) string { return l.name },
+		func(f string, l load) string {
+			e := r.expense(pos, f, l.name)
+			if len(e.machine) == 0 {
+				return "–"
+			}
+			return number(e.machine.median()) + " / " + number(e.process.median())
+		})
+	streams := slices.DeleteFunc(slices.Clone(r.loads), func(l load) bool {
+		return !strings.HasPrefix(l.name, "TCP, ")
+	})
+	if len(streams) == 0 {
+		return
+	}
+	fmt.Fprint(w, "\nSegments that TCP sent again, because they were lost or others overtook them: ",
+		"percent of all.\n\n")
+	markdownTable(w, r.firewalls, streams, func(l load) string { return l.name },
+		func(f string, l load) string {
+			if e := r.expense(pos, f, l.name); len(e.resent) > 0 {
+				return resent(e)
+			}
+			return "–"
+		})
+}
+
+// resent is the share of segments that were sent again, empty for a load without TCP.
+func resent(e expense) string {
+	if len(e.resent) == 0 {
+		return ""
+	}
+	return number(e.resent.median())
+}
+
+func rowName(r row) string { return r.name }
+
+// markdownTable writes a line for each firewall and a column for each of some things.
+func markdownTable[T any](
+	w *bytes.Buffer, firewalls []string, columns []T, name func(T) string, text func(string, T) string,
+) {
+	fmt.Fprint(w, "| |")
+	for _, c := range columns {
+		fmt.Fprintf(w, " %s |", name(c))
+	}
+	fmt.Fprintf(w, "\n|---|%s\n", strings.Repeat("---:|", len(columns)))
+	for _, f := range firewalls {
 		fmt.Fprintf(w, "| %s |", f)
-		for _, row := range r.rows {
-			fmt.Fprintf(w, " %s |", text(f, row))
+		for _, c := range columns {
+			fmt.Fprintf(w, " %s |", text(f, c))
 		}
 		fmt.Fprintln(w)
 	}

@@ -18,6 +18,12 @@ func twoFirewalls() *results {
 	return &results{
 		machine: machine{cpu: "CPU & Co", cpus: 2}, repetitions: 3, window: time.Second,
 		positions: positions(), firewalls: []string{nameNFTables, "sgfw"}, rows: l.rows(),
+		loads: []load{{name: "idle"}, l}, without: []load{{name: "TCP, iperf3", absent: "not there"}},
+		expenses: map[cell]*expense{
+			{forward, "sgfw", l.name}: {machine: sample{20, 10, 12}, process: sample{1, 3, 4},
+				resent: sample{2, 2.5, 4}},
+			{host, "sgfw", "idle"}: {machine: sample{7}, process: sample{0.5}},
+		},
 		absent: []firewall{{name: "Suricata", absent: "not installed"}},
 		samples: map[cell]sample{
 			{forward, nameNFTables, l.name}: {400, 500, 600},
@@ -35,7 +41,63 @@ func TestMarkdown(t *testing.T) {
 	for _, want := range []string{
 		"| sgfw | 0.80 |", "| sgfw | 400 kpps ± 6 % |", "| sgfw | – |", "| sgfw | 100,000 | 128 |",
 		"2 × CPU & Co", "- Suricata: not installed", "- host, sgfw, UDP <64 B>: nothing came through",
+		"| sgfw | – | 12.0 / 3.00 |", "| sgfw | 7.00 / 0.50 | – |",
+		"**Not measured: TCP, iperf3: not there.**",
 	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("%q is missing in\n%s", want, &b)
+		}
+	}
+}
+
+// TestTable: each row has the CPU time of its load, and what is not measured is said loudly.
+func TestTable(t *testing.T) {
+	var b bytes.Buffer
+	if err := twoFirewalls().table(&b); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Join(strings.Fields(b.String()), " ")
+	for _, want := range []string{
+		"sgfw 400 kpps ± 6 % 0.80 12.0 3.00 2.50", "idle, % of a CPU", "sgfw 7.00 0.50",
+		"NOT MEASURED: TCP, iperf3: not there",
+	} {
+		if !strings.Contains(lines, want) {
+			t.Errorf("%q is missing in\n%s", want, &b)
+		}
+	}
+}
+
+// TestPublished: of two loads that measure the same, documents have the smaller ratio, and the
+// one that was measured where the other was not.
+func TestPublished(t *testing.T) {
+	r := &results{
+		positions: []position{forward}, firewalls: []string{nameNFTables, nameSGFW},
+		rows: []row{{name: "TCP", second: "TCP, iperf3"}, {name: "TCP, iperf3"}, {name: "UDP"}},
+	}
+	for _, tt := range []struct {
+		ours, theirs, want float64
+	}{
+		{90, 50, 0.5}, {50, 90, 0.5}, {90, 0, 0.9}, {0, 50, 0.5},
+	} {
+		r.samples = make(map[cell]sample)
+		for name, v := range map[string]float64{"TCP": tt.ours, "TCP, iperf3": tt.theirs, "UDP": 70} {
+			r.samples[cell{forward, nameNFTables, name}] = sample{100}
+			if v > 0 {
+				r.samples[cell{forward, nameSGFW, name}] = sample{v}
+			}
+		}
+		if got := r.published(forward, nameSGFW, nameNFTables, r.rows[0]); got != tt.want {
+			t.Errorf("%+v: %v is published", tt, got)
+		}
+		var b bytes.Buffer
+		r.markdown(&b)
+		want := "| sgfw, 10 rules | " + number(tt.want) + " | 0.70 |"
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("%q is missing in\n%s", want, &b)
+		}
+		b.Reset()
+		r.markdownComparison(&b)
+		want = "| forward | TCP | " + number(tt.want) + " |"
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("%q is missing in\n%s", want, &b)
 		}

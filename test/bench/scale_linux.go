@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -77,6 +78,9 @@ func printSheets(sheets []sheet, md *bytes.Buffer, docs, path string) error {
 	return writeDocument(path, md.Bytes())
 }
 
+// queueLoads are the loads that may gain from several queues.
+var queueLoads = []string{"TCP, 8 streams", "UDP 64 B, 256 in flight", "TCP connect/close"}
+
 // scaleQueues runs the loads that may gain from several queues.
 func scaleQueues(ctx context.Context, o options) (s sheet, err error) {
 	s = sheet{
@@ -86,7 +90,7 @@ func scaleQueues(ctx context.Context, o options) (s sheet, err error) {
 			"only one pair.",
 		head: []string{"queues", "balance"},
 	}
-	ls := choose("in flight,connect,8 streams", loads(), func(l load) string { return l.name })
+	ls := slices.DeleteFunc(loads(), func(l load) bool { return !slices.Contains(queueLoads, l.name) })
 	for _, l := range ls {
 		s.head = append(s.head, l.name+", "+l.unit)
 	}
