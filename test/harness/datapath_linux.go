@@ -32,3 +32,7 @@ func carried(policy string) string {
 	}
 	return policy[:at[1]] + "\n  datapath: " + datapath + policy[at[1]:]
 }
+
+// Offloads reports whether policies that name no datapath get the one in which the kernel
+// carries on with flows.
+func Offloads() bool { return os.Getenv(DatapathVariable) == "offload" }

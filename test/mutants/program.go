@@ -103,6 +103,12 @@ var programs = []mutant{
 		new: "slices.Concat(intoProtected(p), ourMulticast(p, f))",
 	},
 	{
+		name: "unanswered-is-adopted", what: "one forged packet before the start makes a flow",
+		file:     "cmd/internal/host/sockets/conversation.go",
+		packages: []string{"./cmd/internal/host/sockets"},
+		old:      "!t.Answered || ", new: "",
+	},
+	{
 		name: "pattern-before-name",
 		what: "the first entry that covers a device decides, not the closest",
 		file: "filter/nft/plan.go", packages: []string{"./filter/nft"},

@@ -2,11 +2,14 @@ package state
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"slices"
 	"testing"
+	"time"
 
 	"sgfw/test/harness"
 	"sgfw/test/netlab"
@@ -33,7 +36,7 @@ func TestAdopted(t *testing.T) {
 			var asked []net.Conn
 			for _, a := range harness.BothAddresses(server) {
 				at := harness.AddrPort(a, harness.Inward)
-				streams = append(streams, connected(t, client.Host(), at,
+				streams = append(streams, connected(t, client.Host(), harness.Anywhere, at,
 					harness.Accepting(t, server.Host(), at)))
 				at = harness.AddrPort(a, harness.Outward)
 				harness.EchoOn(t, server.Host(), at)
@@ -59,13 +62,16 @@ func TestAdopted(t *testing.T) {
 					local, remote = remote, local
 				}
 				f := d.InState(t, "established", "tcp", local, remote)
-				if !f.Adopted || !f.Tracked || f.Direction != c.direction || f.Packets.Egress == 0 ||
-					f.Expires < 400000 {
+				if !f.Adopted || !f.Tracked || f.Direction != c.direction || f.Expires < 400000 ||
+					f.Packets.Egress+f.Packets.Ingress == 0 {
 					t.Errorf("listed as %+v", f)
 				}
 				s.Caller.Close()
+				if n, err := s.Callee.Read(make([]byte, 1)); n > 0 || !errors.Is(err, io.EOF) {
+					t.Errorf("read %d bytes after the end, %v", n, err)
+				}
 				s.Callee.Close()
-				d.InState(t, "time_wait", "tcp", local, remote)
+				ends(t, d, local, remote)
 			}
 			if c.protected == "client" { // the server's socket is one for all
 				for _, u := range asked {
@@ -91,11 +97,27 @@ func TestAdopted(t *testing.T) {
 	}
 }
 
+// ends waits until both sides of a connection have ended. Of one that the kernel carries the
+// last acknowledgement may pass unseen.
+func ends(t *testing.T, d *harness.Daemon, local, remote string) {
+	t.Helper()
+	for deadline := time.Now().Add(harness.ArrivalTimeout); ; time.Sleep(10 * time.Millisecond) {
+		f, _ := d.Flow("tcp", local, remote)
+		if f.State == "time_wait" || f.State == "last_ack" && harness.Offloads() {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Errorf("flow %s - %s has not ended: %+v", local, remote, f)
+			return
+		}
+	}
+}
+
 // connected is a connection that works, and of which no daemon knows.
-func connected(t *testing.T, from *netlab.Host, at netip.AddrPort,
+func connected(t *testing.T, from *netlab.Host, as, at netip.AddrPort,
 	conns <-chan net.Conn) harness.Connection {
 	t.Helper()
-	c := harness.DialTCP(t, from, harness.Anywhere, at, harness.ArrivalTimeout)
+	c := harness.DialTCP(t, from, as, at, harness.ArrivalTimeout)
 	if c == nil {
 		t.Fatalf("no connection to %s", at)
 	}
@@ -159,7 +181,7 @@ func adoptForwarded(t *testing.T, view string, args []string) {
 	harness.Masquerade(t, fw, "eth1")
 	device, a := client.Device("eth0"), server.Device("eth0").IPv4()
 	at := harness.AddrPort(a, harness.Inward)
-	s := connected(t, client, at, harness.Accepting(t, server, at))
+	s := connected(t, client, harness.Anywhere, at, harness.Accepting(t, server, at))
 	echo := harness.AddrPort(a, harness.Outward)
 	harness.EchoOn(t, server, echo)
 	u := conversing(t, client, echo)
@@ -249,7 +271,7 @@ func TestClosedAdoptsNothing(t *testing.T) {
 	lab := labtest.New(t, netlab.Pair())
 	client, server := lab.Host("client"), lab.Host("server")
 	at := harness.AddrPort(server.Device("eth0").IPv4(), harness.Inward)
-	s := connected(t, client, at, harness.Accepting(t, server, at))
+	s := connected(t, client, harness.Anywhere, at, harness.Accepting(t, server, at))
 	d := harness.Prepare(t, server, "version: 1\ninterfaces: [{ device: eth0 }]\nmistake: 1\n")
 	d.Start()
 	if !s.Cut() {
@@ -257,5 +279,28 @@ func TestClosedAdoptsNothing(t *testing.T) {
 	}
 	if f := d.Flows(); len(f) > 0 {
 		t.Errorf("flows: %+v", f)
+	}
+}
+
+// TestAdoptedAsymmetric: what comes in through one device and is answered through another one
+// goes on where they share a scope. Routing names only the device of the answers.
+func TestAdoptedAsymmetric(t *testing.T) {
+	t.Parallel()
+	far, near := roundabout(t)
+	var open []harness.Connection
+	for i, a := range nearSelf {
+		at := harness.AddrPort(a, 9000) // no rule has it
+		open = append(open, connected(t, far, netip.AddrPortFrom(farSelf[i], 0), at,
+			harness.Accepting(t, near, at)))
+	}
+	harness.Enforce(t, near, roundaboutPolicy("uplinks"))
+	for i, s := range open {
+		if !harness.Delivers(s.Callee, s.Caller, harness.ArrivalTimeout) || !s.Lives() {
+			t.Errorf("%s was cut", nearSelf[i])
+		}
+		if harness.Connects(t, far, netip.AddrPortFrom(farSelf[i], 0),
+			harness.AddrPort(nearSelf[i], 9000), harness.SilenceTimeout) {
+			t.Errorf("%s: a new connection passed", nearSelf[i])
+		}
 	}
 }
