@@ -12,6 +12,7 @@ import (
 
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/demo"
 	"sgfw/cmd/internal/host/doctor"
 	"sgfw/cmd/internal/host/links"
 	"sgfw/cmd/internal/screen"
@@ -25,6 +26,7 @@ const doctorPatience = 3 * time.Second
 
 func (p *program) doctorCommand() *cobra.Command {
 	var policyFile string
+	var drill bool
 	c := &cobra.Command{
 		Use:   "doctor",
 		Short: "Look for what keeps sgfw from protecting this machine",
@@ -39,16 +41,35 @@ changed: features are tried in transactions that are undone.
 
 Levels are ok, note, warning and problem. Exit code 1 says that there is a
 problem: packets are not judged as the policy says, or cannot be, or that cannot
-be seen. What is found is about the network namespace in which it runs.`,
+be seen. What is found is about the network namespace in which it runs.
+
+With --drill nothing is looked for. Two network namespaces of its own are made, a
+daemon of this program is started in one of them, and failures are provoked there:
+it is killed, suspended and restarted, a verdict loop hangs, the queue overflows, the
+flow table is full, another program flushes nftables or takes the queue. A table says
+what was promised and what happened; the exit code is 1 if that is not the same. It
+takes about half a minute, and touches nothing of this machine.`,
 		Example: `  sudo sgfw doctor
   sudo sgfw doctor -c my.yaml
+  sudo sgfw doctor --drill
   sudo sgfw doctor -o json | jq '.findings[] | select(.level == "problem")'`,
 		Args: cobra.NoArgs,
 	}
 	out := outputFlag(c)
 	c.Flags().StringVarP(&policyFile, "config", "c", "",
 		"compare with this policy (default: the daemon's, or "+defaultPolicy+")")
+	c.Flags().BoolVar(&drill, "drill", false,
+		"provoke failures in throw-away namespaces, and say what happened")
+	c.MarkFlagsMutuallyExclusive("drill", "config")
+	c.MarkFlagsMutuallyExclusive("drill", "output")
 	c.RunE = func(c *cobra.Command, _ []string) error {
+		if drill {
+			self, err := os.Executable()
+			if err != nil {
+				return err
+			}
+			return demo.Drill(c.Context(), p.out, p.screen, self)
+		}
 		if policyFile != "" {
 			// Asked for by name, it has to be there.
 			if _, err := os.Stat(policyFile); err != nil {

@@ -14,3 +14,8 @@ import (
 func Run(context.Context, io.Writer, screen.Screen, string) error {
 	return errors.New("the demo needs Linux: it makes network namespaces")
 }
+
+// Drill reports that nothing can be provoked here.
+func Drill(context.Context, io.Writer, screen.Screen, string) error {
+	return errors.New("the drill needs Linux: it makes network namespaces")
+}

@@ -1,0 +1,246 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"syscall"
+	"time"
+
+	"github.com/florianl/go-nfqueue/v2"
+	"github.com/google/nftables"
+	"golang.org/x/sys/unix"
+
+	"sgfw/cmd/internal/api"
+	"sgfw/test/threads"
+)
+
+// drillFlows is the size of the flow table in a drill, overflowing how many packets are more
+// than a queue takes.
+const (
+	drillFlows  = 16
+	overflowing = 1 << 16
+)
+
+var exercises = []exercise{
+	{"the daemon is killed; gone: drop", "nothing passes until a new one enforces", "",
+		func(ctx context.Context, g *ground) (string, bool, error) {
+			g.kill()
+			first := g.look(ctx, closed)
+			if err := g.start(ctx); err != nil {
+				return "", false, err
+			}
+			then := g.look(ctx, filtered)
+			return fmt.Sprintf("%s; then %s", first, then), first == closed && then == filtered, nil
+		}},
+	{"the daemon is killed; gone: accept", "everything passes", "on_failure: { gone: accept }",
+		func(ctx context.Context, g *ground) (string, bool, error) {
+			g.kill()
+			r := g.look(ctx, opened)
+			return r.String(), r == opened, nil
+		}},
+	{"the daemon is suspended", "packets wait; what no rule permits does not pass", "", suspend},
+	{"a verdict loop hangs", "nothing passes; status says degraded", "", hang},
+	{"the queue overflows", "packets are dropped and counted, and then it goes on", "", overflow},
+	{"the flow table is full", "it keeps its limit; a live connection goes on; a new one finds room",
+		fmt.Sprintf("max_flows: %d", drillFlows), fill},
+	{"another program flushes nftables", "what rules permit passes, nothing else", "", flush},
+	{"another program takes the queue", "the kernel refuses, and nothing changes", "", take},
+	{"the daemon is restarted", "a connection goes on that no rule permits", "", restart},
+}
+
+// suspend stops the process and lets it go on.
+func suspend(ctx context.Context, g *ground) (string, bool, error) {
+	if err := g.signal(syscall.SIGSTOP); err != nil {
+		return "", false, err
+	}
+	waits := make(chan bool, 1)
+	go func() {
+		ctx, cancel := context.WithTimeout(ctx, 2*patience)
+		defer cancel()
+		c, err := g.dial(ctx, openPort)
+		if err == nil {
+			c.Close()
+		}
+		waits <- err == nil
+	}()
+	r := g.look(ctx, closed)
+	if err := g.signal(syscall.SIGCONT); err != nil {
+		return "", false, err
+	}
+	if passed := <-waits; !passed {
+		return r.String() + "; what waited is lost", false, nil
+	}
+	return r.String() + "; what waited passed afterwards", r == closed, nil
+}
+
+// hang stops the one thread that reads the queue.
+func hang(ctx context.Context, g *ground) (string, bool, error) {
+	var loops []int
+	for len(loops) == 0 {
+		var err error
+		if loops, err = threads.In(g.cmd.Process.Pid, unix.SYS_RECVMMSG); err != nil {
+			return "", false, err
+		}
+		if ctx.Err() != nil {
+			return "", false, errors.New("no thread reads the queue")
+		}
+		time.Sleep(time.Millisecond)
+	}
+	resume, err := threads.Stop(loops[0])
+	if err != nil {
+		return "", false, err
+	}
+	said := false
+	for end := time.Now().Add(2 * patience); !said && time.Now().Before(end); {
+		time.Sleep(50 * time.Millisecond)
+		s, err := g.status(ctx)
+		said = err == nil && s.State == api.StateDegraded
+	}
+	r := g.look(ctx, closed)
+	resume()
+	after := g.look(ctx, filtered)
+	if !said {
+		return r.String() + "; status says nothing", false, nil
+	}
+	return r.String() + "; status says degraded", r == closed && after == filtered, nil
+}
+
+// overflow sends more than a queue takes while nobody reads it.
+func overflow(ctx context.Context, g *ground) (string, bool, error) {
+	if err := g.signal(syscall.SIGSTOP); err != nil {
+		return "", false, err
+	}
+	if err := g.flood(ctx, openPort, 1, overflowing); err != nil {
+		return "", false, err
+	}
+	if err := g.signal(syscall.SIGCONT); err != nil {
+		return "", false, err
+	}
+	r := g.look(ctx, filtered)
+	s, err := g.status(ctx)
+	if err != nil {
+		return "", false, err
+	}
+	var dropped uint64
+	for _, q := range s.Queues {
+		dropped += q.KernelDropped + q.UserDropped
+	}
+	return fmt.Sprintf("%d of %d dropped; then %s", dropped, overflowing, r),
+		dropped > 0 && r == filtered, nil
+}
+
+// flood sends datagrams to the server from so many ports.
+func (g *ground) flood(ctx context.Context, port uint16, ports, each int) error {
+	to := netip.AddrPortFrom(office[0].server, port)
+	for range ports {
+		c, err := g.client.Dial(ctx, "udp", to)
+		if err != nil {
+			return err
+		}
+		for range each {
+			_, _ = c.Write([]byte("drill")) // refused by a port that nobody has: nothing is lost by it
+		}
+		c.Close()
+	}
+	return nil
+}
+
+// fill begins more conversations than the flow table takes.
+func fill(ctx context.Context, g *ground) (string, bool, error) {
+	c, err := g.dial(ctx, openPort)
+	if err != nil {
+		return "", false, err
+	}
+	defer c.Close()
+	if !talks(c) {
+		return "", false, errors.New("a connection is mute")
+	}
+	if err := g.flood(ctx, openPort, 8*drillFlows, 1); err != nil {
+		return "", false, err
+	}
+	lives, r := talks(c), g.look(ctx, filtered)
+	s, err := g.status(ctx)
+	if err != nil {
+		return "", false, err
+	}
+	what := "the connection goes on"
+	if !lives {
+		what = "the connection is cut"
+	}
+	kept := lives && r == filtered && s.Flows.Live <= drillFlows && s.Flows.Evicted() > 0
+	return fmt.Sprintf("%d flows of %d, %d made room; %s; %s", s.Flows.Live, s.Flows.Max,
+		s.Flows.Evicted(), what, r), kept, nil
+}
+
+// flush does what most firewall scripts begin with.
+func flush(ctx context.Context, g *ground) (string, bool, error) {
+	c, err := nftables.New(nftables.WithNetNSFd(g.server.NetNS()))
+	if err != nil {
+		return "", false, err
+	}
+	c.FlushRuleset()
+	if err := c.Flush(); err != nil {
+		return "", false, err
+	}
+	r := g.look(ctx, filtered)
+	return r.String(), r == filtered, nil
+}
+
+// take binds the daemon's queue for a program that accepts everything.
+func take(ctx context.Context, g *ground) (string, bool, error) {
+	s, err := g.status(ctx)
+	if err != nil || len(s.Queues) == 0 {
+		return "", false, fmt.Errorf("which queue it is: %w", errors.Join(err))
+	}
+	q, err := nfqueue.Open(&nfqueue.Config{NfQueue: s.Queues[0].Number, NetNS: g.server.NetNS(),
+		MaxQueueLen: 1024, MaxPacketLen: 64, Copymode: nfqueue.NfQnlCopyPacket})
+	if err != nil {
+		return "", false, err
+	}
+	defer q.Close()
+	refused := q.RegisterWithErrorFunc(ctx, func(a nfqueue.Attribute) int {
+		_ = q.SetVerdict(*a.PacketID, nfqueue.NfAccept)
+		return 0
+	}, func(error) int { return 0 })
+	r := g.look(ctx, filtered)
+	if refused == nil {
+		return "the queue is taken; " + r.String(), false, nil
+	}
+	return "refused; " + r.String(), r == filtered, nil
+}
+
+// restart ends the daemon in order and starts it anew beside a connection that was there
+// before both.
+func restart(ctx context.Context, g *ground) (string, bool, error) {
+	if err := g.stop(); err != nil {
+		return "", false, err
+	}
+	c, err := g.dial(ctx, shutPort)
+	if err != nil {
+		return "", false, err
+	}
+	defer c.Close()
+	if !talks(c) {
+		return "", false, errors.New("a connection is mute without a daemon")
+	}
+	lives := 0
+	for range 2 {
+		if err := g.start(ctx); err != nil {
+			return "", false, err
+		}
+		if talks(c) {
+			lives++
+		}
+		if err := g.stop(); err != nil {
+			return "", false, err
+		}
+	}
+	if err := g.start(ctx); err != nil {
+		return "", false, err
+	}
+	r := g.look(ctx, filtered)
+	return fmt.Sprintf("it goes on after %d of 2 starts; %s", lives, r),
+		lives == 2 && r == filtered, nil
+}
