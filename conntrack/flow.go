@@ -22,7 +22,7 @@ type Flow struct {
 	bytesHi  [2]uint16
 	created  tick
 	// claim is a sequence number that one side sent and the other has not
-	// acknowledged, see flagClaimSYN and flagClaimFIN.
+	// acknowledged, see flagClaimSYN and flagClaimFIN; or what flagOwed says.
 	claim uint32
 	older uint32 // previous flow in the eviction queue
 	newer uint32 // next flow in the eviction queue, or next entry in the free list
@@ -71,10 +71,16 @@ const (
 	flagOffloaded flowFlags = 1 << 11
 	// flagAdopted: see [Entry.Adopt].
 	flagAdopted flowFlags = 1 << 12
+	// flagUncounted<<d: the flow is in StateReset, and packets of d that passed unseen before
+	// the RST may come to the counts after it.
+	flagUncounted flowFlags = 1 << 13
+	// flagOwed: claim is what the counts of unseen packets have too much, see [Entry.Offload].
+	flagOwed flowFlags = 1 << 15
 
 	flagClaim     = flagClaimSYN | flagClaimFIN | flagClaimEgress
 	flagsFIN      = flagFIN<<Ingress | flagFIN<<Egress
 	flagsFINAcked = flagFINAcked<<Ingress | flagFINAcked<<Egress
+	flagsUncount  = flagUncounted<<Ingress | flagUncounted<<Egress
 )
 
 // Tuple returns the flow's tuple.

@@ -32,10 +32,55 @@ func (f *Flow) Carriage() Carriage {
 	return CarryNone
 }
 
-// Offload notes that packets of the live flow may pass unseen from now on.
-func (e *Entry) Offload() {
-	if e.flow != nil {
-		e.flow.flags |= flagOffloaded
+// Offload reports whether packets of the live flow may pass unseen from now on, after the
+// packet p, and notes that they do. It may not while a claim is open that needs numbers, and
+// not again before the counts of both directions have been told once since: then the kernel
+// knows the flow already, or had no room for it, and after some packets more it may be asked
+// again.
+//
+// The kernel counts p, which is counted here, once in either direction, as it begins to count.
+// Credit takes that off: nobody has answered yet who opens a flow.
+func (e *Entry) Offload(p *PacketMeta) bool {
+	f := e.flow
+	switch {
+	case f == nil, f.flags&flagClaim != 0:
+		return false
+	case f.flags&flagOwed != 0 && f.claim < owedPackets*maxOwed:
+		f.claim += owedPackets
+		return false
+	}
+	f.flags |= flagOffloaded | flagOwed
+	f.claim = min(p.Bytes, owedBytes) | owedPath<<Ingress | owedPath<<Egress
+	if p.Class == ClassTCP && p.TCP.Flags&(SYN|ACK) == SYN {
+		f.claim |= owedHandshake
+	}
+	return true
+}
+
+// Parts of Flow.claim with flagOwed: the length of the packet, in which counts it still is,
+// and how many packets were judged since.
+const (
+	owedBytes     = 1<<24 - 1
+	owedPath      = 1 << 24 // <<Direction
+	owedHandshake = 1 << 26
+	owedPackets   = 1 << 27
+	maxOwed       = 31
+)
+
+// settle takes the packet off that the counts of a direction have too much.
+func (f *Flow) settle(d Direction, s *Seen) {
+	counts := uint32(owedPath) << d
+	if s.Handshake {
+		counts = owedHandshake
+	}
+	if f.flags&flagOwed == 0 || f.claim&counts == 0 {
+		return
+	}
+	s.Packets--
+	s.Bytes -= min(s.Bytes, uint64(f.claim&owedBytes))
+	f.claim &^= counts
+	if f.claim&(owedPath<<Ingress|owedPath<<Egress|owedHandshake) == 0 {
+		f.flags &^= flagOwed
 	}
 }
 
@@ -55,6 +100,9 @@ type Seen struct {
 func (e *Entry) Credit(d Direction, s Seen, tmo *Timeouts, now Time) {
 	f := e.flow
 	if f == nil || s.Packets == 0 {
+		return
+	}
+	if f.settle(d, &s); s.Packets == 0 {
 		return
 	}
 	f.add(d, s.Packets, s.Bytes)
@@ -88,10 +136,15 @@ func (f *Flow) creditUDP() {
 	}
 }
 
-// creditTCP notes that segments other than SYN-ACKs passed in direction d.
+// creditTCP notes that segments other than SYN-ACKs passed in direction d. What is told
+// first after a RST may be from before it.
 func (f *Flow) creditTCP(d Direction, s Seen) {
 	switch f.state {
 	case StateReset:
+		if f.flags&(flagUncounted<<d) != 0 {
+			f.flags &^= flagUncounted << d
+			return
+		}
 		f.state = StateEstablished // one side goes on: it was not reset
 	case StateSynSent, StateSynRecv:
 		f.loseNumbers()

@@ -3,20 +3,72 @@ package conntrack
 import (
 	"testing"
 	"time"
+
+	"sgfw/test/parity"
 )
 
 // seen are segments with data that passed unseen.
 var seen = Seen{Packets: 3, Bytes: 3000}
 
-// offload gives the script's flow to the kernel, and credit says what passed there.
+// offload gives the script's flow to the kernel, which counts the packet that it begins with
+// in both directions, and tells that. credit says what passed there.
 func (s *script) offload() {
+	s.Helper()
+	p := tcpPacket(in, SYN, 100, 0)
+	p.Bytes = 1500 // with data
+	before := s.offer(&p, true)
+	for _, d := range []Direction{in, out} {
+		s.credit(d, Seen{Packets: 1, Bytes: 1500})
+	}
+	s.credit(out, Seen{Packets: 1, Bytes: 1500, Handshake: true})
+	e := s.table.Lock(&s.tuple, s.now)
+	defer e.Unlock()
+	if after := e.Flow().Info(); after != before {
+		s.Fatalf("a packet that was counted makes %+v of %+v", after, before)
+	}
+}
+
+// offer asks whether the flow may be given to the kernel after a packet.
+func (s *script) offer(p *PacketMeta, want bool) FlowInfo {
 	s.Helper()
 	e := s.table.Lock(&s.tuple, s.now)
 	defer e.Unlock()
 	if e.Flow().Carriage() == CarryNone {
 		s.Fatalf("nothing to carry in %v", e.Flow().State())
 	}
-	e.Offload()
+	if got := e.Offload(p); got != want {
+		s.Fatalf("carried: %t, want %t", got, want)
+	}
+	return e.Flow().Info()
+}
+
+// TestOfferedOnce: a flow is not given to the kernel again before all has been told of it once,
+// or many packets were judged all the same; what is told has the first packet too much.
+func TestOfferedOnce(t *testing.T) {
+	s := newScript(t)
+	s.tuple = NewTuple(1, Ingress, ProtoUDP, s.tuple.Remote, s.tuple.Local, 50000, 53)
+	p := udpPacket(in)
+	p.Bytes = 700
+	e := s.table.Lock(&s.tuple, s.now)
+	e.Insert(&p, 7, &s.tmo, s.now)
+	e.Unlock()
+	s.offer(&p, true)
+	s.offer(&p, false)
+	s.credit(in, Seen{Packets: 1, Bytes: 700})
+	s.offer(&p, false)
+	s.is(StateUnreplied, s.tmo.UDP)
+	s.credit(out, Seen{Packets: 2, Bytes: 1000})
+	e = s.table.Lock(&s.tuple, s.now)
+	if got := e.Flow().Info(); got.Packets != [2]uint32{1, 1} || got.Bytes != [2]uint64{700, 300} {
+		t.Errorf("counted %v packets, %v bytes", got.Packets, got.Bytes)
+	}
+	e.Unlock()
+	s.is(StateReplied, s.tmo.UDP)
+	s.offer(&p, true)
+	for range maxOwed {
+		s.offer(&p, false)
+	}
+	s.offer(&p, true) // the kernel had no room for it
 }
 
 func (s *script) credit(d Direction, seen Seen) {
@@ -42,6 +94,7 @@ func (s *script) is(state State, timer time.Duration) {
 
 // TestOffloadedHandshake: a connection of which the SYN alone was seen.
 func TestOffloadedHandshake(t *testing.T) {
+	parity.Proves(t, "offload handshake", "offload full table")
 	handshake := Seen{Packets: 1, Bytes: 60, Handshake: true}
 	for _, c := range []struct {
 		name string
@@ -178,11 +231,46 @@ func TestResetMakesRoom(t *testing.T) {
 	if n := s.table.kinds[queueClosed].Load(); n != 1 {
 		t.Fatalf("%d flows make room, want the one that was reset", n)
 	}
+	for _, d := range []Direction{in, out} {
+		s.credit(d, seen) // may be from before the RST
+		s.is(StateReset, s.tmo.Established)
+	}
 	s.credit(out, seen)
 	if n := s.table.kinds[queueClosed].Load(); n != 0 {
 		t.Fatalf("%d flows make room, want none: the machine goes on", n)
 	}
 	s.is(StateEstablished, s.tmo.Established)
+}
+
+// TestReset ends a flow that a RST came in for, and none that went on since or never was.
+func TestReset(t *testing.T) {
+	parity.Proves(t, "offload reset")
+	s := newScript(t)
+	if s.table.Reset(&s.tuple, s.now) {
+		t.Error("what is not there was ended")
+	}
+	s.play(
+		step{in, SYN, 100, 0, 0, OutcomeRules, StateSynSent, fresh},
+		step{out, SYN | ACK, 900, 101, 0, OutcomeMember, StateSynRecv, fresh},
+		step{in, ACK, 101, 901, 0, OutcomeMember, StateEstablished, fresh})
+	s.offload()
+	if s.table.Reset(&s.tuple, s.now) {
+		t.Error("a flow without a RST was ended")
+	}
+	rst := step{in, RST, 5, 0, 0, OutcomeMember, StateReset, fresh}
+	s.play(rst, step{out, ACK, 80000, 70001, 0, OutcomeMember, StateEstablished, fresh})
+	if s.table.Reset(&s.tuple, s.now) {
+		t.Error("a flow that went on was ended")
+	}
+	s.play(rst)
+	if !s.table.Reset(&s.tuple, s.now) || s.table.Reset(&s.tuple, s.now) {
+		t.Error("a flow that a RST came in for is ended once")
+	}
+	s.is(StateClose, TimeoutClose)
+	if st := s.table.Stats(); st.ClosedRST != 1 || s.table.kinds[queueClosed].Load() != 1 {
+		t.Errorf("%d connections ended by a RST, %d make room, want one", st.ClosedRST,
+			s.table.kinds[queueClosed].Load())
+	}
 }
 
 // TestOffloadedDatagrams: what was carried makes the same of a flow as what was seen.

@@ -26,7 +26,8 @@ const (
 	// StateClose: a RST with an exact sequence number passed.
 	StateClose
 	// StateReset: a RST came in for a flow that was offloaded, so nobody knows whether
-	// its number was exact. The flow lives on, and makes room before others do.
+	// its number was exact. The flow lives on, and makes room before others do;
+	// see [Table.Reset].
 	StateReset
 
 	// StateUnreplied: no packet of the other direction yet (UDP, ICMP query,

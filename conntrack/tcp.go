@@ -100,7 +100,7 @@ func (f *Flow) adopt(d Direction, seg *TCPSegment) {
 
 // setClaim replaces the flow's unconfirmed claim.
 func (f *Flow) setClaim(kind flowFlags, d Direction, n uint32) {
-	f.flags = f.flags&^flagClaim | kind
+	f.flags = f.flags&^(flagClaim|flagOwed) | kind
 	if d == Egress {
 		f.flags |= flagClaimEgress
 	}

@@ -53,8 +53,8 @@ func (f *Flow) endOffloaded(d Direction, seg *TCPSegment) {
 
 // resetOffloaded applies a RST. One that the protected machine sends ends the flow: nobody
 // outside can send it. One that comes in may be forged, and no number tells; the machine
-// itself knows, and tells nobody. So the flow lives on until something makes it end, but is
-// among the first to make room.
+// itself knows, and has to be asked ([Table.Reset]). Until then the flow lives on, but is among
+// the first to make room.
 func (f *Flow) resetOffloaded(d Direction, seg *TCPSegment) {
 	switch {
 	case f.state.Closed():
@@ -64,5 +64,24 @@ func (f *Flow) resetOffloaded(d Direction, seg *TCPSegment) {
 		f.state = StateClose
 	case f.state == StateEstablished:
 		f.state = StateReset
+		f.flags |= flagsUncount
 	}
+}
+
+// Reset ends the live connection that a RST came in for ([StateReset]), which somebody found
+// to be gone at this end. It reports whether it did, and not if either side went on since.
+func (t *Table) Reset(key *Tuple, now Time) bool {
+	e := t.Lock(key, now)
+	defer e.Unlock()
+	f := e.flow
+	if f == nil || f.state != StateReset {
+		return false
+	}
+	f.state = StateClose // in the same eviction queue
+	f.setDeadline(now.deadline(TimeoutClose))
+	if !f.Untracked() {
+		e.lockShard()
+		e.shard.stats.closedRST++
+	}
+	return true
 }

@@ -27,6 +27,9 @@ func (w *Worker) Carriage() conntrack.Carriage { return w.carriage }
 // a connection changes nothing about how it is carried.
 func (w *Worker) carry(c *conntrack.Entry, a *Attachment) {
 	f, p := c.Flow(), &w.pkt
+	if f != nil && f.State() == conntrack.StateReset && a.inward == conntrack.Ingress {
+		w.noteReset(f)
+	}
 	plain := !p.First && (p.Kind == packet.KindUDP ||
 		p.Kind == packet.KindTCP && p.TCP.Flags&(conntrack.FIN|conntrack.RST) == 0)
 	switch untracked := w.decision.Reason == ReasonUntracked; {
@@ -35,8 +38,9 @@ func (w *Worker) carry(c *conntrack.Entry, a *Attachment) {
 		w.carriage = conntrack.CarryNone
 		return
 	}
-	if w.carriage = min(w.carriage, f.Carriage()); w.carriage != conntrack.CarryNone {
-		c.Offload()
+	w.carriage = min(w.carriage, f.Carriage())
+	if w.carriage != conntrack.CarryNone && !c.Offload(&w.sample) {
+		w.carriage = conntrack.CarryNone
 	}
 }
 
@@ -99,4 +103,27 @@ func (w *Worker) credit(a *Attachment, d conntrack.Direction, p Path, s conntrac
 // as that has been told by Credit.
 func (e *Engine) Carried() (packets, bytes uint64) {
 	return e.carried.packets.Load(), e.carried.bytes.Load()
+}
+
+// maxResets is how many connections can wait for somebody who takes them from Resets.
+const maxResets = 256
+
+// Reset is a connection of an interface in host mode that a RST came in for while nobody knew
+// its numbers.
+type Reset struct {
+	Flow conntrack.FlowInfo
+	// Device is the number of the device that the RST came in through.
+	Device uint32
+}
+
+// Resets are connections that a RST came in for. Where nobody takes them, or too slowly, others
+// are left out: they live on.
+func (e *Engine) Resets() <-chan Reset { return e.resets }
+
+// noteReset hands over the flow of a RST that came in.
+func (w *Worker) noteReset(f *conntrack.Flow) {
+	select {
+	case w.engine.resets <- Reset{f.Info(), w.incoming}:
+	default:
+	}
 }

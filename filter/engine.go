@@ -30,6 +30,7 @@ type Engine struct {
 	offload bool
 	// carried is what passed without a verdict of its own.
 	carried struct{ packets, bytes atomic.Uint64 }
+	resets  chan Reset
 
 	mu      sync.Mutex // guards workers and orders Publish
 	workers []*Worker
@@ -41,6 +42,7 @@ func NewEngine(cfg Config, rs *Ruleset) *Engine {
 	e := &Engine{
 		flows: conntrack.NewTable(conntrack.Config{MaxFlows: cfg.MaxFlows}),
 		clock: cfg.Clock, offload: cfg.Offload,
+		resets: make(chan Reset, maxResets),
 	}
 	if e.clock == nil {
 		start := time.Now()

@@ -29,6 +29,8 @@ type Worker struct {
 
 	// carriage is how long the kernel may carry on with the flow of the latest packet.
 	carriage conntrack.Carriage
+	// incoming is the device that the latest packet came in through, 0 for none.
+	incoming uint32
 
 	// Counted here during a batch and added to counts at its end, so that a
 	// packet costs no atomic operation. touched has a bit for each reason.
@@ -113,6 +115,7 @@ func (w *Worker) End() {
 // (D7). Which direction a crossing is, the device's mode says (X6).
 func (w *Worker) decide(ev *Event) Reason {
 	w.carriage = conntrack.CarryProven // until an interface says less
+	w.incoming = ev.In
 	p := &w.pkt
 	f := p.Parse(ev.Frame)
 	switch {

@@ -110,6 +110,25 @@ func (s *Sets) account(of set, e element, account Account) {
 	}
 }
 
+// End takes both directions of flows back from the kernel, of which a path is given, and hands
+// over what they counted since they were last read.
+func (s *Sets) End(paths []Path, account Account) error {
+	var keys [families][][]byte
+	for i := range paths {
+		p := &paths[i]
+		back := Path{In: p.Out, Out: p.In, Src: p.Dst, Dst: p.Src, SrcPort: p.DstPort,
+			DstPort: p.SrcPort, Proto: p.Proto}
+		f := familyOf(p)
+		keys[f] = append(keys[f], key(p), key(&back))
+	}
+	for _, of := range sets() {
+		if err := s.remove(of, keys[of.family], account); err != nil {
+			return fmt.Errorf("set %s: %w", of.name(), err)
+		}
+	}
+	return nil
+}
+
 // remove removes elements and hands over what they counted until then.
 func (s *Sets) remove(of set, keys [][]byte, account Account) error {
 	for len(keys) > 0 {

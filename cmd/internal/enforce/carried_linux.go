@@ -104,6 +104,18 @@ func (c *carried) account(list []account) {
 	}
 }
 
+// end takes flows back from the kernel, of each of which a path is given.
+func (c *carried) end(flows []offload.Path) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var seen []account
+	err := c.sets.End(flows, func(p offload.Path, s offload.Seen) {
+		seen = append(seen, account{p, s})
+	})
+	c.account(seen)
+	return err
+}
+
 // all are the kinds of sets.
 var all = []offload.Kind{offload.Opening, offload.Answer, offload.Proven}
 
@@ -171,6 +183,7 @@ func (e *Enforcer) FollowCarried(ctx context.Context) error {
 	tick := time.NewTicker(collectEvery)
 	defer tick.Stop()
 	failing := false
+	var resets resets
 	for n := 0; ; n++ {
 		select {
 		case <-ctx.Done():
@@ -186,5 +199,12 @@ func (e *Enforcer) FollowCarried(ctx context.Context) error {
 			e.log.Warn("reading what the kernel carries failed", "error", err)
 		}
 		failing = err != nil
+		gone := resets.follow(e.engine)
+		if len(gone) == 0 {
+			continue
+		}
+		if err := e.carried.end(gone); err != nil {
+			e.log.Warn("connections that were reset are still carried", "error", err)
+		}
 	}
 }
