@@ -26,7 +26,10 @@ REAL  := ./cmd/... ./filter/nft ./filter/nfqueue ./test/...
 ifdef VIEW
 test: export SGFW_TEST_VIEW := $(VIEW)
 endif
-ifeq ($(RACE)$(ONLY)$(MUTANTS)$(PARITY)$(VIEW),)
+ifdef DATAPATH
+test: export SGFW_TEST_DATAPATH := $(DATAPATH)
+endif
+ifeq ($(RACE)$(ONLY)$(MUTANTS)$(PARITY)$(VIEW)$(DATAPATH),)
 test: export SGFW_PARITY := $(if $(filter 0,$(shell id -u)),$(CURDIR)/build/parity.tsv)
 endif
 
@@ -34,6 +37,8 @@ endif
 #? make test ONLY='./PACKAGE -run=NAME'
 #?                          run some
 #? make test VIEW=wire      run them with view: wire on all interfaces
+#? make test DATAPATH=offload
+#?                          run them with datapath: offload; with ONLY=, too
 #? make test RACE=1         run them under the race detector
 #? make test MUTANTS=1      seed faults, and see that the tests notice each (root, an hour)
 #? make test PARITY=write   write docs/aws-parity.md from the last run as root

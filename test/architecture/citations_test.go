@@ -29,7 +29,7 @@ var (
 	definedSection = regexp.MustCompile(`(?m)^##+ (\d+(?:\.\d+)?)\.? `)
 	definedRow     = regexp.MustCompile(`(?m)^\| row (\d+) \| `)
 	definedName    = regexp.MustCompile(
-		"`((?:ports|protocol|icmp|icmpv6|text|timer|exempt) [a-z0-9 ]+)`")
+		"`((?:ports|protocol|icmp|icmpv6|text|timer|exempt|offload) [a-z0-9 ]+)`")
 )
 
 // A citation is, in a comment or string of a Go file or anywhere in another file, one of

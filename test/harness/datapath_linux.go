@@ -4,11 +4,34 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"time"
 )
 
 // DatapathVariable gives every policy the named datapath, where the policy names none: the
 // same tests hold with each: `make test DATAPATH=offload`.
 const DatapathVariable = "SGFW_TEST_DATAPATH"
+
+// ByDatapath is what holds with the datapath that the environment asks for, where that
+// makes a difference. Each difference is named in docs/aws-parity.md.
+func ByDatapath[T any](userspace, offload T) T {
+	if os.Getenv(DatapathVariable) == "offload" {
+		return offload
+	}
+	return userspace
+}
+
+// CountedWithin is how long after a packet that the kernel carried the daemon has it in its
+// counts and timers, at the latest, for new flows: the time between two readings and
+// how late one may be. It is 0 without offload.
+func CountedWithin() time.Duration { return ByDatapath(0, 2500*time.Millisecond) }
+
+// Opened is the state of a connection whose handshake is over, before who was asked sends
+// data: with offload its numbers passed unseen, unless they happened to be seen.
+func Opened() string { return ByDatapath("established", "pickup|established") }
+
+// BothEnded is the state of a connection after both sides have ended it: with offload the
+// last acknowledgement passes unseen, but for the moment when the flow is judged again.
+func BothEnded() string { return ByDatapath("time_wait", "last_ack|time_wait") }
 
 // settingsLine is the key of the settings, with an inline mapping or a block.
 var settingsLine = regexp.MustCompile(`(?m)^settings: *(\{ *)?`)

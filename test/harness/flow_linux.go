@@ -2,6 +2,8 @@ package harness
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -46,14 +48,14 @@ func (d *Daemon) Flow(protocol, local, remote string) (f ListedFlow, ok bool) {
 	return ListedFlow{}, false
 }
 
-// InState waits until a flow is in a state: the verdict on the packet that moves
-// it there may still be under way.
+// InState waits until a flow is in a state, or in one of several with | between them: the
+// verdict on the packet that moves it there may still be under way.
 func (d *Daemon) InState(t *testing.T, state, protocol, local, remote string) ListedFlow {
 	t.Helper()
 	deadline := time.Now().Add(ArrivalTimeout)
 	for {
 		f, ok := d.Flow(protocol, local, remote)
-		if ok && f.State == state {
+		if ok && slices.Contains(strings.Split(state, "|"), f.State) {
 			return f
 		}
 		if time.Now().After(deadline) {

@@ -70,7 +70,7 @@ func TestHalfClose(t *testing.T) {
 				if n, err := caller.Read(make([]byte, 1)); err != io.EOF {
 					t.Errorf("%s: the second shutdown did not arrive: %d bytes, %v", way.what, n, err)
 				}
-				d.InState(t, "time_wait", "tcp", inside, outside)
+				d.InState(t, harness.BothEnded(), "tcp", inside, outside)
 				if c := harness.DialTCP(t, way.from, netip.AddrPort{}, way.at,
 					harness.SilenceTimeout); c != nil {
 					c.Close()

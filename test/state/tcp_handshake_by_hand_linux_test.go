@@ -41,7 +41,7 @@ func TestHandMadeSegments(t *testing.T) {
 		}
 		synAck := w.receive(wire.SYN|wire.ACK, nil)
 		w.seq = synAck.Ack
-		d.InState(t, "syn_recv", "tcp", at.String(), w.local.String())
+		d.InState(t, harness.ByDatapath("syn_recv", "syn_sent"), "tcp", at.String(), w.local.String())
 
 		// The handshake's ACK brings the data, twice.
 		d.Reload(harness.Closed)
@@ -53,7 +53,7 @@ func TestHandMadeSegments(t *testing.T) {
 		if _, err := io.ReadFull(c, make([]byte, 5)); err != nil {
 			t.Errorf("%s: data with the handshake's ACK: %v", harness.FamilyName(peer), err)
 		}
-		d.InState(t, "established", "tcp", at.String(), w.local.String())
+		d.InState(t, harness.Opened(), "tcp", at.String(), w.local.String())
 		w.send(wire.ACK|wire.PSH, []byte("later"))
 		if n := harness.Count(sees.Until("data",
 			func(b []byte) bool { return isData(harness.TransportOf(b), "later") }),

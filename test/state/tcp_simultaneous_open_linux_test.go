@@ -61,7 +61,7 @@ func TestSimultaneousOpen(t *testing.T) {
 		}); n > 0 {
 			t.Errorf("%s: a SYN that crosses nothing passed", harness.FamilyName(peer))
 		}
-		d.InState(t, "established", "tcp", local.String(), w.local.String())
+		d.InState(t, harness.Opened(), "tcp", local.String(), w.local.String())
 
 		d.Reload(harness.Closed)
 		c.SetDeadline(time.Now().Add(harness.ArrivalTimeout))

@@ -41,7 +41,7 @@ func TestTupleReuse(t *testing.T) {
 				s.(*net.TCPConn).CloseWrite()
 				io.Copy(io.Discard, c)
 				c.Close()
-				d.InState(t, "time_wait", "tcp", at.String(), source.String())
+				d.InState(t, harness.BothEnded(), "tcp", at.String(), source.String())
 				return true
 			}
 			for i := range 3 {

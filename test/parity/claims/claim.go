@@ -67,6 +67,7 @@ func AWS() []Chapter {
 		{"Defaults and evaluation", evaluation},
 		{"Tracking", tracking},
 		{"Idle timers", timers},
+		{"The datapath offload", datapath},
 		{"What is never filtered", exemptions},
 		{"Quotas", quotas},
 		{"Expected outcomes", outcomes},

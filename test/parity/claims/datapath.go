@@ -1,0 +1,23 @@
+package claims
+
+// datapath is about what is not the same with settings.datapath: offload. The other chapters
+// are about the default, userspace; with offload they hold but for this. The reasons are in
+// docs/decisions/offload.md.
+var datapath = []Claim{
+	differs("offload timers", "An idle flow ends when its timer has run out.",
+		"With offload it ends up to 2.5 seconds later, 4.5 where both sides have proven themselves: "+
+			"the daemon hears of packets that the kernel passed when it reads the counters."),
+	differs("offload handshake", "A handshake opens a connection.",
+		"Its numbers pass unseen: the flow is `syn_sent`, then `pickup` (300 seconds), and is "+
+			"established once data of the side that was asked was counted, or later packets show both "+
+			"sides' numbers."),
+	differs("offload full table", "A full table never evicts open TCP connections.",
+		"With offload from when data of the side that was asked was counted: within 2.5 seconds."),
+	differs("offload ends", "Both sides' FINs and their acknowledgements end a connection.",
+		"The last acknowledgement passes unseen: `last_ack` (30 seconds) instead of `time_wait` (120). "+
+			"What comes late can pass until 30 seconds after a packet of the connection was last judged."),
+	differs("offload reset", "A RST with the exact number ends a connection at once.",
+		"Of one that comes in the number cannot be checked: the flow is `reset` and makes room before "+
+			"others. In host mode it ends within 5 seconds if the machine has no socket for it any more; "+
+			"a guest's flow when the guest answers with a RST, or goes idle."),
+}
