@@ -152,12 +152,12 @@ func (f *Flow) plausible() bool {
 	revoked, tcp := f.state == StateRevoked, false
 	switch f.class {
 	case ClassTCP:
-		known, tcp = 1<<14-1, true
+		known, tcp = 1<<13-1, true
 		if k.Proto() != ProtoTCP || !revoked && (f.state < StateSynSent || f.state > StateReset) {
 			return false
 		}
 	case ClassUDP:
-		known |= flagOffloaded
+		known |= flagOffloaded | flagAdopted
 		if k.Proto() != ProtoUDP || !revoked && (f.state < StateUnreplied || f.state > StateStream) {
 			return false
 		}
@@ -301,11 +301,11 @@ func (t *Table) Totals() []uint64 {
 		}
 		s.mu.Unlock()
 	}
-	out := make([]uint64, len(list))
+	out := make([]uint64, len(list), len(list)+1)
 	for n := range list {
 		out[n] = *list[n]
 	}
-	return out
+	return append(out, t.adopted.Load())
 }
 
 // AddTotals adds what another table had counted. What it does not know it ignores.
@@ -313,10 +313,14 @@ func (t *Table) AddTotals(list []uint64) {
 	s := &t.shards[0]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for n, c := range s.stats.all() {
+	all := s.stats.all()
+	for n, c := range all {
 		if n < len(list) {
 			*c += list[n]
 		}
+	}
+	if len(list) > len(all) {
+		t.adopted.Add(list[len(all)])
 	}
 }
 

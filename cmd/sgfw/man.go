@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"sgfw/cmd/internal/control"
@@ -35,6 +37,8 @@ func (p *program) manCommand() *cobra.Command {
 					{Name: defaultPolicy, Text: "The policy that sgfw run enforces unless told otherwise: see " +
 						"sgfw.yaml(5)."},
 					{Name: control.DefaultSocket, Text: "The control socket of the daemon."},
+					{Name: strings.TrimSuffix(control.DefaultSocket, ".sock") + ".flows",
+						Text: "The live flows, for the next daemon. Without the file it begins with none."},
 					{Name: state.DefaultDir, Text: "What the daemon keeps over restarts."},
 				},
 				Variables: []manual.Item{

@@ -17,14 +17,15 @@ func (p *program) rulesCommand() *cobra.Command {
 		Use:   "rules",
 		Short: "List the rules with their hits",
 		Long: `List every rule of the policy in force with what it did since the daemon
-started: HITS are packets that it admitted (the first of each tracked flow),
-LAST-HIT how long ago the latest came, FLOWS the live flows that it admitted. Where
-several rules permit a packet one of them is counted, so a rule may do nothing
-because others do its work.
+started, or the first one whose flows the next took over: HITS are packets that it
+admitted (the first of each tracked flow), LAST-HIT how long ago the latest came,
+FLOWS the live flows that it admitted. Where several rules permit a packet one of
+them is counted, so a rule may do nothing because others do its work.
 
-Hits belong to what a rule says: they outlive reloads, and other descriptions
-and places in the file. Rules that are gone are listed, marked "removed", for as
-long as they carry flows; those of a group that no interface has, "not attached".`,
+Hits belong to what a rule says: they outlive reloads and restarts, and other
+descriptions and places in the file. Rules that are gone are listed, marked
+"removed", for as long as they carry flows; those of a group that no interface has,
+"not attached".`,
 		Example: `  sgfw rules
   sgfw rules --unused
   sgfw rules --group web -o json`,

@@ -37,6 +37,9 @@ SIGTERM or SIGINT stops in order: no packet is queued any more, those that wait
 get their verdict, the nftables table goes away (on_stop: remove) or stays
 closed (on_stop: keep). A second signal quits at once. SIGHUP reloads.
 
+Flows outlive the daemon, also one that is killed: they are in a file beside the
+control socket, and the next one goes on with them if it starts within 15 minutes.
+
 A policy that cannot be used is no reason to enforce none: the last good one of
 this file is enforced, which the state directory keeps. Where there is none, nothing
 passes, unless the file says on_failure: {gone: accept}, does not exist, or is one of

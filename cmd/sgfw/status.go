@@ -210,6 +210,7 @@ func flowFacts(t *screen.Table, s api.Status, all bool) {
 			screen.Number(f.Expired))
 	}
 	t.Row("flows", text)
+	keptFacts(t, s, all)
 	if o := s.Offload; o != nil {
 		t.Row("", fmt.Sprintf("carried by the kernel: %s of %s, new %s of %s; %s packets passed so",
 			screen.Number(o.Flows), screen.Number(o.Max), screen.Number(o.Opening),
@@ -224,6 +225,33 @@ func flowFacts(t *screen.Table, s api.Status, all bool) {
 	if s.Policy.Tracking == policy.TrackingAWS.String() || f.Untracked > 0 {
 		t.Row("", fmt.Sprintf("untracked: %s remembered, at most %s; evicted: %s",
 			screen.Number(f.Untracked), screen.Number(f.MaxUntracked), screen.Number(f.EvictedUntracked)))
+	}
+}
+
+// keptFacts say which flows an earlier daemon left, and what became of them.
+func keptFacts(t *screen.Table, s api.Status, all bool) {
+	k := s.Kept
+	if k == nil {
+		return
+	}
+	warn := func(text string) { t.Row("", screen.Cell{Style: screen.Warn, Text: text}) }
+	if k.Error != "" {
+		warn("a restart would lose them: " + k.Error)
+	}
+	if k.Unused != "" {
+		warn("those of an earlier daemon were left: " + k.Unused)
+	}
+	if f := k.Taken; f != nil && (all || f.Restored+f.Left() > 0) {
+		text := "taken over from an earlier daemon: " + screen.Number(f.Restored)
+		if why := f.Why(); why != "" {
+			text += "; left out: " + why
+		}
+		if t.Row("", text); f.Left() > 0 {
+			warn("what was left out begins anew if rules permit it")
+		}
+	}
+	if all {
+		t.Row("", "kept in "+k.File+", counted since "+k.Since.Local().Format(time.DateTime))
 	}
 }
 

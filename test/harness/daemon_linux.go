@@ -193,6 +193,17 @@ func (d *Daemon) StopsWith(code int) {
 	}
 }
 
+// FlowsFile is where flows outlive the daemon.
+func (d *Daemon) FlowsFile() string { return strings.TrimSuffix(d.Socket, ".sock") + ".flows" }
+
+// ForgetFlows has the next daemon begin without the flows of the last one.
+func (d *Daemon) ForgetFlows() {
+	d.T.Helper()
+	if err := os.Remove(d.FlowsFile()); err != nil {
+		d.T.Error(err)
+	}
+}
+
 // Kill ends the daemon as a crash would.
 func (d *Daemon) Kill() {
 	d.T.Helper()

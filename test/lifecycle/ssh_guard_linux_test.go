@@ -83,6 +83,14 @@ func TestSSHGuard(t *testing.T) {
 
 			d.Start("--force", "--no-adopt")
 			g.Expect(t, "start forced", harness.Filtered)
+			if !harness.Talks(c) {
+				t.Error("the session ended with the daemon that saw it begin")
+			}
+			d.Stop()
+
+			d.ForgetFlows()
+			d.Start("--force", "--no-adopt")
+			g.Expect(t, "start forced, without flows", harness.Filtered)
 			if !harness.Silenced(c) {
 				t.Error("the session goes on although no rule admits it and no daemon has seen it begin")
 			}

@@ -27,6 +27,12 @@ func TestForgottenIsCut(t *testing.T) {
 		{"reload", remembered + 77, func(d *harness.Daemon, policy string) { d.Reload(policy) }},
 		{"restart", 40, func(d *harness.Daemon, policy string) {
 			d.Stop()
+			d.ForgetFlows()
+			d.Write(policy)
+			d.Start("--no-adopt")
+		}},
+		{"restart with flows", 40, func(d *harness.Daemon, policy string) {
+			d.Stop()
 			d.Write(policy)
 			d.Start("--no-adopt")
 		}},

@@ -53,6 +53,7 @@ func TestMidstream(t *testing.T) {
 				sessions[i] = newMidstream(t, client, server, i)
 			}
 			d.Stop()
+			d.ForgetFlows()
 			d.Write(c.policy + harness.OneQueue)
 			d.Start("--no-adopt")
 			for _, s := range sessions {

@@ -43,7 +43,8 @@ type RulesQuery struct {
 type RulesReply struct {
 	Schema     string `json:"schema"`
 	Generation uint64 `json:"generation"`
-	// Since is the start of the daemon, from when on hits count.
+	// Since is from when on hits count: the start of the daemon, or of the first one whose
+	// flows were taken over by the next.
 	Since time.Time  `json:"since"`
 	Rules []RuleHits `json:"rules"`
 }

@@ -28,9 +28,13 @@ type Status struct {
 	Table       TableStatus        `json:"table"`
 	Queues      []QueueStatus      `json:"queues"`
 	Flows       FlowStatus         `json:"flows"`
+	// Kept says how flows outlive the daemon, and which ones outlived the one before; left
+	// out where nothing is kept.
+	Kept *KeptStatus `json:"kept,omitempty"`
 	// Offload is left out in the datapath "userspace".
 	Offload *OffloadStatus `json:"offload,omitempty"`
-	// Verdicts counts packets by verdict and reason since the start.
+	// Verdicts counts packets by verdict and reason, like all counters of flows since the
+	// start, or the start of the first daemon whose flows were taken over.
 	Verdicts []VerdictCount `json:"verdicts"`
 	// Exemptions are all kinds of traffic that can pass whatever the rules say.
 	Exemptions []Exemption `json:"exemptions"`

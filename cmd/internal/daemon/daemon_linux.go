@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"sgfw/cmd/internal/control"
@@ -92,9 +93,9 @@ func (d *daemon) start(ctx context.Context) error {
 		return err
 	}
 	d.enforcer = enforce.New(enforce.Config{
-		File: d.file.File, StateDir: d.cfg.StateDir, Force: d.cfg.Force, Driver: d.cfg.Driver,
-		NoAdopt: d.cfg.NoAdopt,
-		Clock:   d.clock, Links: d.links, Log: d.log,
+		File: d.file.File, StateDir: d.cfg.StateDir, FlowsFile: flowsFile(d.cfg.Socket),
+		Force: d.cfg.Force, Driver: d.cfg.Driver, NoAdopt: d.cfg.NoAdopt,
+		Clock: d.clock, Links: d.links, Log: d.log,
 		Events: enforce.Events{
 			Changing: d.changing,
 			Changed:  d.changed,
@@ -151,6 +152,7 @@ func (d *daemon) serve(ctx context.Context) error {
 	task("name servers", d.followResolvers)
 	task("expiry", d.expire)
 	task("carried flows", d.enforcer.FollowCarried)
+	task("kept flows", d.enforcer.FollowKept)
 	task("signals", d.followSignals)
 	task("confirmation", d.enforcer.Confirmations)
 	task("policy watch", d.followFile)
@@ -184,6 +186,10 @@ func (d *daemon) serve(ctx context.Context) error {
 	}
 	return d.stop()
 }
+
+// flowsFile is where the flows outlive the daemon: beside its socket, so in the memory of this
+// boot.
+func flowsFile(socket string) string { return strings.TrimSuffix(socket, ".sock") + ".flows" }
 
 // fail ends the run; only the first error counts.
 func (d *daemon) fail(err error) {

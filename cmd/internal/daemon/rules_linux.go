@@ -44,8 +44,8 @@ func (d *daemon) Rules(_ context.Context, q api.RulesQuery) (api.RulesReply, err
 		place[p.Groups[i].Name] = i
 	}
 
-	reply := api.RulesReply{Generation: rs.Generation(), Since: d.started.UTC(),
-		Rules: []api.RuleHits{}}
+	since := d.enforcer.CountedSince(d.started).UTC()
+	reply := api.RulesReply{Generation: rs.Generation(), Since: since, Rules: []api.RuleHits{}}
 	for id, info := range rs.Rules() {
 		switch {
 		case q.Group != "" && info.Group != q.Group,

@@ -26,6 +26,9 @@ type Config struct {
 	// StateDir is where the policy to roll back to is kept. Empty means nowhere: then
 	// no policy can wait for its confirmation.
 	StateDir string
+	// FlowsFile is where the flows outlive the process, in a directory that is there for as
+	// long as the machine runs. Empty means nowhere.
+	FlowsFile string
 	// Force starts although the SSH guard objects.
 	Force bool
 	// NoAdopt leaves connections that exist before the start to the rules.
@@ -69,6 +72,7 @@ type Enforcer struct {
 	maxFlows int
 	// carried is what the kernel carries on with; nil in the datapath that does not.
 	carried *carried
+	kept    kept
 	disk    disk
 	// deadline wakes the task that watches the confirmation of a policy.
 	deadline chan struct{}
@@ -104,6 +108,10 @@ var errStopping = errors.New("the daemon is stopping")
 // New makes an enforcer that does nothing yet.
 func New(cfg Config) *Enforcer {
 	e := &Enforcer{cfg: cfg, log: cfg.Log, deadline: make(chan struct{}, 1)}
+	e.kept.path = cfg.FlowsFile
+	if e.cfg.Clock == nil {
+		e.cfg.Clock = bootClock()
+	}
 	e.mu.force.compiler = filter.NewCompiler()
 	return e
 }
@@ -149,6 +157,8 @@ func (e *Enforcer) Start(caller string) (err error) {
 	carries := s.Datapath == policy.DatapathOffload && e.table.Facts().CanOwn
 	e.engine = filter.NewEngine(filter.Config{MaxFlows: s.MaxFlows, Clock: e.cfg.Clock,
 		Offload: carries}, c.rs)
+	// An earlier daemon's table may be there: packets come as soon as the queues do.
+	e.takeFlows(c.rs)
 	e.queues = newQueueRange(s, e.cfg.Driver)
 	if carries {
 		if e.carried, err = newCarried(s, e.table, e.engine.NewWorker()); err != nil {
@@ -250,6 +260,8 @@ func (e *Enforcer) Stop() error {
 	e.mu.stopping = true
 	keep := e.mu.force.current.policy.Settings.OnStop == policy.OnStopKeep
 	e.log.Info("stopping", "keep_closed", keep)
+	e.Refresh()
+	e.kept.ends(keep)
 	var errs []error
 	if keep {
 		// The rules stay and feed the queues, so these cannot run dry; what
@@ -267,6 +279,7 @@ func (e *Enforcer) Stop() error {
 // Release closes everything that is open and leaves the table to what its flags say.
 func (e *Enforcer) Release() {
 	e.queues.close(e.log)
+	e.leaveFlows() // no packet changes them any more
 	if e.carried != nil {
 		e.carried.close()
 	}

@@ -10,7 +10,10 @@ import (
 // Revoke ends the selected flows that are not revoked yet, and lists them. Those that
 // are not tracked it only counts: rules alone decide about their packets.
 func (e *Enforcer) Revoke(s *explain.Selection) api.Revoked {
-	defer e.judgeAgain()
+	defer func() {
+		e.judgeAgain()
+		e.keepFlows() // also if the daemon is killed now
+	}()
 	return e.end(s, e.engine.Flows().Revoke)
 }
 

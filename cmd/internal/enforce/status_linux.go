@@ -59,6 +59,7 @@ func (e *Enforcer) Status(file source.Revision, unread error) api.Status {
 		Table:        e.tableStatus(),
 		Queues:       e.queues.status(),
 		Flows:        flowStatus(e.engine.Flows().Stats()),
+		Kept:         e.kept.status(),
 		Offload:      e.carried.status(e.engine),
 		Verdicts:     verdicts(e.engine.Counts()),
 		Exemptions:   e.exemptions(),

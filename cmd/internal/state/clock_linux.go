@@ -15,10 +15,18 @@ func Now() (Moment, error) {
 	if err != nil {
 		return Moment{}, fmt.Errorf("state: %w", err)
 	}
+	steady, err := Steady()
+	if err != nil {
+		return Moment{}, err
+	}
+	return Moment{Wall: time.Now(), Boot: strings.TrimSpace(string(boot)), Steady: steady}, nil
+}
+
+// Steady is the time since the boot, suspension included.
+func Steady() (time.Duration, error) {
 	var ts unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
-		return Moment{}, fmt.Errorf("state: CLOCK_BOOTTIME: %w", err)
+		return 0, fmt.Errorf("state: CLOCK_BOOTTIME: %w", err)
 	}
-	return Moment{Wall: time.Now(), Boot: strings.TrimSpace(string(boot)),
-		Steady: time.Duration(ts.Nano())}, nil
+	return time.Duration(ts.Nano()), nil
 }

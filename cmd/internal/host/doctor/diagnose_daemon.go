@@ -46,6 +46,32 @@ func (j *judge) daemon() {
 		j.add("flow-table", api.LevelWarning, "raise settings.max_flows",
 			"%d new flows found no room in the table of %d", f.RefusedFull, f.Max)
 	}
+	j.keptFlows(s.Kept)
+}
+
+// keptFlows is about what a restart did to flows, and what the next one would.
+func (j *judge) keptFlows(k *api.KeptStatus) {
+	if k == nil {
+		return
+	}
+	if k.Error != "" {
+		j.add("kept-flows", api.LevelProblem, "make room where the control socket is",
+			"the next restart of the daemon would lose the flows of now: %s", k.Error)
+	}
+	if k.Unused != "" {
+		j.add("kept-flows", api.LevelWarning, "",
+			"the flows of an earlier daemon were not taken over: %s", k.Unused)
+	}
+	if f := k.Taken; f != nil {
+		level, left := api.LevelOK, ""
+		if f.Left() > 0 {
+			level = api.LevelWarning
+		}
+		if why := f.Why(); why != "" {
+			left = "; left out: " + why
+		}
+		j.add("kept-flows", level, "", "%d flows of an earlier daemon go on%s", f.Restored, left)
+	}
 }
 
 // absent is about a machine whose daemon does not answer, or where there is none.

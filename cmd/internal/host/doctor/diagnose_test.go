@@ -139,6 +139,19 @@ func TestDiagnose(t *testing.T) {
 		}, "warning", "queue-drops", "queue 7"},
 		"full": {func(m *Machine) { m.Daemon = &api.Status{Flows: api.FlowStatus{RefusedFull: 3}} },
 			"warning", "flow-table", "3 new flows"},
+		"flows not kept": {func(m *Machine) {
+			m.Daemon = &api.Status{Kept: &api.KeptStatus{Error: "no space left on device"}}
+		}, "problem", "kept-flows", "would lose the flows of now: no space"},
+		"flows not taken": {func(m *Machine) {
+			m.Daemon = &api.Status{Kept: &api.KeptStatus{Unused: "too old: 20m0s"}}
+		}, "warning", "kept-flows", "were not taken over: too old"},
+		"flows left out": {func(m *Machine) {
+			m.Daemon = &api.Status{Kept: &api.KeptStatus{Taken: &api.KeptFlows{Restored: 7, Gone: 2,
+				Expired: 1}}}
+		}, "warning", "kept-flows", "7 flows of an earlier daemon go on; left out: 1 expired, 2 "},
+		"flows expired": {func(m *Machine) {
+			m.Daemon = &api.Status{Kept: &api.KeptStatus{Taken: &api.KeptFlows{Restored: 7, Expired: 1}}}
+		}, "", "", ""},
 		"our queue taken": {func(m *Machine) {
 			m.Queues = []Queue{{Number: m.Policy.Settings.QueueBase, PID: 9, Process: "suricata"}}
 		}, "problem", "queue-owners", "suricata (PID 9)"},
