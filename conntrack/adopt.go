@@ -55,7 +55,8 @@ func (e *Entry) Adopt(a *Adoption, tmo *Timeouts, now Time) AdoptResult {
 	if a.Untracked {
 		fresh.flags |= flagUntracked
 	}
-	if !sh.admitAdopted(fresh.queue()) {
+	at := sh.table.account(e.key.Scope())
+	if !sh.admitAdopted(at, fresh.queue()) {
 		return AdoptFull
 	}
 	i, f := sh.add(sh.table.hash.hash(e.key), e.key, 0)
@@ -65,13 +66,13 @@ func (e *Entry) Adopt(a *Adoption, tmo *Timeouts, now Time) AdoptResult {
 	f.created = now.tick()
 	f.clearCounts()
 	f.setDeadline(now.deadline(f.idle(tmo)))
-	sh.enqueue(i, f)
+	sh.enqueue(i, f, at)
 	sh.table.adopted.Add(1)
 	return Adopted
 }
 
 // admitAdopted counts one more flow of a queue, if there is room without an eviction.
-func (s *shard) admitAdopted(id queueID) bool {
+func (s *shard) admitAdopted(a *account, id queueID) bool {
 	t := s.table
 	if id < queueNone && id >= queueKinds { // untracked
 		if t.untracked.Add(1) <= t.maxUntracked {
@@ -80,14 +81,14 @@ func (s *shard) admitAdopted(id queueID) bool {
 		t.untracked.Add(-1)
 		return false
 	}
-	if id < queueKinds && t.kinds[id].Add(1) > t.share[id] {
-		t.kinds[id].Add(-1)
+	if id < queueKinds && !a.kinds[id].join(&t.kinds[id]) {
+		t.release(a, id)
 		return false
 	}
-	if t.flows.Add(1) <= t.maxFlows {
+	if a.flows.join(&t.pool) {
 		return true
 	}
-	t.flows.Add(-1)
-	t.release(id)
+	a.flows.leave(&t.pool)
+	t.release(a, id)
 	return false
 }

@@ -117,19 +117,19 @@ func (e *Entry) Insert(p *PacketMeta, rule uint32, tmo *Timeouts, now Time) Inse
 	}
 	e.lockShard()
 	sh, f, kind := e.shard, e.flow, p.Class.opens()
-	was := queueNone
+	a, was := sh.table.account(e.key.Scope()), queueNone
 	if f != nil {
 		was = f.queue()
 	}
 	switch {
 	case f != nil && was == kind: // the count stays
 	case f != nil && !f.Untracked():
-		if !sh.admitKind(kind, now) {
+		if !sh.admitKind(a, kind, now) {
 			sh.stats.refused++
 			return TableFull
 		}
-		sh.table.release(was)
-	case !sh.admit(kind, now):
+		sh.table.release(a, was)
+	case !sh.admit(a, kind, now):
 		sh.stats.refused++
 		return TableFull
 	}
@@ -137,7 +137,7 @@ func (e *Entry) Insert(p *PacketMeta, rule uint32, tmo *Timeouts, now Time) Inse
 		sh.stats.replaced++
 	}
 	if f != nil && !f.Untracked() {
-		sh.dequeue(f, was)
+		sh.dequeue(f, a, was)
 	} else {
 		if f != nil {
 			sh.remove(e.index, f)
@@ -147,7 +147,7 @@ func (e *Entry) Insert(p *PacketMeta, rule uint32, tmo *Timeouts, now Time) Inse
 	}
 	f.open(p, rule, now)
 	f.setDeadline(now.deadline(f.idle(tmo)))
-	sh.enqueue(e.index, f)
+	sh.enqueue(e.index, f, a)
 	sh.stats.inserted++
 	return Inserted
 }
@@ -157,20 +157,20 @@ func (e *Entry) Insert(p *PacketMeta, rule uint32, tmo *Timeouts, now Time) Inse
 func (e *Entry) restart(p *PacketMeta, tmo *Timeouts, now Time) {
 	e.lockShard()
 	sh, f := e.shard, e.flow
-	was := f.queue()
+	a, was := sh.table.account(e.key.Scope()), f.queue()
 	if was != queueHalfOpen {
-		if !sh.admitKind(queueHalfOpen, now) {
+		if !sh.admitKind(a, queueHalfOpen, now) {
 			return
 		}
-		sh.table.release(was)
+		sh.table.release(a, was)
 	}
-	sh.dequeue(f, was)
+	sh.dequeue(f, a, was)
 	f.restart(p.Dir, &p.TCP)
 	f.created = now.tick()
 	f.clearCounts()
 	f.count(p)
 	f.setDeadline(now.deadline(f.idle(tmo)))
-	sh.enqueue(e.index, f)
+	sh.enqueue(e.index, f, a)
 	sh.stats.restarted++
 }
 
@@ -183,10 +183,11 @@ func (e *Entry) moved(was State, now Time) {
 	}
 	e.lockShard()
 	s := e.shard
-	s.dequeue(f, from)
-	s.enqueue(e.index, f)
-	s.table.release(from)
-	s.joined(to, now)
+	a := s.table.account(e.key.Scope())
+	s.dequeue(f, a, from)
+	s.enqueue(e.index, f, a)
+	s.table.release(a, from)
+	s.joined(a, to, now)
 	if f.Untracked() {
 		return
 	}

@@ -1,6 +1,9 @@
 package conntrack
 
-import "math/bits"
+import (
+	"math/bits"
+	"sync/atomic"
+)
 
 // queueID names one of the eviction queues of a shard.
 type queueID uint8
@@ -28,29 +31,49 @@ type queue struct {
 	oldest, newest uint32
 }
 
-// enqueue appends the flow to the queue of its state, if it has one.
-func (s *shard) enqueue(i uint32, f *Flow) {
+// number is the shard's place among all.
+func (s *shard) number() int { return bits.TrailingZeros64(s.bit) }
+
+// queue returns a queue of the shard: that of a scope for a kind, one for all scopes
+// otherwise.
+func (s *shard) queue(a *account, id queueID) *queue {
+	if id < queueKinds {
+		return &a.queues[s.number()].of[id]
+	}
+	return &s.untracked[id-queueKinds]
+}
+
+// waitingIn returns the word that says in which shards a queue is not empty.
+func (t *Table) waitingIn(a *account, id queueID) *atomic.Uint64 {
+	if id < queueKinds {
+		return &a.waiting[id]
+	}
+	return &t.waiting[id-queueKinds]
+}
+
+// enqueue appends the flow to the queue of its state, if it has one. a is its scope's.
+func (s *shard) enqueue(i uint32, f *Flow, a *account) {
 	id := f.queue()
 	if id == queueNone {
 		return
 	}
-	q := &s.queues[id]
+	q := s.queue(a, id)
 	f.older, f.newer = q.newest, 0
 	if q.newest != 0 {
 		s.at(q.newest).newer = i
 	} else {
 		q.oldest = i
-		s.table.waiting[id].Or(s.bit)
+		s.table.waitingIn(a, id).Or(s.bit)
 	}
 	q.newest = i
 }
 
 // dequeue takes the flow out of the queue id, which it must be in.
-func (s *shard) dequeue(f *Flow, id queueID) {
+func (s *shard) dequeue(f *Flow, a *account, id queueID) {
 	if id == queueNone {
 		return
 	}
-	q := &s.queues[id]
+	q := s.queue(a, id)
 	if f.older != 0 {
 		s.at(f.older).newer = f.newer
 	} else {
@@ -62,7 +85,7 @@ func (s *shard) dequeue(f *Flow, id queueID) {
 		q.newest = f.older
 	}
 	if q.oldest == 0 {
-		s.table.waiting[id].And(^s.bit)
+		s.table.waitingIn(a, id).And(^s.bit)
 	}
 }
 
@@ -70,7 +93,7 @@ func (s *shard) dequeue(f *Flow, id queueID) {
 // begins after own. try is called with the shard's lock held. A locked shard is
 // skipped, not waited for, so shards need no lock order.
 func (t *Table) others(own *shard, set uint64, try func(*shard) bool) bool {
-	at := bits.TrailingZeros64(own.bit)
+	at := own.number()
 	set = bits.RotateLeft64(set&^own.bit, -at)
 	for ; set != 0; set &= set - 1 {
 		s := &t.shards[(at+bits.TrailingZeros64(set))%shardCount]

@@ -16,6 +16,11 @@ func (t *Table) Expire(now Time, budget int) (removed int) {
 		return 0
 	}
 	defer t.sweeping.Unlock()
+	if t.unsettled.Load() {
+		t.sharing.Lock()
+		t.settle()
+		t.sharing.Unlock()
+	}
 	for range len(t.shards) + 1 { // the last call may have ended within a shard
 		s := &t.shards[t.sweepShard]
 		for end := false; !end; {

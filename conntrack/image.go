@@ -255,24 +255,20 @@ func (t *Table) Restore(m *Image, lane uint8, now Time) RestoreResult {
 	f.half, f.claim, f.created = from.half, from.claim, from.created
 	f.packets, f.bytesLo, f.bytesHi = from.packets, from.bytesLo, from.bytesHi
 	f.setDeadline(from.deadline())
-	sh.enqueue(i, f)
+	sh.enqueue(i, f, t.account(f.key.Scope()))
 	return Restored
 }
 
 // admitImage makes room for a flow in the state that it has, and counts it.
 func (s *shard) admitImage(f *Flow, now Time) bool {
-	t := s.table
+	a := s.table.account(f.key.Scope())
 	switch id := f.queue(); {
 	case f.Untracked():
 		return s.admitUntracked(now)
 	case id < queueKinds:
-		return s.admit(id, now)
+		return s.admit(a, id, now)
 	}
-	if t.flows.Add(1) <= t.maxFlows || s.reclaim(now, reclaimSlice) > 0 || s.evict(now) {
-		return true
-	}
-	t.flows.Add(-1)
-	return false
+	return s.admitAny(a, now)
 }
 
 // longest is the longest timer that a flow of the class can have.

@@ -111,7 +111,7 @@ func TestImagesAreWhole(t *testing.T) {
 				to.Untracked(), fx.table.Len(), fx.table.Untracked())
 		}
 		for id := range queueKinds {
-			if a, b := fx.table.kinds[id].Load(), to.kinds[id].Load(); a != b {
+			if a, b := fx.table.kinds[id].committed.Load(), to.kinds[id].committed.Load(); a != b {
 				t.Errorf("seed %d: kind %d: %d flows, want %d", seed, id, b, a)
 			}
 		}

@@ -263,7 +263,7 @@ func TestLimitsConcurrent(t *testing.T) {
 		return true
 	})
 	for id := range queueKinds {
-		if n := table.kinds[id].Load(); n != kinds[id] {
+		if n := table.kinds[id].committed.Load(); n != kinds[id] {
 			t.Errorf("kind %d: %d flows, counted %d", id, kinds[id], n)
 		}
 	}

@@ -6,6 +6,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"sgfw/test/parity"
 )
 
 // model drives the table and naiveTable with the same packets and compares their
@@ -17,6 +19,9 @@ type model struct {
 	tuples []Tuple
 	// swept: expired flows are removed at once, so that both see the same at the limits.
 	swept bool
+	// shares, if not nil, draws guarantees.
+	shares *rapid.Generator[int]
+	want   [4]int // by scope
 	// isn are the initial sequence numbers of new connections.
 	isn [2]uint32
 }
@@ -35,7 +40,13 @@ func newModel(maxFlows, maxHalfOpen, logShards int, swept bool) *model {
 			NewTuple(1, Egress, ProtoUDP, local, remote, 40000+i, 53))
 	}
 	m.tuples = append(m.tuples,
-		NewTuple(2, Egress, ProtoTCP, local, remote, 40000, 443), // another scope
+		NewTuple(2, Egress, ProtoTCP, local, remote, 40000, 443), // other scopes
+		NewTuple(2, Egress, ProtoTCP, local, remote, 40001, 443),
+		NewTuple(2, Egress, ProtoTCP, local, remote, 40002, 443),
+		NewTuple(2, Egress, ProtoUDP, local, remote, 40000, 53),
+		NewTuple(2, Egress, ProtoUDP, local, remote, 40001, 53),
+		NewTuple(3, Egress, ProtoTCP, local, remote, 40000, 443),
+		NewTuple(3, Egress, ProtoUDP, local, remote, 40000, 53),
 		NewTuple(1, Egress, ProtoICMP, local, remote, 77, QueryPort(8)),
 		NewTuple(1, Egress, ProtoICMP, local, remote, 78, QueryPort(8)),
 		NewTuple(1, Egress, ProtoICMP, local, remote, 79, QueryPort(8)),
@@ -194,9 +205,17 @@ func (m *model) wait(rt *rapid.T) {
 		301 * time.Second, 601 * time.Second, 432001 * time.Second,
 	}).Draw(rt, "wait"))
 	if m.swept {
+		m.naive.guarantee(m.want) // as Expire does first
 		m.table.Expire(m.now, 1<<20)
 		m.naive.sweep(m.now)
+		m.settle()
 	}
+}
+
+// settle has the guarantees come into force that found no room before.
+func (m *model) settle() {
+	m.table.Expire(m.now, 1)
+	m.naive.guarantee(m.want)
 }
 
 func (m *model) delete(rt *rapid.T) {
@@ -208,6 +227,39 @@ func (m *model) delete(rt *rapid.T) {
 	if live {
 		delete(m.naive.flows, k)
 		m.naive.stats.Deleted++
+	}
+}
+
+// guarantee gives the scopes other guarantees.
+func (m *model) guarantee(rt *rapid.T) {
+	if m.shares == nil {
+		return
+	}
+	var want [4]int
+	var list []Guarantee
+	for n := range want[1:] {
+		if flows := m.shares.Draw(rt, "guarantee"); flows > 0 {
+			want[n+1] = flows
+			list = append(list, Guarantee{Scope: Scope(n + 1), Flows: flows})
+		}
+	}
+	m.want = want
+	m.table.Guarantee(list)
+	m.naive.guarantee(want)
+}
+
+// checkShares compares what the scopes have, and checks what is promised whatever the
+// naive table says.
+func (m *model) checkShares(rt *rapid.T) {
+	free := m.naive.maxFlows - m.naive.taken("", m.naive.counts(""))
+	for n := Scope(1); n <= 3; n++ {
+		flows, half := m.naive.counts("")[n], m.naive.counts("half-open")[n]
+		has := m.naive.shares[""][n]
+		want := Share{Flows: flows, HalfOpen: half, Guaranteed: has,
+			Available: free + max(0, has-flows)}
+		if got := m.table.Share(n); got != want {
+			rt.Fatalf("scope %d has %+v, naive %+v", n, got, want)
+		}
 	}
 }
 
@@ -237,6 +289,7 @@ func (m *model) check(rt *rapid.T) {
 	if !m.swept {
 		return
 	}
+	m.checkShares(rt)
 	want := m.naive.stats
 	want.MaxFlows, want.MaxHalfOpen = m.naive.maxFlows, m.naive.maxHalfOpen
 	want.MaxUntracked = int(m.table.maxUntracked)
@@ -253,7 +306,7 @@ func (m *model) run(rt *rapid.T) {
 	m.isn = [2]uint32{isns.Draw(rt, "isn in"), isns.Draw(rt, "isn out")}
 	rt.Repeat(map[string]func(*rapid.T){
 		"packet": m.packet, "packet 2": m.packet, "packet 3": m.packet, "packet 4": m.packet,
-		"wait": m.wait, "delete": m.delete,
+		"wait": m.wait, "delete": m.delete, "guarantee": m.guarantee,
 		"": m.check,
 	})
 }
@@ -269,6 +322,17 @@ func TestModelLimits(t *testing.T) {
 		flows := rapid.IntRange(1, 8).Draw(rt, "flows")
 		halfOpen := rapid.IntRange(1, 4).Draw(rt, "half-open")
 		newModel(flows, halfOpen, 0, true).run(rt)
+	})
+}
+
+// TestModelShares: scopes with guarantees that change share a table of a few flows.
+func TestModelShares(t *testing.T) {
+	parity.Proves(t, "T30")
+	rapid.Check(t, func(rt *rapid.T) {
+		flows := rapid.IntRange(1, 12).Draw(rt, "flows")
+		m := newModel(flows, rapid.IntRange(1, 6).Draw(rt, "half-open"), 0, true)
+		m.shares = rapid.IntRange(0, flows)
+		m.run(rt)
 	})
 }
 

@@ -1,15 +1,13 @@
 package conntrack
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // naiveTable is a second implementation of the table, slow and obvious: one map, and
 // sequence numbers unwrapped to 64 bits so that "before" is "<". It shares no code with
 // the table, only the names of states, classes and flags.
 type naiveTable struct {
 	maxFlows, maxHalfOpen int
+	shares                naiveShares
 	flows                 map[Tuple]*naiveFlow
 	entered               int // counts how often a flow entered an eviction queue
 	stats                 Stats
@@ -36,7 +34,8 @@ type naiveFlow struct {
 }
 
 func newNaive(maxFlows, maxHalfOpen int) *naiveTable {
-	return &naiveTable{maxFlows: maxFlows, maxHalfOpen: maxHalfOpen, flows: map[Tuple]*naiveFlow{}}
+	return &naiveTable{maxFlows: maxFlows, maxHalfOpen: maxHalfOpen, flows: map[Tuple]*naiveFlow{},
+		shares: naiveShares{}}
 }
 
 // roundUp rounds to the table's resolution of time.
@@ -91,72 +90,6 @@ func (f *naiveFlow) kind() string {
 	return ""
 }
 
-func (w *naiveTable) count(kind string) (n int) {
-	for _, f := range w.flows {
-		if f.kind() == kind {
-			n++
-		}
-	}
-	return n
-}
-
-// limit is how many flows of a kind there may be.
-func (w *naiveTable) limit(kind string) int {
-	if kind == "half-open" {
-		return w.maxHalfOpen
-	}
-	return max(1, w.maxFlows/2)
-}
-
-// evict removes the flow of a kind that became one first, other than keep, and reports
-// whether there was one.
-func (w *naiveTable) evict(kind string, keep *naiveFlow) bool {
-	var key Tuple
-	var oldest *naiveFlow
-	for k, f := range w.flows {
-		if f != keep && f.kind() == kind && (oldest == nil || f.entered < oldest.entered) {
-			key, oldest = k, f
-		}
-	}
-	if oldest == nil {
-		return false
-	}
-	delete(w.flows, key)
-	switch {
-	case kind == "half-open":
-		w.stats.EvictedHalfOpen++
-	case kind == "closed":
-		w.stats.EvictedClosed++
-	case oldest.state == StateUnreplied:
-		w.stats.EvictedUnreplied++
-	default:
-		w.stats.EvictedAnswered++
-	}
-	return true
-}
-
-// makeRoom applies the limits before a flow of a kind joins, which may take the place of
-// old, and reports whether there is room.
-func (w *naiveTable) makeRoom(kind string, old *naiveFlow) bool {
-	if old == nil || old.kind() != kind {
-		if w.count(kind) >= w.limit(kind) && !w.evict(kind, old) {
-			return false
-		}
-	}
-	if old != nil || len(w.flows) < w.maxFlows {
-		return true
-	}
-	kinds := []string{"query", "datagram", "closed", "half-open", "other", "stream"}
-	size := func(k string) int { // with the one that wants to join
-		if k == kind {
-			return w.count(k) + 1
-		}
-		return w.count(k)
-	}
-	slices.SortStableFunc(kinds, func(a, b string) int { return size(b) - size(a) })
-	return slices.ContainsFunc(kinds, func(k string) bool { return w.evict(k, nil) })
-}
-
 func (w *naiveTable) insert(
 	k Tuple, p PacketMeta, rule uint32, tmo Timeouts, now Time,
 ) InsertResult {
@@ -175,7 +108,7 @@ func (w *naiveTable) insert(
 	begun := map[Class]string{
 		ClassTCP: "half-open", ClassUDP: "datagram", ClassQuery: "query", ClassOther: "other",
 	}[p.Class]
-	if !w.makeRoom(begun, old) {
+	if !w.makeRoom(k.Scope(), begun, old) {
 		w.stats.RefusedFull++
 		return TableFull
 	}
@@ -318,8 +251,8 @@ func (w *naiveTable) update(k Tuple, p PacketMeta, o Outcome, tmo Timeouts, now 
 		if was.kind() != f.kind() {
 			w.entered++
 			f.entered = w.entered
-			if f.kind() != "" && w.count(f.kind()) > w.limit(f.kind()) {
-				w.evict(f.kind(), f)
+			if f.kind() != "" {
+				w.makeRoomOfKind(k.Scope(), f.kind(), f, 0)
 			}
 		}
 		if f.state == StateClose {
@@ -337,7 +270,7 @@ func (w *naiveTable) update(k Tuple, p PacketMeta, o Outcome, tmo Timeouts, now 
 // restart replaces a flow after the other side accepted a SYN that the rules let pass.
 func (w *naiveTable) restart(k Tuple, p PacketMeta, tmo Timeouts, now Time) {
 	f := w.flows[k]
-	if !w.makeRoom("half-open", f) {
+	if !w.makeRoom(k.Scope(), "half-open", f) {
 		return
 	}
 	w.entered++

@@ -116,7 +116,7 @@ func TestOffloadedHandshake(t *testing.T) {
 			s.credit(in, seen)
 			s.credit(out, Seen{Packets: 5, Bytes: 5 * 52})
 			s.is(StatePickup, TimeoutPickup)
-			if s.table.kinds[queueHalfOpen].Load() != 1 {
+			if s.table.kinds[queueHalfOpen].committed.Load() != 1 {
 				t.Error("it is safe from eviction without a proof")
 			}
 		}},
@@ -125,7 +125,7 @@ func TestOffloadedHandshake(t *testing.T) {
 			s.credit(in, seen)
 			s.credit(out, Seen{Packets: 5, Bytes: 5*52 + 1})
 			s.is(StateEstablished, s.tmo.Established)
-			if s.table.kinds[queueHalfOpen].Load() != 0 {
+			if s.table.kinds[queueHalfOpen].committed.Load() != 0 {
 				t.Error("it is not safe from eviction")
 			}
 		}},
@@ -228,7 +228,7 @@ func TestResetMakesRoom(t *testing.T) {
 		step{in, ACK, 101, 901, 0, OutcomeMember, StateEstablished, fresh})
 	s.offload()
 	s.play(step{in, RST, 5, 0, 0, OutcomeMember, StateReset, fresh})
-	if n := s.table.kinds[queueClosed].Load(); n != 1 {
+	if n := s.table.kinds[queueClosed].committed.Load(); n != 1 {
 		t.Fatalf("%d flows make room, want the one that was reset", n)
 	}
 	for _, d := range []Direction{in, out} {
@@ -236,7 +236,7 @@ func TestResetMakesRoom(t *testing.T) {
 		s.is(StateReset, s.tmo.Established)
 	}
 	s.credit(out, seen)
-	if n := s.table.kinds[queueClosed].Load(); n != 0 {
+	if n := s.table.kinds[queueClosed].committed.Load(); n != 0 {
 		t.Fatalf("%d flows make room, want none: the machine goes on", n)
 	}
 	s.is(StateEstablished, s.tmo.Established)
@@ -267,9 +267,9 @@ func TestReset(t *testing.T) {
 		t.Error("a flow that a RST came in for is ended once")
 	}
 	s.is(StateClose, TimeoutClose)
-	if st := s.table.Stats(); st.ClosedRST != 1 || s.table.kinds[queueClosed].Load() != 1 {
+	if st := s.table.Stats(); st.ClosedRST != 1 || s.table.kinds[queueClosed].committed.Load() != 1 {
 		t.Errorf("%d connections ended by a RST, %d make room, want one", st.ClosedRST,
-			s.table.kinds[queueClosed].Load())
+			s.table.kinds[queueClosed].committed.Load())
 	}
 }
 

@@ -6,7 +6,7 @@ import (
 )
 
 const (
-	// shardBits: 64 shards, as many as a word has bits, see Table.waiting.
+	// shardBits: 64 shards, as many as a word has bits, see account.waiting.
 	shardBits  = 6
 	shardCount = 1 << shardBits
 )
@@ -39,9 +39,10 @@ type shard struct {
 	owners []uint8 // the lane of each slab
 	count  uint32  // live entries, expired ones included until they are removed
 
-	queues [queueCount]queue
-	sweep  uint32 // where the next slice of expiry begins
-	stats  counters
+	untracked [queueCount - queueKinds]queue
+	sweep     uint32 // where the next slice of expiry begins
+	stats     counters
+	_         [56]byte
 }
 
 func (s *shard) init(t *Table, n int) {
@@ -85,22 +86,27 @@ func (s *shard) add(h uint64, key *Tuple, lane uint8) (uint32, *Flow) {
 // remove takes an entry out of the index and its queue and frees it. The caller
 // holds the entry lock; remove releases it.
 func (s *shard) remove(i uint32, f *Flow) {
+	t, id := s.table, f.queue()
+	a := t.account(f.key.Scope())
+	s.unlist(i, f, a, id)
+	if t.release(a, id); f.Untracked() {
+		t.untracked.Add(-1)
+	} else {
+		a.flows.leave(&t.pool)
+	}
+	s.free(i, f)
+}
+
+// unlist takes an entry out of the index and its queue.
+func (s *shard) unlist(i uint32, f *Flow, a *account, id queueID) {
 	s.unlink(s.table.hash.hash(&f.key), i)
-	s.leave(f)
+	s.dequeue(f, a, id)
+}
+
+// free is the end of an entry that is in no list and in no count.
+func (s *shard) free(i uint32, f *Flow) {
 	f.state = stateFree
 	s.recycle(i, f)
 	s.count--
-	if f.Untracked() {
-		s.table.untracked.Add(-1)
-	} else {
-		s.table.flows.Add(-1)
-	}
 	f.unlockUnused()
-}
-
-// leave takes a flow out of its queue and out of the count of its kind.
-func (s *shard) leave(f *Flow) {
-	id := f.queue()
-	s.dequeue(f, id)
-	s.table.release(id)
 }

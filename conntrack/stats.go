@@ -57,8 +57,8 @@ type Stats struct {
 // Stats returns the counters. The shards are read one after another.
 func (t *Table) Stats() Stats {
 	st := Stats{
-		MaxFlows:     int(t.maxFlows),
-		MaxHalfOpen:  int(t.share[queueHalfOpen]),
+		MaxFlows:     int(t.pool.limit),
+		MaxHalfOpen:  int(t.kinds[queueHalfOpen].limit),
 		MaxUntracked: int(t.maxUntracked),
 	}
 	for i := range t.shards {
@@ -89,6 +89,7 @@ func (t *Table) Stats() Stats {
 	st.Adopted = t.adopted.Load()
 	st.Flows = t.Len()
 	st.Untracked = t.Untracked()
-	st.HalfOpen = int(min(t.kinds[queueHalfOpen].Load(), t.share[queueHalfOpen]))
+	half := t.sum(func(a *account) *portion { return &a.kinds[queueHalfOpen] })
+	st.HalfOpen = int(min(half, t.kinds[queueHalfOpen].limit))
 	return st
 }

@@ -42,22 +42,29 @@ type Table struct {
 	shards     []shard
 	// What every lookup reads, above, is in one cache line.
 
-	maxFlows     int64
-	share        [queueKinds]int64 // the limit of each kind
 	maxUntracked int64
+
+	// byScope has the accounts of scopes; those who read it need no lock.
+	byScope atomic.Pointer[[]*account]
+	// sharing is held while accounts are made and guarantees change. Its holder takes no
+	// other lock.
+	sharing sync.Mutex
+	// unsettled: a guarantee is not in force yet.
+	unsettled atomic.Bool
 
 	sweeping   sync.Mutex
 	sweepShard int
 
 	_ [128]byte
 	// Written when flows come, go or change state, never on a hit.
-	flows     atomic.Int64
-	kinds     [queueKinds]atomic.Int64 // how many of each kind
+	pool      pool             // of all tracked flows
+	kinds     [queueKinds]pool // of each kind
+	fullest   search           // for a scope that has much beyond its guarantee
+	fullestOf [queueKinds]search
 	untracked atomic.Int64
 	adopted   atomic.Uint64 // see Stats
-	// waiting has a word for each eviction queue, with a bit for each shard where the
-	// queue is not empty.
-	waiting [queueCount]atomic.Uint64
+	// waiting is [account.waiting] for the queues of untracked flows.
+	waiting [queueCount - queueKinds]atomic.Uint64
 }
 
 // NewTable returns an empty table.
@@ -76,16 +83,17 @@ func newTable(cfg Config, logShards int) *Table {
 	}
 	t := &Table{
 		hash:         newHashKey(cfg.Seed),
-		maxFlows:     int64(cfg.MaxFlows),
 		maxUntracked: int64(cfg.MaxUntracked),
 		shardShift:   uint8(64 - logShards),
 		shards:       make([]shard, 1<<logShards),
 	}
-	for id := range t.share {
-		t.share[id] = int64(max(1, cfg.MaxFlows/2))
+	t.byScope.Store(new([]*account))
+	t.pool.limit = int64(cfg.MaxFlows)
+	for id := range t.kinds {
+		t.kinds[id].limit = int64(max(1, cfg.MaxFlows/2))
 	}
-	t.share[queueRevoked] = int64(cfg.MaxFlows)
-	t.share[queueHalfOpen] = int64(cfg.MaxHalfOpen)
+	t.kinds[queueRevoked].limit = int64(cfg.MaxFlows)
+	t.kinds[queueHalfOpen].limit = int64(cfg.MaxHalfOpen)
 	for i := range t.shards {
 		t.shards[i].init(t, i)
 	}
@@ -156,7 +164,20 @@ func (s *shard) lock(h uint64, k *Tuple, now Time) (uint32, *Flow) {
 
 // Len returns the number of tracked flows, including those that have expired and are
 // not removed yet. It never exceeds the limit.
-func (t *Table) Len() int { return int(min(t.flows.Load(), t.maxFlows)) }
+func (t *Table) Len() int {
+	return int(min(t.sum(func(a *account) *portion { return &a.flows }), t.pool.limit))
+}
+
+// sum adds up the flows of a portion of all scopes.
+func (t *Table) sum(of func(*account) *portion) (n int64) {
+	for _, a := range t.accounts() {
+		if a != nil {
+			flows, _ := of(a).load()
+			n += flows
+		}
+	}
+	return n
+}
 
 // Untracked is Len for untracked flows, see [Entry.InsertUntracked].
 func (t *Table) Untracked() int { return int(min(t.untracked.Load(), t.maxUntracked)) }

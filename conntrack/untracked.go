@@ -31,7 +31,7 @@ func (e *Entry) InsertUntracked(p *PacketMeta, rule uint32, tmo *Timeouts, now T
 	f.open(p, rule, now)
 	f.flags |= flagUntracked
 	f.setDeadline(now.deadline(f.idle(tmo)))
-	sh.enqueue(i, f)
+	sh.enqueue(i, f, nil)
 	sh.stats.untracked++
 }
 
@@ -42,7 +42,7 @@ func (s *shard) admitUntracked(now Time) bool {
 		return true
 	}
 	for _, id := range [...]queueID{queueUntracked, queueAnswered, queueProven} {
-		if s.evictKind(id, now) {
+		if s.evictQueue(nil, id, forUntracked, now) {
 			return true
 		}
 	}
