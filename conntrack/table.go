@@ -168,6 +168,9 @@ func (t *Table) Len() int {
 	return int(min(t.sum(func(a *account) *portion { return &a.flows }), t.pool.limit))
 }
 
+// Limit returns how many tracked flows there may be.
+func (t *Table) Limit() int { return int(t.pool.limit) }
+
 // sum adds up the flows of a portion of all scopes.
 func (t *Table) sum(of func(*account) *portion) (n int64) {
 	for _, a := range t.accounts() {

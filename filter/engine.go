@@ -49,6 +49,7 @@ func NewEngine(cfg Config, rs *Ruleset) *Engine {
 		e.clock = func() conntrack.Time { return conntrack.Time(time.Since(start)) }
 	}
 	rs.remember()
+	e.divide(rs)
 	e.ruleset.Store(rs)
 	return e
 }
@@ -73,11 +74,16 @@ func (e *Engine) Publish(rs *Ruleset) {
 		w.makeRoom(rs)
 	}
 	rs.remember()
+	e.divide(rs)
 	e.ruleset.Store(rs)
 	for _, w := range e.workers {
 		w.waitForBoundary()
 	}
 }
+
+// divide gives the devices of a ruleset their guarantees. It precedes the ruleset: the
+// packet path then makes no room for new scopes.
+func (e *Engine) divide(rs *Ruleset) { e.flows.Guarantee(rs.guarantees(e.flows.Limit())) }
 
 // NewWorker returns a worker for one queue loop.
 func (e *Engine) NewWorker() *Worker {

@@ -75,6 +75,7 @@ func Diff(from, to *Policy) []Change {
 			d.sets(each("address", ownTexts(a.Own())), each("address", ownTexts(b.Own())))
 			d.value("source_dest_check", a.SourceDestCheck, b.SourceDestCheck)
 			d.value("scope", scopeName(a.Scope), scopeName(b.Scope))
+			d.value("max_flows", guaranteeName(a.MaxFlows), guaranteeName(b.MaxFlows))
 			for _, t := range timeoutRanges {
 				d.value(t.key, inSeconds(t.get(a.Timeouts)), inSeconds(t.get(b.Timeouts)))
 			}
@@ -261,6 +262,14 @@ func scopeName(name string) string {
 		return "its own"
 	}
 	return Quote(name)
+}
+
+// guaranteeName is the max_flows of an interface as a change shows it.
+func guaranteeName(flows int) string {
+	if flows == 0 {
+		return "an equal part"
+	}
+	return fmt.Sprint(flows)
 }
 
 // familyName is the family of a list as a change shows it.

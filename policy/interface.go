@@ -69,8 +69,16 @@ type Interface struct {
 	// its own (T26). Only host interfaces share.
 	Scope    string
 	Timeouts Timeouts
+	// MaxFlows is how many flows of each device are guaranteed room in the flow table
+	// (T30), MinGuarantee to MaxMaxFlows; 0 for an equal part of what others leave of
+	// half the table.
+	MaxFlows int
 	Pos      Pos
 }
+
+// MinGuarantee is the least [Interface].MaxFlows that a policy may say: a part of it is for
+// each kind of flows.
+const MinGuarantee = 16
 
 // DefaultSourceDestCheck is SourceDestCheck where the policy does not say: on, as
 // in AWS, for a guest whose addresses are known.

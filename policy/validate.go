@@ -37,6 +37,7 @@ func Validate(p *Policy) Problems {
 	v.allGroups()
 	v.fullCounters()
 	v.interfaces()
+	v.guarantees()
 	v.remotes()
 	p.Settings.check(v.found.Add)
 	problems := v.found.Problems()

@@ -74,6 +74,11 @@ func (v *validator) interfaces() {
 		v.addresses(n.Pos, n.Own(), n.Mode)
 		v.sourceDestCheck(n, what)
 		v.scope(n, what)
+		if n.MaxFlows != 0 && (n.MaxFlows < MinGuarantee || n.MaxFlows > MaxMaxFlows) {
+			v.errorf(n.Pos, "max_flows", InvalidParameterValue,
+				fmt.Sprintf("%d to %d; left out, equal parts of half the table", MinGuarantee, MaxMaxFlows),
+				"max_flows %d is out of range", n.MaxFlows)
+		}
 		for _, t := range timeoutRanges {
 			if d := t.get(n.Timeouts); d < t.low || d > t.high {
 				v.errorf(n.Pos, "connection_tracking."+t.key, InvalidParameterValue,
@@ -81,6 +86,36 @@ func (v *validator) interfaces() {
 					"%s %.0f is out of range", t.key, d.Seconds())
 			}
 		}
+	}
+}
+
+// guarantees reports interfaces that are guaranteed more than there is (T30). A pattern
+// counts once, whatever it names.
+func (v *validator) guarantees() {
+	limit, sum, silent := v.p.Settings.MaxFlows, 0, 0
+	var last *Interface
+	for i := range v.p.Interfaces {
+		n := &v.p.Interfaces[i]
+		switch {
+		case n.MaxFlows == 0:
+			silent++
+		case n.MaxFlows >= MinGuarantee && n.MaxFlows <= MaxMaxFlows:
+			sum += n.MaxFlows
+			last = n
+		}
+	}
+	if last == nil {
+		return
+	}
+	hint := "less for some interfaces, or more in settings.max_flows"
+	switch left := limit - sum; {
+	case left < 0:
+		v.errorf(last.Pos, "max_flows", InvalidParameterCombination, hint,
+			"the interfaces are guaranteed %d flows together, settings.max_flows is %d", sum, limit)
+	case left < silent*MinGuarantee:
+		v.errorf(last.Pos, "max_flows", InvalidParameterCombination, hint,
+			"of settings.max_flows %d the guarantees leave %d: too few for %d more without max_flows",
+			limit, left, silent)
 	}
 }
 

@@ -20,6 +20,8 @@ func (p *program) interfaceTable(s screen.Screen, d api.Status) error {
 		screen.Column{Head: "GROUPS", Fit: screen.Folded, Least: 14, Roomy: 30},
 		screen.Column{Head: "DEVICE"},
 		screen.Column{Head: "ID", Rank: 2},
+		screen.Column{Head: "FLOWS", Right: true, Rank: 2},
+		screen.Column{Head: "GUARANTEED", Right: true, Rank: 2},
 		screen.Column{Head: "ADDRESSES", Fit: screen.Folded, Least: 15, Roomy: 26},
 	)
 	for _, in := range d.Interfaces {
@@ -31,10 +33,11 @@ func (p *program) interfaceTable(s screen.Screen, d api.Status) error {
 			mode += " " + api.ScopePrefix + in.Scope
 		}
 		if len(in.Covered) == 0 {
-			t.Row(in.Device, mode, groups, "-", cmp.Or(in.ID, "-"), nothingCovered(in))
+			t.Row(in.Device, mode, groups, "-", cmp.Or(in.ID, "-"), "-", "-", nothingCovered(in))
 		}
 		for _, dev := range in.Covered {
-			t.Row(in.Device, mode, groups, dev.Name, cmp.Or(dev.ID, "-"), strings.Join(dev.Addresses, " "))
+			t.Row(in.Device, mode, groups, dev.Name, cmp.Or(dev.ID, "-"), dev.Flows, dev.GuaranteedFlows,
+				strings.Join(dev.Addresses, " "))
 		}
 	}
 	return t.Flush()

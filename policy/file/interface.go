@@ -39,6 +39,12 @@ func (d *decoder) iface(n *node, preset policy.Preset) (i policy.Interface, ok b
 			d.invalid(scope, "leave it out where flows are not shared", "scope has no name")
 		}
 	}
+	if flows, good := d.number(f["max_flows"], "max_flows"); good {
+		if i.MaxFlows = flows; flows == 0 { // which would mean that it is left out
+			d.invalid(f["max_flows"], "leave it out for an equal part of half the table",
+				"max_flows 0 is out of range")
+		}
+	}
 	i.SourceDestCheck = i.DefaultSourceDestCheck()
 	check, good := d.truth(f["source_dest_check"], "source_dest_check")
 	// With an invalid mode it is unknown whether the check may be set.

@@ -55,6 +55,17 @@ var interfaceTable = []Part{
 				device that a packet crosses. An interface that joins a scope, or leaves it, begins
 				without flows. It finds those of before if it goes back before their timers run
 				out.`},
+		{Name: "max_flows", Kind: KindNumber, Low: policy.MinGuarantee, High: policy.MaxMaxFlows,
+			Default: "see text",
+			Text: `How many tracked flows of each device find room whatever other devices do. They are
+				set aside: no new flow of the device is refused until it has so many, and none of
+				them makes room for another device's. The same part of it as of settings.max_flows,
+				half, is for each kind that makes room there, such as half-open TCP. Beyond it
+				devices share what is set aside for none. Interfaces without it have equal parts of
+				half of settings.max_flows, less what others are given. Interfaces of one scope have
+				theirs together. The sum may not exceed settings.max_flows; where a pattern names so
+				many devices that it does, all parts are cut alike. A reload changes it at once, as
+				far as open connections of other devices leave room, and the rest as they end.`},
 		{Name: "connection_tracking", Kind: KindMapping, Default: "see below",
 			Text: "How long idle flows live."},
 	}},

@@ -58,8 +58,9 @@ var settingsTable = []Part{
 			Text: `How many flows are tracked at once, by all devices together. Open TCP connections
 				keep their places; everything else makes room, of the kind that has most, and none of
 				these kinds has more than half: ICMP queries, UDP of one exchange, UDP streams, other
-				protocols, TCP that is half-open, TCP that has ended. A guest can take all with open
-				connections, and sgfw flows revoke --interface gives them back. A running daemon cannot
+				protocols, TCP that is half-open, TCP that has ended. Each device has a part for
+				itself, see max_flows of interfaces. What is common a guest can take with open
+				connections, and sgfw flows revoke --interface gives it back. A running daemon cannot
 				change it.`},
 		{Name: "watch", Kind: KindTruth, Default: "false",
 			Text: "Reload by itself when the file has changed and settled."},

@@ -24,6 +24,9 @@ func (w *writer) iface(i *policy.Interface, preset policy.Preset) {
 		w.line(4, "source_dest_check: %t", i.SourceDestCheck)
 	}
 	w.text(4, "scope", i.Scope)
+	if i.MaxFlows != 0 {
+		w.line(4, "max_flows: %d", i.MaxFlows)
+	}
 	w.timeouts(4, i.Timeouts, preset.Timeouts())
 }
 

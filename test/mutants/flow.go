@@ -116,13 +116,36 @@ var flows = []mutant{
 	{
 		name: "smallest-makes-room", what: "a flood evicts the first packets of everybody else",
 		file: "conntrack/limits.go", packages: table,
-		old: "n := t.kinds[id].Load(); set", new: "n := 1<<40 - t.kinds[id].Load(); set",
+		old: "n, _ := a.kinds[id].load(); set&(1<<id) != 0 && n > most {\n",
+		new: "n, _ := a.kinds[id].load(); set&(1<<id) != 0 && 1<<40-n > most {\n",
 	},
 	{
 		name: "streams-without-share", what: "flows that become streams take the whole table",
 		file: "conntrack/limits.go", packages: table,
-		old: "id < queueKinds && t.kinds[id].Add(1) > t.share[id] {\n",
-		new: "id < queueKinds && t.kinds[id].Add(1) < 0 {\n",
+		old: "id < queueKinds && !a.kinds[id].join(&s.table.kinds[id]) {\n",
+		new: "id < queueKinds && !a.kinds[id].join(&s.table.kinds[id]) && now < 0 {\n",
+	},
+	{
+		name: "no-guarantees", what: "one guest takes the whole table (T30)",
+		file: "filter/engine.go", packages: []string{"./test/guest"},
+		old: "e.flows.Guarantee(rs.guarantees(e.flows.Limit()))", new: "e.flows.Guarantee(nil)",
+	},
+	{
+		name: "guarantee-not-set-aside", what: "what is guaranteed to one scope is given to others",
+		file: "conntrack/pool.go", packages: table,
+		old: "	return flows <= guarantee || p.committed.Add(1) <= p.limit\n",
+		new: "	return p.committed.Add(1) <= p.limit || flows <= guarantee\n",
+	},
+	{
+		name: "guaranteed-flow-evicted", what: "a flood evicts what is guaranteed to another scope",
+		file: "conntrack/pool.go", packages: table,
+		old: "		if flows, guarantee := split(word); flows <= guarantee {\n",
+		new: "		if flows, guarantee := split(word); flows <= guarantee/2 {\n",
+	},
+	{
+		name: "flood-spares-itself", what: "a scope makes room for the flood of another one",
+		file: "conntrack/limits.go", packages: table,
+		old: "	best, most := own, weigh(own)\n	if a := at", new: "	best, most := own, weigh(own)/2\n	if a := at",
 	},
 	{
 		name: "revoked-is-picked-up",
@@ -151,7 +174,7 @@ var flows = []mutant{
 		name: "untracked-takes-room", what: "an untracked flow needs a place of a tracked one (T32)",
 		file: "conntrack/untracked.go", packages: table,
 		old: "	if !sh.admitUntracked(now) {\n",
-		new: "	if !sh.admitUntracked(now) || sh.table.flows.Load() >= sh.table.maxFlows {\n",
+		new: "	if !sh.admitUntracked(now) || sh.table.Len() >= sh.table.Limit() {\n",
 	},
 	{
 		name: "protocol-not-in-flow",

@@ -35,8 +35,14 @@ type Device struct {
 	Index     uint32   `json:"index"`
 	Addresses []string `json:"addresses"`
 	// AllowanceExceeded counts packets that began a flow and found the table full.
-	// AllowanceAvailable is how many flows still find room; all devices share it.
-	// The names are those of AWS (docs/aws.md T31).
+	// AllowanceAvailable is how many flows of the device still find room: what is left
+	// of its guarantee, and what is free for all. The names are those of AWS
+	// (docs/aws.md T31).
 	AllowanceExceeded  uint64 `json:"conntrack_allowance_exceeded"`
 	AllowanceAvailable int    `json:"conntrack_allowance_available"`
+	// Flows are the tracked ones of the device or, where devices share theirs, of all
+	// that do. GuaranteedFlows is how many of these are set aside for it: max_flows, or
+	// less while open connections of others leave no room.
+	Flows           int `json:"flows"`
+	GuaranteedFlows int `json:"guaranteed_flows"`
 }

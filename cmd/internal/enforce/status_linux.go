@@ -91,10 +91,9 @@ func (e *Enforcer) interfaces() []api.InterfaceStatus {
 		}
 	}
 	managed := devices.Governed(p, e.mu.force.machine.Facts)
-	st := e.engine.Flows().Stats()
-	exceeded := make(map[string]uint64)
+	attached := make(map[string]*filter.Attachment)
 	for _, a := range e.mu.force.current.rs.Attachments() {
-		exceeded[a.Device] = a.Exceeded()
+		attached[a.Device] = a
 	}
 	for _, l := range e.mu.force.machine.Facts.Links {
 		i, ok := managed[l.Name]
@@ -105,7 +104,11 @@ func (e *Enforcer) interfaces() []api.InterfaceStatus {
 		called := in.Calls(l.Name)
 		dev := api.Device{
 			Name: l.Name, ID: p.IDs.Interface(called), Index: l.Index, Addresses: []string{},
-			AllowanceExceeded: exceeded[called], AllowanceAvailable: st.MaxFlows - st.Flows,
+		}
+		if a := attached[called]; a != nil {
+			share := e.engine.Share(a)
+			dev.AllowanceExceeded, dev.AllowanceAvailable = a.Exceeded(), share.Available
+			dev.Flows, dev.GuaranteedFlows = share.Flows, share.Guaranteed
 		}
 		if in.Mode == policy.ModeGuest {
 			for _, own := range in.Own() { // the device's own are this machine's

@@ -64,7 +64,8 @@ var tracking = []Claim{
 	same("T29", "There are no helpers (ALGs) for protocols that open further connections."),
 	partly("T30", "Tracked flows have a maximum. At the limit new ones are dropped, in both "+
 		"directions, and those that live go on.",
-		"AWS has it by the type of the machine; `max_flows` sets it, for all devices together."),
+		"AWS has it by the type of the machine, for each interface. `max_flows` sets it for all "+
+			"devices together, and for each device how much is set aside for it."),
 	partly("T31", "Counters say how many packets were lost to a full table, and how many entries "+
 		"are left.",
 		"Allowances of bandwidth and packets per second are about AWS's network."),
