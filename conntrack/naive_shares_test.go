@@ -124,7 +124,8 @@ func (w *naiveTable) makeRoom(scope Scope, kind string, old *naiveFlow) bool {
 	slices.SortStableFunc(kinds, func(a, b string) int {
 		return cmp.Compare(size(victim, b), size(victim, a))
 	})
-	return most > 0 && slices.ContainsFunc(kinds, func(k string) bool { return w.evict(victim, k, nil) })
+	evict := func(k string) bool { return w.evict(victim, k, nil) }
+	return most > 0 && slices.ContainsFunc(kinds, evict)
 }
 
 // oldest returns the tuple of the flow of a scope that became one of the kind first, other

@@ -76,12 +76,15 @@ func (showcase) Status(context.Context) (api.Status, error) {
 		Interfaces: []api.InterfaceStatus{
 			{Device: "enp1s0", ID: "eni-090d8504a820eb77c", Mode: "host", Scope: "uplinks",
 				Groups: []string{"web", "office-access"},
-				Covered: []api.Device{{Name: "enp1s0", ID: "eni-090d8504a820eb77c", Addresses: []string{
-					"192.0.2.1", "2001:db8:1:2:216:3eff:fe12:3456", "fe80::216:3eff:fe12:3456"}}}},
+				Covered: []api.Device{{Name: "enp1s0", ID: "eni-090d8504a820eb77c", Flows: 38700,
+					GuaranteedFlows: 43690, Addresses: []string{
+						"192.0.2.1", "2001:db8:1:2:216:3eff:fe12:3456", "fe80::216:3eff:fe12:3456"}}}},
 			{Device: "tap-*", Mode: "guest", Groups: []string{"backup-and-monitoring"},
 				Covered: []api.Device{
-					{Name: "tap-customer-17", ID: "eni-0b1c2d3e4f5061728", Addresses: []string{"10.0.3.14"}},
-					{Name: "tap-customer-18", ID: "eni-0b1c2d3e4f5061729", Addresses: []string{"10.0.3.15"}}}},
+					{Name: "tap-customer-17", ID: "eni-0b1c2d3e4f5061728", Addresses: []string{"10.0.3.14"},
+						Flows: 1300, GuaranteedFlows: 43690},
+					{Name: "tap-customer-18", ID: "eni-0b1c2d3e4f5061729", Addresses: []string{"10.0.3.15"},
+						GuaranteedFlows: 43690}}},
 			{Device: "Wlan0", ID: "eni-0123456789abcdef0", Mode: "host", Groups: []string{"web"},
 				Covered: []api.Device{}, Missing: api.MissingUnknown},
 			{Device: "tun0", ID: "eni-0123456789abcdef1", Mode: "host", Groups: []string{"web"},

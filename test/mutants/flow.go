@@ -145,7 +145,7 @@ var flows = []mutant{
 	{
 		name: "flood-spares-itself", what: "a scope makes room for the flood of another one",
 		file: "conntrack/limits.go", packages: table,
-		old: "	best, most := own, weigh(own)\n	if a := at", new: "	best, most := own, weigh(own)/2\n	if a := at",
+		old: "	best, most := own, weigh(own)\n", new: "	best, most := own, weigh(own)/2\n",
 	},
 	{
 		name: "revoked-is-picked-up",
