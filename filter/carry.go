@@ -93,10 +93,21 @@ func (w *Worker) credit(a *Attachment, d conntrack.Direction, p Path, s conntrac
 	if !f.Untracked() {
 		return ReasonFlow
 	}
-	if id := match.RuleNumber(f.Rule()); int(id) < len(w.rs.rules) {
+	if id := a.permits(p, d); id != match.NoRule {
 		w.hits.Load().add(id, s.Packets, w.now)
 	}
 	return ReasonUntracked
+}
+
+// permits returns the rule that admits each packet on a path which crosses the interface in
+// direction d, [match.NoRule] for none.
+func (a *Attachment) permits(p Path, d conntrack.Direction) match.RuleNumber {
+	peer := p.Src
+	if d == conntrack.Egress {
+		peer = p.Dst
+	}
+	return a.matchers[d][family(peer)].Match(keyOf(peer),
+		match.Selector(p.Proto)<<16|match.Selector(p.DstPort))
 }
 
 // Carried returns how many packets and bytes passed without a verdict of their own, as far
