@@ -39,6 +39,13 @@ type StatusDocument struct {
 		Number                  uint16
 		Accepted, Dropped, Lost uint64
 	}
+	// Offload is nil in the datapath that judges every packet.
+	Offload *struct {
+		Flows, Max     int
+		Opening        int
+		MaxOpening     int `json:"max_opening"`
+		Packets, Bytes uint64
+	}
 	Interference []struct {
 		What, Process string
 		Count         uint64
@@ -57,6 +64,14 @@ func (s StatusDocument) Packets(verdict string) (n uint64) {
 		if v.Verdict == verdict {
 			n += v.Packets
 		}
+	}
+	return n
+}
+
+// Queued counts the packets that the queues had a verdict for.
+func (s StatusDocument) Queued() (n uint64) {
+	for _, q := range s.Queues {
+		n += q.Accepted + q.Dropped
 	}
 	return n
 }

@@ -28,11 +28,14 @@ var (
 	// random are the random trials: these are faults that need the right packet at
 	// the right time.
 	random = []string{"./test/differential"}
-	rules  = []string{"./policy", "./policy/file"}
+	// carrying are tests with the datapath that carries.
+	carrying = []string{"./test/offload"}
+	rules    = []string{"./policy", "./policy/file"}
 )
 
 // mutants are all faults.
-var mutants = slices.Concat(totals, decisions, rulesets, flows, policies, programs, exports)
+var mutants = slices.Concat(totals, decisions, rulesets, flows, policies, programs, exports,
+	offloads)
 
 // totals take every decision away from the engine.
 var totals = []mutant{

@@ -1,0 +1,67 @@
+package offload
+
+import (
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sgfw/test/harness"
+	"sgfw/test/netlab"
+)
+
+// TestReusedPorts opens a connection again and again between the same ports, each after an
+// orderly end, and one after a reset by the protected side: each is a new flow, and the ends
+// are seen. A reset that comes in may be forged: the flow is reset and goes on.
+func TestReusedPorts(t *testing.T) {
+	t.Parallel()
+	h := harness.NewHome(t)
+	const p = 7000
+	d := harness.Enforce(t, h.Fw, policy(both(p), both(p)))
+	servers(t, h, p)
+	for _, w := range ways(h) {
+		from := harness.AddrPort(w.src, harness.UnusedPort())
+		ends := []string{"FIN", "FIN", "RST", "RST"}
+		if w.inward {
+			ends = ends[:3]
+		}
+		for _, end := range ends {
+			c := w.dial(t, "tcp", p, netlab.From(from),
+				netlab.Sockopt(unix.IPPROTO_TCP, unix.TCP_LINGER2, -1))
+			content := random(256 << 10)
+			if err := echoed(c, content); err != nil {
+				t.Fatalf("%s, before a %s: %v", w.name, end, err)
+			}
+			time.Sleep(refreshPause)
+			f := w.listed(t, d, "tcp", c)
+			if total := f.Bytes.Ingress + f.Bytes.Egress; total < 2*uint64(len(content)) ||
+				total > 3*uint64(len(content)) {
+				t.Errorf("%s: a connection has %d bytes, want its own %d", w.name, total, 2*len(content))
+			}
+			linger := -1 // the orderly way
+			if end == "RST" {
+				linger = 0
+			}
+			if err := c.(interface{ SetLinger(int) error }).SetLinger(linger); err != nil {
+				t.Fatal(err)
+			}
+			c.Close()
+			ended(t, d, w.name+", after a "+end, f.Local, f.Remote)
+		}
+	}
+}
+
+// ended waits until a connection is established no more.
+func ended(t *testing.T, d *harness.Daemon, what, local, remote string) {
+	t.Helper()
+	for deadline := time.Now().Add(harness.ArrivalTimeout); ; time.Sleep(20 * time.Millisecond) {
+		f, ok := d.Flow("tcp", local, remote)
+		if !ok || f.State != "established" && f.State != "pickup" {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Errorf("%s: %+v", what, f)
+			return
+		}
+	}
+}
