@@ -195,6 +195,44 @@ func TestRestoreRefuses(t *testing.T) {
 	}
 }
 
+// TestDecodeRefuses: single bytes that make of a flow what no table has.
+func TestDecodeRefuses(t *testing.T) {
+	fx := newFixture(t, Config{}, shardBits)
+	fx.now = Time(100 * time.Hour)
+	fx.udp()
+	udp := images(fx.table, fx.now)[0].Append(nil)
+	for _, c := range []struct {
+		name string
+		at   int
+		to   byte
+	}{
+		{"no state", 37, byte(stateFree)},
+		{"a state of TCP", 37, byte(StateEstablished)},
+		{"a state that is none", 37, byte(StateRevoked) + 1},
+		{"another class", 38, byte(ClassQuery)},
+		{"a class that is none", 38, 9},
+		{"another protocol", 36, ProtoTCP},
+		{"flags of TCP", 43, byte(flagKnown)},
+		{"flags that are none", 44, 1 << 7},
+		{"numbers of TCP", 45, 1},
+		{"a claim", 93, 1},
+		{"one address of IPv6", 0, 0x20},
+		{"a lock that is held", 42, 0x80},
+		{"begun after its end", 92, 0x40},
+	} {
+		b := slices.Clone(udp)
+		b[c.at] = c.to
+		var m Image
+		if err := m.Decode(b); err == nil {
+			t.Errorf("%s: %+v", c.name, m.flow)
+		}
+	}
+	var m Image
+	if m.Decode(udp[1:]) == nil || m.Decode(append(udp, 0)) == nil || m.Decode(udp) != nil {
+		t.Error("lengths are not told apart")
+	}
+}
+
 // TestRestoreKeepsLimits: what no room is left for stays out, and open connections take the
 // room of others.
 func TestRestoreKeepsLimits(t *testing.T) {

@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"net"
 	"os"
 	"strings"
 	"testing"
@@ -97,5 +98,36 @@ func TestKeptFlowsAreJudged(t *testing.T) {
 				t.Errorf("the next one:\n%s", out)
 			}
 		})
+	}
+}
+
+// TestRevocationOutlivesAKill: what was revoked is on file before the answer, so a daemon that
+// is killed at once does not bring it back.
+func TestRevocationOutlivesAKill(t *testing.T) {
+	t.Parallel()
+	client, server, g := harness.NewPair(t)
+	on := harness.AddrPort(server.IPv4(), harness.Inward)
+	harness.EchoOn(t, server.Host(), on)
+	d := harness.Enforce(t, server.Host(), withTCP(true, ""))
+	var sessions []net.Conn
+	for range 2 {
+		s := harness.DialTCP(t, client.Host(), harness.Anywhere, on, harness.ArrivalTimeout)
+		if s == nil || !harness.Talks(s) {
+			t.Fatal("no session")
+		}
+		t.Cleanup(func() { s.Close() })
+		sessions = append(sessions, s)
+	}
+	d.Reload(withTCP(false, ""))
+	time.Sleep(1500 * time.Millisecond) // both are on file
+	d.Revoke(t, 1, 0, "--from", sessions[0].LocalAddr().String())
+	d.Kill()
+	d.Start("--no-adopt")
+	g.Expect(t, "started again", harness.Filtered)
+	if !harness.Silenced(sessions[0]) {
+		t.Error("the revoked session goes on")
+	}
+	if !harness.Talks(sessions[1]) {
+		t.Error("the other session ended")
 	}
 }

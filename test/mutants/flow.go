@@ -198,4 +198,34 @@ var flows = []mutant{
 		old: "		if d != f.Opener() || seg.Seq+1 == f.half[d].end {\n",
 		new: "		if seg.Seq+1 == f.half[d].end {\n",
 	},
+	{
+		name: "kept-torn-pages-are-read", what: "flows of a damaged page are taken over",
+		file: "conntrack/keep/block.go", packages: kept,
+		old: "	if le.Uint32(b) != checksum(session, n, b[4:BlockSize]) {\n", new: "	if false {\n",
+	},
+	{
+		name: "kept-timers-stand-still", what: "no time passes for flows between two daemons",
+		file: "conntrack/keep/restore.go", packages: kept,
+		old: "by.Rule(f.rule), later(f.offset, offset))", new: "by.Rule(f.rule), later(offset, offset))",
+	},
+	{
+		name: "kept-of-another-boot", what: "flows of another boot are taken over",
+		file: "conntrack/keep/header.go", packages: kept,
+		old: "	case h.origin.Boot != cut(here.Boot):\n", new: "	case h.origin.Boot == \"\":\n",
+	},
+	{
+		name: "kept-impossible-flows", what: "any state and class is taken for a flow",
+		file: "conntrack/image.go", packages: kept,
+		old: "	return f.flags&^known == 0\n", new: "	return true\n",
+	},
+	{
+		name: "restart-forgets-flows", what: "a daemon begins without the flows of the last one",
+		file: "cmd/internal/enforce/enforcer_linux.go", packages: []string{"./test/lifecycle"},
+		old: "	e.takeFlows(c.rs)\n", new: "",
+	},
+	{
+		name: "revocation-is-kept-late", what: "a kill brings back what was just revoked",
+		file: "cmd/internal/enforce/flows_linux.go", packages: []string{"./test/lifecycle"},
+		old: "		e.keepFlows() // also if the daemon is killed now\n", new: "",
+	},
 }

@@ -23,6 +23,7 @@ var withoutPackets = map[string]bool{
 var (
 	engine = []string{"./filter"}
 	table  = []string{"./conntrack", "./filter"}
+	kept   = []string{"./conntrack/keep", "./conntrack"}
 	daemon = []string{"./cmd/internal/enforce", "./cmd/internal/daemon"}
 	parser = []string{"./filter/packet", "./filter"}
 	// random are the random trials: these are faults that need the right packet at
