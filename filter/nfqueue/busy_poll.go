@@ -7,18 +7,15 @@ import "time"
 // several times what the packet costs. To poll costs a CPU that others may want.
 //
 // So polling has to pay for itself. It has an account of time: a packet that a poll found
-// after a wait pays in what a wake-up is worth, and each poll takes out what it lasted. With
-// an empty account the loop rests: it sleeps at once, for a while that doubles each time, and
-// then tries again with little. Where packets come at distances that are longer than what a
-// wake-up is worth, trials are all that is spent; where they come one after the other, the
-// account stays full.
+// after a wait pays in what a wake-up is worth, and each poll takes out the CPU time that it
+// took: while it yields the CPU to others it spends nothing. With an empty account the loop
+// rests: it sleeps at once, for a while that doubles each time, and then tries again with
+// little. Where packets come at distances that are longer than what a wake-up is worth, trials
+// are all that is spent; where they come one after the other, the account stays full.
 //
 // Within that a poll in vain halves the loop's patience; after a few the loop sleeps at once,
 // until the next short sleep. A loop whose packets come further apart than the budget never
 // polls.
-//
-// A poll that lasted longer than it was to has given the CPU to others meanwhile, and pays only
-// for its own part.
 //
 // The zero value never polls. It belongs to one goroutine, and takes its times from its
 // caller.
@@ -38,7 +35,7 @@ const (
 	minPatience = 2 * time.Microsecond
 	// A rest lasts from minRest to maxRest.
 	minRest = time.Millisecond
-	maxRest = 128 * time.Millisecond
+	maxRest = 40 * time.Millisecond
 )
 
 // price is what a wake-up is worth in time of polling: 25 µs with the default budget.
@@ -48,8 +45,8 @@ func (b *busyPoll) price() time.Duration { return b.budget / 2 }
 func (b *busyPoll) trial() time.Duration { return 4 * b.budget }
 func (b *busyPoll) full() time.Duration  { return 16 * b.budget }
 
-// found notes that a poll lasted for waited and found something to read; 0 if that was there
-// at once, so that the loop would not have slept.
+// found notes that a poll spent waited of CPU time and found something to read; 0 if that was
+// there at once, so that the loop would not have slept. No poll spends more than its patience.
 func (b *busyPoll) found(waited, now time.Duration) {
 	waited = min(waited, b.patience)
 	b.patience = b.budget
@@ -63,7 +60,7 @@ func (b *busyPoll) found(waited, now time.Duration) {
 	b.spend(waited, now)
 }
 
-// vain notes that a poll lasted for waited and found nothing.
+// vain notes that a poll spent waited of CPU time, and found nothing for all its patience.
 func (b *busyPoll) vain(waited, now time.Duration) {
 	waited = min(waited, b.patience)
 	if b.patience /= 2; b.patience < minPatience {

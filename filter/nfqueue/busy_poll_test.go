@@ -132,7 +132,7 @@ func TestBusyPollTriesAgain(t *testing.T) {
 	}
 }
 
-// TestBusyPollOthersTime: what others had of the CPU meanwhile is not taken from the account.
+// TestBusyPollOthersTime: a poll never spends more than it was to last.
 func TestBusyPollOthersTime(t *testing.T) {
 	b := busyPoll{budget: 50 * time.Microsecond}
 	b.slept(0, 0)

@@ -125,6 +125,15 @@ func (l *loop) receive() (int, unix.Errno) {
 // started is where the clock of busyPoll begins.
 var started = time.Now()
 
+// threadTime is how long the calling thread has had a CPU, 0 if the kernel does not say.
+func threadTime() time.Duration {
+	var ts unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &ts) != nil {
+		return 0
+	}
+	return time.Duration(ts.Nano())
+}
+
 // poll looks for messages until there are some, or patience is over: then ok is false.
 func (l *loop) poll() (n int, errno unix.Errno, ok bool) {
 	n, errno = l.reader.poll(l.fd)
@@ -132,16 +141,17 @@ func (l *loop) poll() (n int, errno unix.Errno, ok bool) {
 		l.busy.found(0, 0)
 		return n, errno, true
 	}
+	own := threadTime() // what others get by the yield is not spent
 	for start := time.Since(started); ; {
 		unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
 		n, errno = l.reader.poll(l.fd)
 		now := time.Since(started)
 		switch waited := now - start; {
 		case errno != unix.EAGAIN:
-			l.busy.found(waited, now)
+			l.busy.found(threadTime()-own, now)
 			return n, errno, true
 		case waited >= l.busy.patience:
-			l.busy.vain(waited, now)
+			l.busy.vain(threadTime()-own, now)
 			return 0, errno, false
 		}
 	}
