@@ -304,3 +304,34 @@ func TestAdoptedAsymmetric(t *testing.T) {
 		}
 	}
 }
+
+// TestConnectedIsNoProof: under the rules of a daemon that was killed a process has a UDP socket
+// for what they do not permit. The next daemon does not take that for a conversation; what
+// passed before the first one goes on.
+func TestConnectedIsNoProof(t *testing.T) {
+	t.Parallel()
+	lab := labtest.New(t, netlab.Pair())
+	client, server := lab.Host("client"), lab.Host("server")
+	a := server.Device("eth0").IPv4()
+	at, to := harness.AddrPort(a, harness.Inward), harness.AddrPort(a, harness.Outward)
+	s := connected(t, client, harness.Anywhere, at, harness.Accepting(t, server, at))
+	harness.EchoOn(t, server, to)
+	d := harness.Prepare(t, client, harness.PolicyWith(nil, nil))
+	d.Start()
+	u, err := client.Dial(labtest.Within(t, harness.ArrivalTimeout), "udp", to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer u.Close()
+	d.Kill()
+	d.Start()
+	if !harness.Silenced(u) {
+		t.Error("a socket that was connected under the rules passes them")
+	}
+	if f, ok := d.Flow("udp", u.LocalAddr().String(), to.String()); ok {
+		t.Errorf("adopted: %+v", f)
+	}
+	if !harness.Delivers(s.Callee, s.Caller, harness.ArrivalTimeout) || !s.Lives() {
+		t.Error("the connection from before is cut")
+	}
+}

@@ -2,6 +2,7 @@ package enforce
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/vishvananda/netlink"
@@ -10,6 +11,7 @@ import (
 	"sgfw/cmd/internal/host/sockets"
 	"sgfw/conntrack"
 	"sgfw/filter"
+	"sgfw/filter/nft"
 	"sgfw/policy/member"
 )
 
@@ -35,6 +37,11 @@ func (e *Enforcer) adopt(links []member.Link) {
 		own = append(own, l.Addresses...)
 	}
 	all := sockets.Conversations(list, tracked, own)
+	// A UDP socket is connected without a packet. While rules are in force, be it those that a
+	// daemon has left, a process could have one for what they do not permit.
+	if before, err := nft.Inspect(); err != nil || len(before.Tables) > 0 {
+		all = slices.DeleteFunc(all, func(c sockets.Conversation) bool { return !c.Answered })
+	}
 	roads := roads{links: links, known: make(map[road]uint32)}
 	var n filter.Adopted
 	done := 0

@@ -4,7 +4,8 @@ import "net/netip"
 
 // Conversation is one of TCP or UDP that is proven to exist.
 type Conversation struct {
-	// Tracked has the ends. Without translation of addresses Asked is To, and As is From.
+	// Tracked has the ends. Without translation of addresses Asked is To, and As is From. Of
+	// UDP that only a socket tells of, Answered is false: a socket is connected without a packet.
 	Tracked
 	// Inbound is true for one of this machine that the other side began, Outbound for one that
 	// this machine began. One that it forwards is neither.
@@ -76,7 +77,7 @@ func Conversations(list []Socket, tracked []Tracked, own []netip.Addr) []Convers
 			continue
 		}
 		c := Conversation{Tracked: Tracked{Protocol: s.Protocol, From: s.Local, To: s.Remote,
-			Assured: true}, Outbound: true}
+			Assured: true, Answered: s.Protocol != udp}, Outbound: true}
 		if listening[port{s.Protocol, s.Local.Port()}] {
 			c.From, c.To, c.Inbound, c.Outbound = s.Remote, s.Local, true, false
 		}

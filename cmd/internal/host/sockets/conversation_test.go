@@ -76,6 +76,9 @@ func TestConversations(t *testing.T) {
 	} {
 		var got []want
 		for _, x := range Conversations(c.sockets, c.tracked, own) {
+			if x.Answered != (x.Protocol == tcp || len(c.tracked) > 0) {
+				t.Errorf("%s: answered %t", c.what, x.Answered)
+			}
 			got = append(got, want{x.From.String(), x.To.String(), x.Asked.String(), x.Inbound,
 				x.Outbound, x.OpenerEnded, x.Protocol, x.Phase})
 		}
