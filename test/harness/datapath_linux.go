@@ -14,7 +14,7 @@ const DatapathVariable = "SGFW_TEST_DATAPATH"
 // ByDatapath is what holds with the datapath that the environment asks for, where that
 // makes a difference. Each difference is named in docs/aws-parity.md.
 func ByDatapath[T any](userspace, offload T) T {
-	if os.Getenv(DatapathVariable) == "offload" {
+	if Offloads() {
 		return offload
 	}
 	return userspace
@@ -36,10 +36,11 @@ func BothEnded() string { return ByDatapath("time_wait", "last_ack|time_wait") }
 // settingsLine is the key of the settings, with an inline mapping or a block.
 var settingsLine = regexp.MustCompile(`(?m)^settings: *(\{ *)?`)
 
-// carried is the policy with the datapath that the environment asks for.
+// carried is the policy with the datapath that the environment asks for. An empty one, which
+// stands for none, stays so.
 func carried(policy string) string {
 	datapath := os.Getenv(DatapathVariable)
-	if datapath == "" || strings.Contains(policy, "datapath: ") {
+	if datapath == "" || policy == "" || strings.Contains(policy, "datapath: ") {
 		return policy
 	}
 	at := settingsLine.FindStringSubmatchIndex(policy)

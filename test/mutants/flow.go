@@ -81,6 +81,19 @@ var flows = []mutant{
 		new: "	if d < 0 {\n",
 	},
 	{
+		name: "carried-counts-twice", what: "the packet that a flow is given to the kernel with is " +
+			"taken for an answer",
+		file: "conntrack/offload.go", packages: table,
+		old: "	if f.flags&flagOwed == 0 || f.claim&counts == 0 {\n",
+		new: "	if true {\n",
+	},
+	{
+		name: "reset-by-the-past", what: "what passed before a RST has the connection go on",
+		file: "conntrack/offload.go", packages: table,
+		old: "		if f.flags&(flagUncounted<<d) != 0 {\n",
+		new: "		if false {\n",
+	},
+	{
 		name: "gap-unacknowledged", what: "a forged segment shortens the life of a connection",
 		file: "conntrack/tcp_state.go", packages: table,
 		old: "	return after(in.end, out.ack) || after(out.end, in.ack)\n",

@@ -66,10 +66,12 @@ func TestLogShowsWhatHappened(t *testing.T) {
 			got[0].Rule.Group != "state" {
 			t.Errorf("the new connection is logged as %+v", got)
 		}
-		// Its handshake and a round trip are more packets of the flow.
+		// Its handshake and a round trip are more packets of the flow. With offload the log has
+		// those that are judged: the ends of both sides.
 		// Queues tell of their packets each for itself, so the order is not quite theirs.
 		opening := 0
-		for _, v := range all.Await("packets of the connection", 5, of(from)) {
+		judged := harness.ByDatapath(5, 3)
+		for _, v := range all.Await("packets of the connection", judged, of(from)) {
 			if v.Reason == "rule" {
 				opening++
 			} else if v.Verdict != "accept" || v.Reason != "flow" || v.Rule == nil {

@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
-	"time"
 
 	"sgfw/test/harness"
 	"sgfw/test/netlab"
@@ -71,7 +70,7 @@ func TestAdopted(t *testing.T) {
 					t.Errorf("read %d bytes after the end, %v", n, err)
 				}
 				s.Callee.Close()
-				ends(t, d, local, remote)
+				d.InState(t, harness.BothEnded(), "tcp", local, remote)
 			}
 			if c.protected == "client" { // the server's socket is one for all
 				for _, u := range asked {
@@ -94,22 +93,6 @@ func TestAdopted(t *testing.T) {
 				t.Errorf("%d flows without adoption", n)
 			}
 		})
-	}
-}
-
-// ends waits until both sides of a connection have ended. Of one that the kernel carries the
-// last acknowledgement may pass unseen.
-func ends(t *testing.T, d *harness.Daemon, local, remote string) {
-	t.Helper()
-	for deadline := time.Now().Add(harness.ArrivalTimeout); ; time.Sleep(10 * time.Millisecond) {
-		f, _ := d.Flow("tcp", local, remote)
-		if f.State == "time_wait" || f.State == "last_ack" && harness.Offloads() {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Errorf("flow %s - %s has not ended: %+v", local, remote, f)
-			return
-		}
 	}
 }
 
