@@ -107,6 +107,9 @@ func (t *Table) release(a *account, id queueID) {
 // evict evicts one flow to make room in the table for one of a scope.
 func (s *shard) evict(own *account, now Time) bool {
 	for _, set := range [...]kindSet{usualKinds, allKinds} {
+		if set == allKinds && s.table.kinds[queueRevoked].committed.Load() == 0 {
+			return false // nothing else than before
+		}
 		weigh := func(a *account) int64 { return a.evictable(set) }
 		evict := func(a *account) bool { return s.evictOf(a, set, now) }
 		if s.table.heaviest(&s.table.fullest, own, weigh, evict) {
