@@ -68,7 +68,7 @@ func TestFloods(t *testing.T) {
 func TestNoRoom(t *testing.T) {
 	t.Parallel()
 	h := harness.NewHome(t)
-	const p, flows, room, rounds = 7000, 120, 256 / 4, 10
+	const p, flows, room, rounds = 7000, 90, 256 / 4, 10
 	d := harness.Enforce(t, h.Fw, policy(both(p), both(p), "max_flows: 256"))
 	servers(t, h, p)
 	w := ways(h)[0]
