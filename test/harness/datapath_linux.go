@@ -60,3 +60,6 @@ func carried(policy string) string {
 // Offloads reports whether policies that name no datapath get the one in which the kernel
 // carries on with flows.
 func Offloads() bool { return os.Getenv(DatapathVariable) == "offload" }
+
+// QueueChain is the chain of our table whose first rule leads to the queues.
+func QueueChain() string { return ByDatapath("verdict", "ask") }

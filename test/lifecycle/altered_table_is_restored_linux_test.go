@@ -54,14 +54,19 @@ func alterations(t testing.TB, h *netlab.Host) []struct {
 				Exprs: []expr.Any{&expr.Verdict{Kind: expr.VerdictAccept}}})
 		}},
 		{"bypass given to the queue rule", func(c *nftables.Conn) {
-			r := rules("verdict")[0]
+			r, found := rules(harness.QueueChain())[0], false
 			for _, e := range r.Exprs {
 				switch e := e.(type) {
 				case *expr.Queue:
 					e.Flag |= expr.QueueFlagBypass
+					found = true
 				case *expr.Target:
 					(*e.Info.(*xt.Unknown))[4] |= 1
+					found = true
 				}
+			}
+			if !found {
+				t.Error("no rule leads to a queue")
 			}
 			c.ReplaceRule(r)
 		}},
