@@ -176,7 +176,6 @@ func (t *text) key(value *node) ([]edit, bool) {
 		return []edit{{t.start(key), t.start(in.Content[2]), ""}}, true
 	}
 	line, indent := key.Line-1, in.Column-1
-	last := line + 1
 	// A list may stand as deep as its key.
 	if value.Kind == yaml.SequenceNode && !value.flow() {
 		_, to, ok := t.item(value, len(value.Content)-1)
@@ -185,8 +184,7 @@ func (t *text) key(value *node) ([]edit, bool) {
 		}
 		return []edit{{t.starts[line], to, ""}}, true
 	}
-	last = t.last(line, indent)
-	return []edit{{t.starts[line], t.starts[last], ""}}, true
+	return []edit{{t.starts[line], t.starts[t.last(line, indent)], ""}}, true
 }
 
 func blank(line string) bool { return strings.TrimSpace(line) == "" }
