@@ -82,13 +82,13 @@ func (s *shard) admitAdopted(a *account, id queueID) bool {
 		return false
 	}
 	if id < queueKinds && !a.kinds[id].join(&t.kinds[id]) {
-		t.release(a, id)
+		t.retract(&a.kinds[id], &t.kinds[id])
 		return false
 	}
 	if a.flows.join(&t.pool) {
 		return true
 	}
-	a.flows.leave(&t.pool)
+	t.retract(&a.flows, &t.pool)
 	t.release(a, id)
 	return false
 }

@@ -75,7 +75,7 @@ func (s *shard) admitAny(a *account, now Time) bool {
 	if t.pool.committed.Load() <= t.pool.limit || s.evict(a, now) {
 		return true
 	}
-	a.flows.leave(&t.pool)
+	t.retract(&a.flows, &t.pool)
 	return false
 }
 
@@ -85,8 +85,16 @@ func (s *shard) admitKind(a *account, id queueID, now Time) bool {
 	if a.kinds[id].join(&t.kinds[id]) || s.evictKind(a, id, now) {
 		return true
 	}
-	t.release(a, id)
+	t.retract(&a.kinds[id], &t.kinds[id])
 	return false
+}
+
+// retract undoes a join that found no room. What it takes of a guarantee with that comes back
+// as soon as there is room.
+func (t *Table) retract(q *portion, p *pool) {
+	if q.retract(p) {
+		t.unsettled.Store(true)
+	}
 }
 
 // joined counts a flow that has changed its kind, and has an old one of its new kind make

@@ -60,6 +60,22 @@ func (q *portion) leave(p *pool) {
 	}
 }
 
+// retract undoes a join that found no room. A guarantee that was raised meanwhile may have come
+// to cover the flow, as if it had been let in: then it gives up that part and reports so.
+func (q *portion) retract(p *pool) (givenUp bool) {
+	for {
+		word := q.word.Load()
+		flows, guarantee := split(word)
+		if givenUp = flows <= guarantee; givenUp {
+			guarantee--
+		}
+		if q.word.CompareAndSwap(word, packed(flows-1, guarantee)) {
+			p.committed.Add(-1)
+			return givenUp
+		}
+	}
+}
+
 // claim takes one flow beyond the guarantee, if there is one, off the flows. The caller
 // removes a flow and calls paid, or finds none to remove and calls unclaim. So no two
 // workers evict one flow too many between them.
