@@ -79,8 +79,10 @@ func (s *shard) images(c int, now Time, buf *[slabLen]Image) (copied int, lane u
 // take copies a flow whose lock is held, without what its entry has of an earlier one, and
 // without what it is owed by the kernel: that ends with the process.
 func (m *Image) take(f *Flow) {
-	m.flow = *f
-	m.flow.lockWord &^= lockHeld
+	// Field by field: others try the lock meanwhile, which is in the lock word.
+	m.flow = Flow{key: f.key, lockWord: uint32(f.deadline()), state: f.state, class: f.class,
+		flags: f.flags, rule: f.rule, half: f.half, packets: f.packets, bytesLo: f.bytesLo,
+		bytesHi: f.bytesHi, created: f.created, claim: f.claim}
 	if f.class != ClassTCP {
 		m.flow.half, m.flow.claim = [2]half{}, 0
 	}
