@@ -19,7 +19,8 @@ demo: build
 # Packages with tests on real packets run one after another: a flood in one
 # namespace fills the per-CPU backlog that all namespaces share.
 QUICK := ./conntrack/... ./examples/... ./filter ./filter/match ./filter/packet ./policy/...
-REAL  := ./cmd/... ./filter/nft ./filter/nfqueue ./test/...
+KERNEL := ./filter/nft ./filter/nfqueue ./filter/nflog ./filter/offload
+REAL  := ./cmd/... $(KERNEL) ./test/...
 
 # What the tests prove about AWS is held against docs/aws-parity.md. Only a run of
 # all tests can be: one without real root leaves some out.
@@ -44,7 +45,7 @@ endif
 #? make test PARITY=write   write docs/aws-parity.md from the last run as root
 test: build
 ifdef RACE
-	@$(GO) run ./test/progress -race -count=1 -- $(QUICK) -- -p=1 ./filter/nft ./filter/nfqueue ./cmd/...
+	@$(GO) run ./test/progress -race -count=1 -- $(QUICK) -- -p=1 $(KERNEL) ./cmd/...
 else ifdef ONLY
 	@$(GO) run ./test/progress -count=1 -- -p=1 $(ONLY)
 else ifdef MUTANTS
