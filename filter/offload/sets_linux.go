@@ -23,9 +23,11 @@ type Sets struct {
 	owner Owner
 	cfg   Config
 	conn  *netlink.Conn
-	// resets: counters can be read and begun anew at once.
+	// resets: counters can be read and begun anew at once (Linux 6.5).
 	resets bool
-	buffer []byte
+	// destroys: an element that is gone already can be removed (Linux 6.3).
+	destroys bool
+	buffer   []byte
 }
 
 // readBuffer is what one read of a dump takes: the kernel fills up to 32 KiB
@@ -46,7 +48,7 @@ func Open(table string, owner Owner, cfg Config, ns int) (*Sets, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sets of carried flows: %w", err)
 	}
-	return &Sets{table: table, owner: owner, cfg: cfg, conn: conn, resets: true,
+	return &Sets{table: table, owner: owner, cfg: cfg, conn: conn, resets: true, destroys: true,
 		buffer: make([]byte, readBuffer)}, nil
 }
 
@@ -91,7 +93,7 @@ func (s *Sets) collect(of set, margin time.Duration, account Account) (n int, er
 		}
 	}
 	if err = s.dump(of, visit); errors.Is(err, unix.EINVAL) && s.resets {
-		s.resets, n, ending = false, 0, nil // Linux before 6.5
+		s.resets, n, ending = false, 0, nil
 		err = s.dump(of, visit)
 	}
 	if err != nil || len(ending) == 0 {
@@ -129,7 +131,9 @@ func (s *Sets) End(paths []Path, account Account) error {
 	return nil
 }
 
-// remove removes elements and hands over what they counted until then.
+// remove removes elements and hands over what they counted until then. Where the kernel
+// refuses to remove some because one has gone by itself, they are left to end, and what they
+// counted is not told.
 func (s *Sets) remove(of set, keys [][]byte, account Account) error {
 	for len(keys) > 0 {
 		part := keys[:min(perMessage, len(keys))]
@@ -140,14 +144,10 @@ func (s *Sets) remove(of set, keys [][]byte, account Account) error {
 			list = appendAttr(list, unix.NLA_F_NESTED|1,
 				appendAttr(nil, unix.NLA_F_NESTED|unix.NFTA_SET_ELEM_KEY, value))
 		}
-		answers, err := s.owner.Transact([]netlink.Message{{
-			Header: netlink.Header{
-				Type:  unix.NFNL_SUBSYS_NFTABLES<<8 | msgDestroyElement,
-				Flags: netlink.Request | netlink.Acknowledge | netlink.Echo,
-			},
-			Data: appendAttr(aboutSet(s.table, of.name()),
-				unix.NLA_F_NESTED|unix.NFTA_SET_ELEM_LIST_ELEMENTS, list),
-		}})
+		answers, err := s.transactRemoval(of, list)
+		if err != nil && !s.destroys && errors.Is(err, unix.ENOENT) {
+			continue
+		}
 		if err != nil {
 			return fmt.Errorf("remove elements: %w", err)
 		}
@@ -159,6 +159,27 @@ func (s *Sets) remove(of set, keys [][]byte, account Account) error {
 		}
 	}
 	return nil
+}
+
+// transactRemoval asks for the removal of a list of elements.
+func (s *Sets) transactRemoval(of set, list []byte) ([]netlink.Message, error) {
+	kind := unix.NFT_MSG_DELSETELEM
+	if s.destroys {
+		kind = msgDestroyElement
+	}
+	answers, err := s.owner.Transact([]netlink.Message{{
+		Header: netlink.Header{
+			Type:  netlink.HeaderType(unix.NFNL_SUBSYS_NFTABLES<<8 | kind),
+			Flags: netlink.Request | netlink.Acknowledge | netlink.Echo,
+		},
+		Data: appendAttr(aboutSet(s.table, of.name()),
+			unix.NLA_F_NESTED|unix.NFTA_SET_ELEM_LIST_ELEMENTS, list),
+	}})
+	if s.destroys && errors.Is(err, unix.EINVAL) { // an older kernel knows no such message
+		s.destroys = false
+		return s.transactRemoval(of, list)
+	}
+	return answers, err
 }
 
 // Flush empties all sets, in one transaction: what is sent after it returned is judged.
