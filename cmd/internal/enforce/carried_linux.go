@@ -38,6 +38,8 @@ type carried struct {
 	used   [2]offload.Usage // of flows that are proven, and of new ones
 	// collected is when all sets were last read.
 	collected time.Time
+	// stale: the sets could not be emptied when the rules changed.
+	stale bool
 }
 
 func newCarried(s policy.Settings, table *nft.Table, w *filter.Worker) (*carried, error) {
@@ -78,7 +80,7 @@ func (c *carried) collect(kinds ...offload.Kind) error {
 			return err
 		}
 	}
-	if len(kinds) == len(all) {
+	if len(kinds) == len(allKinds) {
 		c.collected = time.Now()
 	}
 	return nil
@@ -116,11 +118,12 @@ func (c *carried) end(flows []offload.Path) error {
 	return err
 }
 
-// all are the kinds of sets.
-var all = []offload.Kind{offload.Opening, offload.Answer, offload.Proven}
+// allKinds are the kinds of sets, those of new flows first.
+var allKinds = []offload.Kind{offload.Opening, offload.Answer, offload.Proven}
 
 // judgeAgain has a packet of every flow judged by what is in force now: what is sent after
-// it returned does not ride on what was before.
+// it returned does not ride on what was before. Where that fails, for the table is damaged or
+// the kernel has no memory, FollowCarried tries again.
 func (e *Enforcer) judgeAgain() {
 	if e.carried == nil {
 		return
@@ -133,7 +136,7 @@ func (e *Enforcer) judgeAgain() {
 // Refresh has the flow table know what the kernel has carried until now.
 func (e *Enforcer) Refresh() {
 	if e.carried != nil && e.carried.due() {
-		_ = e.carried.collect(all...) // FollowCarried says what is wrong
+		_ = e.carried.collect(allKinds...) // FollowCarried says what is wrong
 	}
 }
 
@@ -165,13 +168,21 @@ func (c *carried) status(e *filter.Engine) *api.OffloadStatus {
 
 // flush takes everything back from the kernel.
 func (c *carried) flush() error {
-	err := c.collect(all...)
+	err := c.collect(allKinds...)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if flushed := c.sets.Flush(); flushed != nil {
+	flushed := c.sets.Flush()
+	if c.stale = flushed != nil; c.stale {
 		return flushed
 	}
 	return err
+}
+
+// unflushed reports whether the last flush failed.
+func (c *carried) unflushed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.stale
 }
 
 // FollowCarried is the task that takes to the flow table what the kernel carries. It
@@ -190,15 +201,18 @@ func (e *Enforcer) FollowCarried(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		kinds := all
+		kinds := allKinds
 		if n%int(collectProven/collectEvery) != 0 {
-			kinds = all[:2]
+			kinds = allKinds[:2]
 		}
 		err := e.carried.collect(kinds...)
 		if err != nil && !failing && ctx.Err() == nil {
 			e.log.Warn("reading what the kernel carries failed", "error", err)
 		}
 		failing = err != nil
+		if e.carried.unflushed() {
+			e.judgeAgain()
+		}
 		gone := resets.follow(e.engine)
 		if len(gone) == 0 {
 			continue
