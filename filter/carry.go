@@ -48,12 +48,8 @@ func (w *Worker) carry(c *conntrack.Entry, a *Attachment) {
 // flow. Where it is not tracked they decide about each one, and it is carried both ways or
 // not at all.
 func (a *Attachment) permitsAnswers(p *packet.Packet, d conntrack.Direction) bool {
-	peer := p.Src
-	if d == conntrack.Egress {
-		peer = p.Dst
-	}
-	answer := match.Selector(p.Proto)<<16 | match.Selector(p.SrcPort)
-	return a.matchers[d.Reverse()][family(peer)].Match(keyOf(peer), answer) != match.NoRule
+	answer := Path{Src: p.Dst, Dst: p.Src, DstPort: p.SrcPort, Proto: p.Proto}
+	return a.permits(answer, d.Reverse()) != match.NoRule
 }
 
 // Credit takes account of packets that the kernel has passed by itself, between Begin and

@@ -3,6 +3,7 @@ package demo
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -109,41 +110,17 @@ func wait(pass bool) time.Duration {
 // serve makes both hosts answer whatever reaches them: what is dropped then is
 // the firewall's doing.
 func (s *show) serve(ctx context.Context) error {
-	for _, port := range []uint16{22, 80, 443, 8080} {
-		l, err := s.server.Listen(ctx, "tcp", netlab.Any(port))
+	return errors.Join(echo(ctx, s.server, 22, 80, 443, 8080), echo(ctx, s.client, 53, 514))
+}
+
+// echo has a host send back what comes to ports of TCP and UDP, until ctx ends.
+func echo(ctx context.Context, h *netlab.Host, ports ...uint16) error {
+	for _, port := range ports {
+		e, err := h.ServeEcho(ctx, netlab.Any(port))
 		if err != nil {
-			return fmt.Errorf("listening on port %d of the server: %w", port, err)
+			return fmt.Errorf("answering on port %d of the %s: %w", port, h.Name(), err)
 		}
-		context.AfterFunc(ctx, func() { l.Close() })
-		go func() {
-			for {
-				c, err := l.Accept()
-				if err != nil {
-					return
-				}
-				go func() {
-					defer c.Close()
-					io.Copy(c, c)
-				}()
-			}
-		}()
-	}
-	for _, port := range []uint16{53, 514} {
-		c, err := s.client.ListenPacket(ctx, "udp", netlab.Any(port))
-		if err != nil {
-			return fmt.Errorf("listening on UDP port %d of the client: %w", port, err)
-		}
-		context.AfterFunc(ctx, func() { c.Close() })
-		go func() {
-			buf := make([]byte, 2048)
-			for {
-				n, from, err := c.ReadFrom(buf)
-				if err != nil {
-					return
-				}
-				c.WriteTo(buf[:n], from)
-			}
-		}()
+		context.AfterFunc(ctx, func() { e.Close() })
 	}
 	return nil
 }

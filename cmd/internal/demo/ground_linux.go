@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -52,26 +51,7 @@ func (p passing) String() string {
 
 // serve has the server answer on both ports whatever reaches it.
 func (g *ground) serve(ctx context.Context) error {
-	for _, port := range []uint16{openPort, shutPort} {
-		l, err := g.server.Listen(ctx, "tcp", netlab.Any(port))
-		if err != nil {
-			return fmt.Errorf("listening on port %d of the server: %w", port, err)
-		}
-		context.AfterFunc(ctx, func() { l.Close() })
-		go func() {
-			for {
-				c, err := l.Accept()
-				if err != nil {
-					return
-				}
-				go func() {
-					defer c.Close()
-					io.Copy(c, c)
-				}()
-			}
-		}()
-	}
-	return nil
+	return echo(ctx, g.server, openPort, shutPort)
 }
 
 func (g *ground) policy() string { return filepath.Join(g.dir, "drill.yaml") }
