@@ -117,9 +117,9 @@ func (e *Entry) Insert(p *PacketMeta, rule uint32, tmo *Timeouts, now Time) Inse
 	}
 	e.lockShard()
 	sh, f, kind := e.shard, e.flow, p.Class.opens()
-	a, was := sh.table.account(e.key.Scope()), queueNone
+	a, was, untold := sh.table.account(e.key.Scope()), queueNone, flowFlags(0)
 	if f != nil {
-		was = f.queue()
+		was, untold = f.queue(), f.untold()
 	}
 	switch {
 	case f != nil && was == kind: // the count stays
@@ -146,6 +146,7 @@ func (e *Entry) Insert(p *PacketMeta, rule uint32, tmo *Timeouts, now Time) Inse
 		e.flow = f
 	}
 	f.open(p, rule, now)
+	f.flags |= untold
 	f.setDeadline(now.deadline(f.idle(tmo)))
 	sh.enqueue(e.index, f, a)
 	sh.stats.inserted++

@@ -71,8 +71,9 @@ const (
 	flagOffloaded flowFlags = 1 << 11
 	// flagAdopted: see [Entry.Adopt].
 	flagAdopted flowFlags = 1 << 12
-	// flagUncounted<<d: the flow is in StateReset, and packets of d that passed unseen before
-	// the RST may come to the counts after it.
+	// flagUncounted<<d: what is told next of unseen packets of d proves nothing. They may be
+	// from before a RST (StateReset) or before the flow began, or be the packet that was counted
+	// as an answer to itself, see [Entry.Offload].
 	flagUncounted flowFlags = 1 << 13
 	// flagOwed: claim is what the counts of unseen packets have too much, see [Entry.Offload].
 	flagOwed flowFlags = 1 << 15

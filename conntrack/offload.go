@@ -49,6 +49,7 @@ func (e *Entry) Offload(p *PacketMeta) bool {
 		f.claim += owedPackets
 		return false
 	}
+	f.doubt()
 	f.flags |= flagOffloaded | flagOwed
 	f.claim = min(p.Bytes, owedBytes) | owedPath<<Ingress | owedPath<<Egress
 	if p.Class == ClassTCP && p.TCP.Flags&(SYN|ACK) == SYN {
@@ -66,6 +67,23 @@ const (
 	owedPackets   = 1 << 27
 	maxOwed       = 31
 )
+
+// doubt has what is told next of each direction prove nothing, if the flow still owes a
+// packet: with one more than can be taken off, what opens a flow would look like an answer.
+func (f *Flow) doubt() {
+	if f.flags&flagOwed != 0 {
+		f.flags |= flagsUncount
+	}
+}
+
+// untold are the flags that a flow leaves to the one that takes its place: of that one, too,
+// the kernel counts packets on the same paths.
+func (f *Flow) untold() flowFlags {
+	if f.flags&flagOffloaded != 0 {
+		return flagsUncount
+	}
+	return 0
+}
 
 // settle takes the packet off that the counts of a direction have too much.
 func (f *Flow) settle(d Direction, s *Seen) {
@@ -137,14 +155,15 @@ func (f *Flow) creditUDP() {
 }
 
 // creditTCP notes that segments other than SYN-ACKs passed in direction d. What is told
-// first after a RST may be from before it.
+// first after a RST may be from before it, and what is told first of a flow that owed more
+// than a packet may be no answer.
 func (f *Flow) creditTCP(d Direction, s Seen) {
+	if f.flags&(flagUncounted<<d) != 0 {
+		f.flags &^= flagUncounted << d
+		return
+	}
 	switch f.state {
 	case StateReset:
-		if f.flags&(flagUncounted<<d) != 0 {
-			f.flags &^= flagUncounted << d
-			return
-		}
 		f.state = StateEstablished // one side goes on: it was not reset
 	case StateSynSent, StateSynRecv:
 		f.loseNumbers()

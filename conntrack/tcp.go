@@ -83,7 +83,7 @@ func (f *Flow) provesSYN(d Direction, seg *TCPSegment) bool {
 // SYN-ACK in direction d.
 func (f *Flow) restart(d Direction, seg *TCPSegment) {
 	isn := f.claim
-	f.flags = flowFlags(d.Reverse()) & flagEgress
+	f.flags = flowFlags(d.Reverse())&flagEgress | f.untold()
 	f.half[d.Reverse()] = half{end: isn, top: isn}
 	f.adopt(d, seg)
 }
@@ -100,6 +100,7 @@ func (f *Flow) adopt(d Direction, seg *TCPSegment) {
 
 // setClaim replaces the flow's unconfirmed claim.
 func (f *Flow) setClaim(kind flowFlags, d Direction, n uint32) {
+	f.doubt() // claim takes the place of what is owed
 	f.flags = f.flags&^(flagClaim|flagOwed) | kind
 	if d == Egress {
 		f.flags |= flagClaimEgress

@@ -18,8 +18,9 @@ func (e *Entry) InsertUntracked(p *PacketMeta, rule uint32, tmo *Timeouts, now T
 		return
 	}
 	e.lockShard()
-	sh := e.shard
+	sh, untold := e.shard, flowFlags(0)
 	if e.flow != nil {
+		untold = e.flow.untold()
 		sh.remove(e.index, e.flow)
 		e.flow = nil
 	}
@@ -29,7 +30,7 @@ func (e *Entry) InsertUntracked(p *PacketMeta, rule uint32, tmo *Timeouts, now T
 	i, f := sh.add(sh.table.hash.hash(e.key), e.key, p.Lane)
 	e.index, e.flow = i, f
 	f.open(p, rule, now)
-	f.flags |= flagUntracked
+	f.flags |= flagUntracked | untold
 	f.setDeadline(now.deadline(f.idle(tmo)))
 	sh.enqueue(i, f, nil)
 	sh.stats.untracked++

@@ -90,8 +90,15 @@ var flows = []mutant{
 	{
 		name: "reset-by-the-past", what: "what passed before a RST has the connection go on",
 		file: "conntrack/offload.go", packages: table,
-		old: "		if f.flags&(flagUncounted<<d) != 0 {\n",
-		new: "		if false {\n",
+		old: "	if f.flags&(flagUncounted<<d) != 0 {\n",
+		new: "	if false {\n",
+	},
+	{
+		name: "counted-too-often", what: "a SYN that a flow is given to the kernel with again and " +
+			"again is taken for an answer",
+		file: "conntrack/offload.go", packages: table,
+		old: "	if f.flags&flagOwed != 0 {\n		f.flags |= flagsUncount\n",
+		new: "	if false {\n		f.flags |= flagsUncount\n",
 	},
 	{
 		name: "gap-unacknowledged", what: "a forged segment shortens the life of a connection",

@@ -1,0 +1,47 @@
+package conntrack
+
+import "testing"
+
+// TestCountedTooOften: the kernel counts a packet that begins a flow as an answer to itself,
+// each time that the flow is given to it. What opens a connection, again and again or in place
+// of one that ended, never proves it; data that is told of later does.
+func TestCountedTooOften(t *testing.T) {
+	syn := step{in, SYN, 100, 0, 0, OutcomeMember, StateSynSent, kept}
+	meta := tcpPacket(in, SYN, 100, 0)
+	meta.Bytes = 100 // with data
+	for _, c := range []struct {
+		name string
+		run  func(s *script)
+	}{
+		{"the same SYN many times", func(s *script) {
+			for range maxOwed {
+				s.offer(&meta, false)
+			}
+			s.offer(&meta, true)
+		}},
+		{"a SYN after a RST of its sender", func(s *script) {
+			s.play(step{in, RST, 101, 0, 0, OutcomeMember, StateClose, fresh},
+				step{in, SYN, 100, 0, 0, OutcomeReopen, StateSynSent, fresh})
+			s.offer(&meta, true)
+		}},
+		{"a SYN with another number", func(s *script) {
+			s.play(step{in, SYN, 500, 0, 0, OutcomeRules, StateSynSent, kept})
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newScript(t)
+			s.play(step{in, SYN, 100, 0, 0, OutcomeRules, StateSynSent, fresh})
+			s.offer(&meta, true)
+			c.run(s)
+			for _, d := range []Direction{in, out} {
+				s.credit(d, Seen{Packets: 2, Bytes: 2 * uint64(meta.Bytes)})
+			}
+			s.play(syn)
+			if n := s.table.kinds[queueHalfOpen].committed.Load(); n != 1 {
+				t.Fatal("it is safe from eviction, and nobody has answered")
+			}
+			s.credit(out, seen)
+			s.is(StateEstablished, s.tmo.Established)
+		})
+	}
+}
