@@ -43,7 +43,7 @@ func randomTable(tb testing.TB, r *rand.Rand, n int) *fixture {
 			e := fx.table.Lock(&k, fx.now)
 			switch f := e.Flow(); {
 			case f != nil && (c.class == ClassTCP || c.class == ClassUDP) && r.IntN(8) == 0:
-				e.Offload(&p)
+				e.Offload(&p, fx.now)
 				e.Credit(p.Dir, Seen{Packets: uint64(r.IntN(9)), Bytes: 99}, &fx.tmo, fx.now)
 			case f != nil:
 				e.Update(&p, f.Assess(&p), &fx.tmo, fx.now)

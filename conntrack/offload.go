@@ -1,5 +1,7 @@
 package conntrack
 
+import "time"
+
 // An offloaded flow is one whose packets the kernel passes without asking, for a while. The
 // table then sees some packets only, and hears of the others as counts.
 
@@ -34,24 +36,24 @@ func (f *Flow) Carriage() Carriage {
 
 // Offload reports whether packets of the live flow may pass unseen from now on, after the
 // packet p, and notes that they do. It may not while a claim is open that needs numbers, and
-// not again before the counts of both directions have been told once since: then the kernel
-// knows the flow already, or had no room for it, and after some packets more it may be asked
-// again.
+// not again before the counts of both directions have been told once since, or the kernel must
+// have forgotten that it was asked: it had no room.
 //
 // The kernel counts p, which is counted here, once in either direction, as it begins to count.
-// Credit takes that off: nobody has answered yet who opens a flow.
-func (e *Entry) Offload(p *PacketMeta) bool {
+// Credit takes that off: nobody has answered yet who opens a flow. So it is not asked again
+// while it may still have that count: a burst of datagrams would look answered.
+func (e *Entry) Offload(p *PacketMeta, now Time) bool {
 	f := e.flow
+	second := uint32(now / Time(time.Second))
 	switch {
-	case f == nil, f.flags&flagClaim != 0:
-		return false
-	case f.flags&flagOwed != 0 && f.claim < owedPackets*maxOwed:
-		f.claim += owedPackets
+	case f == nil, f.flags&flagClaim != 0,
+		f.flags&flagOwed != 0 && (second-f.claim/owedSecond)%owedSeconds < owedPause:
 		return false
 	}
 	f.doubt()
 	f.flags |= flagOffloaded | flagOwed
-	f.claim = min(p.Bytes, owedBytes) | owedPath<<Ingress | owedPath<<Egress
+	f.claim = min(p.Bytes, owedBytes) | owedPath<<Ingress | owedPath<<Egress |
+		second%owedSeconds*owedSecond
 	if p.Class == ClassTCP && p.TCP.Flags&(SYN|ACK) == SYN {
 		f.claim |= owedHandshake
 	}
@@ -59,14 +61,18 @@ func (e *Entry) Offload(p *PacketMeta) bool {
 }
 
 // Parts of Flow.claim with flagOwed: the length of the packet, in which counts it still is,
-// and how many packets were judged since.
+// and in which second it was, of so many.
 const (
 	owedBytes     = 1<<24 - 1
 	owedPath      = 1 << 24 // <<Direction
 	owedHandshake = 1 << 26
-	owedPackets   = 1 << 27
-	maxOwed       = 31
+	owedSecond    = 1 << 27
+	owedSeconds   = 32
 )
+
+// owedPause is for how many seconds the kernel is not asked again. By then it has told of the
+// flow, or has forgotten it: a new one is carried for less.
+const owedPause = 7
 
 // doubt has what is told next of each direction prove nothing, if the flow still owes a
 // packet: with one more than can be taken off, what opens a flow would look like an answer.

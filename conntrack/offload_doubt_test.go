@@ -1,6 +1,9 @@
 package conntrack
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 // TestCountedTooOften: the kernel counts a packet that begins a flow as an answer to itself,
 // each time that the flow is given to it. What opens a connection, again and again or in place
@@ -14,8 +17,9 @@ func TestCountedTooOften(t *testing.T) {
 		run  func(s *script)
 	}{
 		{"the same SYN many times", func(s *script) {
-			for range maxOwed {
+			for range owedPause {
 				s.offer(&meta, false)
+				s.now = s.now.Add(time.Second)
 			}
 			s.offer(&meta, true)
 		}},
@@ -43,5 +47,34 @@ func TestCountedTooOften(t *testing.T) {
 			s.credit(out, seen)
 			s.is(StateEstablished, s.tmo.Established)
 		})
+	}
+}
+
+// TestBurstIsNoAnswer: datagrams that waited for a verdict together look like no answer,
+// whatever the kernel counts of them.
+func TestBurstIsNoAnswer(t *testing.T) {
+	s := newScript(t)
+	s.tuple = NewTuple(1, Ingress, ProtoUDP, s.tuple.Remote, s.tuple.Local, 50000, 53)
+	p := udpPacket(in)
+	var kernel Seen
+	for range 200 {
+		e := s.table.Lock(&s.tuple, s.now)
+		if f := e.Flow(); f == nil {
+			e.Insert(&p, 7, &s.tmo, s.now)
+		} else {
+			e.Update(&p, f.Assess(&p), &s.tmo, s.now)
+		}
+		if e.Offload(&p, s.now) {
+			kernel.Packets, kernel.Bytes = kernel.Packets+1, kernel.Bytes+uint64(p.Bytes)
+		}
+		e.Unlock()
+	}
+	s.credit(in, kernel)
+	s.credit(out, kernel)
+	s.is(StateUnreplied, s.tmo.UDP)
+	e := s.table.Lock(&s.tuple, s.now)
+	defer e.Unlock()
+	if got := e.Flow().Info().Packets; got != [2]uint32{200, 0} {
+		t.Errorf("counted %v packets", got)
 	}
 }

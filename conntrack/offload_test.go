@@ -36,7 +36,7 @@ func (s *script) offer(p *PacketMeta, want bool) FlowInfo {
 	if e.Flow().Carriage() == CarryNone {
 		s.Fatalf("nothing to carry in %v", e.Flow().State())
 	}
-	if got := e.Offload(p); got != want {
+	if got := e.Offload(p, s.now); got != want {
 		s.Fatalf("carried: %t, want %t", got, want)
 	}
 	return e.Flow().Info()
@@ -65,9 +65,14 @@ func TestOfferedOnce(t *testing.T) {
 	e.Unlock()
 	s.is(StateReplied, s.tmo.UDP)
 	s.offer(&p, true)
-	for range maxOwed {
+	for range 100 {
 		s.offer(&p, false)
 	}
+	for range owedPause - 1 {
+		s.now = s.now.Add(time.Second)
+		s.offer(&p, false)
+	}
+	s.now = s.now.Add(time.Second)
 	s.offer(&p, true) // the kernel had no room for it
 }
 

@@ -39,7 +39,7 @@ func (w *Worker) carry(c *conntrack.Entry, a *Attachment) {
 		return
 	}
 	w.carriage = min(w.carriage, f.Carriage())
-	if w.carriage != conntrack.CarryNone && !c.Offload(&w.sample) {
+	if w.carriage != conntrack.CarryNone && !c.Offload(&w.sample, w.now) {
 		w.carriage = conntrack.CarryNone
 	}
 }

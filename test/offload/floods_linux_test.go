@@ -101,3 +101,38 @@ func TestNoRoom(t *testing.T) {
 		}
 	}
 }
+
+// TestRepeatedSYNs repeats SYNs with data of addresses that nobody has: as often as somebody
+// repeats one, nothing of what the kernel counts of it is an answer.
+func TestRepeatedSYNs(t *testing.T) {
+	t.Parallel()
+	h := harness.NewHome(t)
+	const p, flows, times = 7000, 20, 100
+	d := harness.Enforce(t, h.Fw, policy(both(p), both(p)))
+	servers(t, h, p)
+	eth0, to := h.Outside.Device("eth0"), harness.AddrPort(ways(h)[0].dst, p)
+	at := func(n int) netip.AddrPort {
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{100, 0, 1, byte(n)}), 20000)
+	}
+	for n := range flows {
+		syn := wire.TCP(at(n), to, wire.SYN, 1, 0, make([]byte, 1000))
+		for range times {
+			if err := eth0.Send(syn); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	time.Sleep(time.Second) // they are judged
+	for range 2 {
+		time.Sleep(refreshPause)
+		for n := range flows {
+			f, ok := d.Flow("tcp", to.String(), at(n).String())
+			if !ok {
+				t.Fatalf("no flow of %s in %+v", at(n), d.Flows())
+			}
+			if f.State != "syn_sent" || f.Packets.Ingress != times {
+				t.Errorf("a SYN that came %d times makes %+v", times, f)
+			}
+		}
+	}
+}
