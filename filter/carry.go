@@ -95,6 +95,27 @@ func (w *Worker) credit(a *Attachment, d conntrack.Direction, p Path, s conntrac
 	return ReasonUntracked
 }
 
+// GoesOn reports whether the flow of a path is likely to have more packets, between Begin and
+// End: it has not ended, and is more than a SYN that nobody has answered.
+func (w *Worker) GoesOn(p Path) bool {
+	a, d := w.rs.links.find(p.In).attachment, conntrack.Direction(0)
+	switch {
+	case a != nil && p.In != 0:
+		d = a.inward
+	default:
+		if a = w.rs.links.find(p.Out).attachment; a == nil || p.Out == 0 {
+			return false
+		}
+		d = a.inward.Reverse()
+	}
+	w.tuple.Set(a.Scope, d, p.Proto, p.Src, p.Dst, p.SrcPort, p.DstPort)
+	var c conntrack.Entry
+	w.engine.flows.LockEntry(&c, &w.tuple, w.now)
+	defer c.Unlock()
+	f := c.Flow()
+	return f != nil && !f.State().Closed() && f.State() != conntrack.StateSynSent
+}
+
 // permits returns the rule that admits each packet on a path which crosses the interface in
 // direction d, [match.NoRule] for none.
 func (a *Attachment) permits(p Path, d conntrack.Direction) match.RuleNumber {

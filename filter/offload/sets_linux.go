@@ -64,14 +64,15 @@ type Usage struct {
 }
 
 // Collect reads the sets of a kind: it hands over what passed since it was last read, and
-// removes elements in use that would end within margin, so that what they pass until then
-// is told as well. Those that nothing used since are left to end: after a flood of short
-// connections they are nearly all, and to remove one costs more than a packet. It returns how
-// much of the larger set is in use.
-func (s *Sets) Collect(k Kind, margin time.Duration, account Account) (Usage, error) {
+// removes elements that would end within margin, so that what they pass until then is told as
+// well. Those that nothing used since, and whose flow does not go on, are left to end: after a
+// flood of short connections they are nearly all, and to remove one costs more than a packet.
+// It returns how much of the larger set is in use.
+func (s *Sets) Collect(k Kind, margin time.Duration, account Account,
+	goesOn func(Path) bool) (Usage, error) {
 	used := Usage{Size: int(s.cfg.size(k))}
 	for f := range families {
-		n, err := s.collect(set{k, f}, margin, account)
+		n, err := s.collect(set{k, f}, margin, account, goesOn)
 		if err != nil {
 			return used, fmt.Errorf("set %s: %w", set{k, f}.name(), err)
 		}
@@ -81,14 +82,22 @@ func (s *Sets) Collect(k Kind, margin time.Duration, account Account) (Usage, er
 }
 
 // collect is Collect of one set.
-func (s *Sets) collect(of set, margin time.Duration, account Account) (n int, err error) {
+func (s *Sets) collect(of set, margin time.Duration, account Account,
+	goesOn func(Path) bool) (n int, err error) {
+	matters := func(e element) bool {
+		if e.packets > 0 || !s.resets {
+			return true
+		}
+		p, err := parseKey(of.family, e.key)
+		return err == nil && goesOn(p)
+	}
 	var ending [][]byte
 	visit := func(e element) {
 		n++
 		if s.resets {
 			s.account(of, e, account)
 		}
-		if e.expires < margin && (e.packets > 0 || !s.resets) {
+		if e.expires < margin && matters(e) {
 			ending = append(ending, append([]byte(nil), e.key...))
 		}
 	}
@@ -151,14 +160,19 @@ func (s *Sets) remove(of set, keys [][]byte, account Account) error {
 		if err != nil {
 			return fmt.Errorf("remove elements: %w", err)
 		}
-		for _, m := range answers {
-			if m.Header.Type == unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_DELSETELEM &&
-				len(m.Data) >= genHeaderLen {
-				eachElement(m.Data[genHeaderLen:], func(e element) { s.account(of, e, account) })
-			}
-		}
+		s.removed(of, answers, account)
 	}
 	return nil
+}
+
+// removed hands over what the elements had counted that the kernel says it has removed.
+func (s *Sets) removed(of set, answers []netlink.Message, account Account) {
+	for _, m := range answers {
+		if m.Header.Type == unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_DELSETELEM &&
+			len(m.Data) >= genHeaderLen {
+			eachElement(m.Data[genHeaderLen:], func(e element) { s.account(of, e, account) })
+		}
+	}
 }
 
 // transactRemoval asks for the removal of a list of elements.
@@ -182,23 +196,48 @@ func (s *Sets) transactRemoval(of set, list []byte) ([]netlink.Message, error) {
 	return answers, err
 }
 
-// Flush empties all sets, in one transaction: what is sent after it returned is judged.
-// What they counted since they were last read is not told.
-func (s *Sets) Flush() error {
-	var all []netlink.Message
+// mostTold is how many elements of a set a Flush tells of: the kernel tells of all of them at
+// once, and what finds no room in the socket is lost.
+const mostTold = 2048
+
+// Flush empties all sets: what is sent after it returned is judged. It hands over what they
+// counted since they were last read, but for those of a set that has more than 2,048 elements.
+func (s *Sets) Flush(account Account) error {
+	for i, m := range Flushes(s.table) {
+		of := sets()[i]
+		n := 0
+		if err := s.dump(of, func(e element) {
+			n++
+			if s.resets {
+				s.account(of, e, account)
+			}
+		}); err != nil {
+			n = mostTold + 1 // it is to be empty, whatever it tells
+		}
+		if n <= mostTold {
+			m.Header.Flags |= netlink.Echo
+		}
+		answers, err := s.owner.Transact([]netlink.Message{m})
+		if err != nil {
+			return fmt.Errorf("empty the sets of carried flows: %w", err)
+		}
+		s.removed(of, answers, account)
+	}
+	return nil
+}
+
+// Flushes are messages that empty the sets of a table, one for each.
+func Flushes(table string) (out []netlink.Message) {
 	for _, of := range sets() {
-		all = append(all, netlink.Message{
+		out = append(out, netlink.Message{
 			Header: netlink.Header{
 				Type:  unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_DELSETELEM,
 				Flags: netlink.Request | netlink.Acknowledge,
 			},
-			Data: aboutSet(s.table, of.name()),
+			Data: aboutSet(table, of.name()),
 		})
 	}
-	if _, err := s.owner.Transact(all); err != nil {
-		return fmt.Errorf("empty the sets of carried flows: %w", err)
-	}
-	return nil
+	return out
 }
 
 // dump reads all elements of a set. It keeps nothing of them, so that a million of them take

@@ -5,8 +5,8 @@ var offloads = []mutant{
 	{
 		name: "carried-over-reload", what: "what is carried rides on what a reload took away",
 		file: "cmd/internal/enforce/carried_linux.go", packages: carrying,
-		old: "	flushed := c.sets.Flush()\n",
-		new: "	flushed := error(nil)\n",
+		old: "	if err := e.carried.flush(); err != nil {\n",
+		new: "	if err := e.carried.collect(allKinds...); err != nil {\n",
 	},
 	{
 		name: "carried-by-the-dead", what: "what is carried passes without a daemon",

@@ -71,7 +71,7 @@ func (c *carried) collect(kinds ...offload.Kind) error {
 				c.account(seen)
 				seen = seen[:0]
 			}
-		})
+		}, c.goesOn)
 		c.account(seen)
 		if k != offload.Answer {
 			c.used[k] = used
@@ -99,11 +99,21 @@ func (c *carried) account(list []account) {
 	c.worker.Begin()
 	defer c.worker.End()
 	for _, a := range list {
-		p := &a.path
-		c.worker.Credit(filter.Path{In: p.In, Out: p.Out, Src: conntrack.AddrFrom(p.Src),
-			Dst: conntrack.AddrFrom(p.Dst), SrcPort: p.SrcPort, DstPort: p.DstPort, Proto: p.Proto},
-			conntrack.Seen(a.seen))
+		c.worker.Credit(pathOf(&a.path), conntrack.Seen(a.seen))
 	}
+}
+
+// goesOn reports whether somebody is likely to use the flow of a path again.
+func (c *carried) goesOn(p offload.Path) bool {
+	c.worker.Begin()
+	defer c.worker.End()
+	return c.worker.GoesOn(pathOf(&p))
+}
+
+// pathOf is a path as the engine has it.
+func pathOf(p *offload.Path) filter.Path {
+	return filter.Path{In: p.In, Out: p.Out, Src: conntrack.AddrFrom(p.Src),
+		Dst: conntrack.AddrFrom(p.Dst), SrcPort: p.SrcPort, DstPort: p.DstPort, Proto: p.Proto}
 }
 
 // end takes flows back from the kernel, of each of which a path is given.
@@ -168,13 +178,17 @@ func (c *carried) status(e *filter.Engine) *api.OffloadStatus {
 
 // flush takes everything back from the kernel.
 func (c *carried) flush() error {
-	err := c.collect(allKinds...)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	flushed := c.sets.Flush()
-	if c.stale = flushed != nil; c.stale {
-		return flushed
-	}
+	var seen []account
+	err := c.sets.Flush(func(p offload.Path, s offload.Seen) {
+		if seen = append(seen, account{p, s}); len(seen) == accountBatch {
+			c.account(seen)
+			seen = seen[:0]
+		}
+	})
+	c.account(seen)
+	c.stale = err != nil
 	return err
 }
 
