@@ -1,6 +1,7 @@
 package nft
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
 	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
 
 	"sgfw/filter/offload"
 )
@@ -78,6 +80,9 @@ func (t *Table) enliven(p Plan, chains []chain) error {
 	}
 	if !st.exists {
 		t.alive = nil
+		if err := t.forget(); err != nil {
+			return err
+		}
 		if err := t.s.transact(newTable(aliveTable, tableOwner)); err != nil {
 			return fmt.Errorf("create table inet %s: %w", aliveTable, err)
 		}
@@ -103,6 +108,18 @@ func (t *Table) enliven(p Plan, chains []chain) error {
 		return fmt.Errorf("fill table inet %s: %w", aliveTable, err)
 	}
 	t.alive = append(t.alive, added...)
+	return nil
+}
+
+// forget empties the sets of a table that a dead daemon has left: what its verdicts let
+// through is carried by nobody, and must not be by those who come with other rules. There may
+// be no such table, or one without some of the sets.
+func (t *Table) forget() error {
+	for _, m := range offload.Flushes(TableName) {
+		if err := t.s.transact(m); err != nil && !errors.Is(err, unix.ENOENT) {
+			return fmt.Errorf("forget what table inet %s carried: %w", TableName, err)
+		}
+	}
 	return nil
 }
 
