@@ -194,6 +194,35 @@ func TestOffloadedEnds(t *testing.T) {
 			{in, FIN | ACK, 70000, 80001, 0, OutcomeMember, StateLastAck, fresh},
 			{out, ACK, 80001, 70001, 0, OutcomeMember, StateTimeWait, fresh}},
 			StateTimeWait, TimeoutTimeWait},
+		{"ends that cross", []step{
+			{in, FIN | ACK, 70000, 80000, 0, OutcomeMember, StateEstablished, fresh},
+			{out, FIN | ACK, 80000, 70000, 0, OutcomeMember, StateLastAck, fresh}},
+			StateLastAck, TimeoutLastAck},
+		{"ends that cross, of which one is acknowledged", []step{
+			{out, FIN | ACK, 80000, 70000, 0, OutcomeMember, StateEstablished, fresh},
+			{in, FIN | ACK, 70000, 80000, 0, OutcomeMember, StateLastAck, fresh},
+			{out, ACK, 80001, 70001, 0, OutcomeMember, StateTimeWait, fresh}},
+			StateTimeWait, TimeoutTimeWait},
+		{"ends that cross behind data that is under way", []step{
+			{in, FIN | ACK, 70000, 80000, 100, OutcomeMember, StateEstablished, fresh},
+			{out, FIN | ACK, 80000 + crossingReach - 1, 70101 - crossingReach, 0, OutcomeMember,
+				StateLastAck, fresh}}, StateLastAck, TimeoutLastAck},
+		{"an end whose number does not fit", []step{
+			{out, FIN | ACK, 80000, 70000, 0, OutcomeMember, StateEstablished, fresh},
+			{in, FIN | ACK, 69999, 80000, 0, OutcomeMember, StateEstablished, fresh}},
+			StateEstablished, 0},
+		{"an end that begins too far behind", []step{
+			{out, FIN | ACK, 80000, 70000, 0, OutcomeMember, StateEstablished, fresh},
+			{in, FIN | ACK, 70000 + crossingReach, 80000, 0, OutcomeMember, StateEstablished, fresh}},
+			StateEstablished, 0},
+		{"an end that acknowledges too little", []step{
+			{out, FIN | ACK, 80000, 70000, 0, OutcomeMember, StateEstablished, fresh},
+			{in, FIN | ACK, 70000, 80000 - crossingReach, 0, OutcomeMember, StateEstablished, fresh}},
+			StateEstablished, 0},
+		{"an end that acknowledges too much", []step{
+			{out, FIN | ACK, 80000, 70000, 0, OutcomeMember, StateEstablished, fresh},
+			{in, FIN | ACK, 70000, 80002, 0, OutcomeMember, StateEstablished, fresh}},
+			StateEstablished, 0},
 		{"data after a FIN", []step{
 			{in, FIN | ACK, 70000, 80000, 0, OutcomeMember, StateEstablished, fresh},
 			{in, ACK, 70001, 80000, 10, OutcomeMember, StateEstablished, fresh},
@@ -220,61 +249,6 @@ func TestOffloadedEnds(t *testing.T) {
 			}
 			s.is(c.state, c.timer)
 		})
-	}
-}
-
-// TestResetMakesRoom: a flow that a RST may have ended goes before connections that are
-// open, and one that goes on does not.
-func TestResetMakesRoom(t *testing.T) {
-	s := newScript(t)
-	s.play(
-		step{in, SYN, 100, 0, 0, OutcomeRules, StateSynSent, fresh},
-		step{out, SYN | ACK, 900, 101, 0, OutcomeMember, StateSynRecv, fresh},
-		step{in, ACK, 101, 901, 0, OutcomeMember, StateEstablished, fresh})
-	s.offload()
-	s.play(step{in, RST, 5, 0, 0, OutcomeMember, StateReset, fresh})
-	if n := s.table.kinds[queueClosed].committed.Load(); n != 1 {
-		t.Fatalf("%d flows make room, want the one that was reset", n)
-	}
-	for _, d := range []Direction{in, out} {
-		s.credit(d, seen) // may be from before the RST
-		s.is(StateReset, s.tmo.Established)
-	}
-	s.credit(out, seen)
-	if n := s.table.kinds[queueClosed].committed.Load(); n != 0 {
-		t.Fatalf("%d flows make room, want none: the machine goes on", n)
-	}
-	s.is(StateEstablished, s.tmo.Established)
-}
-
-// TestReset ends a flow that a RST came in for, and none that went on since or never was.
-func TestReset(t *testing.T) {
-	parity.Proves(t, "offload reset")
-	s := newScript(t)
-	if s.table.Reset(&s.tuple, s.now) {
-		t.Error("what is not there was ended")
-	}
-	s.play(
-		step{in, SYN, 100, 0, 0, OutcomeRules, StateSynSent, fresh},
-		step{out, SYN | ACK, 900, 101, 0, OutcomeMember, StateSynRecv, fresh},
-		step{in, ACK, 101, 901, 0, OutcomeMember, StateEstablished, fresh})
-	s.offload()
-	if s.table.Reset(&s.tuple, s.now) {
-		t.Error("a flow without a RST was ended")
-	}
-	rst := step{in, RST, 5, 0, 0, OutcomeMember, StateReset, fresh}
-	s.play(rst, step{out, ACK, 80000, 70001, 0, OutcomeMember, StateEstablished, fresh})
-	if s.table.Reset(&s.tuple, s.now) {
-		t.Error("a flow that went on was ended")
-	}
-	s.play(rst)
-	if !s.table.Reset(&s.tuple, s.now) || s.table.Reset(&s.tuple, s.now) {
-		t.Error("a flow that a RST came in for is ended once")
-	}
-	s.is(StateClose, TimeoutClose)
-	if st := s.table.Stats(); st.ClosedRST != 1 || s.table.kinds[queueClosed].committed.Load() != 1 {
-		t.Errorf("%d connections ended by a RST, %d make room, want one", st.ClosedRST,
-			s.table.kinds[queueClosed].committed.Load())
 	}
 }
 

@@ -49,6 +49,10 @@ func (f *Flow) assessTCP(d Direction, seg *TCPSegment) Outcome {
 		}
 	case StateLastAck, StateTimeWait, StateClose:
 		return OutcomeReopen
+	case StateReset:
+		if d == Egress { // the machine has nothing open between these ports: the RST was genuine
+			return OutcomeReopen
+		}
 	}
 	return OutcomeRules
 }

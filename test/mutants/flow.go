@@ -36,9 +36,7 @@ var flows = []mutant{
 	{
 		name: "syn-replaces-flow", what: "any SYN starts a live flow over",
 		file: "conntrack/tcp.go", packages: table,
-		old: "	case StateLastAck, StateTimeWait, StateClose:\n		return OutcomeReopen\n	}\n	return " +
-			"OutcomeRules\n",
-		new: "	}\n	return OutcomeReopen\n",
+		old: "	return OutcomeRules\n}\n\n// openTCP", new: "	return OutcomeReopen\n}\n\n// openTCP",
 	},
 	{
 		name: "fin-trusted", what: "a FIN anywhere half-closes a flow",

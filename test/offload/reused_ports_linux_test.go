@@ -1,6 +1,8 @@
 package offload
 
 import (
+	"errors"
+	"io"
 	"testing"
 	"time"
 
@@ -48,6 +50,60 @@ func TestReusedPorts(t *testing.T) {
 			c.Close()
 			ended(t, d, w.name+", after a "+end, f.Local, f.Remote)
 		}
+	}
+}
+
+// TestReusedAfterReset has the outside reset connections that are carried, and opens each again
+// at once between the same ports: it is as good as the first one. Without a rule it does not
+// come about.
+func TestReusedAfterReset(t *testing.T) {
+	t.Parallel()
+	h := harness.NewHome(t)
+	const p, closed = 7000, 7001
+	for _, w := range ways(h) {
+		t.Run(w.name, func(t *testing.T) {
+			d := harness.Enforce(t, h.Fw, policy(both(p), both(p)))
+			from, at := harness.AddrPort(w.src, harness.UnusedPort()), harness.AddrPort(w.dst, p)
+			conns := harness.Accepting(t, w.to, at)
+			for round := range 3 {
+				c := w.dial(t, "tcp", p, netlab.From(from))
+				s := harness.Accept(t, conns)
+				copied := make(chan struct{})
+				go func() {
+					defer close(copied)
+					io.Copy(s, s)
+				}()
+				before := d.Status()
+				if err := echoed(c, random(1<<20)); err != nil {
+					t.Fatalf("connection %d: %v", round, err)
+				}
+				if carried, judged := carriedSince(t, d, before); carried < judged {
+					t.Errorf("connection %d: %d were carried, %d judged", round, carried, judged)
+				}
+				resets, reset := c, s // the outside resets
+				if !w.inward {
+					resets, reset = s, c
+				}
+				if err := resets.(interface{ SetLinger(int) error }).SetLinger(0); err != nil {
+					t.Fatal(err)
+				}
+				resets.Close()
+				reset.SetReadDeadline(time.Now().Add(harness.ArrivalTimeout))
+				_, err := reset.Read(make([]byte, 1))
+				if w.inward {
+					<-copied // io.Copy read it
+				} else if !errors.Is(err, unix.ECONNRESET) {
+					t.Fatalf("connection %d: the reset did not arrive: %v", round, err)
+				}
+				reset.Close()
+			}
+			d.Reload(policy(both(closed), both(closed)))
+			if c := harness.DialTCP(t, w.from, from, at, harness.SilenceTimeout); c != nil {
+				c.Close()
+				t.Error("it comes about without a rule")
+			}
+			d.Stop()
+		})
 	}
 }
 
