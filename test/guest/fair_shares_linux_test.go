@@ -37,7 +37,10 @@ func TestFairShares(t *testing.T) {
 			t.Fatalf("the flooding guest has %d connections", len(flooder))
 		}
 		t.Cleanup(func() { c.Close() })
-		flooder = append(flooder, c)
+		if flooder = append(flooder, c); !harness.Talks(c) {
+			t.Fatalf("connection %d of the flooding guest is mute", len(flooder))
+		}
+		established(t, d, len(flooder))
 	}
 	if harness.Connects(t, h.App, netip.AddrPort{}, out, harness.SilenceTimeout) {
 		t.Error("a guest takes what is set aside for another one")
@@ -112,6 +115,25 @@ func TestFairShares(t *testing.T) {
 			t.Fatalf("the guarantee does not come into force: %+v", db)
 		}
 		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// established waits until so many connections are: with offload the daemon hears of it later.
+func established(t *testing.T, d *harness.Daemon, want int) {
+	t.Helper()
+	for end := time.Now().Add(harness.ArrivalTimeout); ; time.Sleep(50 * time.Millisecond) {
+		n := 0
+		for _, f := range d.Flows() {
+			if f.State == "established" {
+				n++
+			}
+		}
+		if n >= want {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%d connections are established, want %d", n, want)
+		}
 	}
 }
 
