@@ -42,6 +42,7 @@ func (w *Worker) carry(c *conntrack.Entry, a *Attachment) {
 	if w.carriage != conntrack.CarryNone && !c.Offload(&w.sample, w.now) {
 		w.carriage = conntrack.CarryNone
 	}
+	w.charge(a, f)
 }
 
 // permitsAnswers reports whether rules permit packets in the other direction of a packet's

@@ -19,6 +19,8 @@ type Config struct {
 	// Offload is true where the kernel carries on with flows by itself, as
 	// [Worker.Carriage] allows.
 	Offload bool
+	// Rooms are what the kernel has for them.
+	Rooms Rooms
 }
 
 // Engine owns what verdicts are made of: the flow table and the ruleset in
@@ -29,7 +31,9 @@ type Engine struct {
 	clock   func() conntrack.Time
 	offload bool
 	// carried is what passed without a verdict of its own.
-	carried struct{ packets, bytes atomic.Uint64 }
+	carried struct{ packets, bytes, refused atomic.Uint64 }
+	rooms   Rooms
+	common  lent
 	resets  chan Reset
 
 	mu      sync.Mutex // guards workers and orders Publish
@@ -41,7 +45,7 @@ type Engine struct {
 func NewEngine(cfg Config, rs *Ruleset) *Engine {
 	e := &Engine{
 		flows: conntrack.NewTable(conntrack.Config{MaxFlows: cfg.MaxFlows}),
-		clock: cfg.Clock, offload: cfg.Offload,
+		clock: cfg.Clock, offload: cfg.Offload, rooms: cfg.Rooms,
 		resets: make(chan Reset, maxResets),
 	}
 	if e.clock == nil {
@@ -83,7 +87,10 @@ func (e *Engine) Publish(rs *Ruleset) {
 
 // divide gives the devices of a ruleset their guarantees. It precedes the ruleset: the
 // packet path then makes no room for new scopes.
-func (e *Engine) divide(rs *Ruleset) { e.flows.Guarantee(rs.guarantees(e.flows.Limit())) }
+func (e *Engine) divide(rs *Ruleset) {
+	e.flows.Guarantee(rs.guarantees(e.flows.Limit()))
+	e.divideRooms(rs)
+}
 
 // NewWorker returns a worker for one queue loop.
 func (e *Engine) NewWorker() *Worker {

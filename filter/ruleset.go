@@ -61,6 +61,8 @@ type Attachment struct {
 	at *presence
 	// exceeded is the device's counter, see Exceeded.
 	exceeded *atomic.Uint64
+	// lent is what the kernel carries for the device.
+	lent *lent
 	*attachmentTemplate
 	exemptions *exemptions
 }
@@ -196,7 +198,7 @@ func (rs *Ruleset) attachAt(at *presence) *Attachment {
 	}
 	t := &rs.attachments[i]
 	return &Attachment{Device: t.iface.Calls(at.Name), at: at, attachmentTemplate: t,
-		exemptions: rs.exemptions}
+		exemptions: rs.exemptions, lent: new(lent)}
 }
 
 // zoned reports whether the device is the one that a zone of an address means: by its

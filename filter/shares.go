@@ -8,6 +8,22 @@ import "sgfw/conntrack"
 // sum of theirs. A pattern may name more devices than there is room for: then all that
 // the policy says is cut by the same factor.
 func (rs *Ruleset) guarantees(limit int) []conntrack.Guarantee {
+	at := make(map[conntrack.Scope]int, len(rs.links.all))
+	var out []conntrack.Guarantee
+	rs.eachGuarantee(limit, func(a *Attachment, n int) {
+		i, there := at[a.Scope]
+		if !there {
+			i = len(out)
+			at[a.Scope] = i
+			out = append(out, conntrack.Guarantee{Scope: a.Scope})
+		}
+		out[i].Flows += n
+	})
+	return out
+}
+
+// eachGuarantee tells how many flows of a table of that size are guaranteed to each device.
+func (rs *Ruleset) eachGuarantee(limit int, tell func(*Attachment, int)) {
 	said, silent := 0, 0
 	attachments := make([]*Attachment, 0, len(rs.links.all))
 	for _, l := range rs.links.all {
@@ -21,8 +37,6 @@ func (rs *Ruleset) guarantees(limit int) []conntrack.Guarantee {
 		}
 	}
 	each := max(0, limit/2-said) / max(1, silent)
-	at := make(map[conntrack.Scope]int, len(attachments))
-	var out []conntrack.Guarantee
 	for _, a := range attachments {
 		n := a.iface.MaxFlows
 		switch {
@@ -31,15 +45,8 @@ func (rs *Ruleset) guarantees(limit int) []conntrack.Guarantee {
 		case said > limit:
 			n = int(int64(n) * int64(limit) / int64(said))
 		}
-		i, there := at[a.Scope]
-		if !there {
-			i = len(out)
-			at[a.Scope] = i
-			out = append(out, conntrack.Guarantee{Scope: a.Scope})
-		}
-		out[i].Flows += n
+		tell(a, n)
 	}
-	return out
 }
 
 // Share says what a device has of the flow table. Devices that share their flows have one

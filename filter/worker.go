@@ -29,6 +29,8 @@ type Worker struct {
 
 	// carriage is how long the kernel may carry on with the flow of the latest packet.
 	carriage conntrack.Carriage
+	// charged is the device whose part of the kernel's room that takes, nil for none.
+	charged *Attachment
 	// incoming is the device that the latest packet came in through, 0 for none.
 	incoming uint32
 
@@ -74,6 +76,9 @@ func (w *Worker) Begin() {
 // Decide reports whether the packet passes. Event bytes are not kept.
 func (w *Worker) Decide(ev *Event) bool {
 	r := w.decide(ev)
+	if w.charged != nil && w.carriage != conntrack.CarryNone {
+		w.lend()
+	}
 	bit := ReasonSet(1) << (r % reasonCount)
 	w.pending[r%reasonCount]++
 	w.touched |= bit
@@ -115,6 +120,7 @@ func (w *Worker) End() {
 // (D7). Which direction a crossing is, the device's mode says (X6).
 func (w *Worker) decide(ev *Event) Reason {
 	w.carriage = conntrack.CarryProven // until an interface says less
+	w.charged = nil
 	w.incoming = ev.In
 	p := &w.pkt
 	f := p.Parse(ev.Frame)

@@ -212,9 +212,13 @@ func flowFacts(t *screen.Table, s api.Status, all bool) {
 	t.Row("flows", text)
 	keptFacts(t, s, all)
 	if o := s.Offload; o != nil {
-		t.Row("", fmt.Sprintf("carried by the kernel: %s of %s, new %s of %s; %s packets passed so",
+		text := fmt.Sprintf("carried by the kernel: %s of %s, new %s of %s; %s packets passed so",
 			screen.Number(o.Flows), screen.Number(o.Max), screen.Number(o.Opening),
-			screen.Number(o.MaxOpening), screen.Number(o.Packets)))
+			screen.Number(o.MaxOpening), screen.Number(o.Packets))
+		if o.NoRoom > 0 {
+			text += fmt.Sprintf("; no room %s times", screen.Number(o.NoRoom))
+		}
+		t.Row("", text)
 	}
 	if all || f.Evicted()+f.RefusedFull > 0 {
 		t.Row("", fmt.Sprintf("evicted: half-open %s, unreplied %s, answered %s, closed %s; refused: %s",

@@ -102,6 +102,11 @@ func (c Config) lifetime(k Kind) time.Duration {
 	return c.Opening
 }
 
+// Room is how many flows of a kind are carried at a time in each family, and for how long.
+func (c Config) Room(k Kind) (flows int, lifetime time.Duration) {
+	return int(c.size(k)) / 2, c.lifetime(k)
+}
+
 // size is how many elements the set of a kind holds: two directions of each flow, or one.
 func (c Config) size(k Kind) uint32 {
 	switch k {

@@ -44,6 +44,7 @@ type StatusDocument struct {
 		Flows, Max     int
 		Opening        int
 		MaxOpening     int `json:"max_opening"`
+		NoRoom         int `json:"no_room"`
 		Packets, Bytes uint64
 	}
 	Interference []struct {

@@ -32,4 +32,33 @@ var offloads = []mutant{
 		old: "	if id := a.permits(p, d); id != match.NoRule {\n",
 		new: "	if id := match.RuleNumber(f.Rule()); int(id) < len(w.rs.rules) {\n",
 	},
+	{
+		name: "crossing-ends-unseen", what: "a connection that both sides end at once goes on",
+		file: "conntrack/tcp_offload.go", packages: table,
+		old: "seg.Flags&FIN != 0 && f.crosses(d, seg)) {\n",
+		new: "seg.Flags&FIN != 0 && d > Egress && f.crosses(d, seg)) {\n",
+	},
+	{
+		name: "crossing-ends-guessed", what: "a forged FIN ends what the machine has half closed",
+		file: "conntrack/tcp_offload.go", packages: table,
+		old: "other.end-1-fin.Ack < crossingReach && fin.Seq-other.ack < crossingReach\n",
+		new: "other.end-1-fin.Ack < crossingReach || fin.Seq-other.ack < crossingReach\n",
+	},
+	{
+		name: "reset-stays", what: "a SYN of the machine does not end a flow that was reset",
+		file: "conntrack/tcp.go", packages: table,
+		old: "		if d == Egress { // the machine has",
+		new: "		if d > Egress { // the machine has",
+	},
+	{
+		name: "kernel-without-shares", what: "one device takes all of what the kernel carries",
+		file: "filter/lent.go", packages: carrying,
+		old: "int64(r.Flows) * int64(flows) / int64(limit)\n",
+		new: "int64(r.Flows) * int64(flows) / int64(limit) / 1000\n",
+	},
+	{
+		name: "lent-for-ever", what: "what the kernel carries no more takes room",
+		file: "filter/lent.go", packages: []string{"./filter"},
+		old: "			w.sum.Add(-w.given[", new: "			w.sum.Add(0 * w.given[",
+	},
 }

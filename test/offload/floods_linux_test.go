@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"net"
 	"net/netip"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -63,12 +65,70 @@ func TestFloods(t *testing.T) {
 	}
 }
 
+// TestRoomOfEachDevice floods from one guest: it fills its part of the kernel's room and the
+// common one, and the new flows of another guest are carried all the same.
+func TestRoomOfEachDevice(t *testing.T) {
+	t.Parallel()
+	h := harness.NewHome(t)
+	const p, silent, forbidden, flows, rounds = 7000, 7001, 7002, 6, 10
+	text := strings.Replace(policy(nil, both(p, silent), "max_flows: 256"), "settings:",
+		"  - { device: veth-db, mode: guest, security_groups: [carried] }\nsettings:", 1)
+	d := harness.Enforce(t, h.Fw, text)
+	servers(t, h, p)
+	in := harness.NewInbox(t, h.Outside, harness.AddrPort(h.OutsideIPs[0], silent))
+	stop := make(chan struct{})
+	var flooding sync.WaitGroup
+	flooding.Go(func() {
+		for n := 0; ; n++ {
+			select {
+			case <-stop:
+				return
+			case <-time.After(5 * time.Millisecond):
+			}
+			from := harness.AddrPort(h.AppIPs[0], 1024+n%60000)
+			to := harness.AddrPort(h.OutsideIPs[0], silent)
+			for _, packet := range [][]byte{wire.UDP(from, to, []byte("flood")),
+				wire.TCP(from, to, wire.SYN, 1, 0, nil)} {
+				if err := h.App.Device("eth0").Send(packet); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		}
+	})
+	for end := time.Now().Add(harness.ArrivalTimeout); d.Status().Offload.NoRoom < 20; {
+		if time.Now().After(end) {
+			t.Fatal("the flood finds room for all")
+		}
+		time.Sleep(refreshPause)
+	}
+	if _, ok := in.Receives([]byte("flood"), harness.ArrivalTimeout); !ok {
+		t.Error("what finds no room does not pass")
+	}
+	w := way{name: "another guest", from: h.DB, to: h.Outside, dst: h.OutsideIPs[0]}
+	before := d.Status()
+	for i := range flows {
+		if lost := asks(w.dial(t, "udp", p), rounds, harness.ArrivalTimeout); lost > 0 {
+			t.Errorf("flow %d of another guest: %d of %d were not answered", i, lost, rounds)
+		}
+	}
+	if carried, _ := carriedSince(t, d, before); carried < flows*(2*rounds-4) {
+		t.Errorf("of another guest %d were carried, want nearly %d", carried, flows*2*rounds)
+	}
+	if lost := asks(w.dial(t, "udp", forbidden), 1, harness.SilenceTimeout); lost != 1 {
+		t.Error("a port without a rule answers")
+	}
+	close(stop)
+	flooding.Wait()
+}
+
 // TestNoRoom has more new flows than the sets have room for: those without are judged packet
-// by packet, and nothing is lost.
+// by packet, and nothing is lost. That is counted. What no rule permits does not pass, in
+// either direction.
 func TestNoRoom(t *testing.T) {
 	t.Parallel()
 	h := harness.NewHome(t)
-	const p, flows, room, rounds = 7000, 90, 256 / 4, 10
+	const p, forbidden, flows, room, rounds = 7000, 7001, 90, 256 / 4, 10
 	d := harness.Enforce(t, h.Fw, policy(both(p), both(p), "max_flows: 256"))
 	servers(t, h, p)
 	w := ways(h)[0]
@@ -88,8 +148,12 @@ func TestNoRoom(t *testing.T) {
 	if carried < 2*rounds*room/2 || judged < flows+(flows-room) || carried+judged < 2*rounds*flows {
 		t.Errorf("%d were carried, %d judged", carried, judged)
 	}
-	if s := d.Status(); s.Packets("drop") > 0 {
+	s := d.Status()
+	if s.Packets("drop") > 0 {
 		t.Errorf("dropped: %+v", s.Verdicts)
+	}
+	if n := s.Offload.NoRoom; n < flows-room {
+		t.Errorf("%d times there was no room, want at least %d", n, flows-room)
 	}
 	list := d.Flows()
 	if len(list) != flows {
@@ -98,6 +162,15 @@ func TestNoRoom(t *testing.T) {
 	for _, f := range list {
 		if n := (tally{f.Packets.Ingress, 0}); !n.near(tally{rounds, 0}) {
 			t.Errorf("a flow has %+v, want %d each way", f, rounds)
+		}
+	}
+	servers(t, h, forbidden)
+	for _, w := range ways(h) {
+		if lost := asks(w.dial(t, "udp", p), rounds, harness.ArrivalTimeout); lost > 0 {
+			t.Errorf("%s: %d of %d were not answered", w.name, lost, rounds)
+		}
+		if lost := asks(w.dial(t, "udp", forbidden), 2, harness.SilenceTimeout); lost != 2 {
+			t.Errorf("%s: a port without a rule answers", w.name)
 		}
 	}
 }

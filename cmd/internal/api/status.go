@@ -139,6 +139,9 @@ type OffloadStatus struct {
 	// Opening are new flows, which have a room of their own.
 	Opening    int `json:"opening"`
 	MaxOpening int `json:"max_opening"`
+	// NoRoom is how many times a flow had to stay, because its device had its share. It is
+	// asked for again with later packets of the flow.
+	NoRoom uint64 `json:"no_room"`
 	// Packets and Bytes passed without a verdict of their own since the start.
 	Packets uint64 `json:"packets"`
 	Bytes   uint64 `json:"bytes"`

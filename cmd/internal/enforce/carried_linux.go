@@ -42,11 +42,27 @@ type carried struct {
 	stale bool
 }
 
-func newCarried(s policy.Settings, table *nft.Table, w *filter.Worker) (*carried, error) {
-	c := &carried{worker: w, cfg: offload.Config{
+// carriedBy is how the kernel carries on with flows under these settings.
+func carriedBy(s policy.Settings) offload.Config {
+	return offload.Config{
 		Marks: offload.DefaultMarks, Lifetime: carryFor, Opening: carryNew,
 		Flows: uint32(s.MaxFlows),
-	}}
+	}
+}
+
+// roomsOf are the rooms of the sets, which devices share.
+func roomsOf(c offload.Config) (out filter.Rooms) {
+	for carriage, k := range map[conntrack.Carriage]offload.Kind{
+		conntrack.CarryOpening: offload.Opening, conntrack.CarryProven: offload.Proven,
+	} {
+		r := &out[carriage]
+		r.Flows, r.Lifetime = c.Room(k)
+	}
+	return out
+}
+
+func newCarried(cfg offload.Config, table *nft.Table, w *filter.Worker) (*carried, error) {
+	c := &carried{worker: w, cfg: cfg}
 	var err error
 	c.sets, err = offload.Open(nft.TableName, table, c.cfg, 0)
 	return c, err
@@ -173,6 +189,7 @@ func (c *carried) status(e *filter.Engine) *api.OffloadStatus {
 		Opening: (c.used[1].Elements + 1) / 2, MaxOpening: c.used[1].Size / 2,
 	}
 	out.Packets, out.Bytes = e.Carried()
+	out.NoRoom = e.NoRoom()
 	return out
 }
 

@@ -156,12 +156,12 @@ func (e *Enforcer) Start(caller string) (err error) {
 	e.maxFlows = s.MaxFlows
 	carries := s.Datapath == policy.DatapathOffload && e.table.Facts().CanOwn
 	e.engine = filter.NewEngine(filter.Config{MaxFlows: s.MaxFlows, Clock: e.cfg.Clock,
-		Offload: carries}, c.rs)
+		Offload: carries, Rooms: roomsOf(carriedBy(s))}, c.rs)
 	// An earlier daemon's table may be there: packets come as soon as the queues do.
 	e.takeFlows(c.rs)
 	e.queues = newQueueRange(s, e.cfg.Driver)
 	if carries {
-		if e.carried, err = newCarried(s, e.table, e.engine.NewWorker()); err != nil {
+		if e.carried, err = newCarried(carriedBy(s), e.table, e.engine.NewWorker()); err != nil {
 			return err
 		}
 		e.queues.marks = e.carried.cfg.Marks
