@@ -100,6 +100,8 @@ type inForce struct {
 	current  *candidate
 	machine  machine
 	loaded   time.Time
+	// highest is the highest number that a device had until the last change.
+	highest uint32
 }
 
 // errStopping refuses changes after the stop has begun.

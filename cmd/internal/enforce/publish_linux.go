@@ -62,7 +62,9 @@ func (e *Enforcer) publish(next *candidate) error {
 // where group members differ. The caller holds mu.
 func (e *Enforcer) rebind(m machine) {
 	next := *e.mu.force.current
-	same := next.machine.Keeps(m.Snapshot)
+	force := &e.mu.force
+	force.highest = max(force.highest, next.machine.Highest())
+	same := next.machine.Keeps(m.Snapshot) && !next.machine.Reuses(m.Snapshot, force.highest)
 	next.machine, e.mu.force.machine = m, m
 	members := member.Resolve(next.policy, m.Facts)
 	// Most changes are devices that come and go: no rule speaks of them.

@@ -54,6 +54,24 @@ func (s Snapshot) Keeps(t Snapshot) bool {
 	return true
 }
 
+// Highest is the highest number of a device.
+func (s Snapshot) Highest() (n uint32) {
+	for i := range s.Facts.Links {
+		n = max(n, s.Facts.Links[i].Index)
+	}
+	return n
+}
+
+// Reuses reports whether a device came in t with a number that another one may have had, where
+// highest is the highest that there ever was. The kernel counts up, unless it is asked for a
+// number, as by a device that comes from another namespace.
+func (s Snapshot) Reuses(t Snapshot, highest uint32) bool {
+	return slices.ContainsFunc(t.Facts.Links, func(now member.Link) bool {
+		return now.Index <= highest && !slices.ContainsFunc(s.Facts.Links,
+			func(was member.Link) bool { return was.Index == now.Index })
+	})
+}
+
 func sameLink(a, b member.Link) bool {
 	return a.Name == b.Name && a.Index == b.Index && slices.Equal(a.Altnames, b.Altnames) &&
 		slices.Equal(a.Addresses, b.Addresses) && slices.Equal(a.Broadcasts, b.Broadcasts)

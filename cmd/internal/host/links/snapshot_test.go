@@ -30,6 +30,21 @@ func TestKeeps(t *testing.T) {
 			t.Errorf("%s: keeps = %v", c.name, got)
 		}
 	}
+	for _, c := range []struct {
+		reuses  bool
+		name    string
+		index   uint32
+		highest uint32
+	}{{false, "a device that was there", 2, 9}, {false, "a new number", 10, 9},
+		{true, "the number of one that went", 9, 9}, {true, "a lower one", 5, 9}} {
+		now := Snapshot{Facts: member.Facts{Links: []member.Link{{Name: "veth3", Index: c.index}}}}
+		if got := was.Reuses(now, c.highest); got != c.reuses {
+			t.Errorf("%s: reuses = %v", c.name, got)
+		}
+	}
+	if n := was.Highest(); n != 7 {
+		t.Errorf("the highest number is %d", n)
+	}
 	enslaved := Snapshot{Facts: was.Facts, Masters: map[string]member.Master{"veth1": {Name: "br0"}}}
 	if was.Keeps(enslaved) {
 		t.Error("a device that became a port is taken for what it was")
