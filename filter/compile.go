@@ -2,7 +2,6 @@ package filter
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"net/netip"
 	"slices"
 	"strings"
@@ -139,6 +138,7 @@ func (c *Compiler) Compile(p *policy.Policy, m *member.Membership) *Ruleset {
 			wire:     in.View == policy.ViewWire,
 			own:      newOwnAddresses(in),
 			related:  p.Settings.ICMPErrors == policy.ICMPErrorsRelated,
+			full:     withoutRoom(p.Settings),
 			cut:      p.Settings.CutFailsafes,
 			matchers: *job.pooled(in.Groups),
 		}
@@ -269,24 +269,6 @@ func (c *compilation) matcher(groups []*groupGrants, d, f int) *match.Matcher {
 	}
 	c.kept[string(name)] = m
 	return m
-}
-
-// digest tells lists of grants apart.
-func digest(grants []match.Grant) (sum [sha256.Size]byte) {
-	h := sha256.New()
-	var b [32]byte
-	for i := range grants {
-		g := &grants[i]
-		binary.LittleEndian.PutUint64(b[0:], g.Key.Hi)
-		binary.LittleEndian.PutUint64(b[8:], g.Key.Lo)
-		binary.LittleEndian.PutUint32(b[16:], uint32(g.Bits))
-		binary.LittleEndian.PutUint32(b[20:], uint32(g.Span.Lo))
-		binary.LittleEndian.PutUint32(b[24:], uint32(g.Span.Hi))
-		binary.LittleEndian.PutUint32(b[28:], uint32(g.Span.Rule))
-		h.Write(b[:])
-	}
-	h.Sum(sum[:0])
-	return sum
 }
 
 // id returns the rule's id, a new one if its identity was never seen. guess is

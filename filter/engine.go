@@ -30,6 +30,8 @@ type Engine struct {
 	ruleset atomic.Pointer[Ruleset]
 	clock   func() conntrack.Time
 	offload bool
+	// most is the longest carriage of a flow.
+	most conntrack.Carriage
 	// carried is what passed without a verdict of its own.
 	carried struct{ packets, bytes, refused atomic.Uint64 }
 	rooms   Rooms
@@ -47,6 +49,9 @@ func NewEngine(cfg Config, rs *Ruleset) *Engine {
 		flows: conntrack.NewTable(conntrack.Config{MaxFlows: cfg.MaxFlows}),
 		clock: cfg.Clock, offload: cfg.Offload, rooms: cfg.Rooms,
 		resets: make(chan Reset, maxResets),
+	}
+	if e.offload {
+		e.most = conntrack.CarryProven
 	}
 	if e.clock == nil {
 		start := time.Now()

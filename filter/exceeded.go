@@ -1,6 +1,18 @@
 package filter
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"sgfw/policy"
+)
+
+// withoutRoom is the reason of what rules permit and the table has no room for.
+func withoutRoom(s policy.Settings) Reason {
+	if s.OnTableFull == policy.FailAccept {
+		return ReasonNoRoom
+	}
+	return ReasonTableFull
+}
 
 // Exceeded counts the packets that a full flow table cost the device: what AWS
 // calls conntrack_allowance_exceeded (T31). It goes on through

@@ -137,7 +137,8 @@ func (dec *Decision) judge(a *Attachment, hook Hook, p *packet.Packet, s *conntr
 }
 
 // Commit applies a decision that passed to the entry that holds its flow. A
-// flow that finds no room turns the verdict into a drop (T30).
+// flow that finds no room turns the verdict into a drop (T30), or into a pass that nothing
+// remembers, as the policy says.
 func (dec *Decision) Commit(c *conntrack.Entry, a *Attachment, s *conntrack.PacketMeta,
 	now conntrack.Time) {
 	switch dec.commit {
@@ -145,7 +146,7 @@ func (dec *Decision) Commit(c *conntrack.Entry, a *Attachment, s *conntrack.Pack
 		c.Update(s, dec.outcome, &a.timeouts, now)
 	case commitInsert:
 		if c.Insert(s, uint32(dec.Rule), &a.timeouts, now) == conntrack.TableFull {
-			dec.Reason = ReasonTableFull
+			dec.Reason = a.full
 		}
 	case commitUntracked:
 		c.InsertUntracked(s, uint32(dec.Rule), &a.remembered, now)

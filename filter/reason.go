@@ -21,6 +21,9 @@ const (
 	// ReasonUntracked passes: a rule permits the packet, which belongs to a flow
 	// that is not tracked (T2, T6).
 	ReasonUntracked
+	// ReasonNoRoom passes: a rule permits the packet, the table has no room for its flow,
+	// and on_failure says that it passes all the same. Nothing remembers it.
+	ReasonNoRoom
 	// ReasonRelated passes: an ICMP error about a live flow (T24).
 	ReasonRelated
 	// ReasonFailsafe passes: neighbour discovery, MLD or a DHCP client exchange,
@@ -44,7 +47,8 @@ const (
 	// ReasonSourceDestCheck drops: the packet leaves the protected machine from
 	// an address that is not its own, or enters it for another one (D9).
 	ReasonSourceDestCheck
-	// ReasonTableFull drops: a rule permits the flow, the table has no room (T30).
+	// ReasonTableFull drops: a rule permits the flow, the table has no room (T30). See
+	// ReasonNoRoom.
 	ReasonTableFull
 	// ReasonUnknownLink drops: the packet crosses a device that the ruleset
 	// does not know yet.
@@ -102,6 +106,7 @@ var reasonNames = [reasonFault]string{
 	ReasonFlow:            "flow",
 	ReasonRule:            "rule",
 	ReasonUntracked:       "untracked",
+	ReasonNoRoom:          "no-room",
 	ReasonRelated:         "related",
 	ReasonFailsafe:        "failsafe",
 	ReasonBridged:         "bridged",

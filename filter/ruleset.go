@@ -84,6 +84,8 @@ type attachmentTemplate struct {
 	open *openRules
 	// related is true when ICMP errors about live flows pass.
 	related bool
+	// full is the reason of what rules permit and the table has no room for.
+	full Reason
 	// cut are the failsafes that are switched off.
 	cut policy.Set[policy.Failsafe]
 	// matchers by direction and family (0: IPv4, 1: IPv6).

@@ -119,7 +119,7 @@ func (w *Worker) End() {
 // as the sender's does when the receiver's groups drop the packet
 // (D7). Which direction a crossing is, the device's mode says (X6).
 func (w *Worker) decide(ev *Event) Reason {
-	w.carriage = conntrack.CarryProven // until an interface says less
+	w.carriage = w.engine.most // until an interface says less
 	w.charged = nil
 	w.incoming = ev.In
 	p := &w.pkt
@@ -211,7 +211,7 @@ func (w *Worker) cross(a *Attachment, h Hook, d conntrack.Direction) Reason {
 		w.commit(a, h)
 	}
 	switch dec.Reason {
-	case ReasonRule, ReasonUntracked:
+	case ReasonRule, ReasonUntracked, ReasonNoRoom:
 		w.hit(dec.Rule)
 	case ReasonTableFull:
 		w.refused.refuse(a)

@@ -100,7 +100,9 @@ func Diff(from, to *Policy) []Change {
 		d.value("failsafe."+l.String(), !a.CutFailsafes.Has(l), !b.CutFailsafes.Has(l))
 	}
 	d.value("on_stop", a.OnStop, b.OnStop)
-	d.value("on_failure.gone", a.OnGone, b.OnGone)
+	for _, f := range failures {
+		d.value("on_failure."+f.key, *f.get(&a), *f.get(&b))
+	}
 	d.value("queues.base", a.QueueBase, b.QueueBase)
 	d.value("queues.count", a.QueueCount, b.QueueCount)
 	d.value("queues.balance", a.QueueBalance, b.QueueBalance)

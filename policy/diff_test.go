@@ -51,6 +51,7 @@ func TestDiff(t *testing.T) {
 	settings.Tracking = TrackingAWS
 	settings.OnStop, settings.OnGone, settings.MaxFlows, settings.Watch = OnStopKeep, FailAccept, 7,
 		true
+	settings.OnStuck = FailAccept
 	to := &Policy{
 		PrefixLists: []PrefixList{office},
 		Groups: []Group{
@@ -93,6 +94,7 @@ func TestDiff(t *testing.T) {
 ~ settings: tracking always → aws
 ~ settings: on_stop remove → keep
 ~ settings: on_failure.gone drop → accept
+~ settings: on_failure.stuck drop → accept
 ~ settings: max_flows 262144 → 7
 ~ settings: watch false → true`
 	if diff := cmp.Diff(want, lines(Diff(from, to))); diff != "" {

@@ -60,13 +60,13 @@ func (o OnStop) String() string {
 	return "remove"
 }
 
-// FailAction says what happens to traffic after an exit that nobody ordered.
+// FailAction says what becomes of packets that no verdict comes for, or no flow.
 type FailAction uint8
 
 const (
-	// FailDrop lets nothing but failsafes pass.
+	// FailDrop drops them; failsafes pass.
 	FailDrop FailAction = iota
-	// FailAccept filters nothing.
+	// FailAccept lets them pass.
 	FailAccept
 )
 
@@ -144,6 +144,13 @@ type Settings struct {
 	OnStop       OnStop
 	// OnGone is settings.on_failure.gone: the daemon died.
 	OnGone FailAction
+	// OnStuck is settings.on_failure.stuck: the daemon lives and does not answer.
+	OnStuck FailAction
+	// OnOverloaded is settings.on_failure.overloaded: a queue is full.
+	OnOverloaded FailAction
+	// OnTableFull is settings.on_failure.table_full: what rules permit finds no room in the
+	// flow table.
+	OnTableFull FailAction
 	// QueueBase is the first queue number, 1 to 65535.
 	QueueBase uint16
 	// QueueCount is the number of queues, 0 for one per CPU, at most 8.
@@ -178,6 +185,28 @@ const (
 	// MaxMaxFlows bounds Settings.MaxFlows: 2 GiB at 128 bytes a flow.
 	MaxMaxFlows = 1 << 24
 )
+
+// A Failure is a cause that settings.on_failure has an action for.
+type Failure struct {
+	key string
+	get func(*Settings) *FailAction
+}
+
+var failures = []Failure{
+	{"gone", func(s *Settings) *FailAction { return &s.OnGone }},
+	{"stuck", func(s *Settings) *FailAction { return &s.OnStuck }},
+	{"overloaded", func(s *Settings) *FailAction { return &s.OnOverloaded }},
+	{"table_full", func(s *Settings) *FailAction { return &s.OnTableFull }},
+}
+
+// Failures lists them in the order of the policy file.
+func Failures() []Failure { return failures }
+
+// String is the key in the policy file.
+func (f Failure) String() string { return f.key }
+
+// Action is what the settings say of it, to be read or set.
+func (f Failure) Action(s *Settings) *FailAction { return f.get(s) }
 
 // check reports settings that are out of range.
 func (s Settings) check(report func(Problem)) {

@@ -53,6 +53,7 @@ func (p *program) printStatus(s screen.Screen, d api.Status) error {
 	policyFacts(t, d, all)
 	datapathFacts(t, d, all)
 	flowFacts(t, d, all)
+	failureFacts(t, d, all)
 	if !all {
 		brieflyCounted(t, d)
 	}
@@ -256,6 +257,26 @@ func keptFacts(t *screen.Table, s api.Status, all bool) {
 	}
 	if all {
 		t.Row("", "kept in "+k.File+", counted since "+k.Since.Local().Format(time.DateTime))
+	}
+}
+
+// failureFacts say which failures there were, and which have packets pass.
+func failureFacts(t *screen.Table, s api.Status, all bool) {
+	shown := 0
+	for _, f := range s.Failures {
+		if !all && f.Times == 0 && f.Action == policy.FailDrop.String() {
+			continue
+		}
+		text := fmt.Sprintf("%s: %s", f.Cause, f.Action)
+		if f.Times > 0 {
+			text += fmt.Sprintf(", %s times, %s packets", screen.Number(f.Times), screen.Number(f.Packets))
+		}
+		cell := screen.Cell{Text: text}
+		if f.Active {
+			cell = screen.Cell{Text: text + ", now", Style: screen.Bad}
+		}
+		t.Row(label("on failure", shown), cell)
+		shown++
 	}
 }
 

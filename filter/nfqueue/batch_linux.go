@@ -79,7 +79,7 @@ func tryBind(cfg Config) (int, error) {
 	bind, err := configMessage(cfg.Queue, netlink.Acknowledge,
 		commandAttr(commandBind),
 		uint32Attr(configMaxLen, cfg.MaxLen),
-		uint32Attr(configFlags, flagGSO),
+		uint32Attr(configFlags, cfg.flags()),
 		uint32Attr(configMask, flagGSO|flagFailOpen))
 	if err != nil {
 		return -1, err

@@ -53,7 +53,7 @@ func openGoNFQueue(cfg Config, h Handler) (Queue, error) {
 		MaxQueueLen:  cfg.MaxLen,
 		MaxPacketLen: cfg.CopyRange,
 		Copymode:     library.NfQnlCopyNone,
-		Flags:        library.NfQaCfgFlagGSO,
+		Flags:        cfg.flags(),
 		Logger:       (*libraryLog)(&q.total),
 	})
 	if err != nil {

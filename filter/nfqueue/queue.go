@@ -128,6 +128,10 @@ type Config struct {
 	// Marks are set where rules wait for verdicts: a packet that passes has them, and
 	// passes the rules that queued it once more. None: it goes on behind them.
 	Marks offload.Marks
+	// Overloaded is what the kernel does with packets that find the queue or the receive
+	// buffer full. Those that it accepts go on behind the rules that queued them, without
+	// Marks, and no counter of the queue has them.
+	Overloaded policy.FailAction
 }
 
 // Affinity is a CPU, or none: the zero value leaves the choice to the

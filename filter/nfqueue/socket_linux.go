@@ -9,6 +9,8 @@ import (
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"sgfw/policy"
 )
 
 // enum nfqnl_attr_config and its values.
@@ -23,12 +25,20 @@ const (
 	copyPacket  = 2 // NFQNL_COPY_PACKET
 
 	// With NFQA_CFG_F_FAIL_OPEN a full queue accepts packets without a verdict and without a
-	// counter. It is in our mask to be switched off.
+	// counter. It is in our mask to be switched off where nobody asked for it.
 	flagFailOpen = 1 << 0
 	// Without NFQA_CFG_F_GSO the kernel segments each aggregate before it is queued, which
 	// costs TCP two thirds of its throughput.
 	flagGSO = 1 << 2
 )
+
+// flags are those of the queue.
+func (c Config) flags() uint32 {
+	if c.Overloaded == policy.FailAccept {
+		return flagGSO | flagFailOpen
+	}
+	return flagGSO
+}
 
 // configMessage is a NFQNL_MSG_CONFIG request for one queue.
 func configMessage(

@@ -15,10 +15,6 @@ import (
 	"sgfw/policy"
 )
 
-// closedTable drops the packets of managed devices while our table is replaced
-// by one with other flags, and exists no longer than that.
-const closedTable = TableName + "-closed"
-
 // flags are the table flags with which a dead daemon leaves what the plan wants (K2).
 func (f features) flags(g policy.FailAction) uint32 {
 	switch {
@@ -85,7 +81,7 @@ func (t *Table) layout(p Plan) []chain {
 	}
 	d := dispatch{plan: p}
 	unused := d.wire(t.features)
-	if p.carries() {
+	if p.marked() {
 		unused = surround(p, unused)
 	}
 	for i, c := range unused {
@@ -94,25 +90,6 @@ func (t *Table) layout(p Plan) []chain {
 		}
 	}
 	return append(chains, unused...)
-}
-
-// shut closes the devices in the table, where its chains are as they should be.
-// Where they are not, apply begins by closing them in a table beside it.
-func (t *Table) shut(p Plan) error {
-	p.Closed = true
-	chains, want := t.layout(p), t.features.flags(p.Gone)
-	st, err := t.state()
-	if err != nil {
-		return err
-	}
-	if !st.exists {
-		if err := t.s.transact(newTable(TableName, want)); err != nil {
-			return fmt.Errorf("create table inet %s: %w", TableName, err)
-		}
-	} else if sound, err := t.soundChains(st, chains); err != nil || !sound || st.flags != want {
-		return err
-	}
-	return t.fill(TableName, p, chains)
 }
 
 // apply is Apply of a valid plan that is the table's own; the caller holds the lock.
@@ -129,6 +106,13 @@ func (t *Table) apply(p Plan) error {
 	sound, err := t.soundChains(st, chains)
 	if err != nil {
 		return err
+	}
+	// A table that a dead daemon left may let pass what nobody serves as soon as one lives.
+	if st.exists && len(t.alive) == 0 && p.marked() {
+		if err := offload.Pulse(TableName, unlocked{t}, takeover); err != nil &&
+			!errors.Is(err, unix.ENOENT) {
+			return err
+		}
 	}
 	if err := t.enliven(p, chains); err != nil {
 		return err
@@ -159,39 +143,6 @@ func (t *Table) apply(p Plan) error {
 		return err
 	}
 	grace()
-	return t.removeTable(closedTable)
-}
-
-// Bar closes the devices of a plan, but for the failsafes, in a second table until Unbar.
-// It is for a program that alters our table again as soon as it is repaired. It does
-// nothing if the second table exists already.
-func (t *Table) Bar(p Plan) error {
-	if err := p.Validate(); err != nil {
-		return err
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if _, err := t.state(); err != nil {
-		return err
-	}
-	if st, err := t.s.table(closedTable); err != nil || st.exists && t.barred {
-		return err
-	}
-	t.barred = true
-	if err := t.closeDevices(p, t.features.flags(p.Gone), t.layout(p)); err != nil {
-		return fmt.Errorf("close devices: %w", err)
-	}
-	return nil
-}
-
-// Unbar removes the table that Bar made.
-func (t *Table) Unbar() error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if _, err := t.state(); err != nil {
-		return err
-	}
-	t.barred = false
 	return t.removeTable(closedTable)
 }
 
@@ -367,25 +318,6 @@ func (t *Table) replace(p Plan, exists bool, flags uint32, chains []chain) error
 		err = errors.Join(err, t.removeTable(TableName))
 	}
 	return err
-}
-
-// closeDevices makes a second table like ours that drops instead of queueing.
-// The failsafes hold in it, and so does reassembly; it ends with its owner as
-// ours will.
-func (t *Table) closeDevices(p Plan, flags uint32, chains []chain) error {
-	if err := t.removeTable(closedTable); err != nil {
-		return err
-	}
-	if err := t.s.transact(newTable(closedTable, flags)); err != nil {
-		return err
-	}
-	chains = slices.Clone(chains)
-	for i, c := range chains {
-		if c.name == chainVerdict || c.name == offload.ChainAsk {
-			chains[i].rules = [][]expr.Any{{drop()}}
-		}
-	}
-	return t.fill(closedTable, p, chains)
 }
 
 // removeTable deletes a table if it is there.

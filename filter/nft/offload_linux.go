@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
@@ -12,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sgfw/filter/offload"
+	"sgfw/policy"
 )
 
 // aliveTable belongs to our socket and goes with it: without its chains nothing is carried.
@@ -23,22 +25,31 @@ const (
 	suffixForged = "-forged"
 )
 
-// carriers are the chains that lead to the queues where the kernel carries on with flows,
-// and those that packets with a verdict go to. Devices with the view of the wire have the
+// carriers are the chains that lead to the queues where verdicts have marks, and those that
+// packets with a verdict go to. Devices with the view of the wire have the
 // plain one: what is carried in one of its hooks would pass unasked in the other.
 func carriers(p Plan, f features, decide []expr.Any) []chain {
 	rules := offload.Rules(p.Offload)
 	if !p.Closed && queueFlags(p, f)&queueBypass == 0 { // else packets may pass without a verdict
 		decide = slices.Concat(rules.Wait, decide)
 	}
-	return []chain{
-		{name: offload.ChainOpening, rules: rules.Opening},
-		{name: offload.ChainProven, rules: rules.Proven},
-		{name: offload.ChainDecided, rules: rules.Decided},
-		{name: offload.ChainAsk, rules: [][]expr.Any{decide}},
-		{name: chainVerdict, rules: [][]expr.Any{{goTo(offload.ChainAsk)}}},
-		{name: offload.ChainCarry, rules: rules.Carry},
+	ask := [][]expr.Any{decide}
+	if p.Stuck > 0 && !p.Closed {
+		ask = [][]expr.Any{rules.Stuck, decide}
 	}
+	var chains []chain
+	if p.carries() {
+		chains = []chain{
+			{name: offload.ChainOpening, rules: rules.Opening},
+			{name: offload.ChainProven, rules: rules.Proven},
+			{name: offload.ChainCarry, rules: rules.Carry},
+		}
+	}
+	return append(chains, []chain{
+		{name: offload.ChainDecided, rules: rules.Decided},
+		{name: offload.ChainAsk, rules: ask},
+		{name: chainVerdict, rules: [][]expr.Any{{goTo(offload.ChainAsk)}}},
+	}...)
 }
 
 // surround puts what verdicts need into base chains and behind them.
@@ -52,8 +63,12 @@ func surround(p Plan, chains []chain) (out []chain) {
 		behind := c
 		behind.name, behind.priority = c.name+suffixBehind, c.priority+1
 		behind.rules, behind.maps = rules.Behind, nil
+		if p.Overloaded == policy.FailAccept {
+			behind.rules = rules.Passing
+		}
 		first := [][]expr.Any{rules.Verdict}
-		if local := c.name != chainPrerouting && c.name != chainPostrouting; local && !p.Closed {
+		local := c.name != chainPrerouting && c.name != chainPostrouting
+		if local && !p.Closed && p.carries() {
 			first = [][]expr.Any{rules.Alive, rules.Verdict}
 		}
 		if c.name == chainOutput {
@@ -71,7 +86,7 @@ func surround(p Plan, chains []chain) (out []chain) {
 // enliven has the chains before those of a plan say that the daemon lives. They come before
 // the others, and go after them.
 func (t *Table) enliven(p Plan, chains []chain) error {
-	if !p.carries() {
+	if !p.marked() {
 		return nil
 	}
 	st, err := t.s.table(aliveTable)
@@ -126,7 +141,7 @@ func (t *Table) forget() error {
 // lasting are the rules of a base chain that stay when the others go: packets that wait
 // come back with their verdicts.
 func (c chain) lasting(p Plan) [][]expr.Any {
-	if c.hook == nil || !p.carries() || len(c.rules) == 0 {
+	if c.hook == nil || !p.marked() || len(c.rules) == 0 {
 		return nil
 	}
 	switch c.name {
@@ -138,10 +153,23 @@ func (c chain) lasting(p Plan) [][]expr.Any {
 
 // counters are the named counters of the plan's table.
 func (p Plan) counters() []string {
-	if !p.carries() {
-		return counters()
+	out := counters()
+	if p.marked() {
+		out = append(out, offload.CounterUnanswered)
 	}
-	return append(counters(), offload.CounterUnanswered)
+	if p.Overloaded == policy.FailAccept {
+		out = append(out, offload.CounterOverloaded)
+	}
+	if p.Stuck > 0 {
+		out = append(out, offload.CounterStuck)
+	}
+	return out
+}
+
+// Pulse says that every queue is served. Where the plan has Stuck it must come again within
+// that time.
+func (t *Table) Pulse(lasts time.Duration) error {
+	return offload.Pulse(TableName, t, lasts)
 }
 
 // Transact implements [offload.Owner].
@@ -154,8 +182,24 @@ func (t *Table) Transact(messages []netlink.Message) ([]netlink.Message, error) 
 	return t.s.exchange(messages...)
 }
 
+// unlocked is a table whose lock the caller holds.
+type unlocked struct{ *Table }
+
+func (t unlocked) Transact(messages []netlink.Message) ([]netlink.Message, error) {
+	return t.s.exchange(messages...)
+}
+
+// takeover is longer than it takes to replace the rules of a table.
+const takeover = time.Minute
+
 // addSets puts the sets of carried flows into the transaction.
 func (t *Table) addSets(table *nftables.Table, p Plan) error {
+	if p.Stuck > 0 {
+		s, elements := offload.DeclarePulse(table, p.Stuck)
+		if err := t.s.AddSet(s, elements); err != nil {
+			return err
+		}
+	}
 	if !p.carries() {
 		return nil
 	}

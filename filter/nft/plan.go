@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"sgfw/filter/offload"
 	"sgfw/policy"
@@ -72,9 +73,15 @@ type Plan struct {
 	Gone policy.FailAction
 	// Closed drops what would be queued, for as long as the queues cannot be bound.
 	Closed bool
-	// Offload, where it is not zero, has the kernel carry on with flows by itself as
-	// verdicts say; without, verdicts are plain ones.
+	// Offload, where it is not zero, has verdicts with marks, and the kernel carry on with
+	// flows by itself as they say; without, verdicts are plain ones.
 	Offload offload.Config
+	// Overloaded is what becomes of packets that come behind the queues without a verdict,
+	// because one was full. FailAccept counts them, and needs marks.
+	Overloaded policy.FailAction
+	// Stuck, where it is not zero, lets packets pass that would be queued when the last
+	// [Table.Pulse] is so long ago and the process that holds the table lives. It needs marks.
+	Stuck time.Duration
 	// Without are the failsafes that are switched off.
 	Without policy.Set[policy.Failsafe]
 }
@@ -85,7 +92,8 @@ func (p Plan) Equal(q Plan) bool {
 		slices.EqualFunc(p.Bridges, q.Bridges, Bridge.equal)
 	return devices && p.QueueBase == q.QueueBase && p.QueueCount == q.QueueCount &&
 		p.Balance == q.Balance &&
-		p.Gone == q.Gone && p.Closed == q.Closed && p.Without == q.Without && p.Offload == q.Offload
+		p.Gone == q.Gone && p.Closed == q.Closed && p.Without == q.Without && p.Offload == q.Offload &&
+		p.Overloaded == q.Overloaded && p.Stuck == q.Stuck
 }
 
 // Validate tells everything that is wrong with the plan.
@@ -127,16 +135,21 @@ func (p Plan) Validate() error {
 		errs = append(errs, fmt.Errorf("queues %d to %d: the last number is 65535", p.QueueBase,
 			int(p.QueueBase)+int(p.QueueCount)-1))
 	}
-	if p.carries() {
+	if p.marked() {
 		if err := p.Offload.Validate(); err != nil {
 			errs = append(errs, fmt.Errorf("offload: %w", err))
 		}
+	} else if p.Stuck != 0 || p.Overloaded == policy.FailAccept {
+		errs = append(errs, errors.New("what passes without a verdict is told by marks"))
+	}
+	if p.Stuck < 0 {
+		errs = append(errs, fmt.Errorf("stuck after %v", p.Stuck))
 	}
 	if int(p.Balance) >= len(policy.Balances()) {
 		errs = append(errs, fmt.Errorf("unknown balance %d", p.Balance))
 	}
-	if p.Gone > policy.FailAccept {
-		errs = append(errs, fmt.Errorf("unknown action %d after a failure", p.Gone))
+	if p.Gone > policy.FailAccept || p.Overloaded > policy.FailAccept {
+		errs = append(errs, fmt.Errorf("unknown action %d or %d after a failure", p.Gone, p.Overloaded))
 	}
 	return errors.Join(errs...)
 }
@@ -175,8 +188,11 @@ func (p Plan) otherwise(d Device) (named []Device, numbers []uint32) {
 	return named, numbers
 }
 
+// marked reports whether verdicts have marks.
+func (p Plan) marked() bool { return p.Offload != offload.Config{} }
+
 // carries reports whether the kernel carries on with flows.
-func (p Plan) carries() bool { return p.Offload != offload.Config{} }
+func (p Plan) carries() bool { return p.Offload.Carries() }
 
 // wire reports whether a device has the view of the wire.
 func (p Plan) wire() bool {

@@ -89,7 +89,7 @@ func layout(p Plan, f features) []chain {
 	}
 	verdict := chain{name: chainVerdict, rules: [][]expr.Any{decide}}
 	var chains []chain
-	if p.carries() {
+	if p.marked() {
 		chains = append(chains, carriers(p, f, decide)...)
 	} else {
 		chains = append(chains, verdict)
@@ -109,7 +109,7 @@ func layout(p Plan, f features) []chain {
 	if p.wire() {
 		chains = append(chains, d.wire(f)...)
 	}
-	if p.carries() {
+	if p.marked() {
 		chains = surround(p, chains)
 	}
 	return chains

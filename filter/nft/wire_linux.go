@@ -42,7 +42,7 @@ func (d *dispatch) wire(f features) []chain {
 	d.to(&out, expr.MetaKeyOIFNAME, policy.ViewWire, chainHostWireOut, chainGuestWireOut)
 
 	verdict := chainVerdict
-	if d.plan.carries() {
+	if d.plan.marked() {
 		verdict = offload.ChainAsk
 	}
 	routed := rule(addressType(expr.Fib{FlagDADDR: true}, rtnUnicast), goTo(verdict))

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Config says what the sets hold. The zero value is refused.
+// Config says what the sets hold. The zero value is refused. Marks alone mean that verdicts
+// have marks and nothing is carried.
 type Config struct {
 	Marks Marks
 	// Lifetime is how long a flow that has proven itself is carried before one of its
@@ -25,11 +26,17 @@ const (
 	MaxFlows    = 1 << 24
 )
 
+// Carries reports whether flows are carried.
+func (c Config) Carries() bool { return c != Config{Marks: c.Marks} }
+
 // Validate tells everything that is wrong.
 func (c Config) Validate() error {
 	var errs []error
 	if err := c.Marks.Check(); err != nil {
 		errs = append(errs, fmt.Errorf("marks: %w", err))
+	}
+	if !c.Carries() {
+		return errors.Join(errs...)
 	}
 	for _, d := range []time.Duration{c.Lifetime, c.Opening} {
 		if d < MinLifetime || d > MaxLifetime {
@@ -81,7 +88,7 @@ func (s set) name() string { return s.kind.String() + [...]string{"4", "6"}[s.fa
 
 // IsSet reports whether a name is that of one of the sets.
 func IsSet(name string) bool {
-	return slices.ContainsFunc(sets(), func(s set) bool { return s.name() == name })
+	return name == setServing || slices.ContainsFunc(sets(), func(s set) bool { return s.name() == name })
 }
 
 // sets lists all of them.

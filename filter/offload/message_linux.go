@@ -99,6 +99,11 @@ func number(v []byte) uint64 {
 	return binary.BigEndian.Uint64(v)
 }
 
+// milliseconds is a time as a be64.
+func milliseconds(d time.Duration) []byte {
+	return binary.BigEndian.AppendUint64(nil, uint64(d.Milliseconds()))
+}
+
 // appendAttr appends an attribute.
 func appendAttr(b []byte, kind uint16, value []byte) []byte {
 	b = binary.NativeEndian.AppendUint16(b, uint16(attrLen+len(value)))

@@ -72,10 +72,15 @@ type Chains struct {
 	// Behind is all of a base chain behind the others: it drops what has no verdict, and
 	// the priority is the packet's own again.
 	Behind []Rule
+	// Passing is Behind where a full queue lets packets pass: it counts them.
+	Passing []Rule
+	// Stuck stands right before Wait: while the daemon lives and its pulse is not felt it
+	// lets pass what would wait, and counts it.
+	Stuck Rule
 }
 
-// Names of the chains that rules lead to, and of the counter of what a base chain behind the
-// others dropped.
+// Names of the chains that rules lead to, and of the counters of what a base chain behind the
+// others dropped, or let pass, and of what passed while the daemon was stuck.
 const (
 	ChainAsk          = "ask"
 	ChainCarry        = "carry"
@@ -83,6 +88,8 @@ const (
 	ChainOpening      = "decided-opening"
 	ChainProven       = "decided-proven"
 	CounterUnanswered = "unanswered"
+	CounterOverloaded = "overloaded"
+	CounterStuck      = "stuck"
 )
 
 // Rules returns the rules for the sets of a configuration.
@@ -96,12 +103,7 @@ func Rules(c Config) Chains {
 		Carry: carry(),
 		Wait: Rule{load(expr.MetaKeyPRIORITY), withBits(^uint32(Pending), Pending),
 			store(expr.MetaKeyPRIORITY)},
-		Decided: []Rule{
-			{load(expr.MetaKeyMARK), masked(m), same(c.Marks.Opening()), jump(ChainOpening)},
-			{load(expr.MetaKeyMARK), masked(m), same(c.Marks.Proven()), jump(ChainProven)},
-			{load(expr.MetaKeyMARK), masked(^m), store(expr.MetaKeyMARK),
-				load(expr.MetaKeyPRIORITY), masked(^uint32(Pending)), store(expr.MetaKeyPRIORITY), accept()},
-		},
+		Decided: decided(c),
 		Opening: add(c, Opening),
 		Proven:  add(c, Proven),
 		Before: []Rule{
@@ -112,10 +114,29 @@ func Rules(c Config) Chains {
 			load(expr.MetaKeyPRIORITY), masked(^uint32(Alive | Pending)),
 			store(expr.MetaKeyPRIORITY)}},
 		Behind: []Rule{
-			{load(expr.MetaKeyPRIORITY), masked(Pending), unequal(0), countUnanswered(), drop()},
+			{load(expr.MetaKeyPRIORITY), masked(Pending), unequal(0), count(CounterUnanswered), drop()},
 			{load(expr.MetaKeyPRIORITY), masked(^uint32(Alive)), store(expr.MetaKeyPRIORITY)},
 		},
+		Passing: []Rule{
+			{load(expr.MetaKeyPRIORITY), masked(Pending), unequal(0), count(CounterOverloaded)},
+			{load(expr.MetaKeyPRIORITY), masked(^uint32(Alive | Pending)),
+				store(expr.MetaKeyPRIORITY)},
+		},
+		Stuck: stuck(),
 	}
+}
+
+// decided has the flow carried as a verdict says, and takes its marks away.
+func decided(c Config) (out []Rule) {
+	m := uint32(c.Marks)
+	if c.Carries() {
+		out = []Rule{
+			{load(expr.MetaKeyMARK), masked(m), same(c.Marks.Opening()), jump(ChainOpening)},
+			{load(expr.MetaKeyMARK), masked(m), same(c.Marks.Proven()), jump(ChainProven)},
+		}
+	}
+	return append(out, Rule{load(expr.MetaKeyMARK), masked(^m), store(expr.MetaKeyMARK),
+		load(expr.MetaKeyPRIORITY), masked(^uint32(Pending)), store(expr.MetaKeyPRIORITY), accept()})
 }
 
 // carry lets pass what the sets have: plain segments and datagrams, and SYN-ACKs that a SYN
@@ -278,6 +299,6 @@ func jump(chain string) expr.Any { return &expr.Verdict{Kind: expr.VerdictJump, 
 func accept() expr.Any           { return &expr.Verdict{Kind: expr.VerdictAccept} }
 func drop() expr.Any             { return &expr.Verdict{Kind: expr.VerdictDrop} }
 
-func countUnanswered() expr.Any {
-	return &expr.Objref{Type: int(nftables.ObjTypeCounter), Name: CounterUnanswered}
+func count(counter string) expr.Any {
+	return &expr.Objref{Type: int(nftables.ObjTypeCounter), Name: counter}
 }

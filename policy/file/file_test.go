@@ -230,7 +230,7 @@ quotas:
 settings:
   icmp_errors: rules
   on_stop: keep
-  on_failure: { gone: accept }
+  on_failure: { gone: accept, stuck: drop, overloaded: accept, table_full: accept }
   queues: { base: 5000, count: 2, busy_poll: 20 }
   max_flows: 1000
   watch: true
@@ -285,6 +285,7 @@ settings:
 		Settings: policy.Settings{
 			Datapath:   policy.DatapathUserspace,
 			ICMPErrors: policy.ICMPErrorsRules, OnStop: policy.OnStopKeep, OnGone: policy.FailAccept,
+			OnOverloaded: policy.FailAccept, OnTableFull: policy.FailAccept,
 			QueueBase: 5000, QueueCount: 2, QueueBusyPoll: 20 * time.Microsecond,
 			QueueDriver: policy.QueueDriverBatch, MaxFlows: 1000, Watch: true,
 		},

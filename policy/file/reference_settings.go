@@ -46,7 +46,9 @@ var settingsTable = []Part{
 			Text: `What an ordered stop leaves. remove: nothing is filtered any more. keep: nothing
 				passes.`},
 		{Name: "on_failure", Kind: KindMapping, Default: "see below",
-			Text: "What holds when the daemon ends without order."},
+			Text: `What becomes of packets that no verdict comes for, or no flow. operations.md has a
+				table of the causes. What passes so is counted and shown by sgfw status, and ends with
+				its cause.`},
 		{Name: "queues", Kind: KindMapping, Default: "see below",
 			Text: "The queues between kernel and daemon. A running daemon cannot change them."},
 		{Name: "queue_driver", Kind: KindWord, Default: string(standard.QueueDriver),
@@ -73,6 +75,21 @@ var settingsTable = []Part{
 				cleanup. accept: nothing is filtered. It is also about a start with a policy file that
 				cannot be used where no earlier policy is kept. drop: nothing passes through the devices
 				that the file names, or through any, until it is mended. accept: the start fails.`},
+		failureKey("stuck", standard.OnStuck, `The daemon lives and does not answer: a loop hangs, or
+			the process is suspended, for about half of systemd's WatchdogSec (without it: of 10
+			seconds). drop: packets wait, and are dropped once a queue is full. accept: the kernel lets
+			pass what would wait, whatever the rules say, until every loop goes round again. When
+			systemd ends the daemon gone holds. Linux 5.12. A running daemon cannot change it.`),
+		failureKey("overloaded", standard.OnOverloaded, `More packets come than the daemon judges: a
+			queue or the buffer of its socket is full. drop: what finds no room is dropped. accept: it
+			passes, whatever the rules say, so whoever can overload the machine gets in. It is also
+			about a daemon that stands still until a queue is full. Linux 5.12. A running daemon cannot
+			change it.`),
+		failureKey("table_full", standard.OnTableFull, `Rules permit the first packet of a flow, and
+			max_flows leaves no room for it. drop: it is dropped, as in AWS. accept: it passes
+			untracked. Each packet then needs a rule of its own direction, the answers as well, and
+			what rules forbid is dropped. The flow is tracked once there is room for one of its
+			packets that can begin a flow.`),
 	}},
 	{"settings.queues", "", []Key{
 		{Name: "base", Kind: KindNumber, Low: 1, High: policy.MaxQueueNumber,
@@ -95,6 +112,12 @@ var settingsTable = []Part{
 				most. It does so only while that pays: while it finds a packet, on average, within
 				half that time. It leaves the CPU to whoever wants it. 0: it sleeps at once.`},
 	}},
+}
+
+// failureKey is the key of a cause beside gone.
+func failureKey(name string, usual policy.FailAction, text string) Key {
+	return Key{Name: name, Kind: KindWord, Default: usual.String(),
+		Words: []string{policy.FailDrop.String(), policy.FailAccept.String()}, Text: text}
 }
 
 // presetText says what the presets set.

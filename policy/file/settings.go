@@ -79,18 +79,13 @@ func (d *decoder) queues(n *node, s *policy.Settings) {
 	}
 }
 
-// laterCauses are the failures beside gone that will get an action of their own.
-var laterCauses = []string{"stuck", "overloaded", "table_full"}
-
 func (d *decoder) onFailure(n *node, s *policy.Settings) {
-	f, _ := d.mapping(n, "on_failure", slices.Concat(failureKeys, laterCauses))
-	for _, cause := range laterCauses {
-		if f[cause] != nil && !unusable(f[cause]) {
-			d.unbuilt(f[cause], "on_failure."+cause, "leave it out; the cause it has an action for is gone")
+	f, _ := d.mapping(n, "on_failure", failureKeys)
+	for _, cause := range policy.Failures() {
+		key := cause.String()
+		if d.word(f[key], key, "settings.on_failure") == policy.FailAccept.String() {
+			*cause.Action(s) = policy.FailAccept
 		}
-	}
-	if d.word(f["gone"], "gone", "settings.on_failure") == policy.FailAccept.String() {
-		s.OnGone = policy.FailAccept
 	}
 }
 

@@ -119,9 +119,7 @@ func (w *writer) settings(s *policy.Settings) {
 	if s.OnStop != usual.OnStop {
 		w.line(2, "on_stop: %s", s.OnStop)
 	}
-	if s.OnGone != usual.OnGone {
-		w.line(2, "on_failure: { gone: %s }", s.OnGone)
-	}
+	w.onFailure(s, usual)
 	w.queues(s, usual)
 	if s.QueueDriver != usual.QueueDriver {
 		w.line(2, "queue_driver: %s", s.QueueDriver)
@@ -131,6 +129,19 @@ func (w *writer) settings(s *policy.Settings) {
 	}
 	if s.Watch {
 		w.line(2, "watch: true")
+	}
+}
+
+func (w *writer) onFailure(s *policy.Settings, usual policy.Settings) {
+	key := "on_failure:"
+	for _, f := range policy.Failures() {
+		if action := *f.Action(s); action != *f.Action(&usual) {
+			if key != "" {
+				w.line(2, "%s", key)
+			}
+			key = ""
+			w.line(4, "%s: %s", f, action)
+		}
 	}
 }
 

@@ -47,6 +47,12 @@ type StatusDocument struct {
 		NoRoom         int `json:"no_room"`
 		Packets, Bytes uint64
 	}
+	// Failures are stuck, overloaded and table_full.
+	Failures []struct {
+		Cause, Action  string
+		Active         bool
+		Times, Packets uint64
+	}
 	Interference []struct {
 		What, Process string
 		Count         uint64

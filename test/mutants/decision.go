@@ -149,8 +149,8 @@ var decisions = []mutant{
 	{
 		name: "hits-of-flows", what: "every packet of a flow is a hit of its rule",
 		file: "filter/worker.go", packages: engine,
-		old: "	case ReasonRule, ReasonUntracked:\n		w.hit(dec.Rule)",
-		new: "	case ReasonRule, ReasonUntracked, ReasonFlow:\n		w.hit(dec.Rule)",
+		old: "	case ReasonRule, ReasonUntracked, ReasonNoRoom:\n		w.hit(dec.Rule)",
+		new: "	case ReasonRule, ReasonUntracked, ReasonNoRoom, ReasonFlow:\n		w.hit(dec.Rule)",
 	},
 	{
 		name: "log-of-another", what: "the log shows packets of other ports than asked for",

@@ -36,7 +36,7 @@ var (
 
 // mutants are all faults.
 var mutants = slices.Concat(totals, decisions, rulesets, flows, policies, programs, exports,
-	offloads)
+	offloads, failures)
 
 // totals take every decision away from the engine.
 var totals = []mutant{

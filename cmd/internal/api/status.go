@@ -33,6 +33,8 @@ type Status struct {
 	Kept *KeptStatus `json:"kept,omitempty"`
 	// Offload is left out in the datapath "userspace".
 	Offload *OffloadStatus `json:"offload,omitempty"`
+	// Failures are the causes of settings.on_failure that a living daemon can have.
+	Failures []FailureStatus `json:"failures"`
 	// Verdicts counts packets by verdict and reason, like all counters of flows since the
 	// start, or the start of the first daemon whose flows were taken over.
 	Verdicts []VerdictCount `json:"verdicts"`
@@ -129,6 +131,21 @@ type TableStatus struct {
 	// Counters are the table's own: packets passed by each failsafe, those that
 	// were queued, and those dropped while the queues could not be had.
 	Counters map[string]uint64 `json:"counters"`
+}
+
+// FailureStatus is a cause for which packets get no verdict, or a flow no room, since the start.
+type FailureStatus struct {
+	// Cause is "stuck", "overloaded" or "table_full".
+	Cause string `json:"cause"`
+	// Action is "drop" or "accept".
+	Action string `json:"action"`
+	// Active is true until nothing was dropped or has passed so for three seconds.
+	Active bool `json:"active"`
+	// Times counts how often it began.
+	Times uint64 `json:"times"`
+	// Packets were dropped so, or have passed. Those that wait for a daemon that is stuck are
+	// not among them.
+	Packets uint64 `json:"packets"`
 }
 
 // OffloadStatus says what the kernel carries on with by itself, in the family that has more

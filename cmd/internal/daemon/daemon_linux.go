@@ -95,7 +95,7 @@ func (d *daemon) start(ctx context.Context) error {
 	d.enforcer = enforce.New(enforce.Config{
 		File: d.file.File, StateDir: d.cfg.StateDir, FlowsFile: flowsFile(d.cfg.Socket),
 		Force: d.cfg.Force, Driver: d.cfg.Driver, NoAdopt: d.cfg.NoAdopt,
-		Clock: d.clock, Links: d.links, Log: d.log,
+		Patience: d.watchdog.silence(), Clock: d.clock, Links: d.links, Log: d.log,
 		Events: enforce.Events{
 			Changing: d.changing,
 			Changed:  d.changed,
@@ -152,6 +152,7 @@ func (d *daemon) serve(ctx context.Context) error {
 	task("name servers", d.followResolvers)
 	task("expiry", d.expire)
 	task("carried flows", d.enforcer.FollowCarried)
+	task("failures", d.enforcer.FollowFailures)
 	task("kept flows", d.enforcer.FollowKept)
 	task("signals", d.followSignals)
 	task("confirmation", d.enforcer.Confirmations)

@@ -77,6 +77,16 @@ type watchdog struct {
 	unserved atomic.Pointer[[]uint16]
 }
 
+// silence is how long queues may stand still until that is a failure: one look may be too
+// early for an idle queue, and another one may be late.
+func (w *watchdog) silence() time.Duration {
+	patience := w.patience
+	if patience == 0 {
+		patience = unattended
+	}
+	return patience/2 + nfqueue.IdleInterval
+}
+
 // watch looks after the queues. While every one is served it feeds the
 // service manager's watchdog, if there is one. A queue that stands still is
 // logged when it begins and when it ends, and makes the state degraded; what
@@ -101,6 +111,7 @@ func (d *daemon) watch(ctx context.Context) error {
 		}
 		still := p.beat()
 		if len(still) == 0 {
+			d.enforcer.Served()
 			if missed = 0; d.watchdog.unserved.Swap(nil) != nil {
 				wake(d.manager.changed)
 				d.log.Info("every queue is served again")
@@ -116,6 +127,7 @@ func (d *daemon) watch(ctx context.Context) error {
 			numbers[i] = d.enforcer.QueueBase() + uint16(q)
 		}
 		d.watchdog.unserved.Store(&numbers)
+		d.enforcer.Unserved()
 		wake(d.manager.changed)
 		d.log.Error("a verdict loop stands still: packets wait", "queues", numbers)
 	}

@@ -41,8 +41,13 @@ var exercises = []exercise{
 			return r.String(), r == opened, nil
 		}},
 	{"the daemon is suspended", "packets wait; what no rule permits does not pass", "", suspend},
-	{"a verdict loop hangs", "nothing passes; status says degraded", "", hang},
-	{"the queue overflows", "packets are dropped and counted, and then it goes on", "", overflow},
+	{"a verdict loop hangs", "nothing passes; status says degraded", "", hang(closed)},
+	{"a verdict loop hangs; stuck: accept", "everything passes; status says degraded",
+		"on_failure: { stuck: accept }", hang(opened)},
+	{"the queue overflows", "packets are dropped and counted, and then it goes on", "",
+		overflow(closed)},
+	{"the queue overflows; overloaded: accept", "what finds no room passes and is counted, and " +
+		"then it goes on", "on_failure: { overloaded: accept }", overflow(opened)},
 	{"the flow table is full", "it keeps its limit; a live connection goes on; a new one finds room",
 		fmt.Sprintf("max_flows: %d", drillFlows), fill},
 	{"another program flushes nftables", "what rules permit passes, nothing else", "", flush},
@@ -75,60 +80,83 @@ func suspend(ctx context.Context, g *ground) (string, bool, error) {
 	return r.String() + "; what waited passed afterwards", r == closed, nil
 }
 
-// hang stops the one thread that reads the queue.
-func hang(ctx context.Context, g *ground) (string, bool, error) {
-	var loops []int
-	for len(loops) == 0 {
-		var err error
-		if loops, err = threads.In(g.cmd.Process.Pid, unix.SYS_RECVMMSG); err != nil {
+// provocation is what provokes a failure.
+type provocation func(ctx context.Context, g *ground) (string, bool, error)
+
+// hang stops the one thread that reads the queue; expected is what passes then.
+func hang(expected passing) provocation {
+	return func(ctx context.Context, g *ground) (string, bool, error) {
+		var loops []int
+		for len(loops) == 0 {
+			var err error
+			if loops, err = threads.In(g.cmd.Process.Pid, unix.SYS_RECVMMSG); err != nil {
+				return "", false, err
+			}
+			if ctx.Err() != nil {
+				return "", false, errors.New("no thread reads the queue")
+			}
+			time.Sleep(time.Millisecond)
+		}
+		resume, err := threads.Stop(loops[0])
+		if err != nil {
 			return "", false, err
 		}
-		if ctx.Err() != nil {
-			return "", false, errors.New("no thread reads the queue")
+		said := false
+		for end := time.Now().Add(2 * patience); !said && time.Now().Before(end); {
+			time.Sleep(50 * time.Millisecond)
+			s, err := g.status(ctx)
+			said = err == nil && s.State == api.StateDegraded
 		}
-		time.Sleep(time.Millisecond)
+		r := g.soon(ctx, expected)
+		resume()
+		after := g.soon(ctx, filtered)
+		if !said {
+			return r.String() + "; status says nothing", false, nil
+		}
+		return fmt.Sprintf("%s; status says degraded; then %s", r, after),
+			r == expected && after == filtered, nil
 	}
-	resume, err := threads.Stop(loops[0])
-	if err != nil {
-		return "", false, err
-	}
-	said := false
-	for end := time.Now().Add(2 * patience); !said && time.Now().Before(end); {
-		time.Sleep(50 * time.Millisecond)
-		s, err := g.status(ctx)
-		said = err == nil && s.State == api.StateDegraded
-	}
-	r := g.look(ctx, closed)
-	resume()
-	after := g.look(ctx, filtered)
-	if !said {
-		return r.String() + "; status says nothing", false, nil
-	}
-	return r.String() + "; status says degraded", r == closed && after == filtered, nil
 }
 
-// overflow sends more than a queue takes while nobody reads it.
-func overflow(ctx context.Context, g *ground) (string, bool, error) {
-	if err := g.signal(syscall.SIGSTOP); err != nil {
-		return "", false, err
+// overflow sends more than a queue takes while nobody reads it; expected is what passes then.
+func overflow(expected passing) provocation {
+	return func(ctx context.Context, g *ground) (string, bool, error) {
+		if err := g.signal(syscall.SIGSTOP); err != nil {
+			return "", false, err
+		}
+		if err := g.flood(ctx, openPort, 1, overflowing); err != nil {
+			return "", false, err
+		}
+		full := g.look(ctx, expected)
+		if err := g.signal(syscall.SIGCONT); err != nil {
+			return "", false, err
+		}
+		r := g.look(ctx, filtered)
+		lost, err := g.overloaded(ctx)
+		if err != nil {
+			return "", false, err
+		}
+		return fmt.Sprintf("%s; %d packets found no room; then %s", full, lost, r),
+			lost > 0 && full == expected && r == filtered, nil
 	}
-	if err := g.flood(ctx, openPort, 1, overflowing); err != nil {
-		return "", false, err
+}
+
+// overloaded returns how many packets found a queue full, once the daemon has noticed.
+func (g *ground) overloaded(ctx context.Context) (uint64, error) {
+	for end := time.Now().Add(2 * patience); ; time.Sleep(50 * time.Millisecond) {
+		s, err := g.status(ctx)
+		if err != nil {
+			return 0, err
+		}
+		for _, f := range s.Failures {
+			if f.Cause == "overloaded" && f.Packets > 0 {
+				return f.Packets, nil
+			}
+		}
+		if time.Now().After(end) {
+			return 0, nil
+		}
 	}
-	if err := g.signal(syscall.SIGCONT); err != nil {
-		return "", false, err
-	}
-	r := g.look(ctx, filtered)
-	s, err := g.status(ctx)
-	if err != nil {
-		return "", false, err
-	}
-	var dropped uint64
-	for _, q := range s.Queues {
-		dropped += q.KernelDropped + q.UserDropped
-	}
-	return fmt.Sprintf("%d of %d dropped; then %s", dropped, overflowing, r),
-		dropped > 0 && r == filtered, nil
 }
 
 // flood sends datagrams to the server from so many ports.

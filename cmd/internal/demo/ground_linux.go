@@ -153,6 +153,15 @@ func (g *ground) look(ctx context.Context, expected passing) passing {
 	return passing{try(openPort, expected.open), try(shutPort, expected.shut)}
 }
 
+// soon is look until that is what is expected, or for a while.
+func (g *ground) soon(ctx context.Context, expected passing) passing {
+	for end := time.Now().Add(2 * patience); ; {
+		if r := g.look(ctx, expected); r == expected || time.Now().After(end) {
+			return r
+		}
+	}
+}
+
 func (g *ground) dial(ctx context.Context, port uint16) (net.Conn, error) {
 	return dial(ctx, g.client, netip.AddrPortFrom(office[0].client, 0), office[0].server, port)
 }

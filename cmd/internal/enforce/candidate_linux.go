@@ -123,6 +123,7 @@ func (e *Enforcer) tablePlan(p *policy.Policy, s links.Snapshot) nft.Plan {
 	if e.carried != nil {
 		out.Offload = e.carried.cfg
 	}
+	e.failures.plan(&out)
 	number(&out, p, s)
 	return out
 }

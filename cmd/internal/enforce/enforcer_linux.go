@@ -33,6 +33,8 @@ type Config struct {
 	Force bool
 	// NoAdopt leaves connections that exist before the start to the rules.
 	NoAdopt bool
+	// Patience is how long a queue may stand still until that is a failure.
+	Patience time.Duration
 	// Driver is the implementation of the queues; empty for the policy's choice.
 	Driver nfqueue.Driver
 	// Clock is what flows live by; nil for the process's own.
@@ -71,9 +73,10 @@ type Enforcer struct {
 	// maxFlows is the size of the flow table, which cannot change.
 	maxFlows int
 	// carried is what the kernel carries on with; nil in the datapath that does not.
-	carried *carried
-	kept    kept
-	disk    disk
+	carried  *carried
+	failures failures
+	kept     kept
+	disk     disk
 	// deadline wakes the task that watches the confirmation of a policy.
 	deadline chan struct{}
 
@@ -162,6 +165,8 @@ func (e *Enforcer) Start(caller string) (err error) {
 	// An earlier daemon's table may be there: packets come as soon as the queues do.
 	e.takeFlows(c.rs)
 	e.queues = newQueueRange(s, e.cfg.Driver)
+	e.failures = newFailures(s, e.cfg.Patience, e.table.Facts())
+	e.queues.marks, e.queues.overloaded = e.failures.marks(), e.failures.overloaded
 	if carries {
 		if e.carried, err = newCarried(carriedBy(s), e.table, e.engine.NewWorker()); err != nil {
 			return err

@@ -37,6 +37,7 @@ func (e *Enforcer) degraded() []string {
 			out = append(out, what)
 		}
 	}
+	out = append(out, e.failures.degraded(p.Settings)...)
 	if m.unread != "" && p.Settings.Exempt.Has(policy.ExemptResolvers) {
 		out = append(out, "the name servers of the machine are not known: "+m.unread)
 	}

@@ -34,7 +34,9 @@ type queueRange struct {
 	busyPoll time.Duration
 	driver   policy.QueueDriver
 	marks    offload.Marks
-	queues   []*queue
+	// overloaded is what the kernel does with what finds a queue full.
+	overloaded policy.FailAction
+	queues     []*queue
 }
 
 // newQueueRange is the range that the settings ask for. A driver that is not empty
@@ -56,7 +58,8 @@ func newQueueRange(s policy.Settings, driver policy.QueueDriver) queueRange {
 // bind opens the queues, each with a worker of the engine.
 func (r *queueRange) bind(e *filter.Engine, changed func(*queue, queueChange, error)) error {
 	for i := range r.count {
-		cfg := nfqueue.Config{Queue: r.base + uint16(i), BusyPoll: r.busyPoll, Marks: r.marks}
+		cfg := nfqueue.Config{Queue: r.base + uint16(i), BusyPoll: r.busyPoll, Marks: r.marks,
+			Overloaded: r.overloaded}
 		if r.balance == policy.BalancePinned {
 			// The kernel sends packets of CPU n to queue n modulo count.
 			cfg.Affinity = nfqueue.OnCPU(i % runtime.NumCPU())

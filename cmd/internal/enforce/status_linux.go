@@ -61,6 +61,7 @@ func (e *Enforcer) Status(file source.Revision, unread error) api.Status {
 		Flows:        flowStatus(e.engine.Flows().Stats()),
 		Kept:         e.kept.status(),
 		Offload:      e.carried.status(e.engine),
+		Failures:     e.failures.status(p.Settings),
 		Verdicts:     verdicts(e.engine.Counts()),
 		Exemptions:   e.exemptions(),
 		Interference: slices.Clone([]api.Interference(e.mu.rules.others)),

@@ -141,6 +141,13 @@ func (e *Enforcer) fixed(p *policy.Policy) policy.Problems {
 	default:
 		warn("datapath", have, p.Settings.Datapath)
 	}
+	f := &e.failures
+	if f.refused == "" && f.stuck != p.Settings.OnStuck {
+		warn("on_failure.stuck", f.stuck, p.Settings.OnStuck)
+	}
+	if f.refused == "" && f.overloaded != p.Settings.OnOverloaded {
+		warn("on_failure.overloaded", f.overloaded, p.Settings.OnOverloaded)
+	}
 	if n := e.MaxFlows(); n != p.Settings.MaxFlows {
 		warn("max_flows", n, p.Settings.MaxFlows)
 	}

@@ -158,6 +158,8 @@ func detail(x filter.Explanation) string {
 			return "its source is no address of the interface, which checks that (source_dest_check)"
 		}
 		return "its destination is no address of the interface, which checks that (source_dest_check)"
+	case filter.ReasonNoRoom:
+		return "a rule permits it, and it passes untracked, because the flow table has no room"
 	case filter.ReasonTableFull:
 		return "a rule permits it, but the flow table has no room"
 	case filter.ReasonChecksum:

@@ -46,6 +46,14 @@ func (j *judge) daemon() {
 		j.add("flow-table", api.LevelWarning, "raise settings.max_flows",
 			"%d new flows found no room in the table of %d", f.RefusedFull, f.Max)
 	}
+	for _, f := range s.Failures {
+		if f.Action == policy.FailAccept.String() && f.Packets > 0 {
+			j.add("on-failure", api.LevelWarning, "it ends with its cause; "+
+				"settings.on_failure says what becomes of packets then",
+				"%s: %d packets passed that the daemon has not decided about, or keeps no flow of", f.Cause,
+				f.Packets)
+		}
+	}
 	j.keptFlows(s.Kept)
 }
 
