@@ -129,9 +129,10 @@ func TestStuckIsNotGone(t *testing.T) {
 	lift := g.KeepTrying(t)
 	d.Start()
 	g.Soon(t, "the next one", harness.Filtered)
+	time.Sleep(3 * time.Second) // the pulse is renewed several times under traffic
 	lift()
 	if _, packets := failure(d.Status(), "stuck"); packets != 0 {
-		t.Errorf("%d packets passed while the next one took over", packets)
+		t.Errorf("%d packets passed while the next one took over, or later", packets)
 	}
 }
 
