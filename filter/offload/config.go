@@ -88,7 +88,8 @@ func (s set) name() string { return s.kind.String() + [...]string{"4", "6"}[s.fa
 
 // IsSet reports whether a name is that of one of the sets.
 func IsSet(name string) bool {
-	return name == setServing || slices.ContainsFunc(sets(), func(s set) bool { return s.name() == name })
+	return name == setServing ||
+		slices.ContainsFunc(sets(), func(s set) bool { return s.name() == name })
 }
 
 // sets lists all of them.

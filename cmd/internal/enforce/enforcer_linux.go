@@ -165,7 +165,7 @@ func (e *Enforcer) Start(caller string) (err error) {
 	// An earlier daemon's table may be there: packets come as soon as the queues do.
 	e.takeFlows(c.rs)
 	e.queues = newQueueRange(s, e.cfg.Driver)
-	e.failures = newFailures(s, e.cfg.Patience, e.table.Facts())
+	e.failures.begin(s, e.cfg.Patience, e.table.Facts())
 	e.queues.marks, e.queues.overloaded = e.failures.marks(), e.failures.overloaded
 	if carries {
 		if e.carried, err = newCarried(carriedBy(s), e.table, e.engine.NewWorker()); err != nil {

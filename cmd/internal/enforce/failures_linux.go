@@ -46,17 +46,17 @@ type cause struct {
 	calm          int
 }
 
-func newFailures(s policy.Settings, patience time.Duration, f nft.Facts) failures {
-	out := failures{stuck: s.OnStuck, overloaded: s.OnOverloaded, patience: patience}
-	if out.marks() != 0 && !f.CanOwn {
-		out.stuck, out.overloaded = policy.FailDrop, policy.FailDrop
-		out.refused = "settings.on_failure: this kernel cannot tell what passes without a verdict, " +
+// begin takes what the policy says at the start.
+func (f *failures) begin(s policy.Settings, patience time.Duration, have nft.Facts) {
+	f.stuck, f.overloaded, f.patience = s.OnStuck, s.OnOverloaded, patience
+	if f.marks() != 0 && !have.CanOwn {
+		f.stuck, f.overloaded = policy.FailDrop, policy.FailDrop
+		f.refused = "settings.on_failure: this kernel cannot tell what passes without a verdict, " +
 			"which stuck: accept and overloaded: accept need (Linux 5.12): it is dropped"
 	}
 	for i, name := range []string{"stuck", "overloaded", "table_full"} {
-		out.causes[i].name = name
+		f.causes[i].name = name
 	}
-	return out
 }
 
 // marks are those of verdicts, by which packets without one are told; none where all of those
@@ -201,7 +201,8 @@ func (f *failures) degraded(s policy.Settings) (out []string) {
 	if f.refused != "" {
 		out = append(out, f.refused)
 	}
-	for i, c := range f.causes {
+	for i := range f.causes {
+		c := &f.causes[i]
 		if !c.active || f.action(i, s) != policy.FailAccept {
 			continue
 		}

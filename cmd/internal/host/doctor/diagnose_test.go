@@ -141,7 +141,8 @@ func TestDiagnose(t *testing.T) {
 			"warning", "flow-table", "3 new flows"},
 		"passed": {func(m *Machine) {
 			m.Daemon = &api.Status{Failures: []api.FailureStatus{
-				{Cause: "stuck", Action: "drop", Packets: 2}, {Cause: "overloaded", Action: "accept", Packets: 7}}}
+				{Cause: "stuck", Action: "drop", Packets: 2},
+				{Cause: "overloaded", Action: "accept", Packets: 7}}}
 		}, "warning", "on-failure", "overloaded: 7 packets passed"},
 		"flows not kept": {func(m *Machine) {
 			m.Daemon = &api.Status{Kept: &api.KeptStatus{Error: "no space left on device"}}
