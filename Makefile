@@ -6,7 +6,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 LDFLAGS := -X main.version=$(VERSION)
 
 .DEFAULT_GOAL := build
-.PHONY: build demo test bench fuzz lint packages clean help
+.PHONY: build demo test soak bench fuzz lint packages clean help
 
 #? make build               bin/sgfw
 build:
@@ -63,6 +63,12 @@ else
 		$(GO) run ./test/parity/table; \
 	fi
 endif
+
+#? make soak                end the daemon KILLS=1000 times at random moments under traffic,
+#?                          with each datapath (root, a quarter of an hour)
+soak:
+	$(GO) test -count=1 -timeout=0 -v -run='^TestKillsUnderTraffic$$' ./test/lifecycle -kills=$(KILLS)
+KILLS ?= 1000
 
 #? make bench               measure real packets beside nftables and others (root)
 #? make bench WHAT=scale    what grows with rules, flows, interfaces and queues (root)

@@ -38,6 +38,7 @@ type Daemon struct {
 	Cmd    *netlab.Cmd
 	Log    *logBuffer
 	notify *net.UnixConn
+	ready  chan struct{}
 	ended  chan error
 }
 
@@ -97,9 +98,18 @@ func (d *Daemon) Start(args ...string) {
 // launch runs the program and waits until it is ready or has ended.
 func (d *Daemon) launch(args ...string) error {
 	d.T.Helper()
-	ready := filepath.Join(filepath.Dir(d.Config), "notify")
-	os.Remove(ready)
-	notify, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: ready, Net: "unixgram"})
+	if err := d.Begin(args...); err != nil {
+		return err
+	}
+	return d.Await()
+}
+
+// Begin runs the program and waits for nothing.
+func (d *Daemon) Begin(args ...string) error {
+	d.T.Helper()
+	socket := filepath.Join(filepath.Dir(d.Config), "notify")
+	os.Remove(socket)
+	notify, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: socket, Net: "unixgram"})
 	if err != nil {
 		return err
 	}
@@ -110,50 +120,62 @@ func (d *Daemon) launch(args ...string) error {
 		argv = append([]string{d.Through}, argv...)
 	}
 	d.Cmd = d.Host.Command(argv[0], argv[1:]...)
-	d.Cmd.Env = append(append(os.Environ(), "NOTIFY_SOCKET="+ready, "SSH_CONNECTION="), d.Env...)
+	d.Cmd.Env = append(append(os.Environ(), "NOTIFY_SOCKET="+socket, "SSH_CONNECTION="), d.Env...)
 	d.Cmd.Stdin, d.Cmd.Stdout, d.Cmd.Stderr = d.Stdin, d.Log, d.Log
 	if d.Stderr != nil {
 		d.Cmd.Stderr = d.Stderr
 	}
 	if err := d.Cmd.Start(); err != nil {
+		notify.Close()
 		return err
 	}
 	cmd, ended := d.Cmd, d.ended
-	go func() { ended <- cmd.Wait() }()
-	d.T.Cleanup(func() {
-		d.End(syscall.SIGTERM)
+	go func() {
+		ended <- cmd.Wait()
 		notify.Close()
+	}()
+	d.T.Cleanup(func() {
+		if d.Cmd != cmd {
+			return // another one was started after it
+		}
+		d.End(syscall.SIGTERM)
 		if d.T.Failed() {
 			d.T.Logf("diagnostics of the daemon:\n%s", d.Log)
 		}
 	})
 	// Every reload notifies again, so reading goes on as a service manager's does.
-	isReady := make(chan error, 1)
-	beats := d.Beats
+	ready, beats := make(chan struct{}, 1), d.Beats
+	d.ready = ready
 	go func() {
 		buf := make([]byte, 4096)
 		for {
 			n, err := notify.Read(buf)
-			if err == nil && string(buf[:n]) == "WATCHDOG=1" {
+			if err != nil {
+				return // it has ended
+			}
+			if string(buf[:n]) == "WATCHDOG=1" {
 				beats.Add(1)
 			}
-			if err == nil && !strings.Contains("\n"+string(buf[:n])+"\n", "\nREADY=1\n") {
+			if !strings.Contains("\n"+string(buf[:n])+"\n", "\nREADY=1\n") {
 				continue
 			}
 			select {
-			case isReady <- err:
+			case ready <- struct{}{}:
 			default:
-			}
-			if err != nil {
-				return
 			}
 		}
 	}()
+	return nil
+}
+
+// Await waits until the program that began is ready or has ended.
+func (d *Daemon) Await() error {
+	d.T.Helper()
 	select {
-	case err := <-isReady:
-		return err
-	case err := <-ended:
-		ended <- err
+	case <-d.ready:
+		return nil
+	case err := <-d.ended:
+		d.ended <- err
 		return errors.Join(errors.New("it ended"), err)
 	case <-time.After(20 * time.Second):
 		d.Cmd.Process.Kill()
