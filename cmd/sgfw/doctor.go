@@ -46,12 +46,14 @@ be seen. What is found is about the network namespace in which it runs.
 With --drill nothing is looked for. Two network namespaces of its own are made, a
 daemon of this program is started in one of them, and failures are provoked there:
 it is killed, suspended and restarted, a verdict loop hangs, the queue overflows, the
-flow table is full, another program flushes nftables or takes the queue. A table says
-what was promised and what happened; the exit code is 1 if that is not the same. It
-takes about half a minute, and touches nothing of this machine.`,
+flow table is full, another program flushes nftables or takes the queue: with each
+datapath that the kernel has. A table says what was promised and what happened; the
+exit code is 1 if that is not the same. It takes about a minute, and touches nothing
+of this machine.`,
 		Example: `  sudo sgfw doctor
   sudo sgfw doctor -c my.yaml
   sudo sgfw doctor --drill
+  sudo sgfw doctor --drill -o json | jq '.exercises[] | select(.kept | not)'
   sudo sgfw doctor -o json | jq '.findings[] | select(.level == "problem")'`,
 		Args: cobra.NoArgs,
 	}
@@ -61,14 +63,13 @@ takes about half a minute, and touches nothing of this machine.`,
 	c.Flags().BoolVar(&drill, "drill", false,
 		"provoke failures in throw-away namespaces, and say what happened")
 	c.MarkFlagsMutuallyExclusive("drill", "config")
-	c.MarkFlagsMutuallyExclusive("drill", "output")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if drill {
 			self, err := os.Executable()
 			if err != nil {
 				return err
 			}
-			return demo.Drill(c.Context(), p.out, p.screen, self)
+			return p.drill(c.Context(), self, *out)
 		}
 		if policyFile != "" {
 			// Asked for by name, it has to be there.
@@ -86,6 +87,60 @@ takes about half a minute, and touches nothing of this machine.`,
 		return nil
 	}
 	return c
+}
+
+// drill provokes failures, and prints what was promised and what happened.
+func (p *program) drill(ctx context.Context, self string, f format) error {
+	if f != formatJSON {
+		p.print(p.shown(&f), screen.Plain, "Two namespaces on one link; a daemon of this program "+
+			"enforces in one of them that one port is open. What is provoked happens there and nowhere "+
+			"else.")
+		fmt.Fprintln(p.out)
+	}
+	doc, err := demo.Drill(ctx, self)
+	if err != nil {
+		return err
+	}
+	return p.printDrill(doc, f)
+}
+
+func (p *program) printDrill(doc api.Drill, f format) error {
+	kept := 0
+	for _, x := range doc.Exercises {
+		if x.Kept {
+			kept++
+		}
+	}
+	err := error(nil)
+	if f == formatJSON {
+		err = p.printJSON(doc)
+	} else {
+		err = p.drillTable(doc.Exercises, f)
+		fmt.Fprintf(p.out, "\n%d provoked, %d as promised. Both namespaces are gone.\n",
+			len(doc.Exercises), kept)
+	}
+	if broken := len(doc.Exercises) - kept; err == nil && broken > 0 {
+		err = fmt.Errorf("%w: %d of %d promises were not kept", demo.ErrSurprise, broken,
+			len(doc.Exercises))
+	}
+	return err
+}
+
+func (p *program) drillTable(list []api.Exercise, f format) error {
+	t := p.shown(&f).Table(p.out,
+		screen.Column{Head: "DATAPATH"},
+		screen.Column{Head: "PROVOKED", Fit: screen.Folded, Least: 16},
+		screen.Column{Head: "PROMISED", Fit: screen.Folded, Least: 16},
+		screen.Column{Head: "HAPPENED", Fit: screen.Folded, Least: 18},
+		screen.Column{Head: "KEPT"})
+	for _, x := range list {
+		kept := screen.Cell{Text: "yes", Style: screen.Good}
+		if !x.Kept {
+			kept = screen.Cell{Text: "NO", Style: screen.Bad}
+		}
+		t.Row(x.Datapath, x.Provoked, x.Promised, x.Happened, kept)
+	}
+	return t.Flush()
 }
 
 // known is what the doctor learns from the daemon and of the devices. The policy is

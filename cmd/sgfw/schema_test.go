@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"sgfw/cmd/internal/api"
+	"sgfw/policy"
 )
 
 var update = flag.Bool("update", false, "write docs/schema and testdata/screens anew")
@@ -32,22 +33,23 @@ type flowsDocument struct {
 // documents are what the commands print with -o json; log prints one on each line, and
 // each command "error" in place of its own after a failure.
 var documents = map[string]any{
-	"audit":        api.Audit{},
-	"check":        checkDocument{},
-	"cleanup":      cleanupDocument{},
-	"confirm":      api.ConfirmReply{},
-	"diff":         diffDocument{},
-	"doctor":       api.Diagnosis{},
-	"error":        api.Refusal{},
-	"explain":      api.Explanation{},
-	"flows":        flowsDocument{},
-	"flows revoke": api.RevokeReply{},
-	"log":          api.LogRecord{},
-	"reload":       api.ReloadReply{},
-	"rollback":     api.RollbackReply{},
-	"rules":        api.RulesReply{},
-	"status":       api.Status{},
-	"version":      versionDocument{},
+	"audit":          api.Audit{},
+	"check":          checkDocument{},
+	"cleanup":        cleanupDocument{},
+	"confirm":        api.ConfirmReply{},
+	"diff":           diffDocument{},
+	"doctor":         api.Diagnosis{},
+	"doctor --drill": api.Drill{},
+	"error":          api.Refusal{},
+	"explain":        api.Explanation{},
+	"flows":          flowsDocument{},
+	"flows revoke":   api.RevokeReply{},
+	"log":            api.LogRecord{},
+	"reload":         api.ReloadReply{},
+	"rollback":       api.RollbackReply{},
+	"rules":          api.RulesReply{},
+	"status":         api.Status{},
+	"version":        versionDocument{},
 }
 
 // fieldWords are the values of fields that take a few only.
@@ -56,6 +58,7 @@ var fieldWords = map[string][]string{
 	"Exemption.Kind": {api.KindFailsafe, api.KindService},
 	"Exemption.State": {api.ExemptionOn, api.ExemptionOff, api.ExemptionAlways,
 		api.ExemptionMissing},
+	"Exercise.Datapath":       {string(policy.DatapathUserspace), string(policy.DatapathOffload)},
 	"Status.State":            {api.StateRunning, api.StateDegraded},
 	"LogRecord.Type":          {api.LogVerdict, api.LogLost},
 	"LogRecord.Verdict":       {api.VerdictAccept, api.VerdictDrop},
@@ -207,12 +210,18 @@ func (g *generator) value(t reflect.Type) map[string]any {
 	panic("no schema for " + t.String())
 }
 
+// schemaFile is the name of the file for a command, with an option where that has a document
+// of its own.
+func schemaFile(command string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(command, "--", ""), " ", "-") + ".json"
+}
+
 // TestSchemasAreCurrent compares the checked-in schemas with the Go types;
 // `go test ./cmd/sgfw -run Schemas -update` writes them.
 func TestSchemasAreCurrent(t *testing.T) {
 	g := newGenerator(t)
 	for name, doc := range documents {
-		path := filepath.Join(schemaDir, strings.ReplaceAll(name, " ", "-")+".json")
+		path := filepath.Join(schemaDir, schemaFile(name))
 		want, err := json.MarshalIndent(g.document(name, doc), "", "  ")
 		if err != nil {
 			t.Fatal(err)
@@ -238,7 +247,8 @@ func TestSchemasAreCurrent(t *testing.T) {
 // every schema a command.
 func TestSchemasAreComplete(t *testing.T) {
 	// The policy's is checked beside the reader, and any command may print the error's.
-	have := map[string]bool{"policy.json": true, "error.json": true}
+	have := map[string]bool{"policy.json": true, "error.json": true,
+		schemaFile("doctor --drill"): true}
 	for _, c := range commands((&program{out: io.Discard, err: io.Discard}).rootCommand()) {
 		if c.Flags().Lookup("output") == nil {
 			continue
@@ -247,7 +257,7 @@ func TestSchemasAreComplete(t *testing.T) {
 		if documents[name] == nil {
 			t.Errorf("sgfw %s -o json has no schema", name)
 		}
-		have[strings.ReplaceAll(name, " ", "-")+".json"] = true
+		have[schemaFile(name)] = true
 	}
 	files, err := os.ReadDir(schemaDir)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 
+	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/screen"
 )
 
@@ -16,6 +17,6 @@ func Run(context.Context, io.Writer, screen.Screen, string) error {
 }
 
 // Drill reports that nothing can be provoked here.
-func Drill(context.Context, io.Writer, screen.Screen, string) error {
-	return errors.New("the drill needs Linux: it makes network namespaces")
+func Drill(context.Context, string) (api.Drill, error) {
+	return api.Drill{}, errors.New("the drill needs Linux: it makes network namespaces")
 }

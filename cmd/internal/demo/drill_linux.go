@@ -2,17 +2,17 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"io"
 	"os"
 	"time"
 
-	"sgfw/cmd/internal/screen"
+	"sgfw/cmd/internal/api"
 	"sgfw/test/netlab"
 )
 
 // drillTime bounds a drill.
-const drillTime = 3 * time.Minute
+const drillTime = 6 * time.Minute
 
 // The ports of the drill: a rule permits the first one.
 const (
@@ -30,80 +30,79 @@ type exercise struct {
 	provoke func(ctx context.Context, g *ground) (happened string, kept bool, err error)
 }
 
+// datapaths are those that each failure is provoked with.
+var datapaths = []string{"userspace", "offload"}
+
 // Drill provokes failures of the daemon in two network namespaces of its own, one after the
-// other, and prints what was promised of each and what happened. self is the path of this
-// program. The error is ErrSurprise if a promise was not kept. It needs root.
-func Drill(ctx context.Context, out io.Writer, on screen.Screen, self string) error {
-	return drill(ctx, out, on, self, exercises)
+// other, and returns what was promised of each and what happened, for each datapath that the
+// kernel has. self is the path of this program. It needs root.
+func Drill(ctx context.Context, self string) (api.Drill, error) {
+	return drill(ctx, self, exercises)
 }
 
-func drill(ctx context.Context, out io.Writer, on screen.Screen, self string,
-	exercises []exercise) error {
+func drill(ctx context.Context, self string, exercises []exercise) (api.Drill, error) {
+	doc := api.Drill{Schema: api.Schema}
 	if err := netlab.EnterUserNamespace(); err != nil {
-		return fmt.Errorf("the drill makes network namespaces, which takes root here: %w", err)
+		return doc, fmt.Errorf("the drill makes network namespaces, which takes root here: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, drillTime)
 	defer cancel()
 	dir, err := os.MkdirTemp("", "sgfw-drill")
 	if err != nil {
-		return err
+		return doc, err
 	}
 	defer os.RemoveAll(dir)
 	lab, err := netlab.Build(topology)
 	if err != nil {
-		return fmt.Errorf("making the namespaces: %w", err)
+		return doc, fmt.Errorf("making the namespaces: %w", err)
 	}
 	defer lab.Close()
 	g := &ground{self: self, dir: dir, client: lab.Host("client"), server: lab.Host("server")}
 	if err := g.serve(ctx); err != nil {
-		return err
+		return doc, err
 	}
-	fmt.Fprint(out, on.Paragraph("Two namespaces on one link; a daemon of this program enforces in "+
-		"one of them that one port is open. What is provoked happens there and nowhere else.", ""),
-		"\n\n")
-	table := on.Table(out,
-		screen.Column{Head: "PROVOKED", Fit: screen.Folded, Least: 16},
-		screen.Column{Head: "PROMISED", Fit: screen.Folded, Least: 18},
-		screen.Column{Head: "HAPPENED", Fit: screen.Folded, Least: 18},
-		screen.Column{Head: "KEPT"})
-	broken := 0
-	for _, x := range exercises {
-		happened, kept, err := g.run(ctx, x)
-		if err != nil {
-			return fmt.Errorf("%s: %w", x.provoked, err)
+	doc.AsPromised = true
+	for _, datapath := range datapaths {
+		for _, x := range exercises {
+			out, err := g.run(ctx, x, datapath)
+			if errors.Is(err, errFallsBack) {
+				return doc, nil
+			}
+			if err != nil {
+				return doc, fmt.Errorf("%s, datapath: %s: %w", x.provoked, datapath, err)
+			}
+			doc.Exercises = append(doc.Exercises, out)
+			doc.AsPromised = doc.AsPromised && out.Kept
 		}
-		word := screen.Cell{Text: "yes", Style: screen.Good}
-		if !kept {
-			word = screen.Cell{Text: "NO", Style: screen.Bad}
-			broken++
-		}
-		table.Row(x.provoked, x.promised, happened, word)
 	}
-	if err := table.Flush(); err != nil {
-		return err
-	}
-	fmt.Fprintf(out, "\n%d provoked, %d as promised. Both namespaces are gone.\n", len(exercises),
-		len(exercises)-broken)
-	if broken > 0 {
-		return fmt.Errorf("%w: %d of %d promises were not kept", ErrSurprise, broken, len(exercises))
-	}
-	return nil
+	return doc, nil
 }
 
+// errFallsBack says that this kernel does not have the datapath.
+var errFallsBack = errors.New("another datapath is in force")
+
 // run gives an exercise a daemon of its own, and ends it.
-func (g *ground) run(ctx context.Context, x exercise) (happened string, kept bool, err error) {
-	if err := g.write(x.settings); err != nil {
-		return "", false, err
+func (g *ground) run(ctx context.Context, x exercise, datapath string) (api.Exercise, error) {
+	out := api.Exercise{Datapath: datapath, Provoked: x.provoked, Promised: x.promised}
+	if err := g.write("datapath: " + datapath + ", " + x.settings); err != nil {
+		return out, err
 	}
 	if err := g.start(ctx); err != nil {
-		return "", false, err
+		return out, err
 	}
 	defer g.kill()
+	s, err := g.status(ctx)
+	if err != nil {
+		return out, err
+	}
+	if offloads := s.Offload != nil; offloads != (datapath == "offload") {
+		return out, errors.Join(errFallsBack, g.stop())
+	}
 	if r := g.look(ctx, filtered); r != filtered {
-		return "", false, fmt.Errorf("before anything is provoked %s", r)
+		return out, fmt.Errorf("before anything is provoked %s", r)
 	}
-	if happened, kept, err = x.provoke(ctx, g); err != nil {
-		return "", false, err
+	if out.Happened, out.Kept, err = x.provoke(ctx, g); err != nil {
+		return out, err
 	}
-	return happened, kept, g.stop()
+	return out, g.stop()
 }

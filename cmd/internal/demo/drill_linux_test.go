@@ -1,16 +1,13 @@
 package demo
 
 import (
-	"bytes"
-	"errors"
-	"fmt"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
-	"sgfw/cmd/internal/screen"
+	"sgfw/cmd/internal/api"
 )
 
 // program builds the program that is drilled.
@@ -27,36 +24,52 @@ func program(t *testing.T) string {
 	return self
 }
 
-// TestDrill: every promise is kept, and the table says so.
+// TestDrill: every promise is kept, with both datapaths, and the table and the document say so.
 func TestDrill(t *testing.T) {
-	var out bytes.Buffer
-	if err := Drill(t.Context(), &out, screen.Screen{Width: 80}, program(t)); err != nil {
-		t.Errorf("%v\n%s", err, &out)
+	self := program(t)
+	out, err := exec.Command(self, "doctor", "--drill", "-o", "json").CombinedOutput()
+	if err != nil {
+		t.Errorf("%v\n%s", err, out)
 	}
-	all := fmt.Sprintf("%d provoked, %[1]d as promised", len(exercises))
-	if !strings.Contains(out.String(), all) {
-		t.Errorf("it does not say %q:\n%s", all, &out)
+	var doc api.Drill
+	if err := json.Unmarshal(out, &doc); err != nil {
+		t.Fatalf("%v\n%s", err, out)
 	}
-	for line := range strings.Lines(out.String()) {
-		if len([]rune(line)) > 81 {
-			t.Errorf("too wide: %s", line)
+	if doc.Schema != api.Schema || !doc.AsPromised || len(doc.Exercises) !=
+		len(datapaths)*len(exercises) {
+		t.Errorf("%d exercises, each is to be tried with %v:\n%s", len(doc.Exercises), datapaths, out)
+	}
+	for i, x := range doc.Exercises {
+		want := exercises[i%len(exercises)]
+		if x.Datapath != datapaths[i/len(exercises)] || x.Provoked != want.provoked ||
+			x.Promised != want.promised || x.Happened == "" || !x.Kept {
+			t.Errorf("%+v", x)
 		}
 	}
 }
 
-// TestDrillNotKept: a daemon that stays closed where its policy says that it opens is found
-// out.
-func TestDrillNotKept(t *testing.T) {
-	self := program(t)
-	deaf := filepath.Join(t.TempDir(), "deaf")
-	script := "#!/bin/sh\nsed -i 's/on_failure: { gone: accept }//' \"$5\"\nexec " + self + " \"$@\"\n"
-	if err := os.WriteFile(deaf, []byte(script), 0o755); err != nil {
+// deaf is a program whose daemon does not know that it is to open the machine.
+func deaf(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "deaf")
+	script := "#!/bin/sh\nsed -i 's/on_failure: { gone: accept }//' \"$5\"\nexec " + program(t) +
+		" \"$@\"\n"
+	if err := os.WriteFile(path, []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	var out bytes.Buffer
-	err := drill(t.Context(), &out, screen.Screen{}, deaf, exercises[1:2])
-	if !errors.Is(err, ErrSurprise) || !strings.Contains(out.String(), "nothing passes") ||
-		!strings.Contains(out.String(), "1 provoked, 0 as promised") {
-		t.Errorf("%v\n%s", err, &out)
+	return path
+}
+
+// TestDrillNotKept: a daemon that stays closed where its policy says that it opens is found
+// out, with each datapath.
+func TestDrillNotKept(t *testing.T) {
+	doc, err := drill(t.Context(), deaf(t), exercises[1:2])
+	if err != nil || doc.AsPromised || len(doc.Exercises) != len(datapaths) {
+		t.Fatalf("%v, %+v", err, doc)
+	}
+	for _, x := range doc.Exercises {
+		if x.Kept || x.Happened != closed.String() {
+			t.Errorf("%+v", x)
+		}
 	}
 }

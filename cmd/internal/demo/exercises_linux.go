@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"syscall"
 	"time"
@@ -21,6 +22,8 @@ import (
 const (
 	drillFlows  = 16
 	overflowing = 1 << 16
+	// keptWithin is when a flow is on file, at the latest.
+	keptWithin = 1500 * time.Millisecond
 )
 
 var exercises = []exercise{
@@ -40,6 +43,8 @@ var exercises = []exercise{
 			r := g.look(ctx, opened)
 			return r.String(), r == opened, nil
 		}},
+	{"the daemon is killed beside a connection that no rule permits",
+		"it is mute, and goes on with the next daemon", "", killBeside},
 	{"the daemon is suspended", "packets wait; what no rule permits does not pass", "", suspend},
 	{"a verdict loop hangs", "nothing passes; status says degraded", "", hang(closed)},
 	{"a verdict loop hangs; stuck: accept", "everything passes; status says degraded",
@@ -53,6 +58,52 @@ var exercises = []exercise{
 	{"another program flushes nftables", "what rules permit passes, nothing else", "", flush},
 	{"another program takes the queue", "the kernel refuses, and nothing changes", "", take},
 	{"the daemon is restarted", "a connection goes on that no rule permits", "", restart},
+}
+
+// killBeside kills the daemon beside a connection that no rule permits, so that the next one
+// knows of it by what was kept alone. With offload the kernel carries it until the kill.
+func killBeside(ctx context.Context, g *ground) (string, bool, error) {
+	c, err := g.before(ctx)
+	if err != nil {
+		return "", false, err
+	}
+	defer c.Close()
+	if err := g.start(ctx); err != nil {
+		return "", false, err
+	}
+	if !talks(c) {
+		return "a first start cuts it", false, nil
+	}
+	select {
+	case <-time.After(keptWithin):
+	case <-ctx.Done():
+		return "", false, ctx.Err()
+	}
+	g.kill()
+	mute := !asks(c, silence)
+	if err := g.start(ctx, "--no-adopt"); err != nil {
+		return "", false, err
+	}
+	lives := talks(c)
+	what := map[bool]string{true: "it is mute", false: "it goes on without a daemon"}[mute] +
+		map[bool]string{true: ", and then goes on", false: ", and then is cut"}[lives]
+	r := g.look(ctx, filtered)
+	return fmt.Sprintf("%s; %s", what, r), mute && lives && r == filtered, nil
+}
+
+// before ends the daemon and returns a connection that no rule permits.
+func (g *ground) before(ctx context.Context) (net.Conn, error) {
+	if err := g.stop(); err != nil {
+		return nil, err
+	}
+	c, err := g.dial(ctx, shutPort)
+	if err != nil {
+		return nil, err
+	}
+	if !talks(c) {
+		return nil, errors.Join(errors.New("a connection is mute without a daemon"), c.Close())
+	}
+	return c, nil
 }
 
 // suspend stops the process and lets it go on.
@@ -242,17 +293,11 @@ func take(ctx context.Context, g *ground) (string, bool, error) {
 // restart ends the daemon in order and starts it anew beside a connection that was there
 // before both.
 func restart(ctx context.Context, g *ground) (string, bool, error) {
-	if err := g.stop(); err != nil {
-		return "", false, err
-	}
-	c, err := g.dial(ctx, shutPort)
+	c, err := g.before(ctx)
 	if err != nil {
 		return "", false, err
 	}
 	defer c.Close()
-	if !talks(c) {
-		return "", false, errors.New("a connection is mute without a daemon")
-	}
 	lives := 0
 	for range 2 {
 		if err := g.start(ctx); err != nil {

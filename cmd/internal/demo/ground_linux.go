@@ -81,11 +81,11 @@ func (g *ground) status(ctx context.Context) (api.Status, error) {
 	return control.NewClient(g.socket()).Status(ctx)
 }
 
-// start starts a daemon and waits until it enforces.
-func (g *ground) start(ctx context.Context) error {
+// start starts a daemon, with further arguments, and waits until it enforces.
+func (g *ground) start(ctx context.Context, args ...string) error {
 	g.log, g.ended = new(bytes.Buffer), make(chan error, 1)
-	cmd := g.server.Command(g.self, "--socket", g.socket(), "run", "-c", g.policy(), "--force",
-		"--state-dir", filepath.Join(g.dir, "state"))
+	cmd := g.server.Command(g.self, append([]string{"--socket", g.socket(), "run", "-c", g.policy(),
+		"--force", "--state-dir", filepath.Join(g.dir, "state")}, args...)...)
 	cmd.Stdout, cmd.Stderr = g.log, g.log
 	// As a service has it, so that a loop that hangs is noticed soon.
 	cmd.Env = append(os.Environ(), fmt.Sprintf("WATCHDOG_USEC=%d", (2*time.Second).Microseconds()))
