@@ -16,6 +16,37 @@ func (b *bench) forgetful(p *policy.Policy) {
 	b.Worker = b.NewWorker()
 }
 
+// restarted is forgetful for a daemon that takes over what is kept beside the flows.
+func (b *bench) restarted(p *policy.Policy) {
+	list := b.Tallies(b.Ruleset().Identities(nil))
+	b.forgetful(p)
+	b.AddTallies(b.Ruleset().Identities(nil), list)
+}
+
+// TestPastOpeningsGoOn: a daemon that knows nothing of the one before takes what goes on for
+// a connection of whom its rules permit. What is damaged is left out.
+func TestPastOpeningsGoOn(t *testing.T) {
+	web, narrow := awsPolicy(rules(web4), rules(all4)),
+		awsPolicy(nil, rules(ruleFor(policy.TCP, 1024, 65535, "0.0.0.0/0")))
+	b := newBench(t, web)
+	answer := func(from uint16) []byte { return tcp4(us, client, from, 2000, 10, 2, conntrack.ACK) }
+	list := b.Tallies(b.Ruleset().Identities(nil))
+	b.forgetful(narrow)
+	expect(t, "nothing is known", b.out(answer(80)), ReasonRule)
+	b.restarted(narrow)
+	b.AddTallies(b.Ruleset().Identities(nil), list)
+	expect(t, "what was open", b.out(answer(80)), ReasonUntracked)
+	expect(t, "what was never open", b.out(answer(81)), ReasonRule)
+	for i := range list {
+		if list[i].Of == openingTally(0, 0, 0) {
+			list[i].Count = 1<<32 | 90<<16 | 80
+		}
+	}
+	b.forgetful(narrow)
+	b.AddTallies(b.Ruleset().Identities(nil), list)
+	expect(t, "ports that end before they begin", b.out(answer(80)), ReasonRule)
+}
+
 // TestForgottenIsCut: an untracked connection is cut with its rule, also if it is not
 // among those that are remembered, whoever goes on first: what the server sends is an
 // answer by the rule for all ports, and never begins a flow that the client is in (T15,
@@ -41,6 +72,13 @@ func TestForgottenIsCut(t *testing.T) {
 		{"with a narrow rule for its answers", func() { b.apply(awsPolicy(nil, rules(high4))) },
 			ReasonUntracked},
 		{"after a restart", func() { b.forgetful(shut) }, ReasonUntracked},
+		{"after a restart with a narrow rule for its answers", func() {
+			b.restarted(awsPolicy(nil, rules(high4)))
+		}, ReasonUntracked},
+		{"after two restarts", func() {
+			b.restarted(awsPolicy(nil, rules(high4)))
+			b.restarted(awsPolicy(nil, rules(high4)))
+		}, ReasonUntracked},
 	} {
 		b.forgetful(web)
 		for port := range uint16(sessions) {

@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"fmt"
 	"sync/atomic"
 
 	"sgfw/conntrack"
@@ -12,9 +13,9 @@ import (
 type openings [2][2][]match.Span
 
 // pastOpenings are those under any ruleset that was in force so far. They are safe for
-// concurrent use; [Engine.Publish] adds to them.
+// concurrent use; [Engine.Publish] adds to them, and so does [Engine.AddTallies].
 //
-// The memory of untracked flows is bounded and ends with the process. So a segment
+// The memory of untracked flows is bounded. So a segment
 // from the middle of a connection that nobody remembers may be the answer of one that
 // was cut with its rule.
 type pastOpenings struct{ atomic.Pointer[openings] }
@@ -92,3 +93,47 @@ func covered(spans []match.Span, s match.Span) bool {
 // remember adds what can be opened under a ruleset that comes into force. The caller
 // lets no two do so at once.
 func (rs *Ruleset) remember() { rs.past.Store(rs.past.Load().with(rs.openings)) }
+
+// openingTally is the identity of span i of those in direction o and of one family, for a
+// [Tally] whose count is the ports of the span.
+func openingTally(o, family, i int) Identity {
+	return identity("opening", fmt.Sprint(o), fmt.Sprint(family), fmt.Sprint(i))
+}
+
+// tallies are the openings for another process.
+func (in *openings) tallies() (out []Tally) {
+	if in == nil {
+		return nil
+	}
+	for o := range in {
+		for f := range in[o] {
+			for i, s := range in[o][f] {
+				// The bit beyond both makes port 0 something, too.
+				ports := 1<<32 | uint64(s.Lo&match.MaxLow)<<16 | uint64(s.Hi&match.MaxLow)
+				out = append(out, Tally{Of: openingTally(o, f, i), Count: ports})
+			}
+		}
+	}
+	return out
+}
+
+// openingsFrom reads what tallies returned; what is no span is left out.
+func openingsFrom(of map[Identity]Tally) *openings {
+	const tcp = match.Selector(conntrack.ProtoTCP) << 16
+	var all openings
+	for o := range all {
+		for f := range all[o] {
+			for i := 0; ; i++ {
+				t, ok := of[openingTally(o, f, i)]
+				if !ok {
+					break
+				}
+				lo, hi := match.Selector(t.Count>>16)&match.MaxLow, match.Selector(t.Count)&match.MaxLow
+				if lo <= hi {
+					all[o][f] = append(all[o][f], match.Span{Lo: tcp | lo, Hi: tcp | hi, Rule: 1})
+				}
+			}
+		}
+	}
+	return (*openings)(nil).with(&all)
+}

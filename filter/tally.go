@@ -17,7 +17,7 @@ type Tally struct {
 
 // Tallies returns the counters of an engine that are not 0: hits of rules, packets by reason,
 // what a full table cost each device, what the kernel carried, and what the flow table
-// counted.
+// counted. With them are the ports that untracked connections could be opened to.
 func (e *Engine) Tallies(x *Identities) []Tally {
 	var out []Tally
 	add := func(of Identity, n uint64, last conntrack.Time) {
@@ -41,7 +41,7 @@ func (e *Engine) Tallies(x *Identities) []Tally {
 	for i, n := range e.flows.Totals() {
 		add(tallyOfTable(i), n, 0)
 	}
-	return out
+	return append(out, x.rs.past.Load().tallies()...)
 }
 
 func tallyOfReason(r Reason) Identity      { return identity("reason", r.String()) }
@@ -50,7 +50,7 @@ func tallyOfCarried(what string) Identity  { return identity("carried", what) }
 func tallyOfTable(counter int) Identity    { return identity("table", fmt.Sprint(counter)) }
 
 // AddTallies adds what another engine had counted. What this one does not count, as a rule
-// that is gone, is left out.
+// that is gone, is left out. Nothing is published meanwhile.
 func (e *Engine) AddTallies(x *Identities, list []Tally) {
 	if len(list) == 0 {
 		return
@@ -59,6 +59,7 @@ func (e *Engine) AddTallies(x *Identities, list []Tally) {
 	for _, t := range list {
 		of[t.Of] = t
 	}
+	x.rs.past.Store(x.rs.past.Load().with(openingsFrom(of)))
 	w := e.NewWorker() // nobody else writes to its counters
 	hits := *w.hits.Load()
 	for n := range x.rules {
