@@ -46,30 +46,20 @@ func TestPolicyText(t *testing.T) {
 func TestQuickRun(t *testing.T) {
 	labtest.RequireRoot(t)
 	dir := t.TempDir()
-	build := func(name, pkg string) string {
-		path := filepath.Join(dir, name)
-		if out, err := exec.Command("go", "build", "-o", path, pkg).CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-		return path
-	}
-	bench := build("bench", "sgfw/test/bench")
-	program := os.Getenv("SGFW_BINARY") // as in the black-box tests
-	if program == "" {
-		program = build("sgfw", "sgfw/cmd/sgfw")
-	}
+	bench, program := programs(t, dir)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, bench, "-quick", "-sgfw", program, "-docs", dir,
-		"-only", nameNFTables, "-only", nameSGFW, "-only", "as documented", "-only", "forward",
-		"-only", "in flight", "-only", "connect")
+		"-only", nameNFTables, "-only", nameOffload, "-only", nameSGFW, "-only", nameRawNetlink,
+		"-only", "as documented", "-only", "forward", "-only", "in flight", "-only", "steady",
+		"-only", "connect")
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	for _, want := range []string{
-		nameNFTables, "sgfw, 10 rules", "go-nfqueue as documented",
-		"in flight", "connect/close", "B/flow",
+		nameNFTables, nameOffload, nameSGFW, nameRawNetlink, "go-nfqueue as documented",
+		"in flight", "steady", "connect/close", "B/flow",
 	} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("%q is missing", want)
@@ -88,21 +78,26 @@ func TestQuickRun(t *testing.T) {
 	}
 }
 
+// programs builds the benchmark and what it measures.
+func programs(t *testing.T, dir string) (bench, program string) {
+	build := func(name, pkg string) string {
+		path := filepath.Join(dir, name)
+		if out, err := exec.Command("go", "build", "-o", path, pkg).CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return path
+	}
+	program = os.Getenv("SGFW_BINARY") // as in the black-box tests
+	if program == "" {
+		program = build("sgfw", "sgfw/cmd/sgfw")
+	}
+	return build("bench", "sgfw/test/bench"), program
+}
+
 // TestPolicies: a short run measures each command in each format, and none of it fails.
 func TestPolicies(t *testing.T) {
 	dir := t.TempDir()
-	program := os.Getenv("SGFW_BINARY")
-	if program == "" {
-		program = filepath.Join(dir, "sgfw")
-		out, err := exec.Command("go", "build", "-o", program, "sgfw/cmd/sgfw").CombinedOutput()
-		if err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-	}
-	bench := filepath.Join(dir, "bench") // this process is larger than the program
-	if out, err := exec.Command("go", "build", "-o", bench, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	bench, program := programs(t, dir) // this process is larger than the program
 	out, err := exec.CommandContext(t.Context(), bench, "-policies", "-quick", "-sgfw", program,
 		"-docs", dir).CombinedOutput()
 	if err != nil || strings.Contains(string(out), "refused") {

@@ -4,12 +4,12 @@
 //
 //   - no firewall
 //   - nftables, stateful: ct state established accept and a handful of rules
-//   - sgfw with 10, 1,000 and 10,000 rules
-//   - sgfw with other settings: balance: hash, balance: pinned, busy_poll: 0
-//   - sgfw with the queue driver go-nfqueue
-//   - go-nfqueue as its documentation shows it, accepting everything
+//   - sgfw with 10 and 10,000 rules, in both datapaths
+//   - a C program on raw netlink, accepting everything
 //   - a C program on libnetfilter_queue, accepting everything
+//   - go-nfqueue as its documentation shows it, accepting everything
 //   - Suricata in NFQ mode, and OpenSnitch, where they are installed
+//   - with -settings, sgfw with other queues, views and devices
 //
 // It needs root and Linux. `make bench` runs it and writes docs/benchmarks.md and
 // docs/benchmarks.svg. With -scale it measures how cost grows with rules, flows, interfaces

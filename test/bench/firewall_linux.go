@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
+	"sgfw/policy"
 	"sgfw/test/netlab"
 )
 
@@ -24,8 +27,10 @@ type running struct {
 	// pid is its process, 0 for one inside the kernel.
 	pid  int
 	stop func() error
-	// flows returns how many flows sgfw has in its table; nil for others.
-	flows func() (int, error)
+	// status asks sgfw; nil for others.
+	status func() (daemonStatus, error)
+	// runtime is the directory of what sgfw keeps until the next boot, "" for others.
+	runtime string
 }
 
 // The firewalls that others are compared with.
@@ -42,23 +47,61 @@ func firewalls(o options, dir string) []firewall {
 		}},
 		{name: nameNFTables, start: startNFTables},
 	}
-	for _, rules := range []int{10, 1000, 10_000} {
-		list = append(list, sgfw(o, fmt.Sprintf("sgfw, %s rules", thousands(rules)), rules, ""))
+	for _, datapath := range []string{offload, userspace} {
+		for _, rules := range []int{10, 10_000} {
+			list = append(list, sgfw(o, sgfwName(datapath, rules), rules, inDatapath(datapath)))
+		}
+	}
+	if o.settings || slices.ContainsFunc(o.only, isSetting) {
+		list = append(list, otherSettings(o)...)
 	}
 	return append(list,
-		sgfw(o, "sgfw, datapath: offload", 10, "  datapath: offload"),
-		sgfw(o, "sgfw, balance: hash", 10, "  queues: { balance: hash }"),
-		sgfw(o, "sgfw, balance: pinned", 10, "  queues: { balance: pinned }"),
-		sgfwSeeing(o, "sgfw, view: wire", "wire", "eth0"),
-		sgfwSeeing(o, "sgfw, two devices", "local", "eth0", "eth1"),
-		sgfwSeeing(o, "sgfw, two devices, view: wire", "wire", "eth0", "eth1"),
-		sgfw(o, "sgfw, busy_poll: 0", 10, "  queues: { busy_poll: 0 }"),
-		sgfw(o, "sgfw, queue-driver go-nfqueue", 10, "", "--queue-driver", "go-nfqueue"),
-		goNFQueue(),
+		rawNetlink(dir),
 		libnetfilterQueue(dir),
+		goNFQueue(),
 		suricata(dir),
 		openSnitch(dir),
 	)
+}
+
+// Values of settings.datapath.
+const (
+	offload   = string(policy.DatapathOffload)
+	userspace = string(policy.DatapathUserspace)
+)
+
+// sgfwName is what sgfw is called with a datapath and a number of rules.
+func sgfwName(datapath string, rules int) string {
+	return fmt.Sprintf("sgfw %s, %s rules", datapath, thousands(rules))
+}
+
+// inDatapath are settings of a policy.
+func inDatapath(datapath string, more ...string) string {
+	return strings.Join(append([]string{"  datapath: " + datapath}, more...), "\n")
+}
+
+// otherSettings are sgfw with settings that few need, to judge each every packet. They would
+// double the time of a run.
+func otherSettings(o options) []firewall {
+	queues := func(text string) string { return inDatapath(userspace, "  queues: { "+text+" }") }
+	return []firewall{
+		sgfw(o, "sgfw userspace, balance: hash", 10, queues("balance: hash")),
+		sgfw(o, "sgfw userspace, balance: pinned", 10, queues("balance: pinned")),
+		sgfw(o, "sgfw userspace, busy_poll: 0", 10, queues("busy_poll: 0")),
+		sgfwSeeing(o, "sgfw userspace, view: wire", "wire", "eth0"),
+		sgfwSeeing(o, "sgfw userspace, two devices", "local", "eth0", "eth1"),
+		sgfwSeeing(o, "sgfw userspace, two devices, view: wire", "wire", "eth0", "eth1"),
+		sgfw(o, "sgfw userspace, queue-driver go-nfqueue", 10, inDatapath(userspace),
+			"--queue-driver", "go-nfqueue"),
+	}
+}
+
+// isSetting reports whether a text that chooses is about one of the other settings.
+func isSetting(text string) bool {
+	return slices.ContainsFunc(otherSettings(options{}), func(f firewall) bool {
+		_, setting, _ := strings.Cut(f.name, ", ")
+		return strings.Contains(setting, strings.ToLower(text))
+	})
 }
 
 // launch starts a program at the firewall's host. The program's first line on standard output

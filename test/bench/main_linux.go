@@ -24,6 +24,7 @@ type options struct {
 	quick       bool
 	scale       bool
 	policies    bool
+	settings    bool
 }
 
 func main() {
@@ -38,8 +39,8 @@ func main() {
 	flag.StringVar(&o.sgfw, "sgfw", "bin/sgfw", "the program to measure")
 	flag.IntVar(&o.repetitions, "repetitions", 5,
 		"how often each firewall is measured under each load")
-	flag.DurationVar(&o.window, "window", time.Second, "how long each load is measured")
-	flag.Func("only", "run the firewalls, loads and positions whose names contain `text`; "+
+	flag.DurationVar(&o.window, "window", 700*time.Millisecond, "how long each load is measured")
+	flag.Func("only", "run the firewalls, loads, positions or tables whose names contain `text`; "+
 		"given several times, one of the texts", func(text string) error {
 		if text == "" {
 			return errors.New("an empty text chooses everything")
@@ -51,6 +52,8 @@ func main() {
 		"directory to write benchmarks.md and benchmarks.svg, scale.md or large-policies.md to")
 	flag.BoolVar(&o.quick, "quick", false,
 		"a short run that tests the program; its numbers say nothing")
+	flag.BoolVar(&o.settings, "settings", false,
+		"also measure sgfw with other queues, views and devices; doubles the time")
 	flag.BoolVar(&o.scale, "scale", false,
 		"measure how cost grows with rules, flows, interfaces and queues")
 	flag.BoolVar(&o.policies, "policies", false,

@@ -133,10 +133,10 @@ func memoryWith(ctx context.Context, o options, n int) (bytes int64, err error) 
 	if bytes, err = resident(fw.pid); err != nil {
 		return 0, err
 	}
-	if have, err := fw.flows(); err != nil {
+	if have, err := fw.status(); err != nil {
 		return 0, err
-	} else if have < n {
-		return 0, fmt.Errorf("only %d were opened", have)
+	} else if have.Flows.Live < n {
+		return 0, fmt.Errorf("only %d were opened", have.Flows.Live)
 	}
 	return bytes, nil
 }

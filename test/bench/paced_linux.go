@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -82,9 +81,8 @@ func paced(packets int) runLoad {
 // pace writes a datagram with the time since start at each multiple of distance. It sleeps
 // until the next one is due, and sends at once what became due meanwhile.
 func pace(c *crew, fd int, start time.Time, distance time.Duration, sent *counter) error {
-	// Without this a timer may fire 50 µs late (PR_SET_TIMERSLACK, in ns).
-	if _, _, errno := syscall.RawSyscall(unix.SYS_PRCTL, unix.PR_SET_TIMERSLACK, 1, 0); errno != 0 {
-		return fmt.Errorf("prctl: %w", errno)
+	if err := punctual(); err != nil {
+		return err
 	}
 	b := make([]byte, payload)
 	for due := time.Since(start); !c.stop.Load(); {

@@ -23,7 +23,7 @@ const (
 // (ColorBrewer "Paired").
 var palette = []string{
 	"#b0b0b0", "#333333", "#1f78b4", "#5aa2d4", "#a6cee3",
-	"#33a02c", "#ff7f00", "#e31a1c", "#6a3d9a", "#b15928",
+	"#33a02c", "#ff7f00", "#e31a1c", "#6a3d9a", "#b15928", "#b2df8a", "#fdbf6f", "#cab2d6", "#fb9a99",
 }
 
 // plot draws the ratios to the baseline as bars, a group for each row.

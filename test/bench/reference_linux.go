@@ -64,10 +64,22 @@ func goNFQueue() firewall {
 var acceptSource []byte
 
 func libnetfilterQueue(dir string) firewall {
-	f := firewall{name: nameLibnetfilterQueue}
-	program := filepath.Join(dir, "accept")
-	cc := exec.Command("cc", "-O2", "-x", "c", "-o", program, "-", "-lnetfilter_queue")
-	cc.Stdin = bytes.NewReader(acceptSource)
+	return programInC(dir, nameLibnetfilterQueue, acceptSource, "-lnetfilter_queue")
+}
+
+// rawSource is compiled where a C compiler is installed.
+//
+//go:embed reference/raw.c
+var rawSource []byte
+
+func rawNetlink(dir string) firewall { return programInC(dir, nameRawNetlink, rawSource) }
+
+// programInC is a firewall in C that serves queue number 0.
+func programInC(dir, name string, source []byte, libraries ...string) firewall {
+	f := firewall{name: name}
+	program := filepath.Join(dir, strings.ReplaceAll(name, " ", "-"))
+	cc := exec.Command("cc", append([]string{"-O2", "-x", "c", "-o", program, "-"}, libraries...)...)
+	cc.Stdin = bytes.NewReader(source)
 	if out, err := cc.CombinedOutput(); err != nil {
 		first, _, _ := strings.Cut(string(out), "\n")
 		f.absent = strings.TrimSpace(fmt.Sprintf("not built: %v %s", err, first))
@@ -85,7 +97,7 @@ func libnetfilterQueue(dir string) firewall {
 
 // suricata accepts everything in NFQ mode: it has no rules.
 func suricata(dir string) firewall {
-	f := firewall{name: "Suricata, NFQ mode, no rules"}
+	f := firewall{name: nameSuricata}
 	program, err := exec.LookPath("suricata")
 	if err != nil {
 		f.absent = "not installed"
@@ -128,7 +140,7 @@ func awaitQueue(h *netlab.Host) error {
 // connection tracking. So it runs on the client, and an open connection costs nothing.
 // One-way datagrams are new to the kernel each time.
 func openSnitch(dir string) firewall {
-	f := firewall{name: "OpenSnitch on the client, no rules"}
+	f := firewall{name: nameOpenSnitch}
 	program, err := exec.LookPath("opensnitchd")
 	if err != nil {
 		f.absent = "not installed"

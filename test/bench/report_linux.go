@@ -62,40 +62,40 @@ func (r *results) table(to io.Writer) error {
 	w := tabwriter.NewWriter(to, 0, 8, 2, ' ', 0)
 	for _, pos := range r.positions {
 		fmt.Fprintf(w, "%s\tmedian\t± spread\t× %s\tCPU µs/packet, machine\t"+
-			"its process\tsent again %%\n",
+			"its process\t%% of a CPU\tsent again %%\n",
 			strings.ToUpper(string(pos)), r.baseline())
 		for _, row := range r.rows {
-			fmt.Fprintf(w, "%s\t\t\t\t\t\t\n", row.name)
+			fmt.Fprintf(w, "%s\t\t\t\t\t\t\t\n", row.name)
 			for _, f := range r.firewalls {
 				s, e := r.samples[cell{pos, f, row.name}], r.expense(pos, f, row.load)
-				fmt.Fprintf(w, "  %s\t%s %s\t%s\t%s\t%s\t%s\t%s\n", f, number(s.median()), row.unit,
-					percent(s.spread()), number(r.ratio(pos, f, row)),
-					number(e.machine.median()), number(e.process.median()), resent(e))
+				fmt.Fprintf(w, "  %s\t%s %s\t%s\t%s\t%s\t%s\t%s\t%s\n", f, number(s.median()), row.unit,
+					percent(s.spread()), number(r.ratio(pos, f, row)), number(e.machine.median()),
+					number(e.process.median()), number(e.share.median()), resent(e))
 			}
 		}
 		for _, l := range r.loads {
 			if !l.idle() {
 				continue
 			}
-			fmt.Fprintf(w, "%s, %% of a CPU\t\t\t\t\t\t\n", l.name)
+			fmt.Fprintf(w, "%s, %% of a CPU\t\t\t\t\t\t\t\n", l.name)
 			for _, f := range r.firewalls {
 				e := r.expense(pos, f, l.name)
-				fmt.Fprintf(w, "  %s\t\t\t\t%s\t%s\t\n",
-					f, number(e.machine.median()), number(e.process.median()))
+				fmt.Fprintf(w, "  %s\t\t\t\t%s\t%s\t%s\t\n", f, number(e.machine.median()),
+					number(e.process.median()), number(e.share.median()))
 			}
 		}
 	}
 	for _, f := range r.firewalls {
 		if m, ok := r.memory[f]; ok {
-			fmt.Fprintf(w, "memory of %s flows, %s\t%s B/flow\t\t\t\t\t\n",
+			fmt.Fprintf(w, "memory of %s flows, %s\t%s B/flow\t\t\t\t\t\t\n",
 				thousands(m.flows), f, number(m.perFlow()))
 		}
 	}
 	for _, f := range r.absent {
-		fmt.Fprintf(w, "skipped: %s (%s)\t\t\t\t\t\t\n", f.name, f.absent)
+		fmt.Fprintf(w, "skipped: %s (%s)\t\t\t\t\t\t\t\n", f.name, f.absent)
 	}
 	for _, f := range r.failed {
-		fmt.Fprintf(w, "failed: %s\t\t\t\t\t\t\n", f)
+		fmt.Fprintf(w, "failed: %s\t\t\t\t\t\t\t\n", f)
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -130,14 +130,6 @@ func (r *results) quotient(pos position, f, against, name string) float64 {
 	return ratio(r.samples[cell{pos, f, name}], r.samples[cell{pos, against, name}])
 }
 
-// expense is the CPU time of a load, empty if it was not measured.
-func (r *results) expense(pos position, f, load string) expense {
-	if e := r.expenses[cell{pos, f, load}]; e != nil {
-		return *e
-	}
-	return expense{}
-}
-
 // firsts are the rows without those that measure what another row does.
 func (r *results) firsts() []row {
 	return slices.DeleteFunc(slices.Clone(r.rows), func(second row) bool {
@@ -169,6 +161,8 @@ func (r *results) markdown(w *bytes.Buffer) {
 		fmt.Fprintf(w, "\n**Not measured: %s: %s.** ", l.name, l.absent)
 		fmt.Fprint(w, "The row that it repeats may be more flattering than what a user measures.\n")
 	}
+	r.markdownGlossary(w)
+	r.markdownComparison(w)
 	for _, pos := range r.positions {
 		r.markdownPosition(w, pos)
 	}
@@ -182,7 +176,6 @@ func (r *results) markdown(w *bytes.Buffer) {
 		fmt.Fprint(w, "\nGrowth of the process's resident memory (sgfw), ",
 			"or of the kernel's slab of connections (nftables).\n")
 	}
-	r.markdownComparison(w)
 	for i, f := range r.absent {
 		if i == 0 {
 			fmt.Fprint(w, "\n## Not measured\n\n")
@@ -229,41 +222,7 @@ func (r *results) markdownPosition(w *bytes.Buffer, pos position) {
 	if len(r.loads) == 0 {
 		return
 	}
-	fmt.Fprint(w, "\nCPU time, of the whole machine / of the firewall's process: ",
-		"µs for each packet. *idle*: percent of one CPU, without traffic.\n",
-		"Processes that make the load are part of the machine. ",
-		"The kernel's own firewall has no process.\n\n")
-	markdownTable(w, r.firewalls, r.loads, func(l load) string { return l.name },
-		func(f string, l load) string {
-			e := r.expense(pos, f, l.name)
-			if len(e.machine) == 0 {
-				return "–"
-			}
-			return number(e.machine.median()) + " / " + number(e.process.median())
-		})
-	streams := slices.DeleteFunc(slices.Clone(r.loads), func(l load) bool {
-		return !strings.HasPrefix(l.name, "TCP, ")
-	})
-	if len(streams) == 0 {
-		return
-	}
-	fmt.Fprint(w, "\nSegments that TCP sent again, because they were lost or others overtook them: ",
-		"percent of all.\n\n")
-	markdownTable(w, r.firewalls, streams, func(l load) string { return l.name },
-		func(f string, l load) string {
-			if e := r.expense(pos, f, l.name); len(e.resent) > 0 {
-				return resent(e)
-			}
-			return "–"
-		})
-}
-
-// resent is the share of segments that were sent again, empty for a load without TCP.
-func resent(e expense) string {
-	if len(e.resent) == 0 {
-		return ""
-	}
-	return number(e.resent.median())
+	r.markdownExpense(w, pos)
 }
 
 func rowName(r row) string { return r.name }

@@ -21,8 +21,8 @@ func twoFirewalls() *results {
 		loads: []load{{name: "idle"}, l}, without: []load{{name: "TCP, iperf3", absent: "not there"}},
 		expenses: map[cell]*expense{
 			{forward, "sgfw", l.name}: {machine: sample{20, 10, 12}, process: sample{1, 3, 4},
-				resent: sample{2, 2.5, 4}},
-			{host, "sgfw", "idle"}: {machine: sample{7}, process: sample{0.5}},
+				share: sample{30, 31, 35}, resent: sample{2, 2.5, 4}},
+			{host, "sgfw", "idle"}: {machine: sample{7}, process: sample{0.5}, share: sample{0.25}},
 		},
 		absent: []firewall{{name: "Suricata", absent: "not installed"}},
 		samples: map[cell]sample{
@@ -41,7 +41,7 @@ func TestMarkdown(t *testing.T) {
 	for _, want := range []string{
 		"| sgfw | 0.80 |", "| sgfw | 400 kpps ± 6 % |", "| sgfw | – |", "| sgfw | 100,000 | 128 |",
 		"2 × CPU & Co", "- Suricata: not installed", "- host, sgfw, UDP <64 B>: nothing came through",
-		"| sgfw | – | 12.0 / 3.00 |", "| sgfw | 7.00 / 0.50 | – |",
+		"| sgfw | – | 12.0 / 3.00 |", "| sgfw | 7.00 / 0.50 | – |", "| sgfw | 0.25 |",
 		"**Not measured: TCP, iperf3: not there.**",
 	} {
 		if !strings.Contains(b.String(), want) {
@@ -58,7 +58,7 @@ func TestTable(t *testing.T) {
 	}
 	lines := strings.Join(strings.Fields(b.String()), " ")
 	for _, want := range []string{
-		"sgfw 400 kpps ± 6 % 0.80 12.0 3.00 2.50", "idle, % of a CPU", "sgfw 7.00 0.50",
+		"sgfw 400 kpps ± 6 % 0.80 12.0 3.00 31.0 2.50", "idle, % of a CPU", "sgfw 7.00 0.50 0.25",
 		"NOT MEASURED: TCP, iperf3: not there",
 	} {
 		if !strings.Contains(lines, want) {
@@ -91,7 +91,7 @@ func TestPublished(t *testing.T) {
 		}
 		var b bytes.Buffer
 		r.markdown(&b)
-		want := "| sgfw, 10 rules | " + number(tt.want) + " | 0.70 |"
+		want := "| " + nameSGFW + " | " + number(tt.want) + " | 0.70 |"
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("%q is missing in\n%s", want, &b)
 		}
@@ -192,8 +192,8 @@ func TestComparison(t *testing.T) {
 	var b bytes.Buffer
 	r.markdownComparison(&b)
 	for _, want := range []string{
-		"| forward | TCP, 1 stream | 0.90 | – | – | 0.89 |\n",
-		"| host | round trip, one CPU, p50 | – | – | 1.50 | – |\n",
+		"| forward | TCP, 1 stream | 0.90 | 0.89 | – |\n",
+		"| host | round trip, one CPU, p50 | – | – | 1.50 |\n",
 	} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("%q is missing in\n%s", want, &b)
@@ -220,5 +220,24 @@ func TestComparisonsNameFirewalls(t *testing.T) {
 		if !names[c.firewall] || !names[c.against] {
 			t.Errorf("%+v names no firewall", c)
 		}
+	}
+}
+
+// TestGlossary: the document says of each firewall and each load what it is.
+func TestGlossary(t *testing.T) {
+	var names []string
+	for _, f := range firewalls(options{}, t.TempDir()) {
+		names = append(names, f.name)
+	}
+	for _, l := range loads() {
+		names = append(names, l.name)
+	}
+	for _, n := range names {
+		if glossary[n] == "" {
+			t.Errorf("nothing is said of %q", n)
+		}
+	}
+	if len(glossary) != len(names) {
+		t.Errorf("%d things are explained, and there are %d", len(glossary), len(names))
 	}
 }

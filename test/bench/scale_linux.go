@@ -25,14 +25,33 @@ type sheet struct {
 
 func (s *sheet) add(cells ...string) { s.rows = append(s.rows, cells) }
 
+// scaleMeasure is the measurement of one table.
+type scaleMeasure struct {
+	name string
+	run  func(context.Context, options) (sheet, error)
+}
+
+func scaleMeasures() []scaleMeasure {
+	alone := func(name string, measure func(options) (sheet, error)) scaleMeasure {
+		return scaleMeasure{name, func(_ context.Context, o options) (sheet, error) {
+			return measure(o)
+		}}
+	}
+	return []scaleMeasure{
+		alone("rules", scaleRules), alone("flows", scaleFlows), alone("interfaces", scaleInterfaces),
+		{"memory", scaleMemory}, {"carried", scaleCarried}, {"queues", scaleQueues},
+	}
+}
+
 // measureScale measures how cost grows: with rules, flows and interfaces on the decision
-// alone; memory, and throughput by queues, on real packets.
+// alone; memory, carried flows, and throughput by queues, on real packets.
 func measureScale(ctx context.Context, o options) error {
 	m := thisMachine()
 	runtime.LockOSThread() // the thread's own processor time is measured
 	var sheets []sheet
-	for _, measure := range []func(options) (sheet, error){scaleRules, scaleFlows, scaleInterfaces} {
-		s, err := measure(o)
+	name := func(m scaleMeasure) string { return m.name }
+	for _, measure := range choose(o.only, scaleMeasures(), name) {
+		s, err := measure.run(ctx, o)
 		if err != nil {
 			return err
 		}
@@ -42,20 +61,26 @@ func measureScale(ctx context.Context, o options) error {
 			return ctx.Err()
 		}
 	}
-	for _, measure := range []func(context.Context, options) (sheet, error){scaleMemory, scaleQueues} {
-		s, err := measure(ctx, o)
-		if err != nil {
-			return err
-		}
-		sheets = append(sheets, s)
-	}
 
+	path := filepath.Join(o.docs, "scale.md")
+	if len(sheets) < len(scaleMeasures()) {
+		return replaceSheets(sheets, m, o.docs, path)
+	}
 	var md bytes.Buffer
 	fmt.Fprintf(&md, "# Scale\n\nWritten by `go run ./test/bench -scale -docs docs`. %s.\n", m)
 	if m.busy() {
 		fmt.Fprint(&md, "\n**The machine did other work at the time: take the numbers as rough.**\n")
 	}
-	return printSheets(sheets, &md, o.docs, filepath.Join(o.docs, "scale.md"))
+	return printSheets(sheets, &md, o.docs, path)
+}
+
+// markdown writes the table with a title.
+func (s *sheet) markdown(w *bytes.Buffer) {
+	fmt.Fprintf(w, "\n## %s\n\n%s\n\n| %s |\n|%s\n",
+		s.title, s.text, strings.Join(s.head, " | "), strings.Repeat("---:|", len(s.head)))
+	for _, r := range s.rows {
+		fmt.Fprintf(w, "| %s |\n", strings.Join(r, " | "))
+	}
 }
 
 // printSheets prints tables, appends them to a document, and writes that to path unless docs
@@ -64,11 +89,9 @@ func printSheets(sheets []sheet, md *bytes.Buffer, docs, path string) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', 0)
 	for _, s := range sheets {
 		fmt.Fprintf(w, "%s\n%s\n", strings.ToUpper(s.title), strings.Join(s.head, "\t"))
-		fmt.Fprintf(md, "\n## %s\n\n%s\n\n| %s |\n|%s\n",
-			s.title, s.text, strings.Join(s.head, " | "), strings.Repeat("---:|", len(s.head)))
+		s.markdown(md)
 		for _, r := range s.rows {
 			fmt.Fprintln(w, strings.Join(r, "\t"))
-			fmt.Fprintf(md, "| %s |\n", strings.Join(r, " | "))
 		}
 		fmt.Fprintln(w)
 	}
@@ -76,6 +99,41 @@ func printSheets(sheets []sheet, md *bytes.Buffer, docs, path string) error {
 		return err
 	}
 	return writeDocument(path, md.Bytes())
+}
+
+// replaceSheets prints tables that were measured by themselves, and replaces them in the
+// document at path, or appends them. Each says so: the head of the document is about others.
+func replaceSheets(sheets []sheet, m machine, docs, path string) error {
+	page, err := os.ReadFile(path)
+	if err != nil && docs != "" {
+		return err
+	}
+	page, _, _ = bytes.Cut(page, []byte(handWritten))
+	page = bytes.TrimRight(page, "\n")
+	for i := range sheets {
+		s := &sheets[i]
+		s.text += fmt.Sprintf("\n\nMeasured by itself. %s.", m)
+		var table bytes.Buffer
+		s.markdown(&table)
+		from := bytes.Index(page, []byte("\n## "+s.title+"\n"))
+		if from < 0 {
+			page = append(append(page, '\n'), bytes.TrimRight(table.Bytes(), "\n")...)
+			continue
+		}
+		rest := page[from+1:]
+		if to := bytes.Index(rest, []byte("\n## ")); to >= 0 {
+			rest = append([]byte("\n"), bytes.TrimLeft(rest[to:], "\n")...)
+		} else {
+			rest = nil
+		}
+		page = slices.Concat(page[:from], bytes.TrimRight(table.Bytes(), "\n"), []byte("\n"), rest)
+		page = bytes.TrimRight(page, "\n")
+	}
+	md := new(bytes.Buffer)
+	if err := printSheets(sheets, md, "", path); err != nil || docs == "" {
+		return err
+	}
+	return writeDocument(path, append(page, '\n'))
 }
 
 // queueLoads are the loads that may gain from several queues.

@@ -31,6 +31,7 @@ func sgfwSeeing(o options, name, view string, devices ...string) firewall {
 		for _, d := range devices {
 			policy += fmt.Sprintf("  - { device: %s, view: %s, security_groups: [served] }\n", d, view)
 		}
+		policy += "settings:\n" + inDatapath(userspace) + "\n"
 		return startSGFW(ctx, o.sgfw, p, policy, nil)
 	}}
 }
@@ -136,20 +137,23 @@ func startSGFW(
 			return nil, errors.Join(fmt.Errorf("sgfw is not ready: %w", err), stop())
 		}
 		if strings.Contains("\n"+string(b[:n])+"\n", "\nREADY=1\n") {
-			return &running{pid: cmd.Process.Pid, stop: stop, flows: func() (int, error) {
-				return liveFlows(p, program, socket)
-			}}, nil
+			return &running{pid: cmd.Process.Pid, stop: stop, runtime: filepath.Dir(socket),
+				status: func() (daemonStatus, error) { return statusOf(p, program, socket) }}, nil
 		}
 	}
 }
 
-// liveFlows returns how many flows a daemon has.
-func liveFlows(p *place, program, socket string) (int, error) {
+// daemonStatus is what is asked of a daemon.
+type daemonStatus struct {
+	Flows   struct{ Live int }
+	Offload struct{ Flows, Opening int }
+}
+
+// statusOf asks a daemon.
+func statusOf(p *place, program, socket string) (s daemonStatus, err error) {
 	out, err := p.fw.Command(program, "--socket", socket, "status", "-o", "json").Output()
 	if err != nil {
-		return 0, err
+		return s, fmt.Errorf("sgfw status: %w", err)
 	}
-	var status struct{ Flows struct{ Live int } }
-	err = json.Unmarshal(out, &status)
-	return status.Flows.Live, err
+	return s, json.Unmarshal(out, &s)
 }

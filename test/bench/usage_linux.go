@@ -151,12 +151,15 @@ type expense struct {
 	// machine and process are the CPU time of the machine and of the firewall's process: µs
 	// for each packet; of a load without packets percent of one CPU.
 	machine, process sample
+	// share is the CPU time of the firewall's process in percent of one CPU.
+	share sample
 	// resent are the segments that TCP sent again, in percent of all that it sent.
 	resent sample
 }
 
 // add notes what one repetition used within a time.
 func (e *expense) add(u usage, l *load, took time.Duration) {
+	e.share = append(e.share, 100*float64(u.process)/float64(took))
 	unit := float64(u.packets) * float64(time.Microsecond)
 	if l.idle() {
 		unit = float64(took) / 100
