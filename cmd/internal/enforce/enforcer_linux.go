@@ -192,6 +192,7 @@ func (e *Enforcer) Start(caller string) (err error) {
 	if err := e.table.Apply(plan); err != nil {
 		return fmt.Errorf("install table inet %s: %w", nft.TableName, err)
 	}
+	e.countFailures()
 	e.tellStandIn()
 	e.keep(e.mu.confirm.record)
 	e.keepGood(e.mu.confirm.record.Confirmed)

@@ -108,12 +108,6 @@ func (e *Enforcer) Unserved() {
 func (e *Enforcer) FollowFailures(ctx context.Context) error {
 	tick := time.NewTicker(failuresEvery)
 	defer tick.Stop()
-	f := &e.failures
-	f.mu.Lock()
-	for i, n := range e.lost() {
-		f.causes[i].seen = n
-	}
-	f.mu.Unlock()
 	for {
 		select {
 		case <-ctx.Done():
@@ -123,6 +117,16 @@ func (e *Enforcer) FollowFailures(ctx context.Context) error {
 		if e.lookForFailures() {
 			e.cfg.Events.Health()
 		}
+	}
+}
+
+// countFailures has what the counters say now, of an earlier daemon, be none of this one's.
+func (e *Enforcer) countFailures() {
+	f := &e.failures
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i, n := range e.lost() {
+		f.causes[i].seen = n
 	}
 }
 
