@@ -22,9 +22,9 @@ import (
 	"sgfw/test/netlab"
 )
 
-// transferPatience is how long nothing may come: longer than what TCP waits after the
-// outages of a test in a row.
-const transferPatience = 3 * time.Minute
+// transferPatience is how long nothing may come. A segment that is lost in some outages in a
+// row is repeated after minutes only; until it gives up TCP waits for 924 s (tcp_retries2).
+const transferPatience = 16 * time.Minute
 
 // hashedTransfer carries random bytes both ways over one connection. Each side has the hash
 // of what it sent, and the other one of what it got.
