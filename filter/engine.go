@@ -85,6 +85,20 @@ func (e *Engine) Publish(rs *Ruleset) {
 	rs.remember()
 	e.divide(rs)
 	e.ruleset.Store(rs)
+	e.waitForWorkers()
+}
+
+// Settle returns when what every worker had decided before is told to the kernel: each has
+// passed a batch boundary since, or is idle. It is for changes of flows, as Publish for those of
+// rules.
+func (e *Engine) Settle() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.waitForWorkers()
+}
+
+// waitForWorkers is Settle for a caller that holds mu.
+func (e *Engine) waitForWorkers() {
 	for _, w := range e.workers {
 		w.waitForBoundary()
 	}

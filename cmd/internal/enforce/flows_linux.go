@@ -11,6 +11,8 @@ import (
 // are not tracked it only counts: rules alone decide about their packets.
 func (e *Enforcer) Revoke(s *explain.Selection) api.Revoked {
 	defer func() {
+		// A verdict from before that is still under way would give a flow to the kernel again.
+		e.engine.Settle()
 		e.judgeAgain()
 		e.keepFlows() // also if the daemon is killed now
 	}()
