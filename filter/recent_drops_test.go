@@ -12,7 +12,8 @@ import (
 // dropped are the remembered drops from an address to a port of ours.
 func dropped(b *bench, from [4]byte, port int) []Drop {
 	s := anything
-	s.Prefix, s.Port = netip.PrefixFrom(netip.AddrFrom4(from), 32), port
+	s.Where = []Condition{WithAddress(netip.PrefixFrom(netip.AddrFrom4(from), 32)),
+		WithPort(uint16(port), uint16(port))}
 	return b.Recent(100_000, s)
 }
 

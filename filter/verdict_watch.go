@@ -1,9 +1,7 @@
 package filter
 
 import (
-	"net/netip"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -58,54 +56,6 @@ const (
 	Dropping   = ^accepting
 	Everything = ^ReasonSet(0)
 )
-
-// Selection is what a watcher wants to see: all that is given must hold.
-type Selection struct {
-	Reasons ReasonSet
-	// Device is a name, or the beginning of names and a *; "" for any.
-	Device string
-	// Group has permitted the packet or is attached where the packet was dropped;
-	// "" for any.
-	Group string
-	// Prefix covers one of the packet's addresses; the zero one is any.
-	Prefix netip.Prefix
-	// Protocol is a number, negative for any.
-	Protocol int
-	// Port is one of the packet's ports, negative for any.
-	Port int
-}
-
-// Matches reports whether a watcher wants to see the record. rs is the ruleset that
-// decided, or a later one of its Compiler.
-func (s *Selection) Matches(rs *Ruleset, r *Record) bool {
-	if !s.Reasons.Has(r.Verdict.Reason) {
-		return false
-	}
-	if s.Device != "" && s.Device != r.Device {
-		prefix, glob := strings.CutSuffix(s.Device, "*")
-		if !glob || !strings.HasPrefix(r.Device, prefix) {
-			return false
-		}
-	}
-	if s.Protocol >= 0 && (!r.Parsed() || s.Protocol != int(r.Tuple.Proto())) {
-		return false
-	}
-	if s.Port >= 0 && (!r.Parsed() || r.Kind != packet.KindTCP && r.Kind != packet.KindUDP ||
-		s.Port != int(r.Tuple.LocalPort) && s.Port != int(r.Tuple.RemotePort)) {
-		return false
-	}
-	if s.Prefix.IsValid() && (!r.Parsed() ||
-		!s.Prefix.Contains(r.Tuple.Local.Netip()) && !s.Prefix.Contains(r.Tuple.Remote.Netip())) {
-		return false
-	}
-	if s.Group == "" {
-		return true
-	}
-	if info, ok := rs.Rule(r.Verdict.Rule); ok {
-		return info.Group == s.Group
-	}
-	return slices.Contains(r.Groups, s.Group)
-}
 
 // watch hands records to watchers. A record that none wants costs the packet path one
 // test of a bit. It never delays a packet: what does not fit into a

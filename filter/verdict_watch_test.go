@@ -11,7 +11,7 @@ import (
 )
 
 // anything is a Selection of everything.
-var anything = Selection{Reasons: Everything, Protocol: -1, Port: -1}
+var anything = Selection{Reasons: Everything}
 
 // TestDroppingIsWhatDrops: those who want to see drops see none that passes.
 func TestDroppingIsWhatDrops(t *testing.T) {
@@ -99,7 +99,7 @@ func TestTakeCopiesNothing(t *testing.T) {
 // TestWatchNobody: established traffic is not recorded while nobody asks for it.
 func TestWatchNobody(t *testing.T) {
 	b := newBench(t, onePolicy(tcpRule(80, "0.0.0.0/0")))
-	w := b.Watch(100, Selection{Reasons: Dropping | ReasonsOf(ReasonRule), Protocol: -1, Port: -1})
+	w := b.Watch(100, Selection{Reasons: Dropping | ReasonsOf(ReasonRule)})
 	defer w.Close()
 	b.in(tcp4(client, us, 40000, 80, 1, 0, conntrack.SYN))
 	b.Begin()
@@ -137,37 +137,44 @@ func TestSelection(t *testing.T) {
 		t.Fatalf("%d records, want 7", len(records))
 	}
 	one := p.Groups[0].Name
-	sel := func(change func(*Selection)) Selection {
-		s := anything
-		change(&s)
-		return s
-	}
+	ofOne := func(i RuleInfo) bool { return i.Group == one }
+	us := netip.MustParsePrefix("192.0.2.1/32")
+	sel := func(where ...Condition) Selection { return Selection{Everything, where} }
 	for what, c := range map[string]struct {
 		sel  Selection
 		want []int
 	}{
-		"everything": {anything, []int{0, 1, 2, 3, 4, 5, 6}},
-		"nothing":    {sel(func(s *Selection) { s.Reasons = 0 }), nil},
-		"drops":      {sel(func(s *Selection) { s.Reasons = Dropping }), []int{1, 2, 3, 4, 5, 6}},
-		"no-rule": {sel(func(s *Selection) { s.Reasons = ReasonsOf(ReasonNoRule) }),
-			[]int{1, 2, 3, 6}},
-		"eth1":          {sel(func(s *Selection) { s.Device = "eth1" }), []int{2, 6}},
-		"eth*":          {sel(func(s *Selection) { s.Device = "eth*" }), []int{0, 1, 2, 3, 4, 6}},
-		"eth":           {sel(func(s *Selection) { s.Device = "eth" }), nil},
-		"group two":     {sel(func(s *Selection) { s.Group = "two" }), []int{2, 6}},
-		"group of eth0": {sel(func(s *Selection) { s.Group = one }), []int{0, 1, 2, 3, 4, 6}},
-		"udp":           {sel(func(s *Selection) { s.Protocol = 17 }), []int{1}},
-		"port 80":       {sel(func(s *Selection) { s.Port = 80 }), []int{0, 5, 6}},
-		"source port":   {sel(func(s *Selection) { s.Port = 5000 }), []int{1}},
-		"from a stranger": {sel(func(s *Selection) {
-			s.Prefix = netip.MustParsePrefix("203.0.113.0/24")
-		}), []int{1, 2}},
-		"to us": {sel(func(s *Selection) { s.Prefix = netip.MustParsePrefix("192.0.2.1/32") }),
-			[]int{0, 1, 2, 3, 5, 6}},
-		"tcp from client": {sel(func(s *Selection) {
-			s.Protocol, s.Prefix = 6, netip.MustParsePrefix("198.51.100.7/32")
-		}), []int{0, 5, 6}},
-		"the other family": {sel(func(s *Selection) { s.Prefix = netip.MustParsePrefix("::/0") }), nil},
+		"everything":        {anything, []int{0, 1, 2, 3, 4, 5, 6}},
+		"nothing":           {Selection{}, nil},
+		"drops":             {Selection{Reasons: Dropping}, []int{1, 2, 3, 4, 5, 6}},
+		"no-rule":           {Selection{Reasons: ReasonsOf(ReasonNoRule)}, []int{1, 2, 3, 6}},
+		"eth1":              {sel(OnDevice("eth1")), []int{2, 6}},
+		"eth*":              {sel(OnDevice("eth*")), []int{0, 1, 2, 3, 4, 6}},
+		"eth":               {sel(OnDevice("eth")), nil},
+		"not eth0":          {sel(Not(OnDevice("eth0"))), []int{2, 5, 6}},
+		"either":            {sel(AnyOf(OnDevice("eth0"), OnDevice("eth1"))), []int{0, 1, 2, 3, 4, 6}},
+		"group two":         {sel(OfGroup("two")), []int{2, 6}},
+		"the group of eth0": {sel(OfGroup(one)), []int{0, 1, 2, 3, 4, 6}},
+		"a rule of it":      {sel(PermittedBy(ofOne)), []int{0}},
+		"udp":               {sel(OfProtocol(17)), []int{1}},
+		"not udp":           {sel(Not(OfProtocol(17))), []int{0, 2, 3, 4, 5, 6}},
+		"port 80":           {sel(WithPort(80, 80)), []int{0, 5, 6}},
+		"ports":             {sel(WithPort(50, 80)), []int{0, 1, 5, 6}},
+		"source port":       {sel(WithPort(5000, 5000)), []int{1}},
+		"from port":         {sel(FromEnd(netip.Prefix{}, 5000, 5000)), []int{1}},
+		"to port":           {sel(ToEnd(netip.Prefix{}, 5000, 5000)), nil},
+		"a stranger's":      {sel(WithAddress(netip.MustParsePrefix("203.0.113.0/24"))), []int{1, 2}},
+		"from a stranger": {sel(FromEnd(netip.MustParsePrefix("203.0.113.0/24"), 0, 65535)),
+			[]int{1, 2}},
+		"to a stranger": {sel(ToEnd(netip.MustParsePrefix("203.0.113.0/24"), 0, 65535)), nil},
+		"to us":         {sel(WithAddress(us)), []int{0, 1, 2, 3, 5, 6}},
+		"tcp from client": {sel(OfProtocol(6), WithAddress(netip.MustParsePrefix("198.51.100.7/32"))),
+			[]int{0, 5, 6}},
+		"ingress":          {sel(Toward(conntrack.Ingress)), []int{0, 1, 2, 3}},
+		"egress":           {sel(Toward(conntrack.Egress)), []int{6}},
+		"SYN":              {sel(WithFlags(conntrack.SYN)), []int{0, 2, 5, 6}},
+		"SYN+ACK":          {sel(WithFlags(conntrack.SYN | conntrack.ACK)), nil},
+		"the other family": {sel(WithAddress(netip.MustParsePrefix("::/0"))), nil},
 	} {
 		var got []int
 		for i := range records {

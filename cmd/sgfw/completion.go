@@ -124,12 +124,17 @@ func (p *program) groups(c *cobra.Command, _ []string, _ string) ([]cobra.Comple
 	return out, cobra.ShellCompDirectiveNoFileComp
 }
 
-// attached lists the groups on the interfaces of the running daemon.
-func (p *program) attached(ctx context.Context) []cobra.Completion {
+// patience is a context for a question to the daemon.
+func patience(ctx context.Context) (context.Context, context.CancelFunc) {
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	ctx, cancel := context.WithTimeout(ctx, completionPatience)
+	return context.WithTimeout(ctx, completionPatience)
+}
+
+// attached lists the groups on the interfaces of the running daemon.
+func (p *program) attached(ctx context.Context) []cobra.Completion {
+	ctx, cancel := patience(ctx)
 	defer cancel()
 	s, err := control.NewClient(p.socket).Status(ctx)
 	if err != nil {

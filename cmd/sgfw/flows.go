@@ -16,6 +16,7 @@ import (
 
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
+	"sgfw/cmd/internal/query"
 	"sgfw/cmd/internal/screen"
 	"sgfw/filter"
 	"sgfw/policy"
@@ -85,15 +86,16 @@ func stateOf(f api.Flow) screen.Cell {
 func (p *program) flowsCommand() *cobra.Command {
 	var q api.FlowQuery
 	c := &cobra.Command{
-		Use:   "flows",
+		Use:   "flows [TERM]...",
 		Short: "List the live flows",
 		Long: `List the live flows of the running daemon: packets of these pass in both
 directions whatever the rules say now. DIR is the direction of the first packet.
-Several selectors all have to hold. The flows of devices that share a scope stand
-under scope:NAME and are those of each of them. RULE is the one that admitted the
-flow; "removed" says that it is gone since, "orphan" that no other one would permit
-the flow either, and "adopted" that it was there before the daemon, so that RULE, if
-any, would have admitted it. Interfaces, groups and rules can be named by ID as well.
+Selectors all have to hold; flags mean the same as terms. The flows of devices that
+share a scope stand under scope:NAME and are those of each of them. RULE is the one
+that admitted the flow; "removed" says that it is gone since, "orphan" that no other
+one would permit the flow either, and "adopted" that it was there before the daemon,
+so that RULE, if any, would have admitted it. Interfaces, groups and rules can be named
+by ID as well.
 
 With tracking: aws in the policy, TRACKING says which flows are untracked: rules
 decide about each of their packets. They are listed for as long as they are
@@ -102,13 +104,17 @@ end. So is one from before its interface changed its mode, scope or addresses,
 unless that is undone. In brackets is the clause of AWS's rule that decides:
 opening-rule and return-rule say which rule for everybody there is not, both-rules
 that both are there, protocol that the flow is neither TCP nor UDP, scope that
-devices share it, earlier that the flow was tracked before there were such rules.`,
+devices share it, earlier that the flow was tracked before there were such rules.
+
+` + termsHelp(query.OfFlows),
 		Example: `  sgfw flows
+  sgfw flows port:443 -from:10.0.0.0/8 state:established
   sgfw flows --orphans
   sgfw flows --watch=5s --proto udp
   sgfw flows --interface eth0 --proto tcp --port 443 --state established
   sgfw flows --address 203.0.113.0/24 --limit 20 -o json`,
-		Args: noSuchCommand,
+		Args:              termsOrNoSuchCommand,
+		ValidArgsFunction: p.terms(query.OfFlows),
 	}
 	out := outputFlag(c)
 	selectors(c.Flags(), &q)
@@ -117,7 +123,8 @@ devices share it, earlier that the flow was tracked before there were such rules
 	c.Flags().Var(&watch, "watch", "show them anew each time this passes, until you end it")
 	c.Flags().Lookup("watch").NoOptDefVal = "2s"
 	c.AddCommand(p.revokeCommand())
-	c.RunE = func(c *cobra.Command, _ []string) error {
+	c.RunE = func(c *cobra.Command, args []string) error {
+		q.Where = query.FromArguments(args)
 		if q.Limit < 0 {
 			return &usageError{fmt.Errorf("--limit %d is negative", q.Limit)}
 		}

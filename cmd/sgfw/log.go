@@ -12,6 +12,7 @@ import (
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
 	"sgfw/cmd/internal/explain"
+	"sgfw/cmd/internal/query"
 	"sgfw/cmd/internal/screen"
 )
 
@@ -22,7 +23,7 @@ func (p *program) logCommand() *cobra.Command {
 	var q api.LogQuery
 	var drop, accept bool
 	c := &cobra.Command{
-		Use:   "log",
+		Use:   "log [TERM]...",
 		Short: "Show verdicts: the last drops, or all as they happen",
 		Long: fmt.Sprintf(`Show what was decided about packets and why: the rule that permitted one or,
 for a drop, the rule that came nearest and the field that differs.
@@ -34,7 +35,7 @@ noise first, so that a drop which happened once stays.
 
 With -f they are verdicts as they happen, until you end it: drops and the first
 packets of flows; --all includes the packets of live flows and those to and from
-exempt services. Several filters all have to hold.
+exempt services. Filters all have to hold; flags mean the same as terms.
 
 No packet ever waits for the log. What comes faster than --rate, or than it can
 be read, is not shown but counted, and how much was lost is said. Verdicts of
@@ -42,12 +43,16 @@ different queues may be a little out of order; each has its time.
 
 With -o json each line is a document of its own.
 
-Reasons: %s.`, strings.Join(explain.ReasonNames(), ", ")),
+%s
+
+Reasons: %s.`, termsHelp(query.OfVerdicts), strings.Join(explain.ReasonNames(), ", ")),
 		Example: `  sgfw log
   sgfw log -f --drop --interface eth0
+  sgfw log -f port:443 -proto:icmp from:10.0.0.0/8 dir:ingress
   sgfw log -f --address 203.0.113.0/24 --proto tcp --port 443
   sgfw log --reason no-rule -o json | jq -r .from`,
-		Args: cobra.NoArgs,
+		Args:              termsOnly,
+		ValidArgsFunction: p.terms(query.OfVerdicts),
 	}
 	out := outputFlag(c)
 	f := c.Flags()
@@ -67,7 +72,8 @@ Reasons: %s.`, strings.Join(explain.ReasonNames(), ", ")),
 	f.IntVar(&q.Rate, "rate", defaultLogRate, "with -f: show at most so many a second (0: all)")
 	f.IntVarP(&q.Limit, "lines", "n", 0,
 		"without -f: show the last so many (0: all that are remembered)")
-	c.RunE = func(c *cobra.Command, _ []string) error {
+	c.RunE = func(c *cobra.Command, args []string) error {
+		q.Where = query.FromArguments(args)
 		switch {
 		case drop && accept:
 			return &usageError{errors.New(
@@ -92,7 +98,7 @@ Reasons: %s.`, strings.Join(explain.ReasonNames(), ", ")),
 		if drop {
 			filters.Verdict = "" // it is drops that are remembered
 		}
-		if _, err := explain.SelectVerdicts(q); err != nil {
+		if _, err := explain.SelectVerdicts(q, nil); err != nil {
 			return err
 		}
 		seen := false

@@ -19,6 +19,7 @@ import (
 	"sgfw/cmd/internal/host/process"
 	"sgfw/cmd/internal/host/remains"
 	"sgfw/cmd/internal/logging"
+	"sgfw/cmd/internal/query"
 	"sgfw/cmd/internal/screen"
 	"sgfw/policy"
 )
@@ -68,7 +69,7 @@ func (p *program) run(args []string) exitCode {
 	printed := &countingWriter{to: p.out}
 	p.out = printed
 	root := p.rootCommand()
-	root.SetArgs(args)
+	root.SetArgs(query.Shield(args))
 	root.SetOut(p.out)
 	root.SetErr(p.err)
 	command, err := root.ExecuteC()

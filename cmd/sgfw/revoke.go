@@ -9,16 +9,18 @@ import (
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
 	"sgfw/cmd/internal/host/ssh"
+	"sgfw/cmd/internal/query"
 	"sgfw/cmd/internal/screen"
 )
 
 func (p *program) revokeCommand() *cobra.Command {
 	var req api.RevokeRequest
 	c := &cobra.Command{
-		Use:   "revoke",
+		Use:   "revoke [TERM]...",
 		Short: "Cut live flows",
-		Long: `Cut the live flows that are selected; several selectors all have to hold, and one
-is needed. It is effective with the next packet. A connection that was cut does
+		Long: `Cut the live flows that are selected; selectors all have to hold, and one is
+needed: flags, or terms as those of "sgfw flows". It is effective with the next packet.
+A connection that was cut does
 not come back mid-stream, even where rules would permit its segments: what begins
 anew, a SYN or another packet from the side that opened the flow, is for the
 rules. So the flows of a rule that is gone are over for good; those that the
@@ -31,18 +33,21 @@ What is remembered of a flow that was cut is listed by "sgfw flows --state
 revoked" until the flow would have ended by itself. The SSH connection that you
 use yourself is not cut (exit code 5) unless you say --force.`,
 		Example: `  sudo sgfw flows revoke --orphans
+  sudo sgfw flows revoke port:22 -from:192.0.2.0/24 --dry-run
   sudo sgfw flows revoke --address 203.0.113.0/24 --dry-run
   sudo sgfw flows revoke --rule web/ingress/0
   sudo sgfw flows revoke --rule sgr-0a1b2c3d4e5f60718
   sudo sgfw flows revoke --proto tcp --from 203.0.113.9:50000 --to 192.0.2.1:443`,
-		Args: cobra.NoArgs,
+		Args:              termsOnly,
+		ValidArgsFunction: p.terms(query.OfFlows),
 	}
 	out := outputFlag(c)
 	f := c.Flags()
 	selectors(f, &req.Flows)
 	f.BoolVar(&req.DryRun, "dry-run", false, "say what would be cut, change nothing")
 	f.BoolVar(&req.Force, "force", false, "cut the SSH connection that you use yourself, too")
-	c.RunE = func(c *cobra.Command, _ []string) error {
+	c.RunE = func(c *cobra.Command, args []string) error {
+		req.Flows.Where = query.FromArguments(args)
 		if req.Flows.All() {
 			return &usageError{errors.New(
 				"which flows? say at least one thing about them, such as --orphans")}

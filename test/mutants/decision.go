@@ -154,8 +154,8 @@ var decisions = []mutant{
 	},
 	{
 		name: "log-of-another", what: "the log shows packets of other ports than asked for",
-		file: "filter/verdict_watch.go", packages: engine,
-		old: "	if s.Port >= 0 &&", new: "	if s.Port > 65535 &&",
+		file: "filter/selection.go", packages: engine,
+		old: "&& low <= port && port <= high", new: "&& low <= high",
 	},
 	{
 		name: "drops-forgotten", what: "the last drops are not remembered",

@@ -31,9 +31,9 @@ var programs = []mutant{
 	},
 	{
 		name: "id-selects-all", what: "the ID of a rule selects the flows of its whole group",
-		file: "cmd/internal/explain/select.go", packages: []string{"./cmd/internal/explain"},
-		old: "return match.RuleNumber(f.Rule) == id })",
-		new: "return match.RuleNumber(f.Rule) == id || id > 0 })",
+		file: "cmd/internal/explain/terms.go", packages: []string{"./cmd/internal/explain"},
+		old: "info.Group == group && info.Direction == direction && info.Rule.ID() == id",
+		new: "info.Group == group && (info.Direction == direction || info.Rule.ID() == id)",
 	},
 	{
 		name: "deadline-never-passes", what: "what is not confirmed in time stays",

@@ -102,6 +102,10 @@ type FlowQuery struct {
 	Rule string `json:"rule,omitempty"`
 	// Orphans selects the flows whose first packet no rule would permit now.
 	Orphans bool `json:"orphans,omitempty"`
+	// Where is a query of terms such as port:443 -proto:icmp. It has to hold beside the
+	// fields above, which but for Orphans mean the same as the terms iface, proto, from, to,
+	// addr, port, state, group and rule.
+	Where string `json:"where,omitempty"`
 	// Limit bounds the number of flows, 0 meaning no bound.
 	Limit int `json:"limit,omitempty"`
 	// Newest selects the newest of so many, the newest first. It needs Limit.

@@ -26,6 +26,10 @@ type LogQuery struct {
 	Protocol string `json:"protocol,omitempty"`
 	// Port is one of either end, 0 for any.
 	Port uint16 `json:"port,omitempty"`
+	// Where is a query of terms such as port:443 -proto:icmp. It has to hold beside the
+	// fields above, which mean the same as the terms verdict, reason, iface, group, addr, proto
+	// and port.
+	Where string `json:"where,omitempty"`
 	// Rate is how many verdicts a second are sent at most when following, 0 for no
 	// bound. The rest is counted.
 	Rate int `json:"rate,omitempty"`

@@ -14,6 +14,7 @@ func flowQueryTexts(q *api.FlowQuery) map[string]*string {
 	return map[string]*string{
 		"interface": &q.Interface, "protocol": &q.Protocol, "from": &q.From, "to": &q.To,
 		"address": &q.Address, "port": &q.Port, "state": &q.State, "group": &q.Group, "rule": &q.Rule,
+		"where": &q.Where,
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"context"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"sgfw/cmd/internal/api"
@@ -30,28 +29,10 @@ const (
 // Log implements [control.Backend].
 func (d *daemon) Log(ctx context.Context, q api.LogQuery, begin func() error,
 	send func([]api.LogRecord) error) error {
-	sel, err := explain.SelectVerdicts(q)
+	rs := d.enforcer.Engine().Ruleset()
+	sel, err := explain.SelectVerdicts(q, rs)
 	if err != nil {
 		return failure(err)
-	}
-	rs := d.enforcer.Engine().Ruleset()
-	if q.Group != "" {
-		if sel.Group, err = explain.GroupNamed(rs, q.Group); err != nil {
-			return question(err)
-		}
-	}
-	var devices []string
-	for _, a := range rs.Attachments() {
-		devices = append(devices, a.Device)
-	}
-	if sel.Device, err = explain.DeviceNamed(rs.Policy(), devices, q.Interface); err != nil {
-		return question(err)
-	}
-	if sel.Device != "" && !strings.HasSuffix(sel.Device, "*") {
-		sel.Device = rs.Called(sel.Device)
-		if err := explain.Managed(rs, sel.Device); err != nil {
-			return question(err)
-		}
 	}
 	lines := logLines{engine: d.enforcer.Engine(), recorder: explain.NewRecorder(rs)}
 	if !q.Follow {

@@ -1,10 +1,8 @@
 package explain
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"sgfw/cmd/internal/api"
@@ -14,75 +12,8 @@ import (
 	"sgfw/policy"
 )
 
-// established are the reasons of packets that go on with what was permitted before
-// or, untracked or exempt, do so for the most part.
-var established = filter.ReasonsOf(filter.ReasonFlow, filter.ReasonRelated, filter.ReasonUntracked,
-	filter.ReasonBridged, filter.ReasonExemptResolvers, filter.ReasonExemptMetadata,
-	filter.ReasonExemptTime)
-
 // unreadable is the word for all faults of the parser.
 const unreadable = "packet"
-
-// SelectVerdicts understands a query for verdicts. Errors match [ErrQuestion].
-func SelectVerdicts(q api.LogQuery) (filter.Selection, error) {
-	s := filter.Selection{Reasons: filter.Everything, Device: q.Interface, Group: q.Group,
-		Protocol: -1, Port: -1}
-	wrong := func(err error) (filter.Selection, error) {
-		return s, fmt.Errorf("%w: %w", ErrQuestion, err)
-	}
-	switch q.Verdict {
-	case "":
-	case api.VerdictDrop:
-		s.Reasons = filter.Dropping
-	case api.VerdictAccept:
-		s.Reasons &^= filter.Dropping
-	default:
-		return wrong(fmt.Errorf("verdict %q is neither %s nor %s", q.Verdict, api.VerdictAccept,
-			api.VerdictDrop))
-	}
-	if len(q.Reasons) > 0 {
-		var named filter.ReasonSet
-		for _, name := range q.Reasons {
-			set := reasonsNamed(name)
-			if set == 0 {
-				return wrong(fmt.Errorf("reason %q is none of %s", name, strings.Join(ReasonNames(), ", ")))
-			}
-			named |= set
-		}
-		s.Reasons &= named
-	} else if !q.Established {
-		s.Reasons &^= established
-	}
-	if !q.Follow && s.Reasons&^filter.Dropping != 0 {
-		s.Reasons &= filter.Dropping
-		if s.Reasons == 0 {
-			return wrong(fmt.Errorf("what passes is not remembered: follow the log to see it"))
-		}
-	}
-	if s.Reasons == 0 {
-		return wrong(fmt.Errorf("no verdict can be of this kind"))
-	}
-	if q.Protocol != "" {
-		p, problem := policy.ParseProtocol(q.Protocol)
-		if problem != nil {
-			return wrong(*problem)
-		}
-		s.Protocol = int(p)
-	}
-	if q.Port != 0 {
-		s.Port = int(q.Port)
-	}
-	if q.Address != "" {
-		var err error
-		if s.Prefix, err = parsePrefix(q.Address); err != nil {
-			return wrong(err)
-		}
-	}
-	if q.Rate < 0 || q.Limit < 0 {
-		return wrong(fmt.Errorf("a number of verdicts is negative"))
-	}
-	return s, nil
-}
 
 // ReasonNames are the words for reasons that a query knows.
 func ReasonNames() []string {
@@ -171,14 +102,20 @@ func Nearest(rs *filter.Ruleset, r *filter.Record) *api.Miss {
 	return &out
 }
 
-// flagNames lists the flags of a TCP segment in the order of their weight.
+// tcpFlags are the flags that people hear of, in the order of their weight.
+var tcpFlags = []struct {
+	bit  conntrack.TCPFlags
+	name string
+}{{conntrack.SYN, "syn"}, {conntrack.ACK, "ack"}, {conntrack.FIN, "fin"}, {conntrack.RST, "rst"},
+	{conntrack.PSH, "psh"}}
+
+// FlagNames are the names of TCP flags that a query knows.
+func FlagNames() []string { return flagNames(^conntrack.TCPFlags(0)) }
+
+// flagNames lists the flags of a TCP segment.
 func flagNames(f conntrack.TCPFlags) []string {
 	var out []string
-	for _, flag := range []struct {
-		bit  conntrack.TCPFlags
-		name string
-	}{{conntrack.SYN, "syn"}, {conntrack.ACK, "ack"}, {conntrack.FIN, "fin"}, {conntrack.RST, "rst"},
-		{conntrack.PSH, "psh"}} {
+	for _, flag := range tcpFlags {
 		if f&flag.bit != 0 {
 			out = append(out, flag.name)
 		}

@@ -2,7 +2,6 @@ package explain
 
 import (
 	"errors"
-	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -43,11 +42,22 @@ func TestSelectVerdicts(t *testing.T) {
 		{api.LogQuery{Reasons: []string{"packet"}},
 			[]filter.Reason{filter.FaultReason(packet.FaultTruncated),
 				filter.FaultReason(packet.FaultUDPLength)}, []filter.Reason{filter.ReasonNoRule}},
+		{api.LogQuery{Follow: true, Where: "reason:flow,no-rule"},
+			[]filter.Reason{filter.ReasonFlow, filter.ReasonNoRule},
+			[]filter.Reason{filter.ReasonRule, filter.ReasonNotAFlow}},
+		{api.LogQuery{Follow: true, Where: "-reason:no-rule"},
+			[]filter.Reason{filter.ReasonRule, filter.ReasonNotAFlow},
+			[]filter.Reason{filter.ReasonFlow, filter.ReasonNoRule}},
+		{api.LogQuery{Follow: true, Where: "verdict:drop", Reasons: []string{"no-rule", "rule"}},
+			[]filter.Reason{filter.ReasonNoRule}, []filter.Reason{filter.ReasonRule}},
+		{api.LogQuery{Follow: true, Where: "-verdict:drop -reason:rule"},
+			[]filter.Reason{filter.ReasonFailsafe},
+			[]filter.Reason{filter.ReasonNoRule, filter.ReasonRule, filter.ReasonFlow}},
 		{api.LogQuery{Reasons: []string{"packet: truncated"}},
 			[]filter.Reason{filter.FaultReason(packet.FaultTruncated)},
 			[]filter.Reason{filter.FaultReason(packet.FaultUDPLength)}},
 	} {
-		s, err := SelectVerdicts(c.q)
+		s, err := SelectVerdicts(c.q, nil)
 		if err != nil {
 			t.Errorf("%+v: %v", c.q, err)
 			continue
@@ -67,17 +77,13 @@ func TestSelectVerdicts(t *testing.T) {
 		{Verdict: "maybe"}, {Reasons: []string{"rain"}}, {Reasons: []string{"none"}}, {Verdict: "accept"},
 		{Reasons: []string{"rule"}},
 		{Follow: true, Verdict: "drop", Reasons: []string{"rule"}}, {Reasons: []string{"exempt-time"}},
+		{Where: "port:1 -reason:rain"}, {Where: "flags:urg"}, {Where: "dir:up"}, {Where: "from:there"},
+		{Where: "state:new"}, {Where: "port:99999"}, {Where: "verdict:drop -verdict:drop"},
 		{Protocol: "carrier-pigeon"}, {Address: "here"}, {Rate: -1}, {Limit: -1},
 	} {
-		if _, err := SelectVerdicts(q); !errors.Is(err, ErrQuestion) {
+		if _, err := SelectVerdicts(q, nil); !errors.Is(err, ErrQuestion) {
 			t.Errorf("%+v: %v, want ErrQuestion", q, err)
 		}
-	}
-	s, err := SelectVerdicts(api.LogQuery{
-		Address: "192.0.2.1", Protocol: "udp", Port: 53, Interface: "eth*", Group: "web"})
-	if err != nil || s.Prefix != netip.MustParsePrefix("192.0.2.1/32") || s.Protocol != 17 ||
-		s.Port != 53 || s.Device != "eth*" || s.Group != "web" {
-		t.Errorf("%+v, %v", s, err)
 	}
 	if names := ReasonNames(); !slices.Contains(names, "no-rule") ||
 		!slices.Contains(names, "packet") || slices.Contains(names, "none") {
@@ -103,7 +109,7 @@ interfaces:
 	rs := filter.Compile(pol, nil).WithLinks(links)
 	e := filter.NewEngine(filter.Config{MaxFlows: 10}, rs)
 	w := e.NewWorker()
-	watcher := e.Watch(10, filter.Selection{Reasons: filter.Everything, Protocol: -1, Port: -1})
+	watcher := e.Watch(10, filter.Selection{Reasons: filter.Everything})
 	defer watcher.Close()
 	syn := func(port byte) []byte {
 		b := make([]byte, 40)
