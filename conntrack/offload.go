@@ -19,16 +19,24 @@ const (
 	CarryProven
 )
 
-// Carriage returns what the flow, as it is now, may be given. TCP gives up the numbers of
-// its segments with it. What has ended, or was revoked, gives none, and a connection that
-// was picked up in the middle first has to prove itself.
-func (f *Flow) Carriage() Carriage {
+// carriedOfIdle is the share of a flow's idle timer that it may be carried for: its timer is
+// not exact for so long.
+const carriedOfIdle = 4
+
+// Carriage returns what the flow, as it is now, may be given, where CarryProven lasts for
+// proven: at most a quarter of its idle timer. TCP gives up the numbers of its segments with
+// it. What has ended, or was revoked, gives none, and a connection that was picked up in the
+// middle first has to prove itself.
+func (f *Flow) Carriage(tmo *Timeouts, proven time.Duration) Carriage {
 	switch f.state {
 	case StateSynSent, StateUnreplied, StateReplied, StateAsked:
 		if f.class == ClassTCP || f.class == ClassUDP {
 			return CarryOpening
 		}
 	case StateEstablished, StateCloseWait, StateStream:
+		if tmo.timer(f.class, f.state) < carriedOfIdle*proven {
+			return CarryOpening
+		}
 		return CarryProven
 	}
 	return CarryNone
@@ -116,22 +124,23 @@ type Seen struct {
 }
 
 // Credit adds packets that passed unseen to the live flow and restarts its idle timer, as
-// if the last of them had come now. Without a live flow it does nothing.
+// if the last of them had come now. Without a live flow it does nothing. It returns those
+// that really passed: the kernel counts a packet too many where it adds an element.
 //
 // Unseen segments prove nothing about numbers. But what answers a SYN sends no data before
 // the opener has acknowledged the number of its SYN-ACK, which a forger does not see. So data
 // of that side proves the connection, as its numbers would.
-func (e *Entry) Credit(d Direction, s Seen, tmo *Timeouts, now Time) {
+func (e *Entry) Credit(d Direction, s Seen, tmo *Timeouts, now Time) Seen {
 	f := e.flow
 	if f == nil || s.Packets == 0 {
-		return
+		return s
 	}
 	if f.settle(d, &s); s.Packets == 0 {
-		return
+		return s
 	}
 	f.add(d, s.Packets, s.Bytes)
 	if s.Handshake || f.state.Closed() || f.state == StateRevoked {
-		return
+		return s
 	}
 	was := f.state
 	switch f.class {
@@ -144,6 +153,7 @@ func (e *Entry) Credit(d Direction, s Seen, tmo *Timeouts, now Time) {
 		e.moved(was, now)
 	}
 	f.setDeadline(now.deadline(f.idle(tmo)))
+	return s
 }
 
 // creditUDP is stepUDP for packets whose order is not known.

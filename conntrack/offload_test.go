@@ -33,7 +33,7 @@ func (s *script) offer(p *PacketMeta, want bool) FlowInfo {
 	s.Helper()
 	e := s.table.Lock(&s.tuple, s.now)
 	defer e.Unlock()
-	if e.Flow().Carriage() == CarryNone {
+	if e.Flow().Carriage(&s.tmo, 0) == CarryNone {
 		s.Fatalf("nothing to carry in %v", e.Flow().State())
 	}
 	if got := e.Offload(p, s.now); got != want {
@@ -304,5 +304,39 @@ func TestCreditEndsNothing(t *testing.T) {
 	s.credit(in, seen)
 	if s.table.Lock(&s.tuple, s.now); s.table.Len() > 1 {
 		t.Error("a credit brought the flow back")
+	}
+}
+
+// TestCarriedForAQuarter: a flow is given to the kernel for no longer than a quarter of its idle
+// timer.
+func TestCarriedForAQuarter(t *testing.T) {
+	const proven = 30 * time.Second
+	for _, c := range []struct {
+		name   string
+		class  Class
+		state  State
+		change func(*Timeouts)
+		want   Carriage
+	}{
+		{"a stream", ClassUDP, StateStream, func(*Timeouts) {}, CarryProven},
+		{"a stream, just", ClassUDP, StateStream,
+			func(tmo *Timeouts) { tmo.UDPStream = 4 * proven }, CarryProven},
+		{"a stream that is soon idle", ClassUDP, StateStream,
+			func(tmo *Timeouts) { tmo.UDPStream = 4*proven - 1 }, CarryOpening},
+		{"a connection", ClassTCP, StateEstablished, func(*Timeouts) {}, CarryProven},
+		{"a connection that is soon idle", ClassTCP, StateEstablished,
+			func(tmo *Timeouts) { tmo.Established = time.Minute }, CarryOpening},
+		{"half of a connection", ClassTCP, StateCloseWait, func(*Timeouts) {}, CarryProven},
+		{"half of a connection that is soon idle", ClassTCP, StateCloseWait,
+			func(tmo *Timeouts) { tmo.HalfClosed = time.Minute }, CarryOpening},
+		{"a new flow", ClassUDP, StateUnreplied, func(*Timeouts) {}, CarryOpening},
+		{"a connection that has ended", ClassTCP, StateClose, func(*Timeouts) {}, CarryNone},
+	} {
+		tmo := DefaultTimeouts()
+		c.change(&tmo)
+		f := Flow{class: c.class, state: c.state}
+		if got := f.Carriage(&tmo, proven); got != c.want {
+			t.Errorf("%s: %d, want %d", c.name, got, c.want)
+		}
 	}
 }

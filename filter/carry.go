@@ -38,7 +38,11 @@ func (w *Worker) carry(c *conntrack.Entry, a *Attachment) {
 		w.carriage = conntrack.CarryNone
 		return
 	}
-	w.carriage = min(w.carriage, f.Carriage())
+	timeouts := &a.timeouts
+	if f.Untracked() {
+		timeouts = &a.remembered
+	}
+	w.carriage = min(w.carriage, f.Carriage(timeouts, a.carried))
 	if w.carriage != conntrack.CarryNone && !c.Offload(&w.sample, w.now) {
 		w.carriage = conntrack.CarryNone
 	}
@@ -60,40 +64,41 @@ func (a *Attachment) permitsAnswers(p *packet.Packet, d conntrack.Direction) boo
 // What belongs to no live flow any more is counted as packets, nothing else: it passed while
 // its flow ended.
 func (w *Worker) Credit(p Path, s conntrack.Seen) {
-	reason := ReasonFlow
+	reason, passed := ReasonFlow, s
 	if in := w.rs.links.find(p.In).attachment; in != nil && !in.wire && p.In != 0 {
-		reason = w.credit(in, in.inward, p, s)
+		reason, passed = w.credit(in, in.inward, p, s)
 	}
 	if out := w.rs.links.find(p.Out).attachment; out != nil && !out.wire && p.Out != 0 {
-		reason = w.credit(out, out.inward.Reverse(), p, s)
+		reason, passed = w.credit(out, out.inward.Reverse(), p, s)
 	}
-	w.counts[reason].Add(s.Packets)
-	w.engine.carried.packets.Add(s.Packets)
-	w.engine.carried.bytes.Add(s.Bytes)
+	w.counts[reason].Add(passed.Packets)
+	w.engine.carried.packets.Add(passed.Packets)
+	w.engine.carried.bytes.Add(passed.Bytes)
 }
 
-// credit is Credit at one interface.
-func (w *Worker) credit(a *Attachment, d conntrack.Direction, p Path, s conntrack.Seen) Reason {
+// credit is Credit at one interface. It returns what really passed there.
+func (w *Worker) credit(a *Attachment, d conntrack.Direction, p Path,
+	s conntrack.Seen) (Reason, conntrack.Seen) {
 	w.tuple.Set(a.Scope, d, p.Proto, p.Src, p.Dst, p.SrcPort, p.DstPort)
 	var c conntrack.Entry
 	w.engine.flows.LockEntry(&c, &w.tuple, w.now)
 	defer c.Unlock()
 	f := c.Flow()
 	if f == nil {
-		return ReasonFlow
+		return ReasonFlow, s
 	}
 	timeouts := &a.timeouts
 	if f.Untracked() {
 		timeouts = &a.remembered
 	}
-	c.Credit(d, s, timeouts, w.now)
+	s = c.Credit(d, s, timeouts, w.now)
 	if !f.Untracked() {
-		return ReasonFlow
+		return ReasonFlow, s
 	}
 	if id := a.permits(p, d); id != match.NoRule {
 		w.hits.Load().add(id, s.Packets, w.now)
 	}
-	return ReasonUntracked
+	return ReasonUntracked, s
 }
 
 // GoesOn reports whether the flow of a path is likely to have more packets, between Begin and

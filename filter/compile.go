@@ -134,6 +134,7 @@ func (c *Compiler) Compile(p *policy.Policy, m *member.Membership) *Ruleset {
 				UDP:         in.Timeouts.UDP,
 				UDPStream:   in.Timeouts.UDPStream,
 			},
+			carried:  p.Settings.Offload.Lifetime,
 			inward:   inward,
 			wire:     in.View == policy.ViewWire,
 			own:      newOwnAddresses(in),

@@ -32,9 +32,10 @@ type Engine struct {
 	offload bool
 	// most is the longest carriage of a flow.
 	most conntrack.Carriage
+	gate gate
 	// carried is what passed without a verdict of its own.
 	carried struct{ packets, bytes, refused atomic.Uint64 }
-	rooms   Rooms
+	rooms   atomic.Pointer[Rooms]
 	common  lent
 	resets  chan Reset
 
@@ -47,7 +48,7 @@ type Engine struct {
 func NewEngine(cfg Config, rs *Ruleset) *Engine {
 	e := &Engine{
 		flows: conntrack.NewTable(conntrack.Config{MaxFlows: cfg.MaxFlows}),
-		clock: cfg.Clock, offload: cfg.Offload, rooms: cfg.Rooms,
+		clock: cfg.Clock, offload: cfg.Offload,
 		resets: make(chan Reset, maxResets),
 	}
 	if e.offload {
@@ -57,6 +58,7 @@ func NewEngine(cfg Config, rs *Ruleset) *Engine {
 		start := time.Now()
 		e.clock = func() conntrack.Time { return conntrack.Time(time.Since(start)) }
 	}
+	e.rooms.Store(&cfg.Rooms)
 	rs.remember()
 	e.divide(rs)
 	e.ruleset.Store(rs)
@@ -104,6 +106,22 @@ func (e *Engine) waitForWorkers() {
 	}
 }
 
+// Pause calls change while no worker is inside a batch, and lets none begin one before change
+// has returned: packets wait in their queues. So change may replace what verdicts and the
+// kernel's rules have to agree on. It must be short, and must not call the engine.
+func (e *Engine) Pause(change func()) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	open := make(chan struct{})
+	e.gate.shut.Store(&open)
+	for i := range e.workers {
+		e.workers[i].waitForBoundary()
+	}
+	defer close(open)
+	defer e.gate.shut.Store(nil)
+	change()
+}
+
 // divide gives the devices of a ruleset their guarantees. It precedes the ruleset: the
 // packet path then makes no room for new scopes.
 func (e *Engine) divide(rs *Ruleset) {
@@ -149,7 +167,24 @@ type boundary struct {
 	_   [56]byte // a cache line of its own: Publish reads it, the worker writes it
 }
 
-func (b *boundary) enter() { b.seq.Add(1) }
+// gate keeps workers from beginning a batch while it is shut: what it then has is closed
+// as it opens.
+type gate struct{ shut atomic.Pointer[chan struct{}] }
+
+// enter begins a batch. Pause shuts the gate before it looks at seq, and a worker looks at
+// the gate after it has changed seq: one of them sees the other.
+func (b *boundary) enter(g *gate) {
+	for {
+		b.seq.Add(1)
+		open := g.shut.Load()
+		if open == nil {
+			return
+		}
+		b.seq.Add(1)
+		<-*open
+	}
+}
+
 func (b *boundary) leave() { b.seq.Add(1) }
 
 // waitForBoundary returns once the batch that was under way is over.

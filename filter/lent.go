@@ -67,10 +67,10 @@ type lent [2][conntrack.CarryProven + 1]window
 
 // divideRooms gives each device of a ruleset the part of each room that it has of the table.
 func (e *Engine) divideRooms(rs *Ruleset) {
-	limit := e.flows.Limit()
+	limit, rooms := e.flows.Limit(), e.rooms.Load()
 	var guaranteed [conntrack.CarryProven + 1]int64
 	rs.eachGuarantee(limit, func(a *Attachment, flows int) {
-		for k, r := range e.rooms {
+		for k, r := range rooms {
 			n := int64(r.Flows) * int64(flows) / int64(limit)
 			guaranteed[k] += n
 			for f := range a.lent {
@@ -78,11 +78,19 @@ func (e *Engine) divideRooms(rs *Ruleset) {
 			}
 		}
 	})
-	for k, r := range e.rooms {
+	for k, r := range rooms {
 		for f := range e.common {
 			e.common[f][k].limit.Store(int64(r.Flows) - guaranteed[k])
 		}
 	}
+}
+
+// ShareRooms has devices share other rooms from now on.
+func (e *Engine) ShareRooms(rooms Rooms) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.rooms.Store(&rooms)
+	e.divideRooms(e.ruleset.Load())
 }
 
 // charge notes whose part of the rooms the flow of the packet takes: that of the device which
@@ -97,7 +105,7 @@ func (w *Worker) charge(a *Attachment, f *conntrack.Flow) {
 // lend counts the flow of the packet as one that the kernel carries, if there is room for it.
 func (w *Worker) lend() {
 	e, k := w.engine, w.carriage
-	r, f := e.rooms[k], family(w.pkt.Src)
+	r, f := e.rooms.Load()[k], family(w.pkt.Src)
 	if r.Flows == 0 || w.charged.lent[f][k].take(w.now, r.Lifetime) ||
 		e.common[f][k].take(w.now, r.Lifetime) {
 		return

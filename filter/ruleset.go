@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"sync/atomic"
+	"time"
 
 	"sgfw/conntrack"
 	"sgfw/filter/match"
@@ -73,6 +74,8 @@ type attachmentTemplate struct {
 	timeouts conntrack.Timeouts
 	// remembered are those of untracked flows.
 	remembered conntrack.Timeouts
+	// carried is how long the kernel carries on with a flow that has proven itself.
+	carried time.Duration
 	// inward is the direction of what comes in through the device: it enters
 	// this machine, or leaves the guest behind the device.
 	inward conntrack.Direction

@@ -60,7 +60,7 @@ type Worker struct {
 
 // Begin starts a batch: it fixes the ruleset and the time for all its packets.
 func (w *Worker) Begin() {
-	w.enter()
+	w.enter(&w.engine.gate)
 	w.rs = w.engine.ruleset.Load()
 	w.now = w.engine.clock()
 	if e := w.rs.exemptions; e != nil {

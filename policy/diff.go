@@ -96,6 +96,8 @@ func Diff(from, to *Policy) []Change {
 	d.value("icmp_errors", a.ICMPErrors, b.ICMPErrors)
 	d.value("exempt", a.Exempt, b.Exempt)
 	d.value("datapath", a.Datapath, b.Datapath)
+	d.value("offload.mark_bits", a.Offload.MarkBits, b.Offload.MarkBits)
+	d.value("offload.lifetime", inSeconds(a.Offload.Lifetime), inSeconds(b.Offload.Lifetime))
 	for _, l := range Failsafes() {
 		d.value("failsafe."+l.String(), !a.CutFailsafes.Has(l), !b.CutFailsafes.Has(l))
 	}

@@ -78,17 +78,6 @@ func (f FailAction) String() string {
 	return "drop"
 }
 
-// Datapath names what judges packets.
-type Datapath string
-
-const (
-	// DatapathUserspace: the daemon judges every packet.
-	DatapathUserspace Datapath = "userspace"
-	// DatapathOffload: the kernel passes packets of flows that the daemon let in, and the
-	// daemon judges one of them from time to time.
-	DatapathOffload Datapath = "offload"
-)
-
 // Balance says which queue takes a packet.
 type Balance uint8
 
@@ -137,6 +126,7 @@ type Settings struct {
 	Tracking   Tracking
 	ICMPErrors ICMPErrors
 	Datapath   Datapath
+	Offload    Offload
 	// Exempt are the services that pass whatever the rules say.
 	Exempt Set[Exemption]
 	// CutFailsafes are those that are switched off: rules decide about them.
@@ -168,7 +158,7 @@ type Settings struct {
 
 // DefaultSettings are the settings of a file that has none.
 var DefaultSettings = Settings{
-	Datapath:  DatapathUserspace,
+	Datapath: DatapathUserspace, Offload: DefaultOffload,
 	QueueBase: 4270, QueueBusyPoll: 50 * time.Microsecond, QueueDriver: QueueDriverBatch,
 	MaxFlows: DefaultMaxFlows,
 }
@@ -244,5 +234,6 @@ func (s Settings) check(report func(Problem)) {
 		invalid("settings.max_flows", fmt.Sprintf("1 to %d", MaxMaxFlows), "max_flows %d is out of range",
 			s.MaxFlows)
 	}
+	s.Offload.check(report)
 	s.checkFailsafes(report)
 }

@@ -61,6 +61,9 @@ func edits(a, b string) int {
 
 func didYouMean(s string, names []string) string {
 	if near := Suggest(s, names); near != "" {
+		if quoted := Quote(near); quoted != `"`+near+`"` { // a name of any characters
+			near = quoted
+		}
 		return "did you mean " + near + "?"
 	}
 	return ""

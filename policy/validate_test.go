@@ -64,7 +64,7 @@ func TestValidateValues(t *testing.T) {
 		{"no timers", changed(func(p *Policy) { p.Interfaces[0].Timeouts = Timeouts{} }),
 			"InvalidParameterValue InvalidParameterValue InvalidParameterValue InvalidParameterValue"},
 		{"no settings", changed(func(p *Policy) { p.Settings = Settings{} }),
-			"InvalidParameterValue InvalidParameterValue"},
+			"InvalidParameterValue InvalidParameterValue InvalidParameterValue InvalidParameterValue"},
 		{"no mode", changed(func(p *Policy) { p.Interfaces[0].Mode = 7 }), "InvalidParameterValue"},
 		{"guest", changed(func(p *Policy) { p.Interfaces[0].Mode = ModeGuest }), ""},
 		{"D9, a host", changed(func(p *Policy) { p.Interfaces[0].SourceDestCheck = true }),

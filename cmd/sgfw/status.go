@@ -169,8 +169,8 @@ func policyFacts(t *screen.Table, s api.Status, all bool) {
 
 // datapathFacts say how packets come to the daemon, and what passes beside it.
 func datapathFacts(t *screen.Table, s api.Status, all bool) {
-	if all {
-		t.Row("datapath", s.Policy.Datapath)
+	if all || s.Policy.Datapath != string(policy.DatapathUserspace) {
+		t.Row("datapath", datapathText(s))
 	}
 	if names := exemptionNames(s, api.KindFailsafe, api.ExemptionOff); len(names) > 0 {
 		t.Row("SWITCHED OFF", screen.Cell{Style: screen.Warn,
@@ -201,6 +201,20 @@ func datapathFacts(t *screen.Table, s api.Status, all bool) {
 	}
 }
 
+// datapathText is which datapath is in force, why, and how much passed without a verdict of
+// its own.
+func datapathText(s api.Status) string {
+	text := s.Policy.Datapath
+	if s.Policy.DatapathWhy != "" { // a daemon of an earlier version does not say
+		text += ": " + s.Policy.DatapathWhy
+	}
+	if o := s.Offload; o != nil {
+		text += fmt.Sprintf("; the kernel passed %s packets by itself, %s bytes, %d %% of all",
+			screen.Number(o.Packets), screen.Number(o.Bytes), o.Percent)
+	}
+	return text
+}
+
 // flowFacts say how full the flow table is.
 func flowFacts(t *screen.Table, s api.Status, all bool) {
 	f := s.Flows
@@ -213,9 +227,9 @@ func flowFacts(t *screen.Table, s api.Status, all bool) {
 	t.Row("flows", text)
 	keptFacts(t, s, all)
 	if o := s.Offload; o != nil {
-		text := fmt.Sprintf("carried by the kernel: %s of %s, new %s of %s; %s packets passed so",
+		text := fmt.Sprintf("carried by the kernel: %s of %s, new %s of %s",
 			screen.Number(o.Flows), screen.Number(o.Max), screen.Number(o.Opening),
-			screen.Number(o.MaxOpening), screen.Number(o.Packets))
+			screen.Number(o.MaxOpening))
 		if o.NoRoom > 0 {
 			text += fmt.Sprintf("; no room %s times", screen.Number(o.NoRoom))
 		}

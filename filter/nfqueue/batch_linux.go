@@ -31,7 +31,7 @@ func openBatch(cfg Config, h Handler) (Queue, error) {
 	q := &batchQueue{cfg: cfg, fd: fd, view: openKernelView(), loop: newLoop(cfg.CopyRange)}
 	q.loop.fd = fd
 	q.loop.queue = cfg.Queue
-	q.loop.handler, q.loop.marks = h, cfg.Marks
+	q.loop.handler, q.loop.agreed = h, cfg.Marks
 	q.loop.carrier, _ = h.(Carrier)
 	q.loop.busy.budget = cfg.BusyPoll
 	q.loop.total = &q.total

@@ -234,7 +234,8 @@ func (q *libraryQueue) packet(a library.Attribute) error {
 
 // pass writes the verdict of a packet that passes.
 func (q *libraryQueue) pass(a library.Attribute) error {
-	if q.cfg.Marks == 0 {
+	marks := q.cfg.Marks.Marks()
+	if marks == 0 {
 		return q.lib.SetVerdict(*a.PacketID, library.NfAccept)
 	}
 	mark, carriage := uint32(0), conntrack.CarryNone
@@ -244,7 +245,7 @@ func (q *libraryQueue) pass(a library.Attribute) error {
 	if c, ok := q.handler.(Carrier); ok {
 		carriage = c.Carriage()
 	}
-	mark = mark&^uint32(q.cfg.Marks) | markOf(q.cfg.Marks, carriage)
+	mark = mark&^uint32(marks) | markOf(marks, carriage)
 	return q.lib.SetVerdictWithOption(*a.PacketID, library.NfRepeat, library.WithMark(mark))
 }
 

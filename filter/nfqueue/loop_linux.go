@@ -8,7 +8,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"sgfw/conntrack"
 	"sgfw/filter"
 	"sgfw/filter/offload"
 )
@@ -29,7 +28,9 @@ type loop struct {
 	port    uint32
 	queue   uint16
 	handler Handler
-	// marks are those of packets that pass, 0 for none; carrier is the handler.
+	// agreed has the marks of packets that pass, and marks are those of this batch, 0 for
+	// none; carrier is the handler.
+	agreed  *offload.Agreed
 	marks   offload.Marks
 	carrier Carrier
 	total   *counters
@@ -167,7 +168,9 @@ func (l *loop) setTimeout(d time.Duration) error {
 // others may wait for the end of the batch.
 func (l *loop) serveBatch(n int) error {
 	l.batch.Batches++
-	err := l.decideBatch(n, l.begin())
+	ready := l.begin()
+	l.marks = l.agreed.Marks()
+	err := l.decideBatch(n, ready)
 	if err == nil {
 		err = l.flush()
 	}
@@ -281,14 +284,6 @@ func (l *loop) packet(body []byte, whole, ready bool) error {
 	return nil
 }
 
-// carriage asks the handler about the packet that it has accepted.
-func (l *loop) carriage() conntrack.Carriage {
-	if l.carrier == nil {
-		return conntrack.CarryNone
-	}
-	return l.carrier.Carriage()
-}
-
 // refused handles an error message: the negative errno as i32, then the header of the request.
 // An errno of 0 is an acknowledgement, whose only purpose was to wake the loop.
 func (l *loop) refused(body []byte) {
@@ -343,29 +338,5 @@ func callError(call string, err error) error {
 		return fmt.Errorf("%w: %w", ErrGone, wrapped)
 	default:
 		return wrapped
-	}
-}
-
-func (l *loop) begin() (ready bool) {
-	defer l.recoverPanic()
-	l.handler.Begin()
-	return true
-}
-
-func (l *loop) decide() (accept bool) {
-	defer l.recoverPanic()
-	return l.handler.Decide(&l.msg.ev)
-}
-
-func (l *loop) end() {
-	defer l.recoverPanic()
-	l.handler.End()
-}
-
-// recoverPanic recovers a panic of the handler and counts it. The function that panicked
-// returns false.
-func (l *loop) recoverPanic() {
-	if recover() != nil {
-		l.batch.Panics++
 	}
 }

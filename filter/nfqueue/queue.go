@@ -126,8 +126,9 @@ type Config struct {
 	// has no thread of its own and ignores it.
 	Affinity Affinity
 	// Marks are set where rules wait for verdicts: a packet that passes has them, and
-	// passes the rules that queued it once more. None: it goes on behind them.
-	Marks offload.Marks
+	// passes the rules that queued it once more. None: it goes on behind them. They are read
+	// once a batch, after Begin.
+	Marks *offload.Agreed
 	// Overloaded is what the kernel does with packets that find the queue or the receive
 	// buffer full. Those that it accepts go on behind the rules that queued them, without
 	// Marks, and no counter of the queue has them.

@@ -49,6 +49,8 @@ type Facts struct {
 	Reassembly Reassembly
 	// CanOwn and CanPersist: the kernel offers what Owner and Persist need.
 	CanOwn, CanPersist bool
+	// NoOffload is why the kernel cannot carry on with flows ([Plan].Offload), nil if it can.
+	NoOffload error
 	// Owner: the table belongs to our socket; other programs cannot change it, and
 	// `flush ruleset` passes it by (NFT_TABLE_F_OWNER, kernel 5.12).
 	Owner bool
@@ -84,6 +86,15 @@ var ErrAltered = errors.New("table inet " + TableName + " was altered")
 // fib expression (CONFIG_NFT_FIB_INET) and Linux 5.7 (K28).
 var ErrNoWire = errors.New("view: wire needs Linux 5.7 and the fib expression of nftables " +
 	"(CONFIG_NFT_FIB_INET)")
+
+// What the kernel needs to carry on with flows.
+var (
+	errNoOwner = errors.New("tables that go with their owner (Linux 5.12)")
+	errNoSets  = errors.New("sets of nftables that packets fill, with keys of several fields, " +
+		"counters and timeouts")
+	errNoCarry = errors.New("rules of nftables that fill sets, and change a packet's mark " +
+		"and priority")
+)
 
 // ErrNoQueue: the kernel can send packets to no queue, neither by the native
 // expression (CONFIG_NFT_QUEUE) nor by the xtables target

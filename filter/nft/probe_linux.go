@@ -4,10 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
 	"golang.org/x/sys/unix"
+
+	"sgfw/filter/offload"
 )
 
 // probe finds out what the kernel understands. Each question is one transaction
@@ -68,7 +71,49 @@ func probe(ns int) (features, error) {
 			return f, fmt.Errorf("probe persistent tables: %w", err)
 		}
 	}
-	return f, nil
+	f.offload, err = s.probeOffload(f, scratch, probedOffload)
+	return f, err
+}
+
+// probedOffload stands for any configuration: the kernel does not care about numbers.
+var probedOffload = offload.Config{Marks: offload.DefaultMarks, Lifetime: offload.MaxLifetime,
+	Opening: offload.MinLifetime, Flows: 1}
+
+// probeOffload finds out what the kernel lacks to carry on with flows, nil for nothing. That
+// a verdict may send a packet through its chain again (NF_REPEAT) every kernel with queues
+// has; what it lacks to read counters, [offload.Sets] does without.
+func (s *socket) probeOffload(f features, scratch string, c offload.Config) (missing, err error) {
+	if !f.owner {
+		return errNoOwner, nil
+	}
+	table := &nftables.Table{Name: scratch, Family: nftables.TableFamilyINet}
+	rules := offload.Rules(c)
+	for _, step := range []struct {
+		missing error
+		rules   [][]expr.Any
+	}{
+		{missing: errNoSets},
+		{errNoCarry, slices.Concat(rules.Carry, rules.Opening, rules.Proven, rules.Before,
+			rules.Forged, [][]expr.Any{rules.Wait})},
+	} {
+		t := s.AddTable(table)
+		chain := s.AddChain(&nftables.Chain{Name: "probe", Table: t})
+		for _, set := range offload.Declare(c, t) {
+			if err := s.AddSet(set, nil); err != nil {
+				return nil, fmt.Errorf("probe sets of carried flows: %w", err)
+			}
+		}
+		for _, r := range step.rules {
+			s.AddRule(&nftables.Rule{Table: t, Chain: chain, Exprs: r})
+		}
+		s.DelTable(t)
+		if ok, err := verdict(s.commit()); err != nil {
+			return nil, fmt.Errorf("probe offload: %w", err)
+		} else if !ok {
+			return step.missing, nil
+		}
+	}
+	return nil, nil
 }
 
 // verdict tells a kernel that does not know something from one that cannot be

@@ -53,6 +53,7 @@ type features struct {
 	fib        bool
 	wire       bool // what wire.go needs: fib, and devices in postrouting
 	owner      bool
+	offload    error // why the kernel cannot carry on with flows
 	persist    bool
 	port       bool // the port that a frame leaves by can be told
 }

@@ -23,6 +23,8 @@ type ForeignChain struct {
 	// leads to, may do to a packet: drop or reject it (its policy, too), hand it to
 	// an NFQUEUE, or steal it for a local socket (tproxy).
 	Drops, Queues, Redirects bool
+	// Marks are the bits of a packet's mark that such a rule sets.
+	Marks uint32
 }
 
 // Before reports whether packets may meet the chain before ours. At equal

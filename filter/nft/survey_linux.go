@@ -138,6 +138,7 @@ func (v *surveyor) walk(c *nftables.Chain, f *ForeignChain, seen map[chainName]b
 		}
 	}
 	for _, r := range rules {
+		f.Marks |= marking(r)
 		for _, e := range r.Exprs {
 			switch e := e.(type) {
 			case *expr.Verdict:

@@ -108,6 +108,34 @@ func TestProbe(t *testing.T) {
 	}
 }
 
+// TestProbeOffload: what the kernel lacks to carry on with flows is named, and asking leaves
+// nothing behind.
+func TestProbeOffload(t *testing.T) {
+	l := newLab(t)
+	s, err := dial(l.fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.CloseLasting()
+	for _, c := range []struct {
+		name string
+		has  features
+		want error
+	}{
+		{"this kernel", features{owner: true}, nil},
+		{"Linux 5.11", features{}, errNoOwner},
+	} {
+		missing, err := s.probeOffload(c.has, "sgfw-probe-test", probedOffload)
+		if err != nil || !errors.Is(missing, c.want) {
+			t.Errorf("%s: lacks %v, %v, want %v", c.name, missing, err, c.want)
+		}
+	}
+	tables, err := s.ListTables()
+	if err != nil || len(tables) != 0 {
+		t.Errorf("%d tables are left, %v", len(tables), err)
+	}
+}
+
 // TestEqualPriority: of two chains at one hook and priority the one that was made
 // later sees a packet first.
 func TestEqualPriority(t *testing.T) {

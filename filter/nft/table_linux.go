@@ -162,6 +162,7 @@ func (t *Table) Facts() Facts {
 		Reassembly: t.features.reassembly,
 		CanOwn:     t.features.owner,
 		CanPersist: t.features.persist,
+		NoOffload:  t.features.offload,
 		Bridged:    t.features.port,
 		Port:       t.port,
 	}

@@ -3,6 +3,7 @@ package offload
 import (
 	"fmt"
 	"math/bits"
+	"sync/atomic"
 )
 
 // Marks are the two bits of a packet's mark by which a verdict tells the kernel's rules
@@ -10,9 +11,7 @@ import (
 // else may use them. The zero value has none: a verdict is a plain one.
 type Marks uint32
 
-// DefaultMarks are bits that no program is known to use: Tailscale has bits 16 to 23,
-// Kubernetes 14 and 15, Calico by default 16 to 31 but for what it is told, WireGuard's
-// wg-quick the whole number 51820.
+// DefaultMarks are those of policies that name none.
 const DefaultMarks Marks = 1<<28 | 1<<29
 
 // Check says what is wrong with the marks, nil if they are two bits.
@@ -22,6 +21,21 @@ func (m Marks) Check() error {
 	}
 	return nil
 }
+
+// Agreed are the marks that verdicts and rules use now. The zero value, and nil, have none.
+type Agreed struct{ marks atomic.Uint32 }
+
+// Marks returns them.
+func (a *Agreed) Marks() Marks {
+	if a == nil {
+		return 0
+	}
+	return Marks(a.marks.Load())
+}
+
+// Set has other marks used. No packet may have got its verdict before and meet rules of
+// afterwards, or the other way round.
+func (a *Agreed) Set(m Marks) { a.marks.Store(uint32(m)) }
 
 // low and high are the two bits.
 func (m Marks) low() Marks  { return m & -m }

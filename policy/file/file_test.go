@@ -174,7 +174,9 @@ func TestDefaults(t *testing.T) {
 			RulesPerGroup: 60, GroupsPerInterface: 5, Groups: 2500, PrefixLists: 100,
 			PrefixListEntries: 1000,
 		},
-		Settings: policy.Settings{Datapath: policy.DatapathUserspace, QueueBase: 4270,
+		Settings: policy.Settings{Datapath: policy.DatapathUserspace,
+			Offload:       policy.Offload{MarkBits: [2]uint8{28, 29}, Lifetime: 30 * time.Second},
+			QueueBase:     4270,
 			QueueBusyPoll: 50 * time.Microsecond, QueueDriver: policy.QueueDriverBatch, MaxFlows: 262144},
 	}
 	if diff := cmp.Diff(want, p, cmpopts.EquateComparable(netip.Prefix{}),
@@ -232,6 +234,7 @@ settings:
   on_stop: keep
   on_failure: { gone: accept, stuck: drop, overloaded: accept, table_full: accept }
   queues: { base: 5000, count: 2, busy_poll: 20 }
+  offload: { mark_bits: [7, 6], lifetime: 20 }
   max_flows: 1000
   watch: true
 `))
@@ -284,6 +287,7 @@ settings:
 			PrefixListEntries: 11},
 		Settings: policy.Settings{
 			Datapath:   policy.DatapathUserspace,
+			Offload:    policy.Offload{MarkBits: [2]uint8{7, 6}, Lifetime: 20 * time.Second},
 			ICMPErrors: policy.ICMPErrorsRules, OnStop: policy.OnStopKeep, OnGone: policy.FailAccept,
 			OnOverloaded: policy.FailAccept, OnTableFull: policy.FailAccept,
 			QueueBase: 5000, QueueCount: 2, QueueBusyPoll: 20 * time.Microsecond,

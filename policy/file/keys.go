@@ -25,6 +25,7 @@ var (
 	failsafeKeys  = keysOf("settings.failsafe")
 	failureKeys   = keysOf("settings.on_failure")
 	queuesKeys    = keysOf("settings.queues")
+	offloadKeys   = keysOf("settings.offload")
 )
 
 // partLists are the keys of lists whose items are parts, not text. The groups of

@@ -24,7 +24,7 @@ type Key struct {
 	// Later are words of the format that are refused until the program does what they
 	// say.
 	Later []string
-	// Low and High bound a KindNumber; a High of 0 is no bound.
+	// Low and High bound a KindNumber, where a High of 0 is no bound, or those of a KindBits.
 	Low, High int
 	// Item is the path of the part that may stand in place of an item of the list; "" for
 	// none.
@@ -52,6 +52,7 @@ const (
 	KindCIDR4s   // a list
 	KindCIDR6s   // a list
 	KindAddrs    // a list
+	KindBits     // a list of two different numbers
 	KindProtocol // a name, a number, or all
 	KindPorts    // a number, a range, the name of a service, or a list of those
 	KindTags     // a mapping from text to text
@@ -112,6 +113,8 @@ func (k Key) Takes() string {
 		return "list of IPv6 CIDRs"
 	case KindAddrs:
 		return "list of addresses and prefixes"
+	case KindBits:
+		return fmt.Sprintf("list of two numbers, %d to %d", k.Low, k.High)
 	case KindProtocol:
 		return "name or number"
 	case KindPorts:

@@ -35,12 +35,15 @@ var settingsTable = []Part{
 				the rules. Of a guest it is the guest's traffic with this machine. ARP and lo are in
 				no list: they are never filtered.`},
 		{Name: "datapath", Kind: KindWord, Default: string(standard.Datapath),
-			Words: []string{string(policy.DatapathUserspace), string(policy.DatapathOffload)},
-			Text: `What judges packets; sgfw status shows it. userspace: the daemon judges every
-				packet. offload: the kernel passes packets of TCP and UDP flows that the daemon let
-				in, for at most 30 seconds until it judges one of them again. Linux 5.12; interfaces
-				with the view of the wire are judged as in userspace. A running daemon cannot
-				change it.`},
+			Words: wordsOf(policy.Datapaths()),
+			Text: `What judges packets; sgfw status shows which one is in force, and why. userspace: the
+				daemon judges every packet. offload: the kernel passes packets of TCP and UDP flows
+				that the daemon let in, until it judges one of them again, see offload below.
+				Linux 5.12; a kernel that cannot is an error at the start. automatic: offload where
+				the kernel can, else userspace. Interfaces with the view of the wire are judged as in
+				userspace. A running daemon cannot change it.`},
+		{Name: "offload", Kind: KindMapping, Default: "see below",
+			Text: "How the kernel carries on with flows in the datapath offload."},
 		{Name: "on_stop", Kind: KindWord, Default: standard.OnStop.String(),
 			Words: []string{policy.OnStopRemove.String(), policy.OnStopKeep.String()},
 			Text: `What an ordered stop leaves. remove: nothing is filtered any more. keep: nothing
@@ -66,6 +69,20 @@ var settingsTable = []Part{
 				change it.`},
 		{Name: "watch", Kind: KindTruth, Default: "false",
 			Text: "Reload by itself when the file has changed and settled."},
+	}},
+	{"settings.offload", "", []Key{
+		{Name: "mark_bits", Kind: KindBits, Low: 0, High: policy.MaxMarkBit,
+			Default: fmt.Sprintf("[%d, %d]", standard.Offload.MarkBits[0], standard.Offload.MarkBits[1]),
+			Text: `The two bits of a packet's mark by which the daemon's verdicts speak to its rules in
+				the kernel. No other program may use them: what a packet has there is lost. They are
+				taken away before anybody behind sgfw sees the packet.`},
+		{Name: "lifetime", Kind: KindNumber, Low: int(policy.MinOffloadLifetime / time.Second),
+			High:    int(policy.MaxOffloadLifetime / time.Second),
+			Default: fmt.Sprint(int(standard.Offload.Lifetime / time.Second)),
+			Text: `For how many seconds at most the kernel carries on with a flow of which both sides
+				have shown that they are there, before one of its packets is judged again. A flow
+				whose idle timer is less than four times that is carried for 5 seconds at a time, and
+				so is each new one.`},
 	}},
 	{"settings.failsafe", "", failsafeTable()},
 	{"settings.on_failure", "", []Key{

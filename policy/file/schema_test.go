@@ -130,6 +130,9 @@ func value(p Part, k Key, part func(string) object) object {
 		return list(cidr)
 	case KindAddrs:
 		return list(object{"type": "string", "pattern": `^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$`})
+	case KindBits:
+		return object{"type": "array", "uniqueItems": true, "minItems": 2, "maxItems": 2,
+			"items": object{"type": "integer", "minimum": k.Low, "maximum": k.High}}
 	case KindProtocol:
 		return object{"anyOf": []object{
 			{"enum": []any{"tcp", "udp", "icmp", "icmpv6", "all", -1}},

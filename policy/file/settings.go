@@ -29,6 +29,9 @@ func (d *decoder) settings(n *node, s *policy.Settings) {
 	if datapath := d.word(f["datapath"], "datapath", "settings"); datapath != "" {
 		s.Datapath = policy.Datapath(datapath)
 	}
+	if n := f["offload"]; n != nil {
+		d.offload(n, &s.Offload)
+	}
 	s.Watch, _ = d.truth(f["watch"], "watch")
 	errors := []policy.ICMPErrors{policy.ICMPErrorsRelated, policy.ICMPErrorsRules}
 	word = d.word(f["icmp_errors"], "icmp_errors", "settings")

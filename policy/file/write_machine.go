@@ -116,6 +116,7 @@ func (w *writer) settings(s *policy.Settings) {
 	if s.Datapath != usual.Datapath {
 		w.line(2, "datapath: %s", s.Datapath)
 	}
+	w.offload(s.Offload, usual.Offload)
 	if s.OnStop != usual.OnStop {
 		w.line(2, "on_stop: %s", s.OnStop)
 	}
@@ -142,6 +143,19 @@ func (w *writer) onFailure(s *policy.Settings, usual policy.Settings) {
 			key = ""
 			w.line(4, "%s: %s", f, action)
 		}
+	}
+}
+
+func (w *writer) offload(o, usual policy.Offload) {
+	if o == usual {
+		return
+	}
+	w.line(2, "offload:")
+	if o.MarkBits != usual.MarkBits {
+		w.line(4, "mark_bits: [%d, %d]", o.MarkBits[0], o.MarkBits[1])
+	}
+	if o.Lifetime != usual.Lifetime {
+		w.line(4, "lifetime: %d", o.Lifetime/time.Second)
 	}
 }
 

@@ -43,9 +43,6 @@ type hashedTransfer struct {
 	came      [2]atomic.Int64
 	answered  chan error
 	opener    net.Conn
-	// complete is closed once both sides have everything. Neither is closed before: the kernel
-	// soon gives up what a socket without a process has yet to send (tcp_orphan_retries).
-	complete chan struct{}
 }
 
 // exchange is where transfers come from and go to: by their number, which is what the opener
@@ -94,7 +91,6 @@ func (x *exchange) answer(c net.Conn) {
 	x.mu.Unlock()
 	if tr != nil {
 		tr.answered <- tr.carry(c, 1)
-		<-tr.complete
 	}
 }
 
@@ -104,7 +100,6 @@ func (x *exchange) begin(h *netlab.Host, to netip.AddrPort, tr *hashedTransfer) 
 		tr.sent[d], tr.got[d] = sha256.New(), sha256.New()
 	}
 	tr.what, tr.answered = fmt.Sprintf("TCP to %s", to), make(chan error, 1)
-	tr.complete = make(chan struct{})
 	tr.patience = cmp.Or(tr.patience, transferPatience)
 	ctx, cancel := context.WithTimeout(context.Background(), transferPatience)
 	defer cancel()
@@ -125,10 +120,7 @@ func (x *exchange) begin(h *netlab.Host, to netip.AddrPort, tr *hashedTransfer) 
 // run carries a transfer that has begun to its end, and compares the hashes.
 func (tr *hashedTransfer) run() error {
 	err := tr.carry(tr.opener, 0)
-	defer func() {
-		close(tr.complete)
-		tr.opener.Close()
-	}()
+	tr.opener.Close()
 	select {
 	case other := <-tr.answered:
 		err = errors.Join(err, other)

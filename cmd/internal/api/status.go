@@ -87,9 +87,11 @@ type PolicyStatus struct {
 	Preset *Preset `json:"preset,omitempty"`
 	// Tracking is settings.tracking: "always" or "aws".
 	Tracking string `json:"tracking"`
-	// Datapath is settings.datapath: "userspace", the daemon judges every packet, or
+	// Datapath is the one in force: "userspace", the daemon judges every packet, or
 	// "offload", the kernel carries on with flows that the daemon let in.
 	Datapath string `json:"datapath"`
+	// DatapathWhy says why it is that one.
+	DatapathWhy string `json:"datapath_why"`
 	// Pending is there while the policy in force waits to be confirmed.
 	Pending *PendingConfirm `json:"trial,omitempty"`
 	// RolledBack is there while the confirmed policy is in force because the one
@@ -162,6 +164,11 @@ type OffloadStatus struct {
 	// Packets and Bytes passed without a verdict of their own since the start.
 	Packets uint64 `json:"packets"`
 	Bytes   uint64 `json:"bytes"`
+	// Percent is that part of all packets that passed or were dropped.
+	Percent int `json:"percent"`
+	// MarkBits and Lifetime, in seconds, are those of settings.offload.
+	MarkBits []int `json:"mark_bits"`
+	Lifetime int   `json:"lifetime"`
 }
 
 // QueueStatus is one NFQUEUE: our own counters, and the kernel's. Every loss

@@ -121,9 +121,9 @@ func (e *Enforcer) tablePlan(p *policy.Policy, s links.Snapshot) nft.Plan {
 			Name: in.Device, Mode: in.Mode, View: in.View})
 	}
 	if e.carried != nil {
-		out.Offload = e.carried.cfg
+		out.Offload = carriedBy(p.Settings, e.maxFlows)
 	}
-	e.failures.plan(&out)
+	e.failures.plan(&out, p.Settings)
 	number(&out, p, s)
 	return out
 }

@@ -13,12 +13,10 @@ import (
 	"sgfw/policy"
 )
 
-// carryFor and carryNew are how long the kernel carries on with a flow, and with a new one,
-// before a packet of it is judged again. Timers of idle flows are exact within that.
-const (
-	carryFor = 30 * time.Second
-	carryNew = 5 * time.Second
-)
+// carryNew is how long the kernel carries on with a new flow before a packet of it is judged
+// again, which is less than a quarter of any idle timer. Timers of idle flows are exact
+// within that, or within the policy's lifetime.
+const carryNew = 5 * time.Second
 
 // collectEvery is how often the flow table hears of new flows that are carried, and
 // collectProven of the others. collectLate is how late it may be.
@@ -30,8 +28,6 @@ const (
 
 // carried is what the kernel carries on with.
 type carried struct {
-	cfg offload.Config
-
 	mu     sync.Mutex // the sets and the worker are for one at a time
 	sets   *offload.Sets
 	worker *filter.Worker
@@ -42,11 +38,12 @@ type carried struct {
 	stale bool
 }
 
-// carriedBy is how the kernel carries on with flows under these settings.
-func carriedBy(s policy.Settings) offload.Config {
+// carriedBy is how the kernel carries on with flows under these settings, with a flow table of
+// a size that does not change.
+func carriedBy(s policy.Settings, flows int) offload.Config {
 	return offload.Config{
-		Marks: offload.DefaultMarks, Lifetime: carryFor, Opening: carryNew,
-		Flows: uint32(s.MaxFlows),
+		Marks: offload.Marks(s.Offload.Mask()), Lifetime: s.Offload.Lifetime, Opening: carryNew,
+		Flows: uint32(flows),
 	}
 }
 
@@ -62,9 +59,9 @@ func roomsOf(c offload.Config) (out filter.Rooms) {
 }
 
 func newCarried(cfg offload.Config, table *nft.Table, w *filter.Worker) (*carried, error) {
-	c := &carried{worker: w, cfg: cfg}
+	c := &carried{worker: w}
 	var err error
-	c.sets, err = offload.Open(nft.TableName, table, c.cfg, 0)
+	c.sets, err = offload.Open(nft.TableName, table, cfg, 0)
 	return c, err
 }
 
@@ -178,7 +175,7 @@ func (c *carried) due() bool {
 }
 
 // status is the document of what is carried.
-func (c *carried) status(e *filter.Engine) *api.OffloadStatus {
+func (c *carried) status(e *filter.Engine, o policy.Offload) *api.OffloadStatus {
 	if c == nil {
 		return nil
 	}
@@ -190,6 +187,15 @@ func (c *carried) status(e *filter.Engine) *api.OffloadStatus {
 	}
 	out.Packets, out.Bytes = e.Carried()
 	out.NoRoom = e.NoRoom()
+	all := uint64(0)
+	for _, n := range e.Counts() { // carried packets are among them
+		all += n
+	}
+	if all > 0 {
+		out.Percent = int(100 * out.Packets / all)
+	}
+	out.MarkBits = []int{int(o.MarkBits[0]), int(o.MarkBits[1])}
+	out.Lifetime = int(o.Lifetime / time.Second)
 	return out
 }
 

@@ -23,11 +23,10 @@ func TestUnflushedIsKnown(t *testing.T) {
 	p := &policy.Policy{}
 	rs := filter.Compile(p, member.Resolve(p, member.Facts{}))
 	owner := &refusing{errors.New("no memory")}
-	c := &carried{worker: filter.NewEngine(filter.Config{Offload: true}, rs).NewWorker(),
-		cfg: offload.Config{Marks: offload.DefaultMarks, Lifetime: carryFor, Opening: carryNew,
-			Flows: 1}}
+	c := &carried{worker: filter.NewEngine(filter.Config{Offload: true}, rs).NewWorker()}
 	var err error
-	if c.sets, err = offload.Open("no-such-table", owner, c.cfg, 0); err != nil {
+	cfg := carriedBy(policy.DefaultSettings, 1)
+	if c.sets, err = offload.Open("no-such-table", owner, cfg, 0); err != nil {
 		t.Fatal(err)
 	}
 	defer c.close()

@@ -15,6 +15,7 @@ import (
 	"sgfw/filter"
 	"sgfw/filter/nfqueue"
 	"sgfw/filter/nft"
+	"sgfw/filter/offload"
 	"sgfw/policy"
 )
 
@@ -72,6 +73,8 @@ type Enforcer struct {
 	queues queueRange
 	// maxFlows is the size of the flow table, which cannot change.
 	maxFlows int
+	// path is what judges packets, which cannot change either.
+	path path
 	// carried is what the kernel carries on with; nil in the datapath that does not.
 	carried  *carried
 	failures failures
@@ -159,19 +162,25 @@ func (e *Enforcer) Start(caller string) (err error) {
 	e.mu.Unlock()
 	s := c.policy.Settings
 	e.maxFlows = s.MaxFlows
-	carries := s.Datapath == policy.DatapathOffload && e.table.Facts().CanOwn
+	if e.path, err = choosePath(s.Datapath, e.table.Facts().NoOffload); err != nil {
+		return err
+	}
+	carries := e.path.is == policy.DatapathOffload
+	e.log.Info("datapath", "is", string(e.path.is), "because", e.path.why)
 	e.engine = filter.NewEngine(filter.Config{MaxFlows: s.MaxFlows, Clock: e.cfg.Clock,
-		Offload: carries, Rooms: roomsOf(carriedBy(s))}, c.rs)
+		Offload: carries, Rooms: roomsOf(carriedBy(s, s.MaxFlows))}, c.rs)
 	// An earlier daemon's table may be there: packets come as soon as the queues do.
 	e.takeFlows(c.rs)
 	e.queues = newQueueRange(s, e.cfg.Driver)
 	e.failures.begin(s, e.cfg.Patience, e.table.Facts())
-	e.queues.marks, e.queues.overloaded = e.failures.marks(), e.failures.overloaded
+	e.queues.overloaded = e.failures.overloaded
+	e.queues.marks.Set(e.failures.marks(s))
 	if carries {
-		if e.carried, err = newCarried(carriedBy(s), e.table, e.engine.NewWorker()); err != nil {
+		cfg := carriedBy(s, s.MaxFlows)
+		if e.carried, err = newCarried(cfg, e.table, e.engine.NewWorker()); err != nil {
 			return err
 		}
-		e.queues.marks = e.carried.cfg.Marks
+		e.queues.marks.Set(offload.Marks(s.Offload.Mask()))
 	}
 	// A table that an earlier daemon left may queue packets from the first moment on. Where the
 	// devices are closed for want of a policy nothing passes.
@@ -326,14 +335,6 @@ func (e *Enforcer) Queues() []nfqueue.Queue {
 
 // QueueBase is the number of the first queue.
 func (e *Enforcer) QueueBase() uint16 { return e.queues.base }
-
-// datapath is the one that the daemon was started with.
-func (e *Enforcer) datapath() policy.Datapath {
-	if e.carried != nil {
-		return policy.DatapathOffload
-	}
-	return policy.DatapathUserspace
-}
 
 // MaxFlows is the size of the flow table.
 func (e *Enforcer) MaxFlows() int { return e.maxFlows }

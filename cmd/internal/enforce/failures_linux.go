@@ -49,7 +49,7 @@ type cause struct {
 // begin takes what the policy says at the start.
 func (f *failures) begin(s policy.Settings, patience time.Duration, have nft.Facts) {
 	f.stuck, f.overloaded, f.patience = s.OnStuck, s.OnOverloaded, patience
-	if f.marks() != 0 && !have.CanOwn {
+	if f.marks(s) != 0 && !have.CanOwn {
 		f.stuck, f.overloaded = policy.FailDrop, policy.FailDrop
 		f.refused = "settings.on_failure: this kernel cannot tell what passes without a verdict, " +
 			"which stuck: accept and overloaded: accept need (Linux 5.12): it is dropped"
@@ -61,17 +61,22 @@ func (f *failures) begin(s policy.Settings, patience time.Duration, have nft.Fac
 
 // marks are those of verdicts, by which packets without one are told; none where all of those
 // are dropped.
-func (f *failures) marks() offload.Marks {
-	if f.stuck == policy.FailAccept || f.overloaded == policy.FailAccept {
-		return offload.DefaultMarks
+func (f *failures) marks(s policy.Settings) offload.Marks {
+	if f.needMarks() {
+		return offload.Marks(s.Offload.Mask())
 	}
 	return 0
 }
 
+// needMarks reports whether verdicts have marks also where nothing is carried.
+func (f *failures) needMarks() bool {
+	return f.stuck == policy.FailAccept || f.overloaded == policy.FailAccept
+}
+
 // plan puts what is to become of packets into the plan of a table.
-func (f *failures) plan(p *nft.Plan) {
+func (f *failures) plan(p *nft.Plan, s policy.Settings) {
 	if p.Offload.Marks == 0 {
-		p.Offload.Marks = f.marks()
+		p.Offload.Marks = f.marks(s)
 	}
 	p.Overloaded = f.overloaded
 	if f.stuck == policy.FailAccept {
@@ -132,7 +137,7 @@ func (e *Enforcer) countFailures() {
 
 // lost counts the packets of each cause.
 func (e *Enforcer) lost() (out [3]uint64) {
-	if e.failures.marks() != 0 {
+	if e.failures.needMarks() {
 		counters, _ := e.table.Counters() // of a damaged table there are none, which is told
 		out[0] = counters[offload.CounterStuck].Packets
 		out[1] = counters[offload.CounterOverloaded].Packets

@@ -28,18 +28,15 @@ func (e *Enforcer) publish(next *candidate) error {
 		if changed {
 			e.engine.Publish(next.rs.Keeping(old.rs, next.machine.Facts.Links))
 		}
-		if err := e.table.Apply(newPlan); err != nil {
+		if err := e.exchangePlans(oldPlan, newPlan); err != nil {
 			e.engine.Publish(old.rs)
-			err = fmt.Errorf("adjust table inet %s: %w", nft.TableName, err)
-			back := e.table.Apply(oldPlan)
-			if back != nil { // RepairTable goes on trying
-				e.mu.rules.broken = fmt.Sprintf(
-					"table inet %s could not be put back after a reload failed: %v", nft.TableName, back)
-			}
-			return errors.Join(err, back)
+			return err
 		}
 		if changed {
 			e.queues.settle()
+		}
+		if newPlan.Offload.Lifetime != oldPlan.Offload.Lifetime {
+			e.engine.ShareRooms(roomsOf(newPlan.Offload))
 		}
 	}
 	e.engine.Publish(next.rs)
@@ -56,6 +53,31 @@ func (e *Enforcer) publish(next *candidate) error {
 		e.cfg.Events.Settings()
 	}
 	return nil
+}
+
+// exchangePlans has the table do what a new plan says, or again what the old one does. While
+// the marks of verdicts change no verdict is given: rules that know others would not
+// recognize it. The caller holds mu.
+func (e *Enforcer) exchangePlans(oldPlan, newPlan nft.Plan) (err error) {
+	exchange := func() {
+		if err = e.table.Apply(newPlan); err == nil {
+			e.queues.marks.Set(newPlan.Offload.Marks)
+			return
+		}
+		err = fmt.Errorf("adjust table inet %s: %w", nft.TableName, err)
+		back := e.table.Apply(oldPlan)
+		if back != nil { // RepairTable goes on trying
+			e.mu.rules.broken = fmt.Sprintf(
+				"table inet %s could not be put back after a reload failed: %v", nft.TableName, back)
+		}
+		err = errors.Join(err, back)
+	}
+	if oldPlan.Offload.Marks == newPlan.Offload.Marks {
+		exchange()
+	} else {
+		e.engine.Pause(exchange)
+	}
+	return err
 }
 
 // rebind publishes the policy in force for another state of the machine: recompiled

@@ -33,7 +33,7 @@ type queueRange struct {
 	balance  policy.Balance
 	busyPoll time.Duration
 	driver   policy.QueueDriver
-	marks    offload.Marks
+	marks    *offload.Agreed
 	// overloaded is what the kernel does with what finds a queue full.
 	overloaded policy.FailAction
 	queues     []*queue
@@ -44,7 +44,7 @@ type queueRange struct {
 func newQueueRange(s policy.Settings, driver policy.QueueDriver) queueRange {
 	r := queueRange{
 		base: s.QueueBase, count: s.QueueCount, balance: s.QueueBalance,
-		busyPoll: s.QueueBusyPoll, driver: s.QueueDriver,
+		busyPoll: s.QueueBusyPoll, driver: s.QueueDriver, marks: new(offload.Agreed),
 	}
 	if r.count == 0 {
 		r.count = min(runtime.NumCPU(), policy.MaxQueues)

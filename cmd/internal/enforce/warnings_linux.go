@@ -130,16 +130,8 @@ func (e *Enforcer) fixed(p *policy.Policy) policy.Problems {
 	if have.driver != want.driver {
 		warn("queue_driver", have.driver, want.driver)
 	}
-	switch have := e.datapath(); {
-	case have == p.Settings.Datapath:
-	case !e.table.Facts().CanOwn: // so it would be after any start
-		out = append(out, policy.Problem{
-			Pos: policy.Pos{File: e.cfg.File.Name()}, Field: "datapath", Severity: policy.SeverityWarning,
-			Message: "this kernel cannot carry flows for the daemon, which judges every packet itself",
-			Hint:    "settings.datapath: offload needs Linux 5.12",
-		})
-	default:
-		warn("datapath", have, p.Settings.Datapath)
+	if cannot := e.table.Facts().NoOffload; !e.path.stays(p.Settings.Datapath, cannot) {
+		warn("datapath", e.path.is, p.Settings.Datapath)
 	}
 	f := &e.failures
 	if f.refused == "" && f.stuck != p.Settings.OnStuck {

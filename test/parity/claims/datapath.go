@@ -15,7 +15,8 @@ var datapath = []Claim{
 		"With offload from when data of the side that was asked was counted: within 2.5 seconds."),
 	differs("offload ends", "Both sides' FINs and their acknowledgements end a connection.",
 		"The last acknowledgement passes unseen: `last_ack` (30 seconds) instead of `time_wait` (120). "+
-			"What comes late can pass until 30 seconds after a packet of the connection was last judged. "+
+			"What comes late can pass until `settings.offload.lifetime` (30 seconds) after a packet of "+
+			"the connection was last judged. "+
 			"Of ends that cross with more than 64 KiB under way the flow stays until it is idle."),
 	differs("offload reset", "A RST with the exact number ends a connection at once.",
 		"Of one that comes in the number cannot be checked: the flow is `reset` and makes room before "+

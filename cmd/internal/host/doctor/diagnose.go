@@ -26,6 +26,7 @@ func Diagnose(m *Machine) api.Diagnosis {
 	j.daemon()
 	j.queues()
 	j.others()
+	j.marks()
 	j.bridges()
 	j.forwarding()
 	if j.policy() {

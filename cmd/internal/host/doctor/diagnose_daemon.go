@@ -24,6 +24,7 @@ func (j *judge) daemon() {
 		j.add("daemon", api.LevelOK, "", "the daemon (PID %d) enforces generation %d", s.PID,
 			s.Policy.Generation)
 	}
+	j.datapath(s)
 	for _, w := range s.Warnings {
 		j.add("devices", api.LevelWarning, w.Hint, "%s", w.Message)
 	}

@@ -129,6 +129,23 @@ func TestDiagnose(t *testing.T) {
 		"degraded": {func(m *Machine) {
 			m.Daemon = &api.Status{Degraded: []string{"eth0 belongs to br0"}}
 		}, "problem", "daemon", "br0"},
+		"judged": {func(m *Machine) {
+			m.Daemon = &api.Status{Policy: api.PolicyStatus{Datapath: "userspace",
+				DatapathWhy: "this kernel lacks sets"}}
+		}, "ok", "datapath", "userspace (this kernel lacks sets): the daemon judges every packet"},
+		"carried": {func(m *Machine) {
+			m.Daemon = carrying()
+		}, "ok", "datapath", "offload (the kernel can): the kernel passed 75 packets by itself, 7500 " +
+			"bytes, 75 % of all"},
+		"marked by a chain": {func(m *Machine) {
+			m.Daemon = carrying()
+			m.Survey.Chains = []nft.ForeignChain{{Family: "ip", Table: "mangle", Name: "OUTPUT",
+				Hook: "output", Priority: -150, Marks: 1<<5 | 1}}
+		}, "warning", "mark-bits", "chain ip mangle OUTPUT (hook output, priority -150) sets bit 5"},
+		"routed by a mark": {func(m *Machine) {
+			m.Daemon = carrying()
+			m.MarkRoutes = []MarkRoute{{Priority: 100, Mark: 0x30, Mask: 0xff}}
+		}, "warning", "mark-bits", "the rule 100 of policy routing wants bits 4 and 5"},
 		"repaired": {func(m *Machine) { m.Daemon = &api.Status{Table: api.TableStatus{Repaired: 2}} },
 			"warning", "table-repairs", "2 times"},
 		"taken away": {func(m *Machine) {
@@ -310,38 +327,5 @@ func TestDiagnose(t *testing.T) {
 			}) {
 			t.Errorf("%s: no %s of %s that says %q in %+v", name, c.level, c.check, c.says, d.Findings)
 		}
-	}
-}
-
-// TestBridgesAreNotTalkedOf: nothing is said of br_netfilter on a machine without a bridge,
-// nor that frames are left alone which the view of the wire shows.
-func TestBridgesAreNotTalkedOf(t *testing.T) {
-	says := func(m *Machine) (out string) {
-		for _, f := range Diagnose(m).Findings {
-			if f.Check == "bridges" {
-				out += f.Message + "\n"
-			}
-		}
-		return out
-	}
-	m := healthy(t)
-	m.BridgeCalls, m.Features.Bridged = []string{"net.bridge.bridge-nf-call-iptables"}, true
-	if said := says(m); said != "" {
-		t.Errorf("without a bridge: %s", said)
-	}
-	m.Filtering = []string{"docker0"}
-	m.Masters = map[string]member.Master{"eth0": {Name: "docker0", Kind: "bridge"}}
-	m.Policy.Interfaces[0].Device, m.Policy.Interfaces[0].Mode = "docker0", policy.ModeGuest
-	if said := says(m); strings.Count(said, "\n") != 2 ||
-		!strings.Contains(said, "without being judged") || !strings.Contains(said, "leave them alone") {
-		t.Errorf("with the local view: %s", said)
-	}
-	m.Policy.Interfaces[0].View = policy.ViewWire
-	if said := says(m); strings.Count(said, "\n") != 1 || !strings.Contains(said, "judged, too") {
-		t.Errorf("with that of the wire: %s", said)
-	}
-	m.Daemon = &api.Status{Warnings: []api.Problem{{Message: strings.TrimSpace(says(m))}}}
-	if said := says(m); said != "" {
-		t.Errorf("what the daemon says already: %s", said)
 	}
 }

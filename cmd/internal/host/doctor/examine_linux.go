@@ -32,6 +32,7 @@ func Examine(known Known) *Machine {
 	m.QueueCT = kernelConfig("CONFIG_NETFILTER_NETLINK_GLUE_CT")
 	m.Survey, m.SurveyErr = nft.Look()
 	m.Legacy = legacyTables()
+	m.MarkRoutes = markRoutes()
 	m.examineQueues()
 	m.Listeners = Listeners()
 	m.Toward = make(map[netip.Addr]string)
@@ -123,6 +124,24 @@ func legacyTables() (out []string) {
 		}
 	}
 	slices.Sort(out)
+	return out
+}
+
+// markRoutes lists the rules of policy routing that look at a packet's mark.
+func markRoutes() (out []MarkRoute) {
+	rules, err := netlink.RuleList(netlink.FAMILY_ALL)
+	if err != nil {
+		return nil
+	}
+	for _, r := range rules {
+		route := MarkRoute{Priority: r.Priority, Mark: r.Mark, Mask: ^uint32(0)}
+		if r.Mask != nil {
+			route.Mask = *r.Mask
+		}
+		if route.Mark != 0 && !slices.Contains(out, route) {
+			out = append(out, route)
+		}
+	}
 	return out
 }
 

@@ -35,8 +35,10 @@ type Machine struct {
 	Survey    nft.Survey
 	SurveyErr error
 	Legacy    []string
-	Queues    []Queue
-	QueuesErr error
+	// MarkRoutes are rules of policy routing that look at a packet's mark.
+	MarkRoutes []MarkRoute
+	Queues     []Queue
+	QueuesErr  error
 
 	Listeners []Listener
 	// Toward is the device through which a published address is reached.
@@ -80,6 +82,12 @@ type Known struct {
 	// those of the namespace and of single bridges. Filtering are the bridges of which that
 	// is so.
 	BridgeCalls, Filtering []string
+}
+
+// MarkRoute is a rule of policy routing for packets that have the bits of Mark, of those in Mask.
+type MarkRoute struct {
+	Priority   int
+	Mark, Mask uint32
 }
 
 // Queue is a bound NFQUEUE and who holds it.
