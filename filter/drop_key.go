@@ -15,6 +15,12 @@ type dropKey struct {
 	what uint64
 }
 
+// DropKey is equal for drops that are.
+type DropKey = dropKey
+
+// Key is what the dropped packet has in common with equal ones.
+func (r *Record) Key() DropKey { return r.dropKey() }
+
 // dropKey is the key of a dropped packet. A client takes another port each time it
 // tries; whoever asks is the source of a first packet, and of one that belongs to no
 // flow it is the end with the higher port.

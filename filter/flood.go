@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	// maxOfBatch is how many drops of one batch are recorded, while nobody watches.
+	// maxOfBatch is how many drops of one batch are recorded while nobody watches.
 	maxOfBatch = 8
 	// maxSpare is how many drops are recorded at once that are like others before them, and
 	// spareEvery is the pause after which it is one more: 10,000 a second. A flood's packets
@@ -55,9 +55,6 @@ func (f *flood) passes(kind uint64) bool {
 
 // worth reports whether a packet that is dropped for r is to be recorded.
 func (w *Worker) worth(r Reason) bool {
-	if w.room > maxOfBatch {
-		return true // somebody watches
-	}
 	p := &w.pkt
 	// Of the ports the lower one is the service's, as a rule.
 	return w.flood.passes(1<<63 | uint64(r)<<32 | uint64(p.Proto)<<24 | uint64(p.ICMPType)<<16 |

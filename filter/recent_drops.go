@@ -101,7 +101,7 @@ func (r *recent) note(rec *Record) {
 		if m := &r.marks[next-1]; m.hash == hash {
 			if d := &r.drops[next-1]; d.dropKey() == key {
 				d.Record, m.time = *rec, rec.Time
-				d.Count++
+				d.Count += uint64(rec.Count)
 				return
 			}
 		}
@@ -113,7 +113,7 @@ func (r *recent) note(rec *Record) {
 		at = r.forget()
 	}
 	d, m := &r.drops[at], &r.marks[at]
-	d.Record, d.First, d.Count = *rec, rec.Time, 1
+	d.Record, d.First, d.Count = *rec, rec.Time, uint64(rec.Count)
 	*m = mark{time: rec.Time, hash: hash, next: *head,
 		peer: uint16(key.peer() % counters), service: uint16(key.service() % counters)}
 	*head = uint16(at + 1)

@@ -25,6 +25,8 @@ type Record struct {
 	Flags conntrack.TCPFlags
 	// Length is the packet's length in bytes.
 	Length uint32
+	// Count is how many equal drops of one batch the record stands for: it is the first.
+	Count uint32
 	// Index is the interface index of the crossing that decided.
 	Index uint32
 	// Device is the managed device of that crossing and Groups are those attached
@@ -116,7 +118,8 @@ func (e *Engine) Watch(size int, sel Selection) *Watcher {
 func (w *Watcher) Ready() <-chan struct{} { return w.ready }
 
 // Take returns the records that have arrived, in the order of each queue, and how many
-// verdicts did not fit into the buffer since the last call. The records are the caller's
+// verdicts did not fit into the buffer, or into the budget of a batch, since the last call: of
+// the latter only the reason is known. The records are the caller's
 // until the next call. No packet waits while they are copied, for they are not.
 func (w *Watcher) Take() (records []Record, lost uint64) {
 	w.mu.Lock()
@@ -144,18 +147,21 @@ func (w *Worker) deliver() {
 				w.selected = append(w.selected, w.records[i])
 			}
 		}
-		if len(w.selected) > 0 {
-			to.put(w.selected)
+		if missed := w.budget.of(to.selection.Reasons); missed > 0 || len(w.selected) > 0 {
+			to.put(w.selected, missed)
 		}
 	}
 }
 
-// put buffers records as far as there is room.
-func (w *Watcher) put(records []Record) {
+// put buffers records as far as there is room, and counts those that nobody made.
+func (w *Watcher) put(records []Record, missed uint64) {
 	w.mu.Lock()
 	room := min(cap(w.buf)-len(w.buf), len(records))
 	w.buf = append(w.buf, records[:room]...)
-	w.lost += uint64(len(records) - room)
+	w.lost += missed
+	for i := range records[room:] {
+		w.lost += uint64(records[room+i].Count)
+	}
 	w.mu.Unlock()
 	select {
 	case w.ready <- struct{}{}:

@@ -1,7 +1,6 @@
 package filter
 
 import (
-	"math"
 	"math/bits"
 	"sync/atomic"
 
@@ -50,7 +49,8 @@ type Worker struct {
 	// wanted is what is recorded of this batch: drops, which recent remembers, and
 	// what somebody watches. at is the attachment that decided last.
 	wanted   ReasonSet
-	room     int // for records in this batch
+	room     int // for records in this batch: watchedOfBatch while somebody watches
+	budget   budget
 	flood    flood
 	records  []Record
 	selected []Record // of one watcher
@@ -69,7 +69,8 @@ func (w *Worker) Begin() {
 	w.wanted, w.room = Dropping, maxOfBatch
 	w.flood.tick(w.now)
 	if watched := ReasonSet(w.engine.watch.wanted.Load()); watched != 0 {
-		w.wanted, w.room = w.wanted|watched, math.MaxInt
+		w.wanted, w.room = w.wanted|watched, watchedOfBatch
+		w.budget.next()
 	}
 }
 
@@ -82,8 +83,12 @@ func (w *Worker) Decide(ev *Event) bool {
 	bit := ReasonSet(1) << (r % reasonCount)
 	w.pending[r%reasonCount]++
 	w.touched |= bit
-	if w.wanted&bit != 0 && len(w.records) < w.room && w.worth(r) {
-		w.record(ev)
+	if w.wanted&bit != 0 {
+		if w.room == watchedOfBatch {
+			w.watched(ev, r)
+		} else if len(w.records) < w.room && w.worth(r) {
+			w.record(ev)
+		}
 	}
 	return r.Accepts()
 }
@@ -103,7 +108,7 @@ func (w *Worker) End() {
 		w.countHits()
 	}
 	w.refused.count()
-	if len(w.records)+len(w.recent.late) > 0 {
+	if len(w.records)+len(w.recent.late) > 0 || w.budget.missed != 0 {
 		w.recent.add(w.records)
 		if w.engine.watch.wanted.Load() != 0 {
 			w.deliver()
@@ -242,6 +247,7 @@ func (w *Worker) record(ev *Event) {
 	w.records = append(w.records, Record{})
 	r := &w.records[len(w.records)-1]
 	r.Time, r.Verdict, r.Length, r.Index = w.now, w.decision.Verdict, w.pkt.Length, ev.In
+	r.Count = 1
 	a := w.at
 	switch {
 	case w.decision.Scope == 0: // decided before any device was asked

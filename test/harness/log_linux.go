@@ -47,6 +47,7 @@ func (d *Daemon) Rules(args ...string) map[string]ListedRule {
 type LoggedVerdict struct {
 	Schema, Type, Verdict, Reason, Interface, Direction, Protocol, From, To string
 	Time                                                                    time.Time
+	Count                                                                   uint64
 	TCPFlags                                                                []string `json:"tcp_flags"`
 	Rule                                                                    *ListedRule
 	Nearest                                                                 *struct {

@@ -157,7 +157,17 @@ var programs = []mutant{
 	{
 		name: "log-hides-losses", what: "verdicts beyond the rate of the log are not counted",
 		file: "cmd/internal/daemon/log_linux.go", packages: daemon,
-		old: "			lost.Rate += uint64(len(records) - n)\n", new: "",
+		old: "					lost.Rate += uint64(records[i].Count)\n", new: "",
+	},
+	{
+		name: "folded-and-forgotten", what: "equal drops that make no record are counted nowhere",
+		file: "filter/watch_budget.go", packages: engine,
+		old: "			w.records[f.at].Count++\n", new: "",
+	},
+	{
+		name: "beyond-the-budget", what: "what a batch does not record for a watcher is not counted",
+		file: "filter/watch_budget.go", packages: engine,
+		old: "	w.budget.lost[r%reasonCount]++\n", new: "",
 	},
 	{
 		name: "log-without-bound", what: "the log shows more than it was asked for",

@@ -51,7 +51,8 @@ type LogRecord struct {
 	Type string    `json:"type"`
 	Time time.Time `json:"time"`
 	// Count is how many equal drops the record stands for, at least, of which Time is that
-	// of the latest and First that of the first. Both are left out of a log that is followed.
+	// of the latest and First that of the first. A log that is followed shows the first
+	// of them at once, and the others once a second.
 	Count uint64     `json:"count,omitempty"`
 	First *time.Time `json:"first,omitempty"`
 
@@ -83,7 +84,8 @@ type LogRecord struct {
 // record.
 type LogLoss struct {
 	// Rate counts those beyond the rate asked for, Buffer those that came faster
-	// than they could be read.
+	// than they could be recorded or read. Of what was not recorded only the reason is known:
+	// some of it may be no verdicts that were asked for.
 	Rate   uint64 `json:"rate"`
 	Buffer uint64 `json:"buffer"`
 }

@@ -67,8 +67,21 @@ func (l *logLines) recent(limit int, sel filter.Selection) []api.LogRecord {
 
 // verdict is the line of one verdict.
 func (l *logLines) verdict(r *filter.Record) api.LogRecord {
+	if r.Count > 1 {
+		return l.drop(&filter.Drop{Record: *r, First: r.Time, Count: uint64(r.Count)})
+	}
 	out := l.current().Record(r, l.clock()(r.Time))
 	out.Nearest = l.nearest(r)
+	return out
+}
+
+// drop is the line of equal drops.
+func (l *logLines) drop(d *filter.Drop) api.LogRecord {
+	if d.Count == 1 {
+		return l.verdict(&d.Record)
+	}
+	out := l.current().Drop(d, l.clock())
+	out.Nearest = l.nearest(&d.Record)
 	return out
 }
 
@@ -109,6 +122,7 @@ func follow(ctx context.Context, l *logLines, sel filter.Selection, rate int, be
 	var (
 		lines []api.LogRecord
 		lost  api.LogLoss
+		equal = newFolder()
 	)
 	limiter := newRateLimiter(rate, time.Now())
 	for {
@@ -118,6 +132,15 @@ func follow(ctx context.Context, l *logLines, sel filter.Selection, rate int, be
 			return nil
 		case <-t.C:
 			l.searched = 0
+			due := equal.due()
+			n := limiter.take(len(due), time.Now())
+			for i := range due {
+				if i < n {
+					lines = append(lines, l.drop(&due[i]))
+				} else {
+					lost.Rate += due[i].Count
+				}
+			}
 			if lost != (api.LogLoss{}) {
 				now := lost
 				lines = append(lines, api.LogRecord{Type: api.LogLost, Time: time.Now().UTC(), Lost: &now})
@@ -129,10 +152,14 @@ func follow(ctx context.Context, l *logLines, sel filter.Selection, rate int, be
 			lost.Buffer += overflow
 			slices.SortStableFunc(records,
 				func(a, b filter.Record) int { return cmp.Compare(a.Time, b.Time) })
+			records = slices.DeleteFunc(records, func(r filter.Record) bool { return equal.takes(&r) })
 			n := limiter.take(len(records), time.Now())
-			lost.Rate += uint64(len(records) - n)
-			for i := range records[:n] {
-				lines = append(lines, l.verdict(&records[i]))
+			for i := range records {
+				if i < n {
+					lines = append(lines, l.verdict(&records[i]))
+				} else {
+					lost.Rate += uint64(records[i].Count)
+				}
 			}
 		}
 		if len(lines) == 0 {
