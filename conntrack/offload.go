@@ -200,6 +200,11 @@ func (f *Flow) bareSegment() uint64 {
 	return 40 + tcp
 }
 
+// unseen reports whether no segment of a direction was seen since the numbers were lost.
+func (f *Flow) unseen(d Direction) bool {
+	return f.flags&flagOffloaded != 0 && f.half[d] == half{}
+}
+
 // loseNumbers makes a connection whose handshake passed unseen one that was picked up in the
 // middle: nothing is known of its numbers.
 func (f *Flow) loseNumbers() {

@@ -147,6 +147,16 @@ func TestOffloadedHandshake(t *testing.T) {
 				step{in, ACK, 5100, 9000, 100, OutcomeMember, StatePickup, fresh},
 				step{out, ACK, 777000, 888000, 0, OutcomeMember, StatePickup, fresh})
 		}},
+		{"zeros of the side that was asked", func(s *script) {
+			s.credit(in, seen)
+			s.play(step{out, ACK, 0, 0, 0, OutcomeMember, StatePickup, fresh})
+		}},
+		{"small numbers of which one was made up", func(s *script) {
+			s.credit(in, seen)
+			s.play(
+				step{in, ACK, 5000, 9000, 100, OutcomeMember, StatePickup, fresh},
+				step{out, ACK, 9000, 4999, 0, OutcomeMember, StatePickup, fresh})
+		}},
 		{"ends of both", func(s *script) {
 			s.play(
 				step{in, FIN | ACK, 600, 2000, 0, OutcomeMember, StatePickup, fresh},

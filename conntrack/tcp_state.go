@@ -265,7 +265,7 @@ func (f *Flow) stepPickup(d Direction, seg *TCPSegment) (refresh bool) {
 	}
 	end := seg.End()
 	switch {
-	case !opener && !known, seg.Seq-mine.end >= reach:
+	case !opener && !known, f.unseen(d), seg.Seq-mine.end >= reach:
 		// The first segment, or one from before it. The range restarts, so that it
 		// holds the latest segment, whatever an attacker sent first.
 		mine.end, mine.top = seg.Seq, end
@@ -277,7 +277,7 @@ func (f *Flow) stepPickup(d Direction, seg *TCPSegment) (refresh bool) {
 		f.flags |= flagKnown
 		known = true
 	}
-	if !known || !within(mine.ack, peer.end, peer.top) || !within(peer.ack, mine.end, mine.top) {
+	if !known || f.unseen(d.Reverse()) || !within(mine.ack, peer.end, peer.top) || !within(peer.ack, mine.end, mine.top) {
 		return true
 	}
 	f.state = StateEstablished
