@@ -30,7 +30,8 @@ func (w *Worker) carry(c *conntrack.Entry, a *Attachment) {
 	if f != nil && f.State() == conntrack.StateReset && a.inward == conntrack.Ingress {
 		w.noteReset(f)
 	}
-	plain := !p.First && (p.Kind == packet.KindUDP ||
+	// What the rules of the kernel add no element for would owe them a packet for nothing.
+	plain := !p.First && !p.Extended && (p.Kind == packet.KindUDP ||
 		p.Kind == packet.KindTCP && p.TCP.Flags&(conntrack.FIN|conntrack.RST) == 0)
 	switch untracked := w.decision.Reason == ReasonUntracked; {
 	case f == nil, a.wire, !plain, !untracked && !w.decision.tracked(),

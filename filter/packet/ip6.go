@@ -56,6 +56,7 @@ func (p *Packet) network6(b []byte, length int, info uint32) ([]byte, int, Fault
 		p.setProto6(b[6])
 		return h, left, NoFault
 	}
+	p.Extended = true
 	return p.extensions(h, left, b[6])
 }
 

@@ -73,6 +73,8 @@ type Packet struct {
 	// First is true for the first of several fragments: it has ports, but the
 	// packet is not whole, and TCP.Len counts this fragment only.
 	First bool
+	// Extended is true if IPv6 extension headers stand before the payload.
+	Extended bool
 
 	// SrcPort and DstPort are valid for TCP and UDP.
 	SrcPort, DstPort uint16

@@ -15,7 +15,8 @@ const maxLength = 65535
 //
 // Checksums are not verified here, see Intact.
 func (p *Packet) Parse(f Frame) Fault {
-	p.First, p.Quoted, p.QuoteFault, p.rerouted = false, false, NoFault, false
+	p.First, p.Extended, p.rerouted = false, false, false
+	p.Quoted, p.QuoteFault = false, NoFault
 	h, left, fault := p.network(f.Bytes, max(int(f.Length), len(f.Bytes)), f.Info)
 	if fault != NoFault {
 		return fault
