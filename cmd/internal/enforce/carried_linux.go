@@ -163,6 +163,14 @@ func (e *Enforcer) Refresh() {
 	}
 }
 
+// tellCarried has the flow table know what was carried under the rules in force, before others
+// take their place: where the scope of a device changes the same counts are another flow's.
+func (e *Enforcer) tellCarried() {
+	if e.carried != nil {
+		_ = e.carried.collect(allKinds...) // FollowCarried says what is wrong
+	}
+}
+
 // refreshPause is the least pause between two refreshes that somebody asks for: a million
 // flows take a second.
 const refreshPause = 100 * time.Millisecond

@@ -21,6 +21,7 @@ import (
 // are queued, and one that is managed no longer stays, under its old rules,
 // until those that wait have their verdict.
 func (e *Enforcer) publish(next *candidate) error {
+	e.tellCarried()
 	old, oldPlan := e.mu.force.current, e.mu.rules.plan
 	newPlan := e.tablePlan(next.policy, next.machine.Snapshot)
 	newPlan.Closed = oldPlan.Closed
