@@ -132,7 +132,11 @@ type Seen struct {
 // of that side proves the connection, as its numbers would.
 func (e *Entry) Credit(d Direction, s Seen, tmo *Timeouts, now Time) Seen {
 	f := e.flow
-	if f == nil || s.Packets == 0 {
+	if f == nil {
+		return s
+	}
+	if s.Packets == 0 { // bytes of what was told before: the kernel reads them first
+		f.add(d, 0, s.Bytes)
 		return s
 	}
 	if f.settle(d, &s); s.Packets == 0 {

@@ -285,7 +285,8 @@ func TestOffloadedDatagrams(t *testing.T) {
 		s.offload()
 		s.now = s.now.Add(5 * time.Second)
 		s.credit(in, Seen{Packets: c.asked, Bytes: 100 * c.asked})
-		s.credit(out, Seen{Packets: c.answered, Bytes: 100 * c.answered})
+		s.credit(out, Seen{Packets: c.answered, Bytes: 100*c.answered - c.answered})
+		s.credit(out, Seen{Bytes: c.answered}) // which the kernel read later
 		timer := c.timer
 		if c.asked+c.answered == 0 {
 			timer -= 5 * time.Second // nothing passed: the timer goes on
@@ -295,6 +296,8 @@ func TestOffloadedDatagrams(t *testing.T) {
 		if got := e.Flow().Info(); got.Packets != [2]uint32{1 + uint32(c.asked), uint32(c.answered)} {
 			t.Errorf("%d and %d packets counted, want %d and %d", got.Packets[in], got.Packets[out],
 				1+c.asked, c.answered)
+		} else if got.Bytes[out] != 100*c.answered {
+			t.Errorf("counted %d bytes of answers, want %d", got.Bytes[out], 100*c.answered)
 		}
 		e.Unlock()
 	}

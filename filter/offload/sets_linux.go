@@ -113,7 +113,7 @@ func (s *Sets) collect(of set, margin time.Duration, account Account,
 
 // account hands over the counts of an element.
 func (s *Sets) account(of set, e element, account Account) {
-	if e.packets == 0 {
+	if e.packets == 0 && e.bytes == 0 {
 		return
 	}
 	if p, err := parseKey(of.family, e.key); err == nil {
