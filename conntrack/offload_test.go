@@ -303,23 +303,6 @@ func TestOffloadedDatagrams(t *testing.T) {
 	}
 }
 
-// TestCreditEndsNothing: what passed unseen after the end of a flow is counted and keeps
-// nothing alive.
-func TestCreditEndsNothing(t *testing.T) {
-	s := newScript(t)
-	s.play(step{in, SYN, 100, 0, 0, OutcomeRules, StateSynSent, fresh})
-	s.offload()
-	s.play(step{out, RST | ACK, 0, 101, 0, OutcomeMember, StateClose, fresh})
-	s.now = s.now.Add(5 * time.Second)
-	s.credit(in, seen)
-	s.is(StateClose, TimeoutClose-5*time.Second)
-	s.now = s.now.Add(TimeoutClose)
-	s.credit(in, seen)
-	if s.table.Lock(&s.tuple, s.now); s.table.Len() > 1 {
-		t.Error("a credit brought the flow back")
-	}
-}
-
 // TestCarriedForAQuarter: a flow is given to the kernel for no longer than a quarter of its idle
 // timer.
 func TestCarriedForAQuarter(t *testing.T) {
