@@ -277,7 +277,8 @@ func (f *Flow) stepPickup(d Direction, seg *TCPSegment) (refresh bool) {
 		f.flags |= flagKnown
 		known = true
 	}
-	if !known || f.unseen(d.Reverse()) || !within(mine.ack, peer.end, peer.top) || !within(peer.ack, mine.end, mine.top) {
+	if !known || f.unseen(d.Reverse()) ||
+		!within(mine.ack, peer.end, peer.top) || !within(peer.ack, mine.end, mine.top) {
 		return true
 	}
 	f.state = StateEstablished
