@@ -50,6 +50,9 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
+// setServing holds one element while every queue of the daemon is served.
+const setServing = "serving"
+
 // Kind is what the elements of a set are.
 type Kind uint8
 

@@ -15,9 +15,6 @@ import (
 // of a set that the daemon has put there, and that runs out by itself. It counts only while
 // the daemon lives, see Alive: a dead one is not stuck.
 
-// setServing holds one element while every queue of the daemon is served.
-const setServing = "serving"
-
 // servingKey is that of the element.
 const servingKey = 1
 
