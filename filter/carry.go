@@ -24,7 +24,8 @@ func (w *Worker) Carriage() conntrack.Carriage { return w.carriage }
 
 // carry lowers the carriage of the packet to what its flow at one more interface allows.
 // What rode would cross an interface with the view of the wire in other hooks; and what ends
-// a connection changes nothing about how it is carried.
+// a connection changes nothing about how it is carried. A network ACL judges every packet, so
+// both directions have to be allowed.
 func (w *Worker) carry(c *conntrack.Entry, a *Attachment) {
 	f, p := c.Flow(), &w.pkt
 	if f != nil && f.State() == conntrack.StateReset && a.inward == conntrack.Ingress {
@@ -35,7 +36,8 @@ func (w *Worker) carry(c *conntrack.Entry, a *Attachment) {
 		p.Kind == packet.KindTCP && p.TCP.Flags&(conntrack.FIN|conntrack.RST) == 0)
 	switch untracked := w.decision.Reason == ReasonUntracked; {
 	case f == nil, a.wire, !plain, !untracked && !w.decision.tracked(),
-		untracked && !a.permitsAnswers(p, w.sample.Dir):
+		untracked && !a.permitsAnswers(p, w.sample.Dir),
+		!a.aclAllows(answerTo(p), w.sample.Dir.Reverse()):
 		w.carriage = conntrack.CarryNone
 		return
 	}
@@ -54,8 +56,12 @@ func (w *Worker) carry(c *conntrack.Entry, a *Attachment) {
 // flow. Where it is not tracked they decide about each one, and it is carried both ways or
 // not at all.
 func (a *Attachment) permitsAnswers(p *packet.Packet, d conntrack.Direction) bool {
-	answer := Path{Src: p.Dst, Dst: p.Src, DstPort: p.SrcPort, Proto: p.Proto}
-	return a.permits(answer, d.Reverse()) != match.NoRule
+	return a.permits(answerTo(p), d.Reverse()) != match.NoRule
+}
+
+// answerTo is the path of the answer to a packet, without its devices.
+func answerTo(p *packet.Packet) Path {
+	return Path{Src: p.Dst, Dst: p.Src, SrcPort: p.DstPort, DstPort: p.SrcPort, Proto: p.Proto}
 }
 
 // Credit takes account of packets that the kernel has passed by itself, between Begin and

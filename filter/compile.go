@@ -38,14 +38,17 @@ type Compiler struct {
 
 // ruleIdentity is what makes two rules of a policy the same rule (R3).
 type ruleIdentity struct {
-	group     string
-	direction conntrack.Direction
-	rule      policy.RuleID
+	group, acl string
+	number     int
+	action     policy.ACLAction
+	direction  conntrack.Direction
+	rule       policy.RuleID
 }
 
-// identityOf returns the identity of a group's rule.
-func identityOf(group string, d conntrack.Direction, r *policy.Rule) ruleIdentity {
-	return ruleIdentity{group: group, direction: d, rule: r.ID()}
+// identity returns the identity of a rule.
+func (r *RuleInfo) identity() ruleIdentity {
+	return ruleIdentity{group: r.Group, acl: r.ACL, number: r.Number, action: r.Action,
+		direction: r.Direction, rule: r.Rule.ID()}
 }
 
 // NewCompiler returns a Compiler that has compiled nothing yet.
@@ -74,12 +77,10 @@ func (c *Compiler) Fork() *Compiler {
 func (c *Compiler) identities() map[ruleIdentity]match.RuleNumber {
 	ids := make(map[ruleIdentity]match.RuleNumber, len(c.rules))
 	for id := 1; id < len(c.rules); id++ {
-		r := &c.rules[id]
-		ids[identityOf(r.Group, r.Direction, &r.Rule)] = match.RuleNumber(id)
+		ids[c.rules[id].identity()] = match.RuleNumber(id)
 	}
 	for _, id := range c.free {
-		r := &c.rules[id]
-		delete(ids, identityOf(r.Group, r.Direction, &r.Rule))
+		delete(ids, c.rules[id].identity())
 	}
 	return ids
 }
@@ -119,6 +120,7 @@ func (c *Compiler) Compile(p *policy.Policy, m *member.Membership) *Ruleset {
 	}
 	rs := &Ruleset{generation: c.generation, policy: p, devices: p.Devices(), members: m,
 		scopes: c.scopes}
+	acls := job.networkACLs()
 	rs.attachments = make([]attachmentTemplate, len(p.Interfaces))
 	for i := range p.Interfaces {
 		in := &p.Interfaces[i]
@@ -142,6 +144,7 @@ func (c *Compiler) Compile(p *policy.Policy, m *member.Membership) *Ruleset {
 			full:     withoutRoom(p.Settings),
 			cut:      p.Settings.CutFailsafes,
 			matchers: *job.pooled(in.Groups),
+			acl:      acls[in.NetworkACL],
 		}
 		rs.attachments[i].remembered = rs.attachments[i].timeouts.Untracked()
 		if p.Settings.Tracking == policy.TrackingAWS && in.Scope == "" {
@@ -205,7 +208,8 @@ func (c *compilation) read(g *policy.Group) {
 			if j < len(was[d]) {
 				guess = was[d][j]
 			}
-			ids[d][j] = c.id(g.Name, conntrack.Direction(d), &rules[j], guess)
+			info := RuleInfo{Group: g.Name, Direction: conntrack.Direction(d), Rule: rules[j]}
+			ids[d][j] = c.number(info, guess)
 			c.grant(&gg.grants[d], &rules[j], ids[d][j])
 		}
 		for f := range gg.grants[d] {
@@ -272,16 +276,11 @@ func (c *compilation) matcher(groups []*groupGrants, d, f int) *match.Matcher {
 	return m
 }
 
-// id returns the rule's id, a new one if its identity was never seen. guess is
-// the id of the rule that stood in its place before, or NoRule.
-func (c *compilation) id(group string, d conntrack.Direction, r *policy.Rule,
-	guess match.RuleNumber) match.RuleNumber {
-	identity := identityOf(group, d, r)
-	id, ok := guess, guess != match.NoRule
-	if ok {
-		there := &c.rules[guess]
-		ok = identity == identityOf(there.Group, there.Direction, &there.Rule)
-	}
+// number returns the rule's number, a new one if its identity was never seen. guess is that
+// of the rule that stood in its place before, or NoRule.
+func (c *compilation) number(info RuleInfo, guess match.RuleNumber) match.RuleNumber {
+	identity := info.identity()
+	id, ok := guess, guess != match.NoRule && identity == c.rules[guess].identity()
 	if !ok {
 		id, ok = c.ids[identity]
 	}
@@ -294,7 +293,7 @@ func (c *compilation) id(group string, d conntrack.Direction, r *policy.Rule,
 		}
 		c.ids[identity] = id
 	}
-	c.rules[id] = RuleInfo{Group: group, Direction: d, Rule: *r}
+	c.rules[id] = info
 	return id
 }
 

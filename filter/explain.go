@@ -45,6 +45,8 @@ type Code string
 const (
 	CodeRulesMismatch Code = "ENI_SG_RULES_MISMATCH"
 	CodeNoRules       Code = "SG_HAS_NO_RULES"
+	// CodeSubnetACL is the finding of ReasonNetworkACL.
+	CodeSubnetACL Code = "SUBNET_ACL_RESTRICTION"
 	// CodeSourceDestCheck is the finding of ReasonSourceDestCheck.
 	CodeSourceDestCheck Code = "ENI_SOURCE_DEST_CHECK_RESTRICTION"
 )
@@ -71,8 +73,12 @@ type Explanation struct {
 	// Tracking says whether the packet's flow is tracked, or would be. Its Clause is
 	// ClauseNone if the packet belongs to no flow, or does not pass.
 	Tracking Tracking
-	// Rule permitted the packet or, for a flow, its first packet.
+	// Rule permitted the packet or, for a flow, its first packet; of a packet that a network
+	// ACL denies it is the rule that does.
 	Rule *RuleInfo
+	// ACLRule is the rule of the interface's network ACL that decides about the packet, nil
+	// where it has none or is not asked.
+	ACLRule *RuleInfo
 	// Misses are the rules that came nearest, when none permitted the packet.
 	Misses []Miss
 	// Code is set when the packet does not pass.
@@ -131,10 +137,13 @@ func Explain(rs *Ruleset, flows *conntrack.Table, now conntrack.Time, q Query) E
 		x.Rule = &rule
 	}
 	x.Tracking = trackingFor(a, &d, &p, info)
+	x.ACLRule = a.asksACL(rs, &d, &p, q.Direction)
 	x.Groups, x.Misses = try(rs, a, q.Direction, &p)
 	switch {
 	case d.Verdict.Accept():
 		x.Misses = nil
+	case d.Verdict.Reason == ReasonNetworkACL:
+		x.Code, x.Misses = CodeSubnetACL, nil
 	case d.Verdict.Reason == ReasonSourceDestCheck:
 		x.Code, x.Misses = CodeSourceDestCheck, nil // no rule would help
 	case len(x.Misses) == 0:
@@ -152,6 +161,11 @@ func Explain(rs *Ruleset, flows *conntrack.Table, now conntrack.Time, q Query) E
 	} else if d.Verdict.Accept() && d.tracked() {
 		x.Reply = Verdict{Reason: ReasonFlow, Direction: back.Direction, Rule: d.Verdict.Rule,
 			Scope: a.Scope}
+		if a.acl != nil { // which no flow opens
+			if rule, denied := a.denies(q.Hook, &answer, back.Direction); denied {
+				x.Reply.Reason, x.Reply.Rule = ReasonNetworkACL, rule
+			}
+		}
 	} else {
 		reply, _ := judgeOnly(a, q.Hook, back.Direction, &answer, flows, now)
 		x.Reply = reply.Verdict

@@ -33,6 +33,10 @@ func identityOfRule(r *RuleInfo) Identity {
 	if id.Kind == policy.PeerCIDR {
 		cidr = id.CIDR.String()
 	}
+	if r.ACL != "" {
+		return identity("acl", r.ACL, r.Direction.String(), fmt.Sprint(r.Number), r.Action.String(),
+			id.Protocol.String(), fmt.Sprint(id.From), fmt.Sprint(id.To), cidr)
+	}
 	return identity("rule", r.Group, r.Direction.String(), id.Protocol.String(),
 		fmt.Sprint(id.From), fmt.Sprint(id.To), fmt.Sprint(uint8(id.Kind)), cidr, id.Name)
 }
@@ -55,7 +59,7 @@ func (rs *Ruleset) Identities(earlier *Identities) *Identities {
 	}
 	x.rules, x.byRule = make([]Identity, len(rs.rules)), make(map[Identity]uint32, len(rs.rules))
 	for i := 1; i < len(rs.rules); i++ {
-		if r := &rs.rules[i]; r.Group != "" {
+		if r := &rs.rules[i]; r.Group+r.ACL != "" {
 			x.rules[i] = identityOfRule(r)
 			x.byRule[x.rules[i]] = uint32(i)
 		}

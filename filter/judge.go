@@ -45,10 +45,11 @@ func (dec *Decision) tracked() bool {
 // reads the flow and changes nothing: the queue, explain and tests all call it.
 //
 // The order is that of §10: the source/destination check, which
-// holds for flows, too; what is exempt, which is never tracked; the flow before the
-// rules, because a packet of a live flow passes whatever the rules say (T1); then
+// holds for flows, too; what is exempt, which is never tracked; the network ACL for what
+// comes in; the flow before the rules, because a packet of a live flow passes whatever the rules say (T1); then
 // the pooled rules of the packet's own direction and family. Those decide about
-// every packet of an untracked flow (T6).
+// every packet of an untracked flow (T6). The network ACL for what goes out comes last. It
+// judges packets of flows as well, and denies one without ending its flow (N7).
 func Judge(a *Attachment, hook Hook, p *packet.Packet, s *conntrack.PacketMeta,
 	flow *conntrack.Flow) (dec Decision) {
 	dec.judge(a, hook, p, s, flow)
@@ -57,6 +58,19 @@ func Judge(a *Attachment, hook Hook, p *packet.Packet, s *conntrack.PacketMeta,
 
 // judge is Judge in place: the hot-path variant, which avoids a copy.
 func (dec *Decision) judge(a *Attachment, hook Hook, p *packet.Packet, s *conntrack.PacketMeta,
+	flow *conntrack.Flow) {
+	dec.judgeByGroups(a, hook, p, s, flow)
+	// What goes out meets the network ACL behind the groups, and before a flow begins.
+	if a.acl != nil && s.Dir == conntrack.Egress && dec.Accept() &&
+		dec.Reason.Exemption() == policy.NoExemption {
+		if rule, denied := a.denies(hook, p, s.Dir); denied {
+			dec.Reason, dec.Rule, dec.commit = ReasonNetworkACL, rule, commitNothing
+		}
+	}
+}
+
+// judgeByGroups is judge without the network ACL for what goes out.
+func (dec *Decision) judgeByGroups(a *Attachment, hook Hook, p *packet.Packet, s *conntrack.PacketMeta,
 	flow *conntrack.Flow) {
 	d := s.Dir
 	dec.Verdict = Verdict{Direction: d, Scope: a.Scope}
@@ -72,10 +86,17 @@ func (dec *Decision) judge(a *Attachment, hook Hook, p *packet.Packet, s *conntr
 			return
 		}
 	}
-	switch {
-	case flow == nil && !a.addressed(hook, p, d):
+	if flow == nil && !a.addressed(hook, p, d) {
 		dec.Reason = ReasonSourceDestCheck
 		return
+	}
+	if a.acl != nil && d == conntrack.Ingress {
+		if rule, denied := a.denies(hook, p, d); denied {
+			dec.Reason, dec.Rule = ReasonNetworkACL, rule
+			return
+		}
+	}
+	switch {
 	case flow == nil, p.Quoted && !a.relates(flow):
 		opens = p.Trackable() && conntrack.Opens(s)
 	case p.Quoted:

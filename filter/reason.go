@@ -41,6 +41,8 @@ const (
 
 	// ReasonNoRule drops: no rule of any attached group permits the packet.
 	ReasonNoRule
+	// ReasonNetworkACL drops: the interface's network ACL denies the packet (N7).
+	ReasonNetworkACL
 	// ReasonNotAFlow drops: the packet could only have passed as part of a flow
 	// that is not there: a reply or a mid-stream segment (T22).
 	ReasonNotAFlow
@@ -114,6 +116,7 @@ var reasonNames = [reasonFault]string{
 	ReasonExemptMetadata:  "exempt-metadata",
 	ReasonExemptTime:      "exempt-time",
 	ReasonNoRule:          "no-rule",
+	ReasonNetworkACL:      "network-acl",
 	ReasonNotAFlow:        "not-a-flow",
 	ReasonSourceDestCheck: "source-dest-check",
 	ReasonTableFull:       "table-full",

@@ -46,7 +46,7 @@ func (e *Engine) ForgetRules(c *Compiler) int {
 			continue
 		}
 		info := &c.rules[id]
-		delete(c.ids, identityOf(info.Group, info.Direction, &info.Rule))
+		delete(c.ids, info.identity())
 		*info = RuleInfo{Gone: true}
 		c.free = append(c.free, match.RuleNumber(id))
 		for _, w := range e.workers {

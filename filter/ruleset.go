@@ -34,7 +34,12 @@ type Ruleset struct {
 
 // RuleInfo describes a rule in the policy's own terms.
 type RuleInfo struct {
-	Group     string
+	// Group is the rule's, "" for a rule of a network ACL.
+	Group string
+	// ACL is the rule's network ACL, "" for a rule of a group; Number and Action are its own.
+	ACL       string
+	Number    int
+	Action    policy.ACLAction
 	Direction conntrack.Direction
 	Rule      policy.Rule
 	// Gone is true for a rule that admitted flows under an earlier ruleset and
@@ -89,6 +94,8 @@ type attachmentTemplate struct {
 	related bool
 	// full is the reason of what rules permit and the table has no room for.
 	full Reason
+	// acl is the network ACL, nil for none.
+	acl *networkACL
 	// cut are the failsafes that are switched off.
 	cut policy.Set[policy.Failsafe]
 	// matchers by direction and family (0: IPv4, 1: IPv6).

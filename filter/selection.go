@@ -119,7 +119,7 @@ func Toward(d conntrack.Direction) Condition {
 // OfGroup holds for what a group has permitted, and for drops where it is attached.
 func OfGroup(name string) Condition {
 	return func(rs *Ruleset, r *Record) bool {
-		if info, ok := rs.Rule(r.Verdict.Rule); ok {
+		if info, ok := rs.Rule(r.Verdict.Rule); ok && info.ACL == "" {
 			return info.Group == name
 		}
 		return slices.Contains(r.Groups, name)

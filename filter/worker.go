@@ -216,7 +216,7 @@ func (w *Worker) cross(a *Attachment, h Hook, d conntrack.Direction) Reason {
 		w.commit(a, h)
 	}
 	switch dec.Reason {
-	case ReasonRule, ReasonUntracked, ReasonNoRoom:
+	case ReasonRule, ReasonUntracked, ReasonNoRoom, ReasonNetworkACL:
 		w.hit(dec.Rule)
 	case ReasonTableFull:
 		w.refused.refuse(a)

@@ -3,10 +3,8 @@ package policy
 import (
 	"fmt"
 	"maps"
-	"net/netip"
 	"slices"
 	"strings"
-	"time"
 )
 
 // Op says what happened to a part between two policies.
@@ -67,11 +65,19 @@ func Diff(from, to *Policy) []Change {
 			d.rule = nil
 			d.value("vpc_id", Quote(a.VPCID), Quote(b.VPCID))
 		})
+	diffNamed(d, "network ACL", from.NetworkACLs, to.NetworkACLs,
+		func(n NetworkACL) string { return n.Name }, func(a, b *NetworkACL) {
+			d.sets(tags(a.Tags), tags(b.Tags))
+			for _, dir := range []Direction{Ingress, Egress} {
+				d.sets(aclRules(dir, a), aclRules(dir, b))
+			}
+		})
 	diffNamed(d, "device", from.Interfaces, to.Interfaces,
 		func(n Interface) string { return n.Device }, func(a, b *Interface) {
 			d.value("mode", a.Mode, b.Mode)
 			d.value("view", a.View, b.View)
 			d.sets(each("group", a.Groups), each("group", b.Groups))
+			d.value("network_acl", aclName(a.NetworkACL), aclName(b.NetworkACL))
 			d.sets(each("address", ownTexts(a.Own())), each("address", ownTexts(b.Own())))
 			d.value("source_dest_check", a.SourceDestCheck, b.SourceDestCheck)
 			d.value("scope", scopeName(a.Scope), scopeName(b.Scope))
@@ -148,6 +154,8 @@ func (d *differ) partID(kind, name string) string {
 		return d.ids.Group(name)
 	case "prefix list":
 		return d.ids.PrefixList(name)
+	case "network ACL":
+		return d.ids.NetworkACL(name)
 	case "peer":
 		return d.ids.Remote(name)
 	case "device":
@@ -255,76 +263,4 @@ func diffNamed[T any](d *differ, kind string, from, to []T, name func(T) string,
 			diff(a, b)
 		}
 	}
-}
-
-// inSeconds is a timer as the policy file counts it.
-func inSeconds(d time.Duration) string { return fmt.Sprintf("%d s", d/time.Second) }
-
-// scopeName is a scope as a change shows it.
-func scopeName(name string) string {
-	if name == "" {
-		return "its own"
-	}
-	return Quote(name)
-}
-
-// guaranteeName is the max_flows of an interface as a change shows it.
-func guaranteeName(flows int) string {
-	if flows == 0 {
-		return "an equal part"
-	}
-	return fmt.Sprint(flows)
-}
-
-// familyName is the family of a list as a change shows it.
-func familyName(l *PrefixList) string {
-	if f, known := l.FamilyOf(); known {
-		return f.String()
-	}
-	return "none"
-}
-
-func entries(l *PrefixList) map[string]string {
-	m := make(map[string]string, len(l.Entries))
-	for _, e := range l.Entries {
-		m[e.CIDR.String()] = e.Description
-	}
-	return m
-}
-
-func rules(dir Direction, g *Group) map[string]string {
-	list := g.Rules(dir)
-	m := make(map[string]string, len(list))
-	for i := range list {
-		m[ruleWords(dir, &list[i])] = list[i].Description
-	}
-	return m
-}
-
-// ruleWords is a rule in one line, in the words of the list of rules: "egress all ::/0".
-func ruleWords(dir Direction, r *Rule) string { return dir.String() + " " + r.String() }
-
-func tags(from map[string]string) map[string]string {
-	m := make(map[string]string, len(from))
-	for k, v := range from {
-		m["tag "+Quote(k)] = v
-	}
-	return m
-}
-
-func each[T string | netip.Addr](what string, list []T) map[string]string {
-	m := make(map[string]string, len(list))
-	for _, v := range list {
-		m[strings.TrimSpace(fmt.Sprint(what, " ", v))] = ""
-	}
-	return m
-}
-
-// ownTexts are listed addresses and prefixes as the file writes them.
-func ownTexts(list []netip.Prefix) []string {
-	out := make([]string, len(list))
-	for i, p := range list {
-		out[i] = OwnText(p)
-	}
-	return out
 }

@@ -35,6 +35,7 @@ const (
 	RuleIDKind   IDKind = "sgr"
 	PrefixListID IDKind = "pl"
 	InterfaceID  IDKind = "eni"
+	NetworkACLID IDKind = "acl"
 )
 
 // Digits of an ID: new ones have idDigits; AWS still has old ones with idDigitsOld.
@@ -48,6 +49,9 @@ func (k IDs) Group(name string) string { return k.id(GroupID, name) }
 
 // PrefixList returns the ID of the prefix list of that name.
 func (k IDs) PrefixList(name string) string { return k.id(PrefixListID, name) }
+
+// NetworkACL returns the ID of the network ACL of that name.
+func (k IDs) NetworkACL(name string) string { return k.id(NetworkACLID, name) }
 
 // Interface returns the ID of a device of this machine, by its exact name.
 func (k IDs) Interface(device string) string {
@@ -113,6 +117,7 @@ func (k IDKind) Check(s string) *Problem {
 		Code: map[IDKind]Code{
 			GroupID: MalformedGroupID, RuleIDKind: MalformedRuleID,
 			PrefixListID: MalformedPrefixListID, InterfaceID: MalformedInterfaceID,
+			NetworkACLID: MalformedNetworkACLID,
 		}[k],
 		Message: fmt.Sprintf("%s is no ID", Quote(s)),
 		Hint:    fmt.Sprintf("%s- and %d digits of 0-9 and a-f", k, idDigits),
@@ -127,6 +132,7 @@ func (k IDKind) NotFound(s string) *Problem {
 		RuleIDKind:   {Code: RuleNotFound, Message: "no rule"},
 		PrefixListID: {Code: PrefixListNotFound, Message: "no prefix list"},
 		InterfaceID:  {Code: InterfaceNotFound, Message: "no interface"},
+		NetworkACLID: {Code: NetworkACLNotFound, Message: "no network ACL"},
 	}[k]
 	if k.Meant(s) {
 		p.Message += " has the ID " + Quote(s)

@@ -54,6 +54,8 @@ type Interface struct {
 	View   View
 	// Groups names the attached groups; their rules are a union (D6).
 	Groups []string
+	// NetworkACL names the network ACL that every packet has to pass as well, "" for none.
+	NetworkACL string
 	// Addresses are the interface's own: those of the machine behind the device
 	// of a guest, none when they are not known; empty for a host interface whose
 	// addresses are followed live. With a pattern they belong to each of its

@@ -115,6 +115,8 @@ func (ps Problems) Since(before *Policy) Problems {
 			gone = "group"
 		case p.Code == PrefixListNotFound && before.PrefixList(p.Missing) != nil:
 			gone = "prefix list"
+		case p.Code == NetworkACLNotFound && before.NetworkACL(p.Missing) != nil:
+			gone = "network ACL"
 		default:
 			continue
 		}

@@ -42,8 +42,10 @@ type Policy struct {
 	PrefixLists []PrefixList
 	// Groups has the default group if something names it or changes its rules: where
 	// nothing does, nothing tells whether it is there.
-	Groups     []Group
-	Interfaces []Interface
+	Groups []Group
+	// NetworkACLs has the default list if an interface has it.
+	NetworkACLs []NetworkACL
+	Interfaces  []Interface
 	// Remotes are the interfaces on other machines (`peers:` in the file), so
 	// that group references have members there.
 	Remotes  []Remote

@@ -18,6 +18,9 @@ type Quotas struct {
 	Groups int
 	// PrefixLists and PrefixListEntries bound the lists and the size of each (R26).
 	PrefixLists, PrefixListEntries int
+	// NetworkACLs is how many network ACLs there may be; RulesPerNetworkACL holds for each
+	// direction and family and counts the rule `*` (N10).
+	NetworkACLs, RulesPerNetworkACL int
 }
 
 // DefaultQuotas are AWS's defaults.
@@ -27,6 +30,8 @@ var DefaultQuotas = Quotas{
 	Groups:             2500,
 	PrefixLists:        100,
 	PrefixListEntries:  1000,
+	NetworkACLs:        200,
+	RulesPerNetworkACL: 20,
 }
 
 const (
@@ -35,11 +40,14 @@ const (
 	// MaxRulesPerInterface bounds RulesPerGroup × GroupsPerInterface: raising one
 	// lowers the ceiling of the other (Q6).
 	MaxRulesPerInterface = 1000
+	// MaxRulesPerNetworkACL is as far as AWS raises RulesPerNetworkACL (N10).
+	MaxRulesPerNetworkACL = 40
 )
 
 // unlimited replaces quotas that AWS would not grant, so that a mistake there causes no
 // further problems.
-var unlimited = Quotas{math.MaxInt, math.MaxInt, math.MaxInt, math.MaxInt, math.MaxInt}
+var unlimited = Quotas{math.MaxInt, math.MaxInt, math.MaxInt, math.MaxInt, math.MaxInt,
+	math.MaxInt, math.MaxInt}
 
 // quotaKeys are the quotas by their key under `quotas:`, with the ceiling of
 // each; 0 is none.
@@ -55,6 +63,9 @@ var quotaKeys = []struct {
 	{"security_groups", func(q *Quotas) *int { return &q.Groups }, 0},
 	{"prefix_lists", func(q *Quotas) *int { return &q.PrefixLists }, 0},
 	{"prefix_list_entries", func(q *Quotas) *int { return &q.PrefixListEntries }, 0},
+	{"network_acls", func(q *Quotas) *int { return &q.NetworkACLs }, 0},
+	{"rules_per_network_acl", func(q *Quotas) *int { return &q.RulesPerNetworkACL },
+		MaxRulesPerNetworkACL},
 }
 
 // QuotaKeys are the keys under `quotas:`, in the order in which outputs show them.

@@ -212,7 +212,8 @@ func TestQuotaCeilings(t *testing.T) {
 			"InvalidParameterValue quotas.rules_per_security_group, InvalidParameterValue " +
 				"quotas.security_groups_per_interface, " +
 				"InvalidParameterValue quotas.security_groups, InvalidParameterValue quotas.prefix_lists, " +
-				"InvalidParameterValue quotas.prefix_list_entries"},
+				"InvalidParameterValue quotas.prefix_list_entries, InvalidParameterValue quotas.network_acls, " +
+				"InvalidParameterValue quotas.rules_per_network_acl"},
 	} {
 		// What the policy holds is not held against quotas that are none.
 		p := attachedTo(Group{Name: "a", Ingress: many(1, IPv4)})
@@ -234,7 +235,7 @@ func TestQuotaFields(t *testing.T) {
 	for i, k := range quotaKeys {
 		*q.Field(k.key) = i + 1
 	}
-	if want := (Quotas{1, 2, 3, 4, 5}); q != want {
+	if want := (Quotas{1, 2, 3, 4, 5, 6, 7}); q != want {
 		t.Errorf("got %+v, want %+v", q, want)
 	}
 	if q.Field("rules") != nil {

@@ -159,8 +159,8 @@ func TestCountersAgainstUnits(t *testing.T) {
 // of many it is told how many groups they belong to, and which is the fullest.
 func TestNearQuotaIsToldOnce(t *testing.T) {
 	notices := func(groups int) (out []string) {
-		p := &Policy{Quotas: Quotas{RulesPerGroup: 5, GroupsPerInterface: 5, Groups: 2500,
-			PrefixLists: 100, PrefixListEntries: 1000}}
+		p := &Policy{Quotas: DefaultQuotas}
+		p.Quotas.RulesPerGroup = 5
 		for g := range groups {
 			group := Group{Name: fmt.Sprintf("g%d", g), Description: "x"}
 			for i := range 4 + g%2 {

@@ -35,6 +35,7 @@ func Validate(p *Policy) Problems {
 	}
 	v.prefixLists()
 	v.allGroups()
+	v.networkACLs()
 	v.fullCounters()
 	v.interfaces()
 	v.guarantees()

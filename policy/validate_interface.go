@@ -71,6 +71,7 @@ func (v *validator) interfaces() {
 			v.errorf(n.Pos, "view", InvalidParameterValue, "", "unknown view %d", n.View)
 		}
 		v.attached(n.Pos, what, n.Groups)
+		v.knownACL(n)
 		v.addresses(n.Pos, n.Own(), n.Mode)
 		v.sourceDestCheck(n, what)
 		v.scope(n, what)

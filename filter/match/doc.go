@@ -7,7 +7,6 @@
 // [Selector] that the rules around the address permit. A lookup takes the same time with
 // ten rules and with ten thousand, and allocates nothing.
 //
-// It answers whether any rule permits, and names one that does. It has no order among
-// prefixes: numbered rules of which the first that matches decides, as in network ACLs,
-// need a walk over what it finds.
+// [Matcher.Match] answers whether any rule permits, and names one that does; it has no
+// order. [Matcher.First] names the one with the lowest number, as network ACLs need it.
 package match

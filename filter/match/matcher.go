@@ -57,6 +57,24 @@ func (m *Matcher) Match(peer Key, s Selector) RuleNumber {
 	return NoRule
 }
 
+// First returns the rule with the lowest number that permits the selector for a peer, or
+// NoRule: where numbers are an order, as in network ACLs, the one that comes first.
+func (m *Matcher) First(peer Key, s Selector) RuleNumber {
+	first := NoRule
+	for c := m.trie.lookup(peer); c != 0; {
+		cl := &m.classes[c]
+		spans := m.spans[cl.first : cl.first+cl.count]
+		if cl.page != 0 {
+			spans = m.pages[cl.page-1].narrow(spans, s)
+		}
+		if r := Find(spans, s); r != NoRule && (first == NoRule || r < first) {
+			first = r
+		}
+		c = cl.next
+	}
+	return first
+}
+
 func (t *pageTable) narrow(spans []Span, s Selector) []Span {
 	var starts *[257]uint32
 	switch s >> 16 {

@@ -122,6 +122,42 @@ func TestMatcherAgainstNaive(t *testing.T) {
 	}
 }
 
+// first is the lowest rule that permits the selector for the peer, NoRule for none.
+func (m naiveMatcher) first(peer netip.Addr, s Selector) RuleNumber {
+	lowest := NoRule
+	for _, r := range m {
+		if r.prefix.Contains(peer) && r.lo <= s && s <= r.hi && (lowest == NoRule || r.rule < lowest) {
+			lowest = r.rule
+		}
+	}
+	return lowest
+}
+
+// TestFirstAgainstNaive compares the ordered lookup with the list, with fewer rules than a
+// class merges and with more.
+func TestFirstAgainstNaive(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	for round := range 300 {
+		v6 := round%2 == 1
+		n := 1 + rng.IntN(1<<(1+rng.IntN(8)))
+		slow := randomMatcher(rng, v6, n)
+		for i, j := range rng.Perm(n) { // the order is that of the numbers, nothing else
+			slow[i].rule = RuleNumber(j + 1)
+		}
+		fast := New(slow.grants())
+		for range 400 {
+			peer, s := randomAddr(rng, v6), randomSelector(rng)
+			if rng.IntN(2) == 0 {
+				r := slow[rng.IntN(n)]
+				peer, s = r.prefix.Addr(), []Selector{r.lo, r.hi, r.lo - 1, r.hi + 1}[rng.IntN(4)]
+			}
+			if got, want := fast.First(keyFor(peer), s), slow.first(peer, s); got != want {
+				t.Fatalf("round %d, %d rules: first(%s, %#x) = rule %d, want %d", round, n, peer, s, got, want)
+			}
+		}
+	}
+}
+
 // TestMatcherManyPortsOnePrefix covers the page table and the chain of classes
 // that are too big to merge.
 func TestMatcherManyPortsOnePrefix(t *testing.T) {

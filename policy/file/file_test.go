@@ -172,7 +172,7 @@ func TestDefaults(t *testing.T) {
 		}},
 		Quotas: policy.Quotas{ // Q1, Q6, Q7, R26
 			RulesPerGroup: 60, GroupsPerInterface: 5, Groups: 2500, PrefixLists: 100,
-			PrefixListEntries: 1000,
+			PrefixListEntries: 1000, NetworkACLs: 200, RulesPerNetworkACL: 20,
 		},
 		Settings: policy.Settings{Datapath: policy.DatapathUserspace,
 			Offload:       policy.Offload{MarkBits: [2]uint8{28, 29}, Lifetime: 30 * time.Second},
@@ -284,7 +284,7 @@ settings:
 		Remotes: []policy.Remote{{Name: "db-1", Addresses: []netip.Addr{addr("10.0.1.7")},
 			Groups: []string{"app"}, Pos: at(33, 5)}},
 		Quotas: policy.Quotas{RulesPerGroup: 61, GroupsPerInterface: 6, Groups: 7, PrefixLists: 8,
-			PrefixListEntries: 11},
+			PrefixListEntries: 11, NetworkACLs: 200, RulesPerNetworkACL: 20},
 		Settings: policy.Settings{
 			Datapath:   policy.DatapathUserspace,
 			Offload:    policy.Offload{MarkBits: [2]uint8{7, 6}, Lifetime: 20 * time.Second},

@@ -30,6 +30,12 @@ func (d *decoder) iface(n *node, preset policy.Preset) (i policy.Interface, ok b
 	if f["security_groups"] == nil {
 		groups = []string{policy.DefaultName} // D2
 	}
+	if acl := f["network_acl"]; acl != nil {
+		var good bool
+		if i.NetworkACL, good = d.text(acl, "network_acl"); good && i.NetworkACL == "" {
+			d.invalid(acl, "leave it out for none", "network_acl has no name")
+		}
+	}
 	addresses, prefixes, known := d.addresses(f["addresses"], i.Mode)
 	device, named := d.name(f["device"], "device")
 	i.Groups, i.Addresses, i.Prefixes, i.Device = groups, addresses, prefixes, device

@@ -16,6 +16,8 @@ var (
 	ruleKeys      = keysOf(rulePath)
 	cidrPeerKeys  = keysOf(cidrPeerPath)
 	namedPeerKeys = keysOf(namedPeerPath)
+	aclKeys       = keysOf(aclPath)
+	aclRuleKeys   = keysOf(aclRulePath)
 	defaultKeys   = keysOf("default_security_group")
 	interfaceKeys = keysOf("interfaces[]")
 	trackingKeys  = keysOf("interfaces[].connection_tracking")

@@ -60,6 +60,12 @@ const (
 	KindList     // a list of another part
 )
 
+// The paths of network ACLs and of their rules.
+const (
+	aclPath     = "network_acls[]"
+	aclRulePath = "network_acls[].ingress[] and network_acls[].egress[]"
+)
+
 // rulePath is the path of the part that stands at two places.
 const rulePath = "security_groups[].ingress[] and egress[]"
 
@@ -76,6 +82,8 @@ func (p Part) Inner(k Key) string {
 		path = p.Path + "." + k.Name
 	}
 	switch {
+	case k.Kind == KindList && p.Path == aclPath:
+		return aclRulePath
 	case k.Kind == KindList && (k.Name == "ingress" || k.Name == "egress"):
 		return rulePath
 	case k.Kind == KindList:

@@ -35,6 +35,11 @@ func (d *decoder) policy(root *node) *policy.Policy {
 			p.Groups = append(p.Groups, group)
 		}
 	}
+	for _, n := range d.items(f["network_acls"], "network_acls") {
+		if acl, ok := d.networkACL(n); ok {
+			p.NetworkACLs = append(p.NetworkACLs, acl)
+		}
+	}
 	edited := d.defaultGroup(p, f["default_security_group"])
 	if n := f["settings"]; n != nil {
 		d.settings(n, &p.Settings)
@@ -54,6 +59,10 @@ func (d *decoder) policy(root *node) *policy.Policy {
 	}
 	if !edited && p.Group(policy.DefaultName) == nil && names(p, policy.DefaultName) {
 		p.Groups = append(p.Groups, policy.DefaultGroup())
+	}
+	if p.NetworkACL(policy.DefaultName) == nil && slices.ContainsFunc(p.Interfaces,
+		func(i policy.Interface) bool { return i.NetworkACL == policy.DefaultName }) {
+		p.NetworkACLs = append(p.NetworkACLs, policy.DefaultNetworkACL())
 	}
 	return p
 }

@@ -12,7 +12,7 @@ import (
 // no others; the JSON Schema, the manual page and the reference in docs/policy.md are
 // made of it.
 var reference = folded(slices.Concat(
-	[]Part{fileTable}, listTable, groupTable, interfaceTable, []Part{quotaTable}, settingsTable,
+	[]Part{fileTable}, listTable, groupTable, aclTable, interfaceTable, []Part{quotaTable}, settingsTable,
 ))
 
 // folded joins the lines of all texts.
@@ -36,6 +36,9 @@ var fileTable = Part{Text: fmt.Sprintf(`The file is one YAML document of at most
 	{Name: "security_groups", Kind: KindList, Default: "none", Text: "The groups of rules."},
 	{Name: "default_security_group", Kind: KindMapping, Default: "see below",
 		Text: "Other rules for the default group."},
+	{Name: "network_acls", Kind: KindList, Default: "none",
+		Text: `Numbered rules that allow and deny, for every packet of an interface. Most policies
+			need none.`},
 	{Name: "interfaces", Kind: KindList, Default: "none",
 		Text: `The network devices that groups are attached to. Devices that no entry covers are
 			not filtered.`},
@@ -75,7 +78,10 @@ var quotaTable = Part{
 		"security_groups_per_interface": "How many groups an interface or a peer has at most.",
 		"security_groups":               "How many groups there are at most.",
 		"prefix_lists":                  "How many prefix lists there are at most.",
-		"prefix_list_entries":           "How large max_entries of a prefix list is at most.",
+		"network_acls":                  "How many network ACLs there are at most.",
+		"rules_per_network_acl": `How many rules a network ACL has at most, in each direction and for
+			each family, the last one (*) included.`,
+		"prefix_list_entries": "How large max_entries of a prefix list is at most.",
 	}),
 }
 

@@ -31,6 +31,10 @@ var interfaceTable = []Part{
 				ports cannot be told from others on the wire. It needs Linux 5.7.`},
 		{Name: "security_groups", Kind: KindNames, Default: policy.DefaultName,
 			Text: "The attached groups, at least one. Left out: the default group."},
+		{Name: "network_acl", Default: "none",
+			Text: `A network ACL, through which each packet has to pass as well: what comes in before
+				the groups are asked, what goes out after them. The name default is a list that
+				allows everything, unless network_acls has one of that name.`},
 		{Name: "addresses", Kind: KindAddrs, Default: "followed live",
 			Text: `The addresses that stand for this interface where rules refer to its groups, and
 				prefixes such as 10.0.1.16/28 or an IPv6 /80, all of whose addresses do. Those of a

@@ -24,8 +24,12 @@ func onePart() object {
 			"name": "office", "entries": []any{object{"cidr": "10.0.0.0/8"}},
 		}},
 		"security_groups": []any{object{"name": "web", "description": "x", "ingress": []any{rule}}},
+		"network_acls": []any{object{"name": "edge", "ingress": []any{object{
+			"rule_no": 100, "action": "allow", "protocol": "tcp", "ports": 443,
+			"cidr_block": "10.0.0.0/8",
+		}}}},
 		"interfaces": []any{object{
-			"device": "eth0", "security_groups": []any{"web"},
+			"device": "eth0", "security_groups": []any{"web"}, "network_acl": "edge",
 		}},
 		"peers": []any{object{
 			"name": "db", "addresses": []any{"10.0.0.1"}, "security_groups": []any{"web"},
@@ -39,6 +43,8 @@ func inPart(t *testing.T, doc object, path string) object {
 	switch path {
 	case rulePath:
 		path = "security_groups[].ingress[]"
+	case aclRulePath:
+		path = "network_acls[].ingress[]"
 	case cidrPeerPath:
 		path = "security_groups[].ingress[].cidr_blocks[]"
 	case namedPeerPath:
@@ -71,6 +77,9 @@ func inPart(t *testing.T, doc object, path string) object {
 func read(t *testing.T, path string, values object) (*policy.Policy, policy.Problems, error) {
 	t.Helper()
 	doc := onePart()
+	if values["rules_per_network_acl"] == 1 {
+		inPart(t, doc, aclPath)["ingress"] = []any{} // for which that leaves no room
+	}
 	if path == "interfaces[]" && values["max_flows"] != nil { // which has to fit in
 		doc["settings"] = object{"max_flows": policy.MaxMaxFlows}
 	}
@@ -122,13 +131,19 @@ func TestRequiredKeys(t *testing.T) {
 		if p.Path == rulePath && k.Name == "cidr_blocks" {
 			part["self"] = true // some peer is needed
 		}
-		if p.Path == rulePath && k.Name == "ports" {
+		if p.Path == aclRulePath && k.Name == "cidr_block" {
+			part["ipv6_cidr_block"] = "::/0"
+		}
+		if (p.Path == rulePath || p.Path == aclRulePath) && k.Name == "ports" {
 			part["from_port"], part["to_port"] = 443, 443
 		}
 		delete(part, k.Name)
 		if p.Path == "" && k.Name == "security_groups" {
 			delete(doc, "interfaces") // which refer to them
 			delete(doc, "peers")
+		}
+		if p.Path == "" && k.Name == "network_acls" {
+			delete(inPart(t, doc, "interfaces[]"), "network_acl")
 		}
 		text, err := yaml.Marshal(doc)
 		if err != nil {
@@ -156,7 +171,7 @@ func beside(path, key string) object {
 // TestRanges: the reader takes what is in the range of a number and refuses the rest.
 func TestRanges(t *testing.T) {
 	eachKey(t, func(t *testing.T, p Part, k Key) {
-		if k.Kind != KindNumber || p.Path == rulePath { // there the protocol decides
+		if k.Kind != KindNumber || p.Path == rulePath || p.Path == aclRulePath && k.Low < 0 { // there the protocol decides
 			return
 		}
 		type end struct {

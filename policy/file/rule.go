@@ -27,26 +27,7 @@ func (d *decoder) block(rules []policy.Rule, n *node, group string, index int) [
 	}
 	shared := policy.Rule{Index: index, Description: d.description(f["description"]),
 		Tags: d.tags(f["tags"]), Pos: d.part(n)}
-	protocol := f["protocol"]
-	switch {
-	case protocol == nil:
-		d.errorAt(shared.Pos, policy.InvalidParameterValue,
-			"tcp, udp, icmp, icmpv6, a number 0 to 255, or all", "the rule has no protocol")
-		ok = false
-	case unusable(protocol):
-		ok = false
-	case protocol.Kind != yaml.ScalarNode:
-		d.invalid(protocol, "one rule for each protocol, or all",
-			"protocol must be a name or a number, not %s", describe(protocol))
-		ok = false
-	default:
-		var bad *policy.Problem
-		if shared.Protocol, bad = policy.ParseProtocol(protocol.Value); bad != nil {
-			bad.Pos = d.at(protocol)
-			d.found.Add(*bad)
-			ok = false
-		}
-	}
+	shared.Protocol, ok = d.protocol(f["protocol"], shared.Pos)
 	var spans []span
 	if ok {
 		spans, ok = d.spans(f, shared.Protocol, shared.Pos)

@@ -47,6 +47,9 @@ func Write(p *policy.Policy, comments Comments) []byte {
 	for i := range p.Groups {
 		w.defaultGroup(&p.Groups[i])
 	}
+	acls := slices.DeleteFunc(slices.Clone(p.NetworkACLs),
+		func(n policy.NetworkACL) bool { return n.Default })
+	section(&w, "network_acls", acls, w.networkACL)
 	section(&w, "interfaces", p.Interfaces,
 		func(i *policy.Interface) { w.iface(i, p.Settings.Preset) })
 	section(&w, "peers", p.Remotes, w.remote)

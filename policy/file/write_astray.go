@@ -58,6 +58,13 @@ func (w *writer) places(p *policy.Policy) places {
 	for i := range p.Groups {
 		out = append(out, w.placesOf(&p.Groups[i])...)
 	}
+	for i := range p.NetworkACLs {
+		n := &p.NetworkACLs[i]
+		out = append(out, n.Pos)
+		for _, r := range slices.Concat(n.Ingress, n.Egress) {
+			out = append(out, r.Pos)
+		}
+	}
 	for i := range p.Interfaces {
 		out = append(out, p.Interfaces[i].Pos)
 	}

@@ -20,6 +20,7 @@ func (w *writer) iface(i *policy.Interface, preset policy.Preset) {
 	}
 	w.list(4, "addresses", ownItems(i.Own()))
 	w.names(4, "security_groups", i.Groups)
+	w.text(4, "network_acl", i.NetworkACL)
 	if i.SourceDestCheck != i.DefaultSourceDestCheck() {
 		w.line(4, "source_dest_check: %t", i.SourceDestCheck)
 	}

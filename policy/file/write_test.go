@@ -20,6 +20,8 @@ var meaning = gocmp.Options{
 	cmpopts.IgnoreFields(policy.Group{}, "Pos"),
 	cmpopts.IgnoreFields(policy.Rule{}, "Pos", "Index"),
 	cmpopts.IgnoreFields(policy.Peer{}, "Pos", "Described", "Self"),
+	cmpopts.IgnoreFields(policy.NetworkACL{}, "Pos"),
+	cmpopts.IgnoreFields(policy.ACLRule{}, "Pos"),
 	cmpopts.IgnoreFields(policy.Interface{}, "Pos"),
 	cmpopts.IgnoreFields(policy.Remote{}, "Pos"),
 	cmpopts.IgnoreFields(policy.Policy{}, "IDs"),
