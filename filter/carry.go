@@ -37,7 +37,7 @@ func (w *Worker) carry(c *conntrack.Entry, a *Attachment) {
 	switch untracked := w.decision.Reason == ReasonUntracked; {
 	case f == nil, a.wire, !plain, !untracked && !w.decision.tracked(),
 		untracked && !a.permitsAnswers(p, w.sample.Dir),
-		!a.aclAllows(answerTo(p), w.sample.Dir.Reverse()):
+		!a.aclAllowsAnswers(p, w.sample.Dir):
 		w.carriage = conntrack.CarryNone
 		return
 	}
@@ -99,6 +99,9 @@ func (w *Worker) credit(a *Attachment, d conntrack.Direction, p Path,
 		timeouts = &a.remembered
 	}
 	s = c.Credit(d, s, timeouts, w.now)
+	if rule, _ := a.aclRuleOf(p, d); rule != match.NoRule {
+		w.hits.Load().add(rule, s.Packets, w.now)
+	}
 	if !f.Untracked() {
 		return ReasonFlow, s
 	}

@@ -11,6 +11,9 @@ import (
 // the flow if the packet passes.
 type Decision struct {
 	Verdict
+	// aclRule is the rule of the interface's network ACL that decided about the packet,
+	// whatever it said; NoRule where none was asked.
+	aclRule match.RuleNumber
 	// outcome is what the flow made of the packet, if there is one.
 	outcome conntrack.Outcome
 	commit  commit
@@ -63,8 +66,9 @@ func (dec *Decision) judge(a *Attachment, hook Hook, p *packet.Packet, s *conntr
 	// What goes out meets the network ACL behind the groups, and before a flow begins.
 	if a.acl != nil && s.Dir == conntrack.Egress && dec.Accept() &&
 		dec.Reason.Exemption() == policy.NoExemption {
-		if rule, denied := a.denies(hook, p, s.Dir); denied {
-			dec.Reason, dec.Rule, dec.commit = ReasonNetworkACL, rule, commitNothing
+		var denied bool
+		if dec.aclRule, denied = a.denies(hook, p, s.Dir); denied {
+			dec.Reason, dec.Rule, dec.commit = ReasonNetworkACL, dec.aclRule, commitNothing
 		}
 	}
 }
@@ -75,6 +79,7 @@ func (dec *Decision) judgeByGroups(a *Attachment, hook Hook, p *packet.Packet, s
 	d := s.Dir
 	dec.Verdict = Verdict{Direction: d, Scope: a.Scope}
 	dec.outcome, dec.commit, dec.request = conntrack.OutcomeRules, commitNothing, 0
+	dec.aclRule = match.NoRule
 	opens := false
 	if a.exemptions != nil && a.addressed(hook, p, d) {
 		if x, request := a.exempt(hook, p, d); x != policy.NoExemption {
@@ -91,8 +96,9 @@ func (dec *Decision) judgeByGroups(a *Attachment, hook Hook, p *packet.Packet, s
 		return
 	}
 	if a.acl != nil && d == conntrack.Ingress {
-		if rule, denied := a.denies(hook, p, d); denied {
-			dec.Reason, dec.Rule = ReasonNetworkACL, rule
+		var denied bool
+		if dec.aclRule, denied = a.denies(hook, p, d); denied {
+			dec.Reason, dec.Rule = ReasonNetworkACL, dec.aclRule
 			return
 		}
 	}

@@ -42,29 +42,36 @@ func (a *Attachment) aclRule(p *packet.Packet, d conntrack.Direction) (match.Rul
 	return a.acl.lists[d][family(peer)].first(peer, selectorOf(p))
 }
 
-// denies reports whether the interface's network ACL denies a packet. Failsafes pass it
-// (N11).
-func (a *Attachment) denies(h Hook, p *packet.Packet, d conntrack.Direction) (match.RuleNumber,
-	bool) {
+// denies reports whether the interface's network ACL denies a packet, and the rule that
+// decides. Failsafes pass it (N11); no rule decides about them.
+func (a *Attachment) denies(h Hook, p *packet.Packet, d conntrack.Direction) (rule match.RuleNumber,
+	denied bool) {
 	rule, allowed := a.aclRule(p, d)
-	if allowed || a.failsafeAt(h, p, d) != policy.NoFailsafe {
+	if !allowed && a.failsafeAt(h, p, d) != policy.NoFailsafe {
 		return match.NoRule, false
 	}
-	return rule, true
+	return rule, !allowed
 }
 
-// aclAllows reports whether the interface's network ACL, if it has one, allows the packets of
-// a path: by their addresses and ports alone, as it does every one.
-func (a *Attachment) aclAllows(p Path, d conntrack.Direction) bool {
+// aclRuleOf returns the rule of the interface's network ACL that decides about each packet of
+// a path, by addresses and ports alone, and whether it allows. Without a network ACL
+// everything is allowed, by no rule.
+func (a *Attachment) aclRuleOf(p Path, d conntrack.Direction) (match.RuleNumber, bool) {
 	if a.acl == nil {
-		return true
+		return match.NoRule, true
 	}
 	peer := p.Src
 	if d == conntrack.Egress {
 		peer = p.Dst
 	}
-	_, allowed := a.acl.lists[d][family(peer)].first(peer,
+	return a.acl.lists[d][family(peer)].first(peer,
 		match.Selector(p.Proto)<<16|match.Selector(p.DstPort))
+}
+
+// aclAllowsAnswers reports whether the interface's network ACL, if it has one, allows what
+// comes in the other direction of a packet's flow.
+func (a *Attachment) aclAllowsAnswers(p *packet.Packet, d conntrack.Direction) bool {
+	_, allowed := a.aclRuleOf(answerTo(p), d.Reverse())
 	return allowed
 }
 
@@ -120,18 +127,4 @@ func (c *compilation) aclID(name string, d conntrack.Direction,
 	r *policy.ACLRule) match.RuleNumber {
 	info := RuleInfo{ACL: name, Number: r.Number, Action: r.Action, Direction: d, Rule: r.AsRule()}
 	return c.number(info, match.NoRule)
-}
-
-// asksACL returns the rule of the interface's network ACL that decided about a packet which
-// was judged, nil for none.
-func (a *Attachment) asksACL(rs *Ruleset, d *Decision, p *packet.Packet,
-	dir conntrack.Direction) *RuleInfo {
-	if a.acl == nil || d.Reason.Exemption() != policy.NoExemption || d.Reason == ReasonFailsafe ||
-		d.Reason == ReasonSourceDestCheck || dir == conntrack.Egress && !d.Accept() &&
-		d.Reason != ReasonNetworkACL {
-		return nil
-	}
-	rule, _ := a.aclRule(p, dir)
-	info, _ := rs.Rule(rule)
-	return &info
 }

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"sgfw/conntrack"
+	"sgfw/filter/match"
 	"sgfw/filter/packet"
 	"sgfw/policy"
 )
@@ -216,10 +217,13 @@ func (w *Worker) cross(a *Attachment, h Hook, d conntrack.Direction) Reason {
 		w.commit(a, h)
 	}
 	switch dec.Reason {
-	case ReasonRule, ReasonUntracked, ReasonNoRoom, ReasonNetworkACL:
+	case ReasonRule, ReasonUntracked, ReasonNoRoom:
 		w.hit(dec.Rule)
 	case ReasonTableFull:
 		w.refused.refuse(a)
+	}
+	if dec.aclRule != match.NoRule {
+		w.hit(dec.aclRule)
 	}
 	return dec.Reason
 }

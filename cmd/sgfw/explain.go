@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -207,6 +208,9 @@ func (p *program) printJudgement(s screen.Screen, x api.Explanation) error {
 			t.Row(label("groups", i), fmt.Sprintf("%s: %s, %s", withID(g.Name, g.ID),
 				count(g.Rules, q.Direction+" rule"), says))
 		}
+		if x.ACLRule != nil {
+			t.Row("network acl", ruleText(*x.ACLRule))
+		}
 		if x.Rule != nil {
 			t.Row("rule", ruleText(*x.Rule))
 		}
@@ -288,11 +292,11 @@ func flowText(x api.Explanation) string {
 // ruleText is one rule in a line: what it is, what it permits, where it stands.
 func ruleText(r api.RuleRef) string {
 	var b strings.Builder
-	b.WriteString(ruleName(&r))
-	if r.ID != "" {
-		b.WriteString(" (" + r.ID + ")")
+	b.WriteString(withID(ruleName(&r), cmp.Or(r.ID, r.NetworkACLID)) + ": ")
+	if r.Action != "" {
+		b.WriteString(r.Action + " ")
 	}
-	fmt.Fprintf(&b, ": %s", r.Protocol)
+	b.WriteString(r.Protocol)
 	if r.Ports != "" {
 		b.WriteString(" " + r.Ports)
 	}

@@ -3,12 +3,14 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
 	"sgfw/cmd/internal/screen"
+	"sgfw/policy"
 )
 
 func (p *program) rulesCommand() *cobra.Command {
@@ -20,7 +22,8 @@ func (p *program) rulesCommand() *cobra.Command {
 started, or the first one whose flows the next took over: HITS are packets that it
 admitted (the first of each tracked flow), LAST-HIT how long ago the latest came,
 FLOWS the live flows that it admitted. Where several rules permit a packet one of
-them is counted, so a rule may do nothing because others do its work.
+them is counted, so a rule may do nothing because others do its work. HITS of a
+rule of a network ACL are all packets that it allowed or denied.
 
 Hits belong to what a rule says: they outlive reloads and restarts, and other
 descriptions and places in the file. Rules that are gone are listed, marked
@@ -75,13 +78,13 @@ func (p *program) printRules(s screen.Screen, q api.RulesQuery, r api.RulesReply
 		if rule.LastHit != nil {
 			last = screen.Span(p.now().Sub(*rule.LastHit))
 		}
-		description := screen.Cell{Text: rule.Description}
+		description := screen.Cell{Text: joined(rule.Action, rule.Description)}
 		switch {
 		case rule.Gone:
 			description = screen.Cell{Style: screen.Warn, Text: joined("(removed)", rule.Description)}
 		case !rule.Attached:
 			description = screen.Cell{Style: screen.Faint,
-				Text: joined("(not attached)", rule.Description)}
+				Text: joined("(not attached)", description.Text)}
 		}
 		t.Row(ruleName(&rule.RuleRef), cmp.Or(rule.ID, "-"), rule.Protocol, cmp.Or(rule.Ports, "all"),
 			rule.Peer, rule.Hits, last, rule.Flows, description)
@@ -95,6 +98,13 @@ func (p *program) printRules(s screen.Screen, q api.RulesQuery, r api.RulesReply
 
 // ruleName is the form that the flag --rule reads.
 func ruleName(r *api.RuleRef) string {
+	if r.NetworkACL != "" {
+		number := strconv.Itoa(r.Number)
+		if r.Number > policy.MaxACLNumber {
+			number = "*"
+		}
+		return fmt.Sprintf("%s/%s/%s", r.NetworkACL, r.Direction, number)
+	}
 	if r.Index < 0 {
 		return fmt.Sprintf("%s/%s/default", r.Group, r.Direction)
 	}

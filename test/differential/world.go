@@ -21,6 +21,9 @@ type World struct {
 	// Interfaces are what may be managed.
 	Interfaces []naive.Interface
 
+	// ACLs: policies have network ACLs, which no other firewall can say.
+	ACLs bool
+
 	// Resolvers are the name servers of the machine.
 	Resolvers []netip.Addr
 
@@ -35,6 +38,7 @@ type World struct {
 // two of guests and one that nobody manages.
 func Laboratory() *World {
 	w := &World{
+		ACLs: true,
 		Devices: []naive.Device{
 			{Name: "eth0", Addresses: addresses("10.0.0.4", "2001:db8::4")},
 			{Name: "eth1", Addresses: addresses("10.0.1.4", "10.0.1.5", "2001:db8:1::4")},
@@ -145,6 +149,9 @@ func (w *World) Policy(r *rand.Rand) *naive.Policy {
 		}
 		p.Groups = append(p.Groups, g)
 	}
+	if w.ACLs && chance(r, 30) {
+		p.ACLs = []naive.ACL{w.acl(r)}
+	}
 	for i := range w.Interfaces {
 		if n := w.Interfaces[i]; chance(r, 75) {
 			p.Interfaces = append(p.Interfaces, w.attach(r, p, n))
@@ -181,6 +188,9 @@ func (w *World) exempt(r *rand.Rand, p *naive.Policy) {
 // attach makes an entry of a policy: with some groups, its mode perhaps turned.
 func (w *World) attach(r *rand.Rand, p *naive.Policy, n naive.Interface) naive.Interface {
 	n.Groups = w.someGroups(r, p)
+	if n.ACL = ""; len(p.ACLs) > 0 && chance(r, 70) {
+		n.ACL = aclName
+	}
 	if w.Behind == nil && chance(r, 8) {
 		n.Guest = !n.Guest
 	}
@@ -286,7 +296,7 @@ func (w *World) Change(r *rand.Rand, old *naive.Policy) *naive.Policy {
 		g := &p.Groups[r.IntN(len(p.Groups))]
 		n := &p.Interfaces[r.IntN(len(p.Interfaces))]
 		d := r.IntN(2)
-		switch k := r.IntN(10); {
+		switch k := r.IntN(11); {
 		case k < 3 && len(g.Rules[d]) > 0:
 			i := r.IntN(len(g.Rules[d]))
 			g.Rules[d] = slices.Delete(g.Rules[d], i, i+1)
@@ -297,6 +307,8 @@ func (w *World) Change(r *rand.Rand, old *naive.Policy) *naive.Policy {
 		case k == 6:
 			l := &p.Lists[r.IntN(len(p.Lists))]
 			l.Entries = []netip.Prefix{w.cidr(r, slices.Index(listNames, l.Name))}
+		case k == 10:
+			w.changeACL(r, p)
 		case k == 7:
 			n.Groups = w.someGroups(r, p)
 		case k == 8:

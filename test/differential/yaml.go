@@ -33,6 +33,7 @@ func Text(p *naive.Policy, settings string) string {
 			}
 		}
 	}
+	b.WriteString(aclText(p.ACLs))
 	b.WriteString("interfaces:\n")
 	for _, n := range p.Interfaces {
 		mode := "host"
@@ -43,6 +44,9 @@ func Text(p *naive.Policy, settings string) string {
 			strings.Join(n.Groups, ", "))
 		if len(n.Addresses) > 0 {
 			fmt.Fprintf(&b, "    addresses: %s\n", addressList(n.Addresses, n.Prefixes...))
+		}
+		if n.ACL != "" {
+			fmt.Fprintf(&b, "    network_acl: %s\n", n.ACL)
 		}
 		if n.Wire {
 			b.WriteString("    view: wire\n")

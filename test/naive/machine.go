@@ -30,6 +30,7 @@ const (
 	Time      Reason = "exempt-time"
 	// The rest drop.
 	NoRule    Reason = "no-rule"
+	Denied    Reason = "network-acl"
 	NotAFlow  Reason = "not-a-flow"
 	Misplaced Reason = "source-dest-check"
 	Unmanaged Reason = "unmanaged"
@@ -135,7 +136,8 @@ func (m *Machine) Revoke(device string) {
 	}
 }
 
-// cross judges a packet at one device.
+// cross judges a packet at one device: between its network ACL for what comes in and the one
+// for what goes out are its groups (N7).
 func (m *Machine) cross(n *Interface, device string, h Hook, d Direction, p *Packet) Verdict {
 	if !m.addressed(n, device, h, d, p) {
 		return Verdict{Reason: Misplaced}
@@ -143,6 +145,22 @@ func (m *Machine) cross(n *Interface, device string, h Hook, d Direction, p *Pac
 	if r := m.exempt(n, device, h, d, p); r != "" {
 		return Verdict{Reason: r}
 	}
+	denied := m.denied(n, d, p) && !m.failsafe(d, h, p)
+	if d == In && denied {
+		return Verdict{Reason: Denied}
+	}
+	if d == In || !denied {
+		return m.ask(n, device, h, d, p)
+	}
+	// Whatever the groups say, nothing goes on by it.
+	if v := m.wouldSay(n, device, h, d, p); !v.Reason.Passes() {
+		return v
+	}
+	return Verdict{Reason: Denied}
+}
+
+// ask judges a packet by the groups of a device.
+func (m *Machine) ask(n *Interface, device string, h Hook, d Direction, p *Packet) Verdict {
 	if m.tellsOf(n, device, d, p) {
 		return Verdict{Reason: Related}
 	}

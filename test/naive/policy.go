@@ -12,6 +12,8 @@ type Policy struct {
 	Groups     []Group
 	Interfaces []Interface
 	Remotes    []Remote
+	// ACLs are the network ACLs.
+	ACLs []ACL
 	// RulesForErrors: rules decide about ICMP errors, also those about live flows
 	// (T24).
 	RulesForErrors bool
@@ -54,8 +56,10 @@ type Rule struct {
 type Interface struct {
 	Device string
 	// Guest: the machine behind the device is protected, not this one (X6).
-	Guest     bool
-	Groups    []string
+	Guest  bool
+	Groups []string
+	// ACL names the network ACL, "" for none.
+	ACL       string
 	Addresses []netip.Addr
 	Prefixes  []netip.Prefix
 	// Check is the source/destination check (D9).

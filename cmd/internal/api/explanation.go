@@ -71,7 +71,10 @@ type Explanation struct {
 	// Groups are all groups attached to the interface; all were tried.
 	Groups []GroupTried `json:"groups"`
 	// Rule is the rule that permits the packet or, with Flow, the flow's first one.
+	// Where a network ACL denies the packet it is the rule that does.
 	Rule *RuleRef `json:"rule,omitempty"`
+	// ACLRule is the rule of the interface's network ACL that allows the packet.
+	ACLRule *RuleRef `json:"acl_rule,omitempty"`
 	// Misses are the rules that came nearest, when none permits.
 	Misses []Miss `json:"nearest_misses,omitempty"`
 	// Reply is what would happen to the answer, given the verdict on the packet.

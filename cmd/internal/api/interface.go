@@ -11,6 +11,8 @@ type InterfaceStatus struct {
 	// them.
 	View   string   `json:"view"`
 	Groups []string `json:"security_groups"`
+	// NetworkACL is left out for an interface without one.
+	NetworkACL string `json:"network_acl,omitempty"`
 	// Scope is that of interfaces which share their flows.
 	Scope   string   `json:"scope,omitempty"`
 	Covered []Device `json:"covered"`

@@ -7,10 +7,17 @@ type RuleRef struct {
 	// ID is the rule's, the same as long as its direction, protocol, ports and peer
 	// are (docs/aws.md R3). IDs are left out where a file is explained that no
 	// daemon of this machine could enforce.
-	ID        string `json:"id,omitempty"`
-	Group     string `json:"group"`
-	GroupID   string `json:"group_id,omitempty"`
-	Direction string `json:"direction"`
+	ID string `json:"id,omitempty"`
+	// Group is left out for a rule of a network ACL.
+	Group   string `json:"group,omitempty"`
+	GroupID string `json:"group_id,omitempty"`
+	// NetworkACL, Number and Action are left out for a rule of a group. Number is 32767 or
+	// 32768 for the last rule of IPv4 or IPv6, which AWS shows as *.
+	NetworkACL   string `json:"network_acl,omitempty"`
+	NetworkACLID string `json:"network_acl_id,omitempty"`
+	Number       int    `json:"rule_number,omitempty"`
+	Action       string `json:"action,omitempty"`
+	Direction    string `json:"direction"`
 	// Index is the rule's place in its list of the file, from 0; -1 for the
 	// rules that AWS creates, of a group whose file names none.
 	Index       int    `json:"index"`
@@ -56,7 +63,8 @@ type RuleHits struct {
 	Attached bool `json:"attached"`
 	// Hits counts the packets that the rule admitted: the first of each tracked flow,
 	// and all of its direction in others. Where
-	// several rules permit a packet one of them is counted.
+	// several rules permit a packet one of them is counted. Those of a rule of a network
+	// ACL are all packets that it decided about, denied ones too.
 	Hits    uint64     `json:"hits"`
 	LastHit *time.Time `json:"last_hit,omitempty"`
 	// Flows is how many live flows the rule admitted.

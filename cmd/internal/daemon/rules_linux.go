@@ -11,6 +11,7 @@ import (
 	"sgfw/cmd/internal/explain"
 	"sgfw/conntrack"
 	"sgfw/filter/match"
+	"sgfw/policy"
 )
 
 // Rules implements [control.Backend].
@@ -33,28 +34,26 @@ func (d *daemon) Rules(_ context.Context, q api.RulesQuery) (api.RulesReply, err
 		return true
 	})
 	p := rs.Policy()
-	attached := make(map[string]bool)
+	attached, acls := make(map[string]bool), make(map[string]bool)
 	for i := range p.Interfaces {
 		for _, name := range p.Interfaces[i].Groups {
 			attached[name] = true
 		}
-	}
-	place := make(map[string]int)
-	for i := range p.Groups {
-		place[p.Groups[i].Name] = i
+		acls[p.Interfaces[i].NetworkACL] = true
 	}
 
 	since := d.enforcer.CountedSince(d.started).UTC()
 	reply := api.RulesReply{Generation: rs.Generation(), Since: since, Rules: []api.RuleHits{}}
 	for id, info := range rs.Rules() {
 		switch {
-		case q.Group != "" && info.Group != q.Group,
+		case info.Group+info.ACL == "", q.Group != "" && info.Group != q.Group,
 			q.Unused && (info.Gone || hits[id].Packets > 0),
-			info.Gone && flows[id] == 0:
+			info.Gone && flows[id] == 0: // as every rule of a network ACL
 			continue
 		}
 		r := api.RuleHits{
-			RuleRef: *explain.Rule(p.IDs, info), Attached: !info.Gone && attached[info.Group],
+			RuleRef: *explain.Rule(p.IDs, info), Attached: !info.Gone && (attached[info.Group] ||
+				info.ACL != "" && acls[info.ACL]),
 			Hits: hits[id].Packets, Flows: flows[id],
 		}
 		if r.Hits > 0 {
@@ -63,17 +62,31 @@ func (d *daemon) Rules(_ context.Context, q api.RulesQuery) (api.RulesReply, err
 		}
 		reply.Rules = append(reply.Rules, r)
 	}
-	// As the file has them, and behind them what is gone.
-	slices.SortStableFunc(reply.Rules, func(a, b api.RuleHits) int {
-		gone := func(r *api.RuleHits) int {
-			if r.Gone {
-				return 1
-			}
-			return 0
-		}
-		return cmp.Or(gone(&a)-gone(&b), cmp.Compare(place[a.Group], place[b.Group]),
-			strings.Compare(a.Group, b.Group),
-			-strings.Compare(a.Direction, b.Direction), cmp.Compare(a.Index, b.Index))
-	})
+	slices.SortStableFunc(reply.Rules, orderIn(p))
 	return reply, nil
+}
+
+// orderIn compares rules: as the file has them, groups before network ACLs, and behind them
+// what is gone.
+func orderIn(p *policy.Policy) func(a, b api.RuleHits) int {
+	groups, acls := make(map[string]int), make(map[string]int)
+	for i := range p.Groups {
+		groups[p.Groups[i].Name] = i
+	}
+	for i := range p.NetworkACLs {
+		acls[p.NetworkACLs[i].Name] = i
+	}
+	after := func(yes bool) int {
+		if yes {
+			return 1
+		}
+		return 0
+	}
+	return func(a, b api.RuleHits) int {
+		return cmp.Or(after(a.Gone)-after(b.Gone), after(a.Group == "")-after(b.Group == ""),
+			cmp.Compare(groups[a.Group], groups[b.Group]), strings.Compare(a.Group, b.Group),
+			cmp.Compare(acls[a.NetworkACL], acls[b.NetworkACL]),
+			-strings.Compare(a.Direction, b.Direction), cmp.Compare(a.Index, b.Index),
+			cmp.Compare(a.Number, b.Number))
+	}
 }

@@ -85,7 +85,7 @@ func (e *Enforcer) interfaces() []api.InterfaceStatus {
 		in := &p.Interfaces[i]
 		out[i] = api.InterfaceStatus{Device: in.Device, ID: explain.InterfaceID(p, in.Device),
 			Mode: in.Mode.String(), View: in.View.String(), Groups: in.Groups,
-			Scope: in.Scope, Covered: []api.Device{}}
+			NetworkACL: in.NetworkACL, Scope: in.Scope, Covered: []api.Device{}}
 	}
 	for _, i := range devices.Absent(p, e.mu.force.machine.Facts) {
 		if out[i].Missing = api.MissingUnknown; devices.Later(&p.Interfaces[i]) {

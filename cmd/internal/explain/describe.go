@@ -50,6 +50,9 @@ func Run(rs *filter.Ruleset, flows *conntrack.Table, now conntrack.Time, q filte
 	if x.Rule != nil {
 		doc.Rule = Rule(ids, *x.Rule)
 	}
+	if x.ACLRule != nil && x.Verdict.Reason != filter.ReasonNetworkACL {
+		doc.ACLRule = Rule(ids, *x.ACLRule)
+	}
 	for _, m := range x.Misses {
 		doc.Misses = append(doc.Misses, miss(ids, m))
 	}
@@ -146,6 +149,11 @@ func detail(x filter.Explanation) string {
 			return fmt.Sprintf("no attached group has any %s rule", x.Direction)
 		}
 		return fmt.Sprintf("no %s rule of any attached group permits it", x.Direction)
+	case filter.ReasonNetworkACL:
+		if number := x.Rule.Number; number <= policy.MaxACLNumber {
+			return fmt.Sprintf("%s rule %d of network ACL %s denies it", x.Direction, number, x.Rule.ACL)
+		}
+		return fmt.Sprintf("no %s rule of network ACL %s allows it", x.Direction, x.Rule.ACL)
 	case filter.ReasonNotAFlow:
 		if x.Flow != nil && x.Flow.Untracked {
 			return "its flow is not tracked, so each packet needs a rule, and none permits it"
@@ -171,6 +179,14 @@ func detail(x filter.Explanation) string {
 // Rule turns a rule into its reference.
 func Rule(ids policy.IDs, info filter.RuleInfo) *api.RuleRef {
 	r := info.Rule
+	if info.ACL != "" {
+		return &api.RuleRef{
+			NetworkACL: info.ACL, NetworkACLID: ids.NetworkACL(info.ACL), Number: info.Number,
+			Action: info.Action.String(), Direction: info.Direction.String(), Index: r.Index,
+			Protocol: protocol(r.Protocol), Ports: ports(r), Peer: r.Peer.String(), File: r.Pos.File,
+			Line: r.Pos.Line, Gone: info.Gone,
+		}
+	}
 	return &api.RuleRef{
 		ID:          ruleID(ids, &info),
 		Group:       info.Group,

@@ -51,6 +51,10 @@ func (l Lockout) String() string {
 		b.WriteString("the client is no address of the guest there, and source_dest_check is on")
 		return b.String()
 	}
+	if denied, by := l.deniedByACL(); denied {
+		b.WriteString(by)
+		return b.String()
+	}
 	fmt.Fprintf(&b, "no %s rule of %s permits it", l.Explanation.Direction, strings.Join(groups, ", "))
 	if len(l.Explanation.Misses) > 0 {
 		m := l.Explanation.Misses[0]
@@ -71,6 +75,27 @@ func (l Lockout) String() string {
 		}
 	}
 	return b.String()
+}
+
+// deniedByACL says which network ACL denies the client's packets, or the answers to them, if
+// one does: it is asked about each.
+func (l Lockout) deniedByACL() (denied bool, by string) {
+	x := &l.Explanation
+	switch {
+	case x.Verdict.Reason == filter.ReasonNetworkACL:
+		return true, fmt.Sprintf("%s rule %s of network ACL %s denies it", x.Direction, place(x.ACLRule),
+			x.ACLRule.ACL)
+	case x.Verdict.Accept() && x.ReplyACLRule != nil:
+		return true, fmt.Sprintf("%s rule %s of network ACL %s denies the answers, which go to port %d",
+			x.Direction.Reverse(), place(x.ReplyACLRule), x.ReplyACLRule.ACL, l.Session.Client.Port())
+	}
+	return false, ""
+}
+
+// place is the number of a rule of a network ACL, * for the last one.
+func place(r *filter.RuleInfo) string {
+	n := policy.ACLRule{Number: r.Number}
+	return n.Place()
 }
 
 // LockoutError lists all lockouts of a ruleset. It matches [ErrLockout].
@@ -95,7 +120,7 @@ func (e *LockoutError) Is(target error) bool { return target == ErrLockout }
 // Check asks the ruleset about every session and returns a [LockoutError] if a
 // client could not connect anew: by the ingress rules of this machine or, for a
 // client that is a guest of it, by the egress rules of the guest. That alone is
-// asked: a permitted segment also keeps a running session alive, because it is
+// asked, with what network ACLs say of the answers: a permitted segment also keeps a running session alive, because it is
 // picked up mid-stream (T22), while a session that lives only by
 // its flow entry would be the last one.
 func Check(rs *filter.Ruleset, sessions []Session) error {
@@ -107,7 +132,7 @@ func Check(rs *filter.Ruleset, sessions []Session) error {
 				continue
 			}
 			x := filter.Explain(rs, nil, 0, s.packet(a, dev, conntrack.SYN))
-			if x.Verdict.Accept() {
+			if x.Verdict.Accept() && x.Reply.Reason != filter.ReasonNetworkACL {
 				continue
 			}
 			// Two sessions of one client are one lockout.
