@@ -60,7 +60,7 @@ func report(t *testing.T, counts Counts) {
 		naive.OfFlow, naive.OfRule, naive.Untracked, naive.Related, naive.Failsafe,
 		naive.Resolvers, naive.Metadata, naive.Time,
 		naive.NoRule, naive.NotAFlow, naive.Misplaced, naive.Unmanaged, naive.Revoked, naive.Malformed,
-		naive.Checksum,
+		naive.Checksum, naive.Denied,
 	} {
 		share := 100 * float64(counts[reason]) / float64(total)
 		t.Logf("%-18s %8d %5.1f %%", reason, counts[reason], share)
