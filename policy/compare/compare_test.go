@@ -63,6 +63,16 @@ func group(name string, rules ...string) string {
 	return text
 }
 
+// edge is a network ACL with one rule, of which the number and the action are said.
+func edge(rule string) string {
+	return "network_acls:\n- {name: edge, ingress: [{rule_no: " + rule +
+		", protocol: all, cidr_block: 0.0.0.0/0}]}\n"
+}
+
+func behindEdge(host string) string {
+	return strings.Replace(host, "}", ", network_acl: edge}", 1)
+}
+
 func TestPolicies(t *testing.T) {
 	https := "protocol: tcp, ports: 443, cidr_blocks: [0.0.0.0/0]"
 	fromApp := "protocol: tcp, ports: 80, security_groups: [app]"
@@ -146,6 +156,14 @@ func TestPolicies(t *testing.T) {
 		"another mode": {before: web(https) + host,
 			after: web(https) + strings.Replace(host, "}", ", mode: guest}", 1),
 			want:  []string{"~ eth0 mode host → guest"}, opens: true, closes: true},
+		"a network ACL": {before: web(https) + host, after: web(https) +
+			strings.Replace(host, "}", ", network_acl: default}", 1),
+			want: []string{"~ eth0 network_acl none → default"}, opens: true, closes: true},
+		"a rule of a network ACL": {before: web(https) + edge("100, action: allow") + behindEdge(host),
+			after: web(https) + edge("100, action: deny") + behindEdge(host),
+			want:  []string{"~ eth0 network_acl edge has other rules"}, opens: true, closes: true},
+		"the same network ACL": {before: web(https) + edge("100, action: allow") + behindEdge(host),
+			after: web(https) + edge("100, action: allow") + behindEdge(host)},
 		"a setting": {before: web(https) + host,
 			after: web(https) + host + "settings: {icmp_errors: rules, max_flows: 70000}\n",
 			want:  []string{"icmp_errors related → rules"}, opens: true, closes: true},

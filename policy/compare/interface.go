@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -36,6 +37,7 @@ func (c *comparison) interfaces() (out []Part) {
 			p.Opened, p.Closed = c.between(a.Groups, b.Groups)
 			c.value(&p, "mode", a.Mode, b.Mode)
 			c.value(&p, "view", a.View, b.View)
+			c.networkACL(&p, a.NetworkACL, b.NetworkACL)
 			c.value(&p, "source_dest_check", a.SourceDestCheck, b.SourceDestCheck)
 		}
 		if p.Opens() || p.Closes() {
@@ -43,6 +45,37 @@ func (c *comparison) interfaces() (out []Part) {
 		}
 	}
 	return out
+}
+
+// networkACL says that other rules of a network ACL judge the packets of a device. What that
+// opens and closes is not worked out: it may be both.
+func (c *comparison) networkACL(p *Part, before, after string) {
+	const key = "network_acl"
+	was, is := c.before.NetworkACL(before), c.after.NetworkACL(after)
+	switch {
+	case was == nil && is == nil, was != nil && is != nil && sameACL(was, is):
+	case !c.counts(key):
+	case before == after:
+		p.Other = append(p.Other, fmt.Sprintf("%s %s has other rules", key, after))
+	default:
+		p.Other = append(p.Other, fmt.Sprintf("%s %s → %s", key, cmp.Or(before, "none"),
+			cmp.Or(after, "none")))
+	}
+}
+
+// sameACL reports whether two network ACLs have the same rules, in whatever order they are
+// written.
+func sameACL(a, b *policy.NetworkACL) bool {
+	lines := func(n *policy.NetworkACL) (out []string) {
+		for _, d := range []policy.Direction{policy.Ingress, policy.Egress} {
+			for i := range n.Rules(d) {
+				out = append(out, d.String()+" "+n.Rules(d)[i].String())
+			}
+		}
+		slices.Sort(out)
+		return out
+	}
+	return slices.Equal(lines(a), lines(b))
 }
 
 // witness is a device that a name or a pattern governs, and no longer pattern does.
