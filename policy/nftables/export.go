@@ -63,6 +63,11 @@ func (x *exporter) refuse() {
 			x.found.Add(policy.Problem{Pos: n.Pos, Hint: "view: local",
 				Message: n.Device + " is judged as on the wire, which this ruleset cannot"})
 		}
+		if n.NetworkACL != "" {
+			x.found.Add(policy.Problem{Pos: n.Pos, Hint: "take network_acl out to export the groups alone",
+				Message: fmt.Sprintf("%s has network ACL %q, which this ruleset has no words for", n.Device,
+					n.NetworkACL)})
+		}
 		if n.Timeouts != policy.DefaultTimeouts {
 			x.notice(n.Pos, "sysctl net.netfilter.nf_conntrack_*",
 				"the idle timeouts of %s are left out: the kernel has its own", n.Device)

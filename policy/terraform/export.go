@@ -299,6 +299,10 @@ func (x *exporter) rule(g *policy.Group, label string, d policy.Direction, i int
 
 // leftOut says what a configuration has no place for.
 func (x *exporter) leftOut() {
+	if n := len(x.p.NetworkACLs); n > 0 {
+		x.notice(x.p.NetworkACLs[0].Pos, "write aws_network_acl yourself",
+			"network ACLs are left out, %d of them", n)
+	}
 	if n := len(x.p.Interfaces); n > 0 {
 		x.notice(x.p.Interfaces[0].Pos, "in AWS, whatever runs there has the group",
 			"interfaces are left out, %d of them", n)

@@ -67,7 +67,7 @@ func underACL(h harness.Home) []protected {
 // TestNetworkACL: the lowest number that matches decides, for what comes in and for what goes
 // out, and what none matches is denied (N1, N2). Groups permit everything here.
 func TestNetworkACL(t *testing.T) {
-	parity.Proves(t, "N1", "N2", "N5", "N7", "N8")
+	parity.Proves(t, "N1", "N2", "N3", "N5", "N7", "N8", "W14")
 	t.Parallel()
 	h := harness.NewHome(t)
 	const ephemeral = "32768-60999"
@@ -121,6 +121,10 @@ func TestNetworkACL(t *testing.T) {
 		}
 	}
 	harness.Run(t, apart)
+
+	// The default one allows everything (N3).
+	d.ReloadNow(strings.ReplaceAll(aclPolicy(nil, nil), "network_acl: edge", "network_acl: default"))
+	harness.Run(t, attempts(map[int]bool{7000: true, 7001: true, 7100: true}, map[int]bool{7001: true}))
 }
 
 // TestNetworkACLAndLiveFlows denies the packets of connections and datagrams that are under

@@ -69,6 +69,7 @@ func AWS() []Chapter {
 		{"Idle timers", timers},
 		{"The datapath offload", datapath},
 		{"What is never filtered", exemptions},
+		{"Network ACLs", networkACLs},
 		{"Quotas", quotas},
 		{"Expected outcomes", outcomes},
 	}

@@ -35,6 +35,6 @@ var practices = []Claim{
 	same("W12", "A rule permits single addresses, or a range of them as a CIDR."),
 	unbuilt("W13", "A tool that checks addresses against a block list says which ones it skipped, "+
 		"and fails on a hit.", auditing),
-	unbuilt("W14", "A network ACL needs rules in both directions, and the default one permits "+
-		"everything.", "Network ACLs are not built."),
+	same("W14", "A network ACL needs rules in both directions, and the default one permits "+
+		"everything."),
 }
