@@ -136,7 +136,7 @@ func Explain(rs *Ruleset, flows *conntrack.Table, now conntrack.Time, q Query) E
 		x.Rule = &rule
 	}
 	x.Tracking = trackingFor(a, &d, &p, info)
-	if rule, ok := rs.Rule(d.aclRule); ok {
+	if rule, ok := rs.Rule(a.askedACL(&d, &p)); ok {
 		x.ACLRule = &rule
 	}
 	x.Groups, x.Misses = try(rs, a, q.Direction, &p)

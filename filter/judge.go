@@ -11,9 +11,6 @@ import (
 // the flow if the packet passes.
 type Decision struct {
 	Verdict
-	// aclRule is the rule of the interface's network ACL that decided about the packet,
-	// whatever it said; NoRule where none was asked.
-	aclRule match.RuleNumber
 	// outcome is what the flow made of the packet, if there is one.
 	outcome conntrack.Outcome
 	commit  commit
@@ -49,7 +46,8 @@ func (dec *Decision) tracked() bool {
 //
 // The order is that of §10: the source/destination check, which
 // holds for flows, too; what is exempt, which is never tracked; the network ACL for what
-// comes in; the flow before the rules, because a packet of a live flow passes whatever the rules say (T1); then
+// comes in; the flow before the rules, because a packet of a live flow passes whatever the
+// rules say (T1); then
 // the pooled rules of the packet's own direction and family. Those decide about
 // every packet of an untracked flow (T6). The network ACL for what goes out comes last. It
 // judges packets of flows as well, and denies one without ending its flow (N7).
@@ -66,20 +64,18 @@ func (dec *Decision) judge(a *Attachment, hook Hook, p *packet.Packet, s *conntr
 	// What goes out meets the network ACL behind the groups, and before a flow begins.
 	if a.acl != nil && s.Dir == conntrack.Egress && dec.Accept() &&
 		dec.Reason.Exemption() == policy.NoExemption {
-		var denied bool
-		if dec.aclRule, denied = a.denies(hook, p, s.Dir); denied {
-			dec.Reason, dec.Rule, dec.commit = ReasonNetworkACL, dec.aclRule, commitNothing
+		if rule, denied := a.denies(hook, p, s.Dir); denied {
+			dec.Reason, dec.Rule, dec.commit = ReasonNetworkACL, rule, commitNothing
 		}
 	}
 }
 
 // judgeByGroups is judge without the network ACL for what goes out.
-func (dec *Decision) judgeByGroups(a *Attachment, hook Hook, p *packet.Packet, s *conntrack.PacketMeta,
-	flow *conntrack.Flow) {
+func (dec *Decision) judgeByGroups(a *Attachment, hook Hook, p *packet.Packet,
+	s *conntrack.PacketMeta, flow *conntrack.Flow) {
 	d := s.Dir
 	dec.Verdict = Verdict{Direction: d, Scope: a.Scope}
 	dec.outcome, dec.commit, dec.request = conntrack.OutcomeRules, commitNothing, 0
-	dec.aclRule = match.NoRule
 	opens := false
 	if a.exemptions != nil && a.addressed(hook, p, d) {
 		if x, request := a.exempt(hook, p, d); x != policy.NoExemption {
@@ -96,9 +92,8 @@ func (dec *Decision) judgeByGroups(a *Attachment, hook Hook, p *packet.Packet, s
 		return
 	}
 	if a.acl != nil && d == conntrack.Ingress {
-		var denied bool
-		if dec.aclRule, denied = a.denies(hook, p, d); denied {
-			dec.Reason, dec.Rule = ReasonNetworkACL, dec.aclRule
+		if rule, denied := a.denies(hook, p, d); denied {
+			dec.Reason, dec.Rule = ReasonNetworkACL, rule
 			return
 		}
 	}

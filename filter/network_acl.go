@@ -53,6 +53,23 @@ func (a *Attachment) denies(h Hook, p *packet.Packet, d conntrack.Direction) (ru
 	return rule, !allowed
 }
 
+// askedACL returns the rule of the interface's network ACL that decided about a packet which
+// was judged, whatever it said; NoRule where none was asked.
+func (a *Attachment) askedACL(dec *Decision, p *packet.Packet) match.RuleNumber {
+	denied := dec.Reason == ReasonNetworkACL
+	switch {
+	case a.acl == nil, dec.Reason == ReasonSourceDestCheck,
+		dec.Reason.Exemption() != policy.NoExemption,
+		dec.Direction == conntrack.Egress && !dec.Accept() && !denied:
+		return match.NoRule
+	}
+	rule, allowed := a.aclRule(p, dec.Direction)
+	if allowed == denied { // a failsafe passed what no rule allows
+		return match.NoRule
+	}
+	return rule
+}
+
 // aclRuleOf returns the rule of the interface's network ACL that decides about each packet of
 // a path, by addresses and ports alone, and whether it allows. Without a network ACL
 // everything is allowed, by no rule.

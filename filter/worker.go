@@ -222,8 +222,8 @@ func (w *Worker) cross(a *Attachment, h Hook, d conntrack.Direction) Reason {
 	case ReasonTableFull:
 		w.refused.refuse(a)
 	}
-	if dec.aclRule != match.NoRule {
-		w.hit(dec.aclRule)
+	if rule := a.askedACL(dec, p); rule != match.NoRule {
+		w.hit(rule)
 	}
 	return dec.Reason
 }

@@ -212,7 +212,8 @@ func TestQuotaCeilings(t *testing.T) {
 			"InvalidParameterValue quotas.rules_per_security_group, InvalidParameterValue " +
 				"quotas.security_groups_per_interface, " +
 				"InvalidParameterValue quotas.security_groups, InvalidParameterValue quotas.prefix_lists, " +
-				"InvalidParameterValue quotas.prefix_list_entries, InvalidParameterValue quotas.network_acls, " +
+				"InvalidParameterValue quotas.prefix_list_entries, " +
+				"InvalidParameterValue quotas.network_acls, " +
 				"InvalidParameterValue quotas.rules_per_network_acl"},
 	} {
 		// What the policy holds is not held against quotas that are none.

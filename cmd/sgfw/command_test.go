@@ -14,6 +14,7 @@ import (
 	"sgfw/cmd/internal/control"
 	"sgfw/cmd/internal/explain"
 	"sgfw/cmd/internal/host/ssh"
+	"sgfw/cmd/internal/query"
 	"sgfw/cmd/internal/screen"
 	"sgfw/policy"
 )
@@ -61,7 +62,7 @@ func TestHelp(t *testing.T) {
 			for _, part := range strings.Split(line, "|") {
 				part, _, _ = strings.Cut(strings.TrimPrefix(strings.TrimSpace(part), "sudo "), ">")
 				if args := strings.Fields(part); len(args) > 0 && args[0] == "sgfw" {
-					own = append([]string{}, args[1:]...)
+					own = query.Shield(args[1:])
 					break
 				}
 			}

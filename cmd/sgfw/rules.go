@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -78,7 +79,7 @@ func (p *program) printRules(s screen.Screen, q api.RulesQuery, r api.RulesReply
 		if rule.LastHit != nil {
 			last = screen.Span(p.now().Sub(*rule.LastHit))
 		}
-		description := screen.Cell{Text: joined(rule.Action, rule.Description)}
+		description := screen.Cell{Text: strings.TrimSpace(rule.Action + " " + rule.Description)}
 		switch {
 		case rule.Gone:
 			description = screen.Cell{Style: screen.Warn, Text: joined("(removed)", rule.Description)}

@@ -263,6 +263,9 @@ func (x *exporter) remote(r *policy.Remote) jsonInterface {
 
 // leftOut says what the document has no place for.
 func (x *exporter) leftOut() {
+	if n := len(x.p.NetworkACLs); n > 0 {
+		x.notice(x.p.NetworkACLs[0].Pos, "", "network ACLs are left out, %d of them", n)
+	}
 	if n := len(x.p.Interfaces); n > 0 {
 		i := &x.p.Interfaces[0]
 		x.notice(i.Pos, fmt.Sprintf("import with --attach %s=%s",

@@ -264,6 +264,9 @@ func (x *exporter) defaultGroup(g *policy.Group) {
 
 // leftOut says what a template has no place for.
 func (x *exporter) leftOut() {
+	if n := len(x.p.NetworkACLs); n > 0 {
+		x.notice(x.p.NetworkACLs[0].Pos, "", "network ACLs are left out, %d of them", n)
+	}
 	if x.parameters[defaultParameter] != "" {
 		x.notice(policy.Pos{}, "", "the default group is the parameter %s of the template",
 			defaultParameter)

@@ -28,7 +28,8 @@ type Difference struct {
 
 // BesideRules are the keys of interfaces, then of settings, that decide on packets.
 func BesideRules() []string {
-	return []string{"mode", "view", "network_acl", "source_dest_check", "tracking", "icmp_errors", "exempt",
+	return []string{"mode", "view", "network_acl", "source_dest_check", "tracking", "icmp_errors",
+		"exempt",
 		"failsafe"}
 }
 

@@ -12,7 +12,8 @@ import (
 // no others; the JSON Schema, the manual page and the reference in docs/policy.md are
 // made of it.
 var reference = folded(slices.Concat(
-	[]Part{fileTable}, listTable, groupTable, aclTable, interfaceTable, []Part{quotaTable}, settingsTable,
+	[]Part{fileTable}, listTable, groupTable, aclTable, interfaceTable, []Part{quotaTable},
+	settingsTable,
 ))
 
 // folded joins the lines of all texts.

@@ -171,7 +171,8 @@ func beside(path, key string) object {
 // TestRanges: the reader takes what is in the range of a number and refuses the rest.
 func TestRanges(t *testing.T) {
 	eachKey(t, func(t *testing.T, p Part, k Key) {
-		if k.Kind != KindNumber || p.Path == rulePath || p.Path == aclRulePath && k.Low < 0 { // there the protocol decides
+		if k.Kind != KindNumber || p.Path == rulePath || // there the protocol decides
+			p.Path == aclRulePath && k.Low < 0 {
 			return
 		}
 		type end struct {

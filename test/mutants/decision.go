@@ -155,7 +155,7 @@ var decisions = []mutant{
 	{
 		name: "log-of-another", what: "the log shows packets of other ports than asked for",
 		file: "filter/selection.go", packages: engine,
-		old: "&& low <= port && port <= high", new: "&& low <= high",
+		old: "&& low <= port && port <= high", new: "&& low <= high || port == 0",
 	},
 	{
 		name: "drops-forgotten", what: "the last drops are not remembered",

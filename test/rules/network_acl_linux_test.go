@@ -116,15 +116,16 @@ func TestNetworkACL(t *testing.T) {
 	var apart []harness.Attempt
 	for _, p := range underACL(h) {
 		for i, outside := range h.OutsideIPs {
-			apart = append(apart, harness.Expect(harness.PassIf(outside.Is4()), harness.Exchange(t, "to the "+
-				p.name, h.Outside, "udp", outside, harness.AddrPort(p.ips[i], 7000))))
+			apart = append(apart, harness.Expect(harness.PassIf(outside.Is4()), harness.Exchange(t,
+				"to the "+p.name, h.Outside, "udp", outside, harness.AddrPort(p.ips[i], 7000))))
 		}
 	}
 	harness.Run(t, apart)
 
 	// The default one allows everything (N3).
 	d.ReloadNow(strings.ReplaceAll(aclPolicy(nil, nil), "network_acl: edge", "network_acl: default"))
-	harness.Run(t, attempts(map[int]bool{7000: true, 7001: true, 7100: true}, map[int]bool{7001: true}))
+	harness.Run(t, attempts(map[int]bool{7000: true, 7001: true, 7100: true},
+		map[int]bool{7001: true}))
 }
 
 // TestNetworkACLAndLiveFlows denies the packets of connections and datagrams that are under

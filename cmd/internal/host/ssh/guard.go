@@ -120,7 +120,8 @@ func (e *LockoutError) Is(target error) bool { return target == ErrLockout }
 // Check asks the ruleset about every session and returns a [LockoutError] if a
 // client could not connect anew: by the ingress rules of this machine or, for a
 // client that is a guest of it, by the egress rules of the guest. That alone is
-// asked, with what network ACLs say of the answers: a permitted segment also keeps a running session alive, because it is
+// asked, with what network ACLs say of the answers: a permitted segment also keeps a running
+// session alive, because it is
 // picked up mid-stream (T22), while a session that lives only by
 // its flow entry would be the last one.
 func Check(rs *filter.Ruleset, sessions []Session) error {
