@@ -99,7 +99,7 @@ func TestChoose(t *testing.T) {
 	}{
 		{nil, all},
 		{[]string{"nothing of these"}, all},
-		{[]string{"SGFW, 10 rules"}, []string{nameSGFW}},
+		{[]string{"SGFW userspace, 10 rules"}, []string{nameSGFW}},
 		{[]string{"forward", "sgfw, datapath: offload"}, all[3:]},
 		{[]string{"sgfw"}, all[1:4]},
 	} {

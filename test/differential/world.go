@@ -69,6 +69,7 @@ func Laboratory() *World {
 // the timers, nor SCTP, whose chunks the kernel follows and calls invalid.
 func Passage(managed string, guest bool) *World {
 	w := Laboratory()
+	w.ACLs = false
 	w.Devices = []naive.Device{{Name: "eth0"}, {Name: "eth1"}}
 	w.Interfaces = []naive.Interface{{Device: managed, Guest: guest}}
 	w.Resolvers = nil
