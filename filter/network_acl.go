@@ -32,14 +32,20 @@ func (l *aclList) first(peer conntrack.Addr, s match.Selector) (match.RuleNumber
 	return l.rules[place], l.allows[place]
 }
 
+// first returns the rule that decides about packets in direction d, and whether it allows.
+func (n *networkACL) first(src, dst conntrack.Addr, d conntrack.Direction,
+	s match.Selector) (match.RuleNumber, bool) {
+	peer := src
+	if d == conntrack.Egress {
+		peer = dst
+	}
+	return n.lists[d][family(peer)].first(peer, s)
+}
+
 // aclRule returns the rule of the interface's network ACL that decides about a packet, and
 // whether it allows. The interface has one.
 func (a *Attachment) aclRule(p *packet.Packet, d conntrack.Direction) (match.RuleNumber, bool) {
-	peer := p.Src
-	if d == conntrack.Egress {
-		peer = p.Dst
-	}
-	return a.acl.lists[d][family(peer)].first(peer, selectorOf(p))
+	return a.acl.first(p.Src, p.Dst, d, selectorOf(p))
 }
 
 // denies reports whether the interface's network ACL denies a packet, and the rule that
@@ -77,12 +83,7 @@ func (a *Attachment) aclRuleOf(p Path, d conntrack.Direction) (match.RuleNumber,
 	if a.acl == nil {
 		return match.NoRule, true
 	}
-	peer := p.Src
-	if d == conntrack.Egress {
-		peer = p.Dst
-	}
-	return a.acl.lists[d][family(peer)].first(peer,
-		match.Selector(p.Proto)<<16|match.Selector(p.DstPort))
+	return a.acl.first(p.Src, p.Dst, d, match.Selector(p.Proto)<<16|match.Selector(p.DstPort))
 }
 
 // aclAllowsAnswers reports whether the interface's network ACL, if it has one, allows what

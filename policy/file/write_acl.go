@@ -23,20 +23,8 @@ func (w *writer) aclRule(indent int, r *policy.ACLRule) {
 	w.first = true
 	w.line(indent, "rule_no: %d", r.Number)
 	w.line(indent, "action: %s", r.Action)
-	if r.Protocol == policy.AllProtocols {
-		w.line(indent, "protocol: all")
-	} else {
-		w.line(indent, "protocol: %s", r.Protocol)
-	}
-	switch {
-	case r.Protocol.HasPorts() && r.From == r.To:
-		w.line(indent, "ports: %d", r.From)
-	case r.Protocol.HasPorts():
-		w.line(indent, "ports: %d-%d", r.From, r.To)
-	case r.Protocol.IsICMP():
-		w.line(indent, "from_port: %d", r.From)
-		w.line(indent, "to_port: %d", r.To)
-	}
+	as := r.AsRule()
+	w.service(indent, &as)
 	key := "cidr_block"
 	if policy.FamilyOf(r.CIDR) == policy.IPv6 {
 		key = "ipv6_cidr_block"

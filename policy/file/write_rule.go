@@ -42,12 +42,8 @@ func shared(r *policy.Rule) string {
 // description of its own.
 func asSelf(p *policy.Peer) bool { return p.Self && !p.Described }
 
-// block writes rules that differ by their peers.
-func (w *writer) block(indent int, rules []policy.Rule) {
-	r := &rules[0]
-	w.comment(indent-2, r.Pos)
-	w.first = true
-	w.text(indent, "description", shared(r))
+// service writes the protocol of a rule with its ports, or type and code.
+func (w *writer) service(indent int, r *policy.Rule) {
 	if r.Protocol == policy.AllProtocols {
 		w.line(indent, "protocol: all")
 	} else {
@@ -62,6 +58,15 @@ func (w *writer) block(indent int, rules []policy.Rule) {
 		w.line(indent, "from_port: %d", r.From)
 		w.line(indent, "to_port: %d", r.To)
 	}
+}
+
+// block writes rules that differ by their peers.
+func (w *writer) block(indent int, rules []policy.Rule) {
+	r := &rules[0]
+	w.comment(indent-2, r.Pos)
+	w.first = true
+	w.text(indent, "description", shared(r))
+	w.service(indent, r)
 	w.tags(indent, r.Tags)
 	for _, k := range peerKinds {
 		var items []string
