@@ -21,9 +21,6 @@ type Key struct {
 	Kind Kind
 	// Words are what a KindWord takes, or the items of a KindWords.
 	Words []string
-	// Later are words of the format that are refused until the program does what they
-	// say.
-	Later []string
 	// Low and High bound a KindNumber, where a High of 0 is no bound, or those of a KindBits.
 	Low, High int
 	// Item is the path of the part that may stand in place of an item of the list; "" for

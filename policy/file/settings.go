@@ -123,16 +123,11 @@ func (d *decoder) failsafes(n *node, s *policy.Settings) {
 	}
 }
 
-// word reads one of the words that the reference gives to a key, and refuses those for
-// later; "" if there is none. label names the key in messages, path is its part.
+// word reads one of the words that the reference gives to a key; "" if there is none. label
+// names the key in messages, path is its part.
 func (d *decoder) word(n *node, label, path string) string {
 	k := keyAt(path, label[strings.LastIndexByte(label, '.')+1:])
-	w := d.oneOf(n, label, slices.Concat(k.Words, k.Later)...)
-	if slices.Contains(k.Later, w) {
-		d.unbuilt(n, label+": "+w, "write "+joined(k.Words, "or")+", or leave it out")
-		return ""
-	}
-	return w
+	return d.oneOf(n, label, k.Words...)
 }
 
 // oneOf reads one of a few words; "" if the key is absent or has another value.
@@ -149,9 +144,4 @@ func (d *decoder) oneOf(n *node, key string, words ...string) string {
 	}
 	d.invalid(n, hint, "%s cannot be %s", key, describe(n))
 	return ""
-}
-
-// unbuilt refuses a value that the format has but that is not implemented yet.
-func (d *decoder) unbuilt(n *node, what, hint string) {
-	d.invalid(n, hint, "%s is not yet supported", what)
 }
