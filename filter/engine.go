@@ -135,7 +135,7 @@ func (e *Engine) NewWorker() *Worker {
 	defer e.mu.Unlock()
 	w := &Worker{engine: e}
 	w.sample.Lane = uint8(len(e.workers)) // keeps the entries of two cores off one cache line
-	w.flood.spare = maxSpare
+	w.flood.full()
 	w.makeRoom(e.ruleset.Load())
 	// The packet path allocates nothing.
 	w.recent.drops, w.recent.late = make([]Drop, 0, RecentDrops), make([]Record, 0, maxLate)

@@ -12,7 +12,10 @@ const (
 	// maxSpare is how many drops are recorded at once that are like others before them, and
 	// spareEvery is the pause after which it is one more: 10,000 a second. A flood's packets
 	// are much alike, and a record costs as much as refusing a packet does.
-	maxSpare   = 1024
+	maxSpare = 1024
+	// maxPassing is the same for what passes, which has an allowance of its own: a flood of
+	// drops hides no new connection, and what passes hides no drop.
+	maxPassing = maxSpare / 2
 	spareEvery = conntrack.Time(100 * time.Microsecond)
 	// newOfBatch is how many drops of one batch are recorded whatever came before, if they are
 	// of a kind of their own, as the one that matters amid a flood.
@@ -24,18 +27,37 @@ const (
 
 // flood tells which drops of a worker are recorded: of many that come at once not all.
 type flood struct {
-	known [kinds]uint64 // latest kinds, each at its place
-	free  int           // how many more of this batch are recorded that are of another one
-	spare int           // how many more are of any
-	since conntrack.Time
+	known   [kinds]uint64 // latest kinds, each at its place
+	free    int           // how many more of this batch are recorded that are of another one
+	spare   int           // how many more are of any
+	passing int           // how many more are that pass, while somebody watches
+	since   conntrack.Time
 }
+
+// full grants all at once.
+func (f *flood) full() { f.spare, f.passing = maxSpare, maxPassing }
 
 // tick begins a batch and grants what time has brought.
 func (f *flood) tick(now conntrack.Time) {
 	f.free = newOfBatch
 	if n := (now - f.since) / spareEvery; n > 0 {
-		f.spare, f.since = int(min(conntrack.Time(f.spare)+n, maxSpare)), f.since+n*spareEvery
+		f.spare = int(min(conntrack.Time(f.spare)+n, maxSpare))
+		f.passing = int(min(conntrack.Time(f.passing)+n, maxPassing))
+		f.since += n * spareEvery
 	}
+}
+
+// admits reports whether a packet that passes for r is recorded, as one more of a batch that
+// recorded n.
+func (f *flood) admits(r Reason, n int) bool {
+	if r == ReasonFlow && (n >= passingOfBatch/2 || f.passing <= maxPassing/2) {
+		return false // the rest is for new connections
+	}
+	if n >= passingOfBatch || f.passing == 0 {
+		return false
+	}
+	f.passing--
+	return true
 }
 
 // passes reports whether a drop of a kind is recorded.

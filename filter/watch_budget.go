@@ -8,9 +8,11 @@ import (
 )
 
 const (
-	// watchedOfBatch is how many records one batch makes at most while somebody watches; what
-	// passes takes no more than half of it.
+	// watchedOfBatch is how many drops one batch records at most while somebody watches, and
+	// passingOfBatch how many packets that pass, of which those of known flows are at most half. None takes the
+	// room of another.
 	watchedOfBatch = 64
+	passingOfBatch = watchedOfBatch / 2
 	// foldBits is the logarithm of how many kinds of drops a batch is folded by.
 	foldBits = 7
 )
@@ -22,6 +24,8 @@ type budget struct {
 	seen [1 << foldBits]folded
 	// batch is the number of the batch, so that nothing is cleared between two.
 	batch uint32
+	// passed is how many records of this batch are of packets that pass.
+	passed int
 	// lost are the verdicts of this batch without a record, by reason, and missed has a bit
 	// for each of these reasons.
 	lost   [reasonCount]uint32
@@ -39,9 +43,8 @@ type folded struct {
 // counts it as lost.
 func (w *Worker) watched(ev *Event, r Reason) {
 	if r.Accepts() {
-		// Drops have the rest of the room and of the time: a flood of what passes hides none.
-		if len(w.records) < watchedOfBatch/2 && w.flood.spare > maxSpare/4 {
-			w.flood.spare--
+		if w.flood.admits(r, w.budget.passed) {
+			w.budget.passed++
 			w.record(ev)
 			return
 		}
@@ -52,7 +55,7 @@ func (w *Worker) watched(ev *Event, r Reason) {
 			w.records[f.at].Count++
 			return
 		}
-		if len(w.records) < watchedOfBatch && w.worth(r) {
+		if len(w.records)-w.budget.passed < watchedOfBatch && w.worth(r) {
 			*f = folded{kind, w.budget.batch, uint32(len(w.records))}
 			w.record(ev)
 			return
@@ -104,7 +107,7 @@ func (b *budget) next() {
 	for t := uint64(b.missed); t != 0; t &= t - 1 {
 		b.lost[bits.TrailingZeros64(t)] = 0
 	}
-	b.missed = 0
+	b.missed, b.passed = 0, 0
 	b.batch++
 	if b.batch == 0 { // kinds of 4,294,967,296 batches ago are none of this one
 		b.seen = [1 << foldBits]folded{}

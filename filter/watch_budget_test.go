@@ -104,6 +104,45 @@ func TestBudgetShowsWhatDiffers(t *testing.T) {
 	}
 }
 
+// TestBudgetShowsNewConnections: neither a flood of drops nor one of packets of known flows
+// hides the connections that begin.
+func TestBudgetShowsNewConnections(t *testing.T) {
+	b := newBench(t, onePolicy(tcpRule(80, "0.0.0.0/0")))
+	w := b.Watch(1<<20, Selection{Reasons: 1<<ReasonRule | 1<<ReasonFlow})
+	defer w.Close()
+	syn := tcp4(client, us, 1000, 80, 1, 0, conntrack.SYN)
+	b.Begin()
+	if !b.Decide(&Event{Frame: frame(syn), Hook: HookInput, In: 2}) {
+		t.Fatal("the flow did not begin")
+	}
+	b.End()
+	const connections = 100
+	for batch := range uint16(connections) {
+		b.Begin()
+		for i := range uint16(200) {
+			raw := udp4(stranger(int(batch)), us, 5000, 1000+i) // of more kinds than are known
+			if i%2 == 0 {
+				raw = syn // once more
+			}
+			if i == 199 {
+				raw = tcp4(client, us, 2000+batch, 80, 1, 0, conntrack.SYN)
+			}
+			b.Decide(&Event{Frame: frame(raw), Hook: HookInput, In: 2})
+		}
+		b.End()
+	}
+	got, _ := w.Take()
+	begun := 0
+	for i := range got {
+		if got[i].Verdict.Reason == ReasonRule && got[i].Tuple.RemotePort >= 2000 {
+			begun++
+		}
+	}
+	if begun != connections {
+		t.Errorf("%d connections are shown, want %d", begun, connections)
+	}
+}
+
 // TestBudgetAllocates: recording for a watcher allocates nothing once its room is there.
 func TestBudgetAllocates(t *testing.T) {
 	b := newBench(t, onePolicy(tcpRule(80, "0.0.0.0/0")))
