@@ -3,6 +3,7 @@ package filter
 import (
 	"cmp"
 	"net/netip"
+	"slices"
 
 	"sgfw/conntrack"
 	"sgfw/filter/packet"
@@ -85,6 +86,12 @@ type Explanation struct {
 	// Reply is what happens to the answer once this packet has passed, or not;
 	// ReplyAlone, what happens to the same packet when no flow is live.
 	Reply, ReplyAlone Verdict
+	// Answered is true for a packet that is answered, if it gets there: no error of ICMP, and
+	// no answer of its.
+	Answered bool
+	// Blocks are all that stop the packet or the answer to it, in the order of the way. They
+	// are empty if both pass.
+	Blocks []Block
 }
 
 // GroupTried is one group of the interface.
@@ -124,10 +131,10 @@ func Explain(rs *Ruleset, flows *conntrack.Table, now conntrack.Time, q Query) E
 	if rs.exemptions != nil && flows != nil {
 		rs.exemptions.pending.tick(now) // on a quiet machine nobody else does
 	}
-	p := q.packet()
-	d, info := judgeOnly(a, q.Hook, q.Direction, &p, flows, now)
+	j := ask(a, q, flows, now)
+	d, p, info := &j.there, &j.packet, j.flow
 	x.Verdict, x.Flow = d.Verdict, info
-	x.Failsafe = a.failsafeAt(q.Hook, &p, q.Direction)
+	x.Failsafe = a.failsafeAt(q.Hook, p, q.Direction)
 	if e := a.exemptions; e != nil && q.Direction == conntrack.Ingress &&
 		d.Reason.Exemption() == policy.NoExemption {
 		x.Unasked = e.of(a, p.Kind, p.Src, p.SrcPort)
@@ -135,48 +142,26 @@ func Explain(rs *Ruleset, flows *conntrack.Table, now conntrack.Time, q Query) E
 	if rule, ok := rs.Rule(d.Verdict.Rule); ok {
 		x.Rule = &rule
 	}
-	x.Tracking = trackingFor(a, &d, &p, info)
-	if rule, ok := rs.Rule(a.askedACL(&d, &p)); ok {
+	x.Tracking = trackingFor(a, d, p, info)
+	if rule, ok := rs.Rule(a.askedACL(d, p)); ok {
 		x.ACLRule = &rule
 	}
-	x.Groups, x.Misses = try(rs, a, q.Direction, &p)
-	switch {
-	case d.Verdict.Accept():
-		x.Misses = nil
-	case d.Verdict.Reason == ReasonNetworkACL:
-		x.Code, x.Misses = CodeSubnetACL, nil
-	case d.Verdict.Reason == ReasonSourceDestCheck:
-		x.Code, x.Misses = CodeSourceDestCheck, nil // no rule would help
-	case len(x.Misses) == 0:
-		x.Code = CodeNoRules
-	default:
-		x.Code = CodeRulesMismatch
+	x.Groups, x.Misses = try(rs, a, q.Direction, p)
+	mismatch := CodeRulesMismatch
+	if len(x.Misses) == 0 {
+		mismatch = CodeNoRules
+	}
+	x.Code = codeOf(d.Verdict, mismatch)
+	if x.Code != mismatch {
+		x.Misses = nil // no rule of a group would help, or none need to
 	}
 
-	back := q.reply()
-	answer := back.packet()
-	alone, _ := judgeOnly(a, q.Hook, back.Direction, &answer, nil, now)
-	x.ReplyAlone = alone.Verdict
-	if d.commit == commitRequest {
-		x.Reply = Verdict{Reason: d.Reason, Direction: back.Direction, Scope: a.Scope}
-	} else if d.Verdict.Accept() && d.tracked() {
-		x.Reply = Verdict{Reason: ReasonFlow, Direction: back.Direction, Rule: d.Verdict.Rule,
-			Scope: a.Scope}
-		if a.acl != nil { // which no flow opens
-			if rule, denied := a.denies(q.Hook, &answer, back.Direction); denied {
-				x.Reply.Reason, x.Reply.Rule = ReasonNetworkACL, rule
-			}
-		}
-	} else {
-		reply, _ := judgeOnly(a, q.Hook, back.Direction, &answer, flows, now)
-		x.Reply = reply.Verdict
-		if d.Reason == ReasonUntracked && x.Reply.Reason == ReasonRule {
-			x.Reply.Reason = ReasonUntracked // once the packet itself has passed
-		}
-	}
+	alone, _ := judgeOnly(a, q.Hook, j.answer.direction, &j.answer.packet, nil, now)
+	x.ReplyAlone, x.Reply, x.Answered = alone.Verdict, j.back, j.answered()
 	if info, ok := rs.Rule(x.Reply.Rule); ok && x.Reply.Reason == ReasonNetworkACL {
 		x.ReplyACLRule = &info
 	}
+	x.Blocks = blocks(rs, a, q.Hook, &j, &x)
 	return x
 }
 
@@ -261,11 +246,20 @@ func (q *Query) reply() Query {
 	if q.Protocol == conntrack.ProtoTCP && cmp.Or(q.Flags, conntrack.SYN) == conntrack.SYN {
 		r.Flags = conntrack.SYN | conntrack.ACK
 	}
+	r.ICMPType = q.AnswerType()
+	return r
+}
+
+// AnswerType is the type of the ICMP message that answers the packet, its own type if it asks
+// nothing.
+func (q *Query) AnswerType() uint8 {
 	switch {
 	case q.Protocol == conntrack.ProtoICMP && q.ICMPType == 8:
-		r.ICMPType = 0
+		return 0
+	case q.Protocol == conntrack.ProtoICMP && slices.Contains([]uint8{13, 15, 17}, q.ICMPType):
+		return q.ICMPType + 1 // timestamp, information and mask (RFC 792, RFC 950)
 	case q.Protocol == conntrack.ProtoICMPv6 && q.ICMPType == 128:
-		r.ICMPType = 129
+		return 129
 	}
-	return r
+	return q.ICMPType
 }

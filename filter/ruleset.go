@@ -125,6 +125,9 @@ func (rs *Ruleset) Generation() uint64 { return rs.generation }
 // Policy returns the policy that was compiled.
 func (rs *Ruleset) Policy() *policy.Policy { return rs.policy }
 
+// Members returns the members of groups that the policy was compiled with; nil for none.
+func (rs *Ruleset) Members() *member.Membership { return rs.members }
+
 // Rule describes a rule. It returns false for NoRule and for ids of a later
 // ruleset.
 func (rs *Ruleset) Rule(id match.RuleNumber) (RuleInfo, bool) {

@@ -34,6 +34,11 @@ exemption and live flow, every group that was tried, the rule that permits the
 packet or those that came nearest with the fields that differ, and what would
 happen to the answer. No packet is sent.
 
+Of a packet that is dropped, or whose answer is, it says first all that stops it
+and then what lets it pass: the nearest packet, the smallest rule, and a group that
+is there already, each with everything else that has to change. The judge was asked
+about each of them. Lines of the policy are printed as they stand in the file.
+
 With -c a policy file is asked, else the running daemon with its live flows.
 The interface may be left out if the policy has only one, or if an address is
 that of an interface or of a guest; and the machine's own address always: ":443"
@@ -183,12 +188,23 @@ func (p *program) printJudgement(s screen.Screen, x api.Explanation) error {
 	if q.Direction != "" {
 		t.Row("direction", q.Direction)
 	}
+	t.Row("verdict", screen.Cell{Style: verdictStyles[x.Verdict],
+		Text: fmt.Sprintf("%s (%s): %s", x.Verdict, x.Reason, x.Detail)})
+	if len(x.Blocks) > 0 {
+		for _, b := range also(x) {
+			t.Row("also", screen.Cell{Style: screen.Bad, Text: b.Detail})
+		}
+		if err := t.Flush(); err != nil {
+			return err
+		}
+		fmt.Fprintln(p.out)
+		p.printRemedies(s, x)
+		t = facts(p.out, s)
+	}
 	t.Row("policy", x.Source)
 	if x.View != "" {
 		t.Row("view", x.View+": "+x.Sees)
 	}
-	t.Row("verdict", screen.Cell{Style: verdictStyles[x.Verdict],
-		Text: fmt.Sprintf("%s (%s): %s", x.Verdict, x.Reason, x.Detail)})
 	if x.Reason != api.ReasonNotManaged && x.Reason != api.ReasonBridged {
 		t.Row("exemption", orNone(x.Exemption))
 		t.Row("live flow", flowText(x))
@@ -235,6 +251,16 @@ func (p *program) printJudgement(s screen.Screen, x api.Explanation) error {
 		t.Row(label("notice", i), n)
 	}
 	return t.Flush()
+}
+
+// also is what else stops a packet, or the answer to it, than the verdict says.
+func also(x api.Explanation) (out []api.Block) {
+	for _, b := range x.Blocks {
+		if b.Return || b.Reason != x.Reason {
+			out = append(out, b)
+		}
+	}
+	return out
 }
 
 // permitsReply is the rule that lets the answer pass, nil for none. That of the flow is not
@@ -285,8 +311,9 @@ func flowText(x api.Explanation) string {
 		return fmt.Sprintf("%s, opened by %s, not tracked, remembered for %s", x.Flow.State,
 			x.Flow.Direction, screen.Seconds(x.Flow.Expires))
 	}
-	return fmt.Sprintf("%s, opened by %s, ends in %s", x.Flow.State, x.Flow.Direction,
-		screen.Seconds(x.Flow.Expires))
+	return fmt.Sprintf("%s, opened by %s %s ago, %s in and %s out, ends in %s", x.Flow.State,
+		x.Flow.Direction, screen.Seconds(x.Flow.Age), count(int(x.Flow.Packets.Ingress), "packet"),
+		screen.Number(x.Flow.Packets.Egress), screen.Seconds(x.Flow.Expires))
 }
 
 // ruleText is one rule in a line: what it is, what it permits, where it stands.

@@ -79,6 +79,11 @@ type Explanation struct {
 	Misses []Miss `json:"nearest_misses,omitempty"`
 	// Reply is what would happen to the answer, given the verdict on the packet.
 	Reply *Reply `json:"reply,omitempty"`
+	// Blocks are all that stop the packet or the answer to it, in the order of the way. They
+	// are left out if both pass.
+	Blocks []Block `json:"blocks,omitempty"`
+	// Remedies are the smallest changes that let both pass, of each kind at most one.
+	Remedies []Remedy `json:"remedies,omitempty"`
 	// Notices say what was assumed.
 	Notices []string `json:"notices,omitempty"`
 	// Next is the judgement at the interface that the packet crosses behind this one,
@@ -121,4 +126,62 @@ type Reply struct {
 	AloneReason string `json:"alone_reason"`
 	// AloneRule is the one of these that permits it, nil for none.
 	AloneRule *RuleRef `json:"alone_rule,omitempty"`
+}
+
+// Block is one thing that stops a packet, or the answer to it.
+type Block struct {
+	// Code is the code that AWS's Reachability Analyzer gives the finding (docs/aws.md A3),
+	// left out for what AWS has no word for.
+	Code string `json:"code,omitempty"`
+	// Reason is the cause as a stable word and Detail the same as a sentence.
+	Reason string `json:"reason"`
+	Detail string `json:"detail"`
+	// Direction is that of the packet that is stopped; Return is true if that is the answer.
+	Direction string `json:"direction"`
+	Return    bool   `json:"return,omitempty"`
+	// Component is what stops it: security_group, network_acl, interface or flow. Groups are
+	// the names of the groups, NetworkACL that of the list and ACLRule its rule.
+	Component  string   `json:"component"`
+	Groups     []string `json:"groups,omitempty"`
+	NetworkACL string   `json:"network_acl,omitempty"`
+	ACLRule    *RuleRef `json:"acl_rule,omitempty"`
+}
+
+// What a Remedy changes.
+const (
+	// RemedyPacket is another packet, which passes as things are.
+	RemedyPacket = "packet"
+	// RemedyRule is one rule more, of a group or of a network ACL, or of both.
+	RemedyRule = "rule"
+	// RemedyGroup is one group more on the interface.
+	RemedyGroup = "group"
+)
+
+// Remedy is the smallest change of its kind that lets the packet pass, and the answer to it.
+// The daemon's judge was asked about the packet with the change, and let both pass.
+type Remedy struct {
+	// Kind is RemedyPacket, RemedyRule or RemedyGroup.
+	Kind string `json:"kind"`
+	// Text says the change in a sentence.
+	Text string `json:"text"`
+	// Query is the packet that passes, and Fields what of it differs; of RemedyPacket alone.
+	Query  *Query   `json:"query,omitempty"`
+	Fields []string `json:"fields,omitempty"`
+	// Changes are all that has to change in the policy, and nothing that need not.
+	Changes []PolicyChange `json:"changes,omitempty"`
+}
+
+// PolicyChange is a place in a policy file and the lines that belong there.
+type PolicyChange struct {
+	// Path is the key that is changed, such as security_groups[web].ingress.
+	Path string `json:"path"`
+	// Replace is true if the lines stand for what Path has; else they are added to it.
+	Replace bool `json:"replace,omitempty"`
+	// File and Line are where the group, network ACL or interface stands, and After the line
+	// that the lines belong behind; left out where that is not known.
+	File  string `json:"file,omitempty"`
+	Line  int    `json:"line,omitempty"`
+	After int    `json:"after,omitempty"`
+	// Lines are the text, indented as what stands around it.
+	Lines []string `json:"lines"`
 }

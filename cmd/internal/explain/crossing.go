@@ -37,6 +37,10 @@ func Answer(in api.Query, rs *filter.Ruleset, flows *conntrack.Table, now conntr
 			return api.Explanation{}, err
 		}
 		doc := Run(rs, flows, now, q, full)
+		if len(doc.Blocks) > 0 {
+			q.Flags = segments[doc.Query.Segment] // of a live flow, if that was not said
+			remedies(&doc, rs, flows, now, q, m.Facts)
+		}
 		doc.Notices = notices
 		if m.mayBridge(&q) && doc.Reason != api.ReasonNotManaged {
 			doc.Notices = append(doc.Notices, fmt.Sprintf("%s is a bridge: what it hands from one of "+

@@ -57,6 +57,7 @@ func Run(rs *filter.Ruleset, flows *conntrack.Table, now conntrack.Time, q filte
 		doc.Misses = append(doc.Misses, miss(ids, m))
 	}
 	doc.Code = string(x.Code)
+	doc.Blocks = blocks(rs, &x)
 	doc.Detail = detail(x)
 	if x.Unasked != policy.NoExemption {
 		doc.Detail += fmt.Sprintf("; it comes from an exempt service (%s), but answers no question "+
@@ -150,10 +151,7 @@ func detail(x filter.Explanation) string {
 		}
 		return fmt.Sprintf("no %s rule of any attached group permits it", x.Direction)
 	case filter.ReasonNetworkACL:
-		if number := x.Rule.Number; number <= policy.MaxACLNumber {
-			return fmt.Sprintf("%s rule %d of network ACL %s denies it", x.Direction, number, x.Rule.ACL)
-		}
-		return fmt.Sprintf("no %s rule of network ACL %s allows it", x.Direction, x.Rule.ACL)
+		return denies(x.Rule, "it")
 	case filter.ReasonNotAFlow:
 		if x.Flow != nil && x.Flow.Untracked {
 			return "its flow is not tracked, so each packet needs a rule, and none permits it"

@@ -28,6 +28,7 @@ func (j *job) ports() error {
 	}
 	j.q.Src, j.q.SrcPort = j.from.addr, j.from.port
 	j.q.Dst, j.q.DstPort = j.to.addr, j.to.port
+	j.anyPort()
 	return nil
 }
 

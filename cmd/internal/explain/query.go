@@ -37,7 +37,8 @@ const (
 //   - the machine's own side (To of ingress, From of egress): an address of the
 //     interface, or the unspecified address when none is known. Rules never
 //     look at it, the source/destination check of a guest does;
-//   - the source port: 0, which is no flow's;
+//   - the source port: 0, which is no flow's; at an interface with a network ACL, which
+//     looks at the port that the answer goes to, one that clients choose from;
 //   - the TCP segment: one of the live flow with these addresses and ports, or
 //     else the SYN of a new connection ([Run] knows the flows);
 //   - ICMP type and code: an echo request, or of an error that no host can be reached;
@@ -65,6 +66,7 @@ type job struct {
 	mode     policy.Mode
 	own      []netip.Prefix // of the interface
 	checked  bool           // no other addresses pass (source_dest_check)
+	acl      bool           // it has a network ACL
 	from, to endpoint
 	q        filter.Query
 	notices  []string
@@ -103,6 +105,7 @@ func (j *job) device() error {
 		n := &j.policy.Interfaces[i]
 		j.q.Device = n.Calls(link.Name)
 		j.own, j.checked, j.mode = n.Own(), n.SourceDestCheck, n.Mode
+		j.acl = n.NetworkACL != ""
 		if n.Mode == policy.ModeGuest {
 			return nil // the device's own addresses are this machine's
 		}

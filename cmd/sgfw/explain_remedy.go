@@ -1,0 +1,62 @@
+package main
+
+import (
+	"fmt"
+
+	"sgfw/cmd/internal/api"
+	"sgfw/cmd/internal/screen"
+)
+
+// printRemedies prints what would let a packet pass that is dropped, or whose answer is. Lines
+// for the policy stand as they are, to be copied.
+func (p *program) printRemedies(s screen.Screen, x api.Explanation) {
+	if len(x.Blocks) == 0 {
+		return
+	}
+	if len(x.Remedies) == 0 {
+		p.print(s, screen.Plain, "no small change of the packet or of the policy lets it pass")
+		return
+	}
+	one := "what lets it pass (tried):"
+	if len(x.Remedies) > 1 {
+		one = "what lets it pass (tried), one of these:"
+	}
+	p.print(s, screen.Plain, one)
+	for i, r := range x.Remedies {
+		title := r.Text
+		switch {
+		case r.Kind == api.RemedyGroup && len(r.Changes) == 1:
+			title = "a group more on the interface"
+		case r.Kind == api.RemedyGroup:
+			title = "a group more on the interface, and the rest, all of it"
+		case r.Kind == api.RemedyRule && len(r.Changes) == 1:
+			title = "one change more in the policy"
+		case r.Kind == api.RemedyRule:
+			title = fmt.Sprintf("%d changes in the policy, all of them", len(r.Changes))
+		}
+		if r.Kind != api.RemedyPacket {
+			title += ":"
+		}
+		p.print(s, screen.Plain, fmt.Sprintf("%d. %s", i+1, title))
+		for _, c := range r.Changes {
+			p.printChange(s, c)
+		}
+	}
+	fmt.Fprintln(p.out)
+}
+
+// printChange prints where lines of the policy belong, as a comment, and the lines.
+func (p *program) printChange(s screen.Screen, c api.PolicyChange) {
+	does := "add to"
+	if c.Replace {
+		does = "set"
+	}
+	where := fmt.Sprintf("# %s %s", does, c.Path)
+	if c.Line > 0 {
+		where += fmt.Sprintf(" (%s:%d)", c.File, c.Line)
+	}
+	p.print(s, screen.Faint, where)
+	for _, line := range c.Lines {
+		fmt.Fprintln(p.out, screen.CleanLines(line))
+	}
+}

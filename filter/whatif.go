@@ -1,0 +1,54 @@
+package filter
+
+import (
+	"slices"
+
+	"sgfw/policy"
+	"sgfw/policy/member"
+)
+
+// With returns what the ruleset would be under another policy, on the same devices and with
+// the same name servers, as if it were in force. Rules and devices that stay have the same
+// numbers, so that live flows mean the same. It is to be looked at and never published:
+// nothing of it comes into rs or its Compiler.
+func (rs *Ruleset) With(p *policy.Policy, m *member.Membership) *Ruleset {
+	c := Compiler{generation: rs.generation, rules: rs.rules, scopes: rs.scopes.clone(),
+		past: new(pastOpenings)}
+	c.past.Store(rs.past.Load())
+	if rs.exemptions != nil {
+		c.pending = rs.exemptions.pending
+	}
+	with := c.Compile(p, m)
+	with.remember()
+	if rs.exemptions != nil {
+		with = with.WithResolvers(rs.exemptions.resolvers)
+	}
+	var links []member.Link
+	var seen []*presence
+	for _, at := range rs.present { // by each of its names
+		if !slices.Contains(seen, at) {
+			seen, links = append(seen, at), append(links, at.Link)
+		}
+	}
+	return with.WithLinks(links)
+}
+
+// Permitting returns the names of the groups, attached or not, that have a rule which
+// permits the packet, in the order of the policy.
+func (rs *Ruleset) Permitting(q Query) (names []string) {
+	p := q.packet()
+	permits := make(map[string]bool)
+	for id := range rs.rules {
+		info := &rs.rules[id]
+		if info.Group == "" || info.Gone || info.Direction != q.Direction || permits[info.Group] {
+			continue
+		}
+		permits[info.Group] = len(differences(rs, info, q.Direction, &p)) == 0
+	}
+	for i := range rs.policy.Groups {
+		if name := rs.policy.Groups[i].Name; permits[name] {
+			names = append(names, name)
+		}
+	}
+	return names
+}
