@@ -38,9 +38,10 @@ func codeOf(v Verdict, mismatch Code) Code {
 type asked struct {
 	packet packet.Packet
 	there  Decision
-	// flow is the live one of the packet, or nil.
-	flow   *conntrack.FlowInfo
-	answer struct {
+	// flow is the live one of the packet, or nil. tracked is true if there will be one.
+	flow    *conntrack.FlowInfo
+	tracked bool
+	answer  struct {
 		packet    packet.Packet
 		direction conntrack.Direction
 	}
@@ -62,10 +63,12 @@ func ask(a *Attachment, q Query, flows *conntrack.Table, now conntrack.Time) (j 
 	back := q.reply()
 	j.answer.packet, j.answer.direction = back.packet(), back.Direction
 	answer, d := &j.answer.packet, &j.there
+	var t conntrack.Tuple
+	j.tracked = d.Accept() && d.tracked() && flowTuple(&t, a, q.Hook, q.Direction, &j.packet)
 	switch {
 	case d.commit == commitRequest:
 		j.back = Verdict{Reason: d.Reason, Direction: back.Direction, Scope: a.Scope}
-	case d.Verdict.Accept() && d.tracked():
+	case j.tracked:
 		j.back = Verdict{Reason: ReasonFlow, Direction: back.Direction, Rule: d.Verdict.Rule,
 			Scope: a.Scope}
 		if a.acl != nil { // which no flow opens

@@ -142,7 +142,7 @@ func Explain(rs *Ruleset, flows *conntrack.Table, now conntrack.Time, q Query) E
 	if rule, ok := rs.Rule(d.Verdict.Rule); ok {
 		x.Rule = &rule
 	}
-	x.Tracking = trackingFor(a, d, p, info)
+	x.Tracking = trackingFor(a, &j)
 	if rule, ok := rs.Rule(a.askedACL(d, p)); ok {
 		x.ACLRule = &rule
 	}
@@ -165,10 +165,9 @@ func Explain(rs *Ruleset, flows *conntrack.Table, now conntrack.Time, q Query) E
 	return x
 }
 
-// trackingFor says whether the flow of a packet that was judged is tracked; flow
-// is the live one, or nil.
-func trackingFor(a *Attachment, d *Decision, p *packet.Packet,
-	flow *conntrack.FlowInfo) (out Tracking) {
+// trackingFor says whether the flow of a packet that was judged is tracked.
+func trackingFor(a *Attachment, j *asked) (out Tracking) {
+	d, p, flow := &j.there, &j.packet, j.flow
 	switch {
 	case flow != nil && (d.Reason == ReasonFlow || d.Reason == ReasonRelated ||
 		d.Reason == ReasonUntracked):
@@ -180,7 +179,7 @@ func trackingFor(a *Attachment, d *Decision, p *packet.Packet,
 		if !out.Untracked {
 			out = Tracking{Untracked: true, Clause: ClauseMidStream}
 		}
-	case d.Accept() && d.tracked():
+	case j.tracked:
 		out = a.tracking(d.Direction, family(p.Src), p.Proto, p.DstPort)
 		out.Untracked = false
 	}

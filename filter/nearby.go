@@ -131,7 +131,10 @@ func (v Variant) within(rs *Ruleset, info *RuleInfo) (Variant, bool) {
 		if r.Protocol.IsICMP() || proto.IsICMP() {
 			return v, false // another kind of question
 		}
-		v.Protocol = uint8(r.Protocol)
+		v.Protocol, v.Flags = uint8(r.Protocol), 0
+		if r.Protocol == policy.TCP {
+			v.Flags = conntrack.SYN
+		}
 		if !r.Protocol.HasPorts() {
 			v.SrcPort, v.DstPort = 0, 0
 		}

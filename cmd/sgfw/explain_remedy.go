@@ -17,22 +17,22 @@ func (p *program) printRemedies(s screen.Screen, x api.Explanation) {
 		p.print(s, screen.Plain, "no small change of the packet or of the policy lets it pass")
 		return
 	}
-	one := "what lets it pass (tried):"
+	title := "this lets it pass, as was tried:"
 	if len(x.Remedies) > 1 {
-		one = "what lets it pass (tried), one of these:"
+		title = "each of these lets it pass, as was tried:"
 	}
-	p.print(s, screen.Plain, one)
+	p.print(s, screen.Plain, title)
 	for i, r := range x.Remedies {
 		title := r.Text
 		switch {
 		case r.Kind == api.RemedyGroup && len(r.Changes) == 1:
 			title = "a group more on the interface"
 		case r.Kind == api.RemedyGroup:
-			title = "a group more on the interface, and the rest, all of it"
+			title = "a group more on the interface, and what else is needed"
 		case r.Kind == api.RemedyRule && len(r.Changes) == 1:
-			title = "one change more in the policy"
+			title = "a change of the policy"
 		case r.Kind == api.RemedyRule:
-			title = fmt.Sprintf("%d changes in the policy, all of them", len(r.Changes))
+			title = fmt.Sprintf("%d changes of the policy, all of them", len(r.Changes))
 		}
 		if r.Kind != api.RemedyPacket {
 			title += ":"

@@ -219,13 +219,14 @@ func (showcase) Explain(_ context.Context, q api.Query) (api.Explanation, error)
 			{Field: "peer", Want: "list office-ipv6 (2001:db8:c::/64)", Got: "2001:db8:d::10"}}}},
 		Reply: &api.Reply{Direction: "egress", Verdict: api.VerdictDrop, Reason: "not-a-flow",
 			Alone: api.VerdictDrop, AloneReason: "not-a-flow"},
+		Blocks: shownBlocks(), Remedies: shownRemedies(),
 		Notices: []string{"2001:db8:1:2::99 is not an address of enp1s0: explained as a forwarded " +
 			"packet would be"}}
 	if q.To == ":443" {
 		flow := shownFlows()[0]
 		x.Verdict, x.Reason, x.Rule, x.Flow = api.VerdictAccept, "flow", &webRule, &flow
 		x.Detail = "it belongs to a live flow, which passes whatever the rules say now"
-		x.Code, x.Misses, x.Notices = "", nil, nil
+		x.Code, x.Misses, x.Notices, x.Blocks, x.Remedies = "", nil, nil, nil, nil
 		x.Groups[0].Permits = true
 		x.Tracking = &api.Tracking{Tracked: true, Clause: "setting",
 			Detail: "tracked: settings.tracking is always"}
@@ -249,7 +250,7 @@ func (showcase) Explain(_ context.Context, q api.Query) (api.Explanation, error)
 		x.Verdict, x.Reason, x.Rule, x.Code, x.Misses = api.VerdictAccept, "related", &outRule, "", nil
 		x.Detail = "it is an ICMP error of this machine's own, and a rule of group " +
 			"backup-and-monitoring permits what it is about"
-		x.Notices = nil
+		x.Notices, x.Blocks, x.Remedies = nil, nil, nil
 		return x, nil
 	}
 	if q.From == "10.0.3.14" {
@@ -258,6 +259,7 @@ func (showcase) Explain(_ context.Context, q api.Query) (api.Explanation, error)
 		next.Query.Interface, next.Query.Direction = "tap-customer-18", "ingress"
 		x.Verdict, x.Reason, x.Rule, x.Code, x.Misses = api.VerdictAccept, "rule", &outRule, "", nil
 		x.Detail, x.Next = "a rule of group backup-and-monitoring permits it", &next
+		x.Blocks, x.Remedies = nil, nil
 	}
 	return x, nil
 }

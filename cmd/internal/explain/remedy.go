@@ -110,18 +110,21 @@ func change(p *policy.Policy, c *remedy.Change) api.PolicyChange {
 		for _, r := range n.Rules(c.Direction) {
 			at = append(at, r.Pos)
 		}
+		item := func(indent int) []string { return file.ACLItem(c.ACLRule, indent) }
 		return listed(fmt.Sprintf("network_acls[%s].%s", c.ACL, c.Direction), n.Pos, at,
-			c.Direction.String(), func(indent int) []string { return file.ACLItem(c.ACLRule, indent) })
+			c.Direction.String(), item)
 	case remedy.AddRule:
 		g := p.Group(c.Group)
 		var at []policy.Pos
 		for _, r := range g.Rules(c.Direction) {
 			at = append(at, r.Pos)
 		}
+		item := func(indent int) []string { return file.Item(c.Rule, indent) }
 		return listed(fmt.Sprintf("security_groups[%s].%s", c.Group, c.Direction), g.Pos, at,
-			c.Direction.String(), func(indent int) []string { return file.Item(c.Rule, indent) })
+			c.Direction.String(), item)
 	}
-	i := slices.IndexFunc(p.Interfaces, func(n policy.Interface) bool { return n.Device == c.Interface })
+	i := slices.IndexFunc(p.Interfaces,
+		func(n policy.Interface) bool { return n.Device == c.Interface })
 	pos := p.Interfaces[i].Pos
 	doc := api.PolicyChange{Path: fmt.Sprintf("interfaces[%s].security_groups", c.Interface),
 		Replace: true, File: pos.File, Line: pos.Line, After: pos.Line}
