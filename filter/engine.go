@@ -42,6 +42,8 @@ type Engine struct {
 	mu      sync.Mutex // guards workers and orders Publish
 	workers []*Worker
 	watch   watch
+	// taps are never changed, only replaced; nil for none.
+	taps atomic.Pointer[[]*Tap]
 }
 
 // NewEngine returns an Engine that enforces rs.
@@ -139,6 +141,9 @@ func (e *Engine) NewWorker() *Worker {
 	w.makeRoom(e.ruleset.Load())
 	// The packet path allocates nothing.
 	w.recent.drops, w.recent.late = make([]Drop, 0, RecentDrops), make([]Record, 0, maxLate)
+	if e.taps.Load() != nil {
+		w.stage = newStage()
+	}
 	e.workers = append(e.workers, w)
 	return w
 }

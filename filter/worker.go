@@ -57,6 +57,9 @@ type Worker struct {
 	selected []Record // of one watcher
 	recent   recent
 	at       *Attachment
+	// seen is where packets are noted for taps, nil while there are none, and stage what it is
+	// then: nil for a worker that never had any.
+	seen, stage *stage
 }
 
 // Begin starts a batch: it fixes the ruleset and the time for all its packets.
@@ -69,6 +72,10 @@ func (w *Worker) Begin() {
 	}
 	w.wanted, w.room = Dropping, maxOfBatch
 	w.flood.tick(w.now)
+	w.seen = nil
+	if w.engine.taps.Load() != nil {
+		w.seen = w.stage
+	}
 	if watched := ReasonSet(w.engine.watch.wanted.Load()); watched != 0 {
 		w.wanted, w.room = w.wanted|watched, watchedOfBatch
 		w.budget.next()
@@ -90,6 +97,9 @@ func (w *Worker) Decide(ev *Event) bool {
 		} else if len(w.records) < w.room && w.worth(r) {
 			w.record(ev)
 		}
+	}
+	if w.seen != nil {
+		w.see(ev)
 	}
 	return r.Accepts()
 }
@@ -115,6 +125,9 @@ func (w *Worker) End() {
 			w.deliver()
 		}
 		w.records = w.records[:0]
+	}
+	if w.seen != nil {
+		w.tell()
 	}
 	w.leave()
 }
@@ -235,7 +248,11 @@ func (w *Worker) commit(a *Attachment, h Hook) {
 	w.engine.flows.LockEntry(&c, &w.tuple, w.now)
 	defer c.Unlock() // also when a decision panics: the queue loop goes on
 	dec.judge(a, h, &w.pkt, &w.sample, c.Flow())
-	if dec.commit == commitUpdate { // nearly all
+	if w.seen != nil {
+		w.seen.before = stateOf(&c)
+		dec.Commit(&c, a, &w.sample, w.now)
+		w.seen.after = stateOf(&c)
+	} else if dec.commit == commitUpdate { // nearly all
 		c.Update(&w.sample, dec.outcome, &a.timeouts, w.now)
 	} else {
 		dec.Commit(&c, a, &w.sample, w.now)
@@ -249,7 +266,11 @@ func (w *Worker) commit(a *Attachment, h Hook) {
 func (w *Worker) record(ev *Event) {
 	// In place: a flood of drops makes a record for each packet.
 	w.records = append(w.records, Record{})
-	r := &w.records[len(w.records)-1]
+	w.describe(&w.records[len(w.records)-1], ev)
+}
+
+// describe fills in the record of the latest packet, which is empty.
+func (w *Worker) describe(r *Record, ev *Event) {
 	r.Time, r.Verdict, r.Length, r.Index = w.now, w.decision.Verdict, w.pkt.Length, ev.In
 	r.Count = 1
 	a := w.at
