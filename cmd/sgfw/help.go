@@ -44,6 +44,7 @@ var otherWords = map[string][]string{
 	"init":    {"setup", "new", "generate", "create"},
 	"learn":   {"observe", "discover", "record"},
 	"log":     {"logs", "drops", "monitor", "tail", "watch"},
+	"replay":  {"pcap", "pcapng", "playback"},
 	"reload":  {"apply", "restart", "update"},
 	"revoke":  {"kill", "cut", "drop"},
 	"rules":   {"list", "show", "hits"},

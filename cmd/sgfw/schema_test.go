@@ -30,7 +30,8 @@ type flowsDocument struct {
 	Flows []api.Flow `json:"flows"`
 }
 
-// documents are what the commands print with -o json; log prints one on each line, and
+// documents are what the commands print with -o json; log and replay print one on each
+// line, and
 // each command "error" in place of its own after a failure.
 var documents = map[string]any{
 	"audit":          api.Audit{},
@@ -46,6 +47,7 @@ var documents = map[string]any{
 	"flows revoke":   api.RevokeReply{},
 	"log":            api.LogRecord{},
 	"reload":         api.ReloadReply{},
+	"replay":         api.ReplayPart{},
 	"rollback":       api.RollbackReply{},
 	"rules":          api.RulesReply{},
 	"status":         api.Status{},
@@ -61,6 +63,8 @@ var fieldWords = map[string][]string{
 	"Exercise.Datapath":       {string(policy.DatapathUserspace), string(policy.DatapathOffload)},
 	"Status.State":            {api.StateRunning, api.StateDegraded},
 	"LogRecord.Type":          {api.LogVerdict, api.LogLost},
+	"ReplayPart.Type":         {api.ReplayPacket, api.ReplaySummary},
+	"RecordedVerdict.Verdict": {api.VerdictAccept, api.VerdictDrop},
 	"LogRecord.Verdict":       {api.VerdictAccept, api.VerdictDrop},
 	"LogRecord.Direction":     {"ingress", "egress"},
 	"VerdictCount.Verdict":    {api.VerdictAccept, api.VerdictDrop},

@@ -64,15 +64,18 @@ const maxTags = 8
 // cookedOutgoing is the type of a cooked packet that the machine sent.
 const cookedOutgoing = 4
 
-// Network finds the network layer. It is false for what is no IP, such as ARP, and for a
-// link type that is not known.
+// Network finds the network layer, which may be broken or empty. It is false for what is no
+// IP, such as ARP, and for a link type that is not known.
 func (t LinkType) Network(p *Packet) (n Network, ok bool) {
 	b := p.Data
 	at := 0 // where the network layer begins
-	ether := uint16(0)
+	ether := uint16(etherIPv4)
 	switch t {
 	case LinkRaw, LinkRawBSD, LinkRawOpen, LinkIPv4, LinkIPv6:
 	case LinkNull, LinkLoop: // the version of IP tells what the family would
+		if len(b) < 5 || b[4]>>4 != 4 && b[4]>>4 != 6 {
+			return n, false
+		}
 		at = 4
 	case LinkEthernet:
 		if len(b) < 14 {
@@ -101,8 +104,7 @@ func (t LinkType) Network(p *Packet) (n Network, ok bool) {
 		ether = binary.BigEndian.Uint16(b[at+2:])
 		at += 4
 	}
-	if at >= len(b) || ether != 0 && ether != etherIPv4 && ether != etherIPv6 ||
-		b[at]>>4 != 4 && b[at]>>4 != 6 {
+	if ether != etherIPv4 && ether != etherIPv6 {
 		return n, false
 	}
 	n.Bytes, n.Length = b[at:], p.Length-uint32(at)
@@ -117,7 +119,8 @@ func (t LinkType) Network(p *Packet) (n Network, ok bool) {
 func promised(b []byte) uint32 {
 	const header6 = 40
 	switch {
-	case b[0]>>4 == 4 && len(b) >= 4:
+	case len(b) < 4:
+	case b[0]>>4 == 4:
 		return uint32(binary.BigEndian.Uint16(b[2:]))
 	case b[0]>>4 == 6 && len(b) >= 6 && binary.BigEndian.Uint16(b[4:]) > 0:
 		return header6 + uint32(binary.BigEndian.Uint16(b[4:]))
