@@ -28,7 +28,8 @@ func inFolder(t *testing.T, files map[string]string) func(args ...string) (exitC
 		var out, said strings.Builder
 		code := (&program{out: &out, err: &said, screen: screen.Screen{Width: 80},
 			errScreen: screen.Screen{Width: 80},
-			now:       func() time.Time { return time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC) }, links: func() (links.Snapshot, error) {
+			now:       func() time.Time { return time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC) },
+			links: func() (links.Snapshot, error) {
 				return links.Snapshot{}, errors.ErrUnsupported
 			}}).run(args)
 		return code, out.String(), said.String()

@@ -32,8 +32,8 @@ func (p *program) replayCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "replay FILE (-c POLICY | --diff OLD NEW) [TERM]...",
 		Short: "Judge the packets of a capture by a policy, or by two",
-		Long: fmt.Sprintf(`Judge each packet of a capture as the daemon would have, with the capture's clock:
-flows begin, go on and end as they did then. FILE is in pcap or pcapng, from sgfw
+		Long: fmt.Sprintf(`Judge each packet of a capture as the daemon would have, with the capture's
+clock: flows begin, go on and end as they did then. FILE is in pcap or pcapng, from sgfw
 capture, tcpdump, Wireshark or anything else; - is standard input. It needs no
 root, no daemon, and none of the devices.
 

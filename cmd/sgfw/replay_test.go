@@ -116,7 +116,8 @@ func TestCapturesPage(t *testing.T) {
 func TestReplayExits(t *testing.T) {
 	_, run := replayFolder(t)
 	whole := []string{"-i", "eth0", "--own", "eth0=192.0.2.10/24"}
-	if err := os.WriteFile("cut.pcap", []byte(ethernetCapture(conversation())[:200]), 0o600); err != nil {
+	if err := os.WriteFile("cut.pcap", []byte(ethernetCapture(conversation())[:200]),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
@@ -138,7 +139,8 @@ func TestReplayExits(t *testing.T) {
 		{[]string{"eth0.pcap", "-c", "web.yaml", "--resolver", "dns"}, exitUsage, "no address"},
 		{[]string{"web.yaml", "-c", "web.yaml"}, exitFailed, "neither pcap nor pcapng"},
 		{[]string{"none.pcap", "-c", "web.yaml"}, exitFailed, "no such file"},
-		{append([]string{"cut.pcap", "-c", "web.yaml"}, whole...), exitOK, "the file ends within a packet"},
+		{append([]string{"cut.pcap", "-c", "web.yaml"}, whole...), exitOK,
+			"the file ends within a packet"},
 	} {
 		code, out, said := run(append([]string{"replay"}, c.args...)...)
 		if code != c.code || !strings.Contains(strings.Join(strings.Fields(said), " "), c.said) {
@@ -191,7 +193,8 @@ func TestReplayOfGuest(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, out, said := run("replay", "eth0.pcap", "-c", "guest.yaml", "-i", "eth0", "dir:egress")
-	if code != exitOK || strings.Count(out, "egress") != 2 || !strings.Contains(out, "syn,ack (flow)") ||
+	if code != exitOK || strings.Count(out, "egress") != 2 ||
+		!strings.Contains(out, "syn,ack (flow)") ||
 		!strings.Contains(said, "3 accepted, 2 dropped") {
 		t.Errorf("%d %s%s", code, out, said)
 	}
@@ -224,7 +227,8 @@ func TestReplayRecorded(t *testing.T) {
 	say(old, true, "accept", "flow", "established", web)
 	say(packets[0], true, "accept", "rule", "", web)
 	say(packets[1], false, "accept", "flow", "syn_sent", web)
-	say(packets[4], true, "accept", "rule", "", &api.RuleRef{Group: "web", Direction: "ingress", Index: 1})
+	say(packets[4], true, "accept", "rule", "",
+		&api.RuleRef{Group: "web", Direction: "ingress", Index: 1})
 	if err := os.WriteFile("x.pcapng", file.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}

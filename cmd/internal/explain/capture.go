@@ -31,7 +31,8 @@ func SelectPackets(q api.CaptureQuery, rs *filter.Ruleset) (filter.Selection, er
 
 // Captured is the document of a packet that was met at a time. Names are those of devices by
 // their index.
-func (w *Recorder) Captured(x *filter.Sight, at time.Time, names func(uint32) string) api.CapturePart {
+func (w *Recorder) Captured(x *filter.Sight, at time.Time,
+	names func(uint32) string) api.CapturePart {
 	verdict := w.Record(&x.Record, at)
 	doc := api.CapturePart{Type: api.CapturePacket, Verdict: &verdict, In: names(x.In),
 		Out: names(x.Out), Hook: uint8(x.Hook), Bridged: x.Bridged, Info: x.Info,

@@ -92,7 +92,8 @@ func TestReplayOfCapture(t *testing.T) {
 			t.Fatal(err)
 		}
 		file, n := capture(t, tape), 0
-		replayed(t, file, tape, tape.Policy, func(p *replay.Passage, again api.CapturePart, skipped error) {
+		replayed(t, file, tape, tape.Policy, func(p *replay.Passage, again api.CapturePart,
+			skipped error) {
 			v, rule := again.Verdict, ""
 			if v.Rule != nil {
 				rule = ruleName(v.Rule)
@@ -117,7 +118,8 @@ func TestReplayOfCapture(t *testing.T) {
 		}
 		total += n
 		if before != nil {
-			replayed(t, file, tape, before.Policy, func(p *replay.Passage, again api.CapturePart, _ error) {
+			replayed(t, file, tape, before.Policy, func(p *replay.Passage, again api.CapturePart,
+				_ error) {
 				if again.Verdict.Verdict != p.Note.Verdict {
 					other++
 				}
@@ -125,9 +127,10 @@ func TestReplayOfCapture(t *testing.T) {
 		}
 		before = tape
 	}
-	t.Logf("%d packets, %d of them with another verdict under another policy: %v", total, other, reasons)
+	t.Logf("%d packets, %d of them with another verdict under another policy: %v", total, other,
+		reasons)
 	if total < captures*packets/2 || other < total/20 || len(reasons) < 12 {
-		t.Errorf("%d packets for %d reasons, %d judged otherwise by another policy: nothing to learn from",
+		t.Errorf("%d packets for %d reasons, %d judged otherwise by another policy: nothing learned",
 			total, len(reasons), other)
 	}
 }
