@@ -91,10 +91,10 @@ func (f *Flow) doubt() {
 }
 
 // untold are the flags that a flow leaves to the one that takes its place: of that one, too,
-// the kernel counts packets on the same paths.
+// the kernel passes packets on the same paths, and counts them.
 func (f *Flow) untold() flowFlags {
 	if f.flags&flagOffloaded != 0 {
-		return flagsUncount
+		return flagsUncount | flagOffloaded
 	}
 	return 0
 }

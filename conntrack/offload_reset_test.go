@@ -98,3 +98,34 @@ func TestReset(t *testing.T) {
 			s.table.kinds[queueClosed].committed.Load())
 	}
 }
+
+// TestSuccessorIsCarried: what takes the place of a flow that the kernel carries, between the
+// same ports, is carried as well, though nobody offered it. So its numbers pass unseen, and a
+// RST that the machine sends ends it whatever its number.
+func TestSuccessorIsCarried(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		first []step
+	}{
+		{"after an end", []step{
+			{out, RST, 101, 0, 0, OutcomeMember, StateClose, fresh},
+			{out, SYN, 7000, 0, 0, OutcomeReopen, StateSynSent, fresh}}},
+		{"in its middle", []step{{out, SYN, 7000, 0, 0, OutcomeRules, StateEstablished, kept}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newScript(t)
+			s.play(
+				step{out, SYN, 100, 0, 0, OutcomeRules, StateSynSent, fresh},
+				step{in, SYN | ACK, 900, 101, 0, OutcomeMember, StateSynRecv, fresh},
+				step{out, ACK, 101, 901, 0, OutcomeMember, StateEstablished, fresh})
+			s.offload()
+			s.play(c.first...)
+			s.play(
+				step{in, SYN | ACK, 8000, 7001, 0, OutcomeMember, StateSynRecv, fresh},
+				step{out, ACK, 7001, 8001, 0, OutcomeMember, StateEstablished, fresh},
+				// Megabytes pass unseen.
+				step{out, RST, 7001 + 5<<20, 0, 0, OutcomeMember, StateClose, fresh},
+				step{out, SYN, 9000, 0, 0, OutcomeReopen, StateSynSent, fresh})
+		})
+	}
+}
