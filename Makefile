@@ -92,7 +92,8 @@ endif
 COUNT ?= 3
 
 # The parsers for FUZZTIME each, then the decision against a naive one and, as root,
-# the program and exported rulesets against the kernel's firewall.
+# the program and exported rulesets against the kernel's firewall, and for FUZZTIME the
+# two datapaths against each other.
 #? make fuzz                fuzz the parsers, compare millions of random packets;
 #?                          FUZZTIME=2m PACKETS=10000000
 fuzz:
@@ -104,6 +105,7 @@ fuzz:
 	done
 	$(GO) test -count=1 -timeout=0 -v -run='^TestEngine$$' ./test/differential -packets=$(PACKETS) -first=0
 	SGFW_KERNEL_SEED=0 $(GO) test -count=20 -timeout=0 -run='^(TestKernel|TestExportedRuleset)$$' ./test/differential
+	SGFW_KERNEL_SEED=0 $(GO) test -count=1 -timeout=0 -v -run='^TestDatapaths$$' ./test/differential -datapath-time=$(FUZZTIME)
 FUZZTIME ?= 2m
 PACKETS  ?= 10000000
 

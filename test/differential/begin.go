@@ -11,10 +11,13 @@ import (
 // begin adds a conversation, in place of an old one when there are many.
 func (t *Traffic) begin() {
 	r := t.random
-	k := &talk{ways: t.ways()}
+	k := &talk{ways: t.ways(), lasts: t.calm}
 	k.protocol = one(r, naive.TCP, naive.TCP, naive.TCP, naive.UDP, naive.UDP, naive.ICMP, 2, 47, 50,
 		89, 132)
 	k.port = [2]int{32768 + r.IntN(4), one(r, t.world.Ports...)}
+	if t.calm { // hardly a port comes twice
+		k.port[0] = 32768 + r.IntN(4096)
+	}
 	family := r.IntN(2)
 	var rule *naive.Rule
 	if chance(r, 75) {

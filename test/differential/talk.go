@@ -24,6 +24,7 @@ type talk struct {
 	tcp      [2]peer
 	stage    stage
 	crossing bool // both sides open
+	lasts    bool // it takes its time to end
 }
 
 // stage is how far a connection is, to the knowledge of both ends.
@@ -96,7 +97,7 @@ func answerTo(query int) int {
 
 // segment fills in a TCP segment and returns who sends it.
 func (k *talk) segment(r *rand.Rand, p *naive.Packet) (side int) {
-	if k.stage == ended && chance(r, 40) {
+	if k.stage == ended && chance(r, 40) && (!k.lasts || chance(r, 10)) {
 		k.reset(r)
 	}
 	if k.crossing && k.stage < connected {
@@ -127,7 +128,11 @@ func (k *talk) segment(r *rand.Rand, p *naive.Packet) (side int) {
 	}
 	side = r.IntN(2)
 	e := &k.tcp[side]
-	switch n := r.IntN(100); {
+	n := r.IntN(100)
+	if k.lasts && n >= 65 && n < 84 && chance(r, 75) { // most neither end nor reset it
+		n = 12
+	}
+	switch {
 	case n < 12 || e.fin:
 		return say(naive.ACK)
 	case n < 65:

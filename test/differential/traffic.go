@@ -21,6 +21,8 @@ type Traffic struct {
 	waits []time.Duration
 	// devices by name, as ways of conversations.
 	devices []string
+	// calm: conversations last, and not much goes wrong around them.
+	calm bool
 }
 
 // waits lie on both sides of every timer.
@@ -87,6 +89,9 @@ func (t *Traffic) corrupt(p *naive.Packet) {
 // packet makes the next one and says how it goes.
 func (t *Traffic) packet() (*naive.Packet, Way) {
 	t.told = func(bool) {}
+	if t.calm {
+		return t.calmPacket()
+	}
 	if len(t.talks) == 0 || chance(t.random, 12) {
 		t.begin()
 	}
@@ -106,6 +111,22 @@ func (t *Traffic) packet() (*naive.Packet, Way) {
 		return t.noise()
 	}
 	return t.linkTalk()
+}
+
+// calmPacket makes the next one where conversations last.
+func (t *Traffic) calmPacket() (*naive.Packet, Way) {
+	if len(t.talks) == 0 || chance(t.random, 3) {
+		t.begin()
+	}
+	switch n := t.random.IntN(100); {
+	case n < 92:
+		return t.speak()
+	case n < 94:
+		return t.failure()
+	case n < 99:
+		return t.distort()
+	}
+	return t.noise()
 }
 
 // Delivered says whether the packet of the latest step came through.
