@@ -74,6 +74,20 @@ func (n *NetworkACL) Rules(d Direction) []ACLRule {
 	return n.Ingress
 }
 
+// Usage counts the rules of each direction and family as AWS does, with the rule `*` (N10).
+func (n *NetworkACL) Usage() Usage {
+	u := Usage{IngressIPv4: 1, IngressIPv6: 1, EgressIPv4: 1, EgressIPv6: 1}
+	for i := range n.Ingress {
+		v4, v6 := cost(&Peer{Kind: PeerCIDR, CIDR: n.Ingress[i].CIDR}, nil)
+		u.IngressIPv4, u.IngressIPv6 = u.IngressIPv4+v4, u.IngressIPv6+v6
+	}
+	for i := range n.Egress {
+		v4, v6 := cost(&Peer{Kind: PeerCIDR, CIDR: n.Egress[i].CIDR}, nil)
+		u.EgressIPv4, u.EgressIPv6 = u.EgressIPv4+v4, u.EgressIPv6+v6
+	}
+	return u
+}
+
 // Rule returns the rule of a number, nil if there is none.
 func (n *NetworkACL) Rule(d Direction, number int) *ACLRule {
 	rules := n.Rules(d)

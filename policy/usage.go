@@ -2,7 +2,7 @@ package policy
 
 import "fmt"
 
-// Usage is what a group costs, in the four counters that AWS keeps (Q2).
+// Usage is what a group or a network ACL costs, in the four counters that AWS keeps (Q2, N10).
 type Usage struct {
 	IngressIPv4, IngressIPv6, EgressIPv4, EgressIPv6 int
 }

@@ -50,6 +50,16 @@ func (v *validator) aclRules(n *NetworkACL, d Direction) {
 // aclCounters checks the rules of a list against the quota of each family, which counts the
 // rule `*` (N10).
 func (v *validator) aclCounters(n *NetworkACL, d Direction) {
+	if n.Default {
+		return // nobody wrote it
+	}
+	usage := n.Usage()
+	for _, f := range []Family{IPv4, IPv6} {
+		if c := usage.Of(d, f); near(c, v.q.RulesPerNetworkACL) && c <= v.q.RulesPerNetworkACL {
+			v.nearly(n.Pos, d.String(), "rules_per_network_acl",
+				"network ACL %s uses %d of %d %s rules for %s", Quote(n.Name), c, v.q.RulesPerNetworkACL, d, f)
+		}
+	}
 	used := map[Family]int{IPv4: 1, IPv6: 1}
 	for i := range n.Rules(d) {
 		r := &n.Rules(d)[i]

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -37,6 +38,7 @@ type checkDocument struct {
 	Groups      []api.GroupStatus      `json:"groups,omitempty"`
 	Rules       []api.RuleRef          `json:"rules,omitempty"`
 	PrefixLists []api.PrefixListStatus `json:"prefix_lists,omitempty"`
+	NetworkACLs []api.NetworkACLStatus `json:"network_acls,omitempty"`
 	Interfaces  []checkInterface       `json:"interfaces,omitempty"`
 	Quotas      *api.Quotas            `json:"quotas,omitempty"`
 	// Preset is left out for a policy without one, too.
@@ -49,6 +51,8 @@ type checkDocument struct {
 type checkInterface struct {
 	Device string `json:"device"`
 	ID     string `json:"id,omitempty"`
+	// NetworkACL is left out for an interface without one.
+	NetworkACL string `json:"network_acl,omitempty"`
 }
 
 type checkSummary struct {
@@ -57,6 +61,9 @@ type checkSummary struct {
 	PrefixLists int `json:"prefix_lists"`
 	Interfaces  int `json:"interfaces"`
 	Peers       int `json:"peers"`
+	// NetworkACLs and ACLRules do not count what nobody wrote: the default list and rules *.
+	NetworkACLs int `json:"network_acls"`
+	ACLRules    int `json:"network_acl_rules"`
 }
 
 func (p *program) checkCommand() *cobra.Command {
@@ -170,6 +177,9 @@ does. --format, --attach, --var, --var-file and --prefix-list are about that pol
 		p.print(p.shown(out), screen.Good, fmt.Sprintf("%s is valid: %s, %s, %s, %s", name,
 			count(s.Groups, "group"), count(s.Rules, "rule"), count(s.PrefixLists, "prefix list"),
 			count(s.Interfaces, "interface")))
+		for i := range doc.NetworkACLs {
+			p.print(p.shown(out), screen.Plain, aclText(pol, &doc.NetworkACLs[i]))
+		}
 		if doc.Preset != nil {
 			p.print(p.shown(out), screen.Plain, "preset "+presetText(doc.Preset))
 		}
@@ -266,6 +276,11 @@ func summarise(p *policy.Policy) *checkSummary {
 	for i := range p.Groups {
 		s.Rules += len(p.Groups[i].Ingress) + len(p.Groups[i].Egress)
 	}
+	for i := range p.NetworkACLs {
+		if n := &p.NetworkACLs[i]; !n.Default {
+			s.NetworkACLs, s.ACLRules = s.NetworkACLs+1, s.ACLRules+len(n.Ingress)+len(n.Egress)
+		}
+	}
 	return s
 }
 
@@ -288,7 +303,7 @@ func machineIDs(dir string) policy.IDs {
 func (doc *checkDocument) describe(p *policy.Policy) {
 	quotas := explain.QuotasOf(p)
 	doc.Groups, doc.PrefixLists, doc.Quotas = explain.Groups(p), explain.PrefixLists(p), &quotas
-	doc.Preset = explain.Preset(p)
+	doc.Preset, doc.NetworkACLs = explain.Preset(p), explain.NetworkACLs(p)
 	for i := range p.Groups {
 		g := &p.Groups[i]
 		for _, d := range []policy.Direction{policy.Ingress, policy.Egress} {
@@ -298,8 +313,29 @@ func (doc *checkDocument) describe(p *policy.Policy) {
 			}
 		}
 	}
-	for i := range p.Interfaces {
-		device := p.Interfaces[i].Device
-		doc.Interfaces = append(doc.Interfaces, checkInterface{device, explain.InterfaceID(p, device)})
+	for i := range p.NetworkACLs {
+		n := &p.NetworkACLs[i]
+		for _, d := range []policy.Direction{policy.Ingress, policy.Egress} {
+			for _, r := range n.Rules(d) {
+				doc.Rules = append(doc.Rules, *explain.Rule(p.IDs, filter.RuleInfo{ACL: n.Name,
+					Number: r.Number, Action: r.Action, Direction: conntrack.Direction(d), Rule: r.AsRule()}))
+			}
+		}
 	}
+	for i := range p.Interfaces {
+		in := &p.Interfaces[i]
+		doc.Interfaces = append(doc.Interfaces, checkInterface{Device: in.Device,
+			ID: explain.InterfaceID(p, in.Device), NetworkACL: in.NetworkACL})
+	}
+}
+
+// aclText says in a line how many rules a network ACL has, and which interfaces have it.
+func aclText(p *policy.Policy, n *api.NetworkACLStatus) string {
+	list := p.NetworkACL(n.Name)
+	text := fmt.Sprintf("network ACL %s: %s in, %s out, ", n.Name, count(len(list.Ingress), "rule"),
+		count(len(list.Egress), "rule"))
+	if len(n.Interfaces) == 0 {
+		return text + "on no interface: it judges nothing"
+	}
+	return text + "on " + strings.Join(n.Interfaces, ", ")
 }

@@ -102,9 +102,16 @@ func (showcase) Status(context.Context) (api.Status, error) {
 			SecurityGroupsPerInterface: api.QuotaStatus{Used: 2, Quota: 5},
 			RulesPerSecurityGroup:      api.QuotaStatus{Used: 5, Quota: 60},
 			PrefixLists:                api.QuotaStatus{Used: 1, Quota: 100},
-			PrefixListEntries:          api.QuotaStatus{Used: 2, Quota: 1000}},
+			PrefixListEntries:          api.QuotaStatus{Used: 2, Quota: 1000},
+			NetworkACLs:                api.QuotaStatus{Used: 2, Quota: 200},
+			RulesPerNetworkACL:         api.QuotaStatus{Used: 5, Quota: 20}},
 		PrefixLists: []api.PrefixListStatus{
 			{Name: "office-ipv6", ID: "pl-fcd176cbbe14ec778", Entries: 1, MaxEntries: 2}},
+		NetworkACLs: []api.NetworkACLStatus{
+			{Name: "edge", ID: "acl-3d1f70c2b9e84a655", Quota: 20, Interfaces: []string{"enp1s0", "tap-*"},
+				Ingress: api.Usage{IPv4: 5, IPv6: 4}, Egress: api.Usage{IPv4: 3, IPv6: 2}},
+			{Name: "quarantine", ID: "acl-0123456789abcdef0", Quota: 20, Ingress: api.Usage{IPv4: 1, IPv6: 1},
+				Egress: api.Usage{IPv4: 1, IPv6: 1}}},
 		Table: api.TableStatus{Name: "inet sgfw", Hooks: []string{"input", "forward", "output"},
 			QueueExpression: "native", Owner: true, Persist: true, Reassembly: "tproxy",
 			Counters: map[string]uint64{"neighbour-discovery": 12}},

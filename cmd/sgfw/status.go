@@ -60,7 +60,7 @@ func (p *program) printStatus(s screen.Screen, d api.Status) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	tables := []func(screen.Screen, api.Status) error{p.interfaceTable, p.groupTable}
+	tables := []func(screen.Screen, api.Status) error{p.interfaceTable, p.groupTable, p.aclTable}
 	if all {
 		tables = append(tables, p.listTable, p.exemptionTable, p.queueTable, p.verdictTable)
 	}
@@ -157,6 +157,10 @@ func policyFacts(t *screen.Table, s api.Status, all bool) {
 		if q.PrefixLists.Used > 0 {
 			t.Row("", fmt.Sprintf("prefix lists %s, entries in a list %s", used(q.PrefixLists),
 				used(q.PrefixListEntries)))
+		}
+		if q.NetworkACLs.Used > 0 {
+			t.Row("", fmt.Sprintf("network ACLs %s, rules in a network ACL %s", used(q.NetworkACLs),
+				used(q.RulesPerNetworkACL)))
 		}
 	}
 	if s.Policy.Preset != nil {

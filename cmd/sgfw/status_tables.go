@@ -80,6 +80,30 @@ func (p *program) groupTable(s screen.Screen, d api.Status) error {
 	return err
 }
 
+// aclTable lists the network ACLs, if there are any, with the interfaces that have them and
+// what they use of their quota.
+func (p *program) aclTable(s screen.Screen, d api.Status) error {
+	if len(d.NetworkACLs) == 0 {
+		return nil
+	}
+	number := func(head string) screen.Column { return screen.Column{Head: head, Right: true} }
+	t := p.section(s,
+		screen.Column{Head: "NETWORK-ACL", Fit: screen.Folded, Least: 11, Roomy: 24},
+		screen.Column{Head: "ID", Rank: 2},
+		number("IN-IPV4"), number("IN-IPV6"), number("OUT-IPV4"), number("OUT-IPV6"), number("QUOTA"),
+		screen.Column{Head: "ON", Fit: screen.Folded, Least: 9, Roomy: 26},
+	)
+	for _, n := range d.NetworkACLs {
+		on := screen.Cell{Text: strings.Join(n.Interfaces, " ")}
+		if len(n.Interfaces) == 0 {
+			on = screen.Cell{Style: screen.Warn, Text: "no interface"}
+		}
+		t.Row(n.Name, cmp.Or(n.ID, "-"), n.Ingress.IPv4, n.Ingress.IPv6, n.Egress.IPv4, n.Egress.IPv6,
+			n.Quota, on)
+	}
+	return t.Flush()
+}
+
 // listTable lists the prefix lists, if there are any.
 func (p *program) listTable(s screen.Screen, d api.Status) error {
 	if len(d.PrefixLists) == 0 {

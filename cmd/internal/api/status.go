@@ -25,6 +25,8 @@ type Status struct {
 	Quotas     Quotas            `json:"quotas"`
 	// PrefixLists are those of the policy.
 	PrefixLists []PrefixListStatus `json:"prefix_lists"`
+	// NetworkACLs are those of the policy; empty where no interface can have one.
+	NetworkACLs []NetworkACLStatus `json:"network_acls"`
 	Table       TableStatus        `json:"table"`
 	Queues      []QueueStatus      `json:"queues"`
 	Flows       FlowStatus         `json:"flows"`

@@ -57,6 +57,7 @@ func (e *Enforcer) Status(file source.Revision, unread error) api.Status {
 		Groups:       explain.Groups(p),
 		Quotas:       explain.QuotasOf(p),
 		PrefixLists:  explain.PrefixLists(p),
+		NetworkACLs:  explain.NetworkACLs(p),
 		Table:        e.tableStatus(),
 		Queues:       e.queues.status(),
 		Flows:        flowStatus(e.engine.Flows().Stats()),

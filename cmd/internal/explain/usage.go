@@ -16,7 +16,9 @@ func QuotasOf(p *policy.Policy) api.Quotas {
 		SecurityGroups:             api.QuotaStatus{Used: len(p.Groups), Quota: p.Quotas.Groups},
 		PrefixLists: api.QuotaStatus{
 			Used: len(p.PrefixLists), Quota: p.Quotas.PrefixLists},
-		PrefixListEntries: api.QuotaStatus{Quota: p.Quotas.PrefixListEntries},
+		PrefixListEntries:  api.QuotaStatus{Quota: p.Quotas.PrefixListEntries},
+		NetworkACLs:        api.QuotaStatus{Used: len(p.NetworkACLs), Quota: p.Quotas.NetworkACLs},
+		RulesPerNetworkACL: api.QuotaStatus{Quota: p.Quotas.RulesPerNetworkACL},
 	}
 	fullest := func(s *api.QuotaStatus, n ...int) { s.Used = max(s.Used, slices.Max(n)) }
 	for _, u := range p.Usages() {
@@ -30,6 +32,10 @@ func QuotasOf(p *policy.Policy) api.Quotas {
 	}
 	for i := range p.PrefixLists {
 		fullest(&q.PrefixListEntries, p.PrefixLists[i].MaxEntries)
+	}
+	for i := range p.NetworkACLs {
+		u := p.NetworkACLs[i].Usage()
+		fullest(&q.RulesPerNetworkACL, u.IngressIPv4, u.IngressIPv6, u.EgressIPv4, u.EgressIPv6)
 	}
 	return q
 }
@@ -83,6 +89,29 @@ func PrefixLists(p *policy.Policy) []api.PrefixListStatus {
 			Name: l.Name, ID: p.IDs.PrefixList(l.Name), Entries: len(l.Entries), MaxEntries: l.MaxEntries}
 		if f, known := l.FamilyOf(); known {
 			status.AddressFamily = f.String()
+		}
+		out = append(out, status)
+	}
+	return out
+}
+
+// NetworkACLs lists the network ACLs of a valid policy with the interfaces that have them and
+// what they use of their quotas.
+func NetworkACLs(p *policy.Policy) []api.NetworkACLStatus {
+	out := []api.NetworkACLStatus{}
+	for i := range p.NetworkACLs {
+		n := &p.NetworkACLs[i]
+		u := n.Usage()
+		status := api.NetworkACLStatus{
+			Name: n.Name, ID: p.IDs.NetworkACL(n.Name), Tags: n.Tags, Default: n.Default,
+			Interfaces: []string{}, Quota: p.Quotas.RulesPerNetworkACL,
+			Ingress: api.Usage{IPv4: u.IngressIPv4, IPv6: u.IngressIPv6},
+			Egress:  api.Usage{IPv4: u.EgressIPv4, IPv6: u.EgressIPv6},
+		}
+		for j := range p.Interfaces {
+			if in := &p.Interfaces[j]; in.NetworkACL == n.Name {
+				status.Interfaces = append(status.Interfaces, in.Device)
+			}
 		}
 		out = append(out, status)
 	}
