@@ -143,7 +143,7 @@ func Explain(rs *Ruleset, flows *conntrack.Table, now conntrack.Time, q Query) E
 		x.Rule = &rule
 	}
 	x.Tracking = trackingFor(a, &j)
-	if rule, ok := rs.Rule(a.askedACL(d, p)); ok {
+	if rule, ok := rs.Rule(d.aclRule()); ok {
 		x.ACLRule = &rule
 	}
 	x.Groups, x.Misses = try(rs, a, q.Direction, p)

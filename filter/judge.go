@@ -14,8 +14,18 @@ type Decision struct {
 	// outcome is what the flow made of the packet, if there is one.
 	outcome conntrack.Outcome
 	commit  commit
-	// request is what commitRequest remembers.
-	request request
+	// noted is the request that commitRequest remembers or, without one, the number of the
+	// rule that aclRule returns: they share the place of one, see [Verdict].
+	noted uint64
+}
+
+// aclRule returns the rule of the interface's network ACL that decided about the packet,
+// whatever it said; match.NoRule where none was asked, or a failsafe passed what none allows.
+func (dec *Decision) aclRule() match.RuleNumber {
+	if dec.commit == commitRequest {
+		return match.NoRule
+	}
+	return match.RuleNumber(dec.noted)
 }
 
 // commit is what a Decision does to the table.
@@ -64,7 +74,9 @@ func (dec *Decision) judge(a *Attachment, hook Hook, p *packet.Packet, s *conntr
 	// What goes out meets the network ACL behind the groups, and before a flow begins.
 	if a.acl != nil && s.Dir == conntrack.Egress && dec.Accept() &&
 		dec.Reason.Exemption() == policy.NoExemption {
-		if rule, denied := a.denies(hook, p, s.Dir); denied {
+		rule, denied := a.denies(hook, p, s.Dir)
+		dec.noted = uint64(rule)
+		if denied {
 			dec.Reason, dec.Rule, dec.commit = ReasonNetworkACL, rule, commitNothing
 		}
 	}
@@ -75,14 +87,14 @@ func (dec *Decision) judgeByGroups(a *Attachment, hook Hook, p *packet.Packet,
 	s *conntrack.PacketMeta, flow *conntrack.Flow) {
 	d := s.Dir
 	dec.Verdict = Verdict{Direction: d, Scope: a.Scope}
-	dec.outcome, dec.commit, dec.request = conntrack.OutcomeRules, commitNothing, 0
+	dec.outcome, dec.commit, dec.noted = conntrack.OutcomeRules, commitNothing, 0
 	opens := false
 	if a.exemptions != nil && a.addressed(hook, p, d) {
 		if x, request := a.exempt(hook, p, d); x != policy.NoExemption {
-			dec.Reason, dec.request = ExemptReason(x), request
+			dec.Reason = ExemptReason(x)
 			// A fragment asks nothing (T25), nor does what nobody will accept.
 			if d == conntrack.Egress && p.Trackable() && p.Intact() {
-				dec.commit = commitRequest
+				dec.commit, dec.noted = commitRequest, uint64(request)
 			}
 			return
 		}
@@ -92,7 +104,9 @@ func (dec *Decision) judgeByGroups(a *Attachment, hook Hook, p *packet.Packet,
 		return
 	}
 	if a.acl != nil && d == conntrack.Ingress {
-		if rule, denied := a.denies(hook, p, d); denied {
+		rule, denied := a.denies(hook, p, d)
+		dec.noted = uint64(rule)
+		if denied {
 			dec.Reason, dec.Rule = ReasonNetworkACL, rule
 			return
 		}
@@ -175,7 +189,7 @@ func (dec *Decision) Commit(c *conntrack.Entry, a *Attachment, s *conntrack.Pack
 	case commitRemember:
 		c.Update(s, dec.outcome, &a.remembered, now)
 	case commitRequest:
-		a.exemptions.pending.note(dec.request)
+		a.exemptions.pending.note(request(dec.noted))
 	}
 }
 

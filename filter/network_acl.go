@@ -42,38 +42,15 @@ func (n *networkACL) first(src, dst conntrack.Addr, d conntrack.Direction,
 	return n.lists[d][family(peer)].first(peer, s)
 }
 
-// aclRule returns the rule of the interface's network ACL that decides about a packet, and
-// whether it allows. The interface has one.
-func (a *Attachment) aclRule(p *packet.Packet, d conntrack.Direction) (match.RuleNumber, bool) {
-	return a.acl.first(p.Src, p.Dst, d, selectorOf(p))
-}
-
-// denies reports whether the interface's network ACL denies a packet, and the rule that
-// decides. Failsafes pass it (N11); no rule decides about them.
+// denies reports whether the interface's network ACL, which it has, denies a packet, and the
+// rule that decides. Failsafes pass it (N11); no rule decides about them.
 func (a *Attachment) denies(h Hook, p *packet.Packet, d conntrack.Direction) (rule match.RuleNumber,
 	denied bool) {
-	rule, allowed := a.aclRule(p, d)
+	rule, allowed := a.acl.first(p.Src, p.Dst, d, selectorOf(p))
 	if !allowed && a.failsafeAt(h, p, d) != policy.NoFailsafe {
 		return match.NoRule, false
 	}
 	return rule, !allowed
-}
-
-// askedACL returns the rule of the interface's network ACL that decided about a packet which
-// was judged, whatever it said; NoRule where none was asked.
-func (a *Attachment) askedACL(dec *Decision, p *packet.Packet) match.RuleNumber {
-	denied := dec.Reason == ReasonNetworkACL
-	switch {
-	case a.acl == nil, dec.Reason == ReasonSourceDestCheck,
-		dec.Reason.Exemption() != policy.NoExemption,
-		dec.Direction == conntrack.Egress && !dec.Accept() && !denied:
-		return match.NoRule
-	}
-	rule, allowed := a.aclRule(p, dec.Direction)
-	if allowed == denied { // a failsafe passed what no rule allows
-		return match.NoRule
-	}
-	return rule
 }
 
 // aclRuleOf returns the rule of the interface's network ACL that decides about each packet of

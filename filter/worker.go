@@ -235,7 +235,7 @@ func (w *Worker) cross(a *Attachment, h Hook, d conntrack.Direction) Reason {
 	case ReasonTableFull:
 		w.refused.refuse(a)
 	}
-	if rule := a.askedACL(dec, p); rule != match.NoRule {
+	if rule := dec.aclRule(); rule != match.NoRule {
 		w.hit(rule)
 	}
 	return dec.Reason
