@@ -9,6 +9,7 @@ import (
 	"sgfw/conntrack"
 	"sgfw/policy"
 	"sgfw/policy/member"
+	"sgfw/test/parity"
 )
 
 // naiveACL is the network ACL once more, slow and obvious: of the rules whose CIDR, protocol
@@ -155,6 +156,7 @@ func TestNetworkACLStartsNoFlow(t *testing.T) {
 
 // TestNetworkACLAndErrors: an ICMP error about a live flow needs a rule of the list (N9).
 func TestNetworkACLAndErrors(t *testing.T) {
+	parity.Proves(t, "N9")
 	tcp := []policy.ACLRule{aclRule(100, policy.Allow, policy.TCP, 0, 65535, "0.0.0.0/0")}
 	icmp := append(slices.Clone(tcp), aclRule(200, policy.Allow, policy.ICMP, 3, 4, "0.0.0.0/0"))
 	b := newBench(t, withACL(tcp, tcp))

@@ -112,6 +112,33 @@ func TestDiffSaysAll(t *testing.T) {
 	}
 }
 
+// TestDiffOfNetworkACLs: each rule of a list is named with its number and what it does, and so
+// is the list that an interface has.
+func TestDiffOfNetworkACLs(t *testing.T) {
+	allow := ACLRule{Number: 100, Action: Allow, Protocol: TCP, From: 443, To: 443, CIDR: AnyIPv4}
+	deny := ACLRule{Number: 50, Protocol: AllProtocols, From: -1, To: -1, CIDR: AnyIPv6}
+	from := &Policy{
+		NetworkACLs: []NetworkACL{{Name: "edge", Ingress: []ACLRule{allow, deny}}, {Name: "old"}},
+		Interfaces:  []Interface{{Device: "eth0"}},
+	}
+	later := allow
+	later.Number = 110
+	to := &Policy{
+		NetworkACLs: []NetworkACL{{Name: "edge", Ingress: []ACLRule{deny, later},
+			Egress: []ACLRule{allow}, Tags: map[string]string{"a": "1"}}},
+		Interfaces: []Interface{{Device: "eth0", NetworkACL: "edge"}},
+	}
+	want := `+ network ACL edge: tag "a"
+- network ACL edge: ingress 100 allow tcp 443 0.0.0.0/0
++ network ACL edge: ingress 110 allow tcp 443 0.0.0.0/0
++ network ACL edge: egress 100 allow tcp 443 0.0.0.0/0
+- network ACL old
+~ device eth0: network_acl none → "edge"`
+	if diff := cmp.Diff(want, lines(Diff(from, to))); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // anyPeer4 is every IPv4 address as a peer.
 var anyPeer4 = Peer{Kind: PeerCIDR, CIDR: AnyIPv4}
 

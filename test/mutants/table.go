@@ -35,7 +35,7 @@ var (
 )
 
 // mutants are all faults.
-var mutants = slices.Concat(totals, decisions, rulesets, flows, policies, programs, exports,
+var mutants = slices.Concat(totals, decisions, rulesets, flows, acls, policies, programs, exports,
 	offloads, failures)
 
 // totals take every decision away from the engine.

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -129,20 +130,71 @@ func TestNetworkACL(t *testing.T) {
 }
 
 // TestNetworkACLAndLiveFlows denies the packets of connections and datagrams that are under
-// way: they stop at once, and go on when the rule is taken away (N7). Their flows stay.
+// way, with each datapath: they stop at once, and go on when the rule is taken away (N7).
+// Their flows stay.
 func TestNetworkACLAndLiveFlows(t *testing.T) {
 	parity.Proves(t, "N7", "N12")
 	t.Parallel()
-	h := harness.NewHome(t)
-	const port = 7000
-	all := lists(allowing(300, "0-65535"))
-	deny := denying(10, "7000")
-	d := harness.Enforce(t, h.Fw, aclPolicy(all, all))
-	type live struct {
-		name string
-		conn net.Conn
+	for _, datapath := range []string{"userspace", "offload"} {
+		t.Run(datapath, func(t *testing.T) {
+			t.Parallel()
+			testACLAndLiveFlows(t, "settings: { datapath: "+datapath+" }\n", datapath == "offload")
+		})
 	}
-	var conns []live
+}
+
+func testACLAndLiveFlows(t *testing.T, settings string, carried bool) {
+	h := harness.NewHome(t)
+	all := lists(allowing(300, "0-65535"))
+	d := harness.Enforce(t, h.Fw, aclPolicy(all, all)+settings)
+	conns := liveUnderACL(t, h)
+	if n := len(d.Flows()); n < len(conns) {
+		t.Fatalf("%d flows, want %d", n, len(conns))
+	}
+	deadline := time.Now().Add(harness.ArrivalTimeout)
+	for ; carried; time.Sleep(50 * time.Millisecond) {
+		if o := d.Status().Offload; o != nil && o.Packets > 0 {
+			break
+		} else if time.Now().After(deadline) {
+			t.Fatalf("nothing was carried: %+v", o)
+		}
+	}
+	for name, policy := range map[string]string{
+		"ingress": aclPolicy(lists(denying(10, "7000"), all), all),
+		"egress":  aclPolicy(all, lists(denying(10, "32768-60999"), all)),
+	} {
+		d.ReloadNow(policy + settings)
+		eachAtOnce(conns, func(c liveConn) {
+			if echoesBack(c, harness.SilenceTimeout/2) {
+				t.Errorf("%s goes on under a deny of %s", c.name, name)
+			}
+		})
+		if n := len(d.Flows()); n < len(conns) {
+			t.Errorf("%d flows under a deny of %s, want %d", n, name, len(conns))
+		}
+		d.ReloadNow(aclPolicy(all, all) + settings)
+		eachAtOnce(conns, func(c liveConn) {
+			if !echoesBack(c, harness.ArrivalTimeout) {
+				t.Errorf("%s does not go on once the deny of %s is gone", c.name, name)
+			}
+		})
+	}
+	if out := d.Must(t, 0, "rules"); !strings.Contains(out, "edge/ingress/*") {
+		t.Errorf("the list of rules has no network ACL:\n%s", out)
+	}
+}
+
+// liveConn is a connection to an echo server.
+type liveConn struct {
+	net.Conn
+	name string
+}
+
+// liveUnderACL opens connections from outside to port 7000 of those whom the network ACL
+// protects, so busy that the kernel carries them where it may.
+func liveUnderACL(t *testing.T, h harness.Home) (conns []liveConn) {
+	t.Helper()
+	const port = 7000
 	for _, p := range underACL(h) {
 		for i, outside := range h.OutsideIPs {
 			harness.Echoes(t, p.host, p.ips[i], port)
@@ -152,35 +204,26 @@ func TestNetworkACLAndLiveFlows(t *testing.T) {
 					t.Fatal(err)
 				}
 				t.Cleanup(func() { c.Close() })
-				conns = append(conns, live{network + " to the " + p.name + " from " + outside.String(), c})
-				for range 20 { // with the datapath offload it is carried now
-					if !echoesBack(c, harness.ArrivalTimeout) {
-						t.Fatalf("%s: no answer", conns[len(conns)-1].name)
+				live := liveConn{c, network + " to the " + p.name + " from " + outside.String()}
+				for range 20 {
+					if !echoesBack(live, harness.ArrivalTimeout) {
+						t.Fatalf("%s: no answer", live.name)
 					}
 				}
+				conns = append(conns, live)
 			}
 		}
 	}
-	for name, policy := range map[string]string{
-		"ingress": aclPolicy(lists(deny, all), all),
-		"egress":  aclPolicy(all, lists(denying(10, "32768-60999"), all)),
-	} {
-		d.ReloadNow(policy)
-		for _, c := range conns {
-			if echoesBack(c.conn, harness.SilenceTimeout/4) {
-				t.Errorf("%s goes on under a deny of %s", c.name, name)
-			}
-		}
-		d.ReloadNow(aclPolicy(all, all))
-		for _, c := range conns {
-			if !echoesBack(c.conn, harness.ArrivalTimeout) {
-				t.Errorf("%s does not go on once the deny of %s is gone", c.name, name)
-			}
-		}
+	return conns
+}
+
+// eachAtOnce does something with all connections at the same time.
+func eachAtOnce(conns []liveConn, do func(liveConn)) {
+	var all sync.WaitGroup
+	for _, c := range conns {
+		all.Go(func() { do(c) })
 	}
-	if out := d.Must(t, 0, "rules"); !strings.Contains(out, "edge/ingress/*") {
-		t.Errorf("the list of rules has no network ACL:\n%s", out)
-	}
+	all.Wait()
 }
 
 // echoesBack sends a few bytes to an echo server and waits for as many.

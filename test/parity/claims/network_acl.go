@@ -14,8 +14,11 @@ var networkACLs = []Claim{
 	same("N7", "What comes in meets the network ACL before the groups, what goes out after them. A "+
 		"deny stops the packets of live flows at once."),
 	same("N8", "Answers need a rule for the ports that clients use, 32768 to 60999 on Linux."),
+	same("N9", "Path MTU discovery needs a rule for ICMP type 3, code 4; errors about live flows are "+
+		"no exception."),
 	same("N10", "A list has up to 20 rules for each family, at most 40 when raised, the rule * "+
 		"included."),
+	same("N11", "What no group filters, no network ACL filters: failsafes and exempt services."),
 	ours("N12", "An interface may have one. A packet that it denies is dropped, and its flow runs "+
 		"out."),
 }

@@ -150,6 +150,39 @@ interfaces:
 	}
 }
 
+// TestCheckNetworkACL: what the groups permit is a lockout where the interface's network ACL
+// denies it, or the answers to it.
+func TestCheckNetworkACL(t *testing.T) {
+	const allow = "{ rule_no: 100, action: allow, protocol: tcp, ports: 22, cidr_block: 0.0.0.0/0 }"
+	const answers = "{ rule_no: 100, action: allow, protocol: tcp, ports: 50000-60000, " +
+		"cidr_block: 198.51.100.0/24 }"
+	const deny = "{ rule_no: 7, action: deny, protocol: all, cidr_block: 198.51.100.9/32 }"
+	for name, tc := range map[string]struct{ ingress, egress, says string }{
+		"allowed":            {allow, answers, ""},
+		"no rule":            {"", answers, "ingress rule * of network ACL edge denies it"},
+		"a deny":             {allow + ", " + deny, answers, "ingress rule 7 of network ACL edge denies it"},
+		"no answers":         {allow, "", "egress rule * of network ACL edge denies the answers, which go to port 50001"},
+		"answers are denied": {allow, answers + ", " + deny, "egress rule 7 of network ACL edge denies the answers"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, _, err := file.Parse("p.yaml", []byte(strings.Replace(text, "security_groups: [admin, web]",
+				"security_groups: [admin], network_acl: edge", 1)+"network_acls:\n  - { name: edge, ingress: ["+
+				tc.ingress+"], egress: ["+tc.egress+"] }\n"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = Check(filter.Compile(p, nil),
+				[]Session{session("198.51.100.9:50001", "192.0.2.1:22", "eth0")})
+			switch {
+			case tc.says == "" && err != nil:
+				t.Errorf("Check = %v, want nil", err)
+			case tc.says != "" && (!errors.Is(err, ErrLockout) || !strings.Contains(err.Error(), tc.says)):
+				t.Errorf("Check = %v, want %q", err, tc.says)
+			}
+		})
+	}
+}
+
 func TestParseConnection(t *testing.T) {
 	for _, tc := range []struct{ in, client, server string }{
 		{"198.51.100.9 50000 192.0.2.1 22", "198.51.100.9:50000", "192.0.2.1:22"},
