@@ -6,6 +6,7 @@ type document struct {
 	SecurityGroups     []jsonGroup     ``
 	SecurityGroupRules []jsonRule      `json:",omitempty"`
 	NetworkInterfaces  []jsonInterface `json:",omitempty"`
+	NetworkACLs        []jsonACL       `json:"NetworkAcls,omitempty"`
 }
 
 type jsonTag struct{ Key, Value string }
@@ -103,3 +104,27 @@ type jsonAddress struct {
 	V4Prefix string `json:"Ipv4Prefix,omitempty"`
 	V6Prefix string `json:"Ipv6Prefix,omitempty"`
 }
+
+type jsonACL struct {
+	Associations []struct{} // to subnets, of which a policy has none
+	Entries      []jsonACLRule
+	IsDefault    bool
+	ID           string `json:"NetworkAclId"`
+	Tags         []jsonTag
+	OwnerID      string `json:"OwnerId"`
+}
+
+type jsonACLRule struct {
+	V4       string `json:"CidrBlock,omitempty"`
+	V6       string `json:"Ipv6CidrBlock,omitempty"`
+	Egress   bool
+	ICMP     *jsonICMP  `json:"IcmpTypeCode,omitempty"`
+	Ports    *jsonPorts `json:"PortRange,omitempty"`
+	Protocol string
+	Action   string `json:"RuleAction"`
+	Number   int    `json:"RuleNumber"`
+}
+
+type jsonICMP struct{ Code, Type int }
+
+type jsonPorts struct{ From, To int }

@@ -17,7 +17,7 @@ import (
 // noAccount is the account of what is exported: nobody's.
 const noAccount = "000000000000"
 
-// Export writes the groups, prefix lists and peers of a policy as the AWS CLI would print
+// Export writes the groups, prefix lists, peers and network ACLs of a policy as the AWS CLI would print
 // them, in one JSON document, from which [Import] makes the same again. Entries stand in
 // their list, where the CLI prints them apart. Without IDs of a machine the document has
 // some that come from the names. What AWS would refuse, and what the document has no place
@@ -44,6 +44,7 @@ func Export(p *policy.Policy) ([]byte, policy.Problems) {
 	for i := range p.Remotes {
 		doc.NetworkInterfaces = append(doc.NetworkInterfaces, x.remote(&p.Remotes[i]))
 	}
+	doc.NetworkACLs = x.networkACLs()
 	x.leftOut()
 	problems := x.found.Problems()
 	problems.Sort()
@@ -263,9 +264,6 @@ func (x *exporter) remote(r *policy.Remote) jsonInterface {
 
 // leftOut says what the document has no place for.
 func (x *exporter) leftOut() {
-	if n := len(x.p.NetworkACLs); n > 0 {
-		x.notice(x.p.NetworkACLs[0].Pos, "", "network ACLs are left out, %d of them", n)
-	}
 	if n := len(x.p.Interfaces); n > 0 {
 		i := &x.p.Interfaces[0]
 		x.notice(i.Pos, fmt.Sprintf("import with --attach %s=%s",

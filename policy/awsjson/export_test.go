@@ -27,6 +27,8 @@ var meaning = gocmp.Options{
 	cmpopts.IgnoreFields(policy.Rule{}, "Pos", "Index"),
 	cmpopts.IgnoreFields(policy.Peer{}, "Pos", "Described", "Self"),
 	cmpopts.IgnoreFields(policy.Remote{}, "Pos"),
+	cmpopts.IgnoreFields(policy.NetworkACL{}, "Pos"),
+	cmpopts.IgnoreFields(policy.ACLRule{}, "Pos"),
 	cmpopts.IgnoreFields(policy.Policy{}, "IDs", "Interfaces", "Settings", "Quotas"),
 	cmpopts.SortSlices(func(a, b policy.Rule) bool {
 		return cmp.Compare(a.String(), b.String()) < 0
@@ -177,6 +179,9 @@ func random(r *rand.Rand) *policy.Policy {
 				netip.MustParseAddr(fmt.Sprintf("2001:db8::%d", i+1))},
 			Prefixes: []netip.Prefix{netip.MustParsePrefix(fmt.Sprintf("10.9.%d.0/28", i))},
 			Groups:   []string{p.Groups[r.IntN(len(p.Groups))].Name}})
+	}
+	for i := range r.IntN(3) {
+		p.NetworkACLs = append(p.NetworkACLs, randomACL(r, fmt.Sprintf("list %d", i), cidr))
 	}
 	return p
 }

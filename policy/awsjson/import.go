@@ -27,19 +27,21 @@ const (
 	keyInterfaces   = "NetworkInterfaces"
 	keyReservations = "Reservations"
 	keyInstances    = "Instances"
+	keyACLs         = "NetworkAcls"
 )
 
 var keys = []string{keyGroups, keyRules, keyLists, keyEntries, keyInterfaces, keyReservations,
-	keyInstances}
+	keyInstances, keyACLs}
 
 const commands = "of aws ec2 describe-security-groups, describe-security-group-rules, " +
-	"describe-managed-prefix-lists, get-managed-prefix-list-entries, describe-network-interfaces " +
-	"or describe-instances"
+	"describe-managed-prefix-lists, get-managed-prefix-list-entries, describe-network-interfaces, " +
+	"describe-instances or describe-network-acls"
 
 // Import reads answers of the AWS CLI. Its errors and notices have positions in them.
 func Import(sources []convert.Source, o convert.Options) convert.Result {
 	i := &importer{Draft: convert.NewDraft(o), given: o.PrefixLists,
 		groups: byID[group]{}, lists: byID[list]{}, interfaces: map[string]int{},
+		acls:  byID[networkACL]{},
 		names: map[string]string{}, references: map[string]*reference{}, pages: map[string]*pages{}}
 	for _, s := range sources {
 		i.source(s)
@@ -62,6 +64,8 @@ type importer struct {
 	members    []member
 	interfaces map[string]int    // of members, by ID
 	names      map[string]string // of groups, as interfaces have them
+	acls       byID[networkACL]
+	aclIDs     []string // in their order
 	references map[string]*reference
 	referred   []string // in their order
 	parts      int
@@ -122,6 +126,12 @@ func (i *importer) part(p tree.Part) {
 	case keyLists:
 		i.list(p.Node)
 	case keyEntries:
+		if p.Node.Get("RuleNumber") != nil {
+			i.full = true // the others say nothing else
+			i.Errorf(p.Node.Pos(i.file), "import the whole answer, without --query",
+				"an entry of a network ACL does not say of which one it is")
+			return
+		}
 		i.entry(p.Node)
 	case keyInterfaces:
 		i.networkInterface(p.Node, nil)
@@ -129,6 +139,8 @@ func (i *importer) part(p tree.Part) {
 		i.reservation(p.Node)
 	case keyInstances:
 		i.instance(p.Node)
+	case keyACLs:
+		i.networkACL(p.Node)
 	}
 }
 
@@ -146,7 +158,7 @@ func (i *importer) room(pos policy.Pos, have, most int, what string) bool {
 // count accounts for one more part that is no group.
 func (i *importer) count(pos policy.Pos) bool {
 	i.parts++
-	return i.room(pos, i.parts-1, maxParts, "rules, lists, entries and interfaces")
+	return i.room(pos, i.parts-1, maxParts, "rules, lists, entries, interfaces and network ACLs")
 }
 
 // document reads an object at the top, or an item of a list at the top: an answer, or what
@@ -214,6 +226,8 @@ func looks(n *tree.Node) string {
 		return keyInstances
 	case has("ReservationId"):
 		return keyReservations
+	case has("NetworkAclId") && has("Entries"):
+		return keyACLs
 	case has("NetworkInterfaceId"):
 		return keyInterfaces
 	case has("PrefixListId") && has("PrefixListName"):
@@ -270,6 +284,7 @@ func (i *importer) finish() convert.Result {
 	i.placeGroups()
 	i.placeForeign()
 	i.placeMembers()
+	i.placeACLs()
 	i.unusedLists()
 	r := i.Finish()
 	r.Partial = i.pages[keyInterfaces] == nil

@@ -17,6 +17,7 @@ const (
 	typeInterface = "AWS::EC2::NetworkInterface"
 	typeInstance  = "AWS::EC2::Instance"
 	typeVPC       = "AWS::EC2::VPC"
+	typeACL       = "AWS::EC2::NetworkAcl"
 	typeStack     = "AWS::CloudFormation::Stack"
 )
 
@@ -227,8 +228,29 @@ var classic = []string{"AWS::RDS::DBSecurityGroup", "AWS::RDS::DBSecurityGroupIn
 	"AWS::ElastiCache::SecurityGroup", "AWS::ElastiCache::SecurityGroupIngress",
 	"AWS::Redshift::ClusterSecurityGroup", "AWS::Redshift::ClusterSecurityGroupIngress"}
 
+// tellACLs says that network ACLs are left out: a template gives them to subnets, and what a
+// subnet is here nobody says.
+func (s *stack) tellACLs() {
+	var all []*resource
+	for _, r := range s.resources { // whatever their conditions say: nothing needs to be known
+		if r.typ == typeACL || r.typ == typeACL+"Entry" {
+			all = append(all, r)
+		}
+	}
+	const hint = "sgfw import reads the answer of aws ec2 describe-network-acls, too"
+	switch len(all) {
+	case 0:
+	case 1:
+		s.lost(all[0].at, hint, "the network ACL %s is left out", all[0].id)
+	default:
+		s.lost(all[0].at, hint, "%d resources of network ACLs are left out, from %s on", len(all),
+			all[0].id)
+	}
+}
+
 // tell says what may be missing.
 func (s *stack) tell() {
+	s.tellACLs()
 	for _, r := range s.resources {
 		switch {
 		case r.typ == typeStack:

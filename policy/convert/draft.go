@@ -24,6 +24,7 @@ type Draft struct {
 	groups  []group
 	lists   []list
 	members []member
+	acls    []networkACL
 	byKey   map[string]int // of groups
 	listKey map[string]int
 }
@@ -198,6 +199,7 @@ func (d *Draft) Finish() Result {
 	names := d.nameGroups(p)
 	d.attachMembers(p)
 	d.raise(p)
+	d.nameACLs(p)
 	for _, problem := range policy.Validate(p) {
 		// What only AWS would refuse came from there, or is nothing new to its writer.
 		if problem.Severity == policy.SeverityError {

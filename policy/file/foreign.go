@@ -31,9 +31,12 @@ var foreign = []Foreign{
 	{"aws", "the answer of aws ec2 describe-network-interfaces or describe-instances",
 		regexp.MustCompile(`"(NetworkInterfaces|Reservations)"\s*:\s*\[|` +
 			`(?m)^((NetworkInterfaces|Reservations):|(NETWORKINTERFACES|RESERVATIONS)\t)`), ""},
+	{"aws", "the answer of aws ec2 describe-network-acls",
+		regexp.MustCompile(`"NetworkAcls"\s*:\s*\[|"NetworkAclId"\s*:\s*"|` +
+			`(?m)^(NetworkAcls:|NETWORKACLS\t)`), ""},
 	{"aws", "a table of aws ec2", regexp.MustCompile(
 		`(?m)^\|\s+(DescribeSecurityGroup|GetManagedPrefixList|DescribeManagedPrefixList|` +
-			`DescribePrefixLists|DescribeNetworkInterfaces|DescribeInstances)`), ""},
+			`DescribePrefixLists|DescribeNetworkInterfaces|DescribeNetworkAcls|DescribeInstances)`), ""},
 	{"aws", "a list of permissions for the AWS CLI",
 		regexp.MustCompile(`"IpPermissions(Egress)?"\s*:\s*\[|"IpProtocol"\s*:\s*"|` +
 			`(?m)^(- |  )?(IpProtocol|IpPermissions|IpPermissionsEgress):`), ""},

@@ -32,6 +32,10 @@ type evaluator struct {
 	noticed   map[string]bool
 	variables []string        // of roots
 	asked     map[string]bool // names of options that something asked for
+	// acls counts resources of network ACLs, firstACL and firstACLPos are the first.
+	acls        int
+	firstACL    string
+	firstACLPos policy.Pos
 }
 
 // Bounds of what a configuration unfolds to.

@@ -47,6 +47,7 @@ func Import(sources []convert.Source, o convert.Options) (r convert.Result) {
 		t.configurations(files, values)
 	}
 	t.finish()
+	e.untoldACLs()
 	e.unasked()
 	e.nothing(sources)
 	return d.Finish()
@@ -132,6 +133,9 @@ func (t *translator) configurations(files, values []convert.Source) {
 func (m *module) walk(first bool, each func(*record)) {
 	for _, d := range m.cfg.resources {
 		s, ours := shapes[d.typ]
+		if first && ofNetworkACL(d.typ) {
+			m.acl(d.pos, d.name)
+		}
 		if !ours || declares[d.typ] != first {
 			continue
 		}
