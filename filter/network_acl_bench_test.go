@@ -45,7 +45,8 @@ func benchACL(rules int) policy.NetworkACL {
 		r.CIDR = netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i), 0, 0}), 16)
 		n.Ingress = append(n.Ingress, r)
 	}
-	n.Ingress = append(n.Ingress, aclRule(rules, policy.Allow, policy.AllProtocols, -1, -1, "0.0.0.0/0"))
+	n.Ingress = append(n.Ingress,
+		aclRule(rules, policy.Allow, policy.AllProtocols, -1, -1, "0.0.0.0/0"))
 	n.Egress = n.Ingress
 	return n
 }

@@ -110,8 +110,9 @@ func (showcase) Status(context.Context) (api.Status, error) {
 		NetworkACLs: []api.NetworkACLStatus{
 			{Name: "edge", ID: "acl-3d1f70c2b9e84a655", Quota: 20, Interfaces: []string{"enp1s0", "tap-*"},
 				Ingress: api.Usage{IPv4: 5, IPv6: 4}, Egress: api.Usage{IPv4: 3, IPv6: 2}},
-			{Name: "quarantine", ID: "acl-0123456789abcdef0", Quota: 20, Ingress: api.Usage{IPv4: 1, IPv6: 1},
-				Egress: api.Usage{IPv4: 1, IPv6: 1}}},
+			{Name: "quarantine", ID: "acl-0123456789abcdef0", Quota: 20,
+				Ingress: api.Usage{IPv4: 1, IPv6: 1},
+				Egress:  api.Usage{IPv4: 1, IPv6: 1}}},
 		Table: api.TableStatus{Name: "inet sgfw", Hooks: []string{"input", "forward", "output"},
 			QueueExpression: "native", Owner: true, Persist: true, Reassembly: "tproxy",
 			Counters: map[string]uint64{"neighbour-discovery": 12}},

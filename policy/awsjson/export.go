@@ -17,9 +17,9 @@ import (
 // noAccount is the account of what is exported: nobody's.
 const noAccount = "000000000000"
 
-// Export writes the groups, prefix lists, peers and network ACLs of a policy as the AWS CLI would print
-// them, in one JSON document, from which [Import] makes the same again. Entries stand in
-// their list, where the CLI prints them apart. Without IDs of a machine the document has
+// Export writes the groups, prefix lists, peers and network ACLs of a policy as the AWS CLI
+// would print them, in one JSON document, from which [Import] makes the same again. Entries
+// stand in their list, where the CLI prints them apart. Without IDs of a machine the document has
 // some that come from the names. What AWS would refuse, and what the document has no place
 // for, such as settings, is a notice.
 func Export(p *policy.Policy) ([]byte, policy.Problems) {

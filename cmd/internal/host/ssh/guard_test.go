@@ -158,11 +158,13 @@ func TestCheckNetworkACL(t *testing.T) {
 		"cidr_block: 198.51.100.0/24 }"
 	const deny = "{ rule_no: 7, action: deny, protocol: all, cidr_block: 198.51.100.9/32 }"
 	for name, tc := range map[string]struct{ ingress, egress, says string }{
-		"allowed":            {allow, answers, ""},
-		"no rule":            {"", answers, "ingress rule * of network ACL edge denies it"},
-		"a deny":             {allow + ", " + deny, answers, "ingress rule 7 of network ACL edge denies it"},
-		"no answers":         {allow, "", "egress rule * of network ACL edge denies the answers, which go to port 50001"},
-		"answers are denied": {allow, answers + ", " + deny, "egress rule 7 of network ACL edge denies the answers"},
+		"allowed": {allow, answers, ""},
+		"no rule": {"", answers, "ingress rule * of network ACL edge denies it"},
+		"a deny":  {allow + ", " + deny, answers, "ingress rule 7 of network ACL edge denies it"},
+		"no answers": {allow, "", "egress rule * of network ACL edge denies the answers, " +
+			"which go to port 50001"},
+		"answers are denied": {allow, answers + ", " + deny,
+			"egress rule 7 of network ACL edge denies the answers"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, _, err := file.Parse("p.yaml", []byte(strings.Replace(text, "security_groups: [admin, web]",
