@@ -23,14 +23,18 @@ func (rs *Ruleset) With(p *policy.Policy, m *member.Membership) *Ruleset {
 	if rs.exemptions != nil {
 		with = with.WithResolvers(rs.exemptions.resolvers)
 	}
-	var links []member.Link
+	return with.WithLinks(rs.Links())
+}
+
+// Links returns the devices that the ruleset knows, in no order.
+func (rs *Ruleset) Links() (links []member.Link) {
 	var seen []*presence
 	for _, at := range rs.present { // by each of its names
 		if !slices.Contains(seen, at) {
 			seen, links = append(seen, at), append(links, at.Link)
 		}
 	}
-	return with.WithLinks(links)
+	return links
 }
 
 // Permitting returns the names of the groups, attached or not, that have a rule which

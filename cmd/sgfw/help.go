@@ -34,6 +34,7 @@ func (p *program) help(root *cobra.Command) {
 // otherWords are what people call the commands, from other tools.
 var otherWords = map[string][]string{
 	"audit":   {"scan", "findings", "security", "review"},
+	"capture": {"tcpdump", "dump", "sniff", "pcap"},
 	"check":   {"validate", "lint", "test", "verify", "plan"},
 	"cleanup": {"flush", "clear", "clean"},
 	"confirm": {"commit", "accept", "save"},
@@ -44,7 +45,7 @@ var otherWords = map[string][]string{
 	"init":    {"setup", "new", "generate", "create"},
 	"learn":   {"observe", "discover", "record"},
 	"log":     {"logs", "drops", "monitor", "tail", "watch"},
-	"replay":  {"pcap", "pcapng", "playback"},
+	"replay":  {"playback", "rejudge"},
 	"reload":  {"apply", "restart", "update"},
 	"revoke":  {"kill", "cut", "drop"},
 	"rules":   {"list", "show", "hits"},

@@ -20,6 +20,8 @@ import (
 type fake struct {
 	rules   func(api.RulesQuery) (api.RulesReply, error)
 	log     func(context.Context, api.LogQuery, func() error, func([]api.LogRecord) error) error
+	capture func(context.Context, api.CaptureQuery, func() error,
+		func([]api.CapturePart) error) error
 	status  api.Status
 	flows   []api.Flow
 	broken  error // returned by Flows after the flows
@@ -80,6 +82,11 @@ func (f *fake) Rules(_ context.Context, q api.RulesQuery) (api.RulesReply, error
 func (f *fake) Log(ctx context.Context, q api.LogQuery, begin func() error,
 	send func([]api.LogRecord) error) error {
 	return f.log(ctx, q, begin, send)
+}
+
+func (f *fake) Capture(ctx context.Context, q api.CaptureQuery, begin func() error,
+	send func([]api.CapturePart) error) error {
+	return f.capture(ctx, q, begin, send)
 }
 
 // serve runs a server on a socket of its own until the test ends.

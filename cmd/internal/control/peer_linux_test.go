@@ -108,6 +108,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 		{member, "GET", "/v1/flows", http.StatusTeapot},
 		{member, "POST", "/v1/explain", http.StatusTeapot},
 		{member, "POST", "/v1/reload", http.StatusForbidden},
+		{member, "POST", "/v1/capture", http.StatusForbidden},
 		{member, "POST", "/v1/not-yet", http.StatusForbidden},
 		{member, "DELETE", "/v1/explain", http.StatusForbidden},
 		{unknown, "GET", "/v1/status", http.StatusTeapot},

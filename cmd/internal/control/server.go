@@ -48,6 +48,10 @@ type Backend interface {
 	// until ctx ends if the query says Follow.
 	Log(ctx context.Context, q api.LogQuery, begin func() error,
 		send func([]api.LogRecord) error) error
+	// Capture calls begin once the query is understood and then send with what is captured,
+	// until ctx ends.
+	Capture(ctx context.Context, q api.CaptureQuery, begin func() error,
+		send func([]api.CapturePart) error) error
 }
 
 // Serve answers on l until ctx ends, then lets running requests finish for a
@@ -107,6 +111,7 @@ func handler(ctx context.Context, b Backend) http.Handler {
 	post(mux, "revoke", b.Revoke, func(d *api.RevokeReply) *string { return &d.Schema })
 	post(mux, "rules", b.Rules, func(d *api.RulesReply) *string { return &d.Schema })
 	mux.HandleFunc("POST /v1/log", streamLog(ctx, b))
+	mux.HandleFunc("POST /v1/capture", streamCapture(ctx, b))
 	return heard(bounded(mux, guarded(mux)))
 }
 
@@ -149,10 +154,12 @@ func guarded(h http.Handler) http.Handler {
 		reads := r.Method == http.MethodGet || r.Method == http.MethodPost &&
 			slices.Contains(readingPosts, r.URL.Path)
 		if who := peerOf(r.Context()); !reads && !who.mayChange() {
-			fail(w, http.StatusForbidden, &api.Failure{
-				Kind: api.KindDenied, Message: fmt.Sprintf(
-					"permission denied: %s may look, and only root may change what is enforced", who),
-			})
+			more := "change what is enforced"
+			if r.URL.Path == "/v1/capture" {
+				more = "see what packets carry"
+			}
+			fail(w, http.StatusForbidden, &api.Failure{Kind: api.KindDenied, Message: fmt.Sprintf(
+				"permission denied: %s may look, and only root may %s", who, more)})
 			return
 		}
 		h.ServeHTTP(w, r)

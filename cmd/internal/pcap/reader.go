@@ -57,6 +57,10 @@ func NewReader(in io.Reader) (*Reader, error) {
 // Interface is a device of the capture by its number, as far as the file was read.
 func (r *Reader) Interface(n int) *Interface { return &r.interfaces[n] }
 
+// Interfaces are the devices of the capture, as far as the file was read. They are not to be
+// changed.
+func (r *Reader) Interfaces() []Interface { return r.interfaces }
+
 // Next reads the next packet. The error is io.EOF at the end, matches [ErrCut] for a file
 // that ends before its time and [ErrFormat] for one that is broken.
 func (r *Reader) Next() (Packet, error) {

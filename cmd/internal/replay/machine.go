@@ -44,6 +44,8 @@ type Machine struct {
 
 	links []member.Link
 	index map[string]uint32
+	// met is how many devices of the file are known.
+	met int
 
 	first   time.Time // of the capture, zero before its first packet
 	now     conntrack.Time
@@ -85,23 +87,43 @@ func (m *Machine) add(l member.Link) {
 	}
 }
 
-// meet makes devices known that a packet crosses, with the addresses that the capture says
-// the one has that it was captured at.
+// meet makes devices known: those that the file has named since, and those that a packet
+// crosses.
 func (m *Machine) meet(p *Passage) {
-	known := len(m.links)
-	for _, name := range []string{p.Device, p.in(), p.out()} {
-		if name == "" || m.index[name] != 0 || name == policy.Loopback || len(m.links) == maxLinks {
-			continue // one that is not known drops what crosses it
-		}
-		var addresses []netip.Prefix
-		if name == p.Device {
-			addresses = p.Addresses
-		}
-		m.add(Link(name, addresses))
+	changed := false
+	for i := range p.Devices[m.met:] {
+		n := &p.Devices[m.met+i]
+		changed = m.learn(Link(n.Name, n.Addresses)) || changed
 	}
-	if len(m.links) > known {
+	m.met = len(p.Devices)
+	for _, name := range []string{p.Device, p.in(), p.out()} {
+		if m.index[name] == 0 {
+			changed = m.learn(Link(name, nil)) || changed
+		}
+	}
+	if changed {
 		m.engine.Publish(m.compile())
 	}
+}
+
+// learn takes a device or its new addresses, and reports whether that changes anything. Those
+// of the configuration stay as they are.
+func (m *Machine) learn(l member.Link) bool {
+	if l.Name == "" || l.Name == policy.Loopback {
+		return false
+	}
+	i := int(m.index[l.Name]) - 1
+	switch {
+	case i < 0 && len(m.links) == maxLinks: // what crosses it will be dropped
+		return false
+	case i < 0:
+		m.add(l)
+		return true
+	case i <= len(m.cfg.Links), slices.Equal(m.links[i].Addresses, l.Addresses):
+		return false
+	}
+	m.links[i].Addresses, m.links[i].Broadcasts = l.Addresses, l.Broadcasts
+	return true
 }
 
 // Link is a device with addresses and the networks that they are in.

@@ -3,7 +3,6 @@ package replay
 import (
 	"fmt"
 	"io"
-	"net/netip"
 	"time"
 
 	"sgfw/cmd/internal/pcap"
@@ -17,10 +16,12 @@ type Passage struct {
 	// Time is when it was captured, zero if the file does not say.
 	Time time.Time
 	// Device is where it was captured, "" if nobody knows, and Direction whether it came in
-	// through it. Addresses are those that the file says the device has.
+	// through it.
 	Device    string
 	Direction pcap.Direction
-	Addresses []netip.Prefix
+	// Devices are all that the file has named so far, with their addresses; one that is there
+	// twice has those of the last time.
+	Devices []pcap.Interface
 	// Frame is the packet from its IP header on.
 	Frame packet.Frame
 	// Note is what sgfw noted of it, nil if it was not captured by sgfw.
@@ -72,7 +73,7 @@ func (p *Player) Next() (Passage, error) {
 			}
 			continue
 		}
-		out := Passage{Number: p.number, Time: raw.Time, Device: from.Name, Addresses: from.Addresses,
+		out := Passage{Number: p.number, Time: raw.Time, Device: from.Name, Devices: p.file.Interfaces(),
 			Direction: raw.Direction, Frame: packet.Frame{Bytes: n.Bytes, Length: n.Length}}
 		if n.Index != 0 && p.names.ByIndex[n.Index] != "" {
 			out.Device = p.names.ByIndex[n.Index]
