@@ -28,7 +28,7 @@ func TestNotes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text := strings.Join(strings.Fields(string(page)), " "); !strings.Contains(text, drop.String()) {
+	if !strings.Contains(strings.Join(strings.Fields(string(page)), " "), drop.String()) {
 		t.Errorf("docs/captures.md does not have %s", drop.String())
 	}
 }
