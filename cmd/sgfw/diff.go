@@ -55,6 +55,10 @@ type diffPart struct {
 	Ungoverned bool       `json:"ungoverned,omitempty"`
 	Opened     []diffLine `json:"opened"`
 	Closed     []diffLine `json:"closed"`
+	// Allowed is what the network ACL of a device lets pass now and would have denied before,
+	// Denied the reverse; left out where nothing is.
+	Allowed []diffLine `json:"acl_allowed,omitempty"`
+	Denied  []diffLine `json:"acl_denied,omitempty"`
 	// Other is what decides on packets of a device beside rules, in words.
 	Other []string `json:"other,omitempty"`
 }
@@ -113,7 +117,8 @@ func (p *program) diffCommand() *cobra.Command {
 in any format that sgfw import reads, a file, a folder or - for standard input.
 
 Lines with + may pass by NEW and not by OLD, with - the reverse: for each group, and
-where both policies have interfaces, for each of them, by all its groups together.
+where both policies have interfaces, for each of them, by all its groups together, and
+apart from that by its network ACL, which has to allow answers as well.
 Groups of other names that permit the same are taken to have been renamed.
 
 A rule that names a group is for the addresses of the group's members that the
@@ -223,7 +228,7 @@ func diffParts(parts []compare.Part) []diffPart {
 		q := &parts[i]
 		out = append(out, diffPart{Op: q.Op.String(), Name: q.Name, Was: q.Was,
 			Ungoverned: q.Ungoverned, Opened: diffLines(q.Opened), Closed: diffLines(q.Closed),
-			Other: q.Other})
+			Allowed: diffLines(q.Allowed), Denied: diffLines(q.Denied), Other: q.Other})
 	}
 	return out
 }

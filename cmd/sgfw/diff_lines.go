@@ -57,6 +57,8 @@ func (p *program) printParts(s screen.Screen, heading string, parts []compare.Pa
 		for d := range q.Opened {
 			p.printLines(s, "-", q.Name, policy.Direction(d), q.Closed[d])
 			p.printLines(s, "+", q.Name, policy.Direction(d), q.Opened[d])
+			p.printLines(s, "-", q.Name+" network ACL", policy.Direction(d), q.Denied[d])
+			p.printLines(s, "+", q.Name+" network ACL", policy.Direction(d), q.Allowed[d])
 		}
 		for _, what := range q.Other {
 			p.print(s, screen.Warn, "  ~ "+q.Name+" "+what)

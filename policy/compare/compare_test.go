@@ -8,6 +8,7 @@ import (
 
 	"sgfw/policy"
 	"sgfw/policy/file"
+	"sgfw/policy/space"
 )
 
 // said is a difference in lines, as people read it.
@@ -31,6 +32,14 @@ func said(d *Difference) (out []string) {
 							strings.Join(l.Peers, ", ")))
 					}
 					out = append(out, s...)
+				}
+			}
+			for op, sets := range map[string][2]space.Set{"+": p.Allowed, "-": p.Denied} {
+				for dir, set := range sets {
+					for _, l := range set.Lines() {
+						out = append(out, fmt.Sprint(op, " ", p.Name, " network ACL ", policy.Direction(dir), " ",
+							l.What(), " ", strings.Join(l.Peers, ", ")))
+					}
 				}
 			}
 			for _, o := range p.Other {
@@ -156,12 +165,32 @@ func TestPolicies(t *testing.T) {
 		"another mode": {before: web(https) + host,
 			after: web(https) + strings.Replace(host, "}", ", mode: guest}", 1),
 			want:  []string{"~ eth0 mode host → guest"}, opens: true, closes: true},
-		"a network ACL": {before: web(https) + host, after: web(https) +
-			strings.Replace(host, "}", ", network_acl: default}", 1),
-			want: []string{"~ eth0 network_acl none → default"}, opens: true, closes: true},
+		"the network ACL that allows everything": {before: web(https) + host, after: web(https) +
+			strings.Replace(host, "}", ", network_acl: default}", 1)},
+		"a network ACL": {before: web(https) + host,
+			after: web(https) + edge("100, action: allow") + behindEdge(host),
+			want: []string{"- eth0 network ACL egress all protocols 0.0.0.0/0, ::/0",
+				"- eth0 network ACL ingress all protocols ::/0"}, closes: true},
 		"a rule of a network ACL": {before: web(https) + edge("100, action: allow") + behindEdge(host),
 			after: web(https) + edge("100, action: deny") + behindEdge(host),
-			want:  []string{"~ eth0 network_acl edge has other rules"}, opens: true, closes: true},
+			want:  []string{"- eth0 network ACL ingress all protocols 0.0.0.0/0"}, closes: true},
+		"a rule before another": {before: web(https) + edge("100, action: allow") + behindEdge(host),
+			after: web(https) + strings.Replace(edge("100, action: allow"), "[{", "[{rule_no: 7, "+
+				"action: deny, protocol: tcp, ports: 22-23, cidr_block: 10.0.0.0/8}, {", 1) + behindEdge(host),
+			want: []string{"- eth0 network ACL ingress tcp 22-23 10.0.0.0/8"}, closes: true},
+		"a rule that is never reached": {
+			before: web(https) + edge("100, action: allow") + behindEdge(host),
+			after: web(https) + strings.Replace(edge("100, action: allow"), "[{", "[{rule_no: 700, "+
+				"action: deny, protocol: tcp, ports: 22-23, cidr_block: 10.0.0.0/8}, {", 1) +
+				behindEdge(host)},
+		"another network ACL that means the same": {
+			before: web(https) + edge("100, action: allow") + behindEdge(host),
+			after: web(https) + strings.ReplaceAll(edge("7, action: allow")+behindEdge(host), "edge",
+				"other")},
+		"a network ACL less": {before: web(https) + edge("100, action: allow") + behindEdge(host),
+			after: web(https) + host, want: []string{
+				"+ eth0 network ACL egress all protocols 0.0.0.0/0, ::/0",
+				"+ eth0 network ACL ingress all protocols ::/0"}, opens: true},
 		"the same network ACL": {before: web(https) + edge("100, action: allow") + behindEdge(host),
 			after: web(https) + edge("100, action: allow") + behindEdge(host)},
 		"a setting": {before: web(https) + host,

@@ -42,6 +42,10 @@ type Part struct {
 	Op policy.Op
 	// Opened is what may pass now and could not before, Closed the reverse, by direction.
 	Opened, Closed [2]space.Set
+	// Allowed is what the network ACL of a device lets pass now and would have denied before,
+	// Denied the reverse, by direction: for groups to permit, and for answers, which need it
+	// as well.
+	Allowed, Denied [2]space.Set
 	// Ungoverned is true for a device that only one of the policies governs: everything
 	// passes where none does.
 	Ungoverned bool
@@ -51,16 +55,19 @@ type Part struct {
 
 // Opens reports whether something may pass that could not before, or may be able to.
 func (p *Part) Opens() bool {
-	return !p.Opened[0].Empty() || !p.Opened[1].Empty() || len(p.Other) > 0 ||
+	return something(p.Opened) || something(p.Allowed) || len(p.Other) > 0 ||
 		p.Ungoverned && p.Op == policy.Removed
 }
 
 // Closes reports whether something could pass before, or may have been able to, and may not
 // any more.
 func (p *Part) Closes() bool {
-	return !p.Closed[0].Empty() || !p.Closed[1].Empty() || len(p.Other) > 0 ||
+	return something(p.Closed) || something(p.Denied) || len(p.Other) > 0 ||
 		p.Ungoverned && p.Op == policy.Added
 }
+
+// something reports whether there is anything in the sets of the two directions.
+func something(sets [2]space.Set) bool { return !sets[0].Empty() || !sets[1].Empty() }
 
 // NamesGroups reports whether groups are among the peers of what is different.
 func (p *Part) NamesGroups() bool {

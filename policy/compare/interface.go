@@ -1,12 +1,12 @@
 package compare
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
 	"sgfw/policy"
+	"sgfw/policy/space"
 )
 
 // interfaces compares what the groups of each device permit together. A device that one
@@ -47,35 +47,23 @@ func (c *comparison) interfaces() (out []Part) {
 	return out
 }
 
-// networkACL says that other rules of a network ACL judge the packets of a device. What that
-// opens and closes is not worked out: it may be both.
+// networkACL says what the network ACL of a device allows that the one before denied, and the
+// reverse: it judges each packet, whatever groups permit.
 func (c *comparison) networkACL(p *Part, before, after string) {
-	const key = "network_acl"
 	was, is := c.before.NetworkACL(before), c.after.NetworkACL(after)
-	switch {
-	case was == nil && is == nil, was != nil && is != nil && sameACL(was, is):
-	case !c.counts(key):
-	case before == after:
-		p.Other = append(p.Other, fmt.Sprintf("%s %s has other rules", key, after))
-	default:
-		p.Other = append(p.Other, fmt.Sprintf("%s %s → %s", key, cmp.Or(before, "none"),
-			cmp.Or(after, "none")))
+	if was == nil && is == nil {
+		return
 	}
-}
-
-// sameACL reports whether two network ACLs have the same rules, in whatever order they are
-// written.
-func sameACL(a, b *policy.NetworkACL) bool {
-	lines := func(n *policy.NetworkACL) (out []string) {
-		for _, d := range []policy.Direction{policy.Ingress, policy.Egress} {
-			for i := range n.Rules(d) {
-				out = append(out, d.String()+" "+n.Rules(d)[i].String())
-			}
-		}
-		slices.Sort(out)
-		return out
+	var allowed, denied [2]space.Set
+	differs := false
+	for _, d := range []policy.Direction{policy.Ingress, policy.Egress} {
+		a, b := space.Allowed(was, d), space.Allowed(is, d)
+		allowed[d], denied[d] = b.Minus(a), a.Minus(b)
+		differs = differs || !a.Equal(b)
 	}
-	return slices.Equal(lines(a), lines(b))
+	if differs && c.counts("network_acl") {
+		p.Allowed, p.Denied = allowed, denied
+	}
 }
 
 // witness is a device that a name or a pattern governs, and no longer pattern does.
