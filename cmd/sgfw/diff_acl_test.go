@@ -25,7 +25,8 @@ interfaces:
 	).Replace(old)
 	run := inFolder(t, map[string]string{"old.yaml": old, "new.yaml": changed,
 		"same.yaml": strings.NewReplacer("rule_no: 100", "rule_no: 3", "edge", "other",
-			"eth1, security_groups: [web]", "eth1, security_groups: [web], network_acl: default").Replace(old)})
+			"eth1, security_groups: [web]", "eth1, security_groups: [web], network_acl: default",
+		).Replace(old)})
 	if code, out, said := run("diff", "old.yaml", "same.yaml"); code != exitOK {
 		t.Errorf("the same: %d\n%s%s", code, out, said)
 	}
