@@ -37,6 +37,10 @@ With -f they are verdicts as they happen, until you end it: drops and the first
 packets of flows; --all includes the packets of live flows and those to and from
 exempt services. Filters all have to hold; flags mean the same as terms.
 
+What this machine's own programs send and the rules refuse is shown in red, with
+the program where it still has the socket: run the log as root to see those of all
+users.
+
 No packet ever waits for the log. What comes faster than --rate, or than it can
 be read, is not shown but counted, and how much was lost is said. Verdicts of
 different queues may be a little out of order; each has its time.
@@ -102,6 +106,8 @@ Reasons: %s.`, termsHelp(query.OfVerdicts), strings.Join(explain.ReasonNames(), 
 			return err
 		}
 		seen := false
+		own := newOwnPackets()
+		defer own.close()
 		err := control.NewClient(p.socket).Log(c.Context(), q, func() error {
 			if q.Follow {
 				fmt.Fprintln(p.err, "sgfw: following verdicts, Ctrl-C ends it")
@@ -109,6 +115,7 @@ Reasons: %s.`, termsHelp(query.OfVerdicts), strings.Join(explain.ReasonNames(), 
 			return nil
 		}, func(r api.LogRecord) error {
 			seen = true
+			own.mark(&r)
 			return p.printVerdict(r, *out)
 		})
 		if err == nil && !seen && !q.Follow && *out != formatJSON {

@@ -18,9 +18,22 @@ func (p *program) printLine(s screen.Screen, r api.LogRecord) error {
 	front := fmt.Sprintf("%s %-6s ", moment, r.Verdict)
 	rest := s.Paragraph(strings.Repeat(" ", len(front))+
 		screen.Clean(strings.Join(p.lineParts(r, brief), " ")), "  ")
+	said := rest[len(front):]
+	if r.Local { // what people look for first: AWS drops silently, and so do we
+		said = paintLines(s, verdictStyles[r.Verdict], said)
+	}
 	_, err := fmt.Fprintf(p.out, "%s %s%s\n", moment,
-		s.Paint(verdictStyles[r.Verdict], fmt.Sprintf("%-6s ", r.Verdict)), rest[len(front):])
+		s.Paint(verdictStyles[r.Verdict], fmt.Sprintf("%-6s ", r.Verdict)), said)
 	return err
+}
+
+// paintLines paints each line of a text: a colour does not go on over the margin.
+func paintLines(s screen.Screen, style screen.Style, text string) string {
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = s.Paint(style, lines[i])
+	}
+	return strings.Join(lines, "\n")
 }
 
 // moment is a time, in brief without today's date.
@@ -61,6 +74,12 @@ func (p *program) lineParts(r api.LogRecord, brief bool) (parts []string) {
 		put(fmt.Sprintf("%d bytes", r.Length))
 	}
 	put("(" + r.Reason + ")")
+	switch {
+	case r.Process != nil:
+		put(fmt.Sprintf("by %s (pid %d)", r.Process.Name, r.Process.PID))
+	case r.Local:
+		put("from this machine")
+	}
 	if r.Count > 1 && r.First != nil {
 		put(fmt.Sprintf("%s times since %s", screen.Number(r.Count), p.moment(brief, *r.First)))
 	}

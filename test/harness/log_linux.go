@@ -54,7 +54,12 @@ type LoggedVerdict struct {
 		Rule   ListedRule
 		Fields []struct{ Field, Want, Got string }
 	} `json:"nearest_miss"`
-	Lost *struct{ Rate, Buffer uint64 }
+	Lost    *struct{ Rate, Buffer uint64 }
+	Local   bool
+	Process *struct {
+		Name string
+		PID  int
+	}
 }
 
 // Follower is a running `sgfw log -f -o json`.

@@ -77,7 +77,20 @@ type LogRecord struct {
 	// Nearest is the rule that came nearest to permitting a dropped packet.
 	Nearest *Miss `json:"nearest_miss,omitempty"`
 
+	// Local is true for a dropped packet that came from this machine itself, and Process the
+	// program that sent it. The command that shows the log finds out: where it runs as another
+	// user than the program, or in another network namespace, it does not know.
+	Local   bool     `json:"local,omitempty"`
+	Process *Process `json:"process,omitempty"`
+
 	Lost *LogLoss `json:"lost,omitempty"`
+}
+
+// Process is a program of this machine.
+type Process struct {
+	// Name is the name that ps shows, PID its number.
+	Name string `json:"name"`
+	PID  int    `json:"pid"`
 }
 
 // LogLoss counts the selected verdicts that were not sent since the last such

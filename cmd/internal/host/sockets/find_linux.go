@@ -51,7 +51,7 @@ func (f *Finder) Connection(local netip.Addr, localPort, remotePort uint16) (boo
 		families = []uint8{unix.AF_INET, unix.AF_INET6} // those have IPv4, too
 	}
 	for _, family := range families {
-		list, err := f.dump(family, localPort, remotePort)
+		list, err := f.dump(family, unix.IPPROTO_TCP, live, localPort, remotePort)
 		if err != nil {
 			return false, fmt.Errorf("inet_diag: %w", err)
 		}
@@ -71,11 +71,12 @@ func (f *Finder) Connection(local netip.Addr, localPort, remotePort uint16) (boo
 	return false, nil
 }
 
-// dump lists the live connections of sockets of a family between two ports.
-func (f *Finder) dump(family uint8, localPort, remotePort uint16) ([]netlink.Message, error) {
+// dump lists the sockets of a family and protocol between two ports that are in some states.
+func (f *Finder) dump(family, protocol uint8, states uint32, localPort, remotePort uint16) (
+	[]netlink.Message, error) {
 	req := make([]byte, requestLen)
-	req[0], req[1] = family, unix.IPPROTO_TCP
-	binary.NativeEndian.PutUint32(req[requestStates:], live)
+	req[0], req[1] = family, protocol
+	binary.NativeEndian.PutUint32(req[requestStates:], states)
 	binary.BigEndian.PutUint16(req[requestPorts:], localPort)
 	binary.BigEndian.PutUint16(req[requestPorts+2:], remotePort)
 	return f.conn.Execute(netlink.Message{
