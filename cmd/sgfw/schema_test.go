@@ -52,6 +52,7 @@ var documents = map[string]any{
 	"rules":          api.RulesReply{},
 	"status":         api.Status{},
 	"version":        versionDocument{},
+	"why":            api.Why{},
 }
 
 // fieldWords are the values of fields that take a few only.

@@ -26,6 +26,7 @@ import (
 var screens = []struct{ name, args string }{
 	{"help", "--help"},
 	{"help-explain", "explain --help"},
+	{"help-why", "why --help"},
 	{"help-flows", "flows --help"},
 	{"help-learn", "learn --help"},
 	{"usage", "flows --interfce eth0"},
@@ -58,6 +59,7 @@ var screens = []struct{ name, args string }{
 	{"log", "log"},
 	{"log-follow", "log -f"},
 	{"log-empty", "log --address 192.0.2.9"},
+	{"why", "why"},
 	{"explain", "explain -p tcp --from 2001:db8:d::10 --to [2001:db8:1:2::99]:22"},
 	{"explain-flow", "explain -p tcp --from 198.51.100.7:50000 --to :443"},
 	{"explain-guests", "explain -p tcp --from 10.0.3.14 --to 10.0.3.15:443"},

@@ -22,13 +22,17 @@ func shownRemedies() []api.Remedy {
 			"        ports: 1024-65535", `        ipv6_cidr_block: "2001:db8:d::10/128"`}}
 	return []api.Remedy{
 		{Kind: api.RemedyPacket, Text: "the same packet from 2001:db8:c::10", Fields: []string{"peer"}},
-		{Kind: api.RemedyRule, Changes: []api.PolicyChange{
+		{Kind: api.RemedyRule, Text: "ingress rule tcp 22 2001:db8:d::10/128 in group office-access, " +
+			"and egress rule 16000 allow tcp 1024-65535 2001:db8:d::10/128 of network ACL " +
+			"edge-of-the-customers", Changes: []api.PolicyChange{
 			{Path: "security_groups[office-access].ingress", File: "/etc/sgfw/sgfw.yaml", Line: 40,
 				After: 44, Lines: []string{"      - protocol: tcp", "        ports: 22",
 					`        ipv6_cidr_blocks: ["2001:db8:d::10/128"]`}}, acl}},
-		{Kind: api.RemedyGroup, Changes: []api.PolicyChange{
-			{Path: "interfaces[enp1s0].security_groups", Replace: true, File: "/etc/sgfw/sgfw.yaml",
-				Line: 150, After: 150,
-				Lines: []string{"    security_groups: [web, office-access, ssh-from-everywhere]"}}, acl}},
+		{Kind: api.RemedyGroup, Text: "group ssh-from-everywhere on enp1s0, and egress rule 16000 " +
+			"allow tcp 1024-65535 2001:db8:d::10/128 of network ACL edge-of-the-customers",
+			Changes: []api.PolicyChange{
+				{Path: "interfaces[enp1s0].security_groups", Replace: true, File: "/etc/sgfw/sgfw.yaml",
+					Line: 150, After: 150,
+					Lines: []string{"    security_groups: [web, office-access, ssh-from-everywhere]"}}, acl}},
 	}
 }
