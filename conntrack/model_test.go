@@ -294,6 +294,7 @@ func (m *model) check(rt *rapid.T) {
 	want.MaxFlows, want.MaxHalfOpen = m.naive.maxFlows, m.naive.maxHalfOpen
 	want.MaxUntracked = int(m.table.maxUntracked)
 	want.Flows, want.HalfOpen = len(m.naive.flows), m.naive.count("half-open")
+	want.States = m.naive.states()
 	if d := cmp.Diff(want, m.table.Stats()); d != "" {
 		rt.Fatalf("stats differ (-naive +table):\n%s", d)
 	}

@@ -90,6 +90,17 @@ func (f *naiveFlow) kind() string {
 	return ""
 }
 
+// states counts the flows one by one.
+func (w *naiveTable) states() (out States) {
+	of := map[string]*int{"": &out.Open, "half-open": &out.HalfOpen, "closed": &out.Closed,
+		"datagram": &out.Datagrams, "stream": &out.Streams, "query": &out.Queries,
+		"other": &out.Others}
+	for _, f := range w.flows {
+		*of[f.kind()]++
+	}
+	return out
+}
+
 func (w *naiveTable) insert(
 	k Tuple, p PacketMeta, rule uint32, tmo Timeouts, now Time,
 ) InsertResult {

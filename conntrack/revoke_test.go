@@ -89,8 +89,12 @@ func TestRevokedEntriesAreBounded(t *testing.T) {
 			t.Fatal("not revoked")
 		}
 	}
-	if st := fx.table.Stats(); st.Flows != 4 || st.HalfOpen != 0 {
+	st := fx.table.Stats()
+	if st.Flows != 4 || st.HalfOpen != 0 {
 		t.Errorf("%d flows, %d half-open, want 4 and 0", st.Flows, st.HalfOpen)
+	}
+	if want := (States{Open: 1, Datagrams: 1, Revoked: 2}); st.States != want {
+		t.Errorf("states %+v, want %+v", st.States, want)
 	}
 	fourth := fx.syn()
 	fx.gone(third, first, second, open, fourth)

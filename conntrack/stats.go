@@ -24,6 +24,8 @@ type Stats struct {
 	// Flows and HalfOpen are the levels. MaxFlows-Flows is what AWS calls
 	// conntrack_allowance_available (T31).
 	Flows, HalfOpen int
+	// States divides Flows by what they are.
+	States States
 	// MaxUntracked and Untracked are limit and level of untracked flows, which Flows
 	// does not count.
 	MaxUntracked, Untracked int
@@ -89,7 +91,37 @@ func (t *Table) Stats() Stats {
 	st.Adopted = t.adopted.Load()
 	st.Flows = t.Len()
 	st.Untracked = t.Untracked()
-	half := t.sum(func(a *account) *portion { return &a.kinds[queueHalfOpen] })
-	st.HalfOpen = int(min(half, t.kinds[queueHalfOpen].limit))
+	st.States = t.states()
+	st.HalfOpen = int(min(int64(st.States.HalfOpen), t.kinds[queueHalfOpen].limit))
 	return st
+}
+
+// States are tracked flows by what they are. While flows come and go the numbers may be of
+// moments that differ a little.
+type States struct {
+	// Open are TCP connections that are established, also while they end. HalfOpen ones are
+	// not yet, and Closed ones have ended.
+	Open, HalfOpen, Closed int
+	// Datagrams are flows of UDP, and Streams those with more than one question and answer.
+	Datagrams, Streams int
+	// Queries are those of ICMP, Others those of other protocols.
+	Queries, Others int
+	// Revoked are flows that were ended by order.
+	Revoked int
+}
+
+// states adds up the accounts of all scopes. It looks at no flow.
+func (t *Table) states() States {
+	var of [queueKinds]int
+	all := 0
+	for id := range of {
+		of[id] = int(t.sum(func(a *account) *portion { return &a.kinds[id] }))
+		all += of[id]
+	}
+	return States{
+		Open:     max(0, t.Len()-all),
+		HalfOpen: of[queueHalfOpen], Closed: of[queueClosed],
+		Datagrams: of[queueDatagram], Streams: of[queueStream],
+		Queries: of[queueQuery], Others: of[queueOther], Revoked: of[queueRevoked],
+	}
 }

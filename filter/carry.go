@@ -71,14 +71,16 @@ func answerTo(p *packet.Packet) Path {
 // What belongs to no live flow any more is counted as packets, nothing else: it passed while
 // its flow ended.
 func (w *Worker) Credit(p Path, s conntrack.Seen) {
-	reason, passed := ReasonFlow, s
+	reason, passed, c := ReasonFlow, s, courseNone
 	if in := w.rs.links.find(p.In).attachment; in != nil && !in.wire && p.In != 0 {
 		reason, passed = w.credit(in, in.inward, p, s)
+		c = courseOf(in.inward)
 	}
 	if out := w.rs.links.find(p.Out).attachment; out != nil && !out.wire && p.Out != 0 {
 		reason, passed = w.credit(out, out.inward.Reverse(), p, s)
+		c = courseOf(out.inward.Reverse())
 	}
-	w.counts[reason].Add(passed.Packets)
+	w.counts[c][reason].Add(passed.Packets)
 	w.engine.carried.packets.Add(passed.Packets)
 	w.engine.carried.bytes.Add(passed.Bytes)
 }

@@ -148,24 +148,6 @@ func (e *Engine) NewWorker() *Worker {
 	return w
 }
 
-// Counts is how many packets were decided for each reason.
-type Counts map[Reason]uint64
-
-// Counts adds up what all workers decided.
-func (e *Engine) Counts() Counts {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	out := make(Counts)
-	for _, w := range e.workers {
-		for r := range w.counts {
-			if n := w.counts[r].Load(); n > 0 {
-				out[Reason(r)] += n
-			}
-		}
-	}
-	return out
-}
-
 // boundary tells Publish where a worker stands: odd inside a batch, even
 // between batches. It is the read side of a quiescent-state RCU.
 type boundary struct {

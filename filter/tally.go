@@ -28,9 +28,12 @@ func (e *Engine) Tallies(x *Identities) []Tally {
 	for n, h := range e.Hits(x.rs) {
 		add(x.Rule(match.RuleNumber(n)), h.Packets, h.Last)
 	}
-	counts := e.Counts()
+	counts := e.Crossings()
 	for _, r := range Reasons() {
-		add(tallyOfReason(r), counts[r], 0)
+		c := counts[r]
+		add(tallyOfReason(r, courseNone), c.Packets-c.Ingress-c.Egress, 0)
+		add(tallyOfReason(r, courseIngress), c.Ingress, 0)
+		add(tallyOfReason(r, courseEgress), c.Egress, 0)
 	}
 	for _, a := range x.rs.Attachments() {
 		add(tallyOfDevice(a.Device), a.Exceeded(), 0)
@@ -44,7 +47,17 @@ func (e *Engine) Tallies(x *Identities) []Tally {
 	return append(out, x.rs.past.Load().tallies()...)
 }
 
-func tallyOfReason(r Reason) Identity      { return identity("reason", r.String()) }
+// tallyOfReason is what packets with a reason and a course are counted by.
+func tallyOfReason(r Reason, c course) Identity {
+	switch c {
+	case courseIngress:
+		return identity("reason", r.String(), conntrack.Ingress.String())
+	case courseEgress:
+		return identity("reason", r.String(), conntrack.Egress.String())
+	}
+	return identity("reason", r.String())
+}
+
 func tallyOfDevice(device string) Identity { return identity("exceeded", device) }
 func tallyOfCarried(what string) Identity  { return identity("carried", what) }
 func tallyOfTable(counter int) Identity    { return identity("table", fmt.Sprint(counter)) }
@@ -68,7 +81,9 @@ func (e *Engine) AddTallies(x *Identities, list []Tally) {
 		}
 	}
 	for _, r := range Reasons() {
-		w.counts[r].Add(of[tallyOfReason(r)].Count)
+		for c := range courses {
+			w.counts[c][r].Add(of[tallyOfReason(r, c)].Count)
+		}
 	}
 	for _, a := range x.rs.Attachments() {
 		a.exceeded.Add(of[tallyOfDevice(a.Device)].Count)

@@ -66,6 +66,8 @@ type watch struct {
 	// wanted is the union of what the watchers select by reason.
 	wanted   atomic.Uint64
 	watchers atomic.Pointer[[]*Watcher] // never changed, only replaced
+	// lost is what all watchers, also those that are gone, found no room for.
+	lost atomic.Uint64
 
 	mu sync.Mutex // orders the replacements
 }
@@ -129,6 +131,10 @@ func (w *Watcher) Take() (records []Record, lost uint64) {
 	return w.taken, lost
 }
 
+// WatchLosses returns how many verdicts watchers wanted and found no room for since the engine
+// was made. One that two of them missed counts twice.
+func (e *Engine) WatchLosses() uint64 { return e.watch.lost.Load() }
+
 // Close stops the delivery, but for a batch that is under way. What has arrived
 // can still be taken.
 func (w *Watcher) Close() {
@@ -158,11 +164,14 @@ func (w *Watcher) put(records []Record, missed uint64) {
 	w.mu.Lock()
 	room := min(cap(w.buf)-len(w.buf), len(records))
 	w.buf = append(w.buf, records[:room]...)
-	w.lost += missed
 	for i := range records[room:] {
-		w.lost += uint64(records[room+i].Count)
+		missed += uint64(records[room+i].Count)
 	}
+	w.lost += missed
 	w.mu.Unlock()
+	if missed > 0 {
+		w.engine.watch.lost.Add(missed)
+	}
 	select {
 	case w.ready <- struct{}{}:
 	default:

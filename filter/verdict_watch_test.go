@@ -46,6 +46,9 @@ func TestWatch(t *testing.T) {
 	if r := got[1]; r.Verdict.Reason != ReasonNoRule || r.Tuple.LocalPort != 81 || len(r.Groups) != 1 {
 		t.Errorf("second record %+v", r)
 	}
+	if n := b.WatchLosses(); n != 1 {
+		t.Errorf("the engine knows of %d losses, want 1", n)
+	}
 	if got, lost := w.Take(); len(got) != 0 || lost != 0 {
 		t.Errorf("taken twice: %+v, %d", got, lost)
 	}

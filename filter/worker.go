@@ -36,9 +36,9 @@ type Worker struct {
 
 	// Counted here during a batch and added to counts at its end, so that a
 	// packet costs no atomic operation. touched has a bit for each reason.
-	pending [reasonCount]uint32
-	touched ReasonSet
-	counts  [reasonCount]atomic.Uint64
+	pending [courses][reasonCount]uint32
+	touched [courses]ReasonSet
+	counts  [courses][reasonCount]atomic.Uint64
 
 	// What the rules admitted in this batch, and ever.
 	run  [hitRuns]hitRun
@@ -89,8 +89,9 @@ func (w *Worker) Decide(ev *Event) bool {
 		w.lend()
 	}
 	bit := ReasonSet(1) << (r % reasonCount)
-	w.pending[r%reasonCount]++
-	w.touched |= bit
+	c := w.decision.course()
+	w.pending[c][r%reasonCount]++
+	w.touched[c] |= bit
 	if w.wanted&bit != 0 {
 		if w.room == watchedOfBatch {
 			w.watched(ev, r)
@@ -109,12 +110,14 @@ func (w *Worker) Last() Verdict { return w.decision.Verdict }
 
 // End closes the batch.
 func (w *Worker) End() {
-	for t := uint64(w.touched); t != 0; t &= t - 1 {
-		r := bits.TrailingZeros64(t)
-		w.counts[r].Add(uint64(w.pending[r]))
-		w.pending[r] = 0
+	for c := range w.touched {
+		for t := uint64(w.touched[c]); t != 0; t &= t - 1 {
+			r := bits.TrailingZeros64(t)
+			w.counts[c][r].Add(uint64(w.pending[c][r]))
+			w.pending[c][r] = 0
+		}
+		w.touched[c] = 0
 	}
-	w.touched = 0
 	if w.runs > 0 {
 		w.countHits()
 	}

@@ -210,6 +210,7 @@ func (q *libraryQueue) probe() error {
 
 // packet decides one packet and writes its verdict.
 func (q *libraryQueue) packet(a library.Attribute) error {
+	began := time.Since(started)
 	q.batch.Batches++
 	q.batch.Packets++
 	usable := q.event(a)
@@ -228,6 +229,7 @@ func (q *libraryQueue) packet(a library.Attribute) error {
 		}
 		q.end()
 	}
+	q.batch.Times.note(time.Since(started) - began)
 	q.total.publish(&q.batch)
 	return err
 }

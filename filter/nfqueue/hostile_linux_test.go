@@ -175,7 +175,14 @@ func testHostile(t *testing.T, d Driver) {
 			if got.Batches == 0 {
 				t.Error("no batches counted")
 			}
-			got.Batches, got.Heartbeats = 0, 0
+			timed := uint64(0)
+			for _, n := range got.Times.Within {
+				timed += n
+			}
+			if timed != got.Batches || got.Times.Sum <= 0 {
+				t.Errorf("%d batches, and times %+v", got.Batches, got.Times)
+			}
+			got.Batches, got.Heartbeats, got.Times = 0, 0, BatchTimes{}
 			stats = stats.Add(Stats{Packets: 2, Accepted: 1, Dropped: 1})
 			if d := cmp.Diff(stats, got); d != "" {
 				t.Errorf("stats (-want +got):\n%s", d)

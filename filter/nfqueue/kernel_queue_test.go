@@ -111,10 +111,12 @@ func TestStatsAdd(t *testing.T) {
 	one := Stats{
 		Packets: 1, Accepted: 2, Dropped: 3, Malformed: 4, UnknownAttributes: 5,
 		Foreign: 6, VerdictErrors: 7, Overruns: 8, Batches: 9, Panics: 10,
+		Times: BatchTimes{Sum: 11, Within: [spans + 1]uint64{1, 2, 3, spans: 4}},
 	}
 	two := Stats{
 		Packets: 2, Accepted: 4, Dropped: 6, Malformed: 8, UnknownAttributes: 10,
 		Foreign: 12, VerdictErrors: 14, Overruns: 16, Batches: 18, Panics: 20,
+		Times: BatchTimes{Sum: 22, Within: [spans + 1]uint64{2, 4, 6, spans: 8}},
 	}
 	if d := cmp.Diff(two, one.Add(one)); d != "" {
 		t.Errorf("sum (-want +got):\n%s", d)

@@ -123,7 +123,7 @@ func (l *loop) receive() (int, unix.Errno) {
 	return n, errno
 }
 
-// started is where the clock of busyPoll begins.
+// started is where the clock of loops begins.
 var started = time.Now()
 
 // threadTime is how long the calling thread has had a CPU, 0 if the kernel does not say.
@@ -167,6 +167,7 @@ func (l *loop) setTimeout(d time.Duration) error {
 // serveBatch answers the first n messages of the reader. It calls End whatever happens:
 // others may wait for the end of the batch.
 func (l *loop) serveBatch(n int) error {
+	began := time.Since(started)
 	l.batch.Batches++
 	ready := l.begin()
 	l.marks = l.agreed.Marks()
@@ -175,6 +176,7 @@ func (l *loop) serveBatch(n int) error {
 		err = l.flush()
 	}
 	l.end()
+	l.batch.Times.note(time.Since(started) - began)
 	l.total.publish(&l.batch)
 	if err == nil && l.gone != 0 {
 		err = fmt.Errorf("%w: %w", ErrGone, l.gone)

@@ -20,8 +20,9 @@ type Stats struct {
 	VerdictErrors uint64
 	// Overruns counts reads that returned ENOBUFS.
 	Overruns uint64
-	// Batches counts reads that returned messages.
+	// Batches counts reads that returned messages, and Times is how long they took.
 	Batches uint64
+	Times   BatchTimes
 	// Heartbeats counts iterations of the goroutine that serves the queue: one for each batch,
 	// and at least one in every IdleInterval. If the count stands still, nobody serves the
 	// queue.
@@ -42,6 +43,7 @@ func (s Stats) Add(o Stats) Stats {
 		VerdictErrors:     s.VerdictErrors + o.VerdictErrors,
 		Overruns:          s.Overruns + o.Overruns,
 		Batches:           s.Batches + o.Batches,
+		Times:             s.Times.add(o.Times),
 		Heartbeats:        s.Heartbeats + o.Heartbeats,
 		Panics:            s.Panics + o.Panics,
 	}
@@ -55,6 +57,7 @@ type counters struct {
 	packets, accepted, dropped, malformed, unknownAttributes atomic.Uint64
 	foreign, verdictErrors, overruns, batches, panics        atomic.Uint64
 	heartbeats                                               atomic.Uint64
+	times                                                    batchTimes
 }
 
 func (c *counters) publish(s *Stats) {
@@ -77,6 +80,7 @@ func (c *counters) publish(s *Stats) {
 			p.to.Add(p.n)
 		}
 	}
+	c.times.publish(&s.Times)
 	*s = Stats{}
 }
 
@@ -91,6 +95,7 @@ func (c *counters) stats() Stats {
 		VerdictErrors:     c.verdictErrors.Load(),
 		Overruns:          c.overruns.Load(),
 		Batches:           c.batches.Load(),
+		Times:             c.times.load(),
 		Heartbeats:        c.heartbeats.Load(),
 		Panics:            c.panics.Load(),
 	}

@@ -47,6 +47,9 @@ type Status struct {
 	Interference []Interference `json:"interference,omitempty"`
 	// LogLost counts the lines of the daemon's own log that nobody read in time.
 	LogLost uint64 `json:"log_lines_lost"`
+	// EventsLost counts verdicts that somebody watched for and that came too fast, since the
+	// start.
+	EventsLost uint64 `json:"events_lost"`
 }
 
 // States of the daemon.
@@ -101,6 +104,19 @@ type PolicyStatus struct {
 	RolledBack *RolledBack `json:"rolled_back,omitempty"`
 	// Failure is the last reload that was refused, if none has succeeded since.
 	Failure *ReloadFailure `json:"failure,omitempty"`
+	Reloads Reloads        `json:"reloads"`
+}
+
+// Reloads counts changes of the policy since the start of the daemon, by outcome.
+type Reloads struct {
+	// Applied ones are in force, or were.
+	Applied uint64 `json:"applied"`
+	// Refused ones altered nothing: the policy was refused, or could not be put in force.
+	Refused uint64 `json:"refused"`
+	// Unread ones altered nothing, because the policy could not be read.
+	Unread uint64 `json:"unread"`
+	// RolledBack counts returns to the confirmed policy.
+	RolledBack uint64 `json:"rolled_back"`
 }
 
 // Preset is what the policy takes its settings from.
@@ -194,10 +210,28 @@ type QueueStatus struct {
 	Lost uint64 `json:"lost"`
 	// Waiting is the number of packets that have no verdict yet.
 	Waiting uint64 `json:"kernel_waiting"`
+	// Batches are reads that returned packets, and how long these took.
+	Batches BatchStatus `json:"batches"`
 	// KernelDropped counts packets dropped since the queue was full;
 	// UserDropped those that could not be handed to the socket.
 	KernelDropped uint64 `json:"kernel_queue_dropped"`
 	UserDropped   uint64 `json:"kernel_user_dropped"`
+}
+
+// BatchStatus is how long batches of packets took: from the end of the read until their
+// verdicts were written and counted.
+type BatchStatus struct {
+	Count uint64 `json:"count"`
+	// Nanoseconds is the time of all batches.
+	Nanoseconds uint64 `json:"nanoseconds"`
+	// Within counts those that took no longer than each of some times, the shortest first.
+	Within []BatchesWithin `json:"within"`
+}
+
+// BatchesWithin is how many batches took no longer than a time.
+type BatchesWithin struct {
+	Nanoseconds uint64 `json:"nanoseconds"`
+	Count       uint64 `json:"count"`
 }
 
 // FlowStatus is the state of the flow table and what happened to flows since
@@ -207,6 +241,8 @@ type FlowStatus struct {
 	Max         int `json:"max"`
 	HalfOpen    int `json:"half_open"`
 	MaxHalfOpen int `json:"max_half_open"`
+	// States divides Live by what the flows are.
+	States FlowStates `json:"states"`
 	// Created counts new flows.
 	Created uint64 `json:"created"`
 	// Adopted counts those that were there before the daemon, tracked or not.
@@ -230,6 +266,23 @@ type FlowStatus struct {
 	Revoked uint64 `json:"revoked"`
 }
 
+// FlowStates are tracked flows by what they are.
+type FlowStates struct {
+	// Open are TCP connections that are established, also while they end. HalfOpen ones are not
+	// yet, and Closed ones have ended.
+	Open     int `json:"open"`
+	HalfOpen int `json:"half_open"`
+	Closed   int `json:"closed"`
+	// Datagrams are flows of UDP, and Streams those with more than one question and answer.
+	Datagrams int `json:"udp"`
+	Streams   int `json:"udp_stream"`
+	// Queries are those of ICMP, Others those of other protocols.
+	Queries int `json:"icmp_query"`
+	Others  int `json:"other"`
+	// Revoked were ended by order.
+	Revoked int `json:"revoked"`
+}
+
 // Evicted is how many tracked flows made room for others, whatever they were.
 func (f FlowStatus) Evicted() uint64 {
 	return f.EvictedHalfOpen + f.EvictedUnreplied + f.EvictedAnswered + f.EvictedClosed
@@ -240,4 +293,8 @@ type VerdictCount struct {
 	Verdict string `json:"verdict"`
 	Reason  string `json:"reason"`
 	Packets uint64 `json:"packets"`
+	// Ingress and Egress are those of them that entered or left what an interface protects, as
+	// the one that decided sees it. No interface was asked about the rest.
+	Ingress uint64 `json:"ingress"`
+	Egress  uint64 `json:"egress"`
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"sgfw/cmd/internal/api"
 	"sgfw/policy"
 )
 
@@ -54,4 +55,10 @@ func TestAttempt(t *testing.T) {
 	expect("read, and refused again", a, wrong)
 	a.succeeded()
 	expect("reloaded", a, nil)
+	a.failed(ByWatch, wrong)
+	a.rolledBack()
+	expect("rolled back", a, nil)
+	if want := (api.Reloads{Applied: 1, Refused: 3, Unread: 3, RolledBack: 1}); a.counts != want {
+		t.Errorf("counted %+v, want %+v", a.counts, want)
+	}
 }

@@ -203,7 +203,7 @@ func (e *Enforcer) rollBack(
 	if err != nil {
 		e.refused(ByRollback, err)
 	} else {
-		e.mu.attempt.succeeded()
+		e.mu.attempt.rolledBack()
 		e.log.Warn("rolled back to the confirmed policy", "why", why, "generation", reply.Generation,
 			"orphans", reply.Orphans.Count, "cut", reply.Cut.Count)
 		if req.Revoke {

@@ -158,7 +158,7 @@ func (r *queueRange) status() []api.QueueStatus {
 		s := api.QueueStatus{
 			Number: q.number, Packets: st.Packets, Accepted: st.Accepted, Dropped: st.Dropped,
 			Malformed: st.Malformed, Foreign: st.Foreign, VerdictErrors: st.VerdictErrors,
-			Panics: st.Panics, Overruns: st.Overruns, Lost: q.lossCount(),
+			Panics: st.Panics, Overruns: st.Overruns, Lost: q.lossCount(), Batches: batches(st),
 		}
 		for _, k := range kernel {
 			// Whose number it is does not matter to the one that has it.
@@ -169,5 +169,17 @@ func (r *queueRange) status() []api.QueueStatus {
 		}
 		out[i] = s
 	}
+	return out
+}
+
+// batches is how long the batches of a queue took.
+func batches(st nfqueue.Stats) api.BatchStatus {
+	out := api.BatchStatus{Nanoseconds: uint64(st.Times.Sum)}
+	for i, span := range nfqueue.Spans() {
+		out.Count += st.Times.Within[i]
+		out.Within = append(out.Within,
+			api.BatchesWithin{Nanoseconds: uint64(span), Count: out.Count})
+	}
+	out.Count += st.Times.Within[len(out.Within)]
 	return out
 }

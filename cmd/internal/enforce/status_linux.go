@@ -50,6 +50,7 @@ func (e *Enforcer) Status(file source.Revision, unread error) api.Status {
 			Pending:     e.mu.confirm.document(),
 			RolledBack:  e.mu.confirm.rolledBack(),
 			Failure:     e.mu.attempt.failure(),
+			Reloads:     e.mu.attempt.counts,
 			IDsNotKept:  e.disk.idsNotKept,
 		},
 		Warnings:     explain.Problems(e.warnings()),
@@ -64,8 +65,9 @@ func (e *Enforcer) Status(file source.Revision, unread error) api.Status {
 		Kept:         e.kept.status(),
 		Offload:      e.carried.status(e.engine, p.Settings.Offload),
 		Failures:     e.failures.status(p.Settings),
-		Verdicts:     verdicts(e.engine.Counts()),
+		Verdicts:     verdicts(e.engine.Crossings()),
 		Exemptions:   e.exemptions(),
+		EventsLost:   e.engine.WatchLosses(),
 		Interference: slices.Clone([]api.Interference(e.mu.rules.others)),
 	}
 }
@@ -170,6 +172,11 @@ func (e *Enforcer) tableStatus() api.TableStatus {
 func flowStatus(st conntrack.Stats) api.FlowStatus {
 	return api.FlowStatus{
 		Live: st.Flows, Max: st.MaxFlows, HalfOpen: st.HalfOpen, MaxHalfOpen: st.MaxHalfOpen,
+		States: api.FlowStates{
+			Open: st.States.Open, HalfOpen: st.States.HalfOpen, Closed: st.States.Closed,
+			Datagrams: st.States.Datagrams, Streams: st.States.Streams,
+			Queries: st.States.Queries, Others: st.States.Others, Revoked: st.States.Revoked,
+		},
 		Created: st.Inserted, Adopted: st.Adopted, Expired: st.Expired,
 		EvictedHalfOpen: st.EvictedHalfOpen, EvictedUnreplied: st.EvictedUnreplied,
 		EvictedAnswered: st.EvictedAnswered, EvictedClosed: st.EvictedClosed,
@@ -179,11 +186,12 @@ func flowStatus(st conntrack.Stats) api.FlowStatus {
 }
 
 // verdicts lists accepted packets first, then dropped ones, each by number.
-func verdicts(counts filter.Counts) []api.VerdictCount {
+func verdicts(counts map[filter.Reason]filter.Crossings) []api.VerdictCount {
 	out := []api.VerdictCount{}
 	for reason, n := range counts {
 		out = append(out, api.VerdictCount{
-			Verdict: explain.Word(filter.Verdict{Reason: reason}), Reason: reason.String(), Packets: n,
+			Verdict: explain.Word(filter.Verdict{Reason: reason}), Reason: reason.String(),
+			Packets: n.Packets, Ingress: n.Ingress, Egress: n.Egress,
 		})
 	}
 	slices.SortFunc(out, func(a, b api.VerdictCount) int {
