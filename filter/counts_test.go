@@ -47,7 +47,8 @@ func TestCrossings(t *testing.T) {
 
 	// Those of a process that did not count directions are of none.
 	last := newBench(t, onePolicy(tcpRule(80, "0.0.0.0/0")))
-	last.AddTallies(last.Ruleset().Identities(nil), []Tally{{Of: identity("reason", "rule"), Count: 7}})
+	last.AddTallies(last.Ruleset().Identities(nil),
+		[]Tally{{Of: identity("reason", "rule"), Count: 7}})
 	if got := last.Crossings()[ReasonRule]; got != (Crossings{Packets: 7}) {
 		t.Errorf("without directions: %+v, want 7 packets of none", got)
 	}

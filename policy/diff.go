@@ -118,6 +118,7 @@ func Diff(from, to *Policy) []Change {
 	d.value("queue_driver", a.QueueDriver, b.QueueDriver)
 	d.value("max_flows", a.MaxFlows, b.MaxFlows)
 	d.value("watch", a.Watch, b.Watch)
+	d.value("metrics.listen", a.Metrics.Listen, b.Metrics.Listen)
 	return d.changes
 }
 

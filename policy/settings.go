@@ -153,7 +153,8 @@ type Settings struct {
 	// MaxFlows is the hard cap of tracked flows, 1 to MaxMaxFlows.
 	MaxFlows int
 	// Watch reloads the policy by itself when its file has settled.
-	Watch bool
+	Watch   bool
+	Metrics Metrics
 }
 
 // DefaultSettings are the settings of a file that has none.
@@ -235,5 +236,6 @@ func (s Settings) check(report func(Problem)) {
 			s.MaxFlows)
 	}
 	s.Offload.check(report)
+	s.Metrics.check(report)
 	s.checkFailsafes(report)
 }

@@ -119,6 +119,7 @@ func (showcase) Status(context.Context) (api.Status, error) {
 		Queues: []api.QueueStatus{
 			{Number: 4270, Packets: 1234567, Accepted: 1234500, Dropped: 67, KernelDropped: 2},
 			{Number: 4271, Packets: 89, Accepted: 89}},
+		Metrics: &api.MetricsStatus{Listen: "127.0.0.1:9455"},
 		Flows: api.FlowStatus{Live: 40000, Max: 262144, HalfOpen: 12, MaxHalfOpen: 131072, Created: 98765,
 			Expired: 58765},
 		Verdicts: []api.VerdictCount{{Verdict: "accept", Reason: "rule", Packets: 98765},

@@ -54,6 +54,7 @@ func (p *program) printStatus(s screen.Screen, d api.Status) error {
 	datapathFacts(t, d, all)
 	flowFacts(t, d, all)
 	failureFacts(t, d, all)
+	metricsFacts(t, d)
 	if !all {
 		brieflyCounted(t, d)
 	}

@@ -28,6 +28,7 @@ var (
 	failureKeys   = keysOf("settings.on_failure")
 	queuesKeys    = keysOf("settings.queues")
 	offloadKeys   = keysOf("settings.offload")
+	metricsKeys   = keysOf("settings.metrics")
 )
 
 // partLists are the keys of lists whose items are parts, not text. The groups of

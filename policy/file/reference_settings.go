@@ -69,6 +69,16 @@ var settingsTable = []Part{
 				change it.`},
 		{Name: "watch", Kind: KindTruth, Default: "false",
 			Text: "Reload by itself when the file has changed and settled."},
+		{Name: "metrics", Kind: KindMapping, Default: "see below",
+			Text: "What the daemon counts, for Prometheus; metrics.md has a list."},
+	}},
+	{"settings.metrics", "", []Key{
+		{Name: "listen", Default: "nowhere",
+			Text: `Where metrics are to be had by HTTP, at /metrics: a loopback address with a port, such
+				as 127.0.0.1:9455 or "[::1]:9455", or the absolute path of a unix socket, which the
+				group of the control socket may open. Whoever may use it learns how much passes and
+				is dropped, and what devices there are; no other machine can reach it. A reload moves
+				it. Where it cannot be had nothing else changes: sgfw status says why.`},
 	}},
 	{"settings.offload", "", []Key{
 		{Name: "mark_bits", Kind: KindBits, Low: 0, High: policy.MaxMarkBit,

@@ -45,6 +45,9 @@ func (d *decoder) settings(n *node, s *policy.Settings) {
 	if d.word(f["on_stop"], "on_stop", "settings") == policy.OnStopKeep.String() {
 		s.OnStop = policy.OnStopKeep
 	}
+	if n := f["metrics"]; n != nil {
+		d.metrics(n, s)
+	}
 	if n := f["on_failure"]; n != nil {
 		d.onFailure(n, s)
 	}
@@ -90,6 +93,16 @@ func (d *decoder) onFailure(n *node, s *policy.Settings) {
 			*cause.Action(s) = policy.FailAccept
 		}
 	}
+}
+
+// metrics reads where they are to be had. Whether that is a place for them the policy says.
+func (d *decoder) metrics(n *node, s *policy.Settings) {
+	f, _ := d.mapping(n, "metrics", metricsKeys)
+	listen, ok := d.plainText(f["listen"], "metrics.listen")
+	if ok && listen == "" {
+		d.invalid(f["listen"], "leave it out for no metrics", "metrics.listen is empty")
+	}
+	s.Metrics.Listen = policy.Listen(listen)
 }
 
 // exempt reads the names of exemptions.

@@ -132,6 +132,10 @@ func (w *writer) settings(s *policy.Settings) {
 	if s.Watch {
 		w.line(2, "watch: true")
 	}
+	if s.Metrics.Listen != "" {
+		w.line(2, "metrics:")
+		w.line(4, "listen: %s", asText(string(s.Metrics.Listen)))
+	}
 }
 
 func (w *writer) onFailure(s *policy.Settings, usual policy.Settings) {

@@ -88,6 +88,7 @@ func otherSettings(o options) []firewall {
 		sgfw(o, "sgfw userspace, balance: hash", 10, queues("balance: hash")),
 		sgfw(o, "sgfw userspace, balance: pinned", 10, queues("balance: pinned")),
 		sgfw(o, "sgfw userspace, busy_poll: 0", 10, queues("busy_poll: 0")),
+		sgfwScraped(o, "sgfw userspace, metrics read ten times a second"),
 		sgfwSeeing(o, "sgfw userspace, view: wire", "wire", "eth0"),
 		sgfwSeeing(o, "sgfw userspace, two devices", "local", "eth0", "eth1"),
 		sgfwSeeing(o, "sgfw userspace, two devices, view: wire", "wire", "eth0", "eth1"),

@@ -35,6 +35,9 @@ var installed = []string{
 	"/usr/share/bash-completion/completions/sgfw", "/usr/share/fish/vendor_completions.d/sgfw.fish",
 	"/usr/share/doc/sgfw/examples/host.yaml", "/usr/share/sgfw/schema/policy.json",
 	"/usr/share/doc/sgfw/README.md", "/usr/share/doc/sgfw/docs/operations.md",
+	"/usr/share/doc/sgfw/packaging/prometheus/alerts.yaml",
+	"/usr/share/doc/sgfw/packaging/prometheus/dashboard.json",
+	"/usr/share/doc/sgfw/packaging/systemd/metrics-on-loopback.conf",
 }
 
 // TestDeb takes the package through its life on Debian.

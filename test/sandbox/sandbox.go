@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -34,6 +35,16 @@ func ReadUnit(path string) (Unit, error) {
 		}
 	}
 	return u, nil
+}
+
+// With is the unit with what a drop-in adds to it (systemd.unit(5)). Of a directive that takes
+// one value the last one counts.
+func (u Unit) With(added Unit) Unit {
+	out := maps.Clone(u)
+	for key, values := range added {
+		out[key] = slices.Concat(u[key], values)
+	}
+	return out
 }
 
 // Is reports whether a directive has one value.

@@ -45,6 +45,8 @@ type Status struct {
 	// Interference is what other programs did lately to the table and the queues,
 	// the latest first.
 	Interference []Interference `json:"interference,omitempty"`
+	// Metrics is left out where the policy wants none.
+	Metrics *MetricsStatus `json:"metrics,omitempty"`
 	// LogLost counts the lines of the daemon's own log that nobody read in time.
 	LogLost uint64 `json:"log_lines_lost"`
 	// EventsLost counts verdicts that somebody watched for and that came too fast, since the

@@ -42,6 +42,7 @@ type daemon struct {
 	enforcer *enforce.Enforcer
 	watchdog watchdog
 	manager  serviceManager
+	metrics  metricsServer
 
 	// failed takes the first error that ends the run.
 	failed chan error
@@ -62,6 +63,7 @@ func newDaemon(cfg Config) *daemon {
 		file: newPolicyFile(cfg.PolicyFile), stateDir: stateDir{path: cfg.StateDir},
 		watchdog: watchdog{patience: watchdogPatience()},
 		manager:  serviceManager{notifier: newNotifier(), changed: make(chan struct{}, 1)},
+		metrics:  metricsServer{settings: make(chan struct{}, 1)},
 		failed:   make(chan error, 1),
 	}
 }
@@ -100,8 +102,11 @@ func (d *daemon) start(ctx context.Context) error {
 			Changing: d.changing,
 			Changed:  d.changed,
 			Health:   func() { wake(d.manager.changed) },
-			Settings: func() { wake(d.file.settings) },
-			Failed:   d.fail,
+			Settings: func() {
+				wake(d.file.settings)
+				wake(d.metrics.settings)
+			},
+			Failed: d.fail,
 		},
 	})
 	// What lies there is read next. Where nothing does, a policy that is refused leaves no
@@ -157,6 +162,7 @@ func (d *daemon) serve(ctx context.Context) error {
 	task("signals", d.followSignals)
 	task("confirmation", d.enforcer.Confirmations)
 	task("policy watch", d.followFile)
+	task("metrics", d.serveMetrics)
 	task("watchdog", d.watch)
 	task("service manager", d.tellManager)
 

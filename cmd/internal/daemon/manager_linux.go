@@ -60,6 +60,9 @@ func (d *daemon) degraded() []string {
 	if why := d.file.whyUnwatched(); why != "" {
 		out = append(out, why)
 	}
+	if why := d.metrics.degraded(); why != "" {
+		out = append(out, why)
+	}
 	if queues := d.watchdog.unserved.Load(); queues != nil {
 		out = append(out, fmt.Sprintf("the verdict loops of queues %v stand still", *queues))
 	}

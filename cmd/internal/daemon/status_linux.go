@@ -23,6 +23,7 @@ func (d *daemon) Status(ctx context.Context) (api.Status, error) {
 	if d.cfg.LogLost != nil {
 		doc.LogLost = d.cfg.LogLost()
 	}
+	doc.Metrics = d.metrics.document()
 	doc.Degraded = d.degraded()
 	doc.State = api.StateRunning
 	if len(doc.Degraded) > 0 {

@@ -50,7 +50,8 @@ func (e *Enforcer) publish(next *candidate) error {
 	e.mu.force.current, e.mu.rules.plan, e.mu.rules.broken = next, newPlan, ""
 	e.keepAltnames()
 	e.mu.standIn = standIn{}
-	if old.policy.Settings.Watch != next.policy.Settings.Watch {
+	if was, is := old.policy.Settings, next.policy.Settings; was.Watch != is.Watch ||
+		was.Metrics != is.Metrics {
 		e.cfg.Events.Settings()
 	}
 	return nil
