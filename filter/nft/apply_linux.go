@@ -214,7 +214,7 @@ func (t *Table) exchange(p Plan, chains []chain) error {
 			t.s.FlushChain(c.of(table))
 		}
 	}
-	if err := t.addRules(table, chains); err != nil || len(old) == 0 {
+	if err := t.commitRules(table, chains); err != nil || len(old) == 0 {
 		return err
 	}
 	grace()
@@ -255,7 +255,7 @@ func (t *Table) fill(name string, p Plan, chains []chain) error {
 	if err := t.addChains(table, p, chains); err != nil {
 		return err
 	}
-	return t.addRules(table, chains)
+	return t.commitRules(table, chains)
 }
 
 // addChains puts the counters, sets and chains that are missing into the transaction.
@@ -271,18 +271,25 @@ func (t *Table) addChains(table *nftables.Table, p Plan, chains []chain) error {
 	return t.addSets(table, p)
 }
 
-// addRules puts the rules into the transaction, at the end of their chains, and
-// commits it.
-func (t *Table) addRules(table *nftables.Table, chains []chain) error {
+// addRules puts the rules into the transaction, at the end of their chains.
+func (s *socket) addRules(table *nftables.Table, chains []chain) error {
 	for _, c := range chains {
 		for _, m := range c.maps {
-			if err := m.add(t.s, table); err != nil {
-				return fmt.Errorf("map of devices: %w", err)
+			if err := m.add(s, table); err != nil {
+				return fmt.Errorf("map of chains: %w", err)
 			}
 		}
 		for _, r := range c.rules {
-			t.s.AddRule(&nftables.Rule{Table: table, Chain: &nftables.Chain{Name: c.name}, Exprs: r})
+			s.AddRule(&nftables.Rule{Table: table, Chain: &nftables.Chain{Name: c.name}, Exprs: r})
 		}
+	}
+	return nil
+}
+
+// commitRules puts the rules into the transaction and commits it.
+func (t *Table) commitRules(table *nftables.Table, chains []chain) error {
+	if err := t.s.addRules(table, chains); err != nil {
+		return err
 	}
 	return t.s.commit()
 }

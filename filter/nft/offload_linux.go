@@ -37,19 +37,26 @@ func carriers(p Plan, f features, decide []expr.Any) []chain {
 	if p.Stuck > 0 && !p.Closed {
 		ask = [][]expr.Any{rules.Stuck, decide}
 	}
-	var chains []chain
+	chains := carriage(rules.Decided)
 	if p.carries() {
-		chains = []chain{
-			{name: offload.ChainOpening, rules: rules.Opening},
-			{name: offload.ChainProven, rules: rules.Proven},
-			{name: offload.ChainCarry, rules: rules.Carry},
-		}
+		chains = append(chains, carriage(rules.Carry)...)
 	}
 	return append(chains, []chain{
-		{name: offload.ChainDecided, rules: rules.Decided},
 		{name: offload.ChainAsk, rules: ask},
 		{name: chainVerdict, rules: [][]expr.Any{{goTo(offload.ChainAsk)}}},
 	}...)
+}
+
+// carriage are chains of offload.
+func carriage(list []offload.Chain) (out []chain) {
+	for _, c := range list {
+		made := chain{name: c.Name, rules: c.Rules}
+		for _, m := range c.Maps {
+			made.maps = append(made.maps, shardMap(m))
+		}
+		out = append(out, made)
+	}
+	return out
 }
 
 // surround puts what verdicts need into base chains and behind them.
@@ -128,14 +135,41 @@ func (t *Table) enliven(p Plan, chains []chain) error {
 
 // forget empties the sets of a table that a dead daemon has left: what its verdicts let
 // through is carried by nobody, and must not be by those who come with other rules. There may
-// be no such table, or one without some of the sets.
+// be no such table, and one of another size has other sets.
 func (t *Table) forget() error {
-	for _, m := range offload.Flushes(TableName) {
+	names, err := t.s.setNames(TableName)
+	if err != nil {
+		return fmt.Errorf("look for what table inet %s carried: %w", TableName, err)
+	}
+	for _, m := range offload.Flushes(TableName, names) {
 		if err := t.s.transact(m); err != nil && !errors.Is(err, unix.ENOENT) {
 			return fmt.Errorf("forget what table inet %s carried: %w", TableName, err)
 		}
 	}
 	return nil
+}
+
+// setNames are the names of the sets of a table, of none if there is no such table.
+func (s *socket) setNames(table string) (out []string, err error) {
+	answers, err := s.raw.Execute(message(unix.NFT_MSG_GETSET, netlink.Dump,
+		[]netlink.Attribute{name(unix.NFTA_SET_TABLE, table)}))
+	if errors.Is(err, unix.ENOENT) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range answers {
+		if m.Header.Type != unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_NEWSET {
+			continue
+		}
+		parts, err := nested(body(m), unix.NFTA_SET_NAME)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, text(parts[0]))
+	}
+	return out, nil
 }
 
 // lasting are the rules of a base chain that stay when the others go: packets that wait

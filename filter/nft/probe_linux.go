@@ -77,7 +77,7 @@ func probe(ns int) (features, error) {
 
 // probedOffload stands for any configuration: the kernel does not care about numbers.
 var probedOffload = offload.Config{Marks: offload.DefaultMarks, Lifetime: offload.MaxLifetime,
-	Opening: offload.MinLifetime, Flows: 1}
+	Opening: offload.MinLifetime, Flows: 1 << 15}
 
 // probeOffload finds out what the kernel lacks to carry on with flows, nil for nothing. That
 // a verdict may send a packet through its chain again (NF_REPEAT) every kernel with queues
@@ -88,23 +88,26 @@ func (s *socket) probeOffload(f features, scratch string, c offload.Config) (mis
 	}
 	table := &nftables.Table{Name: scratch, Family: nftables.TableFamilyINet}
 	rules := offload.Rules(c)
+	others := chain{name: "probe",
+		rules: slices.Concat(rules.Before, rules.Forged, [][]expr.Any{rules.Wait})}
 	for _, step := range []struct {
 		missing error
-		rules   [][]expr.Any
+		chains  []chain
 	}{
 		{missing: errNoSets},
-		{errNoCarry, slices.Concat(rules.Carry, rules.Opening, rules.Proven, rules.Before,
-			rules.Forged, [][]expr.Any{rules.Wait})},
+		{errNoCarry, append(carriage(slices.Concat(rules.Carry, rules.Decided)), others)},
 	} {
 		t := s.AddTable(table)
-		chain := s.AddChain(&nftables.Chain{Name: "probe", Table: t})
 		for _, set := range offload.Declare(c, t) {
 			if err := s.AddSet(set, nil); err != nil {
 				return nil, fmt.Errorf("probe sets of carried flows: %w", err)
 			}
 		}
-		for _, r := range step.rules {
-			s.AddRule(&nftables.Rule{Table: t, Chain: chain, Exprs: r})
+		for _, c := range step.chains {
+			s.AddChain(c.of(t))
+		}
+		if err := s.addRules(t, step.chains); err != nil {
+			return nil, fmt.Errorf("probe offload: %w", err)
 		}
 		s.DelTable(t)
 		if ok, err := verdict(s.commit()); err != nil {

@@ -43,7 +43,7 @@ type chain struct {
 	// priority is that of the hook.
 	priority nftables.ChainPriority
 	rules    [][]expr.Any
-	maps     []deviceMap // that the rules use
+	maps     []chainMap // that the rules use
 }
 
 // features is what the kernel was found to understand.
@@ -162,7 +162,7 @@ func (d *dispatch) mapped(c *chain, match []expr.Any, key expr.MetaKey, devices 
 	keyOf func(Device) []byte, where func(policy.Mode) string) {
 	for part := range slices.Chunk(devices, mapLength) {
 		d.maps++
-		m := deviceMap{id: d.maps, key: key, chains: make(map[string]string, len(part))}
+		m := deviceMap(d.maps, key)
 		for _, v := range part {
 			m.chains[text(keyOf(v))] = where(v.Mode)
 		}

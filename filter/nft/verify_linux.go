@@ -173,7 +173,7 @@ func (s *snapshot) holds(chains []chain) error {
 				used = append(used, s.maps[r.uses])
 			}
 		}
-		if !slices.EqualFunc(c.maps, used, deviceMap.equal) {
+		if !slices.EqualFunc(c.maps, used, chainMap.equal) {
 			return fmt.Errorf("%w: devices of chain %s", ErrAltered, c.name)
 		}
 		for i, r := range c.rules {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -84,22 +86,33 @@ const (
 type set struct {
 	kind   Kind
 	family Family
+	shard  int
 }
 
 // name is that of the set in the table.
-func (s set) name() string { return s.kind.String() + [...]string{"4", "6"}[s.family] }
+func (s set) name() string { return s.kind.String() + s.suffix() }
+
+// suffix is what names of the family and shard end with.
+func (s set) suffix() string {
+	family := [...]string{"4", "6"}[s.family]
+	if s.shard == 0 {
+		return family
+	}
+	return family + "-" + strconv.Itoa(s.shard)
+}
 
 // IsSet reports whether a name is that of one of the sets.
 func IsSet(name string) bool {
+	name, _, _ = strings.Cut(name, "-")
 	return name == setServing ||
-		slices.ContainsFunc(sets(), func(s set) bool { return s.name() == name })
+		slices.ContainsFunc(Config{}.sets(), func(s set) bool { return s.name() == name })
 }
 
 // sets lists all of them.
-func sets() (out []set) {
+func (c Config) sets() (out []set) {
 	for k := range kinds {
 		for f := range families {
-			out = append(out, set{k, f})
+			out = append(out, c.shards(k, f)...)
 		}
 	}
 	return out

@@ -13,7 +13,9 @@
 //	opening  new flows, for some seconds
 //	answer   the SYN-ACK that a SYN asked for, likewise
 //
-// They are apart so that floods of new flows fill none but the last two. What is in no set,
+// They are apart so that floods of new flows fill none but the last two. For more than 16,384
+// flows there are several sets of each, told apart by a hash, because the kernel takes the
+// square of its elements to read one. What is in no set,
 // or no plain segment or datagram, goes to a queue as ever: SYN, FIN and RST, fragments,
 // other protocols, extension headers.
 //

@@ -11,13 +11,6 @@ import (
 // A Rule is the expressions of one rule of nftables.
 type Rule = []expr.Any
 
-// Registers: a key begins at the first one of four bytes, and single values have one that no
-// key reaches (enum nft_registers).
-const (
-	regKey  = unix.NFT_REG_1
-	regWord = unix.NFT_REG32_15
-)
-
 // Header fields.
 const (
 	offIPv4Fragment = 6
@@ -56,12 +49,13 @@ type Chains struct {
 	// Alive leads to Carry while the daemon lives. It is the first rule of each base chain
 	// that sees packets between their routes.
 	Alive Rule
-	// Carry lets pass what is carried, and returns with the rest.
-	Carry []Rule
+	// Carry lets pass what is carried, and returns with the rest. It is the last of the
+	// chains, the others it leads to.
+	Carry []Chain
 	// Wait stands right before the queue.
 	Wait Rule
-	// Decided is what Verdict leads to, with Opening and Proven before it.
-	Decided, Opening, Proven []Rule
+	// Decided is what Verdict leads to, the last one likewise.
+	Decided []Chain
 	// Before is all of a base chain before the others, in the table that goes with the
 	// daemon: it has the packet carried, and nobody has waited for a verdict yet, whatever
 	// the sender says. So a mark alone is none.
@@ -79,14 +73,12 @@ type Chains struct {
 	Stuck Rule
 }
 
-// Names of the chains that rules lead to, and of the counters of what a base chain behind the
+// Names of the chains that packets are sent to, and of the counters of what a base chain behind the
 // others dropped, or let pass, and of what passed while the daemon was stuck.
 const (
 	ChainAsk          = "ask"
 	ChainCarry        = "carry"
 	ChainDecided      = "decided"
-	ChainOpening      = "decided-opening"
-	ChainProven       = "decided-proven"
 	CounterUnanswered = "unanswered"
 	CounterOverloaded = "overloaded"
 	CounterStuck      = "stuck"
@@ -100,12 +92,10 @@ func Rules(c Config) Chains {
 			load(expr.MetaKeyPRIORITY), masked(Pending), unequal(0), goTo(ChainDecided)},
 		Alive: Rule{load(expr.MetaKeyPRIORITY), masked(Alive | Pending),
 			same(Alive), jump(ChainCarry)},
-		Carry: carry(),
+		Carry: carry(c),
 		Wait: Rule{load(expr.MetaKeyPRIORITY), withBits(^uint32(Pending), Pending),
 			store(expr.MetaKeyPRIORITY)},
 		Decided: decided(c),
-		Opening: add(c, Opening),
-		Proven:  add(c, Proven),
 		Before: []Rule{
 			{load(expr.MetaKeyPRIORITY), withBits(^uint32(Alive|Pending), Alive),
 				store(expr.MetaKeyPRIORITY)},
@@ -126,40 +116,11 @@ func Rules(c Config) Chains {
 	}
 }
 
-// decided has the flow carried as a verdict says, and takes its marks away.
-func decided(c Config) (out []Rule) {
-	m := uint32(c.Marks)
-	if c.Carries() {
-		out = []Rule{
-			{load(expr.MetaKeyMARK), masked(m), same(c.Marks.Opening()), jump(ChainOpening)},
-			{load(expr.MetaKeyMARK), masked(m), same(c.Marks.Proven()), jump(ChainProven)},
-		}
-	}
-	return append(out, Rule{load(expr.MetaKeyMARK), masked(^m), store(expr.MetaKeyMARK),
-		load(expr.MetaKeyPRIORITY), masked(^uint32(Pending)), store(expr.MetaKeyPRIORITY), accept()})
-}
-
-// carry lets pass what the sets have: plain segments and datagrams, and SYN-ACKs that a SYN
-// asked for.
-func carry() (out []Rule) {
-	const all = flagFIN | flagSYN | flagRST | flagACK
-	for f := range families {
-		segment, datagram := tcp(f, all, flagACK), plain(f, unix.IPPROTO_UDP)
-		for _, k := range []Kind{Proven, Opening} {
-			out = append(out, lookup(datagram, set{k, f}), lookup(segment, set{k, f}))
-		}
-		out = append(out, lookup(tcp(f, all, flagSYN|flagACK), set{Answer, f}))
-	}
-	return out
-}
-
 // plain keeps packets of a family and protocol that are whole and have no headers between.
-// It leaves the protocol in its place of the key.
 func plain(f Family, proto byte) Rule {
 	out := Rule{
 		load(expr.MetaKeyNFPROTO), equal([...]byte{unix.NFPROTO_IPV4, unix.NFPROTO_IPV6}[f]),
-		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: register(f.offProto())},
-		&expr.Cmp{Op: expr.CmpOpEq, Register: register(f.offProto()), Data: []byte{proto}},
+		load(expr.MetaKeyL4PROTO), equal(proto),
 	}
 	if f == IPv6 {
 		return append(out, network(regWord, offIPv6NextHdr, 1), equal(proto))
@@ -180,82 +141,17 @@ func tcp(f Family, mask, flags byte) Rule {
 		equal(flags))
 }
 
-// lookup accepts what matches and is in a set.
-func lookup(match Rule, s set) Rule {
-	out := append(append(Rule{}, match...), forward(s.family)...)
-	return append(out, &expr.Lookup{SourceRegister: regKey, SetName: s.name()}, accept())
-}
-
-// forward loads the key of the packet's way, but for the protocol.
-func forward(f Family) Rule {
-	return Rule{
-		&expr.Meta{Key: expr.MetaKeyIIF, Register: register(offIn)},
-		&expr.Meta{Key: expr.MetaKeyOIF, Register: register(offOut)},
-		network(register(offAddress), [...]uint32{offIPv4Saddr, offIPv6Saddr}[f],
-			uint32(2*f.addressLen())),
-		transport(register(f.offProto()+wordLen), offSourcePort),
-		transport(register(f.offProto()+2*wordLen), offDestPort),
-	}
-}
-
-// backward loads the key of the answers' way, but for the protocol.
-func backward(f Family) Rule {
-	n, at := uint32(f.addressLen()), [...]uint32{offIPv4Saddr, offIPv6Saddr}[f]
-	return Rule{
-		&expr.Meta{Key: expr.MetaKeyOIF, Register: register(offIn)},
-		&expr.Meta{Key: expr.MetaKeyIIF, Register: register(offOut)},
-		network(register(offAddress), at+n, n),
-		network(register(offAddress+int(n)), at, n),
-		transport(register(f.offProto()+wordLen), offDestPort),
-		transport(register(f.offProto()+2*wordLen), offSourcePort),
-	}
-}
-
-// add puts both directions of a packet's flow into the set of a kind. A rule ends where a
-// set is full, and the packet passes all the same.
-func add(c Config, k Kind) (out []Rule) {
-	for f := range families {
-		for _, proto := range []byte{unix.IPPROTO_TCP, unix.IPPROTO_UDP} {
-			r := append(plain(f, proto), forward(f)...)
-			r = append(r, c.update(set{k, f}))
-			r = append(append(r, backward(f)...), c.update(set{k, f}))
-			out = append(out, r)
-		}
-		if k == Opening {
-			syn := append(tcp(f, flagSYN|flagACK, flagSYN), backward(f)...)
-			out = append(out, append(syn, c.update(set{Answer, f})))
-		}
-	}
-	return out
-}
-
-// update adds an element, or begins its lifetime anew.
-func (c Config) update(s set) expr.Any {
-	return &expr.Dynset{SrcRegKey: regKey, SetName: s.name(), Operation: unix.NFT_DYNSET_OP_UPDATE,
-		Timeout: c.lifetime(s.kind)}
-}
-
 // Declare are the sets, to be created in a table before its rules.
 func Declare(c Config, table *nftables.Table) (out []*nftables.Set) {
-	for _, s := range sets() {
+	for _, s := range c.sets() {
 		t := nftables.TypeInteger
 		t.Bytes = uint32(s.family.keyLen())
 		out = append(out, &nftables.Set{
 			Table: table, Name: s.name(), KeyType: t, Dynamic: true, HasTimeout: true, Counter: true,
-			Size: c.size(s.kind),
+			Size: c.shardSize(s.kind),
 		})
 	}
 	return out
-}
-
-// register is the one of a part of a key. Where one of sixteen bytes begins at the same
-// place it is called after that, as the kernel does (nft_dump_register).
-func register(offset int) uint32 {
-	n := uint32(offset / wordLen)
-	if n%4 == 0 {
-		return unix.NFT_REG_1 + n/4
-	}
-	return unix.NFT_REG32_00 + n
 }
 
 func load(k expr.MetaKey) expr.Any { return &expr.Meta{Key: k, Register: regWord} }

@@ -67,16 +67,20 @@ type Usage struct {
 // removes elements that would end within margin, so that what they pass until then is told as
 // well. Those that nothing used since, and whose flow does not go on, are left to end: after a
 // flood of short connections they are nearly all, and to remove one costs more than a packet.
-// It returns how much of the larger set is in use.
+// It returns how much is in use of the family that uses more.
 func (s *Sets) Collect(k Kind, margin time.Duration, account Account,
 	goesOn func(Path) bool) (Usage, error) {
 	used := Usage{Size: int(s.cfg.size(k))}
 	for f := range families {
-		n, err := s.collect(set{k, f}, margin, account, goesOn)
-		if err != nil {
-			return used, fmt.Errorf("set %s: %w", set{k, f}.name(), err)
+		all := 0
+		for _, of := range s.cfg.shards(k, f) {
+			n, err := s.collect(of, margin, account, goesOn)
+			if err != nil {
+				return used, fmt.Errorf("set %s: %w", of.name(), err)
+			}
+			all += n
 		}
-		used.Elements = max(used.Elements, n)
+		used.Elements = max(used.Elements, all)
 	}
 	return used, nil
 }
@@ -124,17 +128,27 @@ func (s *Sets) account(of set, e element, account Account) {
 // End takes both directions of flows back from the kernel, of which a path is given, and hands
 // over what they counted since they were last read.
 func (s *Sets) End(paths []Path, account Account) error {
-	var keys [families][][]byte
+	type place struct {
+		family Family
+		shard  int
+	}
+	keys := make(map[place][][]byte)
 	for i := range paths {
 		p := &paths[i]
 		back := Path{In: p.Out, Out: p.In, Src: p.Dst, Dst: p.Src, SrcPort: p.DstPort,
 			DstPort: p.SrcPort, Proto: p.Proto}
 		f := familyOf(p)
-		keys[f] = append(keys[f], key(p), key(&back))
+		for _, k := range [][]byte{key(p), key(&back)} {
+			at := place{f, s.cfg.shardOf(f, k)}
+			keys[at] = append(keys[at], k)
+		}
 	}
-	for _, of := range sets() {
-		if err := s.remove(of, keys[of.family], account); err != nil {
-			return fmt.Errorf("set %s: %w", of.name(), err)
+	for at, list := range keys {
+		for k := range kinds {
+			of := set{k, at.family, at.shard}
+			if err := s.remove(of, list, account); err != nil {
+				return fmt.Errorf("set %s: %w", of.name(), err)
+			}
 		}
 	}
 	return nil
@@ -203,8 +217,8 @@ const mostTold = 2048
 // Flush empties all sets: what is sent after it returned is judged. It hands over what they
 // counted since they were last read, but for those of a set that has more than 2,048 elements.
 func (s *Sets) Flush(account Account) error {
-	for i, m := range Flushes(s.table) {
-		of := sets()[i]
+	for _, of := range s.cfg.sets() {
+		m := flush(s.table, of.name())
 		n := 0
 		if err := s.dump(of, func(e element) {
 			n++
@@ -226,18 +240,24 @@ func (s *Sets) Flush(account Account) error {
 	return nil
 }
 
-// Flushes are messages that empty the sets of a table, one for each.
-func Flushes(table string) (out []netlink.Message) {
-	for _, of := range sets() {
-		out = append(out, netlink.Message{
-			Header: netlink.Header{
-				Type:  unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_DELSETELEM,
-				Flags: netlink.Request | netlink.Acknowledge,
-			},
-			Data: aboutSet(table, of.name()),
-		})
+// Flushes are messages that empty those of the sets of a table that are ours, one for each.
+func Flushes(table string, sets []string) (out []netlink.Message) {
+	for _, name := range sets {
+		if IsSet(name) && name != setServing {
+			out = append(out, flush(table, name))
+		}
 	}
 	return out
+}
+
+func flush(table, set string) netlink.Message {
+	return netlink.Message{
+		Header: netlink.Header{
+			Type:  unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_DELSETELEM,
+			Flags: netlink.Request | netlink.Acknowledge,
+		},
+		Data: aboutSet(table, set),
+	}
 }
 
 // dump reads all elements of a set. It keeps nothing of them, so that a million of them take

@@ -126,8 +126,9 @@ func fill(t *testing.T, h *netlab.Host, cfg Config) Path {
 	}
 	out := c.AddChain(&nftables.Chain{Name: "out", Table: table, Type: nftables.ChainTypeFilter,
 		Hooknum: nftables.ChainHookOutput, Priority: nftables.ChainPriorityFilter})
+	b := chains{cfg: cfg}
 	c.AddRule(&nftables.Rule{Table: table, Chain: out, Exprs: slices.Concat(
-		plain(IPv4, unix.IPPROTO_UDP), forward(IPv4), Rule{cfg.update(set{Proven, IPv4})})})
+		plain(IPv4, unix.IPPROTO_UDP), b.update(forward(IPv4), set{Proven, IPv4, 0}))})
 	if err := c.Flush(); err != nil {
 		t.Fatal(err)
 	}

@@ -16,13 +16,20 @@ var offloads = []mutant{
 	},
 	{
 		name: "answers-not-carried", what: "one direction of a flow alone is carried",
-		file: "filter/offload/rules_linux.go", packages: carrying,
-		old: "			r = append(append(r, backward(f)...), c.update(set{k, f}))\n",
-		new: "			r = append(append(r, forward(f)...), c.update(set{k, f}))\n",
+		file: "filter/offload/chains_linux.go", packages: carrying,
+		old: "b.update(backward(f), set{k, f, shard})",
+		new: "b.update(forward(f), set{k, f, shard})",
+	},
+	{
+		name: "shard-of-the-other-way", what: "an element is looked for in the set of its answers",
+		file: "filter/offload/shard.go", packages: []string{"./filter/offload"},
+		old: "	b = append(b, key[offAddress:offAddress+2*n]...)\n",
+		new: "	b = append(b, key[offAddress+n:offAddress+2*n]...)\n" +
+			"	b = append(b, key[offAddress:offAddress+n]...)\n",
 	},
 	{
 		name: "marks-left", what: "others see the marks of our verdicts",
-		file: "filter/offload/rules_linux.go", packages: carrying,
+		file: "filter/offload/chains_linux.go", packages: carrying,
 		old: "load(expr.MetaKeyMARK), masked(^m), store(expr.MetaKeyMARK),",
 		new: "load(expr.MetaKeyMARK), masked(^uint32(0)), store(expr.MetaKeyMARK),",
 	},

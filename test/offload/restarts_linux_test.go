@@ -39,3 +39,36 @@ func TestKilledAndStartedWithOtherRules(t *testing.T) {
 		t.Errorf("%d datagrams passed without a rule", n)
 	}
 }
+
+// TestKilledAndStartedWithAnotherSize kills the daemon and starts one whose flow table has
+// another size, so that the kernel has more sets or fewer: connections go on with what they
+// send, are carried again, and a forbidden port stays closed.
+func TestKilledAndStartedWithAnotherSize(t *testing.T) {
+	t.Parallel()
+	h := harness.NewHome(t)
+	const p, forbidden = 7000, 7009
+	of := func(flows string) string {
+		return policy(both(p), []string{everything}, "max_flows: "+flows, "on_failure: { gone: drop }")
+	}
+	d := harness.Enforce(t, h.Fw, of("1000"))
+	servers(t, h, p, forbidden)
+	w := ways(h)[0]
+	stream := w.dial(t, "tcp", p)
+	for _, flows := range []string{"1000", "300000", "40000", "1000"} {
+		d.Kill()
+		d.Write(of(flows))
+		d.Start()
+		before := d.Status()
+		for range 8 {
+			if err := echoed(stream, random(1<<18)); err != nil {
+				t.Fatalf("%s flows: %v", flows, err)
+			}
+		}
+		if carried, _ := carriedSince(t, d, before); carried == 0 {
+			t.Errorf("%s flows: nothing is carried", flows)
+		}
+		if lost := asks(w.dial(t, "udp", forbidden), 1, 200*time.Millisecond); lost != 1 {
+			t.Errorf("%s flows: a forbidden port answers", flows)
+		}
+	}
+}

@@ -140,18 +140,27 @@ func TestLifetime(t *testing.T) {
 	}
 }
 
-// lifetimes are those of the elements of sets that have any.
+// lifetimes are those of the elements of sets that have any, by the name of the first one of
+// the kind: large tables have several of each.
 func lifetimes(t testing.TB, h *netlab.Host) map[string]time.Duration {
 	t.Helper()
 	c, out := harness.Nft(t, h), map[string]time.Duration{}
 	table := &nftables.Table{Name: "sgfw", Family: nftables.TableFamilyINet}
-	for _, name := range []string{"proven4", "opening4"} {
-		elements, err := c.GetSetElements(&nftables.Set{Table: table, Name: name})
+	sets, err := c.GetSets(table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range sets {
+		kind, _, _ := strings.Cut(s.Name, "-")
+		if kind != "proven4" && kind != "opening4" {
+			continue
+		}
+		elements, err := c.GetSetElements(s)
 		if err != nil {
-			t.Fatalf("set %s: %v", name, err)
+			t.Fatalf("set %s: %v", s.Name, err)
 		}
 		for _, e := range elements {
-			out[name] = e.Timeout
+			out[kind] = e.Timeout
 		}
 	}
 	return out

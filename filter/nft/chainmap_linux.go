@@ -19,54 +19,70 @@ import (
 // one netlink attribute of at most 64 KiB.
 const mapLength = 512
 
-// deviceMap sends packets to a chain by their device's name or number, in one look-up
-// however many devices there are; a rule for each would cost every packet of the machine some
-// 50 ns. It is an anonymous constant map: it belongs to the rule that uses it, is
-// deleted with it, and cannot be changed.
-type deviceMap struct {
+// chainMap sends packets to a chain in one look-up: by their device's name or number, as a
+// rule for each device would cost every packet of the machine some 50 ns, or by the number of
+// a shard. It is an anonymous constant map: it belongs to the rule that uses it, is deleted
+// with it, and cannot be changed.
+type chainMap struct {
 	// id tells the maps of one transaction apart; the kernel gives the names.
-	id uint32
-	// key says whether devices go by their names or by their numbers.
-	key    expr.MetaKey
-	chains map[string]string // by device, as text has it
+	id     uint32
+	keys   nftables.SetDatatype
+	chains map[string]string // by key, as text has it
+}
+
+// deviceMap is one by names or numbers of devices, as a rule loads them.
+func deviceMap(id uint32, key expr.MetaKey) chainMap {
+	m := chainMap{id, nftables.TypeIFName, make(map[string]string)}
+	if key == expr.MetaKeyIIF || key == expr.MetaKeyOIF {
+		m.keys = nftables.TypeIFIndex
+	}
+	return m
+}
+
+// shardMap is one by the numbers of shards.
+func shardMap(of offload.Map) chainMap {
+	m := chainMap{of.ID, nftables.TypeInteger, make(map[string]string)}
+	for i, chain := range of.Chains {
+		m.chains[text(binary.NativeEndian.AppendUint32(nil, uint32(i)))] = chain
+	}
+	return m
 }
 
 // mapName asks the kernel for the first name that is free.
 const mapName = "__map%d"
 
 // lookup is the expression that uses the map.
-func (m deviceMap) lookup() expr.Any {
+func (m chainMap) lookup() expr.Any {
 	return &expr.Lookup{SourceRegister: reg, DestRegister: unix.NFT_REG_VERDICT, IsDestRegSet: true,
 		SetName: mapName, SetID: m.id}
 }
 
 // add creates the map in the transaction that is being filled.
-func (m deviceMap) add(s *socket, table *nftables.Table) error {
+func (m chainMap) add(s *socket, table *nftables.Table) error {
 	var elements []nftables.SetElement
-	kind := nftables.TypeIFName
-	if m.key == expr.MetaKeyIIF || m.key == expr.MetaKeyOIF {
-		kind = nftables.TypeIFIndex
-	}
-	for device, chain := range m.chains {
-		key := make([]byte, kind.Bytes)
-		copy(key, device)
+	for k, chain := range m.chains {
+		key := make([]byte, m.keys.Bytes)
+		copy(key, k)
 		elements = append(elements, nftables.SetElement{
 			Key: key, VerdictData: goTo(chain).(*expr.Verdict)})
 	}
 	return s.AddSet(&nftables.Set{
 		Table: table, ID: m.id, Name: mapName, Anonymous: true, Constant: true, IsMap: true,
-		KeyType: kind, DataType: nftables.TypeVerdict,
+		KeyType: m.keys, DataType: nftables.TypeVerdict,
 	}, elements)
 }
 
 // equal compares with what the kernel shows.
-func (m deviceMap) equal(have map[string]string) bool { return maps.Equal(m.chains, have) }
+func (m chainMap) equal(have map[string]string) bool { return maps.Equal(m.chains, have) }
 
 // marshal is an expression as the kernel shows it, without the name of a map, which the
 // kernel chooses.
 func marshal(e expr.Any) ([]byte, error) {
-	if d, ok := e.(*expr.Dynset); ok {
-		return marshalDynset(d)
+	switch e := e.(type) {
+	case *expr.Dynset:
+		return marshalDynset(e)
+	case *expr.Hash:
+		return marshalHash(e)
 	}
 	l, ok := e.(*expr.Lookup)
 	if !ok {
@@ -104,6 +120,24 @@ func marshalDynset(d *expr.Dynset) ([]byte, error) {
 	}
 	return netlink.MarshalAttributes([]netlink.Attribute{
 		name(unix.NFTA_EXPR_NAME, "dynset"), {Type: unix.NLA_F_NESTED | unix.NFTA_EXPR_DATA, Data: data},
+	})
+}
+
+// marshalHash is a hash, without the offset 0, which the kernel does not show.
+func marshalHash(h *expr.Hash) ([]byte, error) {
+	number := func(kind uint16, v uint32) netlink.Attribute {
+		return netlink.Attribute{Type: kind, Data: binary.BigEndian.AppendUint32(nil, v)}
+	}
+	data, err := netlink.MarshalAttributes([]netlink.Attribute{
+		number(unix.NFTA_HASH_SREG, h.SourceRegister), number(unix.NFTA_HASH_DREG, h.DestRegister),
+		number(unix.NFTA_HASH_LEN, h.Length), number(unix.NFTA_HASH_MODULUS, h.Modulus),
+		number(unix.NFTA_HASH_SEED, h.Seed), number(unix.NFTA_HASH_TYPE, uint32(h.Type)),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return netlink.MarshalAttributes([]netlink.Attribute{
+		name(unix.NFTA_EXPR_NAME, "hash"), {Type: unix.NLA_F_NESTED | unix.NFTA_EXPR_DATA, Data: data},
 	})
 }
 
