@@ -119,6 +119,8 @@ func Run(p *policy.Policy, o Options) *Report {
 		a.pathMTU(at)
 	}
 	a.shared()
+	a.networkACLs()
+	a.aclAnswers()
 	a.totals()
 	r := &Report{Rules: a.rules, auditor: a}
 	for _, g := range a.groups {

@@ -32,6 +32,10 @@ const (
 	launchWizard      = "launch-wizard"
 	badIgnore         = "bad-ignore"
 	worldInParts      = "everybody-in-parts"
+	aclNoAnswers      = "acl-no-answers"
+	aclUnreached      = "acl-unreached"
+	aclAdmin          = "acl-admin-open"
+	aclUnused         = "acl-unused"
 )
 
 var checks = []Check{
@@ -141,6 +145,32 @@ var checks = []Check{
 			Prowler: []string{"ec2_securitygroup_default_restrict_traffic"},
 			AWS:     []string{"EC2.2", "vpc-default-security-group-closed"},
 			CIS:     []string{"CIS 6.0 6.5"}},
+	},
+	{
+		Code: aclNoAnswers, Severity: Medium,
+		Title: "a network ACL stops the answers to what it lets pass",
+		Why: "A network ACL knows no connections: answers need a rule of the other direction, for the " +
+			"port that the client took. Without it connections hang that everything else permits.",
+		Do: "Allow tcp and udp 32768-60999 there, which Linux takes, or 1024-65535 for everybody.",
+	},
+	{
+		Code: aclUnreached, Severity: Medium,
+		Title: "a rule of a network ACL is never reached",
+		Why: "The lowest number that matches decides. Whoever reads the rule believes that it does " +
+			"something, most of all where it denies.",
+		Do: "Give it a number before those that decide about its packets, or remove it.",
+	},
+	{
+		Code: aclAdmin, Severity: Low,
+		Title: "a network ACL lets everybody reach SSH or RDP",
+		Why: "The network ACL is what stands where a group is opened by mistake: for ports of " +
+			"administrators it should know from where.",
+		Do: "Allow the networks of administrators, and nobody else.",
+		Also: Also{Checkov: []string{"CKV_AWS_231", "CKV_AWS_232"},
+			Prowler: []string{"ec2_networkacl_allow_ingress_tcp_port_22",
+				"ec2_networkacl_allow_ingress_tcp_port_3389"},
+			AWS: []string{"EC2.21", "nacl-no-unrestricted-ssh-rdp"},
+			CIS: []string{"CIS 1.4 5.1"}},
 	},
 	{
 		Code: httpClear, Severity: Low,
@@ -258,6 +288,13 @@ var checks = []Check{
 		Do:    "Remove it.",
 		Also: Also{Checkov: []string{"CKV2_AWS_5"}, Prowler: []string{"ec2_securitygroup_not_used"},
 			AWS: []string{"EC2.22", "ec2-security-group-attached-to-eni-periodic"}},
+	},
+	{
+		Code: aclUnused, Severity: Notice,
+		Title: "a network ACL is on no interface",
+		Why:   "It looks as if it denied something.",
+		Do:    "Give it to an interface (`network_acl`), or remove it.",
+		Also:  Also{AWS: []string{"EC2.16", "vpc-network-acl-unused-check"}},
 	},
 	{
 		Code: familyGap, Severity: Notice,

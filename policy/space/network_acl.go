@@ -19,7 +19,7 @@ func Allowed(n *policy.NetworkACL, d policy.Direction) (allowed Set) {
 	rules := slices.Clone(n.Rules(d))
 	slices.SortFunc(rules, func(a, b policy.ACLRule) int { return cmp.Compare(b.Number, a.Number) })
 	for i := range rules { // the first one, which decides, comes last
-		if box := matched(&rules[i]); rules[i].Action == policy.Allow {
+		if box := Matched(&rules[i]); rules[i].Action == policy.Allow {
 			allowed = allowed.Union(box)
 		} else {
 			allowed = allowed.Minus(box)
@@ -28,8 +28,8 @@ func Allowed(n *policy.NetworkACL, d policy.Direction) (allowed Set) {
 	return allowed
 }
 
-// matched is what a rule of a network ACL matches, whatever it says of that.
-func matched(r *policy.ACLRule) Set {
+// Matched returns what a rule of a network ACL matches, whatever it says of that.
+func Matched(r *policy.ACLRule) Set {
 	as := r.AsRule()
 	return Box(RuleSpan(&as), (&Reading{}).Peers(&as))
 }
