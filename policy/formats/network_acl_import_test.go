@@ -12,8 +12,8 @@ import (
 // notice with its place, once for all of them, and stands in the policy as a comment.
 func TestNetworkACLsOfOtherToolsAreNotLostInSilence(t *testing.T) {
 	const group = "resource \"aws_security_group\" \"web\" {\n  name = \"web\"\n}\n"
-	const state = `{"format_version":"1.0","terraform_version":"1.9.0",
-"values":{"root_module":{"resources":[
+	const plan = `{"format_version":"1.0","terraform_version":"1.9.0",
+"planned_values":{"root_module":{"resources":[
 {"address":"aws_security_group.web","mode":"managed","type":"aws_security_group","name":"web",
 "values":{"id":"sg-1","name":"web","vpc_id":"vpc-1"}}ACLS]}}}`
 	const template = "AWSTemplateFormatVersion: 2010-09-09\n" +
@@ -27,13 +27,13 @@ func TestNetworkACLsOfOtherToolsAreNotLostInSilence(t *testing.T) {
 			"main.tf:4:1: notice: 2 resources of network ACLs are left out, from aws_network_acl.edge on"},
 		"Terraform's default": {"main.tf", group + "resource \"aws_default_network_acl\" \"d\" {\n}\n",
 			"main.tf:4:1: notice: the network ACL aws_default_network_acl.d is left out"},
-		"state": {"state.json", strings.Replace(state, "ACLS", `,
+		"plan": {"plan.json", strings.Replace(plan, "ACLS", `,
 {"address":"aws_network_acl.edge[0]","mode":"managed",
 "type":"aws_network_acl","values":{"id":"acl-1"}},
 {"address":"aws_network_acl.edge[1]","mode":"managed",
 "type":"aws_network_acl","values":{"id":"acl-2"}}`,
 			1),
-			"state.json:5:1: notice: 2 resources of network ACLs are left out, from " +
+			"plan.json:5:1: notice: 2 resources of network ACLs are left out, from " +
 				"aws_network_acl.edge[0] on"},
 		"CloudFormation": {"stack.yaml", template + "  Edge:\n    Type: AWS::EC2::NetworkAcl\n" +
 			"    Condition: Never\n  In:\n    Type: AWS::EC2::NetworkAclEntry\n",

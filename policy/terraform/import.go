@@ -47,6 +47,7 @@ func Import(sources []convert.Source, o convert.Options) (r convert.Result) {
 		t.configurations(files, values)
 	}
 	t.finish()
+	t.placeACLs()
 	e.untoldACLs()
 	e.unasked()
 	e.nothing(sources)

@@ -69,7 +69,7 @@ func (s *document) module(m *value, first bool) {
 			continue
 		}
 		if first && ofNetworkACL(typ) {
-			s.acl(s.text.pos(int(r.offset)), printable(r.get("address").str()))
+			s.networkACL(r, typ)
 		}
 		if shape, ours := shapes[typ]; ours && declares[typ] == first {
 			rec := s.record(r, typ, path, shape)

@@ -22,6 +22,9 @@ type translator struct {
 	attach  []attachment
 	rules   int
 	roots   []*module
+	// stateACLs are the network ACLs of states, and aclParts what else is said of them.
+	stateACLs []*stateACL
+	aclParts  []stateACLPart
 }
 
 // foreign is something that a rule refers to.
