@@ -43,8 +43,8 @@ Levels are ok, note, warning and problem. Exit code 1 says that there is a
 problem: packets are not judged as the policy says, or cannot be, or that cannot
 be seen. What is found is about the network namespace in which it runs.
 
-With --drill nothing is looked for. Two network namespaces of its own are made, a
-daemon of this program is started in one of them, and failures are provoked there:
+With --drill nothing is looked for. Network namespaces of its own are made, a
+daemon of this program is started in one of two, and failures are provoked there:
 it is killed, suspended and restarted, a verdict loop hangs, the queue overflows, the
 flow table is full, another program flushes nftables or takes the queue: with each
 datapath that the kernel has. A table says what was promised and what happened; the
@@ -92,9 +92,9 @@ of this machine.`,
 // drill provokes failures, and prints what was promised and what happened.
 func (p *program) drill(ctx context.Context, self string, f format) error {
 	if f != formatJSON {
-		p.print(p.shown(&f), screen.Plain, "Two namespaces on one link; a daemon of this program "+
-			"enforces in one of them that one port is open. What is provoked happens there and nowhere "+
-			"else.")
+		p.print(p.shown(&f), screen.Plain, "Pairs of namespaces on a link each; in one of "+
+			"each a daemon of this program enforces that one port is open. What is provoked happens "+
+			"there and nowhere else.")
 		fmt.Fprintln(p.out)
 	}
 	doc, err := demo.Drill(ctx, self)
@@ -116,7 +116,7 @@ func (p *program) printDrill(doc api.Drill, f format) error {
 		err = p.printJSON(doc)
 	} else {
 		err = p.drillTable(doc.Exercises, f)
-		fmt.Fprintf(p.out, "\n%d provoked, %d as promised. Both namespaces are gone.\n",
+		fmt.Fprintf(p.out, "\n%d provoked, %d as promised. The namespaces are gone.\n",
 			len(doc.Exercises), kept)
 	}
 	if broken := len(doc.Exercises) - kept; err == nil && broken > 0 {

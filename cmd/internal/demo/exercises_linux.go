@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"syscall"
 	"time"
 
@@ -55,6 +54,11 @@ var exercises = []exercise{
 		"then it goes on", "on_failure: { overloaded: accept }", overflow(opened)},
 	{"the flow table is full", "it keeps its limit; a live connection goes on; a new one finds room",
 		fmt.Sprintf("max_flows: %d", drillFlows), fill},
+	{"open connections fill the flow table", "what is new is dropped and counted; they go on; when " +
+		"one ends there is room", fmt.Sprintf("max_flows: %d", drillFlows), crowd(closed)},
+	{"open connections fill the flow table; table_full: accept", "what rules permit passes without " +
+		"a flow and is counted, nothing else; they go on; when one ends there is room",
+		fmt.Sprintf("max_flows: %d, on_failure: { table_full: accept }", drillFlows), crowd(filtered)},
 	{"another program flushes nftables", "what rules permit passes, nothing else", "", flush},
 	{"another program takes the queue", "the kernel refuses, and nothing changes", "", take},
 	{"the daemon is restarted", "a connection goes on that no rule permits", "", restart},
@@ -108,7 +112,7 @@ func (g *ground) before(ctx context.Context) (net.Conn, error) {
 
 // suspend stops the process and lets it go on.
 func suspend(ctx context.Context, g *ground) (string, bool, error) {
-	if err := g.signal(syscall.SIGSTOP); err != nil {
+	if err := g.freeze(ctx); err != nil {
 		return "", false, err
 	}
 	waits := make(chan bool, 1)
@@ -172,7 +176,7 @@ func hang(expected passing) provocation {
 // overflow sends more than a queue takes while nobody reads it; expected is what passes then.
 func overflow(expected passing) provocation {
 	return func(ctx context.Context, g *ground) (string, bool, error) {
-		if err := g.signal(syscall.SIGSTOP); err != nil {
+		if err := g.freeze(ctx); err != nil {
 			return "", false, err
 		}
 		if err := g.flood(ctx, openPort, 1, overflowing); err != nil {
@@ -182,75 +186,14 @@ func overflow(expected passing) provocation {
 		if err := g.signal(syscall.SIGCONT); err != nil {
 			return "", false, err
 		}
-		r := g.look(ctx, filtered)
-		lost, err := g.overloaded(ctx)
+		r := g.soon(ctx, filtered) // what waits comes first, and its answers
+		lost, err := g.counted(ctx, "overloaded")
 		if err != nil {
 			return "", false, err
 		}
 		return fmt.Sprintf("%s; %d packets found no room; then %s", full, lost, r),
 			lost > 0 && full == expected && r == filtered, nil
 	}
-}
-
-// overloaded returns how many packets found a queue full, once the daemon has noticed.
-func (g *ground) overloaded(ctx context.Context) (uint64, error) {
-	for end := time.Now().Add(2 * patience); ; time.Sleep(50 * time.Millisecond) {
-		s, err := g.status(ctx)
-		if err != nil {
-			return 0, err
-		}
-		for _, f := range s.Failures {
-			if f.Cause == "overloaded" && f.Packets > 0 {
-				return f.Packets, nil
-			}
-		}
-		if time.Now().After(end) {
-			return 0, nil
-		}
-	}
-}
-
-// flood sends datagrams to the server from so many ports.
-func (g *ground) flood(ctx context.Context, port uint16, ports, each int) error {
-	to := netip.AddrPortFrom(office[0].server, port)
-	for range ports {
-		c, err := g.client.Dial(ctx, "udp", to)
-		if err != nil {
-			return err
-		}
-		for range each {
-			_, _ = c.Write([]byte("drill")) // refused by a port that nobody has: nothing is lost by it
-		}
-		c.Close()
-	}
-	return nil
-}
-
-// fill begins more conversations than the flow table takes.
-func fill(ctx context.Context, g *ground) (string, bool, error) {
-	c, err := g.dial(ctx, openPort)
-	if err != nil {
-		return "", false, err
-	}
-	defer c.Close()
-	if !talks(c) {
-		return "", false, errors.New("a connection is mute")
-	}
-	if err := g.flood(ctx, openPort, 8*drillFlows, 1); err != nil {
-		return "", false, err
-	}
-	lives, r := talks(c), g.look(ctx, filtered)
-	s, err := g.status(ctx)
-	if err != nil {
-		return "", false, err
-	}
-	what := "the connection goes on"
-	if !lives {
-		what = "the connection is cut"
-	}
-	kept := lives && r == filtered && s.Flows.Live <= drillFlows && s.Flows.Evicted() > 0
-	return fmt.Sprintf("%d flows of %d, %d made room; %s; %s", s.Flows.Live, s.Flows.Max,
-		s.Flows.Evicted(), what, r), kept, nil
 }
 
 // flush does what most firewall scripts begin with.

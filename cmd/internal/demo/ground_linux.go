@@ -112,13 +112,38 @@ func (g *ground) start(ctx context.Context, args ...string) error {
 
 func (g *ground) signal(s os.Signal) error { return g.cmd.Process.Signal(s) }
 
+// freeze stops the process, and returns when none of its threads runs any more.
+func (g *ground) freeze(ctx context.Context) error {
+	if err := g.signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	for ctx.Err() == nil {
+		files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", g.cmd.Process.Pid))
+		if err != nil {
+			return err
+		}
+		frozen := 0
+		for _, f := range files {
+			b, err := os.ReadFile(f)
+			if _, state, ok := bytes.Cut(b, []byte(") ")); err == nil && ok && state[0] == 'T' {
+				frozen++
+			}
+		}
+		if frozen > 0 && frozen == len(files) {
+			return nil
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return fmt.Errorf("the daemon does not stop: %w", ctx.Err())
+}
+
 // stop ends the daemon in order, if there is one.
 func (g *ground) stop() error {
 	if g.cmd == nil {
 		return nil
 	}
 	if err := g.signal(syscall.SIGTERM); err != nil {
-		return err
+		return fmt.Errorf("the daemon has ended: %w\n%s", err, g.log)
 	}
 	err := <-g.ended
 	g.cmd = nil
