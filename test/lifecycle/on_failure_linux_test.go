@@ -218,6 +218,10 @@ func TestTableFull(t *testing.T) {
 				c.(*net.TCPConn).SetLinger(0) // a RST, so its place is free at once
 				c.Close()
 			}
+			d.Becomes(t, "table_full", func(s harness.StatusDocument) bool {
+				_, packets := failure(s, "table_full")
+				return packets > 0
+			})
 			if over(t, d, "table_full") == 0 {
 				t.Error("the packets are not counted")
 			}
