@@ -1,10 +1,13 @@
 package harness
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"testing"
 
 	"sgfw/test/netlab"
@@ -18,6 +21,7 @@ func Main(m *testing.M, before ...func()) {
 }
 
 func runMain(m *testing.M, before []func()) int {
+	inParallel()
 	if netlab.EnterUserNamespace() != nil {
 		return m.Run() // every test skips, or fails where that is forbidden
 	}
@@ -40,4 +44,19 @@ func runMain(m *testing.M, before []func()) int {
 		f()
 	}
 	return m.Run()
+}
+
+// ParallelTests is how many tests run at once that may, unless -parallel says how many. They
+// wait for timers and for what must not arrive, and leave the CPUs idle. 0 is as many as there
+// are CPUs. A package sets it before Main.
+var ParallelTests = 6
+
+// inParallel has them run at once.
+func inParallel() {
+	flag.Parse()
+	said := false
+	flag.Visit(func(f *flag.Flag) { said = said || f.Name == "test.parallel" })
+	if f := flag.Lookup("test.parallel"); !said && runtime.GOMAXPROCS(0) < ParallelTests {
+		f.Value.Set(strconv.Itoa(ParallelTests))
+	}
 }
