@@ -8,12 +8,13 @@ import (
 )
 
 // With returns what the ruleset would be under another policy, on the same devices and with
-// the same name servers, as if it were in force. Rules and devices that stay have the same
-// numbers, so that live flows mean the same. It is to be looked at and never published:
-// nothing of it comes into rs or its Compiler.
+// the same name servers, as if it were in force. Devices have the same scopes, so that live
+// flows are theirs; rules have numbers of their own, and those that flows came by mean nothing.
+// It is to be looked at and never published: nothing of it comes into rs or its Compiler. It
+// costs what p is large, whatever rs has.
 func (rs *Ruleset) With(p *policy.Policy, m *member.Membership) *Ruleset {
-	c := Compiler{generation: rs.generation, rules: rs.rules, scopes: rs.scopes.clone(),
-		past: new(pastOpenings)}
+	c := NewCompiler()
+	c.generation, c.scopes = rs.generation, rs.scopes.clone()
 	c.past.Store(rs.past.Load())
 	if rs.exemptions != nil {
 		c.pending = rs.exemptions.pending
@@ -41,11 +42,15 @@ func (rs *Ruleset) Links() (links []member.Link) {
 // permits the packet, in the order of the policy.
 func (rs *Ruleset) Permitting(q Query) (names []string) {
 	p := q.packet()
+	s := selectorOf(&p)
 	permits := make(map[string]bool)
 	for id := range rs.rules {
 		info := &rs.rules[id]
 		if info.Group == "" || info.Gone || info.Direction != q.Direction || permits[info.Group] {
 			continue
+		}
+		if lo, hi := selectorRange(&info.Rule); s < lo || s > hi {
+			continue // most of them
 		}
 		permits[info.Group] = len(differences(rs, info, q.Direction, &p)) == 0
 	}

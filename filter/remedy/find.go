@@ -152,23 +152,28 @@ func (c *Case) complete(changes []Change, rule func() Change) []Change {
 	return changes
 }
 
-// under is the ruleset with the changes, nil if they make no valid policy. Groups that the
-// interface does not have are left without rules: nothing here asks them.
+// under is the ruleset with the changes, nil if they make no valid policy. What it costs grows
+// with the groups of the interface and not with all rules: the others, which nothing here asks,
+// are left without theirs, and are not compiled.
 func (c *Case) under(changes []Change) *filter.Ruleset {
 	p := Apply(c.Rules.Policy(), changes)
-	if policy.Validate(p).Err() != nil {
-		return nil
-	}
 	is := c.Rules.Device(c.Query.Device).Interface().Device
 	i := slices.IndexFunc(p.Interfaces, func(n policy.Interface) bool { return n.Device == is })
 	members := c.Rules.Members()
 	if slices.ContainsFunc(changes, func(c Change) bool { return c.What == Attach || c.What == Own }) {
 		members = member.Resolve(p, c.Facts)
 	}
+	var attached []policy.Group
 	for g := range p.Groups {
-		if !slices.Contains(p.Interfaces[i].Groups, p.Groups[g].Name) {
+		if slices.Contains(p.Interfaces[i].Groups, p.Groups[g].Name) {
+			attached = append(attached, p.Groups[g])
+		} else {
 			p.Groups[g].Ingress, p.Groups[g].Egress = nil, nil
 		}
 	}
+	if policy.Validate(p).Err() != nil {
+		return nil
+	}
+	p.Groups = attached
 	return c.Rules.With(p, members)
 }
