@@ -23,6 +23,16 @@ func Nearest(rs *Ruleset, r *Record) []Miss {
 	if a == nil {
 		return nil
 	}
+	p := r.packet()
+	groups, misses := try(rs, a, r.Verdict.Direction, &p)
+	if slices.ContainsFunc(groups, func(g GroupTried) bool { return g.Permits }) {
+		return nil // it would pass now
+	}
+	return misses
+}
+
+// packet is the packet that was recorded, as far as rules look at it.
+func (r *Record) packet() packet.Packet {
 	t := &r.Tuple
 	p := packet.Packet{
 		Src: t.Remote, Dst: t.Local, SrcPort: t.RemotePort, DstPort: t.LocalPort,
@@ -31,11 +41,8 @@ func Nearest(rs *Ruleset, r *Record) []Miss {
 	if r.Verdict.Direction == conntrack.Egress {
 		p.Src, p.Dst, p.SrcPort, p.DstPort = t.Local, t.Remote, t.LocalPort, t.RemotePort
 	}
-	groups, misses := try(rs, a, r.Verdict.Direction, &p)
-	if slices.ContainsFunc(groups, func(g GroupTried) bool { return g.Permits }) {
-		return nil // it would pass now
-	}
-	return misses
+	p.TCP.Flags = r.Flags
+	return p
 }
 
 // distance orders misses: few differences before many, and a rule about the

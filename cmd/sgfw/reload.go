@@ -27,7 +27,10 @@ more; live flows go on, but for untracked ones (tracking: aws), which end with
 their rule. A policy that is invalid (exit code 3), or that would
 lock out a live SSH session (exit code 5), changes nothing.
 
---dry-run says the same, with the same exit codes, and changes nothing.
+--dry-run says the same, with the same exit codes, and changes nothing. It looks back,
+too: which connections that began of late would have been refused, and which that
+were refused would have been let in. The daemon remembers that in a bounded memory
+(sgfw run --past).
 
 --confirm makes the policy wait for its confirmation: unless "sgfw confirm" comes in time, the
 daemon goes back to the policy of before by itself, also if this command's
@@ -96,6 +99,9 @@ func (p *program) printReload(s screen.Screen, r api.ReloadReply, confirm time.D
 		return err
 	}
 	if err := p.printCut(s, r.Cut); err != nil {
+		return err
+	}
+	if err := p.printPast(s, r.Past); err != nil {
 		return err
 	}
 	dry := fmt.Sprintf("dry run: generation %d stays in force", r.Generation)

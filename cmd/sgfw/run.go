@@ -25,9 +25,16 @@ import (
 // defaultPolicy is where `run` looks without -c.
 const defaultPolicy = "/etc/sgfw/sgfw.yaml"
 
+// defaultPast and maxPast are megabytes of what is remembered.
+const (
+	defaultPast = 64
+	maxPast     = 4096
+)
+
 func (p *program) runCommand() *cobra.Command {
 	cfg := daemon.Config{}
 	var logFormat, driver, group string
+	var past int
 	c := &cobra.Command{
 		Use:   "run [-c FILE]",
 		Short: "Enforce a policy until stopped",
@@ -66,6 +73,10 @@ exit code 5.`,
 			cfg.LogLost = p.log.Lost
 			cfg.Log, cfg.Socket, cfg.Version = log, p.socket, buildVersion().Version
 			cfg.Driver = policy.QueueDriver(driver)
+			if past < 0 || past > maxPast {
+				return &usageError{fmt.Errorf("--past is from 0 to %d megabytes", maxPast)}
+			}
+			cfg.Past = past << 20
 			if cfg.SocketGroup, err = groupNumber(group); err != nil {
 				return err
 			}
@@ -85,6 +96,9 @@ exit code 5.`,
 		"leave connections that exist already to the rules")
 	c.Flags().StringVar(&group, "socket-group", "",
 		"group whose members may look at the daemon, not change it")
+	c.Flags().IntVar(&past, "past", defaultPast,
+		"megabytes of memory for what began and was refused, which reload --dry-run looks back at (0: "+
+			"nothing is remembered)")
 	c.Flags().StringVar(&logFormat, "log-format", "text", "text or json")
 	c.Flags().StringVar(&driver, "queue-driver", "",
 		"how packets are read: batch or go-nfqueue (default: settings.queue_driver)")

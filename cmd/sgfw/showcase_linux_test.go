@@ -295,6 +295,17 @@ func (showcase) Reload(_ context.Context, q api.ReloadRequest) (api.ReloadReply,
 	}
 	switch {
 	case q.DryRun:
+		ssh, high, kind, code := uint16(22), uint16(65000), uint8(128), uint8(0)
+		r.Past = &api.Past{Since: noon.Add(-754 * time.Second), Seconds: 754, Packets: 81234, Lost: 17,
+			Refused: api.PastConnections{Count: 12345, List: []api.PastConnection{
+				{Interface: "enp1s0", Direction: "ingress", Protocol: "tcp", Port: &high, Count: 12344,
+					Peer: "2001:db8:ffff:ffff:ffff:ffff:ffff:fffe", Last: noon, Reason: "no-rule"},
+				{Interface: "br-0a1b2c3d4e5f", Direction: "egress", Protocol: "icmpv6", Type: &kind,
+					Code: &code, Count: 1, Peer: "2001:db8::7", Last: noon.Add(-time.Minute),
+					Reason: "network-acl"}}},
+			Admitted: api.PastConnections{Count: 1, List: []api.PastConnection{
+				{Interface: "enp1s0", Direction: "ingress", Protocol: "tcp", Port: &ssh, Count: 1,
+					Peer: "198.51.100.7", Last: noon, Reason: "rule"}}}}
 		r.SSHGuard = api.SSHGuard{Sessions: 1, Refuses: true,
 			Lockouts: []string{
 				"SSH from [2001:db8:ffff:ffff:ffff:ffff:ffff:fffe]:51234 to port 22 on enp1s0"}}

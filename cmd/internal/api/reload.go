@@ -37,6 +37,9 @@ type ReloadReply struct {
 	// those whose interface changes its mode, its scope or its addresses.
 	Cut      Orphans  `json:"cut"`
 	SSHGuard SSHGuard `json:"ssh_guard"`
+	// Past is there after a dry run: what the new policy would have made of what the daemon
+	// remembers.
+	Past *Past `json:"past,omitempty"`
 	// Pending is there if the policy now waits to be confirmed.
 	Pending *PendingConfirm `json:"trial,omitempty"`
 	// Revoked is there if it was asked for.

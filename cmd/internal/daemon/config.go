@@ -28,6 +28,9 @@ type Config struct {
 	// Resolvers are the files that name the name servers of this machine; zero for
 	// those of the system.
 	Resolvers resolvers.Files
+	// Past is how many bytes of memory may be taken for what began and was refused, which a dry
+	// run of a reload is judged by; 0 for none.
+	Past int
 	// Version is what status reports.
 	Version string
 	// Log hears what happens; nothing on the packet path logs. Required.

@@ -14,6 +14,7 @@ import (
 	"sgfw/cmd/internal/host/links"
 	"sgfw/cmd/internal/host/process"
 	"sgfw/cmd/internal/host/ssh"
+	"sgfw/cmd/internal/past"
 	"sgfw/conntrack"
 )
 
@@ -43,6 +44,8 @@ type daemon struct {
 	watchdog watchdog
 	manager  serviceManager
 	metrics  metricsServer
+	// past is nil if nothing is to be remembered.
+	past *past.Ring
 
 	// failed takes the first error that ends the run.
 	failed chan error
@@ -58,7 +61,11 @@ type daemon struct {
 func Run(ctx context.Context, cfg Config) error { return newDaemon(cfg).run(ctx) }
 
 func newDaemon(cfg Config) *daemon {
-	return &daemon{
+	var memory *past.Ring
+	if cfg.Past > 0 {
+		memory = past.NewRing(cfg.Past)
+	}
+	return &daemon{past: memory,
 		cfg: cfg, log: cfg.Log, started: time.Now(), network: process.Own(),
 		file: newPolicyFile(cfg.PolicyFile), stateDir: stateDir{path: cfg.StateDir},
 		watchdog: watchdog{patience: watchdogPatience()},
@@ -156,6 +163,7 @@ func (d *daemon) serve(ctx context.Context) error {
 	task("table repair", d.enforcer.RepairTable)
 	task("name servers", d.followResolvers)
 	task("expiry", d.expire)
+	task("past", d.remember)
 	task("carried flows", d.enforcer.FollowCarried)
 	task("failures", d.enforcer.FollowFailures)
 	task("kept flows", d.enforcer.FollowKept)

@@ -7,6 +7,7 @@ import (
 
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/enforce"
+	"sgfw/filter"
 )
 
 // Reload implements [control.Backend]: it reads the policy again and answers when
@@ -34,7 +35,10 @@ func (d *daemon) Reload(ctx context.Context, req api.ReloadRequest) (api.ReloadR
 	var err error
 	if req.DryRun {
 		c.Revision, c.ReadError = d.file.again(ctx)
+		var looked *api.Past
+		c.Look = func(rs *filter.Ruleset) { looked = d.lookBack(rs) }
 		reply, err = d.enforcer.Preview(c)
+		reply.Past = looked
 	} else {
 		reply, err = d.apply(ctx, c)
 	}

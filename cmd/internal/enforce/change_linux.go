@@ -42,6 +42,8 @@ type Change struct {
 	Caller string
 	// Revoke ends the flows that no rule permits then.
 	Revoke bool
+	// Look is called by Preview with what would be in force; nil for nobody.
+	Look func(*filter.Ruleset)
 }
 
 // Preview says what a change would mean and alters nothing. It takes as long as a change,
@@ -70,6 +72,9 @@ func (e *Enforcer) Preview(c Change) (api.ReloadReply, error) {
 	now := on.current.rs
 	reply.DryRun, reply.Generation = true, now.Generation()
 	reply.Orphans, reply.Cut = e.orphans(next.rs), e.cut(now, next.rs)
+	if c.Look != nil {
+		c.Look(next.rs)
+	}
 	return reply, nil
 }
 

@@ -1,0 +1,42 @@
+package daemon
+
+import (
+	"context"
+	"time"
+
+	"sgfw/cmd/internal/api"
+	"sgfw/cmd/internal/past"
+	"sgfw/conntrack"
+	"sgfw/filter"
+)
+
+// pastBuffer is how many packets wait to be remembered. Two buffers of it are less than 3 MB.
+const pastBuffer = 8192
+
+// remember fills the memory of the past until ctx ends.
+func (d *daemon) remember(ctx context.Context) error {
+	if d.past == nil {
+		<-ctx.Done()
+		return nil
+	}
+	w := d.enforcer.Engine().Watch(pastBuffer, filter.Selection{Reasons: past.Remembered})
+	defer w.Close()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-w.Ready():
+			time.Sleep(logPause)
+			d.past.Add(w.Take())
+		}
+	}
+}
+
+// lookBack is what a ruleset would have made of the past, nil if nothing is remembered.
+func (d *daemon) lookBack(rs *filter.Ruleset) *api.Past {
+	if d.past == nil {
+		return nil
+	}
+	wall, now := time.Now(), d.enforcer.Engine().Now()
+	return d.past.Under(rs, wall, func(t conntrack.Time) time.Time { return wall.Add(-now.Sub(t)) })
+}

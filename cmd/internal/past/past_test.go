@@ -1,0 +1,115 @@
+package past
+
+import (
+	"testing"
+	"time"
+
+	"sgfw/cmd/internal/api"
+	"sgfw/conntrack"
+	"sgfw/filter"
+	"sgfw/filter/packet"
+	"sgfw/test/differential"
+)
+
+// TestRing: the newest packets are remembered, in memory that does not grow beyond its bound.
+func TestRing(t *testing.T) {
+	r := NewRing(3 * ChunkBytes)
+	batch := make([]filter.Record, 1000)
+	n := 0
+	for range 20 {
+		for i := range batch {
+			n++
+			batch[i] = filter.Record{Time: conntrack.Time(n), Device: "eth0", Groups: []string{"web"}}
+		}
+		r.Add(batch, 1)
+	}
+	next := conntrack.Time(0)
+	packets, lost := r.each(func(rec *filter.Record) {
+		if next > 0 && rec.Time != next || rec.Device != "eth0" || rec.Groups != nil {
+			t.Fatalf("%+v, want packet %d", rec, next)
+		}
+		next = rec.Time + 1
+	})
+	if lost != 20 || next != conntrack.Time(n+1) || packets <= 2*chunkSize || packets > 3*chunkSize {
+		t.Errorf("%d packets up to %d and %d lost", packets, next-1, lost)
+	}
+	if len(r.chunks) != 3 || len(r.names) != 1 {
+		t.Errorf("%d chunks, %d names", len(r.chunks), len(r.names))
+	}
+	if n := testing.AllocsPerRun(50, func() { r.Add(batch, 0) }); n != 0 {
+		t.Errorf("a full ring makes %v allocations", n)
+	}
+}
+
+// tells reports whether a packet is remembered, and its record tells all that is judged: not
+// that it is a fragment, which packet an error is about, or that it is forwarded, which is
+// never a failsafe or exempt.
+func tells(x *filter.Sight) bool {
+	var p packet.Packet
+	return Remembered.Has(x.Verdict.Reason) &&
+		p.Parse(packet.Frame{Bytes: x.Bytes, Length: x.Length}) == packet.NoFault && p.Trackable() &&
+		!p.Quoted && x.Hook != filter.HookForward
+}
+
+// TestUnder: of the differential's traffic each packet that rules or network ACLs decided
+// counts under another policy as it would if it came alone, and none does under its own.
+func TestUnder(t *testing.T) {
+	refused, admitted := uint64(0), uint64(0)
+	for seed := uint64(1); seed <= 20; seed++ {
+		tape, err := differential.Laboratory().Record(seed, 400, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		other, err := differential.Laboratory().Record(seed+100, 1, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, n := NewRing(1<<20), uint64(0)
+		for i := range tape.Sights {
+			rec := tape.Sights[i].Record
+			if rec.Count = 1; tells(&tape.Sights[i]) {
+				n++
+				r.Add([]filter.Record{rec}, 0)
+			}
+		}
+		wall := func(at conntrack.Time) time.Time { return time.Unix(0, int64(at)) }
+		now := wall(tape.Sights[len(tape.Sights)-1].Time)
+		same := r.Under(tape.Ruleset, now, wall)
+		if same == nil || same.Packets != n || same.Refused.Count+same.Admitted.Count > 0 {
+			t.Fatalf("seed %d: under its own policy %+v", seed, same)
+		}
+		rs := tape.Ruleset.With(other.Policy, nil)
+		got, h := r.Under(rs, now, wall), rs.Hindsight()
+		var want api.Past
+		for i := range tape.Sights {
+			rec := &tape.Sights[i].Record
+			v, managed := h.Judge(rec)
+			switch passes := v.Accept() || !managed; {
+			case !tells(&tape.Sights[i]) || passes == rec.Verdict.Accept():
+			case passes:
+				want.Admitted.Count++
+			default:
+				want.Refused.Count++
+			}
+		}
+		if got.Refused.Count != want.Refused.Count || got.Admitted.Count != want.Admitted.Count {
+			t.Errorf("seed %d: %+v, want %+v", seed, got, want)
+		}
+		for _, c := range []api.PastConnections{got.Refused, got.Admitted} {
+			sum := uint64(0)
+			for _, x := range c.List {
+				sum += x.Count
+			}
+			if len(c.List) > listed || sum > c.Count || len(c.List) < listed && sum != c.Count {
+				t.Errorf("seed %d: %d of %d tries are listed", seed, sum, c.Count)
+			}
+		}
+		refused, admitted = refused+got.Refused.Count, admitted+got.Admitted.Count
+	}
+	if refused < 100 || admitted < 100 {
+		t.Errorf("%d refused and %d admitted: nothing to learn from", refused, admitted)
+	}
+	if NewRing(1).Under(nil, time.Now(), nil) != nil {
+		t.Error("an empty ring has a past")
+	}
+}
