@@ -70,6 +70,22 @@ var neverKeys = map[string]string{
 	"count": ofTerraform, "for_each": ofTerraform, "lifecycle": ofTerraform, "depends_on": ofTerraform,
 }
 
+// otherACLNames are what keys of rules of a network ACL are called elsewhere, and what such
+// rules do not have (N4).
+var otherACLNames = map[string]string{
+	"rule_number": "write rule_no", "number": "write rule_no", "priority": "write rule_no",
+	"order": "write rule_no", "weight": "write rule_no",
+	"rule_action": "write action", "effect": "write action", "policy": "write action",
+	"verdict": "write action", "target": "write action",
+	"allow": "write action: allow", "deny": "write action: deny",
+	"egress":          "the rules of each direction are a list: ingress, egress",
+	"security_groups": onlyCIDRs, "prefix_lists": onlyCIDRs, "self": onlyCIDRs,
+	"icmp_type": "write from_port", "icmp_code": "write to_port",
+}
+
+// onlyCIDRs is why a rule of a network ACL has no other peers.
+const onlyCIDRs = "a network ACL knows CIDRs alone, one for each rule"
+
 // Why those keys are refused (R4, R6).
 const (
 	allowOnly    = "security groups only allow: leave it out, and what no rule allows is dropped"
@@ -86,7 +102,9 @@ func (d *decoder) unknownKey(k *node, what string, known []string) (misspelt str
 	}
 	name := strings.ToLower(k.Value)
 	hint := "its keys are " + strings.Join(known, ", ")
-	if why, ok := neverKeys[name]; ok {
+	if why, ok := otherACLNames[name]; ok && slices.Contains(known, "rule_no") {
+		hint = why // a network ACL has order, and denies
+	} else if why, ok := neverKeys[name]; ok {
 		hint = why
 	} else if other := otherNames[name]; slices.Contains(known, other) {
 		hint = "write " + other

@@ -45,9 +45,12 @@ func (d *decoder) spans(f fields, p policy.Protocol, pos policy.Pos) (spans []sp
 		toNode != nil
 	switch {
 	case none && p.HasPorts():
+		list := ", ports: [80, 443]"
+		if f["rule_no"] != nil {
+			list = "" // a rule of a network ACL has one range
+		}
 		d.errorAt(pos, policy.InvalidParameterValue,
-			"such as ports: 443, ports: [80, 443] or ports: 8000-9000; all ports are 0-65535",
-			"%s needs ports", p)
+			"such as ports: 443"+list+" or ports: 8000-9000; all ports are 0-65535", "%s needs ports", p)
 		return nil, false
 	case none && p == policy.ICMP:
 		d.errorAt(pos, policy.InvalidParameterValue,

@@ -138,6 +138,26 @@ var acls = []mutant{
 		new: "x.Verdict.Accept() {",
 	},
 	{
+		name: "acl-set-order", what: "diff and audit take the highest number that matches (N1)",
+		file: "policy/space/network_acl.go", packages: []string{"./policy/space"},
+		old: "return cmp.Compare(b.Number, a.Number)", new: "return cmp.Compare(a.Number, b.Number)",
+	},
+	{
+		name: "acl-diff-blind", what: "diff does not see what a list denies that it allowed before",
+		file: "policy/compare/interface.go", packages: []string{"./policy/compare"},
+		old: "b.Minus(a), a.Minus(b)", new: "b.Minus(a), a.Minus(a)",
+	},
+	{
+		name: "acl-answers-assumed", what: "an audit does not ask the list about answers (N8)",
+		file: "policy/audit/network_acl.go", packages: []string{"./policy/audit"},
+		old: "	other := policy.Egress - d\n", new: "	other := d\n",
+	},
+	{
+		name: "acl-import-turned", what: "rules for what goes out are imported for what comes in",
+		file: "policy/awsjson/network_acl.go", packages: []string{"./policy/awsjson"},
+		old: "return r, v.Text == \"true\",", new: "return r, v.Text == \"false\",",
+	},
+	{
 		name: "acl-change-untold", what: "a reload does not tell which rules of a list are others",
 		file: "policy/diff.go", packages: rules,
 		old: "d.sets(aclRules(dir, a), aclRules(dir, b))",
