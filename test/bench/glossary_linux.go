@@ -32,7 +32,7 @@ var glossary = map[string]string{
 	"UDP 64 B, 64 flows with replies": "Questions and answers, four at a time in each flow.",
 	nameSteady: "Questions and answers of one flow, 200,000 packets a second or what the " +
 		"machine carries: what established traffic costs.",
-	"TCP connect/close":    "Connections that send a byte to and fro and end.",
+	"TCP connect/close":    "Connections that send a byte to and fro and end, for six windows.",
 	"round trip, two CPUs": "A datagram to and fro, client and server on a CPU each.",
 	"round trip, one CPU":  "A datagram to and fro, client and server on the same CPU.",
 	"round trip at 1,000 packets/s": "Questions at an even distance, and their answers: a " +

@@ -50,6 +50,9 @@ type load struct {
 	// scale divides the values that run returns into the unit of the table.
 	scale float64
 	run   runLoad
+	// windows is for how many windows it is measured, 0 for one: what a firewall keeps of
+	// connections that have ended shows after seconds.
+	windows int
 	// parts name the values that run returns, one row each.
 	parts []string
 	// second is the name of another load that measures the same in another way, or "".
@@ -60,6 +63,11 @@ type load struct {
 
 // idle reports whether the load makes no traffic.
 func (l *load) idle() bool { return l.unit == "" }
+
+// lasts is for how long it is measured.
+func (l *load) lasts(window time.Duration) time.Duration {
+	return window * time.Duration(max(1, l.windows))
+}
 
 // even reports whether the load makes as many packets a second whatever the firewall is: then
 // what a firewall takes of a CPU can be compared.
@@ -89,7 +97,7 @@ func loads() []load {
 		{name: "UDP 64 B, 256 in flight", unit: "kpps", scale: 1e3, run: closedLoop},
 		{name: "UDP 64 B, 64 flows with replies", unit: "kpps", scale: 1e3, run: replies},
 		{name: nameSteady, unit: "kpps", scale: 1e3, run: steady},
-		{name: "TCP connect/close", unit: "conn/s", scale: 1, run: connections},
+		{name: "TCP connect/close", unit: "conn/s", scale: 1, run: connections, windows: 6},
 		{name: "round trip, two CPUs", run: roundTrips(0, 1), parts: tripParts},
 		{name: "round trip, one CPU", run: roundTrips(0, 0), parts: tripParts},
 	}

@@ -140,7 +140,7 @@ func (r *results) measure(
 			return err
 		}
 		start := time.Now()
-		values, err := l.run(ctx, p.ends, window)
+		values, err := l.run(ctx, p.ends, l.lasts(window))
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

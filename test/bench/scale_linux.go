@@ -200,7 +200,7 @@ func loadsOnce(
 	}
 	defer func() { err = errors.Join(err, fw.stop()) }()
 	for j := range ls {
-		v, err := ls[j].run(ctx, p.ends, window)
+		v, err := ls[j].run(ctx, p.ends, ls[j].lasts(window))
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
