@@ -12,8 +12,12 @@ import (
 	"time"
 )
 
-// scrapeEvery is the pause between two scrapes: Prometheus asks a hundred times less often.
-const scrapeEvery = 100 * time.Millisecond
+const (
+	// scrapeEvery is the pause between two scrapes: Prometheus asks a hundred times less often.
+	scrapeEvery = 100 * time.Millisecond
+	// firstScrape is how long the first answer is waited for.
+	firstScrape = 5 * time.Second
+)
 
 // sgfwScraped is the program with ten rules, whose metrics somebody reads all the time.
 func sgfwScraped(o options, name string) firewall {
@@ -29,6 +33,9 @@ func sgfwScraped(o options, name string) firewall {
 			os.RemoveAll(dir)
 			return nil, err
 		}
+		if err := untilScraped(ctx, socket); err != nil {
+			return nil, errors.Join(err, r.stop(), os.RemoveAll(dir))
+		}
 		reading, cancel := context.WithCancel(ctx)
 		ended := make(chan error, 1)
 		go func() { ended <- scrapeAlways(reading, socket) }()
@@ -42,15 +49,33 @@ func sgfwScraped(o options, name string) firewall {
 	}}
 }
 
-// scrapeAlways reads metrics at a socket until ctx ends.
-func scrapeAlways(ctx context.Context, socket string) error {
-	client := http.Client{Transport: &http.Transport{
+// scraper reads metrics at a socket.
+func scraper(socket string) *http.Client {
+	return &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "unix", socket)
 		}}}
+}
+
+// untilScraped returns when metrics could be read once: the daemon shows them a moment after
+// it is ready.
+func untilScraped(ctx context.Context, socket string) error {
+	client := scraper(socket)
+	defer client.CloseIdleConnections()
+	for end := time.Now().Add(firstScrape); ; time.Sleep(10 * time.Millisecond) {
+		err := scrape(ctx, client)
+		if err == nil || time.Now().After(end) {
+			return err
+		}
+	}
+}
+
+// scrapeAlways reads metrics at a socket until ctx ends.
+func scrapeAlways(ctx context.Context, socket string) error {
+	client := scraper(socket)
 	defer client.CloseIdleConnections()
 	for n := 0; ; n++ {
-		if err := scrape(ctx, &client); err != nil && ctx.Err() == nil {
+		if err := scrape(ctx, client); err != nil && ctx.Err() == nil {
 			return fmt.Errorf("scrape %d: %w", n, err)
 		}
 		select {
