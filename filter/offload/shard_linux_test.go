@@ -38,20 +38,24 @@ func TestShardsOfTheKernel(t *testing.T) {
 	paths := make(map[Path]bool) // those that must have elements
 	var opened []Path
 	for _, lo := range []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback()} {
+		far := lo
+		if lo.Is4() {
+			far = netip.MustParseAddr("127.0.0.2")
+		}
 		for i := range uint16(flows) {
-			p := Path{Out: 1, Src: lo, Dst: lo, SrcPort: 1000 + i, DstPort: 53, Proto: unix.IPPROTO_UDP}
+			p := Path{Out: 1, Src: lo, Dst: far, SrcPort: 1000 + i, DstPort: 53, Proto: unix.IPPROTO_UDP}
 			c, err := h.ListenPacket(t.Context(), "udp", netip.AddrPortFrom(lo, p.SrcPort))
 			if err != nil {
 				t.Fatal(err)
 			}
-			to := net.UDPAddrFromAddrPort(netip.AddrPortFrom(lo, p.DstPort))
+			to := net.UDPAddrFromAddrPort(netip.AddrPortFrom(far, p.DstPort))
 			for range 3 {
 				_, _ = c.WriteTo([]byte("to nobody"), to)
 			}
 			c.Close()
 			opened = append(opened, p)
 			paths[p] = true
-			paths[Path{In: 1, Src: lo, Dst: lo, SrcPort: p.DstPort, DstPort: p.SrcPort,
+			paths[Path{In: 1, Src: far, Dst: lo, SrcPort: p.DstPort, DstPort: p.SrcPort,
 				Proto: p.Proto}] = true
 		}
 	}
