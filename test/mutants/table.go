@@ -35,8 +35,8 @@ var (
 )
 
 // mutants are all faults.
-var mutants = slices.Concat(totals, decisions, rulesets, flows, acls, policies, programs, exports,
-	offloads, failures)
+var mutants = slices.Concat(totals, decisions, rulesets, flows, acls, remedies, policies, programs,
+	exports, offloads, failures)
 
 // totals take every decision away from the engine.
 var totals = []mutant{

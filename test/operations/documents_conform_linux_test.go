@@ -74,6 +74,8 @@ func TestDocumentsConform(t *testing.T) {
 	fits("check", 3, "check", bad)
 	fits("explain", 0, "explain", "-c", d.Config, "--ingress", "--proto", "tcp", "--from", "192.0.2.9",
 		"--to", ":22", "--interface", "eth0")
+	fits("explain", 0, "explain", "--ingress", "--proto", "tcp", "--from", "192.0.2.9", "--to", ":1")
+	fits("why", 0, "why")
 	fits("explain", 0, "explain", "--ingress", "--proto", "tcp", "--from", c.LocalAddr().String(),
 		"--to", c.RemoteAddr().String())
 	fits("status", 0, "status")
