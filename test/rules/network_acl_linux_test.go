@@ -182,6 +182,17 @@ func testACLAndLiveFlows(t *testing.T, settings string, carried bool) {
 	if out := d.Must(t, 0, "rules"); !strings.Contains(out, "edge/ingress/*") {
 		t.Errorf("the list of rules has no network ACL:\n%s", out)
 	}
+	var status struct {
+		NetworkACLs []struct {
+			Name       string
+			Interfaces []string
+			Ingress    struct{ IPv4, IPv6 int }
+		} `json:"network_acls"`
+	}
+	d.Document(&status, "status")
+	if s := fmt.Sprint(status.NetworkACLs); s != "[{edge [eth0 veth-app] {3 3}}]" {
+		t.Errorf("the status has %s", s)
+	}
 }
 
 // liveConn is a connection to an echo server.
