@@ -117,6 +117,7 @@ func Diff(from, to *Policy) []Change {
 	d.value("queues.busy_poll", a.QueueBusyPoll, b.QueueBusyPoll)
 	d.value("queue_driver", a.QueueDriver, b.QueueDriver)
 	d.value("max_flows", a.MaxFlows, b.MaxFlows)
+	d.flowLog(a.FlowLog, b.FlowLog)
 	d.value("watch", a.Watch, b.Watch)
 	d.value("metrics.listen", a.Metrics.Listen, b.Metrics.Listen)
 	return d.changes

@@ -152,6 +152,8 @@ type Settings struct {
 	QueueDriver   QueueDriver
 	// MaxFlows is the hard cap of tracked flows, 1 to MaxMaxFlows.
 	MaxFlows int
+	// FlowLog is what records of traffic are written; zero for none.
+	FlowLog FlowLog
 	// Watch reloads the policy by itself when its file has settled.
 	Watch   bool
 	Metrics Metrics
@@ -237,5 +239,6 @@ func (s Settings) check(report func(Problem)) {
 	}
 	s.Offload.check(report)
 	s.Metrics.check(report)
+	s.FlowLog.check(report)
 	s.checkFailsafes(report)
 }

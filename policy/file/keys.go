@@ -29,6 +29,7 @@ var (
 	queuesKeys    = keysOf("settings.queues")
 	offloadKeys   = keysOf("settings.offload")
 	metricsKeys   = keysOf("settings.metrics")
+	flowLogKeys   = keysOf("settings.flow_log")
 )
 
 // partLists are the keys of lists whose items are parts, not text. The groups of

@@ -13,7 +13,7 @@ import (
 // made of it.
 var reference = folded(slices.Concat(
 	[]Part{fileTable}, listTable, groupTable, aclTable, interfaceTable, []Part{quotaTable},
-	settingsTable,
+	settingsTable, []Part{flowLogTable},
 ))
 
 // folded joins the lines of all texts.

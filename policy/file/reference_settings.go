@@ -67,6 +67,9 @@ var settingsTable = []Part{
 				itself, see max_flows of interfaces. What is common a guest can take with open
 				connections, and sgfw flows revoke --interface gives it back. A running daemon cannot
 				change it.`},
+		{Name: "flow_log", Kind: KindMapping, Default: "none",
+			Text: `A record of all traffic that was let through or refused, as VPC flow logs of AWS
+				have it; see flow-logs.md.`},
 		{Name: "watch", Kind: KindTruth, Default: "false",
 			Text: "Reload by itself when the file has changed and settled."},
 		{Name: "metrics", Kind: KindMapping, Default: "see below",

@@ -34,6 +34,7 @@ func onePart() object {
 		"peers": []any{object{
 			"name": "db", "addresses": []any{"10.0.0.1"}, "security_groups": []any{"web"},
 		}},
+		"settings": object{"flow_log": object{"destination": "/var/log/sgfw"}},
 	}
 }
 

@@ -32,6 +32,9 @@ func (d *decoder) settings(n *node, s *policy.Settings) {
 	if n := f["offload"]; n != nil {
 		d.offload(n, &s.Offload)
 	}
+	if n := f["flow_log"]; n != nil {
+		d.flowLog(n, &s.FlowLog)
+	}
 	s.Watch, _ = d.truth(f["watch"], "watch")
 	errors := []policy.ICMPErrors{policy.ICMPErrorsRelated, policy.ICMPErrorsRules}
 	word = d.word(f["icmp_errors"], "icmp_errors", "settings")

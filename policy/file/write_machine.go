@@ -129,6 +129,7 @@ func (w *writer) settings(s *policy.Settings) {
 	if s.MaxFlows != usual.MaxFlows {
 		w.line(2, "max_flows: %d", s.MaxFlows)
 	}
+	w.flowLog(s.FlowLog)
 	if s.Watch {
 		w.line(2, "watch: true")
 	}

@@ -25,6 +25,8 @@ type Link struct {
 	Altnames  []string
 	Index     uint32
 	Addresses []netip.Addr
+	// Primary is the IPv4 address that the kernel lists first, invalid without one.
+	Primary netip.Addr
 	// Broadcasts are the IPv4 addresses that stand for all machines of one of its
 	// networks (directed broadcast).
 	Broadcasts []netip.Addr

@@ -74,5 +74,6 @@ func (s Snapshot) Reuses(t Snapshot, highest uint32) bool {
 
 func sameLink(a, b member.Link) bool {
 	return a.Name == b.Name && a.Index == b.Index && slices.Equal(a.Altnames, b.Altnames) &&
-		slices.Equal(a.Addresses, b.Addresses) && slices.Equal(a.Broadcasts, b.Broadcasts)
+		slices.Equal(a.Addresses, b.Addresses) && slices.Equal(a.Broadcasts, b.Broadcasts) &&
+		a.Primary == b.Primary
 }

@@ -252,9 +252,13 @@ func (w *Watcher) dump() (Snapshot, error) {
 		return Snapshot{}, fmt.Errorf("list addresses: %w", err)
 	}
 	byIndex, broadcasts := make(map[int][]netip.Addr), make(map[int][]netip.Addr)
+	primaries := make(map[int]netip.Addr)
 	for _, a := range addrs {
 		broadcasts[a.LinkIndex] = append(broadcasts[a.LinkIndex], directed(a)...)
 		if ip, ok := usable(a); ok {
+			if ip.Is4() && !primaries[a.LinkIndex].IsValid() {
+				primaries[a.LinkIndex] = ip // the kernel lists it before those that are secondary
+			}
 			byIndex[a.LinkIndex] = append(byIndex[a.LinkIndex], ip)
 		}
 	}
@@ -273,7 +277,7 @@ func (w *Watcher) dump() (Snapshot, error) {
 		slices.SortFunc(all, netip.Addr.Compare)
 		s.Facts.Links = append(s.Facts.Links, member.Link{
 			Name: a.Name, Altnames: slices.Sorted(slices.Values(a.AltNames)), Index: uint32(a.Index),
-			Addresses: slices.Compact(ips), Broadcasts: slices.Compact(all),
+			Addresses: slices.Compact(ips), Broadcasts: slices.Compact(all), Primary: primaries[a.Index],
 			Hardware: l.Type() == hardware, Enslaved: a.MasterIndex != 0,
 		})
 		if m, ok := names[a.MasterIndex]; ok && a.MasterIndex != 0 {
