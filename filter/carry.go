@@ -94,6 +94,9 @@ func (w *Worker) credit(a *Attachment, d conntrack.Direction, p Path,
 	defer c.Unlock()
 	f := c.Flow()
 	if f == nil {
+		if w.ledger != nil {
+			w.bookCarried(a, d, s, ReasonFlow, match.NoRule)
+		}
 		return ReasonFlow, s
 	}
 	timeouts := &a.timeouts
@@ -103,6 +106,9 @@ func (w *Worker) credit(a *Attachment, d conntrack.Direction, p Path,
 	s = c.Credit(d, s, timeouts, w.now)
 	if rule, _ := a.aclRuleOf(p, d); rule != match.NoRule {
 		w.hits.Load().add(rule, s.Packets, w.now)
+	}
+	if w.ledger != nil {
+		w.bookCarried(a, d, s, ReasonFlow, match.RuleNumber(f.Rule()))
 	}
 	if !f.Untracked() {
 		return ReasonFlow, s

@@ -38,12 +38,15 @@ type Engine struct {
 	rooms   atomic.Pointer[Rooms]
 	common  lent
 	resets  chan Reset
+	due     chan struct{} // see Accounting.Due
 
 	mu      sync.Mutex // guards workers and orders Publish
 	workers []*Worker
 	watch   watch
 	// taps are never changed, only replaced; nil for none.
 	taps atomic.Pointer[[]*Tap]
+	// accounting is true while workers keep account of traffic; guarded by mu.
+	accounting bool
 }
 
 // NewEngine returns an Engine that enforces rs.
@@ -51,7 +54,7 @@ func NewEngine(cfg Config, rs *Ruleset) *Engine {
 	e := &Engine{
 		flows: conntrack.NewTable(conntrack.Config{MaxFlows: cfg.MaxFlows}),
 		clock: cfg.Clock, offload: cfg.Offload,
-		resets: make(chan Reset, maxResets),
+		resets: make(chan Reset, maxResets), due: make(chan struct{}, 1),
 	}
 	if e.offload {
 		e.most = conntrack.CarryProven
@@ -143,6 +146,9 @@ func (e *Engine) NewWorker() *Worker {
 	w.recent.drops, w.recent.late = make([]Drop, 0, RecentDrops), make([]Record, 0, maxLate)
 	if e.taps.Load() != nil {
 		w.stage = newStage()
+	}
+	if e.accounting {
+		w.desks.Store(newDesk())
 	}
 	e.workers = append(e.workers, w)
 	return w

@@ -260,3 +260,6 @@ func (rs *Ruleset) Attachments() []*Attachment {
 	slices.SortFunc(out, func(a, b *Attachment) int { return cmp.Compare(a.Device, b.Device) })
 	return out
 }
+
+// Link is the device as it is there; of one that does not exist it has the name alone.
+func (a *Attachment) Link() member.Link { return a.at.Link }

@@ -60,6 +60,13 @@ type Worker struct {
 	// seen is where packets are noted for taps, nil while there are none, and stage what it is
 	// then: nil for a worker that never had any.
 	seen, stage *stage
+
+	// ledger has what flow logs record, nil without one; it is from desk, for the batch. key
+	// is that of the latest packet, here so that it is written in place.
+	ledger *ledger
+	desk   *desk
+	desks  atomic.Pointer[desk]
+	key    TrafficKey
 }
 
 // Begin starts a batch: it fixes the ruleset and the time for all its packets.
@@ -76,6 +83,7 @@ func (w *Worker) Begin() {
 	if w.engine.taps.Load() != nil {
 		w.seen = w.stage
 	}
+	w.sit()
 	if watched := ReasonSet(w.engine.watch.wanted.Load()); watched != 0 {
 		w.wanted, w.room = w.wanted|watched, watchedOfBatch
 		w.budget.next()
@@ -131,6 +139,9 @@ func (w *Worker) End() {
 	}
 	if w.seen != nil {
 		w.tell()
+	}
+	if w.ledger != nil {
+		w.rise()
 	}
 	w.leave()
 }
@@ -240,6 +251,9 @@ func (w *Worker) cross(a *Attachment, h Hook, d conntrack.Direction) Reason {
 	}
 	if rule := dec.aclRule(); rule != match.NoRule {
 		w.hit(rule)
+	}
+	if w.ledger != nil {
+		w.book(a, d)
 	}
 	return dec.Reason
 }
