@@ -53,6 +53,7 @@ func (p *program) printStatus(s screen.Screen, d api.Status) error {
 	policyFacts(t, d, all)
 	datapathFacts(t, d, all)
 	flowFacts(t, d, all)
+	flowLogFacts(t, d)
 	failureFacts(t, d, all)
 	metricsFacts(t, d)
 	if !all {

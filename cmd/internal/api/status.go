@@ -35,6 +35,8 @@ type Status struct {
 	Kept *KeptStatus `json:"kept,omitempty"`
 	// Offload is left out in the datapath "userspace".
 	Offload *OffloadStatus `json:"offload,omitempty"`
+	// FlowLog is left out where the policy asks for none.
+	FlowLog *FlowLogStatus `json:"flow_log,omitempty"`
 	// Failures are the causes of settings.on_failure that a living daemon can have.
 	Failures []FailureStatus `json:"failures"`
 	// Verdicts counts packets by verdict and reason, like all counters of flows since the
@@ -189,6 +191,29 @@ type OffloadStatus struct {
 	// MarkBits and Lifetime, in seconds, are those of settings.offload.
 	MarkBits []int `json:"mark_bits"`
 	Lifetime int   `json:"lifetime"`
+}
+
+// FlowLogStatus says what becomes of records of traffic. Counts are since the start.
+type FlowLogStatus struct {
+	// ID is the flow log's, which names of files have.
+	ID string `json:"id"`
+	// Destination is a folder or "stdout".
+	Destination string `json:"destination"`
+	// FileFormat is "text" or "gzip", TrafficType "ALL", "ACCEPT" or "REJECT".
+	FileFormat  string `json:"file_format"`
+	TrafficType string `json:"traffic_type"`
+	// Interval is how many seconds of a flow one record has.
+	Interval int `json:"aggregation_interval"`
+	// File is the path of the latest file; left out before the first one.
+	File string `json:"file,omitempty"`
+	// Written and Lost count records, Bytes what they take in files.
+	Written uint64 `json:"written"`
+	Lost    uint64 `json:"lost"`
+	Bytes   uint64 `json:"bytes"`
+	// Unrecorded counts packets that are in no record: too many kinds of traffic at once.
+	Unrecorded uint64 `json:"unrecorded_packets"`
+	// Failure says why records are lost now; empty while they are not.
+	Failure string `json:"failure,omitempty"`
 }
 
 // QueueStatus is one NFQUEUE: our own counters, and the kernel's. Every loss

@@ -42,6 +42,7 @@ type daemon struct {
 	links    *links.Watcher
 	enforcer *enforce.Enforcer
 	watchdog watchdog
+	flowLog  flowLog
 	manager  serviceManager
 	metrics  metricsServer
 	// past is nil if nothing is to be remembered.
@@ -71,6 +72,7 @@ func newDaemon(cfg Config) *daemon {
 		watchdog: watchdog{patience: watchdogPatience()},
 		manager:  serviceManager{notifier: newNotifier(), changed: make(chan struct{}, 1)},
 		metrics:  metricsServer{settings: make(chan struct{}, 1)},
+		flowLog:  flowLog{changed: make(chan struct{}, 1), wall: time.Now},
 		failed:   make(chan error, 1),
 	}
 }
@@ -138,7 +140,11 @@ func (d *daemon) start(ctx context.Context) error {
 	if err := d.hold(); err != nil {
 		return err
 	}
-	return d.enforcer.Start(ssh.Caller())
+	if err := d.enforcer.Start(ssh.Caller()); err != nil {
+		return err
+	}
+	d.adjustFlowLog()
+	return nil
 }
 
 // serve runs the side tasks until the run ends.
@@ -162,6 +168,7 @@ func (d *daemon) serve(ctx context.Context) error {
 	task("table watch", d.enforcer.WatchTable)
 	task("table repair", d.enforcer.RepairTable)
 	task("name servers", d.followResolvers)
+	task("flow log", d.followFlowLog)
 	task("expiry", d.expire)
 	task("past", d.remember)
 	task("carried flows", d.enforcer.FollowCarried)
@@ -230,6 +237,7 @@ func (d *daemon) stop() error {
 // flags say.
 func (d *daemon) release() {
 	if d.enforcer != nil {
+		d.endFlowLog()
 		d.enforcer.Release()
 	}
 	if d.links != nil {

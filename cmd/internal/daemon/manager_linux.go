@@ -25,6 +25,7 @@ func (d *daemon) changing() { d.logNotify(d.manager.reloading()) }
 
 // changed tells the service manager that a reload is over, and what is in force.
 func (d *daemon) changed() {
+	wake(d.flowLog.changed)
 	m := &d.manager
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -65,6 +66,9 @@ func (d *daemon) degraded() []string {
 	}
 	if queues := d.watchdog.unserved.Load(); queues != nil {
 		out = append(out, fmt.Sprintf("the verdict loops of queues %v stand still", *queues))
+	}
+	if l := d.flowLogStatus(); l != nil && l.Failure != "" {
+		out = append(out, "the flow log loses records: "+l.Failure)
 	}
 	return out
 }

@@ -24,6 +24,7 @@ func (d *daemon) Status(ctx context.Context) (api.Status, error) {
 		doc.LogLost = d.cfg.LogLost()
 	}
 	doc.Metrics = d.metrics.document()
+	doc.FlowLog = d.flowLogStatus()
 	doc.Degraded = d.degraded()
 	doc.State = api.StateRunning
 	if len(doc.Degraded) > 0 {
