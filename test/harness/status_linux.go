@@ -47,6 +47,12 @@ type StatusDocument struct {
 		NoRoom         int `json:"no_room"`
 		Packets, Bytes uint64
 	}
+	// FlowLog is nil where the policy asks for none.
+	FlowLog *struct {
+		Written, Lost uint64
+		File, Failure string
+		Unrecorded    uint64 `json:"unrecorded_packets"`
+	} `json:"flow_log"`
 	// Failures are stuck, overloaded and table_full.
 	Failures []struct {
 		Cause, Action  string

@@ -70,6 +70,7 @@ func AWS() []Chapter {
 		{"The datapath offload", datapath},
 		{"What is never filtered", exemptions},
 		{"Network ACLs", networkACLs},
+		{"Flow logs", flowLogs},
 		{"Quotas", quotas},
 		{"Expected outcomes", outcomes},
 	}

@@ -33,7 +33,7 @@ func TestEveryHandle(t *testing.T) {
 	for _, numbered := range []struct {
 		prefix string
 		last   int
-	}{{"R", 51}, {"D", 11}, {"T", 33}, {"X", 7}, {"Q", 9}, {"row ", 26}, {"W", 14}} {
+	}{{"R", 51}, {"D", 11}, {"T", 33}, {"X", 7}, {"Q", 9}, {"F", 15}, {"row ", 26}, {"W", 14}} {
 		for n := 1; n <= numbered.last; n++ {
 			if h := fmt.Sprint(numbered.prefix, n); !seen[h] {
 				t.Errorf("nothing is said about %s", h)

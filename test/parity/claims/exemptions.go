@@ -17,9 +17,7 @@ var exemptions = []Claim{
 	absent("exempt router", "Nor are the addresses of the network's router.",
 		"They are the fabric's own. What a host needs of its router, neighbour discovery and "+
 			"advertisements, is X3."),
-	partly("X1", "What is exempt does not appear in flow logs either.",
-		"Flow logs are not built. Exempt traffic begins no flow and has reasons of its own, by which a "+
-			"flow log can leave it out."),
+	same("X1", "What is exempt does not appear in flow logs either."),
 	ours("X2", "Each exemption has a name, is listed by `status`, named by `explain`, and can be "+
 		"switched."),
 	ours("X3", "ARP, IPv6 neighbour discovery with hop limit 255 and MLD on the link pass without "+

@@ -40,9 +40,8 @@ var outcomes = []Claim{
 	same("row 23", "To detach the last group of an interface: refused. (R49)"),
 	differs("row 24", "To change a rule's CIDR from IPv4 to IPv6: refused. (R42)",
 		"In a policy file that is another rule, with another ID."),
-	partly("row 25", "A SYN to a port that no rule opens: silence, and one record of a refusal with "+
-		"the flag SYN.",
-		"The record is the one of `sgfw log`; flow logs are not built."),
+	same("row 25", "A SYN to a port that no rule opens: silence, and one record of a refusal with "+
+		"the flag SYN."),
 	differs("row 26", "\"Fragmentation needed\" for a tracked flow without an ICMP rule: passes by "+
 		"default, and is dropped with `icmp_errors: rules`. (T24)",
 		"AWS's latest text demands the rule, as T24 says."),
