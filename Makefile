@@ -18,8 +18,7 @@ demo: build
 
 # Packages with tests on real packets run one after another: a flood in one
 # namespace fills the per-CPU backlog that all namespaces share.
-QUICK := ./conntrack/... ./examples/... ./filter ./filter/flowlog ./filter/match ./filter/packet \
-	./filter/remedy ./policy/...
+QUICK := ./conntrack/... ./examples/... ./filter ./filter/flowlog ./filter/match ./filter/packet ./filter/remedy ./policy/...
 KERNEL := ./filter/nft ./filter/nfqueue ./filter/nflog ./filter/offload
 REAL  := ./cmd/... $(KERNEL) ./test/...
 
