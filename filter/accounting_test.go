@@ -143,7 +143,8 @@ func TestAccountBounds(t *testing.T) {
 	const flood = 40000 // nobody collects: two ledgers have to do
 	frames := make([]Event, flood)
 	for i := range frames {
-		frames[i] = Event{Frame: frame(udp4(stranger(i), us, uint16(1+i/256), 53)), Hook: HookInput, In: 2}
+		frames[i] = Event{Frame: frame(udp4(stranger(i), us, uint16(1+i/256), 53)), Hook: HookInput,
+			In: 2}
 	}
 	if n := testing.AllocsPerRun(1, func() {
 		for at := 0; at < flood; at += 64 {

@@ -143,7 +143,8 @@ func (l *ledger) miss(index uint32, packets, bytes uint64) {
 // logged reports whether flow logs have packets with this reason: not what is exempt, nor
 // what the machine's link cannot do without (F13, X1).
 func (r Reason) logged() bool {
-	return r != ReasonFailsafe && r != ReasonBridged && (r < ReasonExemptResolvers || r > ReasonExemptTime)
+	return r != ReasonFailsafe && r != ReasonBridged &&
+		(r < ReasonExemptResolvers || r > ReasonExemptTime)
 }
 
 // book enters the packet that a was asked about into the worker's ledger.

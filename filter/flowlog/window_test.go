@@ -45,7 +45,8 @@ func TestScene(t *testing.T) {
 		4: {ID: "veth0", Device: "veth0", Primary: netip.MustParseAddr("192.0.2.9")},
 	}
 	got := scene().Interfaces
-	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
+	same := cmp.Comparer(func(a, b netip.Addr) bool { return a == b })
+	if diff := cmp.Diff(want, got, same); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -95,10 +96,14 @@ func TestWindow(t *testing.T) {
 		return lines(t, w.Close(scene(), clock))
 	}
 	const (
-		in     = "eth0 198.51.100.7 192.0.2.2 40000 80 3 300 1000041 1000090 ACCEPT OK 198.51.100.7 192.0.2.1"
-		no     = "eth0 198.51.100.7 192.0.2.2 40000 80 1 100 1000060 1000060 REJECT OK 198.51.100.7 192.0.2.1"
-		out    = "eth0 192.0.2.2 198.51.100.7 80 40000 1 100 1000070 1000070 ACCEPT OK 192.0.2.1 198.51.100.7"
-		other  = "eth1 198.51.100.7 192.0.2.1 40000 81 1 100 1000080 1000080 ACCEPT OK 198.51.100.7 192.0.2.1"
+		in = "eth0 198.51.100.7 192.0.2.2 40000 80 3 300 " +
+			"1000041 1000090 ACCEPT OK 198.51.100.7 192.0.2.1"
+		no = "eth0 198.51.100.7 192.0.2.2 40000 80 1 100 " +
+			"1000060 1000060 REJECT OK 198.51.100.7 192.0.2.1"
+		out = "eth0 192.0.2.2 198.51.100.7 80 40000 1 100 " +
+			"1000070 1000070 ACCEPT OK 192.0.2.1 198.51.100.7"
+		other = "eth1 198.51.100.7 192.0.2.1 40000 81 1 100 " +
+			"1000080 1000080 ACCEPT OK 198.51.100.7 192.0.2.1"
 		nobody = "veth0 - - - - - - 1000040 1000100 - NODATA - -"
 	)
 	for wanted, want := range map[policy.TrafficType][]string{

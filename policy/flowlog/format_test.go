@@ -192,8 +192,9 @@ func FuzzParseFormat(f *testing.F) {
 			t.Errorf("%q is %q, version %d", text, format, format.Version())
 		}
 		r := Record{Src: netip.IPv6Loopback(), Dst: netip.IPv6Loopback()}
-		if n := strings.Count(string(format.Append(nil, &Names{}, &r)), " "); n != len(format.Fields())-1 {
-			t.Errorf("%q: %d values", text, n+1)
+		values := strings.Split(string(format.Append(nil, &Names{}, &r)), " ")
+		if len(values) != len(format.Fields()) {
+			t.Errorf("%q: %d values", text, len(values))
 		}
 	})
 }

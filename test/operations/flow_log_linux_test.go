@@ -206,7 +206,8 @@ func TestFlowLogAddressesAndFlags(t *testing.T) {
 		"pkt-dstaddr=192.0.2.77", "tcp-flags=3", "type=IPv4", "flow-direction=ingress",
 		"traffic-path=-", "action=ACCEPT", "sgfw-reason=rule", "sgfw-device=eth0", "log-status=OK",
 		"sgfw-generation=1")
-	if !strings.HasPrefix(in["sgfw-rule-id"], "sgr-") || !strings.HasPrefix(in["sgfw-group-id"], "sg-") {
+	if !strings.HasPrefix(in["sgfw-rule-id"], "sgr-") ||
+		!strings.HasPrefix(in["sgfw-group-id"], "sg-") {
 		t.Errorf("in: %v", in)
 	}
 	want("out", one("out", port("dstport", from)), "srcaddr=192.0.2.2", "dstaddr=192.0.2.1",
