@@ -11,8 +11,8 @@ import (
 	"sgfw/policy/flowlog"
 )
 
-// MaxTraffic is how many records a window has at most, about 20 MB. What comes beyond is
-// SKIPDATA.
+// MaxTraffic is how many records a window has at most. So many take about 140 MB while they are
+// added up and written. What comes beyond is SKIPDATA.
 const MaxTraffic = 1 << 17
 
 // Window adds up traffic. Its methods are for one goroutine.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -88,6 +89,9 @@ func otherSettings(o options) []firewall {
 		sgfw(o, "sgfw userspace, balance: hash", 10, queues("balance: hash")),
 		sgfw(o, "sgfw userspace, balance: pinned", 10, queues("balance: pinned")),
 		sgfw(o, "sgfw userspace, busy_poll: 0", 10, queues("busy_poll: 0")),
+		sgfw(o, "sgfw userspace, flow log", 10, inDatapath(userspace,
+			"  flow_log: { destination: "+filepath.Join(os.TempDir(), "sgfw-bench-flow-log")+
+				", aggregation_interval: 1 }")),
 		sgfwScraped(o, "sgfw userspace, metrics read ten times a second"),
 		sgfwSeeing(o, "sgfw userspace, view: wire", "wire", "eth0"),
 		sgfwSeeing(o, "sgfw userspace, two devices", "local", "eth0", "eth1"),
