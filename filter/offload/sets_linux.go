@@ -1,7 +1,6 @@
 package offload
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -30,10 +29,6 @@ type Sets struct {
 	buffer   []byte
 }
 
-// readBuffer is what one read of a dump takes: the kernel fills up to 32 KiB
-// (netlink_dump).
-const readBuffer = 1 << 16
-
 // perMessage bounds the elements of one message that removes them: the attribute that has
 // them is at most 64 KiB long.
 const perMessage = 512
@@ -49,7 +44,7 @@ func Open(table string, owner Owner, cfg Config, ns int) (*Sets, error) {
 		return nil, fmt.Errorf("sets of carried flows: %w", err)
 	}
 	return &Sets{table: table, owner: owner, cfg: cfg, conn: conn, resets: true, destroys: true,
-		buffer: make([]byte, readBuffer)}, nil
+		buffer: make([]byte, dumpLen(table))}, nil
 }
 
 // Close closes the socket. The sets stay.
@@ -258,69 +253,4 @@ func flush(table, set string) netlink.Message {
 		},
 		Data: aboutSet(table, set),
 	}
-}
-
-// dump reads all elements of a set. It keeps nothing of them, so that a million of them take
-// no memory.
-func (s *Sets) dump(of set, visit func(element)) error {
-	kind := unix.NFT_MSG_GETSETELEM
-	if s.resets {
-		kind = msgReset
-	}
-	request := netlink.Message{
-		Header: netlink.Header{Type: netlink.HeaderType(unix.NFNL_SUBSYS_NFTABLES<<8 | kind),
-			Flags: netlink.Request | netlink.Dump},
-		Data: aboutSet(s.table, of.name()),
-	}
-	sent, err := s.conn.Send(request)
-	if err != nil {
-		return err
-	}
-	raw, err := s.conn.SyscallConn()
-	if err != nil {
-		return err
-	}
-	for done := false; !done; {
-		var n int
-		var failed error
-		if err := raw.Read(func(fd uintptr) bool {
-			n, _, failed = unix.Recvfrom(int(fd), s.buffer, unix.MSG_DONTWAIT)
-			return failed != unix.EAGAIN && failed != unix.EINTR
-		}); err != nil {
-			return err
-		}
-		if failed != nil {
-			return failed
-		}
-		if done, err = eachMessage(s.buffer[:n], sent.Header.Sequence, visit); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// eachMessage visits the elements of a part of a dump, and reports whether it is the last.
-func eachMessage(b []byte, seq uint32, visit func(element)) (done bool, err error) {
-	for len(b) >= headerLen {
-		n := int(binary.NativeEndian.Uint32(b))
-		if n < headerLen || n > len(b) {
-			return false, errors.New("a message is cut off")
-		}
-		kind, body := binary.NativeEndian.Uint16(b[4:]), b[headerLen:n]
-		ours := binary.NativeEndian.Uint32(b[8:]) == seq
-		b = b[min((n+3)&^3, len(b)):]
-		switch {
-		case !ours:
-		case kind == unix.NLMSG_DONE || kind == unix.NLMSG_ERROR:
-			if len(body) >= 4 {
-				if errno := -int32(binary.NativeEndian.Uint32(body)); errno != 0 {
-					return true, unix.Errno(errno)
-				}
-			}
-			return true, nil
-		case kind == unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_NEWSETELEM && len(body) >= genHeaderLen:
-			eachElement(body[genHeaderLen:], visit)
-		}
-	}
-	return false, nil
 }

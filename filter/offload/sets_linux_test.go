@@ -13,6 +13,9 @@ import (
 	"sgfw/test/netlab/labtest"
 )
 
+// testTable has a name with which messages of 32 KiB would lose counts.
+const testTable = "carriedflows"
+
 // transactor is an [Owner] with a socket of its own.
 type transactor struct{ conn *netlink.Conn }
 
@@ -62,7 +65,7 @@ func TestSetsOfOlderKernels(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer conn.Close()
-			s, err := Open("carried", transactor{conn}, cfg, h.NetNS())
+			s, err := Open(testTable, transactor{conn}, cfg, h.NetNS())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -118,7 +121,7 @@ func fill(t *testing.T, h *netlab.Host, cfg Config) Path {
 	if err != nil {
 		t.Fatal(err)
 	}
-	table := c.AddTable(&nftables.Table{Name: "carried", Family: nftables.TableFamilyINet})
+	table := c.AddTable(&nftables.Table{Name: testTable, Family: nftables.TableFamilyINet})
 	for _, s := range Declare(cfg, table) {
 		if err := c.AddSet(s, nil); err != nil {
 			t.Fatal(err)
