@@ -105,7 +105,8 @@ fuzz:
 	done
 	$(GO) test -count=1 -timeout=0 -v -run='^TestEngine$$' ./test/differential -packets=$(PACKETS) -first=0
 	SGFW_KERNEL_SEED=0 $(GO) test -count=20 -timeout=0 -run='^(TestKernel|TestExportedRuleset)$$' ./test/differential
-	SGFW_KERNEL_SEED=0 $(GO) test -count=1 -timeout=0 -v -run='^TestDatapaths$$' ./test/differential -datapath-time=$(FUZZTIME)
+	SGFW_KERNEL_SEED=0 $(GO) test -count=1 -timeout=0 -v -run='^TestDatapaths$$' \
+		./test/differential -datapath-time=$(FUZZTIME)
 FUZZTIME ?= 2m
 PACKETS  ?= 10000000
 

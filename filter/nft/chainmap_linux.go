@@ -48,13 +48,10 @@ func shardMap(of offload.Map) chainMap {
 	return m
 }
 
-// mapName asks the kernel for the first name that is free.
-const mapName = "__map%d"
-
 // lookup is the expression that uses the map.
 func (m chainMap) lookup() expr.Any {
 	return &expr.Lookup{SourceRegister: reg, DestRegister: unix.NFT_REG_VERDICT, IsDestRegSet: true,
-		SetName: mapName, SetID: m.id}
+		SetName: offload.MapName, SetID: m.id}
 }
 
 // add creates the map in the transaction that is being filled.
@@ -67,7 +64,7 @@ func (m chainMap) add(s *socket, table *nftables.Table) error {
 			Key: key, VerdictData: goTo(chain).(*expr.Verdict)})
 	}
 	return s.AddSet(&nftables.Set{
-		Table: table, ID: m.id, Name: mapName, Anonymous: true, Constant: true, IsMap: true,
+		Table: table, ID: m.id, Name: offload.MapName, Anonymous: true, Constant: true, IsMap: true,
 		KeyType: m.keys, DataType: nftables.TypeVerdict,
 	}, elements)
 }
@@ -166,7 +163,7 @@ func usedMap(exprs []byte) (string, error) {
 	return "", nil
 }
 
-// readMap reads a map of a table: chains by device.
+// readMap reads a map of a table: chains by key, as text has it.
 func (s *socket) readMap(table, set string) (map[string]string, error) {
 	answers, err := s.raw.Execute(message(unix.NFT_MSG_GETSETELEM, netlink.Dump, []netlink.Attribute{
 		name(unix.NFTA_SET_ELEM_LIST_TABLE, table), name(unix.NFTA_SET_ELEM_LIST_SET, set)}))
@@ -190,19 +187,19 @@ func (s *socket) readMap(table, set string) (map[string]string, error) {
 			return nil, fmt.Errorf("read map %s: %w", set, err)
 		}
 		for _, e := range elements {
-			device, chain, err := mapElement(e.Data)
+			key, chain, err := mapElement(e.Data)
 			if err != nil {
 				return nil, fmt.Errorf("read map %s: %w", set, err)
 			}
-			chains[device] = chain
+			chains[key] = chain
 		}
 	}
 	return chains, nil
 }
 
-// mapElement decodes one element: the device and its chain. A verdict that is no goto
+// mapElement decodes one element: the key and its chain. A verdict that is no goto
 // has no chain, and so differs from every planned one.
-func mapElement(b []byte) (device, chain string, err error) {
+func mapElement(b []byte) (of, chain string, err error) {
 	parts, err := nested(b, unix.NFTA_SET_ELEM_KEY, unix.NFTA_SET_ELEM_DATA)
 	if err != nil {
 		return "", "", err

@@ -120,11 +120,11 @@ func (b *chains) each(in *Chain, name string, f Family, match, hash Rule,
 		&expr.Hash{SourceRegister: regKey, DestRegister: regWord, Length: uint32(f.hashLen()),
 			Modulus: uint32(n), Seed: hashSeed, Type: expr.HashTypeJenkins},
 		&expr.Lookup{SourceRegister: regWord, DestRegister: unix.NFT_REG_VERDICT, IsDestRegSet: true,
-			SetName: mapName, SetID: m.ID}))
+			SetName: MapName, SetID: m.ID}))
 }
 
-// mapName asks the kernel for the first name that is free.
-const mapName = "__map%d"
+// MapName asks the kernel for the first name of a map that is free.
+const MapName = "__map%d"
 
 func (b *chains) has(name string) bool {
 	return slices.ContainsFunc(b.list, func(c Chain) bool { return c.Name == name })

@@ -145,7 +145,7 @@ func shardedTable(t testing.TB, h *netlab.Host, cfg Config) (*nftables.Conn, nft
 				elements = append(elements, nftables.SetElement{Key: word(uint32(i)),
 					VerdictData: goTo(chain).(*expr.Verdict)})
 			}
-			if err := c.AddSet(&nftables.Set{Table: table, ID: m.ID, Name: mapName, Anonymous: true,
+			if err := c.AddSet(&nftables.Set{Table: table, ID: m.ID, Name: MapName, Anonymous: true,
 				Constant: true, IsMap: true, KeyType: nftables.TypeInteger,
 				DataType: nftables.TypeVerdict}, elements); err != nil {
 				t.Fatal(err)

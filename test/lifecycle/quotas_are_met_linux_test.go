@@ -120,7 +120,7 @@ func TestQuotasAreMet(t *testing.T) {
 			!cmp.Equal(c.Quotas, s.Quotas) {
 			t.Errorf("check counts %+v %+v, status %+v %+v", c.Groups, c.Quotas, s.Groups, s.Quotas)
 		}
-		if q := c.Quotas["prefix_list_entries"]; len(c.Quotas) != 5 || q.Used != 20 || q.Quota != 1000 {
+		if q := c.Quotas["prefix_list_entries"]; len(c.Quotas) != 7 || q.Used != 20 || q.Quota != 1000 {
 			t.Errorf("quotas %+v", c.Quotas)
 		}
 		d.Rejects(t, list(41), "RulesPerSecurityGroupLimitExceeded")

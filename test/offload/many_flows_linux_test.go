@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -98,6 +99,18 @@ func (c *crowd) awaits(total int64) {
 	}
 }
 
+// settled is how many have arrived, as soon as none has for 50 ms.
+func (c *crowd) settled() int64 {
+	for range 40 {
+		was := c.total.Load()
+		time.Sleep(50 * time.Millisecond)
+		if c.total.Load() == was {
+			break
+		}
+	}
+	return c.total.Load()
+}
+
 // TestManyFlows has 100,000 flows at once, more than new ones are carried: every packet of them
 // arrives, with a verdict or carried, and none is counted twice; what no rule permits between
 // them does not. They go on without a rule. Then all of them are revoked while they send, and
@@ -108,7 +121,11 @@ func TestManyFlows(t *testing.T) {
 	const p, forbidden, other, flows, again = 7000, 7001, 7002, 100_000, 20_000
 	const most = "max_flows: 300000"
 	// Of one kind, such as these, there is room for three eighths.
-	d := harness.Enforce(t, h.Fw, policy(both(p), nil, most))
+	with := func(ports []string) string { // a busy machine sends for longer than 30 s
+		return strings.ReplaceAll(policy(ports, nil, most), "security_groups: [carried] }",
+			"security_groups: [carried], connection_tracking: { udp_timeout: 60 } }")
+	}
+	d := harness.Enforce(t, h.Fw, with(both(p)))
 	to := harness.AddrPort(harness.BothAddresses(h.Fw.Device("eth0"))[0], p)
 	c := newCrowd(t, h, to, flows)
 	none := harness.NewInbox(t, h.Fw, netip.AddrPortFrom(to.Addr(), forbidden))
@@ -167,7 +184,7 @@ func TestManyFlows(t *testing.T) {
 		}
 	}
 
-	d.ReloadNow(policy(both(other), nil, most))
+	d.ReloadNow(with(both(other)))
 	c.round(again)
 	over, ended := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -183,8 +200,7 @@ func TestManyFlows(t *testing.T) {
 	}()
 	time.Sleep(20 * time.Millisecond)
 	d.Must(t, 0, "flows", "revoke", "--to", to.String())
-	time.Sleep(20 * time.Millisecond) // what had its verdict before the answer
-	arrived := c.total.Load()
+	arrived := c.settled() // what had its verdict before the answer
 	time.Sleep(300 * time.Millisecond)
 	if n := c.total.Load() - arrived; n > 0 {
 		t.Errorf("%d datagrams arrived after the revocation", n)
