@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"sgfw/test/harness"
 )
@@ -49,9 +50,18 @@ func TestBrokenPolicyAtStart(t *testing.T) {
 			d.Start()
 			g.Expect(t, "after the start", harness.Filtered)
 			lift()
-			if said := d.Log.String(); !strings.Contains(said, "level=ERROR") ||
-				!strings.Contains(said, "the last good policy, of 20") {
-				t.Errorf("the log does not say it:\n%s", said)
+			// It is said right behind the start.
+			said := ""
+			for end := time.Now().Add(harness.ArrivalTimeout); ; time.Sleep(10 * time.Millisecond) {
+				said = d.Log.String()
+				if strings.Contains(said, "level=ERROR") &&
+					strings.Contains(said, "the last good policy, of 20") {
+					break
+				}
+				if time.Now().After(end) {
+					t.Errorf("the log does not say it:\n%s", said)
+					break
+				}
 			}
 			told := func(when, stands string) {
 				t.Helper()
