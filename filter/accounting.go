@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// desk is where a worker and whoever collects its traffic hand ledgers to each other. A
+// handover is how a worker and whoever collects its traffic hand ledgers to each other. A
 // ledger belongs to whoever took it: nobody waits, and nothing is written that another one
 // reads.
-type desk struct {
+type handover struct {
 	// open is the ledger that the worker writes to; nil while it is in a batch.
 	open atomic.Pointer[ledger]
 	// full is one that the worker has handed over, spare an empty one for it.
@@ -17,32 +17,32 @@ type desk struct {
 	asked atomic.Bool
 }
 
-func newDesk() *desk {
-	d := new(desk)
-	d.open.Store(newLedger())
-	d.spare.Store(newLedger())
-	return d
+func newHandover() *handover {
+	h := new(handover)
+	h.open.Store(newLedger())
+	h.spare.Store(newLedger())
+	return h
 }
 
-// sit takes the worker's ledger for a batch.
-func (w *Worker) sit() {
-	d := w.desks.Load()
-	if d == w.desk && w.ledger != nil {
+// takeLedger takes the worker's ledger for a batch.
+func (w *Worker) takeLedger() {
+	h := w.handovers.Load()
+	if h == w.handover && w.ledger != nil {
 		return // the batch before ended in a panic
 	}
-	if w.desk, w.ledger = d, nil; d != nil {
-		w.ledger = d.open.Swap(nil)
+	if w.handover, w.ledger = h, nil; h != nil {
+		w.ledger = h.open.Swap(nil)
 	}
 }
 
-// rise gives the ledger back, or hands it over where it is half full or was asked for.
-func (w *Worker) rise() {
-	d, l := w.desk, w.ledger
-	w.desk, w.ledger = nil, nil
-	if l.used >= ledgerHalf || d.asked.Load() {
-		if spare := d.spare.Swap(nil); spare != nil {
-			d.asked.Store(false)
-			d.full.Store(l)
+// returnLedger gives the ledger back, or hands it over where it is half full or was asked for.
+func (w *Worker) returnLedger() {
+	h, l := w.handover, w.ledger
+	w.handover, w.ledger = nil, nil
+	if l.used >= ledgerHalf || h.asked.Load() {
+		if spare := h.spare.Swap(nil); spare != nil {
+			h.asked.Store(false)
+			h.full.Store(l)
 			l = spare
 			select {
 			case w.engine.due <- struct{}{}:
@@ -50,7 +50,7 @@ func (w *Worker) rise() {
 			}
 		}
 	}
-	d.open.Store(l)
+	h.open.Store(l)
 }
 
 // Accounting is what an engine keeps account of for one flow log.
@@ -63,7 +63,7 @@ func (e *Engine) Account() *Accounting {
 	defer e.mu.Unlock()
 	e.accounting = true
 	for _, w := range e.workers {
-		w.desks.Store(newDesk())
+		w.handovers.Store(newHandover())
 	}
 	return &Accounting{e}
 }
@@ -84,15 +84,15 @@ const (
 // batch for longer is left for the next call. One goroutine calls it at a time.
 func (a *Accounting) Collect(visit func(*Traffic), missed func(Unrecorded)) {
 	a.engine.mu.Lock()
-	desks := make([]*desk, 0, len(a.engine.workers))
+	handovers := make([]*handover, 0, len(a.engine.workers))
 	for _, w := range a.engine.workers {
-		if d := w.desks.Load(); d != nil {
-			desks = append(desks, d)
+		if h := w.handovers.Load(); h != nil {
+			handovers = append(handovers, h)
 		}
 	}
 	a.engine.mu.Unlock()
-	for _, d := range desks {
-		d.collect(visit, missed)
+	for _, h := range handovers {
+		h.collect(visit, missed)
 	}
 }
 
@@ -101,41 +101,41 @@ func (a *Accounting) Close(visit func(*Traffic), missed func(Unrecorded)) {
 	e := a.engine
 	e.mu.Lock()
 	e.accounting = false
-	var desks []*desk
+	var handovers []*handover
 	for _, w := range e.workers {
-		if d := w.desks.Swap(nil); d != nil {
-			desks = append(desks, d)
+		if h := w.handovers.Swap(nil); h != nil {
+			handovers = append(handovers, h)
 		}
 	}
 	e.waitForWorkers()
 	e.mu.Unlock()
-	for _, d := range desks {
-		d.collect(visit, missed)
+	for _, h := range handovers {
+		h.collect(visit, missed)
 	}
 }
 
-func (d *desk) collect(visit func(*Traffic), missed func(Unrecorded)) {
-	d.take(d.full.Swap(nil), visit, missed)
-	d.asked.Store(true)
+func (h *handover) collect(visit func(*Traffic), missed func(Unrecorded)) {
+	h.take(h.full.Swap(nil), visit, missed)
+	h.asked.Store(true)
 	for range collectTries {
-		if l := d.full.Swap(nil); l != nil {
-			d.take(l, visit, missed)
+		if l := h.full.Swap(nil); l != nil {
+			h.take(l, visit, missed)
 			return
 		}
-		if spare := d.spare.Swap(nil); spare != nil {
-			if l := d.open.Load(); l != nil && d.open.CompareAndSwap(l, spare) {
-				d.asked.Store(false)
-				d.take(l, visit, missed)
+		if spare := h.spare.Swap(nil); spare != nil {
+			if l := h.open.Load(); l != nil && h.open.CompareAndSwap(l, spare) {
+				h.asked.Store(false)
+				h.take(l, visit, missed)
 				return
 			}
-			d.spare.Store(spare)
+			h.spare.Store(spare)
 		}
 		time.Sleep(collectPause)
 	}
 }
 
 // take reads a ledger that belongs to the caller and puts it back, empty.
-func (d *desk) take(l *ledger, visit func(*Traffic), missed func(Unrecorded)) {
+func (h *handover) take(l *ledger, visit func(*Traffic), missed func(Unrecorded)) {
 	if l == nil {
 		return
 	}
@@ -146,5 +146,5 @@ func (d *desk) take(l *ledger, visit func(*Traffic), missed func(Unrecorded)) {
 		}
 	}
 	l.clear()
-	d.spare.Store(l)
+	h.spare.Store(l)
 }

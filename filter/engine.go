@@ -148,7 +148,7 @@ func (e *Engine) NewWorker() *Worker {
 		w.stage = newStage()
 	}
 	if e.accounting {
-		w.desks.Store(newDesk())
+		w.handovers.Store(newHandover())
 	}
 	e.workers = append(e.workers, w)
 	return w

@@ -4,6 +4,7 @@ import (
 	"sgfw/conntrack"
 	"sgfw/filter/match"
 	"sgfw/filter/packet"
+	"sgfw/policy"
 )
 
 // Traffic is what packets with one 5-tuple were that crossed one interface in one direction
@@ -143,8 +144,7 @@ func (l *ledger) miss(index uint32, packets, bytes uint64) {
 // logged reports whether flow logs have packets with this reason: not what is exempt, nor
 // what the machine's link cannot do without (F13, X1).
 func (r Reason) logged() bool {
-	return r != ReasonFailsafe && r != ReasonBridged &&
-		(r < ReasonExemptResolvers || r > ReasonExemptTime)
+	return r != ReasonFailsafe && r != ReasonBridged && r.Exemption() == policy.NoExemption
 }
 
 // book enters the packet that a was asked about into the worker's ledger.

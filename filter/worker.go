@@ -61,12 +61,12 @@ type Worker struct {
 	// then: nil for a worker that never had any.
 	seen, stage *stage
 
-	// ledger has what flow logs record, nil without one; it is from desk, for the batch. key
+	// ledger has what flow logs record, nil without one; it is from handover, for the batch. key
 	// is that of the latest packet, here so that it is written in place.
-	ledger *ledger
-	desk   *desk
-	desks  atomic.Pointer[desk]
-	key    TrafficKey
+	ledger    *ledger
+	handover  *handover
+	handovers atomic.Pointer[handover]
+	key       TrafficKey
 }
 
 // Begin starts a batch: it fixes the ruleset and the time for all its packets.
@@ -83,7 +83,7 @@ func (w *Worker) Begin() {
 	if w.engine.taps.Load() != nil {
 		w.seen = w.stage
 	}
-	w.sit()
+	w.takeLedger()
 	if watched := ReasonSet(w.engine.watch.wanted.Load()); watched != 0 {
 		w.wanted, w.room = w.wanted|watched, watchedOfBatch
 		w.budget.next()
@@ -141,7 +141,7 @@ func (w *Worker) End() {
 		w.tell()
 	}
 	if w.ledger != nil {
-		w.rise()
+		w.returnLedger()
 	}
 	w.leave()
 }
