@@ -69,6 +69,7 @@ func (w *Window) Lost() uint64 { return w.lost }
 func (w *Window) Close(s *Scene, c Clock) []flowlog.Record {
 	w.Look(s)
 	end := c.Wall.Unix()
+	start := min(w.Start, end) // the clock may have been set back meanwhile
 	out := make([]flowlog.Record, 0, len(w.traffic)+len(w.known))
 	busy := make(map[uint32]bool)
 	for _, t := range w.traffic {
@@ -86,7 +87,7 @@ func (w *Window) Close(s *Scene, c Clock) []flowlog.Record {
 	}
 	var rest []flowlog.Record
 	for index, in := range w.known {
-		r := flowlog.Record{Interface: in.ID, Device: in.Device, Start: w.Start, End: end}
+		r := flowlog.Record{Interface: in.ID, Device: in.Device, Start: start, End: end}
 		switch {
 		case w.missed[index] || elsewhere:
 			r.Status = flowlog.SkipData

@@ -45,6 +45,8 @@ type logging struct {
 	sink     *flowfiles.Sink
 	window   *windows.Window
 	end      int64 // of the window, in seconds of Unix
+	// looked is the ruleset whose devices the window knows.
+	looked *filter.Ruleset
 }
 
 // followFlowLog writes the flow log that the policy in force asks for.
@@ -84,7 +86,8 @@ func (d *daemon) adjustFlowLog() {
 	if want == (policy.FlowLog{}) {
 		return
 	}
-	sink, err := flowfiles.Open(flowfiles.Config{Log: want, Stdout: os.Stdout, Failed: d.tellFlowLog})
+	sink, err := flowfiles.Open(flowfiles.Config{Log: want, Stdout: os.Stdout, Failed: d.tellFlowLog,
+		Kept: d.tellOldFlowLogs})
 	if err != nil { // a policy is checked before it is in force
 		d.log.Error("no flow log", "error", err)
 		return
@@ -93,7 +96,7 @@ func (d *daemon) adjustFlowLog() {
 	defer f.mu.Unlock()
 	f.now = &logging{settings: want, account: d.enforcer.Engine().Account(), sink: sink}
 	f.now.open(f.wall().Unix())
-	f.now.window.Look(d.scene())
+	f.now.look(d.enforcer.Engine().Ruleset())
 	d.log.Info("flow log", "destination", want.Destination, "id", flowfiles.ID(want),
 		"traffic", string(want.Traffic), "interval", want.Interval)
 }
@@ -103,11 +106,21 @@ func (l *logging) open(now int64) {
 	every := int64(l.settings.Interval / time.Second)
 	l.window = windows.NewWindow(now, l.settings.Traffic, windows.MaxTraffic)
 	l.end = now - now%every + every
+	l.looked = nil
 }
 
-func (d *daemon) scene() *windows.Scene {
-	s := windows.SceneOf(d.enforcer.Engine().Ruleset())
-	return &s
+// over reports whether the window is over at the second now. It also is when the clock was
+// set back to before its start: it would be open for as long again.
+func (l *logging) over(now int64) bool { return now >= l.end || now < l.window.Start }
+
+// look has the window know the devices of a ruleset, also those that are gone at its end.
+func (l *logging) look(rs *filter.Ruleset) {
+	if rs == l.looked {
+		return
+	}
+	s := windows.SceneOf(rs)
+	l.window.Look(&s)
+	l.looked = rs
 }
 
 // collectFlowLog takes what the workers have seen to the window, and closes it when its time
@@ -120,18 +133,20 @@ func (d *daemon) collectFlowLog() {
 	if l == nil {
 		return
 	}
+	l.look(d.enforcer.Engine().Ruleset())
 	l.account.Collect(l.window.Add, l.window.Miss)
-	if now := f.wall(); now.Unix() >= l.end {
+	if now := f.wall(); l.over(now.Unix()) {
 		d.closeWindow(l, now)
 		l.open(now.Unix())
-		l.window.Look(d.scene())
+		l.look(d.enforcer.Engine().Ruleset())
 	}
 }
 
 // closeWindow hands the records of the window to the sink; the caller holds mu.
 func (d *daemon) closeWindow(l *logging, now time.Time) {
 	clock := windows.Clock{Flows: d.enforcer.Engine().Now(), Wall: now}
-	l.sink.Put(l.window.Start, l.window.Close(d.scene(), clock))
+	scene := windows.SceneOf(d.enforcer.Engine().Ruleset())
+	l.sink.Put(l.window.Start, l.window.Close(&scene, clock))
 	d.flowLog.unrecorded += l.window.Lost()
 }
 
@@ -167,6 +182,15 @@ func (d *daemon) tellFlowLog(failure string) {
 		d.log.Warn("the flow log loses records", "error", failure)
 	}
 	wake(d.manager.changed)
+}
+
+// tellOldFlowLogs logs that old files cannot be deleted, or can again.
+func (d *daemon) tellOldFlowLogs(failure string) {
+	if failure == "" {
+		d.log.Info("old files of the flow log are deleted again")
+	} else {
+		d.log.Warn("old files of the flow log stay", "error", failure)
+	}
 }
 
 // flowLogStatus is what status says of the flow log, nil while there is none.

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"time"
@@ -12,7 +13,8 @@ import (
 	"sgfw/policy"
 )
 
-// Modes of what is written, before the umask: addresses are not for everybody.
+// Modes of what is written, whatever the umask, which is the process's for its secrets:
+// addresses are for root and the daemon's group, and not for everybody.
 const (
 	folderMode = 0o750
 	fileMode   = 0o640
@@ -30,7 +32,7 @@ type file struct {
 // create makes the file for what begins at t, with its first line.
 func create(root *os.Root, l policy.FlowLog, t time.Time, header string) (*file, error) {
 	f := &file{name: place(l, t), slot: t.Truncate(fileEvery), gzip: l.File == policy.FlowLogGzip}
-	if err := root.MkdirAll(path.Dir(f.name), folderMode); err != nil {
+	if err := makeFolders(path.Dir(f.name), root.Mkdir, root.Chmod); err != nil {
 		return nil, err
 	}
 	var err error
@@ -38,10 +40,29 @@ func create(root *os.Root, l policy.FlowLog, t time.Time, header string) (*file,
 	if err != nil {
 		return nil, err
 	}
+	_ = f.Chmod(fileMode) // a file system without modes has its own
 	if err := f.add([]byte(header + "\n")); err != nil {
 		return nil, errors.Join(err, f.Close(), root.Remove(f.name))
 	}
 	return f, nil
+}
+
+// makeFolders makes a folder and those above it. One that is there keeps its mode.
+func makeFolders(name string, mkdir, chmod func(string, os.FileMode) error) error {
+	err := mkdir(name, folderMode)
+	if errors.Is(err, fs.ErrNotExist) && path.Dir(name) != name {
+		if err := makeFolders(path.Dir(name), mkdir, chmod); err != nil {
+			return err
+		}
+		err = mkdir(name, folderMode)
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return nil // what is no folder has the next step fail
+	} else if err != nil {
+		return err
+	}
+	_ = chmod(name, folderMode) // a file system without modes has its own
+	return nil
 }
 
 // add appends lines, all of them or, after an error, none. Compressed lines are a member of

@@ -28,6 +28,9 @@ type Config struct {
 	// Failed is told why records are lost, once until they can be written again, which is
 	// told with "". It must not block. nil for nobody.
 	Failed func(why string)
+	// Kept is told why old files could not be deleted, once until all can be again, which is
+	// told with "". It must not block. nil for nobody.
+	Kept func(why string)
 }
 
 // Status is what became of records since the sink was opened.
@@ -58,6 +61,7 @@ type Sink struct {
 	root *os.Root
 	file *file
 	text []byte
+	kept bool // the latest attempt to delete old files failed
 }
 
 // window is what is written at a time.
@@ -158,30 +162,17 @@ func (s *Sink) Close(patience time.Duration) bool {
 // write is the goroutine that waits for the disk.
 func (s *Sink) write() {
 	defer close(s.ended)
+	var last window
 	for w := range s.queue {
-		s.mu.Lock()
-		told := s.skipped
-		s.skipped = make(map[string]flowlog.Record)
-		s.mu.Unlock()
-		size, err := s.put(w, told)
-		s.mu.Lock()
-		if err == nil {
-			s.status.Written += count(w.records)
-			s.status.Bytes += uint64(size)
-			if s.file != nil {
-				s.status.File = s.file.Name()
-			}
-			s.say(works)
-		} else {
-			for id, r := range told { // no file tells of them yet
-				if later, ok := s.skipped[id]; ok {
-					r.Start, r.End = min(r.Start, later.Start), max(r.End, later.End)
-				}
-				s.skipped[id] = r
-			}
-			s.lose(w.records, err)
-		}
-		s.mu.Unlock()
+		s.writeWindow(w)
+		last.start = w.start
+	}
+	// What was lost after the last window that could be written.
+	s.mu.Lock()
+	untold := len(s.skipped) > 0
+	s.mu.Unlock()
+	if untold {
+		s.writeWindow(last)
 	}
 	if s.file != nil {
 		_ = s.file.Close() // every write has told whether it worked
@@ -189,6 +180,33 @@ func (s *Sink) write() {
 	if s.root != nil {
 		_ = s.root.Close()
 	}
+}
+
+// writeWindow writes one window, after what was lost before. What cannot be written is lost.
+func (s *Sink) writeWindow(w window) {
+	s.mu.Lock()
+	told := s.skipped
+	s.skipped = make(map[string]flowlog.Record)
+	s.mu.Unlock()
+	size, err := s.put(w, told)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil {
+		s.status.Written += count(w.records)
+		s.status.Bytes += uint64(size)
+		if s.file != nil {
+			s.status.File = s.file.Name()
+		}
+		s.say(works)
+		return
+	}
+	for id, r := range told { // no file tells of them yet
+		if later, ok := s.skipped[id]; ok {
+			r.Start, r.End = min(r.Start, later.Start), max(r.End, later.End)
+		}
+		s.skipped[id] = r
+	}
+	s.lose(w.records, err)
 }
 
 // count is how many records are traffic.
@@ -234,7 +252,7 @@ func (s *Sink) ready(t time.Time) error {
 	}
 	if s.root == nil {
 		to := s.cfg.Log.Destination
-		if err := os.MkdirAll(to, folderMode); err != nil {
+		if err := makeFolders(to, os.Mkdir, os.Chmod); err != nil {
 			return err
 		}
 		var err error
@@ -244,6 +262,9 @@ func (s *Sink) ready(t time.Time) error {
 	}
 	next, err := create(s.root, s.cfg.Log, t, s.format.Header())
 	if err != nil {
+		// The folder may have been deleted and made again, which the old handle does not see.
+		_ = s.root.Close()
+		s.root = nil
 		return err
 	}
 	if s.file != nil {
@@ -251,8 +272,20 @@ func (s *Sink) ready(t time.Time) error {
 	}
 	s.file = next
 	// That old files stay is no reason not to write.
-	_ = prune(s.root, int64(s.cfg.Log.Megabytes)<<20)
+	s.tellKept(prune(s.root.FS(), s.root.Remove, int64(s.cfg.Log.Megabytes)<<20))
 	return nil
+}
+
+// tellKept tells whether old files could be deleted, where that is news.
+func (s *Sink) tellKept(err error) {
+	if kept := err != nil; kept != s.kept && s.cfg.Kept != nil {
+		why := works
+		if kept {
+			why = err.Error()
+		}
+		s.cfg.Kept(why)
+	}
+	s.kept = err != nil
 }
 
 // inOrder are the lines about lost records, in the same order each time.
