@@ -12,7 +12,8 @@ import (
 )
 
 // MaxTraffic is how many records a window has at most. So many take about 140 MB while they are
-// added up and written. What comes beyond is SKIPDATA.
+// added up and written, and 37 MB in each of the up to four windows that wait for a slow disk:
+// 290 MB at most. What comes beyond is SKIPDATA.
 const MaxTraffic = 1 << 17
 
 // Window adds up traffic. Its methods are for one goroutine.

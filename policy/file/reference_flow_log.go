@@ -13,7 +13,8 @@ var flowLogTable = Part{
 		begins. What cannot be written delays no packet; it becomes SKIPDATA.`, []Key{
 		{Name: "destination", Required: true,
 			Text: `A folder, by its absolute path, or stdout. In a folder there is a file for every five
-				minutes, in folders by account, region, day and hour as AWS has them in S3. The packages'
+				minutes, in folders by account, region, day and hour as AWS has them in S3. Give it a
+				folder of its own: old files with such names are deleted, AWS's own too. The packages'
 				service may write to /var/log/sgfw.`},
 		{Name: "file_format", Kind: KindWord, Default: string(policy.DefaultFlowLog.File),
 			Words: wordsOf(policy.FlowLogFiles()),
@@ -35,7 +36,8 @@ var flowLogTable = Part{
 				understand.`},
 		{Name: "max_megabytes", Kind: KindNumber, Low: policy.MinFlowLogMegabytes,
 			High: policy.MaxFlowLogMegabytes, Default: fmt.Sprint(policy.DefaultFlowLog.Megabytes),
-			Text: `How much all files of the folder have together, about. The oldest are deleted.`},
+			Text: `How much all files of the folder have together. The oldest are deleted when a new one
+				begins, so there can be up to 75 MB more.`},
 		{Name: "account_id", Default: "none",
 			Text: "12 digits: what records call the account. Paths have 000000000000 without one."},
 		{Name: "region", Default: "none",
