@@ -54,6 +54,9 @@ func (r *Ring) Under(rs *filter.Ruleset, now time.Time,
 		if oldest < 0 || rec.Time < oldest {
 			oldest = rec.Time
 		}
+		if rec.Device == "" { // nothing tells whether another policy manages it
+			return
+		}
 		v, managed := h.Judge(rec)
 		passes := v.Accept() || !managed
 		if passes == rec.Verdict.Accept() {

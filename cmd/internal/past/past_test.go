@@ -1,6 +1,7 @@
 package past
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -38,6 +39,37 @@ func TestRing(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(50, func() { r.Add(batch, 0) }); n != 0 {
 		t.Errorf("a full ring makes %v allocations", n)
+	}
+}
+
+// TestManyNames: however many devices there have been, each packet keeps the name of its own.
+func TestManyNames(t *testing.T) {
+	r := NewRing(3 * ChunkBytes)
+	for i := range maxNames + 1 {
+		r.Add([]filter.Record{{Time: conntrack.Time(i), Device: fmt.Sprintf("veth%d", i)}}, 0)
+	}
+	packets, _ := r.each(func(rec *filter.Record) {
+		if want := fmt.Sprintf("veth%d", rec.Time); rec.Device != want {
+			t.Fatalf("the device of packet %d is %q", rec.Time, rec.Device)
+		}
+	})
+	if packets != maxNames+1 || len(r.names) > maxNames {
+		t.Errorf("%d packets, %d names", packets, len(r.names))
+	}
+}
+
+// TestNameless: nothing is said of a packet of which nobody knows the device.
+func TestNameless(t *testing.T) {
+	tape, err := differential.Laboratory().Record(1, 1, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := NewRing(1)
+	r.Add([]filter.Record{{Time: 1, Verdict: filter.Verdict{Reason: filter.ReasonNoRule}}}, 0)
+	at := func(conntrack.Time) time.Time { return time.Unix(0, 0) }
+	if p := r.Under(tape.Ruleset, time.Unix(1, 0), at); p == nil || p.Packets != 1 ||
+		p.Admitted.Count+p.Refused.Count > 0 {
+		t.Errorf("%+v", p)
 	}
 }
 

@@ -15,7 +15,7 @@ var Remembered = filter.ReasonsOf(filter.ReasonRule, filter.ReasonNoRoom, filter
 const (
 	// chunkSize is how many packets are forgotten at once to make room.
 	chunkSize = 4096
-	// maxNames bounds the names of devices that are kept for packets.
+	// maxNames bounds the names of devices that are kept for packets yet to come.
 	maxNames = 4096
 	// ChunkBytes is how much memory a chunk takes.
 	ChunkBytes = chunkSize * int(unsafe.Sizeof(filter.Record{}))
@@ -71,10 +71,13 @@ func (r *Ring) grow() {
 	r.chunks[len(r.chunks)-1] = oldest[:0]
 }
 
-// name is a copy of a device's name that all its packets share, "" where there are too many.
+// name is a copy of a device's name that its packets share, until there are too many names.
 func (r *Ring) name(device string) string {
 	name, known := r.names[device]
-	if !known && len(r.names) < maxNames {
+	if !known {
+		if len(r.names) == maxNames {
+			clear(r.names) // the packets keep theirs
+		}
 		name = strings.Clone(device)
 		r.names[name] = name
 	}
