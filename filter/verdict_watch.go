@@ -66,7 +66,7 @@ type watch struct {
 	// wanted is the union of what the watchers select by reason.
 	wanted   atomic.Uint64
 	watchers atomic.Pointer[[]*Watcher] // never changed, only replaced
-	// lost is what all watchers, also those that are gone, found no room for.
+	// lost is what all readers, also those that are gone, found no room for.
 	lost atomic.Uint64
 
 	mu sync.Mutex // orders the replacements
@@ -96,6 +96,8 @@ type Watcher struct {
 	engine    *Engine
 	selection Selection
 	ready     chan struct{}
+	// losses is where those of all readers are counted, nil for none of them.
+	losses *atomic.Uint64
 
 	mu   sync.Mutex // guards what follows
 	buf  []Record   // never grows beyond its capacity
@@ -105,9 +107,17 @@ type Watcher struct {
 }
 
 // Watch starts to deliver the verdicts that sel selects into a buffer of size
-// records.
+// records. What finds no room there is in [Engine.WatchLosses].
 func (e *Engine) Watch(size int, sel Selection) *Watcher {
-	w := &Watcher{engine: e, selection: sel, ready: make(chan struct{}, 1),
+	return e.watchBy(size, sel, &e.watch.lost)
+}
+
+// Remember is Watch for the program's own memory: nobody waits for what it misses, which
+// Take alone tells.
+func (e *Engine) Remember(size int, sel Selection) *Watcher { return e.watchBy(size, sel, nil) }
+
+func (e *Engine) watchBy(size int, sel Selection, losses *atomic.Uint64) *Watcher {
+	w := &Watcher{engine: e, selection: sel, ready: make(chan struct{}, 1), losses: losses,
 		buf: make([]Record, 0, size), taken: make([]Record, 0, size)}
 	h := &e.watch
 	h.mu.Lock()
@@ -132,7 +142,7 @@ func (w *Watcher) Take() (records []Record, lost uint64) {
 }
 
 // WatchLosses returns how many verdicts watchers wanted and found no room for since the engine
-// was made. One that two of them missed counts twice.
+// was made. One that two of them missed counts twice; those of [Engine.Remember] do not count.
 func (e *Engine) WatchLosses() uint64 { return e.watch.lost.Load() }
 
 // Close stops the delivery, but for a batch that is under way. What has arrived
@@ -169,8 +179,8 @@ func (w *Watcher) put(records []Record, missed uint64) {
 	}
 	w.lost += missed
 	w.mu.Unlock()
-	if missed > 0 {
-		w.engine.watch.lost.Add(missed)
+	if missed > 0 && w.losses != nil {
+		w.losses.Add(missed)
 	}
 	select {
 	case w.ready <- struct{}{}:

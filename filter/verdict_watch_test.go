@@ -25,7 +25,7 @@ func TestDroppingIsWhatDrops(t *testing.T) {
 // TestWatch: watchers see what was decided, and what they missed is counted.
 func TestWatch(t *testing.T) {
 	b := newBench(t, onePolicy(tcpRule(80, "0.0.0.0/0")))
-	w := b.Watch(2, anything)
+	w, memory := b.Watch(2, anything), b.Remember(1, anything)
 	for port := range uint16(3) {
 		b.in(tcp4(client, us, 40000, 80+port, 1, 0, conntrack.SYN))
 	}
@@ -46,8 +46,12 @@ func TestWatch(t *testing.T) {
 	if r := got[1]; r.Verdict.Reason != ReasonNoRule || r.Tuple.LocalPort != 81 || len(r.Groups) != 1 {
 		t.Errorf("second record %+v", r)
 	}
+	if got, lost := memory.Take(); len(got) != 1 || lost != 2 {
+		t.Errorf("the memory has %d records and lost %d, want 1 and 2", len(got), lost)
+	}
+	memory.Close()
 	if n := b.WatchLosses(); n != 1 {
-		t.Errorf("the engine knows of %d losses, want 1", n)
+		t.Errorf("the engine knows of %d losses, want 1: those of the reader", n)
 	}
 	if got, lost := w.Take(); len(got) != 0 || lost != 0 {
 		t.Errorf("taken twice: %+v, %d", got, lost)

@@ -23,7 +23,7 @@ func TestDryRunLooksBack(t *testing.T) {
 	}
 	type reply struct {
 		Past *struct {
-			Packets           uint64
+			Packets, Lost     uint64
 			Refused, Admitted connections
 		}
 	}
@@ -49,9 +49,14 @@ func TestDryRunLooksBack(t *testing.T) {
 					t.Error("connected without a rule")
 				}
 			})
-			time.Sleep(100 * time.Millisecond) // until it is remembered
 			var same, other reply
-			d.Document(&same, "reload", "--dry-run", "-o", "json")
+			for end := time.Now().Add(harness.ArrivalTimeout); ; time.Sleep(20 * time.Millisecond) {
+				same = reply{}
+				d.Document(&same, "reload", "--dry-run", "-o", "json")
+				if args != nil || same.Past != nil && same.Past.Packets >= 4 || time.Now().After(end) {
+					break // all is remembered, or will never be
+				}
+			}
 			d.Write(harness.PolicyWith([]string{harness.Allow("tcp", harness.Inward+1)}, nil))
 			d.Document(&other, "reload", "--dry-run", "-o", "json")
 			if args != nil {

@@ -16,6 +16,7 @@ import (
 	"sgfw/cmd/internal/host/ssh"
 	"sgfw/cmd/internal/past"
 	"sgfw/conntrack"
+	"sgfw/filter"
 )
 
 // expireEvery is the pause between two slices of the flow table's expiry.
@@ -45,8 +46,9 @@ type daemon struct {
 	flowLog  flowLog
 	manager  serviceManager
 	metrics  metricsServer
-	// past is nil if nothing is to be remembered.
-	past *past.Ring
+	// past is nil if nothing is to be remembered; witness sees it.
+	past    *past.Ring
+	witness *filter.Watcher
 
 	// failed takes the first error that ends the run.
 	failed chan error
@@ -143,6 +145,7 @@ func (d *daemon) start(ctx context.Context) error {
 	if err := d.enforcer.Start(ssh.Caller()); err != nil {
 		return err
 	}
+	d.lookOn()
 	d.adjustFlowLog()
 	return nil
 }

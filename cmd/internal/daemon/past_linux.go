@@ -13,13 +13,21 @@ import (
 // pastBuffer is how many packets wait to be remembered. Two buffers of it are less than 3 MB.
 const pastBuffer = 8192
 
+// lookOn begins to watch what is to be remembered: before anybody hears that the start is over.
+func (d *daemon) lookOn() {
+	if d.past != nil {
+		d.witness = d.enforcer.Engine().Remember(pastBuffer,
+			filter.Selection{Reasons: past.Remembered})
+	}
+}
+
 // remember fills the memory of the past until ctx ends.
 func (d *daemon) remember(ctx context.Context) error {
 	if d.past == nil {
 		<-ctx.Done()
 		return nil
 	}
-	w := d.enforcer.Engine().Watch(pastBuffer, filter.Selection{Reasons: past.Remembered})
+	w := d.witness
 	defer w.Close()
 	for {
 		select {
