@@ -37,6 +37,16 @@ type Link struct {
 	Enslaved bool
 }
 
+// Broadcast is the last address of an IPv4 network, given by any address with its length.
+// It panics for one of IPv6.
+func Broadcast(p netip.Prefix) netip.Addr {
+	b := p.Addr().As4()
+	for bit := p.Bits(); bit < 32; bit++ {
+		b[bit/8] |= 0x80 >> (bit % 8)
+	}
+	return netip.AddrFrom4(b)
+}
+
 // Master is what other devices belong to, such as a bridge, a bond or a VRF.
 type Master struct {
 	// Name is its device name.

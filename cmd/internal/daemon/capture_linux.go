@@ -45,14 +45,15 @@ type capturing struct {
 	// wall and now are one moment: all time stamps are as far apart as on the engine's clock.
 	wall time.Time
 	now  conntrack.Time
-	// names are those of the devices of recorder's ruleset, and told what was said of them.
+	// names are those of the devices of recorder's ruleset, and told what was said of those
+	// that are there.
 	names map[uint32]string
 	told  map[string][]netip.Prefix
 	parts []api.CapturePart
 }
 
 func newCapturing(e *filter.Engine) *capturing {
-	return &capturing{engine: e, wall: time.Now(), now: e.Now(), told: make(map[string][]netip.Prefix)}
+	return &capturing{engine: e, wall: time.Now(), now: e.Now()}
 }
 
 // run sends what the tap sees until ctx ends.
@@ -98,13 +99,15 @@ func (c *capturing) meet() {
 		return
 	}
 	c.recorder, c.names = explain.NewRecorder(rs), make(map[uint32]string)
+	was := c.told
+	c.told = make(map[string][]netip.Prefix)
 	links := rs.Links()
 	slices.SortFunc(links, func(a, b member.Link) int { return cmp.Compare(a.Index, b.Index) })
 	for _, l := range links {
 		c.names[l.Index] = l.Name
 		own := prefixes(l)
-		if was, known := c.told[l.Name]; !known || !slices.Equal(was, own) {
-			c.told[l.Name] = own
+		c.told[l.Name] = own
+		if before, known := was[l.Name]; !known || !slices.Equal(before, own) {
 			c.parts = append(c.parts, api.CapturePart{Type: api.CaptureDevice, Device: l.Name,
 				Addresses: own})
 		}
@@ -120,7 +123,7 @@ func prefixes(l member.Link) (out []netip.Prefix) {
 	for _, a := range l.Addresses {
 		p := netip.PrefixFrom(a, a.BitLen())
 		for bits := 1; a.Is4() && bits <= 30; bits++ {
-			if whole := netip.PrefixFrom(a, bits); slices.Contains(l.Broadcasts, lastOf(whole)) {
+			if whole := netip.PrefixFrom(a, bits); slices.Contains(l.Broadcasts, member.Broadcast(whole)) {
 				p = whole
 				break
 			}
@@ -128,13 +131,4 @@ func prefixes(l member.Link) (out []netip.Prefix) {
 		out = append(out, p)
 	}
 	return out
-}
-
-// lastOf is the last address of an IPv4 network.
-func lastOf(p netip.Prefix) netip.Addr {
-	b := p.Addr().As4()
-	for bit := p.Bits(); bit < 32; bit++ {
-		b[bit/8] |= 0x80 >> (bit % 8)
-	}
-	return netip.AddrFrom4(b)
 }

@@ -127,7 +127,7 @@ func (r *Reader) nextOfBlocks() (Packet, error) {
 
 // addInterface reads the block of a device.
 func (r *Reader) addInterface(body []byte) error {
-	if len(body) < 8 || len(r.interfaces) == maxInterfaces {
+	if len(body) < 8 || len(r.interfaces) == MaxInterfaces {
 		return fmt.Errorf("%w: interface %d", ErrFormat, len(r.interfaces))
 	}
 	n := Interface{Link: LinkType(r.order.Uint16(body)), Snap: r.order.Uint32(body[4:]),

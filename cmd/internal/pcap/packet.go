@@ -63,6 +63,6 @@ const (
 	maxPacket = 262144
 	// maxBlock bounds a block of pcapng that is read: a packet and its options.
 	maxBlock = maxPacket + 131072
-	// maxInterfaces bounds the devices of a file.
-	maxInterfaces = 4096
+	// MaxInterfaces is how many devices a file has at most that a [Reader] reads.
+	MaxInterfaces = 4096
 )

@@ -133,19 +133,10 @@ func Link(name string, addresses []netip.Prefix) member.Link {
 		a := p.Addr().Unmap()
 		l.Addresses = append(l.Addresses, a)
 		if a.Is4() && p.Bits() < 31 {
-			l.Broadcasts = append(l.Broadcasts, lastOf(p))
+			l.Broadcasts = append(l.Broadcasts, member.Broadcast(p))
 		}
 	}
 	return l
-}
-
-// lastOf is the last address of an IPv4 network.
-func lastOf(p netip.Prefix) netip.Addr {
-	b := p.Addr().As4()
-	for bit := p.Bits(); bit < 32; bit++ {
-		b[bit/8] |= 0x80 >> (bit % 8)
-	}
-	return netip.AddrFrom4(b)
 }
 
 // Errors of packets that cannot be judged.
