@@ -110,7 +110,7 @@ type capturer struct {
 func (t *capturer) begin() (err error) {
 	out := t.program.out
 	if t.file != "-" {
-		f, err := os.OpenFile(t.file, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+		f, err := captureFile(t.file)
 		if err != nil {
 			return err
 		}
@@ -122,6 +122,29 @@ func (t *capturer) begin() (err error) {
 	}
 	t.tell("sgfw: capturing, Ctrl-C ends it")
 	return nil
+}
+
+// captureFile opens an empty file that nobody but its owner may read, whoever could read what
+// was there. A symbolic link is not followed: who made it would choose what root overwrites.
+func captureFile(name string) (*os.File, error) {
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|noFollow, 0o600)
+	if errors.Is(err, syscall.ELOOP) {
+		return nil, fmt.Errorf("%w (hint: it is a symbolic link: name the file itself, or - for "+
+			"standard output)", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	fi, err := f.Stat()
+	if err == nil && fi.Mode().IsRegular() { // and no pipe
+		if err = f.Chmod(0o600); err == nil {
+			err = f.Truncate(0)
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
 }
 
 // part writes a part of the capture.

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"sgfw/cmd/internal/api"
 	"sgfw/cmd/internal/control"
 	"sgfw/cmd/internal/pcap"
@@ -82,6 +84,54 @@ func TestCapture(t *testing.T) {
 			r.Interface(p.Interface).Name != "eth0" || r.Interface(p.Interface).Snap != 100 {
 			t.Errorf("%+v, %v, want %s", p, err, want)
 		}
+	}
+}
+
+// TestCaptureFile: a file that is there is emptied and closed to others, a link leads nowhere,
+// and a pipe is written to as it is.
+func TestCaptureFile(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, err := range []error{os.WriteFile("old", []byte("what was there"), 0o600),
+		os.Chmod("old", 0o644), os.WriteFile("other", []byte("mine"), 0o644),
+		os.Symlink("other", "link"), os.Symlink("none", "dangling"), unix.Mkfifo("pipe", 0o600),
+		os.Chmod("pipe", 0o622)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"old", "new"} {
+		f, err := captureFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Close()
+		if fi, err := os.Stat(name); err != nil || fi.Mode() != 0o600 || fi.Size() != 0 {
+			t.Errorf("%s: %v, %v", name, fi, err)
+		}
+	}
+	for _, name := range []string{"link", "dangling"} {
+		if _, err := captureFile(name); err == nil || !strings.Contains(err.Error(), "symbolic link") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if text, _ := os.ReadFile("other"); string(text) != "mine" {
+		t.Errorf("what the link leads to has become %q", text)
+	}
+	if _, err := os.Stat("none"); err == nil {
+		t.Error("a link has made a file")
+	}
+	reader, err := os.OpenFile("pipe", os.O_RDWR, 0) // so that nobody waits
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	f, err := captureFile("pipe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	if fi, err := os.Stat("pipe"); err != nil || fi.Mode().Perm() != 0o622 {
+		t.Errorf("the pipe: %v, %v", fi, err)
 	}
 }
 

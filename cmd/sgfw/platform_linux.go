@@ -3,9 +3,14 @@ package main
 import (
 	"errors"
 
+	"golang.org/x/sys/unix"
+
 	"sgfw/cmd/internal/control"
 	"sgfw/cmd/internal/host/links"
 )
+
+// noFollow is the flag of open that refuses a symbolic link.
+const noFollow = unix.O_NOFOLLOW
 
 // liveLinks reads the links of this machine.
 func liveLinks() (links.Snapshot, error) {
