@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -36,6 +37,9 @@ func Listen(ctx context.Context, at policy.Listen, gid int) (net.Listener, error
 		return l, err
 	}
 	path := string(at)
+	if err := safe(filepath.Dir(path)); err != nil {
+		return nil, err
+	}
 	if err := removeStale(ctx, path); err != nil {
 		return nil, err
 	}
@@ -62,6 +66,20 @@ func Listen(ctx context.Context, at policy.Listen, gid int) (net.Listener, error
 		return nil, err
 	}
 	return l, nil
+}
+
+// safe refuses a folder where others could put something else in the place of the socket, whose
+// mode and group would be changed in its stead.
+func safe(folder string) error {
+	fi, err := os.Stat(folder)
+	if err != nil {
+		return err
+	}
+	if fi.Mode()&0o022 != 0 && fi.Mode()&fs.ModeSticky == 0 {
+		return fmt.Errorf("others may replace files in %s (mode %04o) (hint: choose a folder that "+
+			"only its owner can write to, such as /run/sgfw)", folder, fi.Mode().Perm())
+	}
+	return nil
 }
 
 // removeStale removes a socket that nobody listens on, and nothing else.

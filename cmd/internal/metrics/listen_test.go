@@ -69,6 +69,32 @@ func TestListenOnSocket(t *testing.T) {
 	}
 }
 
+// TestListenWhereOthersWrite: no socket is made where others could replace it.
+func TestListenWhereOthersWrite(t *testing.T) {
+	dir, err := os.MkdirTemp("", "sgfw")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "metrics.sock")
+	for mode, listens := range map[fs.FileMode]bool{0o700: true, 0o755: true,
+		0o777 | fs.ModeSticky: true, 0o777: false, 0o775: false, 0o757: false} {
+		if err := os.Chmod(dir, mode); err != nil {
+			t.Fatal(err)
+		}
+		l, err := Listen(t.Context(), policy.Listen(path), -1)
+		if (err == nil) != listens || err != nil && !strings.Contains(err.Error(), "hint: ") {
+			t.Errorf("in a folder of mode %v: %v", mode, err)
+		}
+		if err == nil {
+			l.Close()
+		}
+		if _, err := os.Lstat(path); err == nil {
+			t.Errorf("in a folder of mode %v a socket is left", mode)
+		}
+	}
+}
+
 // TestListenTwice: an address that another program has is an error.
 func TestListenTwice(t *testing.T) {
 	l, err := Listen(context.Background(), "127.0.0.1:0", -1)

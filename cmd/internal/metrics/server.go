@@ -43,11 +43,20 @@ type Status func(context.Context) (api.Status, error)
 // Serve answers on l until ctx ends, and closes it. It returns nil after that, and else why
 // it could not go on.
 func Serve(ctx context.Context, l net.Listener, status Status) error {
+	return answer(ctx, l, status, patience{request: headerTimeout, answer: answerTimeout})
+}
+
+// patience is how long a client may take.
+type patience struct {
+	request, answer time.Duration
+}
+
+func answer(ctx context.Context, l net.Listener, status Status, p patience) error {
 	srv := &http.Server{
 		Handler:           &handler{status: status, names: l.Addr().Network() != "unix"},
-		ReadHeaderTimeout: headerTimeout,
-		ReadTimeout:       headerTimeout,
-		WriteTimeout:      answerTimeout,
+		ReadHeaderTimeout: p.request,
+		ReadTimeout:       p.request,
+		WriteTimeout:      p.answer,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
 		// What a broken client does to its connection is its own affair.

@@ -25,8 +25,11 @@ type served struct {
 	asked, now, most atomic.Int64
 }
 
+// usual is the patience of [Serve].
+var usual = patience{request: headerTimeout, answer: answerTimeout}
+
 // serve shows what status says until the test ends.
-func serve(t *testing.T, status Status) *served {
+func serve(t *testing.T, status Status, p patience) *served {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	l, err := Listen(ctx, "127.0.0.1:0", -1)
@@ -36,12 +39,12 @@ func serve(t *testing.T, status Status) *served {
 	s := &served{at: l.Addr().String()}
 	ended := make(chan error, 1)
 	go func() {
-		ended <- Serve(ctx, l, func(ctx context.Context) (api.Status, error) {
+		ended <- answer(ctx, l, func(ctx context.Context) (api.Status, error) {
 			s.asked.Add(1)
 			s.most.Store(max(s.most.Load(), s.now.Add(1)))
 			defer s.now.Add(-1)
 			return status(ctx)
-		})
+		}, p)
 	}()
 	t.Cleanup(func() {
 		cancel()
@@ -89,7 +92,7 @@ func (s *served) ask(t *testing.T, method, target, host string, header ...string
 // TestServer: metrics can be read at one path, by a loopback address, and nothing else can be
 // done.
 func TestServer(t *testing.T) {
-	s := serve(t, fixed(everything()))
+	s := serve(t, fixed(everything()), usual)
 	for _, c := range []struct {
 		method, target, host string
 		want                 int
@@ -146,7 +149,7 @@ func TestStatusFails(t *testing.T) {
 			return api.Status{}, errors.New("not now")
 		}
 		return *everything(), nil
-	})
+	}, usual)
 	if r, body := s.ask(t, "GET", Path, "localhost"); r.StatusCode != 500 ||
 		!strings.Contains(body, "not now") {
 		t.Errorf("%d %s", r.StatusCode, body)
@@ -162,7 +165,7 @@ func TestManyAsk(t *testing.T) {
 	s := serve(t, func(context.Context) (api.Status, error) {
 		time.Sleep(20 * time.Millisecond)
 		return *everything(), nil
-	})
+	}, usual)
 	began := time.Now()
 	var wg sync.WaitGroup
 	const clients = maxConnections / 2 // each may have one that is being closed
@@ -192,7 +195,8 @@ func TestSlowReaders(t *testing.T) {
 		large.Interfaces[0].Covered = append(large.Interfaces[0].Covered,
 			api.Device{Name: fmt.Sprintf("veth%d", i)})
 	}
-	s := serve(t, fixed(large))
+	// None leaves before its time, however slow the machine is.
+	s := serve(t, fixed(large), patience{request: time.Hour, answer: time.Hour})
 	for i := range maxConnections - 1 {
 		c, err := net.Dial("tcp", s.at)
 		if err != nil {
