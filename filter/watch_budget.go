@@ -9,8 +9,8 @@ import (
 
 const (
 	// watchedOfBatch is how many drops one batch records at most while somebody watches, and
-	// passingOfBatch how many packets that pass, of which those of known flows are at most half. None takes the
-	// room of another.
+	// passingOfBatch how many packets that pass, of which those of known flows are at most
+	// half. None takes the room of another.
 	watchedOfBatch = 64
 	passingOfBatch = watchedOfBatch / 2
 	// foldBits is the logarithm of how many kinds of drops a batch is folded by.
