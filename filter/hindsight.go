@@ -2,6 +2,7 @@ package filter
 
 import (
 	"sgfw/conntrack"
+	"sgfw/filter/packet"
 )
 
 // Hindsight judges recorded packets by another ruleset than the one that did, of the same
@@ -18,8 +19,9 @@ func (rs *Ruleset) Hindsight() *Hindsight {
 
 // Judge returns what the ruleset would have made of a packet that no flow covered, as far as
 // its record tells: by the rules, the network ACL and the source/destination check of its
-// device. It is false for a device that the ruleset does not manage, where everything passes,
-// and for a record of none.
+// device. A verdict in the other direction than the record's is about the answer: the packet
+// begins a flow, and the network ACL denies what comes back. It is false for a device that the
+// ruleset does not manage, where everything passes, and for a record of none.
 func (h *Hindsight) Judge(r *Record) (v Verdict, managed bool) {
 	a, known := h.known[r.Device]
 	if !known {
@@ -32,13 +34,37 @@ func (h *Hindsight) Judge(r *Record) (v Verdict, managed bool) {
 		return Verdict{}, false
 	}
 	d := r.Verdict.Direction
-	hook := HookOutput
+	hook, back := HookOutput, HookInput
 	if d == a.inward {
-		hook = HookInput
+		hook, back = back, hook
 	}
 	p := r.packet()
 	var s conntrack.PacketMeta
 	fillMeta(&s, &p, d)
 	dec := Judge(a, hook, &p, &s, nil)
+	if a.acl == nil || dec.commit != commitInsert && dec.commit != commitUntracked {
+		return dec.Verdict, true
+	}
+	answer := answerOf(&p)
+	if rule, denied := a.denies(back, &answer, d.Reverse()); denied {
+		return Verdict{Reason: ReasonNetworkACL, Direction: d.Reverse(), Rule: rule,
+			Scope: a.Scope}, true
+	}
 	return dec.Verdict, true
+}
+
+// answerOf is the answer to a packet, as far as network ACLs see it.
+func answerOf(p *packet.Packet) packet.Packet {
+	q := Query{Protocol: p.Proto, ICMPType: p.ICMPType}
+	answer := *p
+	answer.Src, answer.Dst, answer.SrcPort, answer.DstPort = p.Dst, p.Src, p.DstPort, p.SrcPort
+	answer.ICMPType = q.AnswerType()
+	return answer
+}
+
+// Begins reports whether the packet of a record may be the first of a flow: no segment of
+// TCP without SYN or with ACK, and no answer of ICMP.
+func (r *Record) Begins() bool {
+	p := r.packet()
+	return r.Parsed() && !midStream(&p)
 }

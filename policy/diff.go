@@ -119,7 +119,7 @@ func Diff(from, to *Policy) []Change {
 	d.value("max_flows", a.MaxFlows, b.MaxFlows)
 	d.flowLog(a.FlowLog, b.FlowLog)
 	d.value("watch", a.Watch, b.Watch)
-	d.value("metrics.listen", a.Metrics.Listen, b.Metrics.Listen)
+	d.value("metrics.listen", word(a.Metrics.Listen), word(b.Metrics.Listen))
 	return d.changes
 }
 

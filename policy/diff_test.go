@@ -185,3 +185,24 @@ func TestDiffIsNothing(t *testing.T) {
 		t.Errorf("only %d of 500 pairs differ", differ)
 	}
 }
+
+// TestDiffOfEmptySettings: what is empty before or after is called so.
+func TestDiffOfEmptySettings(t *testing.T) {
+	from, to := &Policy{Settings: DefaultSettings}, &Policy{Settings: DefaultSettings}
+	from.Settings.FlowLog = DefaultFlowLog
+	from.Settings.FlowLog.Destination = FlowLogStdout
+	to.Settings.FlowLog = from.Settings.FlowLog
+	to.Settings.FlowLog.Format, to.Settings.FlowLog.Region = "${version}", "eu-west-1"
+	to.Settings.Metrics.Listen = "127.0.0.1:9455"
+	want := `~ settings: flow_log.log_format default → ${version}
+~ settings: flow_log.region none → eu-west-1
+~ settings: metrics.listen none → 127.0.0.1:9455`
+	if diff := cmp.Diff(want, lines(Diff(from, to))); diff != "" {
+		t.Error(diff)
+	}
+	to.Settings = DefaultSettings
+	want = "~ settings: flow_log.destination stdout → none"
+	if diff := cmp.Diff(want, lines(Diff(from, to))); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -9,6 +10,9 @@ import (
 
 // inSeconds is a timer as the policy file counts it.
 func inSeconds(d time.Duration) string { return fmt.Sprintf("%d s", d/time.Second) }
+
+// word is a value for people, who should see one that is empty.
+func word[S ~string](s S) S { return cmp.Or(s, "none") }
 
 // aclName is the network ACL of an interface as a change shows it.
 func aclName(name string) string {

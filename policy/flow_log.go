@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"regexp"
@@ -157,7 +158,7 @@ func (d *differ) flowLog(a, b FlowLog) {
 		return // the rest came, or went, with it
 	}
 	d.value("flow_log.file_format", a.File, b.File)
-	d.value("flow_log.log_format", word(a.Format), word(b.Format))
+	d.value("flow_log.log_format", cmp.Or(a.Format, "default"), cmp.Or(b.Format, "default"))
 	d.value("flow_log.traffic_type", a.Traffic, b.Traffic)
 	d.value("flow_log.aggregation_interval", inSeconds(a.Interval), inSeconds(b.Interval))
 	d.value("flow_log.hive_compatible_partitions", a.Hive, b.Hive)
@@ -165,12 +166,4 @@ func (d *differ) flowLog(a, b FlowLog) {
 	for _, n := range flowLogNames {
 		d.value("flow_log."+n.key, word(*n.get(&a)), word(*n.get(&b)))
 	}
-}
-
-// word is a value for people, who should see one that is empty.
-func word(s string) string {
-	if s == "" {
-		return "none"
-	}
-	return s
 }

@@ -17,7 +17,7 @@ func (p *program) printPast(s screen.Screen, past *api.Past) error {
 	of := "of the last " + screen.Seconds(past.Seconds) + ", "
 	switch {
 	case past.Refused.Count+past.Admitted.Count == 0:
-		p.print(s, screen.Plain, of+"all that the daemon remembers would have fared as it did: "+
+		p.print(s, screen.Plain, of+"all that the daemon remembers would have fared the same: "+
 			count(past.Packets, "packet"))
 	default:
 		if err := p.printPastSide(s, screen.Bad, of, "would have been refused",

@@ -302,7 +302,7 @@ func (showcase) Reload(_ context.Context, q api.ReloadRequest) (api.ReloadReply,
 					Peer: "2001:db8:ffff:ffff:ffff:ffff:ffff:fffe", Last: noon, Reason: "no-rule"},
 				{Interface: "br-0a1b2c3d4e5f", Direction: "egress", Protocol: "icmpv6", Type: &kind,
 					Code: &code, Count: 1, Peer: "2001:db8::7", Last: noon.Add(-time.Minute),
-					Reason: "network-acl"}}},
+					Reason: "network-acl, of the answer"}}},
 			Admitted: api.PastConnections{Count: 1, List: []api.PastConnection{
 				{Interface: "enp1s0", Direction: "ingress", Protocol: "tcp", Port: &ssh, Count: 1,
 					Peer: "198.51.100.7", Last: noon, Reason: "rule"}}}}

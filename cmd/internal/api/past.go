@@ -2,9 +2,10 @@ package api
 
 import "time"
 
-// Past is what a policy would have made of what the daemon remembers: of packets that began
-// something, by a rule, and of those that no rule or a network ACL refused. Packets of flows
-// that are not tracked are not remembered.
+// Past is what a policy would have made of what the daemon remembers, where it is other than
+// what the policy in force makes of it: of packets that began something, by a rule, and of
+// those that no rule or a network ACL refused. Packets of flows that are not tracked are not
+// remembered.
 type Past struct {
 	// Since is the time of the oldest packet that is remembered, Seconds how long ago that is.
 	Since   time.Time `json:"since"`
@@ -12,7 +13,7 @@ type Past struct {
 	// Packets is how many are remembered, Lost how many came too fast to be.
 	Packets uint64 `json:"packets"`
 	Lost    uint64 `json:"lost"`
-	// Refused were let in and would not be, Admitted the reverse.
+	// Refused are let in by the policy in force and would not be, Admitted the reverse.
 	Refused  PastConnections `json:"refused"`
 	Admitted PastConnections `json:"admitted"`
 }
@@ -39,6 +40,7 @@ type PastConnection struct {
 	// Count is how many tries there were, Last when the last one was.
 	Count uint64    `json:"count"`
 	Last  time.Time `json:"last"`
-	// Reason is what the policy would have said.
+	// Reason is what the policy would have said, with ", of the answer" where the network ACL
+	// denies only that.
 	Reason string `json:"reason"`
 }

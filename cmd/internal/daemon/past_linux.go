@@ -40,11 +40,13 @@ func (d *daemon) remember(ctx context.Context) error {
 	}
 }
 
-// lookBack is what a ruleset would have made of the past, nil if nothing is remembered.
-func (d *daemon) lookBack(rs *filter.Ruleset) *api.Past {
+// lookBack is what the ruleset next would make of the past, other than the one in force does;
+// nil if nothing is remembered.
+func (d *daemon) lookBack(inForce, next *filter.Ruleset) *api.Past {
 	if d.past == nil {
 		return nil
 	}
 	wall, now := time.Now(), d.enforcer.Engine().Now()
-	return d.past.Under(rs, wall, func(t conntrack.Time) time.Time { return wall.Add(-now.Sub(t)) })
+	return d.past.Under(inForce, next, wall,
+		func(t conntrack.Time) time.Time { return wall.Add(-now.Sub(t)) })
 }

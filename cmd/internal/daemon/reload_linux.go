@@ -36,7 +36,7 @@ func (d *daemon) Reload(ctx context.Context, req api.ReloadRequest) (api.ReloadR
 	if req.DryRun {
 		c.Revision, c.ReadError = d.file.again(ctx)
 		var looked *api.Past
-		c.Look = func(rs *filter.Ruleset) { looked = d.lookBack(rs) }
+		c.Look = func(now, next *filter.Ruleset) { looked = d.lookBack(now, next) }
 		reply, err = d.enforcer.Preview(c)
 		reply.Past = looked
 	} else {

@@ -42,8 +42,8 @@ type Change struct {
 	Caller string
 	// Revoke ends the flows that no rule permits then.
 	Revoke bool
-	// Look is called by Preview with what would be in force; nil for nobody.
-	Look func(*filter.Ruleset)
+	// Look is called by Preview with what is in force and what would be; nil for nobody.
+	Look func(now, next *filter.Ruleset)
 }
 
 // Preview says what a change would mean and alters nothing. It takes as long as a change,
@@ -73,7 +73,7 @@ func (e *Enforcer) Preview(c Change) (api.ReloadReply, error) {
 	reply.DryRun, reply.Generation = true, now.Generation()
 	reply.Orphans, reply.Cut = e.orphans(next.rs), e.cut(now, next.rs)
 	if c.Look != nil {
-		c.Look(next.rs)
+		c.Look(now, next.rs)
 	}
 	return reply, nil
 }

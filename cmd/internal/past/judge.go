@@ -35,18 +35,20 @@ type key struct {
 type tries struct {
 	count  uint64
 	last   conntrack.Time
-	reason filter.Reason
+	reason string
 }
 
-// Under says what a ruleset would have made of what is remembered, if it is of the same
-// Compiler as those that decided, or a fork. Wall tells when a moment of the engine's clock
-// was, and now is that of the call. It is nil as long as nothing is remembered.
-func (r *Ring) Under(rs *filter.Ruleset, now time.Time,
+// Under says which connections of what is remembered fare otherwise under the ruleset next than
+// under the one in force, whatever was decided then. Both are of the same Compiler as those
+// that decided, or of a fork. Drops that begin nothing are no tries of a connection, and left
+// out. Wall tells when a moment of the engine's clock was, and now is that of the call. It is
+// nil as long as nothing is remembered.
+func (r *Ring) Under(inForce, next *filter.Ruleset, now time.Time,
 	wall func(conntrack.Time) time.Time) *api.Past {
 	if r.empty() {
 		return nil
 	}
-	h, kinds := rs.Hindsight(), make(map[key]*tries)
+	before, after, kinds := inForce.Hindsight(), next.Hindsight(), make(map[key]*tries)
 	out := api.Past{Refused: api.PastConnections{List: []api.PastConnection{}},
 		Admitted: api.PastConnections{List: []api.PastConnection{}}}
 	oldest := conntrack.Time(-1)
@@ -54,12 +56,12 @@ func (r *Ring) Under(rs *filter.Ruleset, now time.Time,
 		if oldest < 0 || rec.Time < oldest {
 			oldest = rec.Time
 		}
-		if rec.Device == "" { // nothing tells whether another policy manages it
+		if !rec.Verdict.Accept() && !rec.Begins() {
 			return
 		}
-		v, managed := h.Judge(rec)
-		passes := v.Accept() || !managed
-		if passes == rec.Verdict.Accept() {
+		passed, _ := fares(before, rec)
+		passes, reason := fares(after, rec)
+		if passes == passed {
 			return
 		}
 		n := uint64(max(rec.Count, 1))
@@ -78,10 +80,7 @@ func (r *Ring) Under(rs *filter.Ruleset, now time.Time,
 			kinds[k] = t
 		}
 		t.count += n
-		t.last, t.reason = max(t.last, rec.Time), v.Reason
-		if !managed {
-			t.reason = filter.ReasonNone
-		}
+		t.last, t.reason = max(t.last, rec.Time), reason
 	})
 	out.Since = wall(oldest).UTC()
 	out.Seconds = int64(max(0, now.Sub(out.Since)) / time.Second)
@@ -102,6 +101,18 @@ func (r *Ring) Under(rs *filter.Ruleset, now time.Time,
 	return &out
 }
 
+// fares tells whether a packet and the answer to it pass, and why.
+func fares(h *filter.Hindsight, rec *filter.Record) (passes bool, reason string) {
+	v, managed := h.Judge(rec)
+	switch {
+	case !managed:
+		return true, api.ReasonNotManaged
+	case v.Direction != rec.Verdict.Direction:
+		return v.Accept(), v.Reason.String() + ", of the answer"
+	}
+	return v.Accept(), v.Reason.String()
+}
+
 func keyOf(rec *filter.Record, passes bool) key {
 	k := key{device: rec.Device, direction: rec.Verdict.Direction, protocol: rec.Tuple.Proto(),
 		peer: rec.Tuple.Remote.Netip(), kind: rec.Kind, admittance: passes}
@@ -119,10 +130,7 @@ func keyOf(rec *filter.Record, passes bool) key {
 func connectionOf(k *key, t *tries, wall func(conntrack.Time) time.Time) api.PastConnection {
 	c := api.PastConnection{Interface: k.device, Direction: k.direction.String(),
 		Protocol: policy.Protocol(k.protocol).String(), Peer: k.peer.String(), Count: t.count,
-		Last: wall(t.last).UTC(), Reason: t.reason.String()}
-	if t.reason == filter.ReasonNone {
-		c.Reason = api.ReasonNotManaged
-	}
+		Last: wall(t.last).UTC(), Reason: t.reason}
 	switch k.kind {
 	case packet.KindTCP, packet.KindUDP:
 		c.Port = &k.service
