@@ -1,6 +1,8 @@
 package filter
 
 import (
+	"slices"
+
 	"sgfw/conntrack"
 	"sgfw/filter/match"
 )
@@ -27,6 +29,9 @@ const (
 	// source/destination check refuses now. It is there again if that is undone
 	// before its timer runs out.
 	StandingCut
+	// StandingDenied: a rule would permit the flow's first packet, but a network ACL denies
+	// that packet or the answer to it. It goes on if that is undone before its timer runs out.
+	StandingDenied
 )
 
 // Review judges live flows by the rules of one ruleset. It is for one goroutine,
@@ -34,6 +39,7 @@ const (
 type Review struct {
 	rs    *Ruleset
 	known map[conntrack.Scope][]*Attachment
+	at    []*Attachment // what crossed returns
 }
 
 // Review begins a review of flows that carry the scopes of rs's Compiler.
@@ -42,16 +48,22 @@ func (rs *Ruleset) Review() *Review {
 }
 
 // Standing judges the first packet of a flow, as far as its tuple tells of it,
-// by the rules alone. Queries of ICMP count as code 0, which they all have.
+// by the rules alone, and whether network ACLs let it pass and its answer. Queries of
+// ICMP count as code 0, which they all have.
 func (r *Review) Standing(f *conntrack.FlowInfo) Standing {
 	if f.State == conntrack.StateRevoked {
 		return StandingRevoked
 	}
-	at := r.attachments(f)
-	held, permitted := r.judge(at, f)
+	crossed := r.crossed(f)
+	held := len(crossed) > 0
+	permitted := slices.ContainsFunc(crossed,
+		func(a *Attachment) bool { return a.permitsFlow(f) })
+	_, denied := r.DeniedBy(f)
 	switch {
-	case len(at) == 0:
+	case len(r.attachments(f)) == 0:
 		return StandingUnmanaged
+	case permitted && denied:
+		return StandingDenied
 	case permitted:
 		return StandingPermitted
 	case f.Untracked || !held:
@@ -60,21 +72,23 @@ func (r *Review) Standing(f *conntrack.FlowInfo) Standing {
 	return StandingOrphan
 }
 
-// judge reports whether packets can belong to a flow at any of the attachments, and
-// whether the first one would be permitted there.
-func (r *Review) judge(at []*Attachment, f *conntrack.FlowInfo) (held, permitted bool) {
-	local, key := f.Tuple.Local, r.rs.scopes.key(f.Tuple.Scope())
-	for _, a := range at {
-		if a.key() != key || !a.mayBeOwn(local) {
-			continue
-		}
-		held = true
-		if a.matchers[f.Opener][family(f.Tuple.Remote)].Match(keyOf(f.Tuple.Remote),
-			opening(f)) != match.NoRule {
-			return true, true
+// crossed are the attachments that packets of a flow may cross. The slice is only good
+// until the next call.
+func (r *Review) crossed(f *conntrack.FlowInfo) []*Attachment {
+	r.at = r.at[:0]
+	key := r.rs.scopes.key(f.Tuple.Scope())
+	for _, a := range r.attachments(f) {
+		if a.key() == key && a.mayBeOwn(f.Tuple.Local) {
+			r.at = append(r.at, a)
 		}
 	}
-	return held, false
+	return r.at
+}
+
+// permitsFlow reports whether a rule would permit the first packet of a flow.
+func (a *Attachment) permitsFlow(f *conntrack.FlowInfo) bool {
+	return a.matchers[f.Opener][family(f.Tuple.Remote)].Match(keyOf(f.Tuple.Remote),
+		opening(f)) != match.NoRule
 }
 
 // Tracking says whether a live flow is tracked, and what the ruleset has to say

@@ -46,11 +46,14 @@ func liveFlows() []api.Flow {
 // orphan is the flow whose rule is gone.
 func orphan() api.Orphans { return api.Orphans{Count: 1, Flows: liveFlows()[1:2]} }
 
-// cut is the untracked flow once its rule is gone.
+// cut are the untracked flow once its rule is gone, and one that a network ACL denies.
 func cut() api.Orphans {
 	f := liveFlows()[0]
 	f.Cut = true
-	return api.Orphans{Count: 12, Flows: []api.Flow{f}}
+	denied := liveFlows()[2]
+	denied.DeniedBy = &api.RuleRef{NetworkACL: "edge", Direction: "ingress", Number: 100,
+		Action: "deny", Protocol: "all", Peer: "203.0.113.0/24"}
+	return api.Orphans{Count: 13, Denied: 1, Flows: []api.Flow{f, denied}}
 }
 
 func (canned) Status(context.Context) (api.Status, error) {

@@ -77,7 +77,7 @@ func flowRow(f api.Flow) []any {
 // stateOf is a flow's state; one that no rule permits stands out.
 func stateOf(f api.Flow) screen.Cell {
 	c := screen.Cell{Text: f.State}
-	if f.Orphan || f.Cut {
+	if f.Orphan || f.Cut || f.DeniedBy != nil {
 		c.Style = screen.Warn
 	}
 	return c
@@ -101,7 +101,8 @@ With tracking: aws in the policy, TRACKING says which flows are untracked: rules
 decide about each of their packets. They are listed for as long as they are
 remembered; "cut" says that no rule permits the flow any more, so that it is at an
 end. So is one from before its interface changed its mode, scope or addresses,
-unless that is undone. In brackets is the clause of AWS's rule that decides:
+unless that is undone, and "denied by" names the rule of a network ACL that stops
+the flow. In brackets is the clause of AWS's rule that decides:
 opening-rule and return-rule say which rule for everybody there is not, both-rules
 that both are there, protocol that the flow is neither TCP nor UDP, scope that
 devices share it, earlier that the flow was tracked before there were such rules.

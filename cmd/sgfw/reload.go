@@ -168,48 +168,6 @@ func (p *program) printOrphans(s screen.Screen, o api.Orphans, revoked *api.Revo
 	return p.printSomeFlows(s, flows, max(o.Count, len(flows)))
 }
 
-// printCut lists the flows that a change ends, if there are any.
-func (p *program) printCut(s screen.Screen, o api.Orphans) error {
-	if o.Count == 0 {
-		return nil
-	}
-	tracked := 0
-	for _, f := range o.Flows {
-		if f.Tracked {
-			tracked++
-		}
-	}
-	what, end, one := "live flow",
-		"end with their rules, or with the mode, scope or addresses of their interface",
-		"ends with the mode, scope or addresses of its interface"
-	switch tracked {
-	case 0:
-		what, end, one = "untracked flow", "end with their rule", "ends with its rule"
-	case len(o.Flows):
-		end = "end with the mode, scope or addresses of their interface"
-	}
-	if o.Count == 1 {
-		end = one
-	}
-	p.print(s, screen.Warn, fmt.Sprintf("cut: %s %s", count(o.Count, what), end))
-	return p.printSomeFlows(s, o.Flows, o.Count)
-}
-
-// printSomeFlows lists the first of so many flows in short.
-func (p *program) printSomeFlows(s screen.Screen, flows []api.Flow, of int) error {
-	t := s.Table(p.out, screen.Column{}, screen.Column{Rank: 1}, screen.Column{},
-		screen.Column{Fit: screen.Folded, Least: 13}, screen.Column{Fit: screen.Folded, Least: 16},
-		screen.Column{}, screen.Column{Fit: screen.Folded, Least: 13})
-	for _, f := range flows[:min(len(flows), orphansShown)] {
-		t.Row("  "+deviceOf(f), f.Direction, protocolOf(f), f.Local, f.Remote, f.State, ruleOf(f))
-	}
-	err := t.Flush()
-	if more := of - orphansShown; more > 0 && err == nil {
-		_, err = fmt.Fprintf(p.out, "  and %s more\n", screen.Number(more))
-	}
-	return err
-}
-
 // ruleOf is the rule that admitted a flow, and what became of it.
 func ruleOf(f api.Flow) string {
 	var notes []string
@@ -228,6 +186,9 @@ func ruleOf(f api.Flow) string {
 	}
 	if f.Cut {
 		notes = append(notes, "cut")
+	}
+	if f.DeniedBy != nil {
+		notes = append(notes, "denied by "+ruleName(f.DeniedBy))
 	}
 	if len(notes) > 0 {
 		out += " (" + strings.Join(notes, ", ") + ")"

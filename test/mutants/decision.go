@@ -119,7 +119,7 @@ var decisions = []mutant{
 	{
 		name: "orphans-are-none", what: "a flow without a rule is no orphan",
 		file: "filter/flow_review.go", packages: engine,
-		old: "opening(f)) != match.NoRule {\n", new: "opening(f)) != match.NoRule+1<<31 {\n",
+		old: "opening(f)) != match.NoRule\n", new: "opening(f)) != match.NoRule+1<<31\n",
 	},
 	{
 		name: "one-interface-of-two", what: "a forwarded packet is judged where it enters only (D7)",

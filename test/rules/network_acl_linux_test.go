@@ -1,8 +1,10 @@
 package rules
 
 import (
+	"encoding/json"
 	"fmt"
 	"net"
+	"net/http"
 	"net/netip"
 	"strings"
 	"sync"
@@ -163,7 +165,7 @@ func testACLAndLiveFlows(t *testing.T, settings string, carried bool) {
 		"ingress": aclPolicy(lists(denying(10, "7000"), all), all),
 		"egress":  aclPolicy(all, lists(denying(10, "32768-60999"), all)),
 	} {
-		d.ReloadNow(policy + settings)
+		denyLive(t, d, policy+settings, len(conns))
 		eachAtOnce(conns, func(c liveConn) {
 			if echoesBack(c, harness.SilenceTimeout/2) {
 				t.Errorf("%s goes on under a deny of %s", c.name, name)
@@ -192,6 +194,42 @@ func testACLAndLiveFlows(t *testing.T, settings string, carried bool) {
 	d.Document(&status, "status")
 	if s := fmt.Sprint(status.NetworkACLs); s != "[{edge [eth0 veth-app] {3 3}}]" {
 		t.Errorf("the status has %s", s)
+	}
+}
+
+// denyLive puts a policy in force whose network ACL stops at least so many live flows, and
+// looks whether the reload says so, and that nothing is said to be permitted still.
+func denyLive(t *testing.T, d *harness.Daemon, policy string, flows int) {
+	t.Helper()
+	d.Write(policy)
+	code, answer := d.Answer("/v1/reload", `{}`)
+	var reply struct {
+		Orphans struct{ Count int }
+		Cut     struct {
+			Count, Denied int
+			Flows         []struct {
+				Local, Remote string
+				DeniedBy      struct {
+					ACL string `json:"network_acl"`
+				} `json:"denied_by"`
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(answer), &reply); code != http.StatusOK || err != nil {
+		t.Fatalf("reload: status %d: %v\n%s", code, err, answer)
+	}
+	if c := reply.Cut; c.Denied < flows || c.Count != c.Denied || reply.Orphans.Count != 0 {
+		t.Errorf("%d flows cut, %d of them denied, %d orphans: want %d denied", c.Count, c.Denied,
+			reply.Orphans.Count, flows)
+	}
+	for _, f := range reply.Cut.Flows {
+		if f.DeniedBy.ACL != "edge" {
+			t.Errorf("%s > %s is denied by %+v", f.Remote, f.Local, f.DeniedBy)
+		}
+	}
+	said := d.Must(t, 0, "flows", "revoke", "port:7000", "--dry-run")
+	if !strings.Contains(said, "would be revoked") || strings.Contains(said, "still permit") {
+		t.Errorf("what would be revoked:\n%s", said)
 	}
 }
 

@@ -3,6 +3,8 @@ package api
 // Orphans are live flows that no rule permits.
 type Orphans struct {
 	Count int `json:"count"`
+	// Denied counts those among them that a network ACL stops, of flows that a change cuts.
+	Denied int `json:"denied,omitempty"`
 	// Flows are the first MaxListed of them.
 	Flows []Flow `json:"flows"`
 }
@@ -52,6 +54,9 @@ type Flow struct {
 	// Cut is true for an untracked flow whose first packet no rule would permit now,
 	// and for one from before its interface changed its mode, scope or addresses.
 	Cut bool `json:"cut,omitempty"`
+	// DeniedBy is the rule of a network ACL that denies the flow's first packet now, or the
+	// answer to it, where a rule of a group would permit it.
+	DeniedBy *RuleRef `json:"denied_by,omitempty"`
 }
 
 // Tracking says whether a flow is tracked and which clause of AWS's rule decided:

@@ -33,8 +33,9 @@ type ReloadReply struct {
 	// Orphans are the live flows that no rule of the new policy would permit.
 	// They go on.
 	Orphans Orphans `json:"orphans"`
-	// Cut are the flows that end: untracked ones that rules permitted until now, and
-	// those whose interface changes its mode, its scope or its addresses.
+	// Cut are the flows that end: untracked ones that rules permitted until now, those whose
+	// interface changes its mode, its scope or its addresses, and those that a network ACL
+	// stops.
 	Cut      Orphans  `json:"cut"`
 	SSHGuard SSHGuard `json:"ssh_guard"`
 	// Past is there after a dry run: what the new policy would have made of what the daemon

@@ -76,7 +76,8 @@ func (e *Enforcer) revokeOrphans() *api.Revoked {
 
 // cut lists the flows that a change from one ruleset to another ends, without
 // connections that have ended by themselves: untracked ones that rules permitted
-// until then, and those that no packet can belong to any more.
+// until then, those that no packet can belong to any more, and those that a network ACL
+// stops.
 func (e *Enforcer) cut(from, to *filter.Ruleset) api.Orphans {
 	out := api.Orphans{Flows: []api.Flow{}}
 	s, err := explain.Select(api.FlowQuery{}, to)
@@ -85,12 +86,17 @@ func (e *Enforcer) cut(from, to *filter.Ruleset) api.Orphans {
 	}
 	before, now := from.Review(), e.engine.Now()
 	e.engine.Flows().Range(now, func(f conntrack.FlowInfo) bool {
-		if f.State.Closed() || s.Standing(&f) != filter.StandingCut {
+		is := s.Standing(&f)
+		if f.State.Closed() || is != filter.StandingCut && is != filter.StandingDenied {
 			return true
 		}
 		switch was := before.Standing(&f); {
-		case f.Untracked && was != filter.StandingPermitted, was == filter.StandingCut:
+		case f.Untracked && was != filter.StandingPermitted, was == filter.StandingCut,
+			was == filter.StandingDenied:
 			return true
+		}
+		if is == filter.StandingDenied {
+			out.Denied++
 		}
 		if out.Count++; len(out.Flows) < api.MaxListed {
 			out.Flows = append(out.Flows, s.Flow(&f, now))

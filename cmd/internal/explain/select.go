@@ -106,6 +106,10 @@ func (s *Selection) Flow(f *conntrack.FlowInfo, now conntrack.Time) api.Flow {
 	doc.Rule = s.rule(match.RuleNumber(f.Rule))
 	standing := s.review.Standing(f)
 	doc.Orphan, doc.Cut = standing == filter.StandingOrphan, standing == filter.StandingCut
+	if standing == filter.StandingDenied {
+		rule, _ := s.review.DeniedBy(f)
+		doc.DeniedBy = s.rule(rule)
+	}
 	doc.Clause = s.review.Tracking(f).Clause.String()
 	return doc
 }
