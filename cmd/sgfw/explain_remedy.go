@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 
 	"sgfw/cmd/internal/api"
@@ -14,8 +15,12 @@ func (p *program) printRemedies(s screen.Screen, x api.Explanation) {
 		return
 	}
 	if len(x.Remedies) == 0 {
-		p.print(s, screen.Plain, "no small change of the packet or of the policy lets it pass")
+		p.print(s, screen.Plain, cmp.Or(x.NoRemedy,
+			"no small change of the packet or of the policy lets it pass"))
 		return
+	}
+	if x.NoRemedy != "" {
+		p.print(s, screen.Plain, x.NoRemedy)
 	}
 	title := "this lets it pass, as was tried:"
 	if len(x.Remedies) > 1 {

@@ -76,7 +76,11 @@ func (p *program) lineParts(r api.LogRecord, brief bool) (parts []string) {
 	put("(" + r.Reason + ")")
 	switch {
 	case r.Process != nil:
-		put(fmt.Sprintf("by %s (pid %d)", r.Process.Name, r.Process.PID))
+		by := "by"
+		if r.Count > 1 { // the drops that are one line may be those of several programs
+			by = "last by"
+		}
+		put(fmt.Sprintf("%s %s (pid %d)", by, r.Process.Name, r.Process.PID))
 	case r.Local:
 		put("from this machine")
 	}

@@ -86,7 +86,11 @@ func (p *program) printReload(s screen.Screen, r api.ReloadReply, confirm time.D
 	p.printChanges(s, r.Changes)
 	switch g := r.SSHGuard; {
 	case len(g.Lockouts) > 0:
-		p.print(s, screen.Bad, "SSH guard: these live sessions could not connect anew:")
+		what := "could not connect anew"
+		if g.Cut == len(g.Lockouts) {
+			what = "would be cut"
+		}
+		p.print(s, screen.Bad, "SSH guard: these live sessions "+what+":")
 		for _, l := range g.Lockouts {
 			p.print(s, screen.Plain, "  "+l)
 		}

@@ -30,8 +30,8 @@ func (p *program) whyCommand() *cobra.Command {
 		Short: "Say why packets were dropped lately, and what lets them pass",
 		Long: `Say why packets were dropped lately: the drops that the daemon remembers, those of
 one reason and source as one, with what would happen to the most frequent of them
-now and what lets it pass, as explain says it. A scan is one entry, and so is what
-a program of this machine sends in vain.
+now and what lets it pass, as explain says it. A scan is one entry. Of what this
+machine sends each service is an entry of its own.
 
 Terms select drops, as for log.`,
 		Example: `  sgfw why
@@ -131,7 +131,11 @@ func (p *program) printDrops(s screen.Screen, d *api.DropsOfSource) error {
 		who = "unreadable"
 	}
 	if d.Process != nil {
-		who += fmt.Sprintf(", %s (pid %d)", d.Process.Name, d.Process.PID)
+		last := ""
+		if d.Count > 1 { // the others may be of another program
+			last = "last by "
+		}
+		who += fmt.Sprintf(", %s%s (pid %d)", last, d.Process.Name, d.Process.PID)
 	}
 	head := fmt.Sprintf("%s, %s (%s)", who, strings.TrimSpace(d.Direction+" "+d.Interface), d.Reason)
 	p.print(s, screen.Bad, head)

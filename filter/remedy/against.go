@@ -84,6 +84,22 @@ func (c *Case) addACLRule(rs *filter.Ruleset, b *filter.Block) (Change, bool) {
 	return change, number > 0
 }
 
+// crowded is the first rule of a network ACL among what stops a packet in front of which no
+// number is free, nil for none.
+func crowded(p *policy.Policy, blocks []filter.Block) *filter.RuleInfo {
+	for i := range blocks {
+		b := &blocks[i]
+		if b.Code != filter.CodeSubnetACL {
+			continue
+		}
+		rules := p.NetworkACL(b.Rule.ACL).Rules(policy.Direction(b.Direction))
+		if numberBefore(rules, b.Rule.Number) == 0 {
+			return b.Rule
+		}
+	}
+	return nil
+}
+
 // numberBefore is a free number in front of a rule's, in the middle of the nearest gap; behind
 // all others for the rule `*`. It is 0 where all are taken.
 func numberBefore(rules []policy.ACLRule, number int) int {

@@ -41,6 +41,9 @@ type Found struct {
 	Rules []Change
 	// Groups attach a group that is there already, with what else is needed.
 	Groups []Change
+	// Crowded is the rule of a network ACL that would need a rule in front of it where no
+	// number is free, nil for none. No change of the policy is among the remedies then.
+	Crowded *filter.RuleInfo
 }
 
 // Find returns the smallest remedies for a packet that filter.Explain explains as x. There
@@ -65,6 +68,9 @@ func (c *Case) Find(x *filter.Explanation) (f Found) {
 	}
 	if slices.ContainsFunc(x.Blocks, func(b filter.Block) bool { return forGroups(&b) }) {
 		f.Groups = c.attach(n)
+	}
+	if f.Rules == nil && f.Groups == nil {
+		f.Crowded = crowded(c.Rules.Policy(), x.Blocks)
 	}
 	return f
 }

@@ -91,3 +91,35 @@ func TestFind(t *testing.T) {
 		t.Errorf("the quotas are used up, and yet: %+v", f)
 	}
 }
+
+// TestFindCrowded: where no number is free in front of the rule that denies, that is said.
+func TestFindCrowded(t *testing.T) {
+	for number, want := range map[int]bool{1: true, 2: false} {
+		list := policy.DefaultNetworkACL()
+		p := &policy.Policy{Quotas: policy.DefaultQuotas, Settings: policy.DefaultSettings,
+			Groups: []policy.Group{{Name: "web", Description: "web", Ingress: []policy.Rule{{
+				Protocol: policy.TCP, From: 443, To: 443,
+				Peer: policy.Peer{CIDR: netip.MustParsePrefix("0.0.0.0/0")}}}}},
+			NetworkACLs: []policy.NetworkACL{{Name: "edge", Egress: list.Egress,
+				Ingress: append([]policy.ACLRule{{Number: number, Action: policy.Deny,
+					Protocol: policy.AllProtocols, From: -1, To: -1,
+					CIDR: netip.MustParsePrefix("10.0.0.0/8")}}, list.Ingress...)}},
+			Interfaces: []policy.Interface{{Device: "eth0", Groups: []string{"web"}, NetworkACL: "edge",
+				Timeouts: policy.DefaultTimeouts}}}
+		if err := policy.Validate(p).Err(); err != nil {
+			t.Fatal(err)
+		}
+		c := Case{Rules: filter.Compile(p, nil), Query: filter.Query{Device: "eth0",
+			Direction: conntrack.Ingress, Protocol: conntrack.ProtoTCP,
+			Src: netip.MustParseAddr("10.1.2.3"), Dst: netip.MustParseAddr("192.0.2.1"),
+			SrcPort: 50000, DstPort: 443}}
+		x := filter.Explain(c.Rules, nil, 0, c.Query)
+		f := c.Find(&x)
+		if got := f.Crowded; (got != nil) != want || want && (got.Number != 1 || got.ACL != "edge") {
+			t.Errorf("a deny with number %d: %+v", number, got)
+		}
+		if (len(f.Rules) == 1) == want {
+			t.Errorf("a deny with number %d: remedied by %+v", number, f.Rules)
+		}
+	}
+}

@@ -84,6 +84,8 @@ type Explanation struct {
 	Blocks []Block `json:"blocks,omitempty"`
 	// Remedies are the smallest changes that let both pass, of each kind at most one.
 	Remedies []Remedy `json:"remedies,omitempty"`
+	// NoRemedy says why no change of the policy is among them, where that can be mended.
+	NoRemedy string `json:"no_remedy,omitempty"`
 	// Notices say what was assumed.
 	Notices []string `json:"notices,omitempty"`
 	// Next is the judgement at the interface that the packet crosses behind this one,

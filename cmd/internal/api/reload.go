@@ -66,6 +66,8 @@ type SSHGuard struct {
 	Sessions int `json:"sessions"`
 	// Lockouts says in words which of them could not connect anew.
 	Lockouts []string `json:"lockouts"`
+	// Cut counts the lockouts whose sessions end, too, since a network ACL denies them.
+	Cut int `json:"cut,omitempty"`
 	// Refuses is true if a reload ends here without force.
 	Refuses bool `json:"refuses"`
 }

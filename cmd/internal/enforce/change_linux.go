@@ -196,6 +196,9 @@ func (e *Enforcer) guardDocument(rs *filter.Ruleset, caller string) (api.SSHGuar
 	if lockout, ok := errors.AsType[*ssh.LockoutError](err); ok {
 		for _, l := range lockout.Lockouts {
 			doc.Lockouts = append(doc.Lockouts, l.String())
+			if l.Cut() {
+				doc.Cut++
+			}
 		}
 	}
 	return doc, err

@@ -20,6 +20,11 @@ func remedies(doc *api.Explanation, rs *filter.Ruleset, flows *conntrack.Table,
 	c := remedy.Case{Rules: rs, Flows: flows, Now: now, Facts: facts, Query: q}
 	x := filter.Explain(rs, flows, now, q)
 	found := c.Find(&x)
+	if r := found.Crowded; r != nil {
+		list := policy.ACLRule{Number: r.Number}
+		doc.NoRemedy = fmt.Sprintf("no rule_no is free before %s: renumber %s rule %[1]s of network "+
+			"ACL %[3]s", list.Place(), r.Direction, r.ACL)
+	}
 	if v := found.Packet; v != nil {
 		passing := completed(v.Query, doc.Query.Interface)
 		doc.Remedies = append(doc.Remedies, api.Remedy{Kind: api.RemedyPacket, Query: &passing,

@@ -22,6 +22,9 @@ security_groups:
   - name: front ends
     description: others
     egress: []
+network_acls:
+  - name: edge
+    ingress: [{ rule_no: 1, action: allow, protocol: all, cidr_block: 0.0.0.0/0 }]
 interfaces:
   - { device: eth0, security_groups: [web] }
   - { device: eth1, security_groups: [front ends] }
@@ -123,6 +126,8 @@ func TestTerms(t *testing.T) {
 		"port:1,70000":         "column 8: ",
 		"iface:eth7":           "column 7: no interface eth7 in the policy",
 		"rule:web/ingress/9":   "column 6: there is no rule",
+		"rule:edge/ingress/1": `column 6: edge is a network ACL, not a group ` +
+			`(hint: reason:network-acl selects what it drops)`,
 	} {
 		if _, err := SelectVerdicts(api.LogQuery{Follow: true, Where: where}, rs); err == nil ||
 			!strings.Contains(err.Error(), want) {

@@ -147,10 +147,15 @@ func ruleNamed(rs *filter.Ruleset, text string) (func(filter.RuleInfo) bool, err
 	if direction != conntrack.Ingress.String() && direction != conntrack.Egress.String() {
 		return nil, fmt.Errorf("rule %q is not GROUP/ingress/INDEX or GROUP/egress/INDEX", text)
 	}
-	group, err := GroupNamed(rs, group)
+	named, err := GroupNamed(rs, group)
+	if err != nil && rs.Policy().NetworkACL(group) != nil {
+		return nil, fmt.Errorf("%s is a network ACL, not a group (hint: reason:%s selects what it "+
+			"drops)", group, filter.ReasonNetworkACL)
+	}
 	if err != nil {
 		return nil, err
 	}
+	group = named
 	stands := func(info filter.RuleInfo) bool {
 		return info.Group == group && info.Direction.String() == direction && info.Rule.Index == index
 	}

@@ -59,7 +59,7 @@ func FoldDrops(records []api.LogRecord) []api.DropsOfSource {
 		if r.From == "" {
 			continue
 		}
-		if r.Process != nil {
+		if r.Process != nil && (f.Process == nil || r.Time.Equal(f.Last)) {
 			f.Process = r.Process
 		}
 		f.to[to] = true

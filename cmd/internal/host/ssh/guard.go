@@ -77,6 +77,12 @@ func (l Lockout) String() string {
 	return b.String()
 }
 
+// Cut reports whether the session itself ends, too: a network ACL judges each packet.
+func (l Lockout) Cut() bool {
+	denied, _ := l.deniedByACL()
+	return denied
+}
+
 // deniedByACL says which network ACL denies the client's packets, or the answers to them, if
 // one does: it is asked about each.
 func (l Lockout) deniedByACL() (denied bool, by string) {
@@ -86,8 +92,9 @@ func (l Lockout) deniedByACL() (denied bool, by string) {
 		return true, fmt.Sprintf("%s rule %s of network ACL %s denies it", x.Direction, place(x.ACLRule),
 			x.ACLRule.ACL)
 	case x.Verdict.Accept() && x.ReplyACLRule != nil:
-		return true, fmt.Sprintf("%s rule %s of network ACL %s denies the answers, which go to port %d",
-			x.Direction.Reverse(), place(x.ReplyACLRule), x.ReplyACLRule.ACL, l.Session.Client.Port())
+		return true, fmt.Sprintf("%s rule %s of network ACL %s denies the answers, which go to port %d; "+
+			"allow %[1]s tcp 1024-65535 in front of it", x.Direction.Reverse(), place(x.ReplyACLRule),
+			x.ReplyACLRule.ACL, l.Session.Client.Port())
 	}
 	return false, ""
 }

@@ -162,7 +162,7 @@ func TestCheckNetworkACL(t *testing.T) {
 		"no rule": {"", answers, "ingress rule * of network ACL edge denies it"},
 		"a deny":  {allow + ", " + deny, answers, "ingress rule 7 of network ACL edge denies it"},
 		"no answers": {allow, "", "egress rule * of network ACL edge denies the answers, " +
-			"which go to port 50001"},
+			"which go to port 50001; allow egress tcp 1024-65535 in front of it"},
 		"answers are denied": {allow, answers + ", " + deny,
 			"egress rule 7 of network ACL edge denies the answers"},
 	} {
@@ -180,6 +180,9 @@ func TestCheckNetworkACL(t *testing.T) {
 				t.Errorf("Check = %v, want nil", err)
 			case tc.says != "" && (!errors.Is(err, ErrLockout) || !strings.Contains(err.Error(), tc.says)):
 				t.Errorf("Check = %v, want %q", err, tc.says)
+			}
+			if e, ok := errors.AsType[*LockoutError](err); ok && !e.Lockouts[0].Cut() {
+				t.Errorf("%v: and its session goes on", err)
 			}
 		})
 	}
