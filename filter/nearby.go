@@ -42,6 +42,7 @@ func Nearby(rs *Ruleset, q Query, n int) []Variant {
 		}
 	}
 	out = append(out, allowed...)
+	out = append(out, a.nearDenied(rs, &same)...)
 	slices.SortStableFunc(allowed, compareVariants)
 	from = append(from, allowed[:min(len(allowed), n)]...)
 	for id := range rs.rules {
