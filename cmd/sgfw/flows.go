@@ -114,7 +114,7 @@ devices share it, earlier that the flow was tracked before there were such rules
   sgfw flows --watch=5s --proto udp
   sgfw flows --interface eth0 --proto tcp --port 443 --state established
   sgfw flows --address 203.0.113.0/24 --limit 20 -o json`,
-		Args:              termsOrNoSuchCommand,
+		Args:              termsOrNoSuchCommand(query.OfFlows),
 		ValidArgsFunction: p.terms(query.OfFlows),
 	}
 	out := outputFlag(c)

@@ -55,7 +55,7 @@ Reasons: %s.`, termsHelp(query.OfVerdicts), strings.Join(explain.ReasonNames(), 
   sgfw log -f port:443 -proto:icmp from:10.0.0.0/8 dir:ingress
   sgfw log -f --address 203.0.113.0/24 --proto tcp --port 443
   sgfw log --reason no-rule -o json | jq -r .from`,
-		Args:              termsOnly,
+		Args:              termsOnly(query.OfVerdicts),
 		ValidArgsFunction: p.terms(query.OfVerdicts),
 	}
 	out := outputFlag(c)

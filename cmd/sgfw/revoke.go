@@ -38,7 +38,7 @@ use yourself is not cut (exit code 5) unless you say --force.`,
   sudo sgfw flows revoke --rule web/ingress/0
   sudo sgfw flows revoke --rule sgr-0a1b2c3d4e5f60718
   sudo sgfw flows revoke --proto tcp --from 203.0.113.9:50000 --to 192.0.2.1:443`,
-		Args:              termsOnly,
+		Args:              termsOnly(query.OfFlows),
 		ValidArgsFunction: p.terms(query.OfFlows),
 	}
 	out := outputFlag(c)

@@ -23,23 +23,23 @@ of names and a *, or an ID.`
 
 // termsOnly refuses arguments that are no terms, which a query would refuse as well, but
 // not as misuse of the command.
-func termsOnly(c *cobra.Command, args []string) error {
-	keys := query.OfVerdicts
-	if c.Name() != "log" {
-		keys = query.OfFlows
+func termsOnly(keys []string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if _, err := query.Parse(query.FromArguments(args), keys); err != nil {
+			return &usageError{err}
+		}
+		return nil
 	}
-	if _, err := query.Parse(query.FromArguments(args), keys); err != nil {
-		return &usageError{err}
-	}
-	return nil
 }
 
 // termsOrNoSuchCommand is termsOnly for a command with others below it.
-func termsOrNoSuchCommand(c *cobra.Command, args []string) error {
-	if len(args) > 0 && !strings.Contains(args[0], ":") {
-		return noSuchCommand(c, args)
+func termsOrNoSuchCommand(keys []string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) > 0 && !strings.Contains(args[0], ":") {
+			return noSuchCommand(c, args)
+		}
+		return termsOnly(keys)(c, args)
 	}
-	return termsOnly(c, args)
 }
 
 // terms completes keys, and values of those whose values are known.

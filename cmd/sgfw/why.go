@@ -38,7 +38,7 @@ Terms select drops, as for log.`,
   sgfw why dir:egress
   sgfw why from:203.0.113.0/24 -n 3
   sgfw why -o json | jq '.drops[0].now.remedies'`,
-		Args:              termsOnly,
+		Args:              termsOnly(query.OfVerdicts),
 		ValidArgsFunction: p.terms(query.OfVerdicts),
 	}
 	out := outputFlag(c)
