@@ -81,9 +81,6 @@ func replayFolder(t *testing.T) (page string, run func(args ...string) (exitCode
 	if err != nil {
 		t.Fatal(err)
 	}
-	local := time.Local
-	time.Local = time.UTC
-	t.Cleanup(func() { time.Local = local })
 	web := yamlOf(t, string(b))
 	return string(b), inFolder(t, map[string]string{"eth0.pcap": ethernetCapture(conversation()),
 		"web.yaml": web,
