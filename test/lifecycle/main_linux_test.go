@@ -8,8 +8,8 @@ import (
 	"sgfw/test/harness"
 )
 
-// TestMain runs as many tests at once as there are CPUs: many of them measure to the millisecond when something
-// under traffic takes effect, and want the CPUs for themselves.
+// TestMain runs as many tests at once as there are CPUs: many of them measure to the
+// millisecond when something under traffic takes effect, and want the CPUs for themselves.
 func TestMain(m *testing.M) {
 	if os.Getenv(confineEnv) != "" {
 		fmt.Fprintln(os.Stderr, confine())
