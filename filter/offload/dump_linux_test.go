@@ -5,9 +5,6 @@ import (
 	"net/netip"
 	"testing"
 
-	"github.com/mdlayher/netlink"
-	"golang.org/x/sys/unix"
-
 	"sgfw/test/netlab"
 	"sgfw/test/netlab/labtest"
 )
@@ -22,16 +19,7 @@ func TestDumpLosesNoCounts(t *testing.T) {
 			const flows = 3000
 			cfg := Config{Marks: DefaultMarks, Lifetime: MaxLifetime, Opening: MaxLifetime, Flows: 2 * flows}
 			shardedTable(t, h, cfg)
-			conn, err := netlink.Dial(unix.NETLINK_NETFILTER, &netlink.Config{NetNS: h.NetNS()})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer conn.Close()
-			s, err := Open(testTable, transactor{conn}, cfg, h.NetNS())
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer s.Close()
+			s := openSets(t, h, cfg)
 			from, err := h.ListenPacket(t.Context(), "udp", netip.AddrPortFrom(lo, 999))
 			if err != nil {
 				t.Fatal(err)

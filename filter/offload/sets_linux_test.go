@@ -46,6 +46,22 @@ func (o transactor) Transact(messages []netlink.Message) (told []netlink.Message
 	return told, nil
 }
 
+// openSets opens the sets of the table of a host until the test ends.
+func openSets(t *testing.T, h *netlab.Host, cfg Config) *Sets {
+	t.Helper()
+	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, &netlink.Config{NetNS: h.NetNS()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	s, err := Open(testTable, transactor{conn}, cfg, h.NetNS())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
 // TestSetsOfOlderKernels collects from real sets by what each kernel knows: counters that are
 // read and begun anew, elements that are removed whether they are there or not, and neither.
 func TestSetsOfOlderKernels(t *testing.T) {
@@ -60,16 +76,7 @@ func TestSetsOfOlderKernels(t *testing.T) {
 			path := fill(t, h, cfg)
 			gone := path
 			gone.SrcPort++
-			conn, err := netlink.Dial(unix.NETLINK_NETFILTER, &netlink.Config{NetNS: h.NetNS()})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer conn.Close()
-			s, err := Open(testTable, transactor{conn}, cfg, h.NetNS())
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer s.Close()
+			s := openSets(t, h, cfg)
 			s.resets, s.destroys = c.resets, c.destroys
 
 			var told []Seen

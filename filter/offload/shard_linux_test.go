@@ -25,16 +25,7 @@ func TestShardsOfTheKernel(t *testing.T) {
 		Flows: 16 * perShard}
 	const flows = 200
 	c, asked := shardedTable(t, h, cfg)
-	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, &netlink.Config{NetNS: h.NetNS()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	s, err := Open(testTable, transactor{conn}, cfg, h.NetNS())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s := openSets(t, h, cfg)
 
 	paths := make(map[Path]bool) // those that must have elements
 	var opened []Path
