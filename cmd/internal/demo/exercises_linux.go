@@ -186,7 +186,7 @@ func overflow(expected passing) provocation {
 		if err := g.signal(syscall.SIGCONT); err != nil {
 			return "", false, err
 		}
-		r := g.soon(ctx, filtered) // what waits comes first, and its answers
+		r := g.wakes(ctx)
 		lost, err := g.counted(ctx, "overloaded")
 		if err != nil {
 			return "", false, err
